@@ -1,0 +1,53 @@
+/**
+ * What of a body part a section names.
+ *
+ * - `all`: the whole part, or with no part number the whole message
+ * - `header`, `text`: of the message, or of the message/rfc822 part that `part` names
+ * - `mime`: the MIME header of the part
+ * - `header-fields`, `header-fields-not`: the header, only or without the named fields
+ *
+ * @see RFC 3501, section 6.4.5
+ */
+export type SectionText =
+  | { readonly kind: 'all' | 'header' | 'text' | 'mime' }
+  | {
+      readonly kind: 'header-fields' | 'header-fields-not';
+      /** As the client wrote them; compared without regard to case. */
+      readonly fieldNames: readonly string[];
+    };
+
+/** A section: the part number (empty: the message itself), and what of it. */
+export interface BodySection {
+  readonly part: readonly number[];
+  readonly text: SectionText;
+}
+
+/**
+ * One data item of FETCH. The macros (`ALL`, `FAST`, `FULL`) and the items `RFC822`, `RFC822.HEADER` and
+ * `RFC822.TEXT` keep their own names, because the response must use them.
+ *
+ * @see RFC 3501, section 6.4.5; RFC 7162, section 3.1.4
+ */
+export type FetchItem =
+  | {
+      readonly item:
+        | 'ENVELOPE'
+        | 'FLAGS'
+        | 'INTERNALDATE'
+        | 'RFC822'
+        | 'RFC822.HEADER'
+        | 'RFC822.TEXT'
+        | 'RFC822.SIZE'
+        | 'BODY'
+        | 'BODYSTRUCTURE'
+        | 'UID'
+        | 'MODSEQ';
+    }
+  | {
+      readonly item: 'BODY[]';
+      /** True for `BODY.PEEK[…]`, which does not set \Seen. */
+      readonly isPeek: boolean;
+      readonly section: BodySection;
+      /** `<offset.count>` in octets; absent for the whole section. */
+      readonly partial?: { readonly offsetBytes: number; readonly countBytes: number };
+    };

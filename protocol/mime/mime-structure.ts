@@ -1,0 +1,37 @@
+/** A parameter list as it came: name in lower case, value undecoded, in the order of the header. */
+export type MimeParameters = readonly (readonly [name: string, value: string])[];
+
+/**
+ * One part of a message, the message itself being the root. Offsets are octets from the start of the
+ * message. All text is wire text: one character for each octet (latin1), undecoded.
+ *
+ * @see RFC 3501, section 7.4.2 (BODYSTRUCTURE); RFC 2045; RFC 2046
+ */
+export interface MimePart {
+  /** Where the part's header begins. */
+  readonly headerStart: number;
+  /** Where its body begins: after the blank line. Equal to `end` where there is no body. */
+  readonly bodyStart: number;
+  /** Where its body ends: before the line break that belongs to the boundary. */
+  readonly end: number;
+  /** Lines of the body. */
+  readonly lineCount: number;
+  /** In lower case, `text` where the header names none or a broken one. */
+  readonly type: string;
+  readonly subtype: string;
+  readonly parameters: MimeParameters;
+  readonly id?: string;
+  readonly description?: string;
+  /** In lower case; `7bit` where absent. */
+  readonly encoding: string;
+  readonly md5?: string;
+  readonly disposition?: { readonly type: string; readonly parameters: MimeParameters };
+  readonly languages?: readonly string[];
+  readonly location?: string;
+  /** The parts of a multipart. */
+  readonly children?: readonly MimePart[];
+  /** The message inside a message/rfc822 (or message/global) part. */
+  readonly message?: MimePart;
+  /** Wire text of the ENVELOPE of the message at the root or inside a message/rfc822 part. */
+  readonly envelope?: string;
+}

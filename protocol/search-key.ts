@@ -1,0 +1,38 @@
+import type { Flag } from './flag.ts';
+import type { SequenceSet } from './sequence-set.ts';
+
+/** A calendar day without a time zone, as `SINCE` and its like name it. `month` counts from 1. */
+export interface CalendarDay {
+  readonly year: number;
+  readonly month: number;
+  readonly day: number;
+}
+
+/**
+ * One condition of SEARCH. Conditions that are only another's negation (`UNSEEN`, `UNDELETED`, `OLD`, …)
+ * are decoded as `not`; `NEW` as `and` of recent and not seen; a list in parentheses as `and`.
+ * Text is already decoded from the command's CHARSET to Unicode.
+ *
+ * @see RFC 3501, section 6.4.4; RFC 7162, section 3.1.5 (MODSEQ)
+ */
+export type SearchKey =
+  | { readonly key: 'all' }
+  | { readonly key: 'and'; readonly keys: readonly SearchKey[] }
+  | { readonly key: 'or'; readonly left: SearchKey; readonly right: SearchKey }
+  | { readonly key: 'not'; readonly operand: SearchKey }
+  | { readonly key: 'flag'; readonly flag: Flag }
+  | { readonly key: 'recent' }
+  | { readonly key: 'sequence'; readonly set: SequenceSet }
+  | { readonly key: 'uid'; readonly set: SequenceSet }
+  | {
+      /** `field` is the internal date (`BEFORE`, `ON`, `SINCE`) or the Date header (`SENTBEFORE`, …). */
+      readonly key: 'date';
+      readonly field: 'internal' | 'sent';
+      readonly relation: 'before' | 'on' | 'since';
+      readonly day: CalendarDay;
+    }
+  | { readonly key: 'size'; readonly relation: 'larger' | 'smaller'; readonly sizeBytes: number }
+  | { readonly key: 'header'; readonly fieldName: string; readonly text: string }
+  | { readonly key: 'body'; readonly text: string }
+  | { readonly key: 'text'; readonly text: string }
+  | { readonly key: 'modseq'; readonly modseq: number };

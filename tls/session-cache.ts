@@ -1,0 +1,58 @@
+/**
+ * Where a TLS server keeps sessions so that a client can come back with a short handshake. Implement this
+ * to bring a cache of your own; test it with the conformance suite.
+ *
+ * What the arguments are:
+ * - `id` is random, made by OpenSSL (32 octets). In a lookup it comes from the client: untrusted, any value.
+ * - `session` is secret: it holds the keys of a connection. Overwrite it when you drop it; never log it.
+ *
+ * What a cache may do: forget anything at any time (a client then makes a full handshake). What it must not
+ * do: return a session after its `expiresAt`, after `delete`, `take` or `purge`; return another session's
+ * bytes; throw where there is no room, or where a server behind it is away; hold an entry's memory after it
+ * has expired, be there traffic or not.
+ */
+export interface SessionCache {
+  /** A copy that the caller owns; undefined where the session is unknown, expired or unreachable. */
+  get(id: Uint8Array): Promise<Uint8Array | undefined>;
+  /** Stores a copy of the session. May evict others, or not store it at all. */
+  put(id: Uint8Array, session: Uint8Array, options: PutOptions): Promise<void>;
+  /** Reads and deletes in one step: of two callers only one gets the session. */
+  take(id: Uint8Array): Promise<Uint8Array | undefined>;
+  /** The connection that was given these sessions has logged in as `account`. Unknown ids are ignored. */
+  promote(ids: readonly Uint8Array[], account: string): Promise<void>;
+  /** Forgets one session, if it is there. */
+  delete(id: Uint8Array): Promise<void>;
+  /** Forgets the sessions of an owner, or all; how many that were. */
+  purge(owner: PurgeOwner): Promise<number>;
+  stats(): SessionCacheStats;
+  /** Forgets everything, gives all memory back, stops timers. Later calls find nothing and do nothing. */
+  close(): Promise<void>;
+}
+
+export interface PutOptions {
+  /** The instant from which the session is expired, in milliseconds of the cache's clock. */
+  readonly expiresAt: number;
+  /** SHA-256 fingerprint of the client certificate, where there was one. */
+  readonly certificate?: string;
+  /** The address the handshake came from; bounds one address's share of what has not logged in. */
+  readonly address?: string;
+}
+
+export type PurgeOwner = { readonly account: string } | { readonly certificate: string } | 'all';
+
+/** Why an entry went. Each removal has exactly one reason. */
+export type RemovalReason = 'expired' | 'evicted' | 'superseded' | 'taken' | 'cleared' | 'purged';
+
+export interface SessionCacheStats {
+  readonly entryCount: number;
+  /** Octets of live entries. */
+  readonly usedBytes: number;
+  /** Octets held from the system for them, index included; 0 when empty and reclaimed. */
+  readonly heldBytes: number;
+  readonly removed: Readonly<Record<RemovalReason, number>>;
+  readonly lookups: {
+    readonly hit: number;
+    readonly unknown: number;
+    readonly expired: number;
+  };
+}
