@@ -1,0 +1,150 @@
+import { readFileSync } from 'node:fs';
+import { parse as parseYaml } from 'yaml';
+import {
+  type Configuration,
+  type ConfigurationKey,
+  configurationKeys,
+  configurationSchema,
+  toConfiguration,
+} from './configuration.ts';
+
+/** The configuration cannot be used; `problems` says why, one line each. */
+export class ConfigurationError extends Error {
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(problems.join('\n'));
+    this.name = 'ConfigurationError';
+    this.problems = problems;
+  }
+}
+
+export interface ReadConfigurationOptions {
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** A YAML file with the same keys; absent: `REPRISE_CONFIG` of the environment names it, or none is read. */
+  readonly filePath?: string;
+}
+
+interface Setting {
+  readonly text: string;
+  /** Where the value comes from, for the text of an error. */
+  readonly source: string;
+}
+
+/**
+ * Reads the configuration: the environment first, then the file, then the defaults. A variable that is
+ * empty counts as absent. Relative paths are relative to the working directory.
+ *
+ * Throws a {@link ConfigurationError} that names every key that is unknown or has a bad value.
+ */
+export function readConfiguration(options: ReadConfigurationOptions): Configuration {
+  const problems: string[] = [];
+  const filePath = options.filePath ?? nonEmpty(options.environment['REPRISE_CONFIG']);
+  const settings = filePath === undefined ? new Map() : readFile(filePath, problems);
+  for (const [key, setting] of readEnvironment(options.environment)) settings.set(key, setting);
+  const known = withoutUnknown(settings, problems);
+  const parsed = configurationSchema.safeParse(
+    Object.fromEntries([...known].map(([key, setting]) => [key, setting.text])),
+  );
+  if (!parsed.success) {
+    for (const issue of parsed.error.issues) {
+      const key = String(issue.path[0]) as ConfigurationKey;
+      problems.push(problem(key, known.get(key), issue.message));
+    }
+    throw new ConfigurationError(problems);
+  }
+  const configuration = toConfiguration(parsed.data);
+  checkPairs(known, configuration, problems);
+  if (problems.length > 0) throw new ConfigurationError(problems);
+  return configuration;
+}
+
+function readEnvironment(environment: ReadConfigurationOptions['environment']) {
+  const settings = new Map<string, Setting>();
+  for (const [key, text] of Object.entries(environment)) {
+    if (!key.startsWith('REPRISE_') || key === 'REPRISE_CONFIG') continue;
+    if (text === undefined || text === '') continue;
+    settings.set(key, { text, source: 'the environment' });
+  }
+  return settings;
+}
+
+function readFile(filePath: string, problems: string[]): Map<string, Setting> {
+  const settings = new Map<string, Setting>();
+  let content: unknown;
+  try {
+    content = parseYaml(readFileSync(filePath, 'utf8'), { maxAliasCount: 0 });
+  } catch (error) {
+    // The text of a YAML error goes on with a picture of the place, which is not one line.
+    const reason = String((error as Error).message).split('\n', 1)[0];
+    throw new ConfigurationError([`Cannot read configuration file "${filePath}": ${reason}`]);
+  }
+  if (content === null || content === undefined) return settings;
+  if (typeof content !== 'object' || Array.isArray(content)) {
+    throw new ConfigurationError([
+      `Cannot read configuration file "${filePath}": it must hold keys and values, as REPRISE_IMAP_PORT: 1143`,
+    ]);
+  }
+  for (const [key, value] of Object.entries(content)) {
+    if (value === null || value === '') continue;
+    if (typeof value === 'string' || typeof value === 'number') {
+      settings.set(key, { text: String(value), source: filePath });
+    } else {
+      problems.push(`${key} in ${filePath} must be text or a number, got ${JSON.stringify(value)}`);
+    }
+  }
+  return settings;
+}
+
+function withoutUnknown(
+  settings: ReadonlyMap<string, Setting>,
+  problems: string[],
+): Map<ConfigurationKey, Setting> {
+  const known = new Map<ConfigurationKey, Setting>();
+  for (const [key, setting] of settings) {
+    if (isConfigurationKey(key)) known.set(key, setting);
+    else {
+      problems.push(
+        `${key}="${setting.text}" (from ${setting.source}) is not a key of Reprise; the keys are ${configurationKeys.join(', ')}`,
+      );
+    }
+  }
+  return known;
+}
+
+/** What only two keys together can get wrong. */
+function checkPairs(
+  known: ReadonlyMap<ConfigurationKey, Setting>,
+  configuration: Configuration,
+  problems: string[],
+): void {
+  const cert = known.get('REPRISE_TLS_CERT');
+  const key = known.get('REPRISE_TLS_KEY');
+  if (cert !== undefined && key === undefined) {
+    problems.push(problem('REPRISE_TLS_CERT', cert, 'must come together with REPRISE_TLS_KEY'));
+  }
+  if (key !== undefined && cert === undefined) {
+    problems.push(problem('REPRISE_TLS_KEY', key, 'must come together with REPRISE_TLS_CERT'));
+  }
+  const { imapPort, imapsPort } = configuration;
+  if (imapPort === -1 && imapsPort === -1) {
+    problems.push('REPRISE_IMAP_PORT and REPRISE_IMAPS_PORT are both -1: one of them must be on');
+  }
+  if (imapPort === imapsPort && imapPort > 0) {
+    problems.push(
+      `REPRISE_IMAP_PORT and REPRISE_IMAPS_PORT are both ${imapPort}: they must differ`,
+    );
+  }
+}
+
+function problem(key: ConfigurationKey, setting: Setting | undefined, allowed: string): string {
+  return `${key}="${setting?.text ?? ''}" (from ${setting?.source ?? 'nowhere'}) ${allowed}`;
+}
+
+function isConfigurationKey(key: string): key is ConfigurationKey {
+  return (configurationKeys as readonly string[]).includes(key);
+}
+
+function nonEmpty(text: string | undefined): string | undefined {
+  return text === '' ? undefined : text;
+}

@@ -1,0 +1,149 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { configurationKeys, toKeys } from '../../../server/config/configuration.ts';
+import {
+  ConfigurationError,
+  readConfiguration,
+} from '../../../server/config/read-configuration.ts';
+
+function problemsOf(environment: Record<string, string>, filePath?: string): readonly string[] {
+  try {
+    readConfiguration({ environment, ...(filePath !== undefined && { filePath }) });
+  } catch (error) {
+    if (error instanceof ConfigurationError) return error.problems;
+    throw error;
+  }
+  return [];
+}
+
+function yamlFile(t: Test, text: string): string {
+  const path = join(t.testdir(), 'reprise.yaml');
+  writeFileSync(path, text);
+  return path;
+}
+
+t.test('an empty environment gives the defaults', async (t) => {
+  t.strictSame(readConfiguration({ environment: { HOME: '/root' } }), {
+    dataDirectory: './data',
+    imapPort: 143,
+    imapsPort: 993,
+    sessionLifetimeSeconds: 7200,
+    sessionCacheBytes: 64 * 1024 * 1024,
+    logLevel: 'info',
+  });
+});
+
+t.test('every key is read from the environment and shown again', async (t) => {
+  const environment = {
+    REPRISE_DATA: '/srv/mail',
+    REPRISE_HOST: '::1',
+    REPRISE_IMAP_PORT: '0',
+    REPRISE_IMAPS_PORT: '-1',
+    REPRISE_TLS_CERT: 'cert.pem',
+    REPRISE_TLS_KEY: 'key.pem',
+    REPRISE_SESSION_LIFETIME: '60',
+    REPRISE_SESSION_CACHE_BYTES: '2MiB',
+    REPRISE_LOG_LEVEL: 'debug',
+  };
+  const configuration = readConfiguration({ environment });
+  t.strictSame(configuration, {
+    dataDirectory: '/srv/mail',
+    host: '::1',
+    imapPort: 0,
+    imapsPort: -1,
+    tls: { certPath: 'cert.pem', keyPath: 'key.pem' },
+    sessionLifetimeSeconds: 60,
+    sessionCacheBytes: 2 * 1024 * 1024,
+    logLevel: 'debug',
+  });
+  const shown = toKeys(configuration);
+  t.strictSame([...shown.keys()], [...configurationKeys]);
+  t.strictSame(
+    readConfiguration({ environment: Object.fromEntries(shown) }),
+    configuration,
+    'what is shown can be pasted back',
+  );
+});
+
+t.test('an empty variable counts as absent', async (t) => {
+  t.equal(readConfiguration({ environment: { REPRISE_IMAP_PORT: '' } }).imapPort, 143);
+  t.equal(readConfiguration({ environment: { REPRISE_CONFIG: '' } }).imapPort, 143);
+});
+
+t.test('a bad value is refused with its key, the value and what is allowed', async (t) => {
+  const cases: [string, string, string][] = [
+    ['REPRISE_IMAP_PORT', '65536', 'from 0 to 65535'],
+    ['REPRISE_IMAP_PORT', '-2', '-1 (off)'],
+    ['REPRISE_IMAPS_PORT', '99.3', 'from 0 to 65535'],
+    ['REPRISE_IMAPS_PORT', '0x10', 'from 0 to 65535'],
+    ['REPRISE_HOST', '1.2.3', 'IP address or a host name'],
+    ['REPRISE_HOST', 'local host', 'IP address or a host name'],
+    ['REPRISE_SESSION_LIFETIME', '0', 'from 1 to 86400'],
+    ['REPRISE_SESSION_LIFETIME', '2h', 'from 1 to 86400'],
+    ['REPRISE_SESSION_CACHE_BYTES', '12', 'from 1MiB to 64GiB'],
+    ['REPRISE_SESSION_CACHE_BYTES', 'lots', 'from 1MiB to 64GiB'],
+    ['REPRISE_LOG_LEVEL', 'loud', 'trace, debug, info, warn, error, fatal, silent'],
+  ];
+  for (const [key, value, allowed] of cases) {
+    const problems = problemsOf({ [key]: value });
+    t.equal(problems.length, 1, `${key}=${value} is one problem`);
+    t.match(problems[0], `${key}="${value}"`);
+    t.match(problems[0], allowed);
+    t.notMatch(problems[0], '\n');
+  }
+});
+
+t.test('an unknown key is refused, in the environment and in the file', async (t) => {
+  t.match(
+    problemsOf({ REPRISE_IMAPPORT: '1143' })[0],
+    /^REPRISE_IMAPPORT="1143".*REPRISE_IMAP_PORT/,
+  );
+  const problems = problemsOf({}, yamlFile(t, 'REPRISE_COLOUR: red\nimapPort: 3\n'));
+  t.equal(problems.length, 2);
+  t.match(problems[0], /^REPRISE_COLOUR="red" \(from .*reprise.yaml\) is not a key/);
+});
+
+t.test('all problems are told at once', async (t) => {
+  const problems = problemsOf({
+    REPRISE_IMAP_PORT: 'x',
+    REPRISE_LOG_LEVEL: 'y',
+    REPRISE_Z: 'z',
+  });
+  t.equal(problems.length, 3);
+});
+
+t.test('keys that only make sense together', async (t) => {
+  t.match(problemsOf({ REPRISE_TLS_CERT: 'a' })[0], /^REPRISE_TLS_CERT="a".*REPRISE_TLS_KEY/);
+  t.match(problemsOf({ REPRISE_TLS_KEY: 'a' })[0], /^REPRISE_TLS_KEY="a".*REPRISE_TLS_CERT/);
+  t.match(problemsOf({ REPRISE_IMAP_PORT: '-1', REPRISE_IMAPS_PORT: '-1' })[0], 'both -1');
+  t.match(problemsOf({ REPRISE_IMAP_PORT: '993' })[0], 'both 993');
+  t.strictSame(problemsOf({ REPRISE_IMAP_PORT: '0', REPRISE_IMAPS_PORT: '0' }), []);
+});
+
+t.test('the file is read, and the environment comes first', async (t) => {
+  const filePath = yamlFile(
+    t,
+    'REPRISE_IMAP_PORT: 1143\nREPRISE_IMAPS_PORT: 1993\nREPRISE_HOST:\n',
+  );
+  const environment = { REPRISE_IMAPS_PORT: '2993' };
+  const expected = { imapPort: 1143, imapsPort: 2993 };
+  t.match(readConfiguration({ environment, filePath }), expected);
+  t.match(
+    readConfiguration({ environment: { ...environment, REPRISE_CONFIG: filePath } }),
+    expected,
+  );
+});
+
+t.test('a file that cannot be used is refused in one line', async (t) => {
+  t.match(
+    problemsOf({ REPRISE_CONFIG: '/nowhere.yaml' })[0],
+    /Cannot read .*"\/nowhere.yaml".*ENOENT/,
+  );
+  const broken = problemsOf({}, yamlFile(t, 'a: [1\nb: }'));
+  t.equal(broken.length, 1);
+  t.notMatch(broken[0], '\n');
+  t.match(problemsOf({}, yamlFile(t, '- REPRISE_IMAP_PORT')), [/keys and values/]);
+  t.match(problemsOf({}, yamlFile(t, 'REPRISE_IMAP_PORT: [1]')), [/text or a number, got \[1\]/]);
+  t.strictSame(problemsOf({}, yamlFile(t, '')), []);
+});
