@@ -10,3 +10,12 @@ export const systemFlags = ['\\Answered', '\\Flagged', '\\Deleted', '\\Seen', '\
  * its first use in the mailbox. Compared without regard to case.
  */
 export type Flag = string;
+
+const systemFlagsByLowerCase = new Map<string, Flag>(
+  systemFlags.map((flag) => [flag.toLowerCase(), flag]),
+);
+
+/** A system flag in the spelling of {@link systemFlags}; undefined where it is none of them. */
+export function findSystemFlag(text: string): Flag | undefined {
+  return systemFlagsByLowerCase.get(text.toLowerCase());
+}

@@ -1,3 +1,5 @@
+import { maxNumber } from './limits.ts';
+
 /**
  * One range of a sequence set, both ends included. `Infinity` stands for `*`, the largest number in use.
  * The ends may come in either order, as the client wrote them.
@@ -13,3 +15,135 @@ export interface SequenceRange {
  * @see RFC 9051, section 9, `sequence-set`
  */
 export type SequenceSet = readonly SequenceRange[];
+
+/** The set as the client wrote it; undefined where the text is not a sequence set. */
+export function parseSequenceSet(text: string): SequenceSet | undefined {
+  const ranges: SequenceRange[] = [];
+  for (const item of text.split(',')) {
+    const colon = item.indexOf(':');
+    const first = parseSequenceNumber(colon < 0 ? item : item.slice(0, colon));
+    const last = colon < 0 ? first : parseSequenceNumber(item.slice(colon + 1));
+    if (first === undefined || last === undefined) return undefined;
+    ranges.push({ first, last });
+  }
+  return ranges;
+}
+
+/** @see RFC 9051, section 9, `seq-number`: 1 to 2^32 - 1 without leading zeros, or `*` */
+function parseSequenceNumber(text: string): number | undefined {
+  if (text === '*') return Infinity;
+  if (!/^[1-9]\d{0,9}$/.test(text)) return undefined;
+  const number = Number(text);
+  return number <= maxNumber ? number : undefined;
+}
+
+/**
+ * Numbers as a compact sequence set, in the order given: a run of numbers that ascend by one becomes a
+ * range. Empty for no numbers, which the grammar does not allow on the wire.
+ */
+export function formatSequenceSet(numbers: Iterable<number>): string {
+  const ranges: string[] = [];
+  let first = 0;
+  let last = 0;
+  for (const number of numbers) {
+    if (last !== 0 && number === last + 1) {
+      last = number;
+      continue;
+    }
+    if (last !== 0) ranges.push(formatRange(first, last));
+    first = number;
+    last = number;
+  }
+  if (last !== 0) ranges.push(formatRange(first, last));
+  return ranges.join(',');
+}
+
+function formatRange(first: number, last: number): string {
+  return first === last ? `${first}` : `${first}:${last}`;
+}
+
+/**
+ * The same set as ascending ranges that neither overlap nor touch, with `*` replaced by `largest`, the
+ * largest number in use (0: none is, and `*` names nothing). Ranges may still reach beyond `largest`.
+ */
+export function resolveSequenceSet(set: SequenceSet, largest: number): SequenceRange[] {
+  const ordered = set
+    .map((range) => {
+      const first = range.first === Infinity ? largest : range.first;
+      const last = range.last === Infinity ? largest : range.last;
+      return { first: Math.max(1, Math.min(first, last)), last: Math.max(first, last) };
+    })
+    .filter((range) => range.last > 0)
+    .toSorted((a, b) => a.first - b.first);
+  const merged: { first: number; last: number }[] = [];
+  for (const range of ordered) {
+    const previous = merged.at(-1);
+    if (previous && range.first <= previous.last + 1) {
+      previous.last = Math.max(previous.last, range.last);
+    } else {
+      merged.push(range);
+    }
+  }
+  return merged;
+}
+
+/**
+ * The members of `sorted` (ascending, without duplicates) that the set names, ascending. `*` is its last
+ * member. The result is the caller's. The cost grows with the ranges and the result, never with the width of
+ * a range.
+ */
+export function selectFromSorted(set: SequenceSet, sorted: Uint32Array): Uint32Array {
+  const slices = resolveSequenceSet(set, sorted.at(-1) ?? 0).map((range) =>
+    sorted.subarray(lowerBound(sorted, range.first), lowerBound(sorted, range.last + 1)),
+  );
+  const selected = new Uint32Array(slices.reduce((length, slice) => length + slice.length, 0));
+  let length = 0;
+  for (const slice of slices) {
+    selected.set(slice, length);
+    length += slice.length;
+  }
+  return selected;
+}
+
+/**
+ * The sequence numbers from 1 to `messageCount` that the set names, ascending; `*` is `messageCount`.
+ * Numbers beyond it are left out: {@link hasNumberBeyond} tells whether there are any.
+ */
+export function selectSequenceNumbers(set: SequenceSet, messageCount: number): Uint32Array {
+  const ranges = resolveSequenceSet(set, messageCount)
+    .filter((range) => range.first <= messageCount)
+    .map((range) => ({ first: range.first, last: Math.min(range.last, messageCount) }));
+  const count = ranges.reduce((sum, range) => sum + range.last - range.first + 1, 0);
+  const selected = new Uint32Array(count);
+  let length = 0;
+  for (const range of ranges) {
+    for (let number = range.first; number <= range.last; number++) selected[length++] = number;
+  }
+  return selected;
+}
+
+/**
+ * True where the set names a sequence number that no message has. A client may only name those it was told
+ * of, so such a command is BAD; `*` in an empty mailbox counts too.
+ *
+ * @see RFC 3501, section 9, `seq-number`
+ */
+export function hasNumberBeyond(set: SequenceSet, messageCount: number): boolean {
+  return set.some(({ first, last }) =>
+    [first, last].some((number) =>
+      number === Infinity ? messageCount === 0 : number > messageCount,
+    ),
+  );
+}
+
+/** The index of the first member that is at least `number`. */
+function lowerBound(sorted: Uint32Array, number: number): number {
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (sorted[middle]! < number) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}

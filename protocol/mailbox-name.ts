@@ -1,0 +1,139 @@
+import { isUtf8 } from 'node:buffer';
+
+/** Divides the levels of a mailbox name. @see RFC 3501, section 5.1.1 */
+export const hierarchySeparator = '/';
+
+const shifted = /&([^-&]*)(-?)/g;
+const unprintable = /[^\x20-\x7e]+/g;
+
+/**
+ * A Unicode mailbox name in modified UTF-7, all of it printable ASCII.
+ *
+ * @see RFC 3501, section 5.1.3
+ */
+export function encodeModifiedUtf7(name: string): string {
+  return name.replaceAll('&', '&-').replace(unprintable, (run) => `&${encodeModifiedBase64(run)}-`);
+}
+
+function encodeModifiedBase64(text: string): string {
+  const base64 = Buffer.from(text, 'utf16le').swap16().toString('base64');
+  return base64.replace(/=+$/, '').replaceAll('/', ',');
+}
+
+/**
+ * The Unicode of a name in modified UTF-7. Undefined where it is not: a shift that does not end, a lone
+ * surrogate, octets that are not printable ASCII, or an encoding other than the one that
+ * {@link encodeModifiedUtf7} gives, because a name must not have two spellings.
+ *
+ * @see RFC 3501, section 5.1.3
+ */
+export function decodeModifiedUtf7(text: string): string | undefined {
+  const decoded = text.replace(shifted, (_, base64: string) =>
+    base64 === '' ? '&' : decodeModifiedBase64(base64),
+  );
+  return decoded.isWellFormed() && encodeModifiedUtf7(decoded) === text ? decoded : undefined;
+}
+
+function decodeModifiedBase64(base64: string): string {
+  const octets = Buffer.from(base64.replaceAll(',', '/'), 'base64');
+  return octets
+    .subarray(0, octets.length & ~1)
+    .swap16()
+    .toString('utf16le');
+}
+
+/**
+ * A mailbox name as a client sent it (one character an octet) in Unicode, NFC, `INBOX` in capitals.
+ * Octets above 127 are no modified UTF-7: such a name is taken as UTF-8, as sloppy clients mean it, and `&` is
+ * then nothing special. Undefined where the name is neither.
+ */
+export function decodeMailboxName(wireName: string): string | undefined {
+  const name = isAscii(wireName) ? decodeModifiedUtf7(wireName) : decodeUtf8(wireName);
+  return name === undefined ? undefined : normalizeMailboxName(name);
+}
+
+/**
+ * NFC, and the first level in capitals where it is `INBOX`, whatever its case.
+ *
+ * @see RFC 3501, section 5.1
+ */
+export function normalizeMailboxName(name: string): string {
+  return name.normalize('NFC').replace(/^inbox(?=\/|$)/i, 'INBOX');
+}
+
+/**
+ * Why no mailbox can have this name, as text for the client; undefined where one can. Control characters,
+ * empty levels and the wildcards of LIST are refused: a client could not name such a mailbox again.
+ */
+export function findMailboxNameFault(name: string): string | undefined {
+  if (name === '') return 'A mailbox name cannot be empty';
+  if (!name.isWellFormed()) return 'A mailbox name must be Unicode text';
+  if (/[\p{Cc}\u2028\u2029]/u.test(name)) return 'A mailbox name cannot contain control characters';
+  if (/[*%]/.test(name)) return 'A mailbox name cannot contain "*" or "%"';
+  if (name.split(hierarchySeparator).includes(''))
+    return 'A mailbox name cannot have an empty level';
+  return undefined;
+}
+
+/**
+ * True where a mailbox name matches a LIST pattern (reference and pattern already joined): `*` stands for
+ * anything, `%` for anything within a level. `INBOX` as first level matches in any case.
+ *
+ * The time is at most the product of both lengths.
+ *
+ * @see RFC 3501, section 6.3.8
+ */
+export function matchesMailboxPattern(name: string, pattern: string): boolean {
+  const normalized = normalizeMailboxName(pattern);
+  if (matchesWildcards(name, normalized)) return true;
+  return name === 'INBOX' && matchesWildcards(name, normalized.toUpperCase());
+}
+
+/**
+ * Greedy, with one place to go back to for each kind of wildcard. The text after a `%` is tried at its first
+ * place: if that text has a separator it fits in one place only, and if not, a later place reaches no further. So
+ * only the last `%`, and then the last `*`, need another try.
+ */
+function matchesWildcards(name: string, pattern: string): boolean {
+  let at = 0;
+  let patternAt = 0;
+  let star = { patternAt: -1, at: 0 };
+  let percent = { patternAt: -1, at: 0 };
+  for (;;) {
+    const wanted = pattern[patternAt];
+    if (wanted === '*') {
+      star = { patternAt: ++patternAt, at };
+      percent = { patternAt: -1, at: 0 };
+    } else if (wanted === '%') {
+      percent = { patternAt: ++patternAt, at };
+    } else if (wanted !== undefined && wanted === name[at]) {
+      patternAt++;
+      at++;
+    } else if (wanted === undefined && at === name.length) {
+      return true;
+    } else if (percent.patternAt >= 0 && canSkip(name, percent.at)) {
+      at = ++percent.at;
+      patternAt = percent.patternAt;
+    } else if (star.patternAt >= 0 && star.at < name.length) {
+      at = ++star.at;
+      patternAt = star.patternAt;
+      percent = { patternAt: -1, at: 0 };
+    } else {
+      return false;
+    }
+  }
+}
+
+/** True where `%` may take the character at `at`. */
+function canSkip(name: string, at: number): boolean {
+  return at < name.length && name[at] !== hierarchySeparator;
+}
+
+function isAscii(text: string): boolean {
+  return !/[^\x00-\x7f]/.test(text);
+}
+
+function decodeUtf8(wireText: string): string | undefined {
+  const octets = Buffer.from(wireText, 'latin1');
+  return isUtf8(octets) ? octets.toString('utf8') : undefined;
+}

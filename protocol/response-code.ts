@@ -1,0 +1,43 @@
+/** Response codes without arguments. @see RFC 3501, section 7.1; RFC 4315; RFC 5530; RFC 7162; RFC 7889 */
+export type SimpleResponseCode =
+  | 'ALERT'
+  | 'PARSE'
+  | 'READ-ONLY'
+  | 'READ-WRITE'
+  | 'TRYCREATE'
+  | 'UIDNOTSTICKY'
+  | 'NOMODSEQ'
+  | 'CLOSED'
+  | 'TOOBIG'
+  | 'UNAVAILABLE'
+  | 'AUTHENTICATIONFAILED'
+  | 'AUTHORIZATIONFAILED'
+  | 'EXPIRED'
+  | 'PRIVACYREQUIRED'
+  | 'CONTACTADMIN'
+  | 'NOPERM'
+  | 'INUSE'
+  | 'EXPUNGEISSUED'
+  | 'CORRUPTION'
+  | 'SERVERBUG'
+  | 'CLIENTBUG'
+  | 'CANNOT'
+  | 'LIMIT'
+  | 'OVERQUOTA'
+  | 'ALREADYEXISTS'
+  | 'NONEXISTENT'
+  | 'HASCHILDREN';
+
+/** A response code as it stands between the brackets of a status response, without the brackets. */
+export type ResponseCode =
+  | SimpleResponseCode
+  | `BADCHARSET (${string})`
+  | `CAPABILITY ${string}`
+  | `PERMANENTFLAGS (${string})`
+  | `UIDNEXT ${number}`
+  | `UIDVALIDITY ${number}`
+  | `UNSEEN ${number}`
+  | `HIGHESTMODSEQ ${number}`
+  | `MODIFIED ${string}`
+  | `APPENDUID ${number} ${string}`
+  | `COPYUID ${number} ${string} ${string}`;
