@@ -1,0 +1,35 @@
+import type { Credentials } from '../../store/mail-store.ts';
+import { type Argon2Parameters, defaultArgon2Parameters, hashPassword } from './password-hash.ts';
+import { maxPasswordBytes, preparePassword } from './prepare-password.ts';
+import { defaultScramIterations, makeScramVerifier } from './scram-verifier.ts';
+
+/** The password cannot be used; the text says why and does not hold it. */
+export class UnusablePasswordError extends Error {
+  constructor() {
+    super(
+      `Cannot use this password: it must have 1 to ${maxPasswordBytes} octets and no control characters`,
+    );
+    this.name = 'UnusablePasswordError';
+  }
+}
+
+/** What the verifiers cost; lower it for accounts of tests only. */
+export interface CredentialCost {
+  readonly argon2?: Argon2Parameters;
+  readonly scramIterations?: number;
+}
+
+/** The verifiers of a password as they are stored. Rejects with an {@link UnusablePasswordError}. */
+export async function makeCredentials(
+  password: string,
+  cost: CredentialCost = {},
+): Promise<Credentials> {
+  const prepared = preparePassword(password);
+  if (prepared === undefined) throw new UnusablePasswordError();
+  return {
+    argon2id: await hashPassword(prepared, cost.argon2 ?? defaultArgon2Parameters),
+    scramSha256: await makeScramVerifier(prepared, {
+      iterations: cost.scramIterations ?? defaultScramIterations,
+    }),
+  };
+}

@@ -1,0 +1,41 @@
+import { createHash, createHmac } from 'node:crypto';
+import t from 'tap';
+import { makeScramVerifier } from '../../../server/authentication/scram-verifier.ts';
+
+// The exchange of RFC 7677, section 3: user "user", password "pencil".
+const salt = Buffer.from('W22ZaJ0SNY7soEsUEjb6gQ==', 'base64');
+const nonce = 'rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0';
+const authMessage = `n=user,r=rOprNGfwEbeRWgbNEkqO,r=${nonce},s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096,c=biws,r=${nonce}`;
+const clientProof = Buffer.from('dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=', 'base64');
+const serverSignature = '6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=';
+
+function parse(verifier: string) {
+  const match = /^SCRAM-SHA-256\$(\d+):([^$]+)\$([^:]+):(.+)$/.exec(verifier);
+  const [, iterations, saltText, storedKey = '', serverKey = ''] = match ?? [];
+  return {
+    iterations: Number(iterations),
+    saltText,
+    storedKey: Buffer.from(storedKey, 'base64'),
+    serverKey: Buffer.from(serverKey, 'base64'),
+  };
+}
+
+t.test('the verifier accepts the exchange of RFC 7677', async (t) => {
+  const verifier = parse(await makeScramVerifier('pencil', { iterations: 4096, salt }));
+  t.equal(verifier.iterations, 4096);
+  t.equal(verifier.saltText, salt.toString('base64'));
+  t.equal(
+    createHmac('sha256', verifier.serverKey).update(authMessage).digest('base64'),
+    serverSignature,
+  );
+  const clientSignature = createHmac('sha256', verifier.storedKey).update(authMessage).digest();
+  const clientKey = clientProof.map((octet, at) => octet ^ (clientSignature[at] ?? 0));
+  t.strictSame(createHash('sha256').update(clientKey).digest(), verifier.storedKey);
+});
+
+t.test('another password gives other keys, the same one another salt', async (t) => {
+  const one = parse(await makeScramVerifier('pencil', { iterations: 4096, salt }));
+  const other = parse(await makeScramVerifier('pencils', { iterations: 4096, salt }));
+  t.notSame(one.storedKey, other.storedKey);
+  t.not(await makeScramVerifier('pencil'), await makeScramVerifier('pencil'));
+});

@@ -1,0 +1,37 @@
+import t from 'tap';
+import { createLogger } from '../../server/logging.ts';
+
+function capture(level: 'info' | 'debug' = 'info') {
+  const lines: string[] = [];
+  const logger = createLogger({ level, destination: { write: (line) => void lines.push(line) } });
+  return { lines, logger };
+}
+
+t.test('one JSON object a line', async (t) => {
+  const { lines, logger } = capture();
+  logger.info({ imapPort: 143, imapsPort: 993 }, 'listening');
+  logger.debug('not shown');
+  logger.info('two\nlines');
+  t.equal(lines.length, 2);
+  t.ok(lines.every((line) => line.indexOf('\n') === line.length - 1));
+  t.match(JSON.parse(lines[0] ?? ''), {
+    level: 'info',
+    time: /^\d{4}-\d\d-\d\dT.*Z$/,
+    msg: 'listening',
+    imapPort: 143,
+    imapsPort: 993,
+  });
+});
+
+t.test('secrets are left out, at every level that occurs', async (t) => {
+  const { lines, logger } = capture();
+  const account = { name: 'alice', credentials: { argon2id: 'hush', scramSha256: 'hush' } };
+  logger.info({ account, password: 'hush' }, 'login');
+  logger.info({ command: { name: 'LOGIN', password: 'hush' } }, 'command');
+  logger
+    .child({ userName: 'alice' })
+    .info({ request: { params: { password: 'hush' } } }, 'control');
+  t.equal(lines.length, 3);
+  t.notMatch(lines.join(''), 'hush');
+  t.match(lines.join(''), 'alice');
+});
