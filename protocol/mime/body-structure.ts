@@ -1,0 +1,81 @@
+import type { MimeParameters, MimePart } from './mime-structure.ts';
+import { writeNullableString, writeString } from './wire-string.ts';
+
+/**
+ * The BODYSTRUCTURE of a message (or a part) as wire text, one character for each octet, with all
+ * extension data.
+ *
+ * @see RFC 3501, section 7.4.2
+ */
+export function writeBodyStructure(part: MimePart): string {
+  return writePart(part, true);
+}
+
+/** The BODY of a message as wire text: {@link writeBodyStructure} without extension data. */
+export function writeBody(part: MimePart): string {
+  return writePart(part, false);
+}
+
+function writePart(part: MimePart, isExtended: boolean): string {
+  const items = part.children
+    ? [
+        part.children.map((child) => writePart(child, isExtended)).join(''),
+        writeString(part.subtype),
+      ]
+    : writeSinglePart(part, isExtended);
+  if (isExtended) items.push(...writeExtension(part));
+  return `(${items.join(' ')})`;
+}
+
+function writeSinglePart(part: MimePart, isExtended: boolean): string[] {
+  const items = [
+    writeString(part.type),
+    writeString(part.subtype),
+    writeParameters(part.parameters),
+    writeNullableString(part.id),
+    writeNullableString(part.description),
+    writeString(part.encoding),
+    String(part.end - part.bodyStart),
+  ];
+  if (part.type === 'message' && (part.subtype === 'rfc822' || part.subtype === 'global')) {
+    items.push(...writeMessage(part, isExtended));
+  }
+  if (part.type === 'text' || (part.type === 'message' && items.length > 7)) {
+    items.push(String(part.lineCount));
+  }
+  return items;
+}
+
+/**
+ * Envelope and structure of the message within. One that was not opened (it is encoded, or too deep) gets
+ * empty ones, because the grammar knows no message/rfc822 without them.
+ */
+function writeMessage(part: MimePart, isExtended: boolean): string[] {
+  if (part.message)
+    return [part.message.envelope ?? emptyEnvelope, writePart(part.message, isExtended)];
+  return [emptyEnvelope, writePart(unopenedBody(part), isExtended)];
+}
+
+const emptyEnvelope = '(NIL NIL NIL NIL NIL NIL NIL NIL NIL NIL)';
+
+function unopenedBody(part: MimePart): MimePart {
+  return { ...part, type: 'text', subtype: 'plain', parameters: [] };
+}
+
+function writeExtension(part: MimePart): string[] {
+  const { disposition, languages } = part;
+  return [
+    part.children ? writeParameters(part.parameters) : writeNullableString(part.md5),
+    disposition
+      ? `(${writeString(disposition.type)} ${writeParameters(disposition.parameters)})`
+      : 'NIL',
+    languages ? `(${languages.map(writeString).join(' ')})` : 'NIL',
+    writeNullableString(part.location),
+  ];
+}
+
+function writeParameters(parameters: MimeParameters): string {
+  if (parameters.length === 0) return 'NIL';
+  const strings = parameters.flatMap(([name, value]) => [writeString(name), writeString(value)]);
+  return `(${strings.join(' ')})`;
+}

@@ -1,0 +1,214 @@
+import { trimEnd } from './ascii-text.ts';
+import { readContentFields, type ContentFields, type DefaultType } from './content-fields.ts';
+import { writeEnvelope } from './envelope.ts';
+import { HeaderBuffer } from './header-buffer.ts';
+import { parseHeader, type HeaderField } from './header-fields.ts';
+import { mimeLimits } from './limits.ts';
+import type { MimePart } from './mime-structure.ts';
+
+/** A position in the message: octets and line feeds before it. */
+export interface Mark {
+  readonly offset: number;
+  readonly lineCount: number;
+}
+
+/** A boundary delimiter of an open multipart. */
+export interface Delimiter {
+  /** Which of the open parts it divides, counted from the root. */
+  readonly level: number;
+  readonly isClose: boolean;
+}
+
+/** A part that has begun and not ended. */
+interface OpenPart {
+  readonly headerStart: number;
+  readonly defaultType: DefaultType;
+  /** True for the root and the message inside a message/rfc822 part, which have an envelope. */
+  readonly isMessage: boolean;
+  /** Undefined while the header goes on. */
+  body?: Mark;
+  content?: ContentFields;
+  envelope?: string;
+  /** The boundary that divides this part; undefined for what is no multipart. */
+  boundary?: string;
+  readonly children: MimePart[];
+  message?: MimePart;
+}
+
+/** The parts of a message that are open at a position, and what is known of those that have ended. */
+export class PartTree {
+  /** From the root down. */
+  readonly #open: OpenPart[] = [];
+  /** Levels of the open multiparts that still have parts to come, by boundary. */
+  readonly #levels = new Map<string, number[]>();
+  readonly #header = new HeaderBuffer();
+  #partCount = 0;
+  #structureBytesLeft: number = mimeLimits.structureBytes;
+
+  constructor() {
+    this.#openPart(0, 'text/plain', true);
+  }
+
+  /** True while the innermost part's header goes on. */
+  get isInHeader(): boolean {
+    return this.#innermost.body === undefined;
+  }
+
+  /** False while no line can be a delimiter. */
+  get hasBoundaries(): boolean {
+    return this.#levels.size > 0;
+  }
+
+  get #innermost(): OpenPart {
+    return this.#open[this.#open.length - 1]!;
+  }
+
+  /** Takes octets `[start, end)` of the chunk as header of the innermost part. */
+  appendHeader(chunk: Uint8Array, start: number, end: number): void {
+    this.#header.append(chunk, start, end);
+  }
+
+  /** The innermost part's header has ended; its body begins at the mark. */
+  endHeader(body: Mark): void {
+    this.#readHeader(body);
+    const part = this.#innermost;
+    const content = part.content!;
+    if (this.#open.length >= mimeLimits.depth) return;
+    if (content.type === 'multipart') {
+      this.#openBoundary(part, content);
+    } else if (isOpenMessage(content) && this.#partCount < mimeLimits.partCount) {
+      this.#openPart(body.offset, 'text/plain', true);
+    }
+  }
+
+  /**
+   * The delimiter that a line is, the innermost where it could be several.
+   *
+   * @param line without its line break
+   */
+  findDelimiter(line: string): Delimiter | undefined {
+    if (!line.startsWith('--')) return undefined;
+    const text = trimEnd(line).slice(2);
+    const level = this.#levels.get(text)?.at(-1) ?? -1;
+    const closeLevel = text.endsWith('--')
+      ? (this.#levels.get(text.slice(0, -2))?.at(-1) ?? -1)
+      : -1;
+    if (level < 0 && closeLevel < 0) return undefined;
+    return closeLevel > level ? { level: closeLevel, isClose: true } : { level, isClose: false };
+  }
+
+  /**
+   * A delimiter line stands at `line`, `breakBytes` behind the last text before it; `next` is the line
+   * after it. Ends the parts above the delimiter's multipart and begins the next one.
+   */
+  delimit(delimiter: Delimiter, line: Mark, breakBytes: number, next: Mark): void {
+    const end = this.#endBefore(line, breakBytes);
+    while (this.#open.length > delimiter.level + 1) this.#closePart(end);
+    if (delimiter.isClose || this.#partCount >= mimeLimits.partCount) {
+      this.#closeBoundary(this.#innermost);
+      return;
+    }
+    const isDigest = this.#innermost.content?.subtype === 'digest';
+    this.#openPart(next.offset, isDigest ? 'message/rfc822' : 'text/plain', false);
+  }
+
+  /** The message ends at the mark. */
+  finish(end: Mark): MimePart {
+    if (this.isInHeader) this.#readHeader(end);
+    let root = this.#closePart(end);
+    while (this.#open.length > 0) root = this.#closePart(end);
+    return root;
+  }
+
+  /** Where the parts end that a delimiter line closes: before its line break, but not inside a header. */
+  #endBefore(line: Mark, breakBytes: number): Mark {
+    if (this.isInHeader) this.#readHeader(line);
+    const body = this.#innermost.body!;
+    return line.offset - breakBytes < body.offset
+      ? body
+      : { offset: line.offset - breakBytes, lineCount: line.lineCount - Math.sign(breakBytes) };
+  }
+
+  #openPart(headerStart: number, defaultType: DefaultType, isMessage: boolean): void {
+    this.#open.push({ headerStart, defaultType, isMessage, children: [] });
+    this.#partCount++;
+    this.#header.clear(Math.min(mimeLimits.headerBytes, this.#structureBytesLeft));
+  }
+
+  #readHeader(body: Mark): void {
+    const part = this.#innermost;
+    const bytes = this.#header.take();
+    const fields = parseHeader(bytes);
+    part.body = body;
+    part.content = readContentFields(fields, part.defaultType);
+    this.#structureBytesLeft -= bytes.length;
+    if (part.isMessage) part.envelope = this.#writeEnvelope(fields);
+  }
+
+  /** Many short addresses make an envelope that is larger than their header, so it counts by itself. */
+  #writeEnvelope(fields: readonly HeaderField[]): string {
+    const envelope = writeEnvelope(this.#structureBytesLeft > 0 ? fields : []);
+    this.#structureBytesLeft = Math.max(0, this.#structureBytesLeft - envelope.length);
+    return envelope;
+  }
+
+  #openBoundary(part: OpenPart, content: ContentFields): void {
+    const parameter = content.parameters.find(([name]) => name === 'boundary');
+    // A boundary cannot end in white space (RFC 2046), and a gateway may have cut it off the lines.
+    const boundary = trimEnd(parameter?.[1] ?? '');
+    if (boundary === '') return;
+    part.boundary = boundary;
+    const levels = this.#levels.get(boundary);
+    if (levels) levels.push(this.#open.length - 1);
+    else this.#levels.set(boundary, [this.#open.length - 1]);
+  }
+
+  #closeBoundary(part: OpenPart): void {
+    if (part.boundary === undefined) return;
+    const levels = this.#levels.get(part.boundary)!;
+    levels.pop();
+    if (levels.length === 0) this.#levels.delete(part.boundary);
+    delete part.boundary;
+  }
+
+  #closePart(end: Mark): MimePart {
+    const part = this.#open.pop()!;
+    this.#closeBoundary(part);
+    const { headerStart, body, content, envelope, message, children } = part;
+    const closed: MimePart = {
+      headerStart,
+      bodyStart: body!.offset,
+      end: end.offset,
+      lineCount: end.lineCount - body!.lineCount,
+      ...content!,
+      ...(envelope !== undefined && { envelope }),
+      ...(message && { message }),
+      ...(content!.type === 'multipart' && {
+        children: children.length > 0 ? children : [wholeBody(body!, end)],
+      }),
+    };
+    const parent = this.#open.at(-1);
+    if (closed.envelope !== undefined && parent) parent.message = closed;
+    else parent?.children.push(closed);
+    return closed;
+  }
+}
+
+function isOpenMessage(content: ContentFields): boolean {
+  return (
+    content.type === 'message' &&
+    (content.subtype === 'rfc822' || content.subtype === 'global') &&
+    ['7bit', '8bit', 'binary'].includes(content.encoding)
+  );
+}
+
+/** The part that stands for the body of a multipart that has none. */
+function wholeBody(body: Mark, end: Mark): MimePart {
+  return {
+    headerStart: body.offset,
+    bodyStart: body.offset,
+    end: end.offset,
+    lineCount: end.lineCount - body.lineCount,
+    ...readContentFields([], 'text/plain'),
+  };
+}
