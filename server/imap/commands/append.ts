@@ -1,0 +1,61 @@
+import type { AppendCommand } from '../../../protocol/command.ts';
+import type { Mailbox, MessageDraft } from '../../../store/mail-store.ts';
+import { CommandError } from '../command-error.ts';
+import type { CommandHandler } from '../command-handler.ts';
+import { ConnectionLostError } from '../response-stream.ts';
+import type { Session } from '../session.ts';
+
+/** Streams the message into the store. @see RFC 3501, section 6.3.11; RFC 4315, section 3 (APPENDUID) */
+export const append: CommandHandler<'APPEND'> = async (session, command, request) => {
+  const mailbox = await findTarget(session, command);
+  session.out.write(request.isWaiting ? '+ Ready for literal data\r\n' : '');
+  const draft = session.store.beginMessage(session.accountId);
+  session.isInterruptible = false;
+  try {
+    await receive(session, draft);
+    const added = await draft.addTo(mailbox.id, {
+      flags: command.flags,
+      internalDate: command.internalDate ?? {
+        epochMs: Math.floor(session.context.clock() / 1000) * 1000,
+        zoneMinutes: 0,
+      },
+    });
+    return { text: 'APPEND completed', code: `APPENDUID ${added.uidValidity} ${added.uid}` };
+  } finally {
+    session.isInterruptible = true;
+    await draft.discard();
+  }
+};
+
+async function findTarget(session: Session, command: AppendCommand): Promise<Mailbox> {
+  try {
+    const mailbox = await session.store.findMailbox(session.accountId, command.mailboxName);
+    if (mailbox?.isSelectable !== true) {
+      throw new CommandError('NO', 'No mailbox of that name, create it first', 'TRYCREATE');
+    }
+    if (command.sizeBytes === 0) throw new CommandError('NO', 'Cannot add an empty message');
+    return mailbox;
+  } catch (error) {
+    session.connection.rejectLiteral();
+    throw error;
+  }
+}
+
+/** After a failure the rest of the literal is still read, so that the next command is found. */
+async function receive(session: Session, draft: MessageDraft): Promise<void> {
+  let failure: unknown;
+  for (;;) {
+    const event = await session.connection.pullLiteral();
+    if (event === undefined) throw new ConnectionLostError();
+    if (event.kind === 'append-end') break;
+    if (event.kind === 'bad') throw new CommandError('BAD', event.text, event.code);
+    if (event.kind !== 'append-data') throw new Error(`Unexpected ${event.kind} event`);
+    if (failure !== undefined) continue;
+    try {
+      await draft.write(event.data);
+    } catch (error) {
+      failure = error;
+    }
+  }
+  if (failure !== undefined) throw failure;
+}

@@ -1,0 +1,61 @@
+import { CommandError } from '../command-error.ts';
+import type { CommandHandler } from '../command-handler.ts';
+import { logInWithPassword } from '../log-in-with-password.ts';
+import { ConnectionLostError } from '../response-stream.ts';
+import type { Session } from '../session.ts';
+
+/** @see RFC 3501, section 6.2.2; RFC 4959 (initial response); RFC 4616 (PLAIN) */
+export const authenticate: CommandHandler<'AUTHENTICATE'> = async (session, command) => {
+  const { mechanism, initialResponse } = command;
+  if (mechanism !== 'PLAIN' && mechanism !== 'LOGIN') {
+    throw new CommandError('NO', `Unknown mechanism "${mechanism}", expected PLAIN or LOGIN`);
+  }
+  if (!session.isSecure) {
+    throw new CommandError('NO', 'Use STARTTLS before AUTHENTICATE', 'PRIVACYREQUIRED');
+  }
+  const { userName, password } =
+    mechanism === 'PLAIN'
+      ? decodePlain(initialResponse ?? (await challenge(session, '')))
+      : await exchangeLogin(session, initialResponse);
+  return logInWithPassword(session, userName, password);
+};
+
+/** The LOGIN mechanism (draft-murchison-sasl-login): two prompts, two answers. */
+async function exchangeLogin(session: Session, initialResponse: Uint8Array | undefined) {
+  const userName = decodeUtf8(initialResponse ?? (await challenge(session, 'User Name\0')));
+  const password = decodeUtf8(await challenge(session, 'Password\0'));
+  return { userName, password };
+}
+
+/** `authzid NUL authcid NUL password`. Nobody may act for another, so authzid is empty or the same. */
+function decodePlain(response: Uint8Array) {
+  const [authorizationId, userName, password, ...rest] = decodeUtf8(response).split('\0');
+  if (authorizationId === undefined || !userName || password === undefined || rest.length > 0) {
+    throw new CommandError('BAD', 'Expected a PLAIN response of authzid NUL authcid NUL password');
+  }
+  if (authorizationId !== '' && authorizationId !== userName) {
+    throw new CommandError('NO', 'Acting for another user is not allowed', 'AUTHORIZATIONFAILED');
+  }
+  return { userName, password };
+}
+
+/** Sends a challenge and reads the answer, both base64; `*` cancels. */
+async function challenge(session: Session, text: string): Promise<Uint8Array> {
+  session.out.write(`+ ${Buffer.from(text).toString('base64')}\r\n`);
+  const bytes = await session.connection.pullLine();
+  if (bytes === undefined) throw new ConnectionLostError();
+  const line = Buffer.from(bytes).toString('latin1').trim();
+  if (line === '*') throw new CommandError('BAD', 'Authentication cancelled');
+  if (line.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(line)) {
+    throw new CommandError('BAD', 'Expected a SASL response in base64');
+  }
+  return Buffer.from(line, 'base64');
+}
+
+function decodeUtf8(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    throw new CommandError('BAD', 'Expected a SASL response in UTF-8');
+  }
+}

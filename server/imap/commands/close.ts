@@ -1,0 +1,9 @@
+import type { CommandHandler } from '../command-handler.ts';
+
+/** Removes what has \Deleted without telling, unless read-only. @see RFC 3501, section 6.4.2 */
+export const closeMailbox: CommandHandler<'CLOSE'> = async (session) => {
+  const { mailbox, isReadOnly } = session.mailbox;
+  session.unselect();
+  if (!isReadOnly) await session.store.expungeMessages(mailbox.id, undefined);
+  return { text: 'CLOSE completed' };
+};

@@ -1,0 +1,14 @@
+import type { CommandHandler } from '../command-handler.ts';
+
+/** A mailbox that this session has selected is left first. @see RFC 3501, section 6.3.4 */
+export const deleteMailbox: CommandHandler<'DELETE'> = async (session, { mailboxName }) => {
+  const { selected } = session;
+  const mailbox = await session.store.findMailbox(session.accountId, mailboxName);
+  const isSelected = selected !== undefined && mailbox?.id === selected.mailbox.id;
+  await session.store.deleteMailbox(session.accountId, mailboxName);
+  if (isSelected) {
+    session.unselect();
+    session.out.untagged('OK [CLOSED] The selected mailbox is deleted');
+  }
+  return { text: 'DELETE completed' };
+};

@@ -1,0 +1,27 @@
+import type { StatusItem } from '../../../protocol/command.ts';
+import { encodeMailboxName } from '../../../protocol/wire-text.ts';
+import type { MailboxStatus } from '../../../store/mail-store.ts';
+import { CommandError } from '../command-error.ts';
+import type { CommandHandler } from '../command-handler.ts';
+
+const values: { readonly [Item in StatusItem]: (status: MailboxStatus) => number } = {
+  MESSAGES: (status) => status.messageCount,
+  RECENT: (status) => status.recentCount,
+  UIDNEXT: (status) => status.uidNext,
+  UIDVALIDITY: (status) => status.uidValidity,
+  UNSEEN: (status) => status.unseenCount,
+  HIGHESTMODSEQ: (status) => status.highestModseq,
+};
+
+/** @see RFC 3501, section 6.3.10; RFC 7162, section 3.1.7 */
+export const status: CommandHandler<'STATUS'> = async (session, { mailboxName, items }) => {
+  const mailbox = await session.store.findMailbox(session.accountId, mailboxName);
+  if (mailbox === undefined || !mailbox.isSelectable) {
+    throw new CommandError('NO', 'No mailbox of that name', 'NONEXISTENT');
+  }
+  if (items.includes('HIGHESTMODSEQ')) session.hasCondstore = true;
+  const counters = await session.store.readStatus(mailbox.id);
+  const pairs = items.map((item) => `${item} ${values[item](counters)}`);
+  session.out.untagged(`STATUS ${encodeMailboxName(mailbox.name)} (${pairs.join(' ')})`);
+  return { text: 'STATUS completed' };
+};

@@ -1,0 +1,119 @@
+import type { Command } from '../../protocol/command.ts';
+import type { ReaderEvent } from '../../protocol/command-reader.ts';
+import { StoreError } from '../../store/mail-store.ts';
+import { ByeError, CommandError } from './command-error.ts';
+import type { CommandHandler, CommandRequest } from './command-handler.ts';
+import type { Completion } from './completion.ts';
+import { commandTable, type CommandState } from './command-table.ts';
+import { ConnectionLostError } from './response-stream.ts';
+import type { Session } from './session.ts';
+
+/** Carries out one event of a client's input. True when the connection is to end. */
+export async function handleEvent(session: Session, event: ReaderEvent): Promise<boolean> {
+  switch (event.kind) {
+    case 'command':
+    case 'append':
+      session.countCommand();
+      return answer(session, event.command, {
+        tag: event.tag,
+        isWaiting: event.kind === 'append' && event.isWaiting,
+      });
+    case 'bad':
+      writeStatus(session, event.tag ?? '*', event.isNo ? 'NO' : 'BAD', event.text, event.code);
+      session.countBadCommand();
+      return false;
+    default:
+      throw new Error(`Unexpected ${event.kind} event`);
+  }
+}
+
+async function answer(
+  session: Session,
+  command: Command,
+  request: CommandRequest,
+): Promise<boolean> {
+  const { tag } = request;
+  try {
+    const completion = await runCommand(session, command, request);
+    if (completion.isAnswered !== true) {
+      writeStatus(session, tag, 'OK', completion.text, completion.code);
+    }
+    return completion.isEnd === true;
+  } catch (error) {
+    answerError(session, tag, command, error);
+    return false;
+  }
+}
+
+async function runCommand(
+  session: Session,
+  command: Command,
+  request: CommandRequest,
+): Promise<Completion> {
+  const entry = commandTable[command.name];
+  try {
+    checkState(session, command.name, entry.state);
+  } catch (error) {
+    if (command.name === 'APPEND') session.connection.rejectLiteral();
+    throw error;
+  }
+  // The table pairs each name with the handler of that command; the compiler cannot follow the pairing.
+  const run = entry.run as CommandHandler<Command['name']>;
+  let completion: Completion;
+  try {
+    completion = await run(session, command, request);
+  } catch (error) {
+    if (error instanceof CommandError || error instanceof StoreError)
+      await syncAfter(session, command);
+    throw error;
+  }
+  if (completion.isAnswered !== true) await syncAfter(session, command);
+  return completion;
+}
+
+/**
+ * Message sequence numbers must not change under a client that is using them: FETCH, STORE and SEARCH hold
+ * back what has changed (RFC 3501, section 7.4.1).
+ */
+async function syncAfter(session: Session, command: Command): Promise<void> {
+  const usesNumbers =
+    (command.name === 'FETCH' || command.name === 'STORE' || command.name === 'SEARCH') &&
+    !command.isUid;
+  if (!usesNumbers) await session.sync();
+}
+
+function checkState(session: Session, name: string, state: CommandState): void {
+  if (state === 'before-login' && session.account !== undefined) {
+    throw new CommandError('BAD', `${name} is not allowed after login`);
+  }
+  if ((state === 'after-login' || state === 'selected') && session.account === undefined) {
+    throw new CommandError('BAD', `${name} needs a login first`);
+  }
+  if (state === 'selected' && session.selected === undefined) {
+    throw new CommandError('BAD', `${name} needs a selected mailbox`);
+  }
+}
+
+/** The one place where an error becomes a tagged response. */
+function answerError(session: Session, tag: string, command: Command, error: unknown): void {
+  if (error instanceof CommandError) {
+    writeStatus(session, tag, error.status, error.message, error.code);
+  } else if (error instanceof StoreError) {
+    writeStatus(session, tag, 'NO', error.message, error.code);
+  } else if (error instanceof ByeError || error instanceof ConnectionLostError) {
+    throw error;
+  } else {
+    session.log('error', { err: error, command: command.name }, 'command failed');
+    writeStatus(session, tag, 'NO', 'Internal error, it has been logged', 'SERVERBUG');
+  }
+}
+
+function writeStatus(
+  session: Session,
+  tag: string,
+  status: 'OK' | 'NO' | 'BAD',
+  text: string,
+  code?: string,
+): void {
+  session.out.write(`${tag} ${status} ${code === undefined ? '' : `[${code}] `}${text}\r\n`);
+}

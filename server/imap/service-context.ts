@@ -1,0 +1,18 @@
+import type { Logger } from 'pino';
+import type { MailStore } from '../../store/mail-store.ts';
+import type { Clock } from '../../tls/clock.ts';
+import type { TlsAcceptor } from '../../tls/tls-acceptor.ts';
+import type { PasswordVerifier } from '../authentication/password-verifier.ts';
+import type { ServiceLimits } from './limits.ts';
+import type { SnapshotRegistry } from './snapshot-registry.ts';
+
+/** What all connections of a service share. */
+export interface ServiceContext {
+  readonly store: MailStore;
+  readonly acceptor: TlsAcceptor;
+  readonly verifier: PasswordVerifier;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly limits: ServiceLimits;
+  readonly snapshots: SnapshotRegistry;
+}

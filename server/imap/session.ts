@@ -1,0 +1,154 @@
+import { randomBytes } from 'node:crypto';
+import type { Account, MailStore } from '../../store/mail-store.ts';
+import { listCapabilities } from '../../protocol/capability.ts';
+import { ByeError, CommandError } from './command-error.ts';
+import type { Connection } from './connection.ts';
+import type { ResponseStream } from './response-stream.ts';
+import type { SelectedMailbox } from './selected-mailbox.ts';
+import type { ServiceContext } from './service-context.ts';
+
+/** What a client has reached on its connection: login, the selected mailbox, what it has enabled. */
+export class Session {
+  readonly context: ServiceContext;
+  readonly connection: Connection;
+  /** True once the client has shown that it knows modseqs (RFC 7162, section 3.1). */
+  hasCondstore = false;
+  /** False while a literal comes in, which a shutdown lets finish. */
+  isInterruptible = true;
+  #account: Account | undefined;
+  #selected: SelectedMailbox | undefined;
+  #sessionId: string | undefined;
+  #failedLoginCount = 0;
+  #badCommandCount = 0;
+  #windowStartMs = 0;
+  #windowCommandCount = 0;
+
+  constructor(context: ServiceContext, connection: Connection) {
+    this.context = context;
+    this.connection = connection;
+  }
+
+  get out(): ResponseStream {
+    return this.connection.out;
+  }
+
+  get store(): MailStore {
+    return this.context.store;
+  }
+
+  get isSecure(): boolean {
+    return this.connection.tls !== undefined;
+  }
+
+  get account(): Account | undefined {
+    return this.#account;
+  }
+
+  /** The account that has logged in. Only for commands that need one. */
+  get accountId(): number {
+    if (this.#account === undefined) throw new CommandError('BAD', 'Log in first');
+    return this.#account.id;
+  }
+
+  get selected(): SelectedMailbox | undefined {
+    return this.#selected;
+  }
+
+  /** The selected mailbox. Only for commands that need one. */
+  get mailbox(): SelectedMailbox {
+    if (this.#selected === undefined) throw new CommandError('BAD', 'Select a mailbox first');
+    return this.#selected;
+  }
+
+  /** The selected mailbox, for a command that changes it. */
+  get writableMailbox(): SelectedMailbox {
+    if (this.mailbox.isReadOnly) throw new CommandError('NO', 'The mailbox is open read-only');
+    return this.mailbox;
+  }
+
+  greet(): void {
+    this.out.untagged(
+      `OK [CAPABILITY ${this.formatCapabilities()}] Reprise IMAP4rev1 server ready`,
+    );
+  }
+
+  formatCapabilities(): string {
+    return listCapabilities({
+      isEncrypted: this.isSecure,
+      isAuthenticated: this.#account !== undefined,
+      canStartTls: true,
+      canLogin: this.isSecure,
+    }).join(' ');
+  }
+
+  /** The client has proved to be the account. */
+  logIn(account: Account): void {
+    this.#account = account;
+    this.#sessionId = randomBytes(6).toString('hex');
+    this.connection.setAuthenticated();
+    const { tls } = this.connection;
+    if (tls !== undefined) this.context.acceptor.promote(tls, account.name);
+    this.log('info', { account: account.name }, 'logged in');
+  }
+
+  /** Counts a refused login; the connection ends at the bound. */
+  countFailedLogin(): void {
+    this.#failedLoginCount += 1;
+    if (this.#failedLoginCount >= this.context.limits.maxFailedLogins) {
+      throw new ByeError('Too many failed logins');
+    }
+  }
+
+  /** Counts a command that cannot be read; the connection ends when there are too many in a row. */
+  countBadCommand(): void {
+    this.#badCommandCount += 1;
+    if (this.#badCommandCount >= this.context.limits.maxBadCommands) {
+      throw new ByeError('Too many commands that cannot be read');
+    }
+  }
+
+  /** Counts a command; before login the connection ends when they come too fast. */
+  countCommand(): void {
+    this.#badCommandCount = 0;
+    if (this.#account !== undefined) return;
+    const nowMs = this.context.clock();
+    if (nowMs - this.#windowStartMs >= 1_000 || nowMs < this.#windowStartMs) {
+      this.#windowStartMs = nowMs;
+      this.#windowCommandCount = 0;
+    }
+    this.#windowCommandCount += 1;
+    if (this.#windowCommandCount > this.context.limits.maxCommandsPerSecondBeforeLogin) {
+      throw new ByeError('Too many commands in a second before login');
+    }
+  }
+
+  select(mailbox: SelectedMailbox): void {
+    this.#selected = mailbox;
+  }
+
+  /** Leaves the selected mailbox, if there is one. */
+  unselect(): void {
+    this.#selected?.close();
+    this.#selected = undefined;
+  }
+
+  /** Tells the client what has changed in the selected mailbox. */
+  async sync(): Promise<void> {
+    if (this.#selected?.isStale === true) await this.#selected.sync(this.out, this.hasCondstore);
+  }
+
+  /** The connection is over. */
+  end(): void {
+    this.unselect();
+    this.log('debug', {}, 'session ended');
+  }
+
+  /** Logs a line with the ids of the connection and the session. */
+  log(level: 'debug' | 'info' | 'warn' | 'error', fields: object, text: string): void {
+    const { connection } = this;
+    this.context.logger[level](
+      { connectionId: connection.id, sessionId: this.#sessionId, ...fields },
+      text,
+    );
+  }
+}
