@@ -1,0 +1,71 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { clientPath, skipWithout } from '../fixtures/clients.ts';
+import { alice, startMailServer } from '../fixtures/mail-server.ts';
+import { plainMessage } from '../fixtures/plain-message.ts';
+import { runProgram, type RunResult } from '../fixtures/run-program.ts';
+
+const skip = skipWithout('curl');
+const server = await startMailServer(t);
+const directory = await mkdtemp(join(tmpdir(), 'reprise-curl-'));
+t.teardown(() => rm(directory, { recursive: true, force: true }));
+
+const ports = {
+  imaps: `imaps://127.0.0.1:${server.process.imapsPort}`,
+  starttls: `imap://127.0.0.1:${server.process.imapPort}`,
+} as const;
+
+for (const [name, url] of Object.entries(ports)) {
+  await t.test(`curl files, lists, reads and searches mail (${name})`, { skip }, async (t) => {
+    const box = `curl-${name}`;
+    const message = plainMessage(`over ${name}`, 2_000);
+    const file = join(directory, 'message.eml');
+    await writeFile(file, message);
+
+    succeed(t, await curl(url, '--request', `CREATE ${box}`));
+    succeed(t, await curl(`${url}/${box}`, '--upload-file', file));
+    const listed = succeed(t, await curl(`${url}/`));
+    t.match(listed, new RegExp(`^\\* LIST \\(.*\\) "/" "?${box}"?\\r$`, 'm'));
+    const read = await curl(`${url}/${box};UID=1`);
+    t.ok(read.stdout.equals(message), 'UID=1 is the message, octet for octet');
+    const subject = succeed(t, await curl(`${url}/${box};UID=1;SECTION=HEADER.FIELDS%20(SUBJECT)`));
+    t.equal(subject, `Subject: over ${name}\r\n\r\n`);
+    t.match(succeed(t, await curl(`${url}/${box}?SUBJECT%20over`)), /^\* SEARCH 1\r$/m);
+    t.match(succeed(t, await curl(`${url}/${box}?SUBJECT%20under`)), /^\* SEARCH\r$/m);
+    const examined = succeed(t, await curl(url, '--request', `EXAMINE ${box}`));
+    t.match(examined, /^\* 1 EXISTS\r$/m);
+  });
+}
+
+await t.test('curl files and reads a message of 20 MB', { skip }, async (t) => {
+  const message = plainMessage('20 MB', 20_000_000);
+  const file = join(directory, 'large.eml');
+  await writeFile(file, message);
+  succeed(t, await curl(`${ports.imaps}/INBOX`, '--upload-file', file));
+  const read = await curl(`${ports.imaps}/INBOX;MAILINDEX=1`);
+  t.equal(read.stdout.length, message.length);
+  t.ok(read.stdout.equals(message), 'octet for octet');
+});
+
+await t.test('curl is refused with a wrong password, and without TLS', { skip }, async (t) => {
+  const refused = await runCurl('alice:wrong', ports.imaps, '--insecure');
+  t.equal(refused.code, 67, 'CURLE_LOGIN_DENIED');
+  const clear = await runCurl(`${alice.name}:${alice.password}`, ports.starttls);
+  t.equal(clear.code, 67, 'CURLE_LOGIN_DENIED: LOGINDISABLED');
+});
+
+function curl(url: string, ...options: readonly string[]): Promise<RunResult> {
+  return runCurl(`${alice.name}:${alice.password}`, url, '--insecure', '--ssl-reqd', ...options);
+}
+
+function runCurl(user: string, url: string, ...options: readonly string[]): Promise<RunResult> {
+  const argv = ['--silent', '--show-error', '--max-time', '30', '--user', user, ...options, url];
+  return runProgram(clientPath('curl'), argv);
+}
+
+function succeed(t: Test, result: RunResult): string {
+  t.equal(result.code, 0, result.stderr);
+  return result.stdout.toString('latin1');
+}

@@ -1,0 +1,163 @@
+import { createHash } from 'node:crypto';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { clientPath, skipWithout } from '../fixtures/clients.ts';
+import type { ImapClient } from '../fixtures/imap-client.ts';
+import { alice, startMailServer } from '../fixtures/mail-server.ts';
+import { plainMessage } from '../fixtures/plain-message.ts';
+import { runProgram } from '../fixtures/run-program.ts';
+
+const skip = skipWithout('mbsync');
+const server = await startMailServer(t);
+const directory = await mkdtemp(join(tmpdir(), 'reprise-mbsync-'));
+t.teardown(() => rm(directory, { recursive: true, force: true }));
+const inbox = join(directory, 'mail', 'INBOX');
+
+await t.test('mbsync keeps 1,000 messages the same on both sides', { skip }, async (t) => {
+  const client = await server.login();
+  await writeConfiguration(client);
+  await fillMaildir(500);
+  for (let index = 0; index < 500; index++) {
+    client.send(appendCommand(index, plainMessage(`remote ${index}`, 700)));
+  }
+  t.equal((await client.readTagged('a499')).status, 'OK');
+  await client.ok('SELECT INBOX');
+
+  await t.test('the first run brings everything to both', async (t) => {
+    await sync(t);
+    const status = await client.ok('STATUS INBOX (MESSAGES)');
+    t.match(status.untagged.at(-1)?.text, /MESSAGES 1000\b/);
+    t.equal((await localMessages()).size, 1_000);
+    t.same(await remoteDigests(client), await localDigests());
+  });
+
+  await t.test('the second run changes nothing', async (t) => {
+    const before = { local: await localMessages(), remote: await remoteState(client) };
+    await sync(t);
+    t.same(await localMessages(), before.local);
+    t.equal(await remoteState(client), before.remote);
+  });
+
+  await t.test('flags and removals go both ways', async (t) => {
+    await client.ok('STORE 1:10 +FLAGS (\\Flagged)');
+    await client.ok('STORE 11:20 +FLAGS (\\Deleted)');
+    await client.ok('EXPUNGE');
+    const names = [...(await localMessages())].filter((name) => name.startsWith('cur/local.'));
+    for (const name of names.slice(0, 5)) {
+      await rename(join(inbox, name), join(inbox, name.replace(/:2,.*$/, ':2,RS')));
+    }
+    for (const name of names.slice(5, 10)) await rm(join(inbox, name));
+    await sync(t);
+
+    await client.ok('NOOP');
+    t.match((await client.ok('STATUS INBOX (MESSAGES)')).untagged.at(-1)?.text, /MESSAGES 985\b/);
+    const local = [...(await localMessages())];
+    t.equal(local.length, 985);
+    t.equal(local.filter((name) => /:2,.*F/.test(name)).length, 10);
+    const answered = (await client.ok('SEARCH ANSWERED')).untagged.at(-1)?.text.split(' ');
+    t.equal(answered?.slice(2).length, 5);
+  });
+
+  await t.test('and then nothing changes again', async (t) => {
+    const before = { local: await localMessages(), remote: await remoteState(client) };
+    await sync(t);
+    t.same(await localMessages(), before.local);
+    t.equal(await remoteState(client), before.remote);
+  });
+});
+
+async function writeConfiguration(client: ImapClient): Promise<void> {
+  const certificate = client.tlsSocket.getPeerCertificate().raw.toString('base64');
+  await writeFile(
+    join(directory, 'certificate.pem'),
+    `-----BEGIN CERTIFICATE-----\n${certificate.replaceAll(/.{64}/g, '$&\n')}\n-----END CERTIFICATE-----\n`,
+  );
+  await writeFile(
+    join(directory, 'mbsyncrc'),
+    `IMAPAccount reprise
+Host 127.0.0.1
+Port ${server.process.imapsPort}
+User ${alice.name}
+Pass ${alice.password}
+SSLType IMAPS
+CertificateFile ${join(directory, 'certificate.pem')}
+
+IMAPStore remote
+Account reprise
+
+MaildirStore local
+Path ${join(directory, 'mail')}/
+Inbox ${inbox}
+
+Channel both
+Far :remote:
+Near :local:
+Patterns INBOX
+Create Both
+Expunge Both
+Sync All
+CopyArrivalDate yes
+SyncState *
+`,
+  );
+}
+
+async function fillMaildir(count: number): Promise<void> {
+  for (const name of ['cur', 'new', 'tmp']) await mkdir(join(inbox, name), { recursive: true });
+  for (let index = 0; index < count; index++) {
+    const text = plainMessage(`local ${index}`, 600).toString('latin1').replaceAll('\r\n', '\n');
+    await writeFile(join(inbox, 'cur', `local.${index}.host:2,${index % 2 ? 'S' : ''}`), text);
+  }
+}
+
+function appendCommand(index: number, message: Buffer): Buffer {
+  const head = `a${index} APPEND INBOX (\\Seen) {${message.length}+}\r\n`;
+  return Buffer.concat([Buffer.from(head), message, Buffer.from('\r\n')]);
+}
+
+async function sync(t: Test): Promise<void> {
+  const argv = ['--config', join(directory, 'mbsyncrc'), '--verbose', 'both'];
+  const result = await runProgram(clientPath('mbsync'), argv, {
+    environment: { HOME: directory },
+  });
+  t.equal(result.code, 0, `${result.stderr}\n${result.stdout.toString().slice(-2_000)}`);
+}
+
+/** Paths of the messages in the Maildir, flags included. */
+async function localMessages(): Promise<Set<string>> {
+  const names = await Promise.all(
+    ['cur', 'new'].map(async (name) =>
+      (await readdir(join(inbox, name))).map((entry) => `${name}/${entry}`),
+    ),
+  );
+  return new Set(names.flat());
+}
+
+/** What a synchronization could have changed on the server: counters and every flag. */
+async function remoteState(client: ImapClient): Promise<string> {
+  const status = await client.ok('STATUS INBOX (MESSAGES UIDNEXT UIDVALIDITY HIGHESTMODSEQ)');
+  const flags = await client.ok('UID FETCH 1:* (FLAGS)');
+  return [...status.untagged, ...flags.untagged].map(({ text }) => text).join('\n');
+}
+
+/** mbsync adds a header line of its own to what it copies, and keeps line ends of its own. */
+function digest(message: Buffer): string {
+  const text = message
+    .toString('latin1')
+    .replaceAll('\r\n', '\n')
+    .replace(/^X-TUID: .*\n/m, '');
+  return createHash('sha256').update(text, 'latin1').digest('hex');
+}
+
+async function localDigests(): Promise<Set<string>> {
+  const digests = new Set<string>();
+  for (const name of await localMessages()) digests.add(digest(await readFile(join(inbox, name))));
+  return digests;
+}
+
+async function remoteDigests(client: ImapClient): Promise<Set<string>> {
+  const fetched = await client.ok('UID FETCH 1:* (BODY.PEEK[])');
+  return new Set(fetched.untagged.flatMap(({ literals }) => literals.map(digest)));
+}

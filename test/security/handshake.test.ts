@@ -1,0 +1,60 @@
+// Clients that reach the TLS port and do not shake hands: they cost little, and nobody else notices.
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import t from 'tap';
+import { startMailServer } from '../fixtures/mail-server.ts';
+
+const server = await startMailServer(t);
+
+/** The first octets of a ClientHello that announces more than it sends. */
+const helloStart = Buffer.from('1603010200010001fc0303', 'hex');
+
+await t.test('clients that stop within the hello are dropped at the deadline', async (t) => {
+  const sockets = await Promise.all(
+    Array.from({ length: 20 }, () => open(server.process.imapsPort)),
+  );
+  const begun = Date.now();
+  const closed = Promise.all(sockets.map((socket) => once(socket, 'close')));
+  for (const [index, socket] of sockets.entries()) socket.write(helloStart.subarray(0, index % 11));
+  const other = await server.login('tls');
+  await other.ok('NOOP');
+  t.ok(Date.now() - begun < 5_000, 'another client is served meanwhile');
+  await closed;
+  const tookMs = Date.now() - begun;
+  t.ok(tookMs > 5_000 && tookMs < 16_000, `closed after ${tookMs} ms`);
+});
+
+await t.test(
+  'plain IMAP, HTTP and noise on 993 end the connection, not the listener',
+  async (t) => {
+    const noise = Buffer.alloc(70_000, 0x16);
+    for (const bytes of [Buffer.from('a NOOP\r\n'), Buffer.from('GET / HTTP/1.1\r\n\r\n'), noise]) {
+      const socket = await open(server.process.imapsPort);
+      const closed = once(socket, 'close');
+      socket.write(bytes);
+      await closed;
+      t.pass(`${bytes.toString('latin1', 0, 6)}… is closed`);
+    }
+    await (await server.login('tls')).ok('NOOP');
+  },
+);
+
+await t.test('clients that drop right after connecting leave nothing behind', async (t) => {
+  for (let round = 0; round < 50; round++) {
+    const socket = await open(server.process.imapsPort);
+    if (round % 2 === 0) socket.write(helloStart);
+    if (round % 3 === 0) socket.resetAndDestroy();
+    else socket.destroy();
+  }
+  await (await server.login('tls')).ok('NOOP');
+  const faults = server.process.log.filter(({ level }) => Number(level) >= 50);
+  t.same(faults, [], 'nothing of it is logged as a fault of the server');
+});
+
+async function open(port: number): Promise<Socket> {
+  const socket = connect({ port, host: '127.0.0.1' });
+  socket.on('error', () => {});
+  socket.resume();
+  await once(socket, 'connect');
+  return socket;
+}
