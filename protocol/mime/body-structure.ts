@@ -1,5 +1,5 @@
+import { encodeNString, encodeString } from '../wire-text.ts';
 import type { MimeParameters, MimePart } from './mime-structure.ts';
-import { writeNullableString, writeString } from './wire-string.ts';
 
 /**
  * The BODYSTRUCTURE of a message (or a part) as wire text, one character for each octet, with all
@@ -20,7 +20,7 @@ function writePart(part: MimePart, isExtended: boolean): string {
   const items = part.children
     ? [
         part.children.map((child) => writePart(child, isExtended)).join(''),
-        writeString(part.subtype),
+        encodeString(part.subtype),
       ]
     : writeSinglePart(part, isExtended);
   if (isExtended) items.push(...writeExtension(part));
@@ -29,12 +29,12 @@ function writePart(part: MimePart, isExtended: boolean): string {
 
 function writeSinglePart(part: MimePart, isExtended: boolean): string[] {
   const items = [
-    writeString(part.type),
-    writeString(part.subtype),
+    encodeString(part.type),
+    encodeString(part.subtype),
     writeParameters(part.parameters),
-    writeNullableString(part.id),
-    writeNullableString(part.description),
-    writeString(part.encoding),
+    encodeNString(part.id),
+    encodeNString(part.description),
+    encodeString(part.encoding),
     String(part.end - part.bodyStart),
   ];
   if (part.type === 'message' && (part.subtype === 'rfc822' || part.subtype === 'global')) {
@@ -47,7 +47,7 @@ function writeSinglePart(part: MimePart, isExtended: boolean): string[] {
 }
 
 /**
- * Envelope and structure of the message within. One that was not opened (it is encoded, or too deep) gets
+ * Envelope and structure of the message within. One that was not opened (it is writed, or too deep) gets
  * empty ones, because the grammar knows no message/rfc822 without them.
  */
 function writeMessage(part: MimePart, isExtended: boolean): string[] {
@@ -65,17 +65,17 @@ function unopenedBody(part: MimePart): MimePart {
 function writeExtension(part: MimePart): string[] {
   const { disposition, languages } = part;
   return [
-    part.children ? writeParameters(part.parameters) : writeNullableString(part.md5),
+    part.children ? writeParameters(part.parameters) : encodeNString(part.md5),
     disposition
-      ? `(${writeString(disposition.type)} ${writeParameters(disposition.parameters)})`
+      ? `(${encodeString(disposition.type)} ${writeParameters(disposition.parameters)})`
       : 'NIL',
-    languages ? `(${languages.map(writeString).join(' ')})` : 'NIL',
-    writeNullableString(part.location),
+    languages ? `(${languages.map(encodeString).join(' ')})` : 'NIL',
+    encodeNString(part.location),
   ];
 }
 
 function writeParameters(parameters: MimeParameters): string {
   if (parameters.length === 0) return 'NIL';
-  const strings = parameters.flatMap(([name, value]) => [writeString(name), writeString(value)]);
+  const strings = parameters.flatMap(([name, value]) => [encodeString(name), encodeString(value)]);
   return `(${strings.join(' ')})`;
 }

@@ -1,8 +1,8 @@
+import { encodeNString } from '../wire-text.ts';
 import { parseAddressList, type EnvelopeAddress } from './address-list.ts';
 import { toLowerCase } from './ascii-text.ts';
 import { findHeaderValue, type HeaderField } from './header-fields.ts';
 import { mimeLimits } from './limits.ts';
-import { writeNullableString } from './wire-string.ts';
 
 /**
  * The ENVELOPE of a message as wire text, one character for each octet. Sender and Reply-To default to
@@ -17,16 +17,16 @@ export function writeEnvelope(fields: readonly HeaderField[]): string {
   const sender = readAddresses(fields, 'sender');
   const replyTo = readAddresses(fields, 'reply-to');
   return `(${[
-    writeNullableString(findHeaderValue(fields, 'date')),
-    writeNullableString(findHeaderValue(fields, 'subject')),
+    encodeNString(findHeaderValue(fields, 'date')),
+    encodeNString(findHeaderValue(fields, 'subject')),
     writeAddresses(from),
     writeAddresses(sender.length > 0 ? sender : from),
     writeAddresses(replyTo.length > 0 ? replyTo : from),
     writeAddresses(readAddresses(fields, 'to')),
     writeAddresses(readAddresses(fields, 'cc')),
     writeAddresses(readAddresses(fields, 'bcc')),
-    writeNullableString(findHeaderValue(fields, 'in-reply-to')),
-    writeNullableString(findHeaderValue(fields, 'message-id')),
+    encodeNString(findHeaderValue(fields, 'in-reply-to')),
+    encodeNString(findHeaderValue(fields, 'message-id')),
   ].join(' ')})`;
 }
 
@@ -46,5 +46,5 @@ function writeAddresses(addresses: readonly EnvelopeAddress[]): string {
 }
 
 function writeAddress({ name, route, mailbox, host }: EnvelopeAddress): string {
-  return `(${[name, route, mailbox, host].map(writeNullableString).join(' ')})`;
+  return `(${[name, route, mailbox, host].map(encodeNString).join(' ')})`;
 }

@@ -1,0 +1,102 @@
+import type { BodySection } from '../fetch-item.ts';
+import { toLowerCase } from './ascii-text.ts';
+import { parseHeader } from './header-fields.ts';
+import type { MimePart } from './mime-structure.ts';
+
+/**
+ * Octets `[start, end)` of the message that a section is made of. With `fieldNames` they are a header, of
+ * which {@link filterHeader} gives the section.
+ */
+export type SectionRange =
+  | { readonly start: number; readonly end: number; readonly fieldNames?: undefined }
+  | {
+      readonly start: number;
+      readonly end: number;
+      readonly fieldNames: readonly string[];
+      /** True where the named fields are left out. */
+      readonly isNot: boolean;
+    };
+
+/**
+ * Finds the octets that a section names; undefined (the client gets `NIL`) where the message has no such
+ * part, and for HEADER and TEXT of a part that is no message. A message that is no multipart is its own
+ * part 1, and part 1's MIME header is then the message's.
+ *
+ * @param structure the root, as the walker gave it
+ * @see RFC 3501, section 6.4.5
+ */
+export function resolveSection(
+  structure: MimePart,
+  { part: numbers, text }: BodySection,
+): SectionRange | undefined {
+  const part = findPart(structure, numbers);
+  if (!part) return undefined;
+  const isWhole = numbers.length === 0;
+  if (text.kind === 'all')
+    return { start: isWhole ? part.headerStart : part.bodyStart, end: part.end };
+  if (text.kind === 'mime') return isWhole ? undefined : headerOf(part);
+  const message = isWhole ? part : part.message;
+  if (!message) return undefined;
+  if (text.kind === 'text') return { start: message.bodyStart, end: message.end };
+  if (!('fieldNames' in text)) return headerOf(message);
+  const isNot = text.kind === 'header-fields-not';
+  return { ...headerOf(message), fieldNames: text.fieldNames, isNot };
+}
+
+function headerOf(part: MimePart): { start: number; end: number } {
+  return { start: part.headerStart, end: part.bodyStart };
+}
+
+function findPart(root: MimePart, numbers: readonly number[]): MimePart | undefined {
+  let part: MimePart | undefined = root;
+  // The root and the message in a message/rfc822 part are no parts themselves: part 1 of one that is no
+  // multipart is its body.
+  let isMessage = true;
+  for (const number of numbers) {
+    if (!isMessage && part.message) {
+      part = part.message;
+      isMessage = true;
+    }
+    if (part.children) part = part.children[number - 1];
+    else if (number !== 1 || !isMessage) return undefined;
+    if (!part) return undefined;
+    isMessage = false;
+  }
+  return part;
+}
+
+/**
+ * The fields of a header whose name is (with `isNot`: is not) in the list, in order and unchanged, with the
+ * blank line that ends the header if it has one. Names are compared without regard to case.
+ *
+ * @param header the octets of the header with its blank line
+ * @returns a new array
+ * @see RFC 3501, section 6.4.5, HEADER.FIELDS
+ */
+export function filterHeader(
+  header: Uint8Array,
+  fieldNames: readonly string[],
+  isNot: boolean,
+): Uint8Array {
+  const names = new Set(fieldNames.map(toLowerCase));
+  const fields = parseHeader(header);
+  const kept = fields
+    .filter((field) => names.has(toLowerCase(field.name)) !== isNot)
+    .map((field) => header.subarray(field.start, field.end));
+  return Buffer.concat([...kept, header.subarray(fields.at(-1)?.end ?? 0)]);
+}
+
+/**
+ * The range `[start, end)` of a section of `lengthBytes` octets that `<offset.count>` names; the whole
+ * section where it is absent. Empty where the offset is past the end.
+ *
+ * @see RFC 3501, section 6.4.5 (partial)
+ */
+export function applyPartial(
+  lengthBytes: number,
+  partial?: { readonly offsetBytes: number; readonly countBytes: number },
+): { start: number; end: number } {
+  if (!partial) return { start: 0, end: lengthBytes };
+  const start = Math.min(partial.offsetBytes, lengthBytes);
+  return { start, end: Math.min(start + partial.countBytes, lengthBytes) };
+}
