@@ -37,17 +37,15 @@ function writeSinglePart(part: MimePart, isExtended: boolean): string[] {
     encodeString(part.encoding),
     String(part.end - part.bodyStart),
   ];
+  if (part.type === 'text') return [...items, String(part.lineCount)];
   if (part.type === 'message' && (part.subtype === 'rfc822' || part.subtype === 'global')) {
-    items.push(...writeMessage(part, isExtended));
-  }
-  if (part.type === 'text' || (part.type === 'message' && items.length > 7)) {
-    items.push(String(part.lineCount));
+    return [...items, ...writeMessage(part, isExtended), String(part.lineCount)];
   }
   return items;
 }
 
 /**
- * Envelope and structure of the message within. One that was not opened (it is writed, or too deep) gets
+ * Envelope and structure of the message within. One that was not opened (it is encoded, or too deep) gets
  * empty ones, because the grammar knows no message/rfc822 without them.
  */
 function writeMessage(part: MimePart, isExtended: boolean): string[] {

@@ -12,9 +12,9 @@ export interface MimePart {
   readonly headerStart: number;
   /** Where its body begins: after the blank line. Equal to `end` where there is no body. */
   readonly bodyStart: number;
-  /** Where its body ends: before the line break that belongs to the boundary. */
+  /** Where its body ends: before the line break that belongs to the boundary. At the root, the message's size. */
   readonly end: number;
-  /** Lines of the body. */
+  /** Line breaks in the body: a last line without one does not count (nor does it for Dovecot and Cyrus). */
   readonly lineCount: number;
   /** In lower case, `text` where the header names none or a broken one. */
   readonly type: string;
@@ -28,9 +28,9 @@ export interface MimePart {
   readonly disposition?: { readonly type: string; readonly parameters: MimeParameters };
   readonly languages?: readonly string[];
   readonly location?: string;
-  /** The parts of a multipart. */
+  /** The parts of a multipart, at least one; absent for other types. */
   readonly children?: readonly MimePart[];
-  /** The message inside a message/rfc822 (or message/global) part. */
+  /** The message inside a message/rfc822 (or message/global) part; absent where the part is encoded. */
   readonly message?: MimePart;
   /** Wire text of the ENVELOPE of the message at the root or inside a message/rfc822 part. */
   readonly envelope?: string;
