@@ -1,0 +1,59 @@
+import t from 'tap';
+import { messageOf, startImapService, texts } from '../../../fixtures/imap-service.ts';
+
+t.test('APPEND answers with APPENDUID; flags and date are kept', async (t) => {
+  const { login } = await startImapService(t);
+  const client = await login();
+  const result = await client.ok(
+    'APPEND Drafts (\\Draft Later) "17-Jul-1996 02:44:25 -0700"',
+    messageOf('one'),
+  );
+  t.match(result.text, /^\[APPENDUID \d+ 1\] /);
+  await client.ok('SELECT Drafts');
+  t.same(texts(await client.ok('FETCH 1 (FLAGS INTERNALDATE)')), [
+    '* 1 FETCH (FLAGS (\\Recent \\Draft Later) INTERNALDATE "17-Jul-1996 02:44:25 -0700")',
+  ]);
+});
+
+t.test('APPEND to the selected mailbox tells EXISTS', async (t) => {
+  const { login } = await startImapService(t);
+  const client = await login();
+  await client.ok('SELECT INBOX');
+  t.same(texts(await client.ok('APPEND INBOX', messageOf('one'))), ['* 1 EXISTS', '* 1 RECENT']);
+});
+
+t.test('without its mailbox the message is refused before it is sent', async (t) => {
+  const { login } = await startImapService(t);
+  const client = await login();
+  const refused = await client.command('APPEND Nowhere', messageOf('one'));
+  t.match(refused, { status: 'NO', text: /^\[TRYCREATE\]/ });
+  await client.ok('NOOP');
+});
+
+t.test('a refused message that is on its way already is read and dropped', async (t) => {
+  const { login } = await startImapService(t);
+  const client = await login();
+  client.send('a APPEND Nowhere {12+}\r\nx LOGOUT\r\nyy\r\nb NOOP\r\n');
+  t.match(await client.readTagged('a'), { status: 'NO', text: /^\[TRYCREATE\]/ });
+  t.match(await client.readTagged('b'), { status: 'OK' });
+});
+
+t.test('a client that leaves in the middle of a message leaves nothing behind', async (t) => {
+  const { login, service } = await startImapService(t);
+  const client = await login();
+  const other = await login();
+  client.send('a APPEND INBOX {100000}\r\n');
+  t.match((await client.read()).text, /^\+ /);
+  client.send('From: a@example.com\r\n');
+  await client.drop();
+  t.match(texts(await other.ok('STATUS INBOX (MESSAGES)')), [/MESSAGES 0/]);
+  await other.logout();
+  t.equal(service.connectionCount, 0);
+});
+
+t.test('APPEND needs a login', async (t) => {
+  const { connect } = await startImapService(t);
+  const client = await connect();
+  t.match(await client.command('APPEND INBOX', messageOf('one')), { status: 'BAD' });
+  await client.ok('NOOP');
+});

@@ -1,0 +1,118 @@
+import t, { type Test } from 'tap';
+import { messageOf, startImapService, texts } from '../../../fixtures/imap-service.ts';
+
+const multipart = Buffer.from(
+  [
+    'From: A <a@example.com>',
+    'Subject: parts',
+    'MIME-Version: 1.0',
+    'Content-Type: multipart/mixed; boundary=b',
+    '',
+    '--b',
+    'Content-Type: text/plain',
+    '',
+    'first',
+    '--b',
+    'Content-Type: application/pdf; name=x.pdf',
+    'Content-Transfer-Encoding: base64',
+    '',
+    'AAAA',
+    '--b--',
+    '',
+  ].join('\r\n'),
+);
+
+const sender = '(("A" NIL "a" "example.com"))';
+const partHeader =
+  'Content-Type: application/pdf; name=x.pdf\r\nContent-Transfer-Encoding: base64\r\n\r\n';
+
+const header = `${multipart.toString('latin1').split('\r\n\r\n')[0]}\r\n\r\n`;
+
+async function selectWith(t: Test, ...messages: readonly Buffer[]) {
+  const service = await startImapService(t);
+  const client = await service.login();
+  for (const message of messages) {
+    await client.ok('APPEND INBOX () "17-Jul-1996 02:44:25 -0700"', message);
+  }
+  await client.ok('SELECT INBOX');
+  return { ...service, client };
+}
+
+t.test('FETCH answers each item in the order of the command', async (t) => {
+  const { client } = await selectWith(t, messageOf('hello'));
+  t.same(texts(await client.ok('FETCH 1 (UID RFC822.SIZE INTERNALDATE FLAGS MODSEQ)')), [
+    '* 1 FETCH (UID 1 RFC822.SIZE 59 INTERNALDATE "17-Jul-1996 02:44:25 -0700" FLAGS (\\Recent) MODSEQ (2))',
+  ]);
+  t.same(texts(await client.ok('FETCH 1 ENVELOPE')), [
+    `* 1 FETCH (ENVELOPE (NIL "hello" ${sender} ${sender} ${sender} NIL NIL NIL NIL NIL))`,
+  ]);
+  t.same(texts(await client.ok('FETCH 1 BODY')), [
+    '* 1 FETCH (BODY ("TEXT" "PLAIN" ("CHARSET" "US-ASCII") NIL NIL "7BIT" 15 1))',
+  ]);
+});
+
+t.test('sections, partial sections and what does not exist', async (t) => {
+  const { client } = await selectWith(t, multipart);
+  const fetched = async (items: string): Promise<string | undefined> =>
+    texts(await client.ok(`FETCH 1 ${items}`))[0];
+  t.equal(await fetched('BODY.PEEK[1]'), '* 1 FETCH (BODY[1] {5}first)');
+  t.equal(await fetched('BODY.PEEK[1]<1.3>'), '* 1 FETCH (BODY[1]<1> {3}irs)');
+  t.equal(await fetched('BODY.PEEK[1]<9.3>'), '* 1 FETCH (BODY[1]<9> {0})');
+  t.equal(await fetched('BODY.PEEK[3]'), '* 1 FETCH (BODY[3] NIL)');
+  t.equal(
+    await fetched('BODY.PEEK[2.MIME]'),
+    `* 1 FETCH (BODY[2.MIME] {${partHeader.length}}${partHeader})`,
+  );
+  t.equal(
+    await fetched('BODY.PEEK[HEADER.FIELDS (subject)]'),
+    '* 1 FETCH (BODY[HEADER.FIELDS (subject)] {18}Subject: parts\r\n\r\n)',
+  );
+  t.equal(await fetched('RFC822.HEADER'), `* 1 FETCH (RFC822.HEADER {${header.length}}${header})`);
+  t.equal(await fetched('BODY.PEEK[]'), `* 1 FETCH (BODY[] {${multipart.length}}${multipart})`);
+  t.match(await client.command('FETCH 1 BODY[0]'), { status: 'BAD' });
+});
+
+t.test('reading a body sets \\Seen and says so, PEEK does not', async (t) => {
+  const { client } = await selectWith(t, messageOf('one'));
+  t.notMatch(texts(await client.ok('FETCH 1 BODY.PEEK[TEXT]'))[0], /FLAGS/);
+  t.match(texts(await client.ok('FETCH 1 BODY[TEXT]'))[0], / FLAGS \(\\Recent \\Seen\)\)$/);
+  t.notMatch(texts(await client.ok('FETCH 1 BODY[TEXT]'))[0], /FLAGS/, 'nothing changed');
+  t.same(texts(await client.ok('NOOP')), [], 'the client knows already');
+});
+
+t.test('UID FETCH answers with the UID and passes over UIDs that do not exist', async (t) => {
+  const { client } = await selectWith(t, messageOf('one'), messageOf('two'));
+  t.same(texts(await client.ok('UID FETCH 2:7 RFC822.SIZE')), ['* 2 FETCH (UID 2 RFC822.SIZE 55)']);
+  t.same(texts(await client.ok('UID FETCH 9:* (UID)')), ['* 2 FETCH (UID 2)'], '* is the last');
+  t.same(texts(await client.ok('UID FETCH 5:6 (UID)')), []);
+});
+
+t.test('a sequence number that no message has is refused by name', async (t) => {
+  const { client } = await selectWith(t, messageOf('one'));
+  t.match(await client.command('FETCH 1:3 FLAGS'), { status: 'BAD', text: /number 3/ });
+  await client.ok('FETCH 1:* FLAGS');
+});
+
+t.test('CHANGEDSINCE answers only what changed, with its modseq', async (t) => {
+  const { client } = await selectWith(t, messageOf('one'), messageOf('two'));
+  const { text } = (await client.ok('UID FETCH 1:* MODSEQ')).untagged[1] ?? { text: '' };
+  const modseq = Number(/MODSEQ \((\d+)\)/.exec(text)?.[1]);
+  t.same(texts(await client.ok(`UID FETCH 1:* FLAGS (CHANGEDSINCE ${modseq})`)), []);
+  await client.ok('STORE 1 +FLAGS.SILENT (\\Flagged)');
+  t.same(texts(await client.ok(`FETCH 1:* FLAGS (CHANGEDSINCE ${modseq})`)), [
+    `* 1 FETCH (FLAGS (\\Recent \\Flagged) MODSEQ (${modseq + 1}))`,
+  ]);
+});
+
+t.test('a message that another session removed is reported, and the numbers hold', async (t) => {
+  const { client, login } = await selectWith(t, messageOf('one'), messageOf('two'));
+  const other = await login();
+  await other.ok('SELECT INBOX');
+  await other.ok('STORE 1 +FLAGS (\\Deleted)');
+  await other.ok('EXPUNGE');
+  const fetched = await client.command('FETCH 1:2 (UID)');
+  t.match(fetched, { status: 'NO', text: /^\[EXPUNGEISSUED\]/ });
+  t.same(texts(fetched), ['* 2 FETCH (UID 2)']);
+  t.same(texts(await client.ok('NOOP')), ['* 1 EXPUNGE']);
+  t.same(texts(await client.ok('FETCH 1 (UID)')), ['* 1 FETCH (UID 2)']);
+});

@@ -1,0 +1,91 @@
+import t from 'tap';
+import { startImapService, texts } from '../../../fixtures/imap-service.ts';
+
+t.test('LIST tells names, children and special use', async (t) => {
+  const { login } = await startImapService(t);
+  const client = await login();
+  await client.ok('CREATE Work/Reports');
+  await client.ok('CREATE "Entw&APw-rfe"');
+  const lines = texts(await client.ok('LIST "" *'));
+  t.ok(lines.includes('* LIST (\\HasNoChildren) "/" INBOX'));
+  t.ok(lines.includes('* LIST (\\HasNoChildren \\Sent) "/" Sent'));
+  t.ok(lines.includes('* LIST (\\HasChildren) "/" Work'));
+  t.ok(lines.includes('* LIST (\\HasNoChildren) "/" Work/Reports'));
+  t.ok(lines.includes('* LIST (\\HasNoChildren) "/" Entw&APw-rfe'));
+  t.notOk(texts(await client.ok('LIST "" %')).some((line) => line.includes('Reports')));
+  t.same(texts(await client.ok('LIST Work/ %')), ['* LIST (\\HasNoChildren) "/" Work/Reports']);
+  t.same(texts(await client.ok('LIST "" ""')), ['* LIST (\\Noselect) "/" ""']);
+});
+
+t.test('a deleted mailbox with children stays as a level that cannot be selected', async (t) => {
+  const { login } = await startImapService(t);
+  const client = await login();
+  await client.ok('CREATE Work/Reports');
+  await client.ok('DELETE Work');
+  t.same(texts(await client.ok('LIST "" Work')), ['* LIST (\\Noselect \\HasChildren) "/" Work']);
+  t.match(await client.command('SELECT Work'), { status: 'NO' });
+  t.match(await client.command('STATUS Work (MESSAGES)'), { status: 'NO' });
+  t.match(await client.command('DELETE Work'), { status: 'NO', text: /^\[HASCHILDREN\]/ });
+});
+
+t.test('refusals carry response codes', async (t) => {
+  const { login } = await startImapService(t);
+  const client = await login();
+  t.match(await client.command('CREATE INBOX'), { status: 'NO', text: /^\[ALREADYEXISTS\]/ });
+  t.match(await client.command('DELETE INBOX'), { status: 'NO', text: /^\[CANNOT\]/ });
+  t.match(await client.command('DELETE Nowhere'), { status: 'NO', text: /^\[NONEXISTENT\]/ });
+  t.match(await client.command('RENAME Nowhere B'), { status: 'NO', text: /^\[NONEXISTENT\]/ });
+  t.match(await client.command('RENAME Sent Trash'), { status: 'NO', text: /^\[ALREADYEXISTS\]/ });
+});
+
+t.test('RENAME takes the children along, INBOX is emptied into the new mailbox', async (t) => {
+  const { login } = await startImapService(t);
+  const client = await login();
+  await client.ok('CREATE a/b');
+  await client.ok('RENAME a c');
+  t.same(texts(await client.ok('LIST "" c*')), [
+    '* LIST (\\HasChildren) "/" c',
+    '* LIST (\\HasNoChildren) "/" c/b',
+  ]);
+  await client.ok('APPEND INBOX', Buffer.from('Subject: x\r\n\r\ny\r\n'));
+  await client.ok('RENAME INBOX Old');
+  t.match(texts(await client.ok('STATUS INBOX (MESSAGES)')), [/MESSAGES 0/]);
+  t.match(texts(await client.ok('STATUS Old (MESSAGES)')), [/MESSAGES 1/]);
+});
+
+t.test('LSUB lists subscriptions, and levels above them for %', async (t) => {
+  const { login } = await startImapService(t);
+  const client = await login();
+  for (const name of ['INBOX', 'Archive', 'Drafts', 'Junk', 'Sent', 'Trash']) {
+    await client.ok(`UNSUBSCRIBE ${name}`);
+  }
+  await client.ok('CREATE news/tech');
+  await client.ok('SUBSCRIBE news/tech');
+  await client.ok('SUBSCRIBE gone');
+  t.same(texts(await client.ok('LSUB "" *')), ['* LSUB () "/" gone', '* LSUB () "/" news/tech']);
+  t.same(texts(await client.ok('LSUB "" %')), [
+    '* LSUB () "/" gone',
+    '* LSUB (\\Noselect) "/" news',
+  ]);
+});
+
+t.test('DELETE of the selected mailbox leaves it; another session is told BYE', async (t) => {
+  const { login } = await startImapService(t);
+  const [client, other] = [await login(), await login()];
+  await client.ok('CREATE Temp');
+  await client.ok('SELECT Temp');
+  await other.ok('SELECT Temp');
+  t.match(texts(await client.ok('DELETE Temp')), [/^\* OK \[CLOSED\]/]);
+  t.match(await client.command('CHECK'), { status: 'BAD' });
+  other.send('x NOOP\r\n');
+  t.match((await other.readToEnd()).at(-1)?.text, /^\* BYE .*deleted/);
+});
+
+t.test('STATUS gives the items in the order of the command', async (t) => {
+  const { login } = await startImapService(t);
+  const client = await login();
+  await client.ok('APPEND INBOX', Buffer.from('Subject: x\r\n\r\ny\r\n'));
+  t.match(texts(await client.ok('STATUS INBOX (UIDNEXT MESSAGES UNSEEN RECENT HIGHESTMODSEQ)')), [
+    /^\* STATUS INBOX \(UIDNEXT 2 MESSAGES 1 UNSEEN 1 RECENT 1 HIGHESTMODSEQ [1-9]\d*\)$/,
+  ]);
+});

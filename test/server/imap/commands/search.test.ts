@@ -1,0 +1,38 @@
+import t from 'tap';
+import { appendMessages, startImapService, texts } from '../../../fixtures/imap-service.ts';
+
+t.test('SEARCH answers with numbers, UID SEARCH with UIDs', async (t) => {
+  const { login } = await startImapService(t);
+  const client = await login();
+  await appendMessages(client, 'INBOX', 'gone', 'red apple', 'green apple', 'pear');
+  await client.ok('SELECT INBOX');
+  await client.ok('STORE 1 +FLAGS.SILENT (\\Deleted)');
+  await client.ok('EXPUNGE');
+  t.same(texts(await client.ok('SEARCH SUBJECT APPLE')), ['* SEARCH 1 2']);
+  t.same(texts(await client.ok('UID SEARCH SUBJECT apple')), ['* SEARCH 2 3']);
+  t.same(texts(await client.ok('UID SEARCH NOT SUBJECT apple')), ['* SEARCH 4']);
+  t.same(texts(await client.ok('UID SEARCH OR SUBJECT red SUBJECT pear')), ['* SEARCH 2 4']);
+  t.same(texts(await client.ok('SEARCH 2:* SUBJECT apple')), ['* SEARCH 2']);
+  t.same(texts(await client.ok('UID SEARCH UID 3:2')), ['* SEARCH 2 3']);
+  t.same(texts(await client.ok('SEARCH TEXT "Text of red"')), ['* SEARCH 1']);
+  t.same(texts(await client.ok('SEARCH NOT ALL')), ['* SEARCH']);
+});
+
+t.test('SEARCH MODSEQ answers with the highest modseq of what it found', async (t) => {
+  const { login } = await startImapService(t);
+  const client = await login();
+  await appendMessages(client, 'INBOX', 'one', 'two');
+  await client.ok('SELECT INBOX');
+  const [line] = texts(await client.ok('SEARCH MODSEQ 1'));
+  t.match(line, /^\* SEARCH 1 2 \(MODSEQ \d+\)$/);
+  const modseq = Number(/MODSEQ (\d+)/.exec(line ?? '')?.[1]);
+  t.same(texts(await client.ok(`SEARCH MODSEQ ${modseq + 1}`)), ['* SEARCH']);
+});
+
+t.test('an unknown charset is refused with the ones that are known', async (t) => {
+  const { login } = await startImapService(t);
+  const client = await login();
+  await client.ok('SELECT INBOX');
+  const refused = await client.command('SEARCH CHARSET X-NONE SUBJECT x');
+  t.match(refused, { status: 'NO', text: /^\[BADCHARSET \(/ });
+});

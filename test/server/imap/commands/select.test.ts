@@ -1,0 +1,75 @@
+import t from 'tap';
+import {
+  appendMessages,
+  messageOf,
+  startImapService,
+  texts,
+} from '../../../fixtures/imap-service.ts';
+
+t.test('SELECT describes the mailbox', async (t) => {
+  const { login } = await startImapService(t);
+  const client = await login();
+  await client.ok('APPEND INBOX (\\Seen Work)', messageOf('one'));
+  await client.ok('APPEND INBOX', messageOf('two'));
+  const result = await client.ok('SELECT inbox');
+  t.match(result.text, /^\[READ-WRITE\] /);
+  const lines = texts(result);
+  t.equal(lines[0], '* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft Work)');
+  t.match(lines[1], /^\* OK \[PERMANENTFLAGS \(.* Work \\\*\)\] /);
+  t.equal(lines[2], '* 2 EXISTS');
+  t.equal(lines[3], '* 2 RECENT');
+  t.match(lines[4], /^\* OK \[UNSEEN 2\] /);
+  t.match(lines[5], /^\* OK \[UIDVALIDITY [1-9]\d*\] /);
+  t.match(lines[6], /^\* OK \[UIDNEXT 3\] /);
+  t.match(lines[7], /^\* OK \[HIGHESTMODSEQ [1-9]\d*\] /);
+});
+
+t.test('only the first session sees a message as \\Recent, EXAMINE takes nothing', async (t) => {
+  const { login } = await startImapService(t);
+  const [first, second] = [await login(), await login()];
+  await appendMessages(first, 'INBOX', 'one', 'two');
+  t.ok(texts(await second.ok('EXAMINE INBOX')).includes('* 2 RECENT'));
+  t.same(texts(await second.ok('FETCH 1 FLAGS')), ['* 1 FETCH (FLAGS (\\Recent \\Seen))']);
+  t.ok(texts(await first.ok('SELECT INBOX')).includes('* 2 RECENT'));
+  t.ok(texts(await second.ok('SELECT INBOX')).includes('* 0 RECENT'));
+  t.same(texts(await first.ok('FETCH 2 FLAGS')), ['* 2 FETCH (FLAGS (\\Recent \\Seen))']);
+  t.same(texts(await second.ok('FETCH 2 FLAGS')), ['* 2 FETCH (FLAGS (\\Seen))']);
+  t.same(texts(await first.ok('SEARCH RECENT')), ['* SEARCH 1 2']);
+  t.same(texts(await first.ok('SEARCH OLD')), ['* SEARCH']);
+});
+
+t.test('EXAMINE lets nothing be changed', async (t) => {
+  const { login } = await startImapService(t);
+  const client = await login();
+  await client.ok('APPEND INBOX', messageOf('one'));
+  const result = await client.ok('EXAMINE INBOX');
+  t.match(result.text, /^\[READ-ONLY\]/);
+  t.ok(texts(result).some((line) => line.startsWith('* OK [PERMANENTFLAGS ()]')));
+  for (const command of ['STORE 1 +FLAGS (\\Deleted)', 'EXPUNGE', 'MOVE 1 Trash']) {
+    t.match(await client.command(command), { status: 'NO', text: /read-only/ }, command);
+  }
+  await client.ok('FETCH 1 BODY[]');
+  t.same(texts(await client.ok('FETCH 1 FLAGS')), ['* 1 FETCH (FLAGS (\\Recent))'], 'not \\Seen');
+});
+
+t.test('a SELECT that fails leaves no mailbox selected', async (t) => {
+  const { login } = await startImapService(t);
+  const client = await login();
+  await client.ok('SELECT INBOX');
+  const failed = await client.command('SELECT Nowhere');
+  t.match(failed, { status: 'NO', text: /^\[NONEXISTENT\]/ });
+  t.ok(texts(failed).some((line) => line.startsWith('* OK [CLOSED]')));
+  t.match(await client.command('FETCH 1 FLAGS'), { status: 'BAD', text: /selected mailbox/ });
+});
+
+t.test('CLOSE removes deleted messages silently, UNSELECT leaves them', async (t) => {
+  const { login } = await startImapService(t);
+  const client = await login();
+  await appendMessages(client, 'INBOX', 'one', 'two');
+  await client.ok('SELECT INBOX');
+  await client.ok('STORE 1 +FLAGS.SILENT (\\Deleted)');
+  await client.ok('UNSELECT');
+  t.ok(texts(await client.ok('SELECT INBOX')).includes('* 2 EXISTS'));
+  t.same(texts(await client.ok('CLOSE')), []);
+  t.ok(texts(await client.ok('SELECT INBOX')).includes('* 1 EXISTS'));
+});

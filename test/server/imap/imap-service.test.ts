@@ -1,0 +1,159 @@
+import t from 'tap';
+import { appendMessages, messageOf, startImapService, texts } from '../../fixtures/imap-service.ts';
+
+t.test('port 143 hides LOGIN until TLS, and announces the rest', async (t) => {
+  const { connect } = await startImapService(t);
+  const client = await connect('plain');
+  t.match(client.greeting, /^\* OK \[CAPABILITY IMAP4rev1 .*STARTTLS.*LOGINDISABLED.*\] /);
+  t.match(await client.command('LOGIN alice secret'), {
+    status: 'NO',
+    text: /^\[PRIVACYREQUIRED\]/,
+  });
+  t.match(await client.command('AUTHENTICATE PLAIN AGFsaWNlAHNlY3JldA=='), { status: 'NO' });
+  await client.ok('STARTTLS');
+  await client.startTls();
+  const [line] = texts(await client.ok('CAPABILITY'));
+  t.match(line, / AUTH=PLAIN/);
+  t.notMatch(line, /STARTTLS|LOGINDISABLED/);
+  t.match(await client.command('STARTTLS'), { status: 'BAD' });
+  await client.login('alice', 'secret');
+});
+
+t.test('LOGIN and AUTHENTICATE answer with the capabilities', async (t) => {
+  const { connect } = await startImapService(t);
+  const client = await connect();
+  t.match((await client.ok('LOGIN alice secret')).text, /^\[CAPABILITY IMAP4rev1 /);
+  const plain = await connect();
+  await plain.ok('AUTHENTICATE PLAIN AGFsaWNlAHNlY3JldA==');
+  const waiting = await connect();
+  waiting.send('a AUTHENTICATE PLAIN\r\n');
+  t.equal((await waiting.read()).text, '+ ');
+  waiting.send('AGFsaWNlAHNlY3JldA==\r\n');
+  t.match(await waiting.readTagged('a'), { status: 'OK' });
+  const prompted = await connect();
+  prompted.send('a AUTHENTICATE LOGIN\r\n');
+  await prompted.read();
+  prompted.send('YWxpY2U=\r\n');
+  await prompted.read();
+  prompted.send('c2VjcmV0\r\n');
+  t.match(await prompted.readTagged('a'), { status: 'OK' });
+  t.match(await client.command('LOGIN alice secret'), { status: 'BAD', text: /after login/ });
+});
+
+t.test('bad credentials are refused without a hint, and only so often', async (t) => {
+  const { connect } = await startImapService(t, { limits: { maxFailedLogins: 3 } });
+  const client = await connect();
+  const wrong = await client.command('LOGIN alice wrong');
+  const unknown = await client.command('LOGIN nobody secret');
+  t.match(wrong, { status: 'NO', text: /^\[AUTHENTICATIONFAILED\]/ });
+  t.equal(unknown.text, wrong.text);
+  client.send('z LOGIN alice wrong\r\n');
+  t.match((await client.readToEnd()).at(-1)?.text, /^\* BYE .*failed logins/);
+});
+
+t.test('cancelled and malformed SASL exchanges are BAD, the connection goes on', async (t) => {
+  const { connect } = await startImapService(t);
+  const client = await connect();
+  for (const answer of ['*', 'not base64!', 'AAAA', '/////w==']) {
+    client.send('a AUTHENTICATE PLAIN\r\n');
+    await client.read();
+    client.send(`${answer}\r\n`);
+    t.match(await client.readTagged('a'), { status: 'BAD' }, answer);
+  }
+  t.match(await client.command('AUTHENTICATE X-UNKNOWN'), { status: 'NO' });
+  await client.login('alice', 'secret');
+});
+
+t.test('a flood of commands before login ends the connection', async (t) => {
+  const { connect, login } = await startImapService(t, {
+    limits: { maxCommandsPerSecondBeforeLogin: 10 },
+    clock: () => 1_000_000,
+  });
+  const client = await connect();
+  client.send('a NOOP\r\n'.repeat(20));
+  const responses = await client.readToEnd();
+  t.equal(responses.filter(({ text }) => text.startsWith('a OK')).length, 10);
+  t.match(responses.at(-1)?.text, /^\* BYE Too many commands/);
+  const member = await login();
+  for (let count = 0; count < 20; count += 1) await member.ok('NOOP');
+});
+
+t.test('a silent client is logged out, an idle one after its time', async (t) => {
+  let nowMs = 0;
+  const { connect, login, service } = await startImapService(t, {
+    limits: { loginDeadlineMs: 1_000, autologoutMs: 10_000, sweepIntervalMs: 5 },
+    clock: () => nowMs,
+  });
+  const [stranger, member] = [await connect(), await login()];
+  nowMs = 1_500;
+  t.match((await stranger.readToEnd()).at(-1)?.text, /^\* BYE Autologout/);
+  await member.ok('NOOP');
+  member.send('i IDLE\r\n');
+  await member.read();
+  nowMs = 12_000;
+  t.match((await member.readToEnd()).at(-1)?.text, /^\* BYE Autologout/);
+  t.equal(service.connectionCount, 0);
+});
+
+t.test('close says BYE to everybody, and lets a message that is coming in finish', async (t) => {
+  const { login, service, store } = await startImapService(t);
+  const [idler, sender] = [await login(), await login()];
+  idler.send('i IDLE\r\n');
+  await idler.read();
+  const message = messageOf('late');
+  sender.send(`a APPEND INBOX {${message.length}}\r\n`);
+  await sender.read();
+  const closed = service.close();
+  t.match((await idler.readToEnd()).at(-1)?.text, /^\* BYE Server is shutting down/);
+  sender.send(Buffer.concat([message, Buffer.from('\r\n')]));
+  t.match(await sender.readTagged('a'), { status: 'OK' });
+  t.match((await sender.readToEnd()).at(-1)?.text, /^\* BYE/);
+  await closed;
+  const account = await store.findAccount('alice');
+  const inbox = await store.findMailbox(account?.id ?? 0, 'INBOX');
+  t.equal((await store.readStatus(inbox?.id ?? 0)).messageCount, 1);
+});
+
+t.test('pipelined commands are answered in order, also behind a half-closed socket', async (t) => {
+  const { connect } = await startImapService(t);
+  const client = await connect('plain');
+  client.send('a NOOP\r\nb CAPABILITY\r\nc LOGOUT\r\n');
+  client.socket.end();
+  const tags = (await client.readToEnd()).map(({ text }) => text.split(' ', 1)[0]);
+  t.same(tags, ['a', '*', 'b', '*', 'c']);
+});
+
+t.test(
+  'commands that cannot be read are BAD with their tag; too many in a row end it',
+  async (t) => {
+    const { login } = await startImapService(t, { limits: { maxBadCommands: 3 } });
+    const client = await login();
+    t.match(await client.command('FROBNICATE'), { status: 'BAD', text: /FROBNICATE/ });
+    await client.ok('NOOP');
+    t.match(await client.command('FETCH'), { status: 'BAD' });
+    t.match(await client.command('SELECT'), { status: 'BAD' });
+    client.send('z FROBNICATE\r\n');
+    t.match((await client.readToEnd()).at(-1)?.text, /^\* BYE/);
+  },
+);
+
+t.test('small commands', async (t) => {
+  const { login } = await startImapService(t);
+  const client = await login();
+  t.match(texts(await client.ok('ID ("name" "tap")')), [/^\* ID \("name" "Reprise" "version" "\d/]);
+  t.same(texts(await client.ok('NAMESPACE')), ['* NAMESPACE (("" "/")) NIL NIL']);
+  t.same(texts(await client.ok('ENABLE CONDSTORE X-OTHER')), ['* ENABLED CONDSTORE']);
+  t.same(texts(await client.ok('ENABLE CONDSTORE')), ['* ENABLED']);
+  await client.ok('SELECT INBOX');
+  await client.ok('CHECK');
+  await appendMessages(client, 'INBOX', 'one');
+  t.match(texts(await client.ok('LOGOUT')), [/^\* BYE /]);
+});
+
+t.test('log lines carry the ids of connection and session, never a password', async (t) => {
+  const { login, log } = await startImapService(t);
+  await (await login()).logout();
+  const line = log.find(({ msg }) => msg === 'logged in');
+  t.match(line, { connectionId: /^c\d+$/, sessionId: /^[0-9a-f]{12}$/, account: 'alice' });
+  t.notMatch(JSON.stringify(log), /secret/);
+});
