@@ -63,7 +63,7 @@ export const maxTagBytes = 128;
 /** Literals of one command: each needs a turn of its own. */
 export const maxLiteralCount = 128;
 
-/** Digits of a literal's size or of a number that are looked at; more cannot be a safe integer. */
+/** Digits of a number that are looked at; with more it is too large in any case. */
 export const maxNumberDigits = 16;
 
 /** Octets of a received word that an error text repeats. */

@@ -53,6 +53,15 @@ export function decodeMailboxName(wireName: string): string | undefined {
 }
 
 /**
+ * A LIST reference or pattern in Unicode, NFC. As {@link decodeMailboxName}, but text that is neither modified
+ * UTF-7 nor UTF-8 stays as it is: it is no error, only the pattern of no mailbox.
+ */
+export function decodeMailboxPattern(wirePattern: string): string {
+  const pattern = isAscii(wirePattern) ? decodeModifiedUtf7(wirePattern) : decodeUtf8(wirePattern);
+  return (pattern ?? wirePattern).normalize('NFC');
+}
+
+/**
  * NFC, and the first level in capitals where it is `INBOX`, whatever its case.
  *
  * @see RFC 3501, section 5.1

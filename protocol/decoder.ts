@@ -1,0 +1,317 @@
+import { isUtf8 } from 'node:buffer';
+import { CommandError, MissingLiteralError } from './command-error.ts';
+import {
+  maxMailboxNameBytes,
+  maxNumber,
+  maxNumberDigits,
+  maxQuotedBytes,
+  maxSequenceRanges,
+  maxTagBytes,
+} from './limits.ts';
+import { parseLiteralSize, type LiteralHeader } from './literal-announcement.ts';
+import { decodeMailboxName, decodeMailboxPattern } from './mailbox-name.ts';
+import {
+  astringOctet,
+  atomOctet,
+  digitOctet,
+  isOctetOf,
+  listOctet,
+  nameOctet,
+  quotedOctet,
+  sequenceOctet,
+  tagOctet,
+} from './octet-class.ts';
+import { parseSequenceSet, type SequenceSet } from './sequence-set.ts';
+
+const lineFeed = 0x0a;
+const carriageReturn = 0x0d;
+const space = 0x20;
+const quote = 0x22;
+const backslash = 0x5c;
+
+/**
+ * Reads one command from the octets of its lines and literals, as they came but without the last line end.
+ * Methods are named after the rules of RFC 3501, section 9; `expectX` throws a {@link CommandError} where rule X
+ * does not match, the others consume nothing and answer undefined or false.
+ *
+ * All text that it gives is copied, so that nothing keeps the command's octets alive.
+ */
+export class Decoder {
+  readonly #bytes: Buffer;
+  #at = 0;
+  #isSecret = false;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  /** Where the next octet is; what {@link expected} takes to point at the beginning of a word. */
+  get position(): number {
+    return this.#at;
+  }
+
+  /** From here on no error text repeats what was received (LOGIN, AUTHENTICATE). */
+  hideReceived(): void {
+    this.#isSecret = true;
+  }
+
+  /** An error saying what the grammar wants and what came instead, from `position` on. */
+  expected(what: string, position = this.#at): CommandError {
+    if (this.#isSecret) return new CommandError(`Expected ${what}`);
+    return new CommandError(`Expected ${what}, got ${this.#describe(position)}`);
+  }
+
+  #describe(position: number): string {
+    if (position >= this.#bytes.length) return 'end of command';
+    let end = position + 1;
+    const last = Math.min(this.#bytes.length, position + maxQuotedBytes + 1);
+    while (end < last && this.#bytes[end]! > space) end++;
+    return quoteReceived(this.#bytes.toString('latin1', position, end));
+  }
+
+  isAtEnd(): boolean {
+    return this.#at >= this.#bytes.length;
+  }
+
+  expectEnd(): void {
+    if (!this.isAtEnd()) throw this.expected('end of command');
+  }
+
+  /** True where the next octet is this character, which stays. */
+  isNext(character: string): boolean {
+    return this.#bytes[this.#at] === character.charCodeAt(0);
+  }
+
+  /** Takes the character where it is next. */
+  accept(character: string): boolean {
+    if (!this.isNext(character)) return false;
+    this.#at++;
+    return true;
+  }
+
+  expect(character: string): void {
+    if (!this.accept(character)) throw this.expected(JSON.stringify(character));
+  }
+
+  expectSpace(): void {
+    if (!this.accept(' ')) throw this.expected('space');
+  }
+
+  /** A run of octets of one class, as wire text; empty where there is none. */
+  #run(octetClass: number): string {
+    const start = this.#at;
+    while (isOctetOf(this.#bytes[this.#at], octetClass)) this.#at++;
+    return this.#bytes.toString('latin1', start, this.#at);
+  }
+
+  #expectRun(octetClass: number, what: string): string {
+    const text = this.#run(octetClass);
+    if (text === '') throw this.expected(what);
+    return text;
+  }
+
+  expectTag(): string {
+    const tag = this.#expectRun(tagOctet, 'tag');
+    if (tag.length > maxTagBytes) {
+      throw new CommandError(`Tag is longer than ${maxTagBytes} octets`);
+    }
+    return tag;
+  }
+
+  expectAtom(what = 'atom'): string {
+    return this.#expectRun(atomOctet, what);
+  }
+
+  /** The name of a FETCH item, a section or the like, in capitals; it ends before "[". */
+  expectName(what: string): string {
+    return this.#expectRun(nameOctet, what).toUpperCase();
+  }
+
+  isDigitNext(): boolean {
+    return isOctetOf(this.#bytes[this.#at], digitOctet);
+  }
+
+  /** An integer from `least` to `most`. Leading zeros are read over, as most servers do. */
+  expectNumber(what: string, least = 0, most = maxNumber): number {
+    const start = this.#at;
+    const digits = this.#run(digitOctet).replace(/^0+(?=\d)/, '');
+    const number = digits.length <= maxNumberDigits ? Number(digits) : Infinity;
+    if (digits === '' || number < least) throw this.expected(what, start);
+    if (number > most) throw this.expected(`${what} up to ${most}`, start);
+    return number;
+  }
+
+  /** Takes `string`, quoted or literal; its octets, perhaps as a view. */
+  #string(): Buffer | undefined {
+    if (this.isNext('"')) return this.#expectQuoted();
+    return this.isNext('{') ? this.#expectLiteral() : undefined;
+  }
+
+  #expectQuoted(): Buffer {
+    const open = this.#at++;
+    const start = this.#at;
+    let escapeCount = 0;
+    for (; this.#bytes[this.#at] !== quote; this.#at++) {
+      if (this.#bytes[this.#at] === backslash) {
+        const escaped = this.#bytes[++this.#at];
+        if (escaped !== quote && escaped !== backslash) {
+          throw this.expected('quote or backslash behind a backslash');
+        }
+        escapeCount++;
+      } else if (!isOctetOf(this.#bytes[this.#at], quotedOctet)) {
+        throw this.isAtEnd()
+          ? this.expected('quoted string', open)
+          : this.expected('text in quoted string');
+      }
+    }
+    const content = this.#bytes.subarray(start, this.#at++);
+    return escapeCount === 0 ? content : unescape(content, escapeCount);
+  }
+
+  #expectLiteral(): Buffer {
+    const { sizeBytes } = this.expectLiteralHeader();
+    if (sizeBytes > this.#bytes.length - this.#at) throw new MissingLiteralError();
+    const content = this.#bytes.subarray(this.#at, this.#at + sizeBytes);
+    if (content.includes(0)) throw this.expected('literal without NUL');
+    this.#at += sizeBytes;
+    return content;
+  }
+
+  /** `{size}` or `{size+}` and its line end; what the literal holds comes next. @see RFC 7888 */
+  expectLiteralHeader(): LiteralHeader {
+    const start = this.#at;
+    if (!this.accept('{')) throw this.expected('literal', start);
+    const digits = this.#run(digitOctet);
+    const isSynchronizing = !this.accept('+');
+    if (digits === '' || !this.accept('}')) throw this.expected('literal', start);
+    if (this.#bytes[this.#at] === carriageReturn) this.#at++;
+    if (this.#bytes[this.#at] !== lineFeed) throw this.expected('literal', start);
+    this.#at++;
+    return { sizeBytes: parseLiteralSize(digits), isSynchronizing };
+  }
+
+  /** The octets of an `astring`. They may be a view on the command: whoever keeps them copies them. */
+  expectAStringBytes(what = 'string'): Uint8Array {
+    const string = this.#string();
+    if (string) return string;
+    const start = this.#at;
+    this.#expectRun(astringOctet, what);
+    return this.#bytes.subarray(start, this.#at);
+  }
+
+  /** An `astring` as wire text, one character an octet. */
+  expectAString(what = 'string'): string {
+    return toLatin1(this.expectAStringBytes(what));
+  }
+
+  /** An `astring` that holds text: UTF-8, or where it is no UTF-8 ISO 8859-1, as old clients send. */
+  expectText(what: string): string {
+    return decodeText(this.expectAStringBytes(what));
+  }
+
+  /** A `string` as wire text. */
+  expectString(what: string): string {
+    const string = this.#string();
+    if (!string) throw this.expected(what);
+    return toLatin1(string);
+  }
+
+  /** An `nstring` that holds text; undefined for `NIL`. */
+  expectNText(what: string): string | undefined {
+    const string = this.#string();
+    if (string) return decodeText(string);
+    const start = this.#at;
+    if (this.#run(atomOctet).toUpperCase() !== 'NIL') throw this.expected(what, start);
+    return undefined;
+  }
+
+  /** A `mailbox` in Unicode. A name that no mailbox can have is answered with NO, as one that does not exist. */
+  expectMailbox(): string {
+    const wireName = this.expectAString('mailbox name');
+    checkMailboxName(wireName);
+    const name = decodeMailboxName(wireName);
+    if (name === undefined) {
+      throw new CommandError('Mailbox name is not modified UTF-7', { isNo: true, code: 'CANNOT' });
+    }
+    return name;
+  }
+
+  /** A `list-mailbox` (or the reference before it) in Unicode, with its wildcards. */
+  expectListMailbox(): string {
+    const string = this.#string();
+    const wirePattern = string ? toLatin1(string) : this.#expectRun(listOctet, 'mailbox pattern');
+    checkMailboxName(wirePattern);
+    return decodeMailboxPattern(wirePattern);
+  }
+
+  isSequenceSetNext(): boolean {
+    return this.isDigitNext() || this.isNext('*');
+  }
+
+  expectSequenceSet(): SequenceSet {
+    const start = this.#at;
+    const text = this.#run(sequenceOctet);
+    if (text.split(',', maxSequenceRanges + 1).length > maxSequenceRanges) {
+      throw new CommandError(`Sequence set has more than ${maxSequenceRanges} ranges`);
+    }
+    const set = parseSequenceSet(text);
+    if (!set) throw this.expected('sequence set', start);
+    return set;
+  }
+
+  /**
+   * A list in parentheses; `expectMember` reads one member. Spaces may be doubled and may stand beside the
+   * parentheses: Outlook 98 asks for `BODY[HEADER.FIELDS (SUBJECT )]`, and Exchange 5.5 crashed (Q195171).
+   *
+   * @returns how many members there were
+   */
+  expectList(what: string, maxCount: number, expectMember: () => void): number {
+    if (!this.accept('(')) throw this.expected(`list of ${what}`);
+    let count = 0;
+    let hasSpace = true;
+    for (;;) {
+      while (this.accept(' ')) hasSpace = true;
+      if (this.accept(')')) return count;
+      if (!hasSpace) throw this.expected('space or ")"');
+      if (++count > maxCount) throw new CommandError(`More than ${maxCount} ${what}`);
+      expectMember();
+      hasSpace = false;
+    }
+  }
+}
+
+/** What was received, in quotes, cut at a bound, with all that is not printable ASCII as `\xNN`. */
+export function quoteReceived(wireText: string): string {
+  const plain = wireText
+    .slice(0, maxQuotedBytes)
+    .replace(/["\\]/g, '\\$&')
+    .replace(/[^\x20-\x7e]/g, (octet) => `\\x${octet.charCodeAt(0).toString(16).padStart(2, '0')}`);
+  return `"${plain}${wireText.length > maxQuotedBytes ? '...' : ''}"`;
+}
+
+function unescape(content: Buffer, escapeCount: number): Buffer {
+  const plain = Buffer.allocUnsafeSlow(content.length - escapeCount);
+  let length = 0;
+  for (let at = 0; at < content.length; at++) {
+    if (content[at] === backslash) at++;
+    plain[length++] = content[at]!;
+  }
+  return plain;
+}
+
+function toLatin1(octets: Uint8Array): string {
+  return Buffer.from(octets.buffer, octets.byteOffset, octets.byteLength).toString('latin1');
+}
+
+function decodeText(octets: Uint8Array): string {
+  return isUtf8(octets)
+    ? new TextDecoder('utf-8', { ignoreBOM: true }).decode(octets)
+    : toLatin1(octets);
+}
+
+function checkMailboxName(wireName: string): void {
+  if (wireName.length > maxMailboxNameBytes) {
+    const text = `Mailbox name is longer than ${maxMailboxNameBytes} octets`;
+    throw new CommandError(text, { isNo: true, code: 'CANNOT' });
+  }
+}

@@ -1,0 +1,137 @@
+import { CommandError } from './command-error.ts';
+import type { Command } from './command.ts';
+import { quoteReceived, type Decoder } from './decoder.ts';
+import type { BodySection, FetchItem, SectionText } from './fetch-item.ts';
+import { maxFetchItems, maxHeaderFields, maxModseq, maxSectionDepth } from './limits.ts';
+
+const simpleItems = [
+  'ENVELOPE',
+  'FLAGS',
+  'INTERNALDATE',
+  'RFC822',
+  'RFC822.HEADER',
+  'RFC822.TEXT',
+  'RFC822.SIZE',
+  'BODY',
+  'BODYSTRUCTURE',
+  'UID',
+  'MODSEQ',
+] as const;
+
+const itemsByName = new Map<string, FetchItem>(simpleItems.map((item) => [item, { item }]));
+
+const fast = ['FLAGS', 'INTERNALDATE', 'RFC822.SIZE'];
+const macros = new Map<string, readonly string[]>([
+  ['FAST', fast],
+  ['ALL', [...fast, 'ENVELOPE']],
+  ['FULL', [...fast, 'ENVELOPE', 'BODY']],
+]);
+
+/**
+ * The arguments of FETCH and UID FETCH. The grammar has macros only alone; they are accepted in a list too, where
+ * they can mean nothing else.
+ *
+ * @see RFC 3501, section 6.4.5; RFC 7162, section 3.1.4.1
+ */
+export function expectFetchArguments(decoder: Decoder, isUid: boolean): Command {
+  decoder.expectSpace();
+  const set = decoder.expectSequenceSet();
+  decoder.expectSpace();
+  const items = expectFetchItems(decoder);
+  const changedSince = decoder.accept(' ') ? expectFetchModifiers(decoder) : undefined;
+  return { name: 'FETCH', isUid, set, items, ...(changedSince !== undefined && { changedSince }) };
+}
+
+function expectFetchItems(decoder: Decoder): readonly FetchItem[] {
+  // Keyed by what they are, so that an item that was asked for twice comes once
+  const items = new Map<string, FetchItem>();
+  const expectItem = () => {
+    for (const item of expectFetchItem(decoder)) items.set(JSON.stringify(item), item);
+  };
+  if (!decoder.isNext('(')) expectItem();
+  else if (decoder.expectList('FETCH items', maxFetchItems, expectItem) === 0) {
+    throw new CommandError('Expected FETCH items, got an empty list');
+  }
+  return [...items.values()];
+}
+
+/** One item, or those that a macro stands for. */
+function expectFetchItem(decoder: Decoder): readonly FetchItem[] {
+  const name = decoder.expectName('FETCH item');
+  const macro = macros.get(name);
+  if (macro) return macro.map((member) => itemsByName.get(member)!);
+  if ((name === 'BODY' || name === 'BODY.PEEK') && decoder.accept('[')) {
+    return [expectBodySection(decoder, name === 'BODY.PEEK')];
+  }
+  const item = itemsByName.get(name);
+  if (!item) throw new CommandError(`Unknown FETCH item ${quoteReceived(name)}`);
+  return [item];
+}
+
+/** Behind `BODY[` or `BODY.PEEK[`. */
+function expectBodySection(decoder: Decoder, isPeek: boolean): FetchItem {
+  const section = expectSectionSpec(decoder);
+  decoder.expect(']');
+  if (!decoder.accept('<')) return { item: 'BODY[]', isPeek, section };
+  const offsetBytes = decoder.expectNumber('offset', 0, Number.MAX_SAFE_INTEGER);
+  decoder.expect('.');
+  const countBytes = decoder.expectNumber('octet count above 0', 1, Number.MAX_SAFE_INTEGER);
+  decoder.expect('>');
+  return { item: 'BODY[]', isPeek, section, partial: { offsetBytes, countBytes } };
+}
+
+function expectSectionSpec(decoder: Decoder): BodySection {
+  const part: number[] = [];
+  let hasText = !decoder.isNext(']');
+  while (hasText && decoder.isDigitNext()) {
+    part.push(decoder.expectNumber('part number above 0', 1));
+    if (part.length > maxSectionDepth) {
+      throw new CommandError(`Section part has more than ${maxSectionDepth} numbers`);
+    }
+    hasText = decoder.accept('.');
+  }
+  return { part, text: hasText ? expectSectionText(decoder, part.length > 0) : { kind: 'all' } };
+}
+
+function expectSectionText(decoder: Decoder, hasPart: boolean): SectionText {
+  const start = decoder.position;
+  const name = decoder.expectName('section');
+  switch (name) {
+    case 'HEADER':
+      return { kind: 'header' };
+    case 'TEXT':
+      return { kind: 'text' };
+    case 'HEADER.FIELDS':
+      return { kind: 'header-fields', fieldNames: expectHeaderList(decoder) };
+    case 'HEADER.FIELDS.NOT':
+      return { kind: 'header-fields-not', fieldNames: expectHeaderList(decoder) };
+    case 'MIME':
+      // Only a part has a MIME header of its own
+      if (hasPart) return { kind: 'mime' };
+  }
+  throw decoder.expected('section', start);
+}
+
+function expectHeaderList(decoder: Decoder): readonly string[] {
+  const names: string[] = [];
+  decoder.expectSpace();
+  decoder.expectList('header field names', maxHeaderFields, () => {
+    names.push(decoder.expectAString('header field name'));
+  });
+  if (names.length === 0) throw new CommandError('Expected header field names, got an empty list');
+  return names;
+}
+
+/** `(CHANGEDSINCE modseq)`. A modseq of 0, which the grammar does not have, asks for all messages. */
+function expectFetchModifiers(decoder: Decoder): number | undefined {
+  let changedSince: number | undefined;
+  decoder.expectList('FETCH modifiers', 1, () => {
+    const name = decoder.expectAtom('FETCH modifier').toUpperCase();
+    if (name !== 'CHANGEDSINCE') {
+      throw new CommandError(`Unknown FETCH modifier ${quoteReceived(name)}`);
+    }
+    decoder.expectSpace();
+    changedSince = decoder.expectNumber('modseq', 0, maxModseq);
+  });
+  return changedSince;
+}

@@ -1,0 +1,217 @@
+import iconv from 'iconv-lite';
+import { isUtf8 } from 'node:buffer';
+import { CommandError } from './command-error.ts';
+import type { Command } from './command.ts';
+import { expectDate } from './date-arguments.ts';
+import { quoteReceived, type Decoder } from './decoder.ts';
+import { expectKeyword } from './flag-arguments.ts';
+import { maxModseq, maxSearchKeys, maxSearchNesting } from './limits.ts';
+import type { SearchKey } from './search-key.ts';
+
+/**
+ * The arguments of SEARCH and UID SEARCH. A charset that is not known is answered `NO [BADCHARSET …]`.
+ *
+ * @see RFC 3501, section 6.4.4
+ */
+export function expectSearchArguments(decoder: Decoder, isUid: boolean): Command {
+  decoder.expectSpace();
+  return { name: 'SEARCH', isUid, criteria: new SearchDecoder(decoder).expectCriteria() };
+}
+
+/** What iconv-lite lists beside charsets: encodings of octets as text. */
+const notCharsets = new Set(['base64', 'hex', 'binary', 'utf7imap']);
+
+const keysByName = new Map<string, SearchKey>([
+  ['ALL', { key: 'all' }],
+  ['NEW', { key: 'and', keys: [{ key: 'recent' }, not(flag('\\Seen'))] }],
+  ['OLD', not({ key: 'recent' })],
+  ['RECENT', { key: 'recent' }],
+  ...['Answered', 'Deleted', 'Draft', 'Flagged', 'Seen'].flatMap((name) => {
+    const key = flag(`\\${name}`);
+    const keys: [string, SearchKey][] = [
+      [name.toUpperCase(), key],
+      [`UN${name.toUpperCase()}`, not(key)],
+    ];
+    return keys;
+  }),
+]);
+
+/** Reads search keys; it knows the charset of their text and how many there were. */
+class SearchDecoder {
+  readonly #decoder: Decoder;
+  #charset: string | undefined;
+  #keyCount = 0;
+
+  constructor(decoder: Decoder) {
+    this.#decoder = decoder;
+  }
+
+  expectCriteria(): SearchKey {
+    let name = this.#isNameNext() ? this.#expectKeyName() : undefined;
+    if (name === 'CHARSET') {
+      this.#decoder.expectSpace();
+      this.#charset = expectCharset(this.#decoder);
+      this.#decoder.expectSpace();
+      name = undefined;
+    }
+    const keys = [this.#expectKey(0, name)];
+    while (this.#decoder.accept(' ')) keys.push(this.#expectKey(0));
+    return conjunction(keys);
+  }
+
+  #isNameNext(): boolean {
+    return !this.#decoder.isNext('(') && !this.#decoder.isSequenceSetNext();
+  }
+
+  #expectKeyName(): string {
+    return this.#decoder.expectAtom('search key').toUpperCase();
+  }
+
+  /** One key at a depth; `name` where its name has been read already. */
+  #expectKey(depth: number, name?: string): SearchKey {
+    if (depth > maxSearchNesting) {
+      throw new CommandError(`Search keys are nested deeper than ${maxSearchNesting}`);
+    }
+    if (++this.#keyCount > maxSearchKeys) {
+      throw new CommandError(`More than ${maxSearchKeys} search keys`);
+    }
+    if (name !== undefined) return this.#expectNamedKey(depth, name);
+    if (this.#decoder.isNext('(')) return this.#expectKeyList(depth);
+    if (this.#decoder.isSequenceSetNext()) {
+      return { key: 'sequence', set: this.#decoder.expectSequenceSet() };
+    }
+    return this.#expectNamedKey(depth, this.#expectKeyName());
+  }
+
+  #expectKeyList(depth: number): SearchKey {
+    const keys: SearchKey[] = [];
+    this.#decoder.expectList('search keys', maxSearchKeys, () => {
+      keys.push(this.#expectKey(depth + 1));
+    });
+    if (keys.length === 0) throw new CommandError('Expected search keys, got an empty list');
+    return conjunction(keys);
+  }
+
+  #expectNamedKey(depth: number, name: string): SearchKey {
+    const constant = keysByName.get(name);
+    if (constant) return constant;
+    const expectArgument = argumentsByName.get(name);
+    if (!expectArgument && name !== 'NOT' && name !== 'OR') {
+      throw new CommandError(`Unknown search key ${quoteReceived(name)}`);
+    }
+    this.#decoder.expectSpace();
+    if (expectArgument) return expectArgument(this.#decoder, () => this.#expectSearchText());
+    if (name === 'NOT') return not(this.#expectKey(depth + 1));
+    const left = this.#expectKey(depth + 1);
+    this.#decoder.expectSpace();
+    return { key: 'or', left, right: this.#expectKey(depth + 1) };
+  }
+
+  /**
+   * Text in the charset of the command. Without one, and with US-ASCII, octets above 127 are taken as UTF-8 where
+   * they are UTF-8, as sloppy clients mean them, else as ISO 8859-1.
+   */
+  #expectSearchText(): string {
+    if (this.#charset === undefined) return this.#decoder.expectText('search text');
+    const start = this.#decoder.position;
+    const octets = this.#decoder.expectAStringBytes('search text');
+    if (this.#charset === 'UTF-8' && !isUtf8(octets)) {
+      throw this.#decoder.expected('search text in UTF-8', start);
+    }
+    return iconv.decode(Buffer.from(octets), this.#charset);
+  }
+}
+
+/** The name of a charset that is known; undefined for US-ASCII. */
+function expectCharset(decoder: Decoder): string | undefined {
+  const name = decoder.expectAString('charset').toUpperCase();
+  if (name === 'US-ASCII' || name === 'ASCII') return undefined;
+  if (name === 'UTF-8' || name === 'UTF8') return 'UTF-8';
+  const plain = name.toLowerCase().replace(/[^0-9a-z]/g, '');
+  if (/^[\x21-\x7e]{1,40}$/.test(name) && !notCharsets.has(plain) && iconv.encodingExists(name)) {
+    return name;
+  }
+  throw new CommandError(`Unknown charset ${quoteReceived(name)}`, {
+    isNo: true,
+    code: 'BADCHARSET (US-ASCII UTF-8)',
+  });
+}
+
+type ExpectArgument = (decoder: Decoder, expectSearchText: () => string) => SearchKey;
+
+const argumentsByName = new Map<string, ExpectArgument>([
+  ['BODY', (_, expectText) => ({ key: 'body', text: expectText() })],
+  ['TEXT', (_, expectText) => ({ key: 'text', text: expectText() })],
+  ...['Bcc', 'Cc', 'From', 'Subject', 'To'].map(headerArgument),
+  ['HEADER', expectHeader],
+  ['KEYWORD', (decoder) => flag(expectKeyword(decoder))],
+  ['UNKEYWORD', (decoder) => not(flag(expectKeyword(decoder)))],
+  ['BEFORE', dateArgument('internal', 'before')],
+  ['ON', dateArgument('internal', 'on')],
+  ['SINCE', dateArgument('internal', 'since')],
+  ['SENTBEFORE', dateArgument('sent', 'before')],
+  ['SENTON', dateArgument('sent', 'on')],
+  ['SENTSINCE', dateArgument('sent', 'since')],
+  ['LARGER', sizeArgument('larger')],
+  ['SMALLER', sizeArgument('smaller')],
+  ['UID', (decoder) => ({ key: 'uid', set: decoder.expectSequenceSet() })],
+  ['MODSEQ', expectModseq],
+]);
+
+function headerArgument(fieldName: string): [string, ExpectArgument] {
+  const expectArgument: ExpectArgument = (_, expectText) => ({
+    key: 'header',
+    fieldName,
+    text: expectText(),
+  });
+  return [fieldName.toUpperCase(), expectArgument];
+}
+
+function expectHeader(decoder: Decoder, expectText: () => string): SearchKey {
+  const fieldName = decoder.expectAString('header field name');
+  decoder.expectSpace();
+  return { key: 'header', fieldName, text: expectText() };
+}
+
+function dateArgument(
+  field: 'internal' | 'sent',
+  relation: 'before' | 'on' | 'since',
+): ExpectArgument {
+  return (decoder) => ({ key: 'date', field, relation, day: expectDate(decoder) });
+}
+
+function sizeArgument(relation: 'larger' | 'smaller'): ExpectArgument {
+  return (decoder) => ({
+    key: 'size',
+    relation,
+    sizeBytes: decoder.expectNumber('size', 0, Number.MAX_SAFE_INTEGER),
+  });
+}
+
+/**
+ * A modseq, perhaps with the metadata entry that it is of. The store has one modseq for each message, so the entry
+ * is read and does not count. @see RFC 7162, section 3.1.5
+ */
+function expectModseq(decoder: Decoder): SearchKey {
+  if (decoder.isNext('"')) {
+    decoder.expectString('entry name');
+    decoder.expectSpace();
+    const start = decoder.position;
+    const type = decoder.expectAtom('entry type').toLowerCase();
+    if (!['priv', 'shared', 'all'].includes(type)) throw decoder.expected('entry type', start);
+    decoder.expectSpace();
+  }
+  return { key: 'modseq', modseq: decoder.expectNumber('modseq', 0, maxModseq) };
+}
+
+function conjunction(keys: readonly SearchKey[]): SearchKey {
+  return keys.length === 1 ? keys[0]! : { key: 'and', keys };
+}
+
+function flag(name: string): SearchKey {
+  return { key: 'flag', flag: name };
+}
+
+function not(operand: SearchKey): SearchKey {
+  return { key: 'not', operand };
+}
