@@ -1,25 +1,19 @@
 import { ByteQueue } from './byte-queue.ts';
-import { expectCommand, expectCommandName } from './command-decoder.ts';
-import { CommandError, MissingLiteralError } from './command-error.ts';
-import type { AppendCommand } from './command.ts';
+import { CommandDropper } from './command-dropper.ts';
+import { CommandError } from './command-error.ts';
 import { Decoder } from './decoder.ts';
 import {
   defaultMaxAppendBytes,
   limitsAfterLogin,
   limitsBeforeLogin,
   maxContinuationLineBytes,
-  maxDroppedLineBytes,
   maxLiteralCount,
   maxTagBytes,
+  type ReaderLimits,
 } from './limits.ts';
-import {
-  endsInQuotes,
-  findAnnouncement,
-  maxAnnouncementBytes,
-  type LiteralHeader,
-} from './literal-announcement.ts';
-import { expectAppendArguments } from './mailbox-arguments.ts';
+import { endsInQuotes, findAnnouncement, type LiteralHeader } from './literal-announcement.ts';
 import { OctetBuffer } from './octet-buffer.ts';
+import { badEvent, readCommand, readCommandBeginning, readTag } from './read-command.ts';
 import type { ReaderEvent } from './reader-event.ts';
 
 export type { ReaderEvent } from './reader-event.ts';
@@ -40,11 +34,10 @@ const space = 0x20;
  * - `literal`: of a literal that is kept until its command is whole
  * - `message`: of the message of an APPEND
  * - `message-end`: of the line end behind that message
- * - `dropped-literal`, `dropped-line`: of a command that has been refused
+ * - `dropped`: of a command that has been refused
  * - `over`: of nobody; the connection is to be closed
  */
-type State =
-  'line' | 'literal' | 'message' | 'message-end' | 'dropped-literal' | 'dropped-line' | 'over';
+type State = 'line' | 'literal' | 'message' | 'message-end' | 'dropped' | 'over';
 
 /** A step of the reader: an event, undefined where bytes are missing, `again` where there is more to do. */
 type Step = ReaderEvent | 'again' | undefined;
@@ -63,7 +56,7 @@ type Step = ReaderEvent | 'again' | undefined;
 export class CommandReader {
   readonly #queue = new ByteQueue();
   readonly #maxAppendBytes: number;
-  #limits = limitsBeforeLogin;
+  #isAuthenticated = false;
   #state: State = 'line';
   #isLineExpected = false;
   /** The command so far: its whole lines and literals, and the line that is not whole yet. */
@@ -80,11 +73,7 @@ export class CommandReader {
   #tag = '';
   /** True where the client has been told nothing yet and may never send the literal. */
   #isWaiting = false;
-  /** Octets of refused literals that this command has cost. */
-  #droppedBytes = 0;
-  /** Octets of the line that is being dropped, and the last ones of them. */
-  #droppedLineBytes = 0;
-  #droppedTail = '';
+  readonly #dropper = new CommandDropper();
 
   constructor(options: CommandReaderOptions = {}) {
     this.#maxAppendBytes = options.maxAppendBytes ?? defaultMaxAppendBytes;
@@ -117,7 +106,7 @@ export class CommandReader {
 
   /** From now on the bounds for clients that have logged in apply. */
   setAuthenticated(): void {
-    this.#limits = limitsAfterLogin;
+    this.#isAuthenticated = true;
   }
 
   /** The next line is not a command but a line of its own (`DONE`, a SASL response). */
@@ -151,6 +140,10 @@ export class CommandReader {
     return dropped;
   }
 
+  get #limits(): ReaderLimits {
+    return this.#isAuthenticated ? limitsAfterLogin : limitsBeforeLogin;
+  }
+
   #step(): Step {
     switch (this.#state) {
       case 'line':
@@ -160,11 +153,9 @@ export class CommandReader {
         return this.#readLiteral();
       case 'message':
         return this.#readMessage();
-      case 'dropped-literal':
-        return this.#skipLiteral();
-      case 'dropped-line':
-        return this.#skipLine();
-      case 'over':
+      case 'dropped':
+        return this.#drop();
+      default:
         this.#queue.clear();
         return undefined;
     }
@@ -179,7 +170,6 @@ export class CommandReader {
     this.#literalBytes = 0;
     this.#remainingBytes = 0;
     this.#isWaiting = false;
-    this.#droppedBytes = 0;
   }
 
   #readLine(): Step {
@@ -230,55 +220,49 @@ export class CommandReader {
     if (literal && !endsInQuotes(line)) return this.#announceLiteral(octets, literal);
     const command = trimLineEnd(octets.subarray(0, -1), this.#lineStart, space);
     this.#beginCommand();
-    return decodeCommand(command);
+    return readCommand(command);
   }
 
   /** `octets` are the command up to the line that announces the literal. */
   #announceLiteral(octets: Buffer, literal: LiteralHeader): Step {
-    let tag: string | undefined;
-    try {
-      const decoder = new Decoder(octets);
-      tag = decoder.expectTag();
-      decoder.expectSpace();
-      const { name } = expectCommandName(decoder);
-      this.#tag = tag;
-      const append = name === 'APPEND' ? readAppend(decoder) : undefined;
-      return append ? this.#beginMessage(append, literal) : this.#beginLiteral(octets, literal);
-    } catch (error) {
-      return this.#refuse(tag, toCommandError(error), literal);
-    }
-  }
-
-  #beginMessage(command: AppendCommand, literal: LiteralHeader): Step {
-    if (this.#limits !== limitsAfterLogin) throw new CommandError('Log in before APPEND');
-    if (literal.sizeBytes > this.#maxAppendBytes) {
-      const text = `Message is larger than ${this.#maxAppendBytes} octets`;
-      throw new CommandError(text, { isNo: true, code: 'TOOBIG' });
-    }
-    this.#gathered.clear();
-    this.#lineStart = 0;
-    this.#lineBytes = 0;
-    this.#state = 'message';
+    const { tag, append, ...beginning } = readCommandBeginning(octets);
+    const error =
+      beginning.error ?? (append ? this.#checkMessage(literal) : this.#checkLiteral(literal));
+    if (error) return this.#refuse(tag, error, literal);
+    this.#tag = tag ?? '';
     this.#remainingBytes = literal.sizeBytes;
     this.#isWaiting = literal.isSynchronizing;
-    return { kind: 'append', tag: this.#tag, command, isWaiting: literal.isSynchronizing };
-  }
-
-  #beginLiteral(octets: Buffer, literal: LiteralHeader): Step {
-    this.#literalBytes += literal.sizeBytes;
-    if (++this.#literalCount > maxLiteralCount) {
-      throw new CommandError(`More than ${maxLiteralCount} literals`);
-    }
-    const { literalBytes, commandLiteralBytes } = this.#limits;
-    if (literal.sizeBytes > literalBytes || this.#literalBytes > commandLiteralBytes) {
-      throw new CommandError('Literal is too large', { code: 'TOOBIG' });
+    if (append) {
+      this.#gathered.clear();
+      this.#lineStart = 0;
+      this.#lineBytes = 0;
+      this.#state = 'message';
+      return { kind: 'append', tag: this.#tag, command: append, isWaiting: this.#isWaiting };
     }
     this.#lineBytes += octets.length - this.#lineStart;
     if (this.#gathered.length === 0) this.#gathered.append(octets);
     this.#state = 'literal';
-    this.#remainingBytes = literal.sizeBytes;
-    this.#isWaiting = literal.isSynchronizing;
-    return literal.isSynchronizing ? { kind: 'continue', tag: this.#tag } : 'again';
+    return this.#isWaiting ? { kind: 'continue', tag: this.#tag } : 'again';
+  }
+
+  #checkMessage(literal: LiteralHeader): CommandError | undefined {
+    if (!this.#isAuthenticated) return new CommandError('Log in before APPEND');
+    if (literal.sizeBytes <= this.#maxAppendBytes) return undefined;
+    const text = `Message is larger than ${this.#maxAppendBytes} octets`;
+    return new CommandError(text, { isNo: true, code: 'TOOBIG' });
+  }
+
+  #checkLiteral(literal: LiteralHeader): CommandError | undefined {
+    this.#literalCount++;
+    this.#literalBytes += literal.sizeBytes;
+    if (this.#literalCount > maxLiteralCount) {
+      return new CommandError(`More than ${maxLiteralCount} literals`);
+    }
+    const { literalBytes, commandLiteralBytes } = this.#limits;
+    if (literal.sizeBytes <= literalBytes && this.#literalBytes <= commandLiteralBytes) {
+      return undefined;
+    }
+    return new CommandError('Literal is too large', { code: 'TOOBIG' });
   }
 
   #readLiteral(): Step {
@@ -330,54 +314,33 @@ export class CommandReader {
     return badEvent(tag, error);
   }
 
-  #dropLiteral(remainingBytes: number): void {
+  #dropLiteral(restBytes: number): void {
     this.#gathered.clear();
-    this.#lineStart = 0;
-    this.#state = 'dropped-literal';
-    this.#remainingBytes = remainingBytes;
-    this.#droppedBytes += remainingBytes;
+    this.#state = 'dropped';
+    this.#dropper.beginInLiteral(restBytes);
   }
 
-  /** Drops the present line; what of it has been gathered may hold the beginning of an announcement. */
   #dropLine(): void {
-    this.#droppedLineBytes = 0;
-    this.#droppedTail = '';
-    this.#noteDropped(this.#gathered.view().subarray(this.#lineStart));
+    this.#dropper.beginInLine(this.#gathered.view().subarray(this.#lineStart));
     this.#gathered.clear();
-    this.#lineStart = 0;
-    this.#state = 'dropped-line';
+    this.#state = 'dropped';
   }
 
-  #noteDropped(octets: Buffer): void {
-    const tail = octets.toString('latin1', Math.max(0, octets.length - maxAnnouncementBytes));
-    this.#droppedTail = (this.#droppedTail + tail).slice(-maxAnnouncementBytes);
-    this.#droppedLineBytes += octets.length;
-  }
-
-  #skipLiteral(): Step {
-    const octets = this.#queue.take(this.#remainingBytes);
-    this.#remainingBytes -= octets?.length ?? 0;
-    if (this.#remainingBytes === 0) this.#dropLine();
-    return octets || this.#remainingBytes === 0 ? 'again' : undefined;
-  }
-
-  #skipLine(): Step {
-    const head = this.#queue.peek();
-    if (!head) return undefined;
-    const lineFeedAt = head.indexOf(lineFeed);
-    const count = lineFeedAt < 0 ? head.length : lineFeedAt;
-    this.#noteDropped(head.subarray(0, count));
-    this.#queue.consume(lineFeedAt < 0 ? count : count + 1);
-    if (this.#droppedLineBytes > Math.min(maxDroppedLineBytes, this.#limits.droppedBytes)) {
-      return this.#closeWith('Line is too long');
+  #drop(): Step {
+    const progress = this.#dropper.step(this.#queue, this.#limits.droppedBytes);
+    switch (progress) {
+      case 'again':
+        return 'again';
+      case 'starved':
+        return undefined;
+      case 'done':
+        this.#beginCommand();
+        return 'again';
+      case 'line-too-long':
+        return this.#closeWith('Line is too long');
+      default:
+        return this.#closeForLiteral();
     }
-    if (lineFeedAt < 0) return 'again';
-    const literal = findAnnouncement(Buffer.from(this.#droppedTail, 'latin1'));
-    if (!literal || literal.isSynchronizing) this.#beginCommand();
-    else if (this.#droppedBytes + literal.sizeBytes > this.#limits.droppedBytes) {
-      return this.#closeForLiteral();
-    } else this.#dropLiteral(literal.sizeBytes);
-    return 'again';
   }
 
   #closeForLiteral(): ReaderEvent {
@@ -389,53 +352,6 @@ export class CommandReader {
     this.#state = 'over';
     return { kind: 'bye', text, ...(code && { code }) };
   }
-}
-
-function decodeCommand(octets: Buffer): ReaderEvent {
-  let tag: string | undefined;
-  try {
-    const decoder = new Decoder(octets);
-    tag = decoder.expectTag();
-    decoder.expectSpace();
-    return { kind: 'command', tag, command: expectCommand(decoder) };
-  } catch (error) {
-    return badEvent(tag, toCommandError(error));
-  }
-}
-
-/** The APPEND whose message is announced; undefined where it is the literal of its mailbox name. */
-function readAppend(decoder: Decoder): AppendCommand | undefined {
-  try {
-    return expectAppendArguments(decoder).command;
-  } catch (error) {
-    if (error instanceof MissingLiteralError) return undefined;
-    throw error;
-  }
-}
-
-function readTag(octets: Buffer): string | undefined {
-  try {
-    return new Decoder(octets).expectTag();
-  } catch (error) {
-    toCommandError(error);
-    return undefined;
-  }
-}
-
-/** The error where it is the client's, else throws it on. */
-function toCommandError(error: unknown): CommandError {
-  if (error instanceof CommandError) return error;
-  throw error;
-}
-
-function badEvent(tag: string | undefined, error: CommandError): ReaderEvent {
-  return {
-    kind: 'bad',
-    tag,
-    text: error.message,
-    ...(error.code && { code: error.code }),
-    ...(error.isNo && { isNo: true }),
-  };
 }
 
 /** The line without CR at its end, and without a run of one more octet before that; not shorter than `least`. */
