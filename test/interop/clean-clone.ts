@@ -1,0 +1,151 @@
+// From a clean clone, with nothing but Node and npm on the PATH, the README's commands work. Run by
+// `npm run check:clean-clone`; prints TAP.
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { access, mkdir, mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { delimiter, join, resolve } from 'node:path';
+import { tmpdir } from 'node:os';
+import { createInterface } from 'node:readline';
+import t, { type Test } from 'tap';
+import { ImapClient } from '../fixtures/imap-client.ts';
+import { runProgram } from '../fixtures/run-program.ts';
+
+const root = resolve(import.meta.dirname, '../..');
+const installDeadlineMs = 300_000;
+const work = await mkdtemp(join(tmpdir(), 'reprise-clone-'));
+t.teardown(() => rm(work, { recursive: true, force: true }));
+const clone = join(work, 'clone');
+const environment = {
+  PATH: await narrowPath(),
+  HOME: process.env['HOME'] ?? work,
+  npm_config_update_notifier: 'false',
+};
+
+await t.test('git clone', async (t) => {
+  const cloned = await runProgram('git', ['clone', '--quiet', root, clone]);
+  t.equal(cloned.code, 0, cloned.stderr);
+});
+
+await t.test('the README names the two commands', async (t) => {
+  t.match(await readFile(join(clone, 'README.md'), 'utf8'), /^ {4}npm ci\n {4}npm start$/m);
+});
+
+await t.test('npm ci', async (t) => {
+  const installed = await runProgram(join(work, 'bin/npm'), ['ci', '--no-audit', '--no-fund'], {
+    cwd: clone,
+    environment,
+    deadlineMs: installDeadlineMs,
+  });
+  t.equal(installed.code, 0, installed.stderr);
+});
+
+await t.test('npm start, with ports of its own', async (t) => {
+  await startAndUse(t, { REPRISE_IMAP_PORT: '0', REPRISE_IMAPS_PORT: '0' });
+});
+
+const areFree = (await isFree(143)) && (await isFree(993));
+const skip = areFree ? false : 'ports 143 and 993 are taken, or not for this user';
+await t.test('npm start, as it stands', { skip }, async (t) => {
+  await rm(join(clone, 'data'), { recursive: true, force: true });
+  const ports = await startAndUse(t, {});
+  t.same(ports, { imapPort: 143, imapsPort: 993 });
+});
+
+/** Starts the server, reads the demo account's mail with what it prints, and stops it. */
+async function startAndUse(
+  t: Test,
+  configuration: Readonly<Record<string, string>>,
+): Promise<{ readonly imapPort: number; readonly imapsPort: number }> {
+  const child = spawn(join(work, 'bin/npm'), ['start'], {
+    cwd: clone,
+    env: { ...environment, ...configuration },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  });
+  const printed: string[] = [];
+  try {
+    const ports = await listening(child, printed);
+    const password = /(?:password|Password)\W+(\S+)|demo:(\S+?)['"\s]/.exec(printed.join('\n'));
+    const client = await ImapClient.connect({ port: ports.imapsPort, security: 'tls' });
+    await client.login('demo', password?.[1] ?? password?.[2] ?? '');
+    const selected = await client.ok('SELECT INBOX');
+    const exists = selected.untagged.find(({ text }) => text.endsWith(' EXISTS'));
+    t.match(exists?.text, /^\* [1-9]\d* EXISTS/, 'there is mail to read');
+    await client.logout();
+    const plain = await ImapClient.connect({ port: ports.imapPort, security: 'starttls' });
+    await plain.ok('NOOP');
+    await plain.drop();
+    return ports;
+  } finally {
+    await stopGroup(child);
+  }
+}
+
+function listening(
+  child: ChildProcess,
+  printed: string[],
+): Promise<{ readonly imapPort: number; readonly imapsPort: number }> {
+  return new Promise((resolveListening, reject) => {
+    child.once('exit', (code) => reject(new Error(`exit ${code}: ${printed.join('\n')}`)));
+    let ports: { imapPort: number; imapsPort: number } | undefined;
+    for (const stream of [child.stdout, child.stderr]) {
+      if (stream === null) continue;
+      createInterface({ input: stream }).on('line', (line) => {
+        printed.push(line);
+        const match = /"imapPort":(\d+).*"imapsPort":(\d+)/.exec(line);
+        if (match !== null) ports = { imapPort: Number(match[1]), imapsPort: Number(match[2]) };
+        const isComplete = printed.some((text) => text.includes('demo')) && ports !== undefined;
+        // The rest of what it prints to a person follows at once.
+        if (isComplete) setTimeout(() => resolveListening(ports as never), 500);
+      });
+    }
+  });
+}
+
+/** npm passes SIGTERM on to the server; both end. */
+async function stopGroup(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.pid === undefined) return;
+  const exited = once(child, 'exit');
+  process.kill(-child.pid, 'SIGTERM');
+  const deadline = setTimeout(() => process.kill(-(child.pid ?? 0), 'SIGKILL'), 15_000);
+  await exited;
+  clearTimeout(deadline);
+}
+
+/** A directory with node, npm and what npm itself needs of a POSIX system; the PATH of the whole test. */
+async function narrowPath(): Promise<string> {
+  const bin = join(work, 'bin');
+  await mkdir(bin);
+  const directories = (process.env['PATH'] ?? '')
+    .split(delimiter)
+    .filter((directory) => !directory.includes('node_modules'));
+  for (const name of ['node', 'npm', 'sh', 'env']) {
+    const path = await firstExisting(directories.map((directory) => join(directory, name)));
+    await symlink(path, join(bin, name));
+  }
+  return bin;
+}
+
+async function firstExisting(paths: readonly string[]): Promise<string> {
+  for (const path of paths) {
+    try {
+      await access(path);
+      return path;
+    } catch {
+      // The next one.
+    }
+  }
+  throw new Error(`None of these exists: ${paths.join(' ')}`);
+}
+
+/** True where nobody listens on the port and this user may. */
+async function isFree(port: number): Promise<boolean> {
+  const probe = createServer();
+  const result = await new Promise<boolean>((resolveFree) => {
+    probe.once('error', () => resolveFree(false));
+    probe.listen(port, () => resolveFree(true));
+  });
+  probe.close();
+  return result;
+}

@@ -1,0 +1,122 @@
+// mutt and neomutt without a terminal: file with their own sending, read and change with key strokes.
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { clientPath, findClient, skipWithout } from '../fixtures/clients.ts';
+import { alice, startMailServer } from '../fixtures/mail-server.ts';
+import { plainMessage } from '../fixtures/plain-message.ts';
+import { runProgram, type RunResult } from '../fixtures/run-program.ts';
+
+const skip = skipWithout('mutt', 'neomutt') || skipWithout('script');
+const server = await startMailServer(t);
+const directory = await mkdtemp(join(tmpdir(), 'reprise-mutt-'));
+t.teardown(() => rm(directory, { recursive: true, force: true }));
+
+for (const name of ['mutt', 'neomutt'] as const) {
+  const missing = findClient(name) === undefined ? `${name} is not installed` : false;
+  await t.test(name, { skip: skip || missing }, async (t) => {
+    const client = await server.login();
+    const box = `box-${name}`;
+    await client.ok(`CREATE ${box}`);
+    await writeConfiguration(client.tlsSocket.getPeerCertificate().raw);
+
+    await t.test('files what it sends', async (t) => {
+      const attachment = join(directory, 'attachment.txt');
+      await writeFile(attachment, 'attached text\n');
+      const argv = ['-F', join(directory, 'muttrc'), '-e', `set record="${url(box)}"`];
+      argv.push('-s', 'Größe', '-a', attachment, '--', 'bob@example.org');
+      await succeed(
+        t,
+        runProgram(clientPath(name), argv, {
+          input: 'the text\n',
+          environment: { HOME: directory },
+        }),
+      );
+      await client.ok(`SELECT ${box}`);
+      const fetched = await client.ok('FETCH 1 (FLAGS ENVELOPE BODYSTRUCTURE)');
+      t.match(fetched.untagged[0]?.text, /"bob" "example\.org"/);
+      t.match(fetched.untagged[0]?.text, /"filename" "attachment\.txt"/i);
+      t.match(fetched.untagged[0]?.text, /FLAGS \([^)]*\\Seen/);
+    });
+
+    await t.test('reads, saves, flags, deletes', async (t) => {
+      await client.ok(`APPEND ${box}`, plainMessage('to keep', 500));
+      await client.ok(`APPEND ${box}`, plainMessage('to delete', 500));
+      const saved = join(directory, `saved-${name}`);
+      const keys = [
+        `<limit>~s "to keep"<enter><pipe-message>cat > ${saved}<enter>`,
+        `<flag-message><limit>all<enter>`,
+        `<delete-pattern>~s "to delete"<enter><sync-mailbox><exit>`,
+      ].join('');
+      await succeed(t, inTerminal(name, box, keys));
+      t.match(await readFile(saved, 'utf8'), 'Subject: to keep');
+      await client.ok('NOOP');
+      const flagged = await client.ok('SEARCH FLAGGED SUBJECT "to keep"');
+      t.equal(flagged.untagged.at(-1)?.text, '* SEARCH 2');
+      const deleted = await client.ok('SEARCH SUBJECT "to delete"');
+      t.equal(deleted.untagged.at(-1)?.text, '* SEARCH');
+    });
+  });
+}
+
+/** Opens a mailbox in a terminal of 80 by 24 that nobody sees, and types. */
+function inTerminal(name: 'mutt' | 'neomutt', box: string, keys: string): Promise<RunResult> {
+  const argv = [
+    clientPath(name),
+    '-F',
+    join(directory, 'muttrc'),
+    '-f',
+    url(box),
+    '-e',
+    `push '${keys}'`,
+  ];
+  return runProgram(
+    clientPath('script'),
+    ['--quiet', '--return', '--command', argv.map(quote).join(' '), '/dev/null'],
+    {
+      environment: { HOME: directory, TERM: 'xterm', LINES: '24', COLUMNS: '80' },
+      deadlineMs: 20_000,
+    },
+  );
+}
+
+/** One word of a shell command. */
+function quote(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+function url(box: string): string {
+  return `imaps://${alice.name}@127.0.0.1:${server.process.imapsPort}/${box}`;
+}
+
+async function writeConfiguration(certificate: Buffer): Promise<void> {
+  const base64 = certificate.toString('base64').replaceAll(/.{64}/g, '$&\n');
+  await writeFile(
+    join(directory, 'certificates'),
+    `-----BEGIN CERTIFICATE-----\n${base64}\n-----END CERTIFICATE-----\n`,
+  );
+  await writeFile(
+    join(directory, 'muttrc'),
+    `set from="alice@example.org"
+set imap_user="${alice.name}"
+set imap_pass="${alice.password}"
+set certificate_file="${join(directory, 'certificates')}"
+set ssl_verify_host=no
+set sendmail="/bin/true"
+set copy=yes
+set delete=yes
+set quit=yes
+set confirmappend=no
+set wait_key=no
+set timeout=1
+set header_cache=""
+set charset="utf-8"
+`,
+  );
+}
+
+async function succeed(t: Test, run: Promise<RunResult>): Promise<void> {
+  const result = await run;
+  t.equal(result.code, 0, `${result.stderr}${result.stdout.toString('latin1').slice(-500)}`);
+}
