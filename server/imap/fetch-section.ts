@@ -1,5 +1,10 @@
 import type { BodySection, FetchItem } from '../../protocol/fetch-item.ts';
-import { applyPartial, filterHeader, resolveSection } from '../../protocol/mime/body-section.ts';
+import {
+  applyPartial,
+  filterHeader,
+  resolveSection,
+  type SectionRange,
+} from '../../protocol/mime/body-section.ts';
 import { encodeAString } from '../../protocol/wire-text.ts';
 import type { StoredMessage } from '../../store/mail-store.ts';
 import { ConnectionLostError } from './response-stream.ts';
