@@ -1,6 +1,6 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import type { Account, MailStore } from '../../store/mail-store.ts';
-import type { Clock } from '../../tls/clock.ts';
+import { type Clock, steadyClock } from '../../tls/clock.ts';
 import type { SessionCache } from '../../tls/session-cache.ts';
 import { defaultArgon2Parameters, isPasswordOf } from './password-hash.ts';
 import { preparePassword } from './prepare-password.ts';
@@ -34,6 +34,7 @@ export interface StoredPasswordVerifierOptions {
   readonly accounts: Pick<MailStore, 'findAccount'>;
   /** A cache of its own, whose entries live {@link rememberedVerificationMs}. The caller closes it. */
   readonly remembered: SessionCache;
+  /** The clock of `remembered`. */
   readonly clock?: Clock;
   readonly queue?: VerificationQueue;
 }
@@ -62,7 +63,7 @@ export class StoredPasswordVerifier implements PasswordVerifier {
   constructor(options: StoredPasswordVerifierOptions) {
     this.#accounts = options.accounts;
     this.#remembered = options.remembered;
-    this.#clock = options.clock ?? Date.now;
+    this.#clock = options.clock ?? steadyClock;
     this.#queue = options.queue ?? new VerificationQueue(queueBounds);
   }
 
@@ -77,8 +78,7 @@ export class StoredPasswordVerifier implements PasswordVerifier {
     if ((await this.#remembered.get(id)) !== undefined) return account;
     if (!(await this.#check(id, account, prepared))) return undefined;
     const expiresAt = this.#clock() + rememberedVerificationMs;
-    await this.#remembered.put(id, rememberedMark, { expiresAt });
-    await this.#remembered.promote([id], ownerName(account));
+    await this.#remembered.put(id, rememberedMark, { expiresAt, account: ownerName(account) });
     return account;
   }
 

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
@@ -6,6 +5,7 @@ import type { Flag } from '../../protocol/flag.ts';
 import { decodeModifiedUtf7, hierarchySeparator } from '../../protocol/mailbox-name.ts';
 import { type ImportSource, ImportSourceError, type SourceMessage } from './import-source.ts';
 import { LineSplitter } from './line-splitter.ts';
+import { MessageTally } from './message-tally.ts';
 import { WireText } from './wire-text.ts';
 
 /** Letters of the info part of a file name, `:2,FRS`. @see https://cr.yp.to/proto/maildir.html */
@@ -75,19 +75,13 @@ async function* readFiles(
 
 async function scanFile(file: MaildirFile): Promise<SourceMessage> {
   const { mtimeMs } = await stat(file.path);
-  const hash = createHash('sha256');
-  let sizeBytes = 0;
-  for await (const chunk of readMessage(file.path)) {
-    hash.update(chunk);
-    sizeBytes += chunk.length;
-  }
+  const tally = new MessageTally();
+  for await (const chunk of readMessage(file.path)) tally.add(chunk);
   return {
-    sha256: hash.digest('hex'),
-    sizeBytes,
+    ...tally.finish(() => readMessage(file.path)),
     flags: flagsOf(file.path),
     internalDate: { epochMs: internalSeconds(file, mtimeMs) * 1000, zoneMinutes: 0 },
     origin: file.path,
-    read: () => readMessage(file.path),
   };
 }
 

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import type { InternalDate } from '../../protocol/command.ts';
@@ -6,6 +5,7 @@ import { HeaderScan } from './header-scan.ts';
 import { type ImportSource, ImportSourceError, type SourceMessage } from './import-source.ts';
 import { type LineFragment, LineSplitter } from './line-splitter.ts';
 import { parseFromLineDate } from './mail-date.ts';
+import { MessageTally } from './message-tally.ts';
 import { WireText } from './wire-text.ts';
 
 const readBytes = 256 * 1024;
@@ -71,10 +71,9 @@ class MessageScan {
   readonly #start: number;
   readonly #date: InternalDate;
   readonly #fallback: InternalDate;
-  readonly #hash = createHash('sha256');
   readonly #header = new HeaderScan();
   readonly #text = new WireText({ isMbox: true });
-  #sizeBytes = 0;
+  readonly #tally = new MessageTally();
 
   constructor(path: string, start: number, date: InternalDate, fallback: InternalDate) {
     this.#path = path;
@@ -88,11 +87,9 @@ class MessageScan {
     this.#text.append(fragment);
   }
 
-  /** Hashes what has come, so that it need not be kept. */
+  /** Takes note of what has come, so that it need not be kept. */
   flush(): void {
-    const bytes = this.#text.take();
-    this.#hash.update(bytes);
-    this.#sizeBytes += bytes.length;
+    this.#tally.add(this.#text.take());
   }
 
   *finish(end: number): Generator<SourceMessage, undefined> {
@@ -100,13 +97,11 @@ class MessageScan {
     if (this.#isFolderData()) return;
     const [path, start] = [this.#path, this.#start];
     yield {
-      sha256: this.#hash.digest('hex'),
-      sizeBytes: this.#sizeBytes,
+      ...this.#tally.finish(() => readMboxMessage(path, start, end)),
       flags: this.#header.flags(),
       // Programs that know no date of arrival write the epoch.
       internalDate: this.#date.epochMs > 0 ? this.#date : (this.#header.date() ?? this.#fallback),
       origin: `${path} at octet ${start}`,
-      read: () => readMboxMessage(path, start, end),
     };
   }
 

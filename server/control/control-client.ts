@@ -1,0 +1,120 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { type Credentials, StoreError, type StoreErrorCode } from '../../store/mail-store.ts';
+import { ImportSourceError } from '../import/import-source.ts';
+import type { ImportMessage, ImportOutcome, ImportTarget } from '../import/import-target.ts';
+import type { Administration } from './administration.ts';
+import type { ControlRequest, ControlResponse, ControlResults } from './control-protocol.ts';
+import { ControlConnectionError, OctetStream } from './octet-stream.ts';
+import { withSocketPath } from './socket-path.ts';
+
+/** Administration through the server that has the data directory open. */
+export class ControlClient implements Administration {
+  readonly #stream: OctetStream;
+
+  /** See {@link connectToServer}. */
+  constructor(socket: Socket) {
+    this.#stream = new OctetStream(socket);
+  }
+
+  async addUser(name: string, credentials: Credentials): Promise<void> {
+    await this.#request({ method: 'addUser', name, credentials });
+  }
+
+  async listUsers(): Promise<readonly string[]> {
+    return this.#request({ method: 'listUsers' });
+  }
+
+  async changePassword(name: string, credentials: Credentials): Promise<void> {
+    await this.#request({ method: 'changePassword', name, credentials });
+  }
+
+  async removeUser(name: string): Promise<void> {
+    await this.#request({ method: 'removeUser', name });
+  }
+
+  async openImport(userName: string, mailboxName: string): Promise<ImportTarget> {
+    const key = await this.#request({ method: 'openImport', userName, mailboxName });
+    return {
+      key,
+      uidNext: () => this.#request({ method: 'uidNext' }),
+      countMessages: (fromUid, messages) =>
+        this.#request({
+          method: 'countMessages',
+          fromUid,
+          messages: messages.map(({ sha256, sizeBytes }) => ({ sha256, sizeBytes })),
+        }),
+      addMessages: (messages) => this.#addMessages(messages),
+    };
+  }
+
+  async close(): Promise<void> {
+    this.#stream.destroy();
+  }
+
+  async #addMessages(messages: readonly ImportMessage[]): Promise<readonly ImportOutcome[]> {
+    return this.#request(
+      {
+        method: 'addMessages',
+        messages: messages.map(({ sha256, sizeBytes, flags, internalDate }) => ({
+          sha256,
+          sizeBytes,
+          flags: [...flags],
+          internalDate,
+        })),
+      },
+      async () => {
+        for (const message of messages) await this.#writeOctets(message);
+      },
+    );
+  }
+
+  async #writeOctets(message: ImportMessage): Promise<void> {
+    let left = message.sizeBytes;
+    for await (const chunk of message.read()) {
+      left -= chunk.length;
+      if (left < 0) break;
+      await this.#stream.write(chunk);
+    }
+    if (left !== 0) {
+      // The server waits for as many octets as were announced.
+      this.#stream.destroy();
+      throw new ImportSourceError('A file changed while it was being read, run the import again');
+    }
+  }
+
+  async #request<M extends ControlRequest['method']>(
+    request: Extract<ControlRequest, { method: M }>,
+    writeOctets?: () => Promise<void>,
+  ): Promise<ControlResults[M]> {
+    await this.#stream.writeJson(request);
+    await writeOctets?.();
+    const response = (await this.#stream.readJson()) as ControlResponse | undefined;
+    if (response === undefined) {
+      throw new ControlConnectionError('The server ended the connection, see its log');
+    }
+    if ('result' in response) return response.result as ControlResults[M];
+    const { code, text } = response.error;
+    throw code === undefined ? new Error(text) : new StoreError(code as StoreErrorCode, text);
+  }
+}
+
+/**
+ * Connects to the server that has the data directory open; undefined where none answers: there is no
+ * socket, or one that a killed server has left.
+ */
+export async function connectToServer(dataDirectory: string): Promise<ControlClient | undefined> {
+  try {
+    return await withSocketPath(dataDirectory, async (path) => {
+      const socket = connect(path);
+      await once(socket, 'connect');
+      // What goes wrong later shows where the stream is read or written.
+      socket.on('error', () => socket.destroy());
+      return new ControlClient(socket);
+    });
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? '';
+    if (['ENOENT', 'ECONNREFUSED', 'ENOTDIR'].includes(code)) return undefined;
+    throw error;
+  }
+}

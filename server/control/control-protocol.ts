@@ -1,0 +1,62 @@
+import * as z from 'zod';
+import type { ImportOutcome } from '../import/import-target.ts';
+
+/**
+ * What goes over `control.sock`: a request a line and an answer a line, both JSON, one request at a time.
+ * Behind an `addMessages` request come the octets of its messages, without anything between them.
+ */
+const credentials = z.strictObject({ argon2id: z.string(), scramSha256: z.string() });
+
+const measure = {
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  sizeBytes: z.int().nonnegative(),
+};
+
+export const controlRequestSchema = z.discriminatedUnion('method', [
+  z.strictObject({ method: z.literal('listUsers') }),
+  z.strictObject({ method: z.literal('addUser'), name: z.string(), credentials }),
+  z.strictObject({ method: z.literal('changePassword'), name: z.string(), credentials }),
+  z.strictObject({ method: z.literal('removeUser'), name: z.string() }),
+  z.strictObject({
+    method: z.literal('openImport'),
+    userName: z.string(),
+    mailboxName: z.string(),
+  }),
+  // The following are about the mailbox that the connection has opened for an import.
+  z.strictObject({ method: z.literal('uidNext') }),
+  z.strictObject({
+    method: z.literal('countMessages'),
+    fromUid: z.int(),
+    messages: z.array(z.strictObject(measure)),
+  }),
+  z.strictObject({
+    method: z.literal('addMessages'),
+    messages: z.array(
+      z.strictObject({
+        ...measure,
+        flags: z.array(z.string()),
+        internalDate: z.strictObject({ epochMs: z.int(), zoneMinutes: z.int() }),
+      }),
+    ),
+  }),
+]);
+
+export type ControlRequest = z.infer<typeof controlRequestSchema>;
+
+/** What each method answers. */
+export interface ControlResults {
+  listUsers: readonly string[];
+  addUser: null;
+  changePassword: null;
+  removeUser: null;
+  /** The key of the mailbox. */
+  openImport: string;
+  uidNext: number;
+  countMessages: readonly number[];
+  addMessages: readonly ImportOutcome[];
+}
+
+/** `code` is that of a `StoreError`; absent for any other error. */
+export type ControlResponse =
+  | { readonly result: unknown }
+  | { readonly error: { readonly code?: string; readonly text: string } };

@@ -1,0 +1,114 @@
+import { createHash } from 'node:crypto';
+import {
+  type Mailbox,
+  type MailStore,
+  type MessageDraft,
+  type MessageField,
+  type StoredMessage,
+  StoreError,
+} from '../../store/mail-store.ts';
+import type { ImportMessage, ImportOutcome, ImportTarget } from '../import/import-target.ts';
+
+const noFields: ReadonlySet<MessageField> = new Set();
+
+/** A mailbox of an open store. */
+export class StoreImportTarget implements ImportTarget {
+  readonly key: string;
+  readonly #store: MailStore;
+  readonly #mailbox: Mailbox;
+
+  constructor(store: MailStore, mailbox: Mailbox, uidValidity: number) {
+    this.key = `${mailbox.accountId}/${mailbox.id}/${uidValidity}`;
+    this.#store = store;
+    this.#mailbox = mailbox;
+  }
+
+  async uidNext(): Promise<number> {
+    return (await this.#store.readStatus(this.#mailbox.id)).uidNext;
+  }
+
+  async countMessages(
+    fromUid: number,
+    messages: readonly Pick<ImportMessage, 'sha256' | 'sizeBytes'>[],
+  ): Promise<readonly number[]> {
+    const { uids } = await this.#store.openMailbox(this.#mailbox.id);
+    const first = uids.findIndex((uid) => uid >= fromUid);
+    const recent = first === -1 ? new Uint32Array() : uids.subarray(first);
+    const sizes = new Set(messages.map((message) => message.sizeBytes));
+    const counts = new Map<string, number>();
+    for await (const batch of this.#store.readMessages(this.#mailbox.id, recent, noFields)) {
+      for (const message of batch) {
+        if (!sizes.has(message.sizeBytes)) continue;
+        const hash = await this.#hashOf(message);
+        counts.set(hash, (counts.get(hash) ?? 0) + 1);
+      }
+    }
+    return messages.map((message) => counts.get(message.sha256) ?? 0);
+  }
+
+  async addMessages(messages: readonly ImportMessage[]): Promise<readonly ImportOutcome[]> {
+    const drafts: (MessageDraft | ImportOutcome)[] = [];
+    try {
+      for (const message of messages) drafts.push(await this.#write(message));
+    } catch (error) {
+      for (const draft of drafts) if (!('kind' in draft)) await draft.discard();
+      throw error;
+    }
+    // All at once, in order: the store makes them durable together.
+    return Promise.all(
+      messages.map(async (message, index) => {
+        const draft = drafts[index];
+        if (draft === undefined || 'kind' in draft) {
+          return draft ?? refused('It was not read');
+        }
+        return orRefused(async () => {
+          await draft.addTo(this.#mailbox.id, message);
+          return { kind: 'added' };
+        });
+      }),
+    );
+  }
+
+  /** The octets of a message as a draft, or why it is none. */
+  async #write(message: ImportMessage): Promise<MessageDraft | ImportOutcome> {
+    const draft = this.#store.beginMessage(this.#mailbox.accountId);
+    const hash = createHash('sha256');
+    const outcome = await orRefused(async () => {
+      for await (const chunk of message.read()) {
+        hash.update(chunk);
+        await draft.write(chunk);
+      }
+      return hash.digest('hex') === message.sha256
+        ? draft
+        : refused('It changed while it was being read');
+    }).catch(async (error: unknown) => {
+      await draft.discard();
+      throw error;
+    });
+    if (outcome !== draft) await draft.discard();
+    return outcome;
+  }
+
+  async #hashOf(message: StoredMessage): Promise<string> {
+    const hash = createHash('sha256');
+    for await (const chunk of this.#store.readBody(message.bodyId, 0, message.sizeBytes)) {
+      hash.update(chunk);
+    }
+    return hash.digest('hex');
+  }
+}
+
+/** What concerns one message refuses it; all else ends the import. */
+async function orRefused<T>(action: () => Promise<T>): Promise<T | ImportOutcome> {
+  try {
+    return await action();
+  } catch (error) {
+    const isOfMessage = error instanceof StoreError && /^(?:CANNOT|LIMIT)$/.test(error.code);
+    if (!isOfMessage) throw error;
+    return refused(error.message);
+  }
+}
+
+function refused(reason: string): ImportOutcome {
+  return { kind: 'refused', reason };
+}
