@@ -1,6 +1,6 @@
 import type { ByteQueue } from './byte-queue.ts';
 import { maxDroppedLineBytes } from './limits.ts';
-import { findAnnouncement, maxAnnouncementBytes } from './literal-announcement.ts';
+import { findAnnouncement, maxAnnouncementBytes } from './line-end.ts';
 
 const lineFeed = 0x0a;
 

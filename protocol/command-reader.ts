@@ -7,11 +7,17 @@ import {
   limitsAfterLogin,
   limitsBeforeLogin,
   maxContinuationLineBytes,
-  maxLiteralCount,
   maxTagBytes,
   type ReaderLimits,
 } from './limits.ts';
-import { endsInQuotes, findAnnouncement, type LiteralHeader } from './literal-announcement.ts';
+import {
+  endsInQuotes,
+  findAnnouncement,
+  trimCarriageReturn,
+  trimCommandEnd,
+  type LiteralHeader,
+} from './line-end.ts';
+import { LiteralBudget } from './literal-budget.ts';
 import { OctetBuffer } from './octet-buffer.ts';
 import { badEvent, readCommand, readCommandBeginning, readTag } from './read-command.ts';
 import type { ReaderEvent } from './reader-event.ts';
@@ -24,8 +30,6 @@ export interface CommandReaderOptions {
 }
 
 const lineFeed = 0x0a;
-const carriageReturn = 0x0d;
-const space = 0x20;
 
 /**
  * What the next octets are.
@@ -65,8 +69,7 @@ export class CommandReader {
   #lineStart = 0;
   /** Octets of the command's lines before the present one. */
   #lineBytes = 0;
-  #literalCount = 0;
-  #literalBytes = 0;
+  readonly #budget = new LiteralBudget();
   /** Octets of the present literal or message that have not been consumed. */
   #remainingBytes = 0;
   /** The command whose literal or message is being read. */
@@ -163,13 +166,16 @@ export class CommandReader {
 
   #beginCommand(): void {
     this.#state = 'line';
+    this.#forgetGathered();
+    this.#budget.reset();
+    this.#remainingBytes = 0;
+    this.#isWaiting = false;
+  }
+
+  #forgetGathered(): void {
     this.#gathered.clear();
     this.#lineStart = 0;
     this.#lineBytes = 0;
-    this.#literalCount = 0;
-    this.#literalBytes = 0;
-    this.#remainingBytes = 0;
-    this.#isWaiting = false;
   }
 
   #readLine(): Step {
@@ -213,12 +219,12 @@ export class CommandReader {
     if (this.#isLineExpected) {
       this.#isLineExpected = false;
       this.#beginCommand();
-      return { kind: 'line', line: trimLineEnd(line, 0) };
+      return { kind: 'line', line: trimCarriageReturn(line) };
     }
     const literal = findAnnouncement(line);
     if (this.#state === 'message-end') return this.#endMessage(line, literal);
     if (literal && !endsInQuotes(line)) return this.#announceLiteral(octets, literal);
-    const command = trimLineEnd(octets.subarray(0, -1), this.#lineStart, space);
+    const command = trimCommandEnd(octets.subarray(0, -1), this.#lineStart);
     this.#beginCommand();
     return readCommand(command);
   }
@@ -227,15 +233,14 @@ export class CommandReader {
   #announceLiteral(octets: Buffer, literal: LiteralHeader): Step {
     const { tag, append, ...beginning } = readCommandBeginning(octets);
     const error =
-      beginning.error ?? (append ? this.#checkMessage(literal) : this.#checkLiteral(literal));
+      beginning.error ??
+      (append ? this.#checkMessage(literal) : this.#budget.charge(literal, this.#limits));
     if (error) return this.#refuse(tag, error, literal);
     this.#tag = tag ?? '';
     this.#remainingBytes = literal.sizeBytes;
     this.#isWaiting = literal.isSynchronizing;
     if (append) {
-      this.#gathered.clear();
-      this.#lineStart = 0;
-      this.#lineBytes = 0;
+      this.#forgetGathered();
       this.#state = 'message';
       return { kind: 'append', tag: this.#tag, command: append, isWaiting: this.#isWaiting };
     }
@@ -250,19 +255,6 @@ export class CommandReader {
     if (literal.sizeBytes <= this.#maxAppendBytes) return undefined;
     const text = `Message is larger than ${this.#maxAppendBytes} octets`;
     return new CommandError(text, { isNo: true, code: 'TOOBIG' });
-  }
-
-  #checkLiteral(literal: LiteralHeader): CommandError | undefined {
-    this.#literalCount++;
-    this.#literalBytes += literal.sizeBytes;
-    if (this.#literalCount > maxLiteralCount) {
-      return new CommandError(`More than ${maxLiteralCount} literals`);
-    }
-    const { literalBytes, commandLiteralBytes } = this.#limits;
-    if (literal.sizeBytes <= literalBytes && this.#literalBytes <= commandLiteralBytes) {
-      return undefined;
-    }
-    return new CommandError('Literal is too large', { code: 'TOOBIG' });
   }
 
   #readLiteral(): Step {
@@ -292,7 +284,7 @@ export class CommandReader {
 
   /** `line` is what stands behind a message: nothing, in a command that is well formed. */
   #endMessage(line: Buffer, literal: LiteralHeader | undefined): Step {
-    const rest = trimLineEnd(line, 0, space);
+    const rest = trimCommandEnd(line, 0);
     if (rest.length === 0) {
       this.#beginCommand();
       return { kind: 'append-end' };
@@ -308,21 +300,24 @@ export class CommandReader {
     literal: LiteralHeader | undefined,
   ): ReaderEvent {
     // A client that waits sees the refusal instead of a continuation request (RFC 9051, section 4.3)
-    if (!literal || literal.isSynchronizing) this.#beginCommand();
-    else if (literal.sizeBytes > this.#limits.droppedBytes) return this.#closeForLiteral();
-    else this.#dropLiteral(literal.sizeBytes);
+    if (!literal || literal.isSynchronizing) {
+      this.#beginCommand();
+      return badEvent(tag, error);
+    }
+    if (literal.sizeBytes > this.#limits.droppedBytes) return this.#closeForLiteral();
+    this.#dropLiteral(literal.sizeBytes);
     return badEvent(tag, error);
   }
 
   #dropLiteral(restBytes: number): void {
-    this.#gathered.clear();
+    this.#forgetGathered();
     this.#state = 'dropped';
     this.#dropper.beginInLiteral(restBytes);
   }
 
   #dropLine(): void {
     this.#dropper.beginInLine(this.#gathered.view().subarray(this.#lineStart));
-    this.#gathered.clear();
+    this.#forgetGathered();
     this.#state = 'dropped';
   }
 
@@ -330,7 +325,7 @@ export class CommandReader {
     const progress = this.#dropper.step(this.#queue, this.#limits.droppedBytes);
     switch (progress) {
       case 'again':
-        return 'again';
+        return progress;
       case 'starved':
         return undefined;
       case 'done':
@@ -352,12 +347,4 @@ export class CommandReader {
     this.#state = 'over';
     return { kind: 'bye', text, ...(code && { code }) };
   }
-}
-
-/** The line without CR at its end, and without a run of one more octet before that; not shorter than `least`. */
-function trimLineEnd(line: Buffer, least: number, padding?: number): Buffer {
-  let end = line.length;
-  if (end > least && line[end - 1] === carriageReturn) end--;
-  while (end > least && line[end - 1] === padding) end--;
-  return line.subarray(0, end);
 }

@@ -8,7 +8,7 @@ import {
   maxSequenceRanges,
   maxTagBytes,
 } from './limits.ts';
-import { parseLiteralSize, type LiteralHeader } from './literal-announcement.ts';
+import { parseLiteralSize, type LiteralHeader } from './line-end.ts';
 import { decodeMailboxName, decodeMailboxPattern } from './mailbox-name.ts';
 import {
   astringOctet,

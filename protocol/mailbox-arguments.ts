@@ -3,7 +3,7 @@ import type { AppendCommand, Command, StatusItem } from './command.ts';
 import { expectDateTime } from './date-arguments.ts';
 import { quoteReceived, type Decoder } from './decoder.ts';
 import { expectFlagList } from './flag-arguments.ts';
-import type { LiteralHeader } from './literal-announcement.ts';
+import type { LiteralHeader } from './line-end.ts';
 import { hierarchySeparator } from './mailbox-name.ts';
 
 const statusItems: ReadonlySet<string> = new Set<StatusItem>([

@@ -12,6 +12,8 @@ export const maxAnnouncementBytes = 32;
 
 const announcement = /\{(\d+)(\+?)\}\r?$/;
 
+const carriageReturn = 0x0d;
+const space = 0x20;
 const quote = 0x22;
 const backslash = 0x5c;
 
@@ -42,4 +44,20 @@ export function endsInQuotes(line: Uint8Array): boolean {
     else if (isQuoted && line[at] === backslash) at++;
   }
   return isQuoted;
+}
+
+/** The line without the CR at its end. */
+export function trimCarriageReturn(line: Buffer): Buffer {
+  return line.at(-1) === carriageReturn ? line.subarray(0, -1) : line;
+}
+
+/**
+ * The octets of a command without the CR at their end and the spaces before it, but not shorter than `lineStart`, where
+ * the last line begins: what stands before it is a literal's. Some clients write such spaces; they mean nothing.
+ */
+export function trimCommandEnd(octets: Buffer, lineStart: number): Buffer {
+  let end = octets.length;
+  if (end > lineStart && octets[end - 1] === carriageReturn) end--;
+  while (end > lineStart && octets[end - 1] === space) end--;
+  return octets.subarray(0, end);
 }
