@@ -1,0 +1,60 @@
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+
+/** Another process, or another store of this one, has the data directory open. */
+export class DataDirectoryInUseError extends Error {
+  readonly code = 'DATA_DIRECTORY_IN_USE';
+  readonly dataDirectory: string;
+  /** Of the process that has it; undefined where that is not known. */
+  readonly pid: number | undefined;
+
+  constructor(dataDirectory: string, pid: number | undefined) {
+    const owner = pid === undefined ? 'another process' : `the process with id ${pid}`;
+    super(`Data directory "${dataDirectory}" is in use by ${owner}`);
+    this.name = 'DataDirectoryInUseError';
+    this.dataDirectory = dataDirectory;
+    this.pid = pid;
+  }
+}
+
+/** A held lock. Ends with `release`, or with the process, however that dies. */
+export interface DataDirectoryLock {
+  release(): void;
+}
+
+const sqliteBusy = 5;
+
+/**
+ * Makes the data directory (mode 0700, also where it exists) and locks it for this process.
+ *
+ * Node has no flock, so the lock is an exclusive transaction on a database of its own, which the operating
+ * system ends with the process.
+ *
+ * @throws {DataDirectoryInUseError} where it is locked already
+ */
+export function lockDataDirectory(dataDirectory: string): DataDirectoryLock {
+  mkdirSync(dataDirectory, { recursive: true, mode: 0o700 });
+  chmodSync(dataDirectory, 0o700);
+  const pidPath = join(dataDirectory, 'lock.pid');
+  const connection = new DatabaseSync(join(dataDirectory, 'lock.db'));
+  try {
+    connection.exec('BEGIN EXCLUSIVE');
+  } catch (error) {
+    connection.close();
+    if ((error as { errcode?: number }).errcode !== sqliteBusy) throw error;
+    throw new DataDirectoryInUseError(dataDirectory, readPid(pidPath));
+  }
+  writeFileSync(pidPath, `${process.pid}\n`, { mode: 0o600 });
+  return { release: () => connection.close() };
+}
+
+function readPid(path: string): number | undefined {
+  try {
+    const pid = Number(readFileSync(path, 'latin1').trim());
+    return Number.isSafeInteger(pid) && pid > 0 ? pid : undefined;
+  } catch {
+    // The owner has taken the lock and not yet written its id.
+    return undefined;
+  }
+}

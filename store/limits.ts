@@ -1,0 +1,67 @@
+const kibibyte = 1024;
+const mebibyte = 1024 * kibibyte;
+
+/** Bounds of the store: each with its unit and the reason for it. */
+export const limits = {
+  /** Octets of a chunk of a stored body: what one step of reading or writing a message holds. */
+  chunkBytes: 64 * kibibyte,
+  /** Chunks of one body; their numbers share the chunk's key with the body's. */
+  maxChunkCount: 65_536,
+  /** Octets of one message. RFC 3501 has 32-bit sizes; this keeps one message from filling the disk. */
+  maxMessageBytes: 1024 * mebibyte,
+  /** Up to this size a message goes to the writer in one request, above in steps of this size. */
+  stageBytes: 256 * kibibyte,
+
+  /** Requests in one transaction, so that the first of them does not wait for too many others. */
+  maxGroupRequests: 256,
+  /** Octets of messages in one transaction, for the same reason. */
+  maxGroupBytes: 8 * mebibyte,
+
+  /** How long a body without messages stays readable, for a client that is still fetching it. */
+  bodyRetentionMs: 10 * 60 * 1000,
+  /** How often bodies and mailboxes that are gone are looked for. */
+  collectIntervalMs: 60 * 1000,
+  /** Bodies that one step of collecting deletes at most; others wait for it. */
+  collectBodies: 200,
+  /** Chunks that one step of collecting deletes at most (4 MiB). */
+  collectChunks: 64,
+  /** Rows of a removed mailbox that one step of collecting deletes at most. */
+  collectRows: 1000,
+  /** Free pages that stay in the file (4 MiB), since new mail will need them. */
+  keptFreePages: 1024,
+  /** Free pages of the file that one step of collecting gives back to the file system at most. */
+  collectPages: 256,
+
+  /** Rows of one batch of {@link MailStore.readMessages} at most. */
+  batchRows: 512,
+  /** Octets of structure text of one such batch, past which it ends early. */
+  batchBytes: mebibyte,
+
+  /** Keywords of one mailbox: bits in two columns. RFC 3501 lets a server refuse more. */
+  maxKeywords: 64,
+  /** Characters of a keyword. */
+  maxKeywordLength: 100,
+
+  /** Mailboxes of one account, each of which costs LIST a line. */
+  maxMailboxes: 10_000,
+  /** Subscribed names of one account; they need no mailbox (RFC 3501, section 6.3.6). */
+  maxSubscriptions: 20_000,
+  /** Characters of one level of a mailbox name. */
+  maxLevelLength: 255,
+  /** Characters of a mailbox name with all its levels. */
+  maxNameLength: 1000,
+  /** Levels of a mailbox name. */
+  maxLevels: 32,
+  /** Characters of an account's name. */
+  maxAccountNameLength: 255,
+
+  /** The largest UID and UIDVALIDITY (RFC 3501, section 2.3.1.1). */
+  maxUid: 0xffff_ffff,
+
+  /** Rows that a search reads before it lets others run. */
+  searchRows: 1000,
+  /** Octets of a header that a search looks at. */
+  searchHeaderBytes: mebibyte,
+  /** Characters of a message's text that a search keeps for its next condition. */
+  searchCachedCharacters: mebibyte,
+} as const;

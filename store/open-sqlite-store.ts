@@ -1,0 +1,62 @@
+import { join } from 'node:path';
+import { lockDataDirectory } from './data-directory-lock.ts';
+import { limits } from './limits.ts';
+import { Database } from './sqlite/database.ts';
+import { migrate } from './sqlite/migrate.ts';
+import { SqliteMailStore, type StoreLink } from './sqlite/sqlite-mail-store.ts';
+import { Writer } from './sqlite/writer.ts';
+
+export interface SqliteStoreOptions {
+  /** Made where it is missing, mode 0700. One process at a time has it. */
+  readonly dataDirectory: string;
+  /** Milliseconds since 1970; the time by default. */
+  readonly clock?: () => number;
+  /** How often what nobody can reach is deleted; a minute by default, 0 for never. */
+  readonly collectIntervalMs?: number;
+}
+
+/**
+ * Opens the store of a data directory, which it locks, makes and migrates as needed. The process keeps it
+ * until `close`.
+ *
+ * @throws {DataDirectoryInUseError} where another store has the directory
+ * @throws {StoreVersionError} where a newer version wrote it
+ */
+export async function openSqliteStore(options: SqliteStoreOptions): Promise<SqliteMailStore> {
+  const { dataDirectory, clock = Date.now, collectIntervalMs = limits.collectIntervalMs } = options;
+  const lock = lockDataDirectory(dataDirectory);
+  try {
+    const path = join(dataDirectory, 'mail.db');
+    migrateFile(path);
+    const writer = await Writer.start(path);
+    return new SqliteMailStore({
+      link: { path, port: writer.connect() },
+      clock,
+      owned: { writer, lock, collectIntervalMs },
+    });
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+/** In the caller's thread, so that its errors are what they are. */
+function migrateFile(path: string): void {
+  const database = new Database(path, 'writer');
+  try {
+    migrate(database);
+  } finally {
+    database.close();
+  }
+}
+
+/**
+ * A second client of a store that another thread has opened: the thread that opened it makes the link with
+ * {@link SqliteMailStore.createLink} and passes it on. Closing the client leaves the store open.
+ */
+export function connectSqliteStore(
+  link: StoreLink,
+  clock: () => number = Date.now,
+): SqliteMailStore {
+  return new SqliteMailStore({ link, clock });
+}

@@ -1,0 +1,155 @@
+import type { MimePart } from '../../protocol/mime/mime-structure.ts';
+import { decodeHeaderText, parseHeader } from '../../protocol/mime/header-fields.ts';
+import { limits } from '../limits.ts';
+import type { Database } from '../sqlite/database.ts';
+import { readBody } from '../sqlite/message-reads.ts';
+import { foldText } from './fold-text.ts';
+import type { Pacer } from './pacer.ts';
+import { PartTextDecoder } from './part-text-decoder.ts';
+import { TextMatcher } from './text-matcher.ts';
+
+/** Folded text; `isStart` where it does not continue the piece before it. */
+interface TextPiece {
+  readonly text: string;
+  readonly isStart: boolean;
+}
+
+/** A field of the message's header: its name in lower case, its value decoded and folded. */
+interface FoldedField {
+  readonly name: string;
+  readonly value: string;
+}
+
+/** What can be searched in one message, read and decoded when it is first asked for. */
+export class MessageText {
+  readonly #database: Database;
+  readonly #pacer: Pacer;
+  readonly #bodyId: number;
+  readonly #headerBytes: number;
+  #fields: readonly FoldedField[] | undefined;
+  /** The whole text of the body, where it was short enough to keep. */
+  #bodyPieces: readonly TextPiece[] | undefined;
+
+  constructor(
+    database: Database,
+    pacer: Pacer,
+    message: { readonly bodyId: number; readonly headerBytes: number },
+  ) {
+    this.#database = database;
+    this.#pacer = pacer;
+    this.#bodyId = message.bodyId;
+    this.#headerBytes = message.headerBytes;
+  }
+
+  /** True where a field of that name (lower case) has the folded term in its value. */
+  async hasField(name: string, term: string): Promise<boolean> {
+    const fields = await this.#readFields();
+    return fields.some((field) => field.name === name && field.value.includes(term));
+  }
+
+  /** True where the folded term is in a line of the header, field names included. */
+  async hasInHeader(term: string): Promise<boolean> {
+    const fields = await this.#readFields();
+    return fields.some(({ name, value }) => foldText(`${name}: ${value}`).includes(term));
+  }
+
+  /** True where the folded term is in the text of the body. */
+  async hasInBody(term: string): Promise<boolean> {
+    if (this.#bodyPieces) return hasTerm(this.#bodyPieces, term);
+    const matcher = new TextMatcher(term);
+    const kept: TextPiece[] = [];
+    let characters = 0;
+    for await (const piece of this.#readBodyPieces()) {
+      if (piece.isStart) matcher.reset();
+      if (matcher.push(piece.text)) return true;
+      characters += piece.text.length;
+      if (characters <= limits.searchCachedCharacters) kept.push(piece);
+      else kept.length = 0;
+    }
+    if (characters <= limits.searchCachedCharacters) this.#bodyPieces = kept;
+    return false;
+  }
+
+  async #readFields(): Promise<readonly FoldedField[]> {
+    this.#fields ??= await this.#readHeader(0, this.#headerBytes);
+    return this.#fields;
+  }
+
+  async #readHeader(start: number, end: number): Promise<FoldedField[]> {
+    const octets = await this.#readOctets(start, Math.min(end, start + limits.searchHeaderBytes));
+    return parseHeader(octets).map(({ name, value }) => ({
+      name: name.toLowerCase(),
+      value: foldText(decodeHeaderText(value)),
+    }));
+  }
+
+  async #readOctets(start: number, end: number): Promise<Uint8Array> {
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of readBody(this.#database, this.#bodyId, start, end))
+      chunks.push(chunk);
+    return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
+  }
+
+  async *#readBodyPieces(): AsyncGenerator<TextPiece> {
+    for (const section of textSections(this.#readStructure())) {
+      if (section.kind === 'header') {
+        const fields = await this.#readHeader(section.start, section.end);
+        for (const { name, value } of fields) {
+          yield { text: foldText(`${name}: ${value}`), isStart: true };
+        }
+      } else yield* this.#readPartPieces(section.part);
+      if (this.#pacer.isDue) await this.#pacer.pause();
+    }
+  }
+
+  async *#readPartPieces(part: MimePart): AsyncGenerator<TextPiece> {
+    const decoder = new PartTextDecoder(part);
+    let isStart = true;
+    for await (const chunk of readBody(this.#database, this.#bodyId, part.bodyStart, part.end)) {
+      for (const text of decoder.push(chunk)) {
+        yield { text: foldText(text), isStart };
+        isStart = false;
+        if (this.#pacer.isDue) await this.#pacer.pause();
+      }
+    }
+    yield { text: foldText(decoder.finish()), isStart };
+  }
+
+  #readStructure(): MimePart {
+    const row = this.#database.row<[string]>(
+      'SELECT structure FROM body_texts WHERE body_id = ?',
+      this.#bodyId,
+    );
+    if (row === undefined) throw new Error(`Body ${this.#bodyId} has no structure`);
+    return JSON.parse(row[0]) as MimePart;
+  }
+}
+
+function hasTerm(pieces: readonly TextPiece[], term: string): boolean {
+  const matcher = new TextMatcher(term);
+  return pieces.some((piece) => {
+    if (piece.isStart) matcher.reset();
+    return matcher.push(piece.text);
+  });
+}
+
+type TextSection =
+  | { readonly kind: 'header'; readonly start: number; readonly end: number }
+  | { readonly kind: 'text'; readonly part: MimePart };
+
+/**
+ * What of a message is the text of its body: text parts, the headers of parts (an attachment's file name is
+ * there), and messages within with their headers. Images and the like have no text.
+ */
+function* textSections(part: MimePart): Generator<TextSection> {
+  for (const child of part.children ?? []) {
+    yield { kind: 'header', start: child.headerStart, end: child.bodyStart };
+    yield* textSections(child);
+  }
+  if (part.message) {
+    yield { kind: 'header', start: part.message.headerStart, end: part.message.bodyStart };
+    yield* textSections(part.message);
+  } else if (part.children === undefined && (part.type === 'text' || part.type === 'message')) {
+    yield { kind: 'text', part };
+  }
+}

@@ -1,0 +1,69 @@
+import { StoreError, type Account, type Credentials, type SpecialUse } from '../mail-store.ts';
+import { foldAsciiCase, normalizeAccountName } from '../names.ts';
+import { insertMailbox, removeMailboxRow } from './mailbox-rows.ts';
+import type { WriteContext } from './write-context.ts';
+
+const firstMailboxes: readonly (readonly [name: string, specialUse?: SpecialUse])[] = [
+  ['INBOX'],
+  ['Archive', '\\Archive'],
+  ['Drafts', '\\Drafts'],
+  ['Junk', '\\Junk'],
+  ['Sent', '\\Sent'],
+  ['Trash', '\\Trash'],
+];
+
+/** @see MailStore.createAccount */
+export function createAccount(
+  context: WriteContext,
+  { name, credentials }: { name: string; credentials: Credentials },
+): Account {
+  const { database } = context;
+  const normalName = normalizeAccountName(name);
+  const key = foldAsciiCase(normalName);
+  if (database.row('SELECT 1 FROM accounts WHERE name_key = ?', key) !== undefined) {
+    throw new StoreError('ALREADYEXISTS', `An account named "${normalName}" exists`);
+  }
+  const id = database.insert(
+    'INSERT INTO accounts (name, name_key, argon2id, scram_sha256) VALUES (?, ?, ?, ?)',
+    normalName,
+    key,
+    credentials.argon2id,
+    credentials.scramSha256,
+  );
+  for (const [mailboxName, specialUse] of firstMailboxes) {
+    insertMailbox(context, { accountId: id, name: mailboxName, isSelectable: true, specialUse });
+    database.run('INSERT INTO subscriptions (account_id, name) VALUES (?, ?)', id, mailboxName);
+  }
+  return { id, name: normalName, credentials };
+}
+
+/** @see MailStore.changeCredentials */
+export function changeCredentials(
+  { database }: WriteContext,
+  { name, credentials }: { name: string; credentials: Credentials },
+): void {
+  const changed = database.run(
+    'UPDATE accounts SET argon2id = ?, scram_sha256 = ? WHERE name_key = ?',
+    credentials.argon2id,
+    credentials.scramSha256,
+    foldAsciiCase(name.normalize('NFC')),
+  );
+  if (changed === 0) throw noAccount(name);
+}
+
+/** The account goes at once; its mailboxes wait for the collector. @see MailStore.removeAccount */
+export function removeAccount(context: WriteContext, { name }: { name: string }): void {
+  const { database } = context;
+  const key = foldAsciiCase(name.normalize('NFC'));
+  const account = database.row<[number]>('SELECT id FROM accounts WHERE name_key = ?', key);
+  if (account === undefined) throw noAccount(name);
+  const [id] = account;
+  const mailboxes = database.rows<[number]>('SELECT id FROM mailboxes WHERE account_id = ?', id);
+  for (const [mailboxId] of mailboxes) removeMailboxRow(context, mailboxId);
+  database.run('DELETE FROM subscriptions WHERE account_id = ?', id);
+  database.run('DELETE FROM accounts WHERE id = ?', id);
+}
+
+function noAccount(name: string): StoreError {
+  return new StoreError('NONEXISTENT', `No account is named "${name}"`);
+}

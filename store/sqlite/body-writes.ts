@@ -1,0 +1,147 @@
+import { limits } from '../limits.ts';
+import { StoreError } from '../mail-store.ts';
+import { bodyState } from './schema.ts';
+import type { WriteContext } from './write-context.ts';
+
+/** The octets of a message and what the draft has read from them. */
+export interface BodyContent {
+  readonly sha256: Uint8Array;
+  readonly sizeBytes: number;
+  /** Octets before the body: header and blank line. */
+  readonly headerBytes: number;
+  /** Day of the Date header, in days since 1970; undefined where it has none that can be read. */
+  readonly sentDay: number | undefined;
+  readonly envelope: string;
+  readonly bodyStructure: string;
+  /** The MimePart, as JSON. */
+  readonly structure: string;
+  /** Chunks of 64 KiB, but the last, that are not staged yet. */
+  readonly chunks: readonly Uint8Array[];
+  /** The body under which the chunks before those are staged; undefined where none are. */
+  readonly stagedBodyId: number | undefined;
+  /** How many are staged. */
+  readonly stagedChunkCount: number;
+}
+
+/** Writes chunks of a draft that is not complete; the body id under which they wait for the others. */
+export function stageChunks(
+  context: WriteContext,
+  {
+    bodyId,
+    firstNumber,
+    chunks,
+  }: { bodyId: number | undefined; firstNumber: number; chunks: readonly Uint8Array[] },
+): number {
+  const id = bodyId ?? beginStaging(context);
+  insertChunks(context, id, firstNumber, chunks);
+  return id;
+}
+
+function beginStaging(context: WriteContext): number {
+  const id = context.database.insert(
+    'INSERT INTO bodies (state, size_bytes, header_bytes, reference_count) VALUES (?, 0, 0, 0)',
+    bodyState.staged,
+  );
+  context.stagings.set(id, context.clientId);
+  return id;
+}
+
+function insertChunks(
+  { database }: WriteContext,
+  bodyId: number,
+  firstNumber: number,
+  chunks: readonly Uint8Array[],
+): void {
+  if (firstNumber + chunks.length > limits.maxChunkCount) {
+    throw new StoreError('LIMIT', 'The message is too large');
+  }
+  for (const [index, chunk] of chunks.entries()) {
+    database.run(
+      'INSERT INTO chunks (id, octets) VALUES (?, ?)',
+      bodyId * limits.maxChunkCount + firstNumber + index,
+      chunk,
+    );
+  }
+}
+
+/** Gives up staged chunks; the collector deletes them. */
+export function dropStagings(
+  { database, stagings }: WriteContext,
+  { bodyIds }: { bodyIds: readonly number[] },
+): void {
+  for (const bodyId of bodyIds) {
+    stagings.delete(bodyId);
+    database.run(
+      'UPDATE bodies SET state = ? WHERE id = ? AND state = ?',
+      bodyState.dropped,
+      bodyId,
+      bodyState.staged,
+    );
+  }
+}
+
+/** Those of the bodies that are staged and that no draft is writing. */
+export function findOrphanedStagings(
+  { database, stagings }: WriteContext,
+  { bodyIds }: { bodyIds: readonly number[] },
+): number[] {
+  const isStaged = (bodyId: number) =>
+    database.row('SELECT 1 FROM bodies WHERE id = ? AND state = ?', bodyId, bodyState.staged);
+  return bodyIds.filter((bodyId) => !stagings.has(bodyId) && isStaged(bodyId) !== undefined);
+}
+
+/**
+ * The body id of a content, with one more reference: of the body that has these octets already, whose copy
+ * in the draft is dropped, or of a new one.
+ */
+export function referToBody(context: WriteContext, content: BodyContent): number {
+  const { database } = context;
+  const known = database.row<[number]>('SELECT id FROM bodies WHERE sha256 = ?', content.sha256);
+  if (known === undefined) return addBody(context, content);
+  if (content.stagedBodyId !== undefined) {
+    dropStagings(context, { bodyIds: [content.stagedBodyId] });
+  }
+  database.run(
+    'UPDATE bodies SET reference_count = reference_count + 1, unreferenced_at = NULL WHERE id = ?',
+    known[0],
+  );
+  return known[0];
+}
+
+function addBody(context: WriteContext, content: BodyContent): number {
+  const { database } = context;
+  const row = [
+    bodyState.whole,
+    content.sha256,
+    content.sizeBytes,
+    content.headerBytes,
+    content.sentDay ?? null,
+  ] as const;
+  let bodyId = content.stagedBodyId;
+  if (bodyId === undefined) {
+    bodyId = database.insert(
+      `INSERT INTO bodies (state, sha256, size_bytes, header_bytes, sent_day, reference_count)
+       VALUES (?, ?, ?, ?, ?, 1)`,
+      ...row,
+    );
+  } else {
+    context.stagings.delete(bodyId);
+    const changed = database.run(
+      `UPDATE bodies SET state = ?, sha256 = ?, size_bytes = ?, header_bytes = ?, sent_day = ?,
+         reference_count = 1
+       WHERE id = ? AND state = ${bodyState.staged}`,
+      ...row,
+      bodyId,
+    );
+    if (changed === 0) throw new Error(`Body ${bodyId} of the draft is not staged any more`);
+  }
+  insertChunks(context, bodyId, content.stagedChunkCount, content.chunks);
+  database.run(
+    'INSERT INTO body_texts (body_id, envelope, body_structure, structure) VALUES (?, ?, ?, ?)',
+    bodyId,
+    content.envelope,
+    content.bodyStructure,
+    content.structure,
+  );
+  return bodyId;
+}

@@ -1,0 +1,95 @@
+import { limits } from '../limits.ts';
+import { deleteSelection, releaseBodies } from './expunge-writes.ts';
+import { bodyState } from './schema.ts';
+import type { WriteContext } from './write-context.ts';
+
+/**
+ * One bounded step of deleting what nobody can reach any more: the rows of removed mailboxes, bodies whose
+ * time after the last message is over, staged chunks of drafts that were given up. Answers whether there may be more.
+ */
+export function collect(context: WriteContext): boolean {
+  return collectMailbox(context) || collectBodies(context) || givePagesBack(context);
+}
+
+function collectMailbox(context: WriteContext): boolean {
+  const { database } = context;
+  const row = database.row<[number]>(
+    'SELECT id FROM mailboxes WHERE account_id IS NULL ORDER BY id LIMIT 1',
+  );
+  if (row === undefined) return false;
+  const [mailboxId] = row;
+  database.run('DELETE FROM temp.selection');
+  const count = database.run(
+    'INSERT INTO temp.selection SELECT uid FROM messages WHERE mailbox_id = ? LIMIT ?',
+    mailboxId,
+    limits.collectRows,
+  );
+  if (count > 0) {
+    releaseBodies(context, mailboxId);
+    deleteSelection(context, mailboxId);
+    return true;
+  }
+  const expunged = database.run(
+    `DELETE FROM expunged WHERE mailbox_id = ?1 AND (modseq, uid) IN
+       (SELECT modseq, uid FROM expunged WHERE mailbox_id = ?1 LIMIT ?2)`,
+    mailboxId,
+    limits.collectRows,
+  );
+  if (expunged > 0) return true;
+  database.run('DELETE FROM keywords WHERE mailbox_id = ?', mailboxId);
+  database.run('DELETE FROM mailboxes WHERE id = ?', mailboxId);
+  return true;
+}
+
+function collectBodies(context: WriteContext): boolean {
+  let chunkBudget: number = limits.collectChunks;
+  const bodyIds = collectableBodies(context);
+  for (const bodyId of bodyIds) {
+    const deleted = deleteChunks(context, bodyId, chunkBudget);
+    chunkBudget -= deleted;
+    // An exhausted budget may leave chunks: the body goes with the last of them in the next step.
+    if (chunkBudget === 0) break;
+    context.database.run('DELETE FROM body_texts WHERE body_id = ?', bodyId);
+    context.database.run('DELETE FROM bodies WHERE id = ?', bodyId);
+  }
+  return bodyIds.length > 0;
+}
+
+function collectableBodies({ database, nowMs }: WriteContext): number[] {
+  const dropped = database.rows<[number]>(
+    `SELECT id FROM bodies WHERE state <> 1 AND state = ${bodyState.dropped} LIMIT ?`,
+    limits.collectBodies,
+  );
+  if (dropped.length > 0) return dropped.map(([id]) => id);
+  const expired = database.rows<[number]>(
+    `UPDATE bodies SET state = ${bodyState.dropped}, sha256 = NULL, unreferenced_at = NULL
+     WHERE id IN (SELECT id FROM bodies WHERE unreferenced_at <= ? LIMIT ?)
+     RETURNING id`,
+    nowMs - limits.bodyRetentionMs,
+    limits.collectBodies,
+  );
+  return expired.map(([id]) => id);
+}
+
+function deleteChunks({ database }: WriteContext, bodyId: number, budget: number): number {
+  return database.run(
+    'DELETE FROM chunks WHERE id IN (SELECT id FROM chunks WHERE id BETWEEN ? AND ? LIMIT ?)',
+    bodyId * limits.maxChunkCount,
+    bodyId * limits.maxChunkCount + limits.maxChunkCount - 1,
+    budget,
+  );
+}
+
+/** Pages stay free in the file for new mail, up to a point. */
+function givePagesBack({ database }: WriteContext): boolean {
+  const freePages = database.row<[number]>('PRAGMA freelist_count')?.[0] ?? 0;
+  if (freePages <= limits.keptFreePages) return false;
+  const count = Math.min(limits.collectPages, freePages - limits.keptFreePages);
+  database.rows(`PRAGMA incremental_vacuum(${count})`);
+  return true;
+}
+
+/** At start: no draft of an earlier process can be finished. */
+export function dropAllStagings({ database }: WriteContext): void {
+  database.run(`UPDATE bodies SET state = ${bodyState.dropped} WHERE state <> 1 AND state = 0`);
+}

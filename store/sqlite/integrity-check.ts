@@ -1,0 +1,140 @@
+import { createHash } from 'node:crypto';
+import { limits } from '../limits.ts';
+import type { Database, SqlValue } from './database.ts';
+import { bodyState } from './schema.ts';
+import { deletedBit, seenBit } from './flag-words.ts';
+
+/** What a check has found. */
+export interface Findings {
+  /** One line each. */
+  readonly faults: readonly string[];
+  /** Staged bodies; each is a fault unless a draft of a running process is writing it. */
+  readonly stagedBodyIds: readonly number[];
+}
+
+/**
+ * Reads the whole store, which takes as long as reading the file. Rows are checked in one state of it; bodies,
+ * which never change, one after the other.
+ *
+ * @see MailStore.checkIntegrity
+ */
+export function checkIntegrity(database: Database): Findings {
+  const findings = database.snapshot(() => ({
+    faults: [...checkFile(database), ...checkRows(database), ...checkCounters(database)],
+    stagedBodyIds: database
+      .rows<[number]>(`SELECT id FROM bodies WHERE state = ${bodyState.staged}`)
+      .map(([id]) => id),
+  }));
+  return { ...findings, faults: [...findings.faults, ...checkChunks(database)] };
+}
+
+function checkFile(database: Database): string[] {
+  const pages = database
+    .rows<[string]>('PRAGMA integrity_check')
+    .filter(([line]) => line !== 'ok')
+    .map(([line]) => `File: ${line}`);
+  const keys = database
+    .rows<SqlValue[]>('PRAGMA foreign_key_check')
+    .map(([table, row]) => `Row ${String(row)} of ${String(table)} refers to nothing`);
+  return [...pages, ...keys];
+}
+
+/** Queries that find nothing in a sound store; each row is a number and what is wrong with it. */
+const rowChecks: readonly string[] = [
+  `SELECT b.id, 'body ' || b.id || ' has reference count ' || b.reference_count || ', but ' ||
+     count(m.uid) || ' messages'
+   FROM bodies b LEFT JOIN messages m ON m.body_id = b.id
+   GROUP BY b.id HAVING b.reference_count <> count(m.uid)`,
+  `SELECT m.uid, 'message ' || m.uid || ' of mailbox ' || m.mailbox_id || ' has no whole body'
+   FROM messages m LEFT JOIN bodies b ON b.id = m.body_id AND b.state = ${bodyState.whole}
+   WHERE b.id IS NULL OR b.size_bytes <> m.size_bytes`,
+  `SELECT m.uid, 'message ' || m.uid || ' of mailbox ' || m.mailbox_id || ' is past a bound of its mailbox'
+   FROM messages m JOIN mailboxes x ON x.id = m.mailbox_id
+   WHERE m.uid < 1 OR m.uid >= x.uid_next OR m.modseq > x.highest_modseq OR
+     m.created_modseq > m.modseq OR m.modseq < 1`,
+  `SELECT e.uid, 'expunged UID ' || e.uid || ' of mailbox ' || e.mailbox_id || ' is past a bound or in use'
+   FROM expunged e JOIN mailboxes x ON x.id = e.mailbox_id
+   LEFT JOIN messages m ON m.mailbox_id = e.mailbox_id AND m.uid = e.uid
+   WHERE e.uid >= x.uid_next OR e.modseq > x.highest_modseq OR m.uid IS NOT NULL`,
+  `SELECT b.id, 'body ' || b.id || ' is without its digest, its texts, or its time to be collected'
+   FROM bodies b LEFT JOIN body_texts t ON t.body_id = b.id
+   WHERE (b.state = ${bodyState.whole}) <> (b.sha256 IS NOT NULL) OR
+     (b.state = ${bodyState.whole} AND
+       (t.body_id IS NULL OR (b.reference_count = 0) <> (b.unreferenced_at IS NOT NULL)))`,
+  `SELECT min(id), 'chunks from ' || min(id) || ' belong to no body' FROM chunks
+   WHERE id / ${limits.maxChunkCount} NOT IN (SELECT id FROM bodies)
+   GROUP BY id / ${limits.maxChunkCount}`,
+  `SELECT a.id, 'account ' || a.id || ' has no INBOX' FROM accounts a
+   LEFT JOIN mailboxes x ON x.account_id = a.id AND x.name = 'INBOX' WHERE x.id IS NULL`,
+];
+
+function checkRows(database: Database): string[] {
+  return rowChecks.flatMap((sql) =>
+    database.rows<[number, string]>(sql).map(([, fault]) => capitalize(fault)),
+  );
+}
+
+/** Counters of mailboxes that are not removed, against the rows they count. */
+function checkCounters(database: Database): string[] {
+  return database
+    .rows<[number]>(
+      `SELECT x.id FROM mailboxes x LEFT JOIN messages m ON m.mailbox_id = x.id
+       WHERE x.account_id IS NOT NULL
+       GROUP BY x.id
+       HAVING x.message_count <> count(m.uid) OR
+         x.unseen_count <> total(m.system_flags & ${seenBit} = 0) OR
+         x.deleted_count <> total(m.system_flags & ${deletedBit} <> 0) OR
+         x.recent_count <> total(m.uid >= x.recent_from_uid) OR
+         x.size_bytes <> total(m.size_bytes) OR
+         x.recent_from_uid > x.uid_next`,
+    )
+    .map(([id]) => `Counters of mailbox ${id} differ from its messages`);
+}
+
+/** Digest and size of every whole body. */
+function checkChunks(database: Database): string[] {
+  const bodies = database.rows<[number]>(`SELECT id FROM bodies WHERE ${isWhole}`);
+  return bodies
+    .map(([id]) => id)
+    .filter((id) => !isSound(database, id) && isStillWhole(database, id))
+    .map((id) => `Body ${id} is not the octets that were stored`);
+}
+
+const isWhole = `state = ${bodyState.whole} AND sha256 IS NOT NULL`;
+
+function isSound(database: Database, bodyId: number): boolean {
+  const row = database.row<[Uint8Array, number]>(
+    `SELECT sha256, size_bytes FROM bodies WHERE id = ? AND ${isWhole}`,
+    bodyId,
+  );
+  const digest = createHash('sha256');
+  let bytes = 0;
+  for (const chunk of chunksOf(database, bodyId)) {
+    digest.update(chunk);
+    bytes += chunk.length;
+  }
+  return row !== undefined && bytes === row[1] && digest.digest().equals(row[0]);
+}
+
+/** The collector may have taken it while it was read. */
+function isStillWhole(database: Database, bodyId: number): boolean {
+  const row = database.row(`SELECT 1 FROM bodies WHERE id = ? AND ${isWhole}`, bodyId);
+  return row !== undefined;
+}
+
+/** The chunks up to the first that is missing or, not being the last, too short. */
+function* chunksOf(database: Database, bodyId: number): Generator<Uint8Array> {
+  for (let number = 0; ; number++) {
+    const row = database.row<[Uint8Array]>(
+      'SELECT octets FROM chunks WHERE id = ?',
+      bodyId * limits.maxChunkCount + number,
+    );
+    if (row === undefined) return;
+    yield row[0];
+    if (row[0].length !== limits.chunkBytes) return;
+  }
+}
+
+function capitalize(text: string): string {
+  return text.slice(0, 1).toUpperCase() + text.slice(1);
+}

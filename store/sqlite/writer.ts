@@ -1,0 +1,59 @@
+import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads';
+import type { WriterControl, WriterStart } from './writer-messages.ts';
+
+/** A running writer thread, and what starts and ends it. */
+export class Writer {
+  readonly #worker: Worker;
+  readonly #ended: Promise<void>;
+
+  private constructor(worker: Worker) {
+    this.#worker = worker;
+    this.#ended = new Promise((resolve) => {
+      worker.once('exit', () => resolve());
+    });
+  }
+
+  /** Starts a writer on the file, which it makes or migrates. Rejects where that fails. */
+  static async start(path: string): Promise<Writer> {
+    const worker = new Worker(threadUrl('writer-thread'), { workerData: { path } });
+    const writer = new Writer(worker);
+    const start = await new Promise<WriterStart>((resolve, reject) => {
+      worker.once('message', resolve);
+      worker.once('error', reject);
+    });
+    if (start.kind === 'failed') {
+      await writer.#ended;
+      throw new Error(start.text);
+    }
+    // A client keeps the process running while it awaits an answer; the thread alone does not. An error ends
+    // the thread, which closes its ports: that is how clients learn of it.
+    worker.removeAllListeners('error');
+    worker.on('error', () => undefined);
+    worker.unref();
+    return writer;
+  }
+
+  /** A port for one more client, in this thread or another. */
+  connect(): MessagePort {
+    const { port1, port2 } = new MessageChannel();
+    this.#send({ kind: 'connect', port: port1 }, [port1]);
+    return port2;
+  }
+
+  /** Lets the thread finish what is queued and waits for its end. */
+  async close(): Promise<void> {
+    this.#worker.ref();
+    this.#send({ kind: 'close' });
+    await this.#ended;
+  }
+
+  #send(control: WriterControl, transfer: readonly MessagePort[] = []): void {
+    this.#worker.postMessage(control, transfer);
+  }
+}
+
+/** The file of a thread beside this one: `.ts` in a clone, `.js` in the package. */
+export function threadUrl(name: string): URL {
+  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+  return new URL(`./${name}.${extension}`, import.meta.url);
+}
