@@ -1,7 +1,7 @@
 import type { BodySection } from '../fetch-item.ts';
 import { toLowerCase } from './ascii-text.ts';
 import { parseHeader } from './header-fields.ts';
-import type { MimePart } from './mime-structure.ts';
+import { messageOf, type MimePart } from './mime-structure.ts';
 
 /**
  * Octets `[start, end)` of the message that a section is made of. With `fieldNames` they are a header, of
@@ -35,7 +35,7 @@ export function resolveSection(
   if (text.kind === 'all')
     return { start: isWhole ? part.headerStart : part.bodyStart, end: part.end };
   if (text.kind === 'mime') return isWhole ? undefined : headerOf(part);
-  const message = isWhole ? part : part.message;
+  const message = isWhole ? part : messageOf(part);
   if (!message) return undefined;
   if (text.kind === 'text') return { start: message.bodyStart, end: message.end };
   if (!('fieldNames' in text)) return headerOf(message);
@@ -53,8 +53,9 @@ function findPart(root: MimePart, numbers: readonly number[]): MimePart | undefi
   // multipart is its body.
   let isMessage = true;
   for (const number of numbers) {
-    if (!isMessage && part.message) {
-      part = part.message;
+    const message: MimePart | undefined = isMessage ? undefined : messageOf(part);
+    if (message) {
+      part = message;
       isMessage = true;
     }
     if (part.children) part = part.children[number - 1];

@@ -1,5 +1,6 @@
 import { encodeNString, encodeString } from '../wire-text.ts';
-import type { MimeParameters, MimePart } from './mime-structure.ts';
+import { writeEnvelope } from './envelope.ts';
+import { messageOf, type MimeParameters, type MimePart } from './mime-structure.ts';
 
 /**
  * The BODYSTRUCTURE of a message (or a part) as wire text, one character for each octet, with all
@@ -38,26 +39,10 @@ function writeSinglePart(part: MimePart, isExtended: boolean): string[] {
     String(part.end - part.bodyStart),
   ];
   if (part.type === 'text') return [...items, String(part.lineCount)];
-  if (part.type === 'message' && (part.subtype === 'rfc822' || part.subtype === 'global')) {
-    return [...items, ...writeMessage(part, isExtended), String(part.lineCount)];
-  }
-  return items;
-}
-
-/**
- * Envelope and structure of the message within. One that was not opened (it is encoded, or too deep) gets
- * empty ones, because the grammar knows no message/rfc822 without them.
- */
-function writeMessage(part: MimePart, isExtended: boolean): string[] {
-  if (part.message)
-    return [part.message.envelope ?? emptyEnvelope, writePart(part.message, isExtended)];
-  return [emptyEnvelope, writePart(unopenedBody(part), isExtended)];
-}
-
-const emptyEnvelope = '(NIL NIL NIL NIL NIL NIL NIL NIL NIL NIL)';
-
-function unopenedBody(part: MimePart): MimePart {
-  return { ...part, type: 'text', subtype: 'plain', parameters: [] };
+  const message = messageOf(part);
+  if (!message) return items;
+  const envelope = message.envelope ?? writeEnvelope([]);
+  return [...items, envelope, writePart(message, isExtended), String(part.lineCount)];
 }
 
 function writeExtension(part: MimePart): string[] {

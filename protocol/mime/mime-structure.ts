@@ -35,3 +35,28 @@ export interface MimePart {
   /** Wire text of the ENVELOPE of the message at the root or inside a message/rfc822 part. */
   readonly envelope?: string;
 }
+
+/** True for the types whose BODYSTRUCTURE holds a message. @see RFC 9051, section 7.5.2 */
+export function isMessageType({ type, subtype }: Pick<MimePart, 'type' | 'subtype'>): boolean {
+  return type === 'message' && (subtype === 'rfc822' || subtype === 'global');
+}
+
+/**
+ * The message inside a part; undefined for a part of another type. One that the walker did not open (it is
+ * encoded, or too deep) is given as a message without header whose text is the part's body, because the
+ * grammar of BODYSTRUCTURE knows no message/rfc822 without a message.
+ */
+export function messageOf(part: MimePart): MimePart | undefined {
+  if (part.message || !isMessageType(part)) return part.message;
+  const { bodyStart, end, lineCount, encoding } = part;
+  return {
+    headerStart: bodyStart,
+    bodyStart,
+    end,
+    lineCount,
+    type: 'text',
+    subtype: 'plain',
+    parameters: [],
+    encoding,
+  };
+}

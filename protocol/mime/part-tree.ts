@@ -4,7 +4,7 @@ import { writeEnvelope } from './envelope.ts';
 import { HeaderBuffer } from './header-buffer.ts';
 import { parseHeader, type HeaderField } from './header-fields.ts';
 import { mimeLimits } from './limits.ts';
-import type { MimePart } from './mime-structure.ts';
+import { isMessageType, type MimePart } from './mime-structure.ts';
 
 /** A position in the message: octets and line feeds before it. */
 export interface Mark {
@@ -194,12 +194,9 @@ export class PartTree {
   }
 }
 
+/** An encoded message is not looked into; the encoding is forbidden (RFC 2046, section 5.2.1). */
 function isOpenMessage(content: ContentFields): boolean {
-  return (
-    content.type === 'message' &&
-    (content.subtype === 'rfc822' || content.subtype === 'global') &&
-    ['7bit', '8bit', 'binary'].includes(content.encoding)
-  );
+  return isMessageType(content) && ['7bit', '8bit', 'binary'].includes(content.encoding);
 }
 
 /** The part that stands for the body of a multipart that has none. */

@@ -1,0 +1,83 @@
+import t from 'tap';
+import {
+  decodeHeaderText,
+  findHeaderValue,
+  parseHeader,
+} from '../../../protocol/mime/header-fields.ts';
+
+function parse(text: string) {
+  return parseHeader(Buffer.from(text, 'latin1'));
+}
+
+await t.test('parseHeader reads names, values and ranges', (t) => {
+  t.same(parse('A: one\r\nb :two\r\n\r\nC: body\r\n'), [
+    { name: 'A', value: 'one', start: 0, end: 8 },
+    { name: 'b', value: 'two', start: 8, end: 16 },
+  ]);
+  t.same(parse('A: one\nB: two'), [
+    { name: 'A', value: 'one', start: 0, end: 7 },
+    { name: 'B', value: 'two', start: 7, end: 13 },
+  ]);
+  t.same(parse('\r\nA: b'), []);
+  t.same(parse(''), []);
+  t.same(parse('A:'), [{ name: 'A', value: '', start: 0, end: 2 }]);
+  t.end();
+});
+
+await t.test('parseHeader unfolds', (t) => {
+  t.equal(parse('A: one\r\n two\r\n\tthree\r\n')[0]!.value, 'one two\tthree');
+  t.equal(parse('A:\r\n one\n two \r\n \r\n')[0]!.value, 'one two', 'a line of white space');
+  t.equal(parse('A: one\r\n two\r\nB: x')[0]!.end, 14);
+  t.equal(
+    parse('A: \xa0\xe0\xa0')[0]!.value,
+    '\xa0\xe0\xa0',
+    '0xA0 is half a letter, not white space',
+  );
+  t.end();
+});
+
+await t.test('parseHeader gives lines that are no fields without a name', (t) => {
+  const header = 'From joe Mon Jan  1 10:00:00 2024\r\nno colon\r\n: no name\r\nA: b\r\n';
+  t.same(
+    parse(header).map(({ name, value }) => [name, value]),
+    [
+      ['', 'From joe Mon Jan  1 10:00:00 2024'],
+      ['', 'no colon'],
+      ['', ': no name'],
+      ['A', 'b'],
+    ],
+  );
+  t.equal(parse(' continues nothing\r\nA: b')[1]!.name, 'A');
+  t.end();
+});
+
+await t.test('parseHeader takes linear time', (t) => {
+  for (const piece of ['\n', ' \n', ' ', 'a', 'a:\n', ':', '\r', '\r\n ', '\t \r']) {
+    const startMs = performance.now();
+    parse(`A: ${piece.repeat(500_000)}x`);
+    parse(`A:${piece.repeat(500_000)}`);
+    t.ok(performance.now() - startMs < 2000, JSON.stringify(piece));
+  }
+  t.end();
+});
+
+await t.test('findHeaderValue', (t) => {
+  const fields = parse('Subject: one\r\nSUBJECT: two\r\n');
+  t.equal(findHeaderValue(fields, 'subject'), 'one');
+  t.equal(findHeaderValue(fields, 'date'), undefined);
+  t.end();
+});
+
+await t.test('decodeHeaderText', (t) => {
+  t.equal(decodeHeaderText('plain'), 'plain');
+  t.equal(decodeHeaderText('=?utf-8?B?w6k=?= x'), 'é x');
+  t.equal(decodeHeaderText('=?iso-8859-1?Q?caf=E9_au?='), 'café au');
+  t.equal(decodeHeaderText('=?utf-8?Q?a?= =?utf-8?Q?b?='), 'ab', 'white space between is dropped');
+  t.equal(decodeHeaderText('=?iso-2022-jp?B?GyRCRnxLXBsoQg==?='), '日本');
+  t.equal(decodeHeaderText('=?koi8-r?B?8NLJ18XU?='), 'Привет');
+  t.equal(decodeHeaderText('caf\xc3\xa9'), 'café', 'raw UTF-8');
+  t.equal(decodeHeaderText('caf\xe9'), 'café', 'raw latin1');
+  t.equal(decodeHeaderText('=?utf-8?Q?broken'), '=?utf-8?Q?broken');
+  t.match(decodeHeaderText('=?no-such-charset?Q?abc=E9?='), /^abc/);
+  t.end();
+});
