@@ -1,7 +1,7 @@
 // ImapFlow, method by method. Methods that need an extension that Reprise does not announce (QUOTA) are
 // asked too: ImapFlow answers those itself.
 import { once } from 'node:events';
-import { AuthenticationFailure, ImapFlow, type ImapFlowOptions } from 'imapflow';
+import { ImapFlow, type ImapFlowOptions } from 'imapflow';
 import t, { type Test } from 'tap';
 import { alice, startMailServer } from '../fixtures/mail-server.ts';
 import { plainMessage } from '../fixtures/plain-message.ts';
@@ -28,10 +28,11 @@ await t.test('connect over TLS and with STARTTLS, log in, list, log out', async 
   }
 });
 
-await t.test('a wrong password is an AuthenticationFailure', async (t) => {
+await t.test('a wrong password is refused as such', async (t) => {
   const client = flow({ secure: true, auth: { user: alice.name, pass: 'wrong' } });
   client.on('error', () => {});
-  await t.rejects(client.connect(), AuthenticationFailure);
+  const refusal: unknown = await client.connect().catch((error: unknown) => error);
+  t.match(refusal, { authenticationFailed: true, serverResponseCode: 'AUTHENTICATIONFAILED' });
   client.close();
 });
 
@@ -82,7 +83,7 @@ await t.test('messages: append, flags, colours, copy, move, delete', async (t) =
       ['\\Flagged', '$Forwarded'],
       date,
     );
-    t.match(appended, { uid: index, path: 'work' });
+    t.match(appended, { uid: index, destination: 'work' });
   }
   const lock = await client.getMailboxLock('work');
   t.equal(await client.messageFlagsAdd('1:2', ['\\Seen']), true);
@@ -90,8 +91,8 @@ await t.test('messages: append, flags, colours, copy, move, delete', async (t) =
   t.equal(await client.messageFlagsSet('3', ['\\Answered', 'Plan-B']), true);
   t.equal(await client.setFlagColor('4', 'green'), true);
   const messages = await client.fetchAll('1:*', { flags: true, internalDate: true });
-  t.same(messages[0]?.flags, new Set(['\\Seen', '$Forwarded']));
-  t.same(messages[2]?.flags, new Set(['\\Answered', 'Plan-B']));
+  t.same(withoutRecent(messages[0]?.flags), new Set(['\\Seen', '$Forwarded']));
+  t.same(withoutRecent(messages[2]?.flags), new Set(['\\Answered', 'Plan-B']));
   t.equal(messages[3]?.flagColor, 'green');
   t.same(messages[4]?.internalDate, date);
 
@@ -273,4 +274,8 @@ function multipart(subject: string, text: string, attachment: Buffer): string {
 /** Text as quoted-printable octets, none left as it is. */
 function quoted(text: string): string {
   return Buffer.from(text).toString('hex').replaceAll(/../g, '=$&').toUpperCase();
+}
+
+function withoutRecent(flags: ReadonlySet<string> = new Set()): ReadonlySet<string> {
+  return flags.difference(new Set(['\\Recent']));
 }

@@ -19,9 +19,12 @@ for (const name of ['mutt', 'neomutt'] as const) {
     const client = await server.login();
     const box = `box-${name}`;
     await client.ok(`CREATE ${box}`);
+    await client.ok('CREATE copies');
     await writeConfiguration(client.tlsSocket.getPeerCertificate().raw);
 
-    await t.test('files what it sends', async (t) => {
+    // "Fcc to an IMAP mailbox is not supported in batch mode", says neomutt.
+    const noFcc = name === 'neomutt' ? 'neomutt files nothing in batch mode' : false;
+    await t.test('files what it sends, in batch mode', { skip: noFcc }, async (t) => {
       const attachment = join(directory, 'attachment.txt');
       await writeFile(attachment, 'attached text\n');
       const argv = ['-F', join(directory, 'muttrc'), '-e', `set record="${url(box)}"`];
@@ -40,20 +43,22 @@ for (const name of ['mutt', 'neomutt'] as const) {
       t.match(fetched.untagged[0]?.text, /FLAGS \([^)]*\\Seen/);
     });
 
-    await t.test('reads, saves, flags, deletes', async (t) => {
+    await t.test('reads, copies, flags, deletes', async (t) => {
       await client.ok(`APPEND ${box}`, plainMessage('to keep', 500));
       await client.ok(`APPEND ${box}`, plainMessage('to delete', 500));
       const saved = join(directory, `saved-${name}`);
       const keys = [
         `<limit>~s "to keep"<enter><pipe-message>cat > ${saved}<enter>`,
-        `<flag-message><limit>all<enter>`,
+        `<copy-message>${url('copies')}<enter><flag-message><limit>all<enter>`,
         `<delete-pattern>~s "to delete"<enter><sync-mailbox><exit>`,
       ].join('');
       await succeed(t, inTerminal(name, box, keys));
       t.match(await readFile(saved, 'utf8'), 'Subject: to keep');
-      await client.ok('NOOP');
+      t.match((await client.ok('STATUS copies (MESSAGES)')).untagged[0]?.text, /MESSAGES 1\b/);
+      await client.ok('DELETE copies');
+      await client.ok(`SELECT ${box}`);
       const flagged = await client.ok('SEARCH FLAGGED SUBJECT "to keep"');
-      t.equal(flagged.untagged.at(-1)?.text, '* SEARCH 2');
+      t.match(flagged.untagged.at(-1)?.text, /^\* SEARCH \d+$/);
       const deleted = await client.ok('SEARCH SUBJECT "to delete"');
       t.equal(deleted.untagged.at(-1)?.text, '* SEARCH');
     });

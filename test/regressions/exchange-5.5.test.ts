@@ -51,7 +51,7 @@ await t.test('Q194998: a partial FETCH over TLS returns no more than was asked f
   }
   t.ok(Buffer.concat(pieces).equals(message), 'the pieces make the message');
   const beyond = await client.ok('FETCH 1 BODY.PEEK[]<10000.6144>');
-  t.match(beyond.untagged[0]?.text, /BODY\[\]<10000> ""/, 'nothing is left at the end');
+  t.match(beyond.untagged[0]?.text, /BODY\[\]<10000> (""|\{0\})/, 'nothing is left at the end');
 });
 
 await t.test('Q239082: the CRLF after a literal may come in the same read or alone', async (t) => {
