@@ -13,6 +13,8 @@ export interface SqliteStoreOptions {
   readonly clock?: () => number;
   /** How often what nobody can reach is deleted; a minute by default, 0 for never. */
   readonly collectIntervalMs?: number;
+  /** Told if the writer thread dies: every change is refused from then on. By default nobody is. */
+  readonly onFailure?: (error: Error) => void;
 }
 
 /**
@@ -28,7 +30,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
   try {
     const path = join(dataDirectory, 'mail.db');
     migrateFile(path);
-    const writer = await Writer.start(path);
+    const writer = await Writer.start(path, options.onFailure ?? (() => undefined));
     return new SqliteMailStore({
       link: { path, port: writer.connect() },
       clock,

@@ -6,21 +6,21 @@ import { MimeWalker } from '../../protocol/mime/mime-walker.ts';
 import { limits } from '../limits.ts';
 import { StoreError, type AddedMessage, type MessageDraft } from '../mail-store.ts';
 import type { BodyContent } from './body-writes.ts';
-import { ChunkBuffer } from './chunk-buffer.ts';
 import { sentDayOf } from './sent-day.ts';
+import { StepBuffer } from './step-buffer.ts';
 import type { WriterClient } from './writer-client.ts';
 
 /**
  * A message on its way in: reads its structure and digest as the octets come. A small one goes to the writer
- * in one request. Of a larger one at most two steps of `limits.stageBytes` are in memory: one that fills and
- * one that the writer commits under a body that nobody can find yet.
+ * in one request; a larger one in steps of `limits.stageBytes`, of which one fills while the writer commits
+ * the one before it, under a body that nobody can find yet.
  */
 export class SqliteMessageDraft implements MessageDraft {
   readonly #writer: WriterClient;
   readonly #accountId: number;
   readonly #walker = new MimeWalker();
   readonly #digest = createHash('sha256');
-  readonly #chunks = new ChunkBuffer();
+  readonly #buffer = new StepBuffer();
   #sizeBytes = 0;
   #stagedChunkCount = 0;
   /** The body under which steps are committed. */
@@ -36,13 +36,17 @@ export class SqliteMessageDraft implements MessageDraft {
 
   async write(chunk: Uint8Array): Promise<void> {
     this.#checkUsable();
-    // Nothing is awaited before the copy: the chunk is the caller's again when this returns its promise.
+    // Nothing is awaited before all is copied: the chunk is the caller's again when this returns its promise.
     this.#sizeBytes += chunk.length;
     this.#checkSize();
     this.#walker.push(chunk);
     this.#digest.update(chunk);
-    this.#chunks.write(chunk);
-    if (this.#chunks.bytes > limits.stageBytes) await this.#stage();
+    let rest = chunk.subarray(this.#buffer.write(chunk));
+    if (rest.length > 0) rest = rest.slice();
+    while (this.#buffer.hasStep && !this.#isUsedUp) {
+      await this.#stage();
+      rest = rest.subarray(this.#buffer.write(rest));
+    }
   }
 
   async addTo(
@@ -52,17 +56,16 @@ export class SqliteMessageDraft implements MessageDraft {
     this.#checkUsable();
     this.#isUsedUp = true;
     const { flags, internalDate } = properties;
+    const accountId = this.#accountId;
     try {
       this.#checkSize();
       await this.#staging;
-      const content = this.#finish();
+      const { chunks, transfer } = this.#buffer.takeRest();
+      const content = { ...this.#finish(), chunks };
       return await this.#writer.request(
         'addMessage',
-        { accountId: this.#accountId, mailboxId, flags, internalDate, content },
-        {
-          payloadBytes: content.chunks.reduce((sum, chunk) => sum + chunk.length, 0),
-          transfer: content.chunks.map((chunk) => chunk.buffer as ArrayBuffer),
-        },
+        { accountId, mailboxId, flags, internalDate, content },
+        { payloadBytes: chunks.length * limits.chunkBytes, transfer },
       );
     } catch (error) {
       await this.#dropStaging();
@@ -73,7 +76,6 @@ export class SqliteMessageDraft implements MessageDraft {
   async discard(): Promise<void> {
     if (this.#isUsedUp) return;
     this.#isUsedUp = true;
-    this.#chunks.takeAll();
     await this.#dropStaging();
   }
 
@@ -87,30 +89,27 @@ export class SqliteMessageDraft implements MessageDraft {
     }
   }
 
-  /** Sends what is whole, once the step before it is committed. */
+  /** Sends a step, once the one before it is committed. */
   async #stage(): Promise<void> {
-    const chunks = this.#chunks.takeWhole();
-    const firstNumber = this.#stagedChunkCount;
-    this.#stagedChunkCount += chunks.length;
     await this.#staging;
     if (this.#isUsedUp) return;
-    this.#staging = this.#sendChunks(firstNumber, chunks);
+    this.#staging = this.#sendStep();
     // The next step, addTo or discard awaits it; until then a failure is nobody's to handle.
     this.#staging.catch(() => undefined);
   }
 
-  async #sendChunks(firstNumber: number, chunks: Uint8Array<ArrayBuffer>[]): Promise<void> {
+  async #sendStep(): Promise<void> {
+    const { chunks, transfer } = this.#buffer.takeStep();
+    const firstNumber = this.#stagedChunkCount;
+    this.#stagedChunkCount += chunks.length;
     this.#stagedBodyId = await this.#writer.request(
       'stageChunks',
       { bodyId: this.#stagedBodyId, firstNumber, chunks },
-      {
-        payloadBytes: chunks.length * limits.chunkBytes,
-        transfer: chunks.map((chunk) => chunk.buffer),
-      },
+      { payloadBytes: limits.stageBytes, transfer },
     );
   }
 
-  #finish(): BodyContent {
+  #finish(): Omit<BodyContent, 'chunks'> {
     const structure = this.#walker.finish();
     const envelope = structure.envelope ?? '';
     return {
@@ -121,7 +120,6 @@ export class SqliteMessageDraft implements MessageDraft {
       envelope,
       bodyStructure: writeBodyStructure(structure),
       structure: JSON.stringify(structure),
-      chunks: this.#chunks.takeAll(),
       stagedBodyId: this.#stagedBodyId,
       stagedChunkCount: this.#stagedChunkCount,
     };

@@ -2,7 +2,6 @@ import { parentPort, workerData, type MessagePort } from 'node:worker_threads';
 import { dropAllStagings } from './collector.ts';
 import { Database } from './database.ts';
 import { GroupCommit, type GroupListener } from './group-commit.ts';
-import { migrate } from './migrate.ts';
 import { temporaryTables } from './schema.ts';
 import { WriteContext } from './write-context.ts';
 import {
@@ -25,7 +24,6 @@ class WriterThread {
   constructor(path: string, onEnd: () => void) {
     this.#onEnd = onEnd;
     this.#database = new Database(path, 'writer');
-    migrate(this.#database);
     this.#database.execute(temporaryTables);
     this.#groups = new GroupCommit(this.#database, (...group) => this.#report(...group));
     const context = { nowMs: 0, clientId: 0, stagings: this.#groups.stagings };

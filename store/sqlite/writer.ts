@@ -13,8 +13,11 @@ export class Writer {
     });
   }
 
-  /** Starts a writer on the file, which it makes or migrates. Rejects where that fails. */
-  static async start(path: string): Promise<Writer> {
+  /**
+   * Starts a writer on a file of the newest schema. Rejects where that fails. `onFailure` is told if the
+   * thread dies later: its clients' ports close then, and every request is refused.
+   */
+  static async start(path: string, onFailure: (error: Error) => void): Promise<Writer> {
     const worker = new Worker(threadUrl('writer-thread'), { workerData: { path } });
     const writer = new Writer(worker);
     const start = await new Promise<WriterStart>((resolve, reject) => {
@@ -25,10 +28,9 @@ export class Writer {
       await writer.#ended;
       throw new Error(start.text);
     }
-    // A client keeps the process running while it awaits an answer; the thread alone does not. An error ends
-    // the thread, which closes its ports: that is how clients learn of it.
     worker.removeAllListeners('error');
-    worker.on('error', () => undefined);
+    worker.on('error', onFailure);
+    // A client keeps the process running while it awaits an answer; the thread alone does not.
     worker.unref();
     return writer;
   }
