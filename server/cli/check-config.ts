@@ -1,0 +1,29 @@
+import { formatByteSize } from '../config/byte-size.ts';
+import { type Configuration, toKeys } from '../config/configuration.ts';
+import { readConfiguration } from '../config/read-configuration.ts';
+import { loadCredential } from '../../tls/index.ts';
+import type { GlobalOptions } from './program.ts';
+
+/** What a cached session takes with its place in the index, measured with a million of them. */
+const bytesPerSession = 200;
+
+/** `check-config`: the keys in effect, in a form that can be pasted into an environment file. */
+export async function checkConfig(options: GlobalOptions): Promise<void> {
+  const configuration = readConfiguration({
+    environment: process.env,
+    ...(options.config !== undefined && { filePath: options.config }),
+  });
+  const { tls } = configuration;
+  if (tls !== undefined) await loadCredential(tls.certPath, tls.keyPath);
+  for (const [key, value] of toKeys(configuration)) console.log(`${key}=${value}`);
+  console.log(`# ${describeCache(configuration)}`);
+}
+
+function describeCache({ sessionCacheBytes, sessionLifetimeSeconds }: Configuration): string {
+  const sessionCount = Math.floor(sessionCacheBytes / bytesPerSession);
+  const perSecond = Math.floor(sessionCount / sessionLifetimeSeconds);
+  return (
+    `${formatByteSize(sessionCacheBytes)} hold about ${sessionCount.toLocaleString('en')} TLS sessions: ` +
+    `enough for ${perSecond.toLocaleString('en')} new ones a second over a lifetime of ${sessionLifetimeSeconds} s`
+  );
+}

@@ -1,0 +1,67 @@
+import { UnusablePasswordError } from '../authentication/make-credentials.ts';
+import { ConfigurationError } from '../config/read-configuration.ts';
+import { ControlConnectionError } from '../control/octet-stream.ts';
+import { ImportRunningError } from '../import/import-journal.ts';
+import { ImportSourceError } from '../import/import-source.ts';
+import { DataDirectoryInUseError } from '../../store/data-directory-lock.ts';
+import { CredentialError } from '../../tls/index.ts';
+import { StoreError } from '../../store/mail-store.ts';
+
+/** The message of these says all that an operator needs. */
+const clearErrors = [
+  ConfigurationError,
+  ControlConnectionError,
+  CredentialError,
+  ImportRunningError,
+  ImportSourceError,
+  StoreError,
+  UnusablePasswordError,
+];
+
+/** What to tell the operator about an error that ended a command: one line, or one for each problem. */
+export function describeError(error: unknown): string {
+  if (!(error instanceof Error)) return `reprise: ${String(error)}`;
+  const system = error as NodeJS.ErrnoException & { port?: number; address?: string };
+  if (system.syscall === 'listen' || system.syscall === 'bind') return describeListenError(system);
+  if (error instanceof DataDirectoryInUseError) {
+    return `reprise: ${error.message}. Stop that one, or choose another directory with REPRISE_DATA`;
+  }
+  const isClear = clearErrors.some((type) => error instanceof type);
+  if (isClear || system.code !== undefined) {
+    return error.message
+      .split('\n')
+      .map((line) => `reprise: ${line}`)
+      .join('\n');
+  }
+  // Nobody has thought of this one: its stack is what helps to find it.
+  return `reprise: ${error.stack ?? error.message}`;
+}
+
+function describeListenError(
+  error: NodeJS.ErrnoException & { port?: number; address?: string },
+): string {
+  const place = `port ${error.port}`;
+  if (error.code === 'EACCES') {
+    return (
+      `reprise: Cannot listen on ${place}: the system keeps ports below 1024 for administrators. ` +
+      `Run: REPRISE_IMAP_PORT=1143 REPRISE_IMAPS_PORT=1993 ${startCommand()}`
+    );
+  }
+  if (error.code === 'EADDRINUSE') {
+    return (
+      `reprise: Cannot listen on ${place}: another program does already. ` +
+      'Stop it, or choose other ports with REPRISE_IMAP_PORT and REPRISE_IMAPS_PORT'
+    );
+  }
+  if (error.code === 'EADDRNOTAVAIL') {
+    return `reprise: Cannot listen on address "${error.address}": this machine does not have it. Set REPRISE_HOST to one that it has`;
+  }
+  return `reprise: Cannot listen on ${place}: ${error.message}`;
+}
+
+/** As this process was started, so that the line can be pasted. */
+function startCommand(): string {
+  const script = process.env['npm_lifecycle_event'];
+  if (script === 'start') return 'npm start';
+  return script === 'reprise' ? 'npm run -s reprise -- serve' : 'reprise serve';
+}

@@ -1,0 +1,33 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { DataDirectoryInUseError } from '../../store/data-directory-lock.ts';
+import { openSqliteStore } from '../../store/open-sqlite-store.ts';
+import type { Administration } from '../control/administration.ts';
+import { connectToServer } from '../control/control-client.ts';
+import { StoreAdministration } from '../control/store-administration.ts';
+
+/** How long a server may take to start, or another command to end. */
+const patienceMs = 5_000;
+
+const pauseMs = 100;
+
+/**
+ * Administration of a data directory: through the server that has it open, or else on its store, which is
+ * then locked until `close`. Rejects with a `DataDirectoryInUseError` where another process has it and does
+ * not answer.
+ */
+export async function openAdministration(dataDirectory: string): Promise<Administration> {
+  const deadline = performance.now() + patienceMs;
+  for (;;) {
+    const server = await connectToServer(dataDirectory);
+    if (server !== undefined) return server;
+    try {
+      const store = await openSqliteStore({ dataDirectory, collectIntervalMs: 0 });
+      return new StoreAdministration(store, { ownsStore: true });
+    } catch (error) {
+      const isWorthWaiting =
+        error instanceof DataDirectoryInUseError && performance.now() < deadline;
+      if (!isWorthWaiting) throw error;
+    }
+    await delay(pauseMs);
+  }
+}

@@ -1,0 +1,49 @@
+import { createInterface } from 'node:readline/promises';
+import { Writable } from 'node:stream';
+import { maxPasswordBytes } from '../authentication/prepare-password.ts';
+
+/**
+ * The new password: the first line of standard input, or what a person types twice without seeing it.
+ * Rejects where there is neither.
+ */
+export async function readPassword(isFromStdin: boolean): Promise<string> {
+  if (isFromStdin) return readFirstLine();
+  if (!process.stdin.isTTY) {
+    throw new PasswordInputError('Add --password-stdin to read the password from standard input');
+  }
+  const password = await ask('New password: ');
+  if ((await ask('Again: ')) === password) return password;
+  throw new PasswordInputError('The two passwords differ');
+}
+
+/** There is no password to read; `code` marks it as clear to the operator. */
+class PasswordInputError extends Error {
+  readonly code = 'PASSWORD_INPUT';
+}
+
+async function readFirstLine(): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of process.stdin) {
+    const bytes = chunk as Buffer;
+    chunks.push(bytes);
+    size += bytes.length;
+    if (bytes.includes(0x0a) || size > 2 * maxPasswordBytes) break;
+  }
+  const all = Buffer.concat(chunks);
+  const text = all.toString('utf8').split('\n', 1)[0] ?? '';
+  all.fill(0);
+  return text.replace(/\r$/, '');
+}
+
+async function ask(question: string): Promise<string> {
+  process.stderr.write(question);
+  const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
+  const input = createInterface({ input: process.stdin, output: nowhere, terminal: true });
+  try {
+    return await input.question('');
+  } finally {
+    input.close();
+    process.stderr.write('\n');
+  }
+}

@@ -1,0 +1,64 @@
+import type { Logger } from 'pino';
+import { readConfiguration } from '../config/read-configuration.ts';
+import { createServer, type RepriseServer } from '../create-server.ts';
+import { addDemoAccount } from '../demo/demo-account.ts';
+import { describeDemo } from '../demo/describe-demo.ts';
+import { createLogger } from '../logging.ts';
+import type { GlobalOptions } from './program.ts';
+
+/** Supervisors kill after ten seconds; what is not closed by then never will be. */
+const stopDeadlineMs = 9_500;
+
+/** Serves until SIGTERM or SIGINT, then ends the process: the code is 0 where all could be closed. */
+export async function serve(options: GlobalOptions & { withDemo: boolean }): Promise<void> {
+  const configuration = readConfiguration({
+    environment: process.env,
+    ...(options.config !== undefined && { filePath: options.config }),
+  });
+  const logger = createLogger({ level: configuration.logLevel });
+  process.on('uncaughtException', (error) => {
+    logger.fatal({ err: error }, 'uncaught error');
+    process.exit(1);
+  });
+  // From the beginning: as process 1 of a container nothing else would end us.
+  const signal = nextSignal();
+  const server = await createServer({ configuration, logger });
+  const { imapPort, imapsPort } = server;
+  logger.info({ imapPort, imapsPort, pid: process.pid }, 'listening');
+  if (options.withDemo) {
+    const password = await addDemoAccount(server.store);
+    process.stdout.write(describeDemo({ configuration, imapPort, imapsPort, password }));
+  }
+  await stopAfter(await signal, server, logger);
+}
+
+async function stopAfter(
+  signal: NodeJS.Signals,
+  server: RepriseServer,
+  logger: Logger,
+): Promise<void> {
+  logger.info({ signal }, 'stopping');
+  void nextSignal().then((second) => {
+    logger.warn({ signal: second }, 'stopped at once');
+    process.exit(1);
+  });
+  setTimeout(() => {
+    logger.error('could not stop in time');
+    process.exit(1);
+  }, stopDeadlineMs).unref();
+  await server.close();
+  logger.info('stopped');
+  process.exit(0);
+}
+
+function nextSignal(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    const onSignal = (signal: NodeJS.Signals) => {
+      process.off('SIGTERM', onSignal);
+      process.off('SIGINT', onSignal);
+      resolve(signal);
+    };
+    process.on('SIGTERM', onSignal);
+    process.on('SIGINT', onSignal);
+  });
+}

@@ -1,0 +1,55 @@
+import { makeCredentials } from '../authentication/make-credentials.ts';
+import { readConfiguration } from '../config/read-configuration.ts';
+import type { Administration } from '../control/administration.ts';
+import { openAdministration } from './open-administration.ts';
+import type { GlobalOptions } from './program.ts';
+import { readPassword } from './read-password.ts';
+
+interface PasswordOptions extends GlobalOptions {
+  readonly passwordStdin?: boolean;
+}
+
+/** `user add` */
+export async function addUser(name: string, options: PasswordOptions): Promise<void> {
+  const credentials = await makeCredentials(await readPassword(options.passwordStdin === true));
+  await withAdministration(options, (administration) => administration.addUser(name, credentials));
+  console.log(`Added user "${name}"`);
+}
+
+/** `user list` */
+export async function listUsers(options: GlobalOptions): Promise<void> {
+  await withAdministration(options, async (administration) => {
+    for (const name of await administration.listUsers()) console.log(name);
+  });
+}
+
+/** `user passwd` */
+export async function changePassword(name: string, options: PasswordOptions): Promise<void> {
+  const credentials = await makeCredentials(await readPassword(options.passwordStdin === true));
+  await withAdministration(options, (administration) =>
+    administration.changePassword(name, credentials),
+  );
+  console.log(`Changed the password of user "${name}"`);
+}
+
+/** `user remove` */
+export async function removeUser(name: string, options: GlobalOptions): Promise<void> {
+  await withAdministration(options, (administration) => administration.removeUser(name));
+  console.log(`Removed user "${name}"`);
+}
+
+async function withAdministration(
+  options: GlobalOptions,
+  action: (administration: Administration) => Promise<void>,
+): Promise<void> {
+  const { dataDirectory } = readConfiguration({
+    environment: process.env,
+    ...(options.config !== undefined && { filePath: options.config }),
+  });
+  const administration = await openAdministration(dataDirectory);
+  try {
+    await action(administration);
+  } finally {
+    await administration.close();
+  }
+}

@@ -1,0 +1,81 @@
+import { X509Certificate } from 'node:crypto';
+import { mkdir, open, rename } from 'node:fs/promises';
+import { isIP } from 'node:net';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import {
+  CredentialError,
+  type LoadedCredential,
+  loadCredential,
+  makeSelfSignedCertificate,
+} from '../tls/index.ts';
+import type { Configuration } from './config/configuration.ts';
+
+/** A self-signed certificate that ends sooner than this is replaced at start. */
+const renewBeforeMs = 30 * 24 * 60 * 60 * 1000;
+
+/** Where the self-signed certificate of a data directory is kept, and its key. */
+export function ownCredentialPaths(dataDirectory: string) {
+  const directory = join(dataDirectory, 'tls');
+  return {
+    directory,
+    certPath: join(directory, 'certificate.pem'),
+    keyPath: join(directory, 'key.pem'),
+  };
+}
+
+/**
+ * The certificate and key that the configuration names, or the self-signed ones of the data directory,
+ * made at the first start. Rejects with an error of one clear line where a file cannot be used.
+ */
+export async function openCredential(
+  configuration: Configuration,
+  logger: Logger,
+): Promise<LoadedCredential> {
+  if (configuration.tls !== undefined) {
+    return loadCredential(configuration.tls.certPath, configuration.tls.keyPath);
+  }
+  const paths = ownCredentialPaths(configuration.dataDirectory);
+  if (!(await isUsable(paths.certPath, paths.keyPath))) {
+    const hostNames = [
+      ...new Set(['localhost', hostname(), configuration.host ?? 'localhost']),
+    ].filter(isCertifiable);
+    const { cert, key } = await makeSelfSignedCertificate({ hostNames });
+    await mkdir(paths.directory, { recursive: true, mode: 0o700 });
+    // The certificate last: where it is, its key is too.
+    await writeDurably(paths.keyPath, key, 0o600);
+    await writeDurably(paths.certPath, cert, 0o644);
+    logger.info({ certPath: paths.certPath, hostNames }, 'made a self-signed certificate');
+  }
+  return loadCredential(paths.certPath, paths.keyPath);
+}
+
+async function isUsable(certPath: string, keyPath: string): Promise<boolean> {
+  try {
+    const { cert } = await loadCredential(certPath, keyPath);
+    return new X509Certificate(cert).validToDate.getTime() - Date.now() > renewBeforeMs;
+  } catch (error) {
+    const cause = (error as Error).cause as NodeJS.ErrnoException | undefined;
+    // What is there and broken may be the operator's own: it is not overwritten.
+    if (error instanceof CredentialError && cause?.code === 'ENOENT') return false;
+    throw error;
+  }
+}
+
+/** Whole or not at all, also after a power failure. */
+async function writeDurably(path: string, text: string, mode: number): Promise<void> {
+  const file = await open(`${path}.new`, 'w', mode);
+  try {
+    await file.writeFile(text);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(`${path}.new`, path);
+}
+
+/** Host names of a system can be anything; a certificate takes DNS names and addresses. */
+function isCertifiable(name: string): boolean {
+  return isIP(name) !== 0 || /^(?!-)[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})*$/.test(name);
+}

@@ -1,0 +1,133 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Flag } from '../protocol/flag.ts';
+import { type AddedMessage, type MailStore, StoreError } from '../store/mail-store.ts';
+import type { Clock } from '../tls/index.ts';
+import { makeCredentials } from './authentication/make-credentials.ts';
+import type { LogLevel } from './config/configuration.ts';
+import { createServer, type RepriseServer } from './create-server.ts';
+import { createLogger } from './logging.ts';
+
+export interface TestServerOptions {
+  /** Passwords by account name. */
+  readonly accounts?: Readonly<Record<string, string>>;
+  /** How long TLS sessions live, in seconds; default 7200. */
+  readonly sessionLifetimeSeconds?: number;
+  /** Milliseconds for the expiry of TLS sessions and remembered logins. */
+  readonly clock?: Clock;
+  /** Default: `silent`. */
+  readonly logLevel?: LogLevel;
+}
+
+export interface TestMessage {
+  readonly account: string;
+  /** Made if it is missing; default INBOX. */
+  readonly mailbox?: string;
+  /** The message as it is on the wire; bare line feeds become CRLF in a text. */
+  readonly message: string | Uint8Array;
+  readonly flags?: readonly Flag[];
+  /** Default: now. */
+  readonly internalDate?: Date;
+}
+
+/** A server for the tests of a mail client, in the process of the test. */
+export interface TestServer extends AsyncDisposable {
+  readonly host: string;
+  /** In the clear, with STARTTLS. */
+  readonly imapPort: number;
+  readonly imapsPort: number;
+  /** PEM; trust it as `ca`, with `localhost` as the server's name. */
+  readonly certificate: string;
+  /** The whole server, for what a test needs beyond this. */
+  readonly server: RepriseServer;
+  addAccount(name: string, password: string): Promise<void>;
+  addMessage(message: TestMessage): Promise<AddedMessage>;
+  /** Sends clients away and removes the data. */
+  stop(): Promise<void>;
+}
+
+/** Cheap enough for a login in a test, and worth nothing else. */
+const cheapCost = { argon2: { memoryKiB: 64, passes: 1, parallelism: 1 }, scramIterations: 4096 };
+
+/**
+ * Starts a server on free ports of 127.0.0.1, with a data directory of its own that goes when it stops.
+ *
+ * ```ts
+ * import { startTestServer } from 'reprise/testing';
+ *
+ * const server = await startTestServer({ accounts: { alice: 'secret' } });
+ * await server.addMessage({ account: 'alice', message: 'Subject: Hello\n\nHi!\n' });
+ * const client = new ImapFlow({
+ *   host: 'localhost', port: server.imapsPort, secure: true, tls: { ca: server.certificate },
+ *   auth: { user: 'alice', pass: 'secret' },
+ * });
+ * // …
+ * await server.stop();
+ * ```
+ */
+export async function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {
+  const dataDirectory = await mkdtemp(join(tmpdir(), 'reprise-testing-'));
+  const host = '127.0.0.1';
+  try {
+    const server = await createServer({
+      configuration: {
+        dataDirectory,
+        host,
+        imapPort: 0,
+        imapsPort: 0,
+        sessionLifetimeSeconds: options.sessionLifetimeSeconds ?? 7200,
+        sessionCacheBytes: 16 * 1024 * 1024,
+        logLevel: options.logLevel ?? 'silent',
+      },
+      logger: createLogger({ level: options.logLevel ?? 'silent' }),
+      ...(options.clock !== undefined && { clock: options.clock }),
+    });
+    const testServer = asTestServer(server, host, dataDirectory);
+    for (const [name, password] of Object.entries(options.accounts ?? {})) {
+      await testServer.addAccount(name, password);
+    }
+    return testServer;
+  } catch (error) {
+    await rm(dataDirectory, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+function asTestServer(server: RepriseServer, host: string, dataDirectory: string): TestServer {
+  const stop = async () => {
+    await server.close({ deadlineMs: 1000 });
+    await rm(dataDirectory, { recursive: true, force: true });
+  };
+  return {
+    host,
+    imapPort: server.imapPort,
+    imapsPort: server.imapsPort,
+    certificate: server.certificate,
+    server,
+    addAccount: async (name, password) => {
+      await server.store.createAccount(name, await makeCredentials(password, cheapCost));
+    },
+    addMessage: (message) => addMessage(server.store, message),
+    stop,
+    [Symbol.asyncDispose]: stop,
+  };
+}
+
+async function addMessage(store: MailStore, options: TestMessage): Promise<AddedMessage> {
+  const { account: name, mailbox: mailboxName = 'INBOX', message, flags = [] } = options;
+  const account = await store.findAccount(name);
+  if (account === undefined) throw new StoreError('NONEXISTENT', `There is no account "${name}"`);
+  const mailbox =
+    (await store.findMailbox(account.id, mailboxName)) ??
+    (await store.createMailbox(account.id, mailboxName));
+  const draft = store.beginMessage(account.id);
+  await draft.write(
+    typeof message === 'string' ? Buffer.from(message.replaceAll(/\r?\n/g, '\r\n')) : message,
+  );
+  const date = options.internalDate ?? new Date();
+  return draft.addTo(mailbox.id, {
+    flags,
+    internalDate: { epochMs: Math.floor(date.getTime() / 1000) * 1000, zoneMinutes: 0 },
+  });
+}
