@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { CommandReader, type ReaderEvent } from '../../protocol/command-reader.ts';
-import type { TlsConnection } from '../../tls/tls-acceptor.ts';
+import type { TlsConnection } from '../../tls/tls-connection.ts';
 import { ByeError } from './command-error.ts';
 import { handleEvent } from './dispatch.ts';
 import { ConnectionLostError, ResponseStream } from './response-stream.ts';

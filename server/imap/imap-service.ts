@@ -2,7 +2,8 @@ import { createServer, type AddressInfo, type Server, type Socket } from 'node:n
 import type { Logger } from 'pino';
 import type { MailStore } from '../../store/mail-store.ts';
 import type { Clock } from '../../tls/clock.ts';
-import type { TlsAcceptor, TlsConnection } from '../../tls/tls-acceptor.ts';
+import type { TlsAcceptor } from '../../tls/tls-acceptor.ts';
+import type { TlsConnection } from '../../tls/tls-connection.ts';
 import type { PasswordVerifier } from '../authentication/password-verifier.ts';
 import { Connection } from './connection.ts';
 import { defaultServiceLimits, type ServiceLimits } from './limits.ts';

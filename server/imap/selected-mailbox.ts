@@ -59,6 +59,11 @@ export class SelectedMailbox {
     return this.#isGone || this.#latestModseq > this.#snapshot.modseq;
   }
 
+  /** True where some of these changes are others' (each change has a modseq of its own). */
+  get hasForeignChanges(): boolean {
+    return this.#latestModseq - this.#snapshot.modseq > this.#reported.size;
+  }
+
   /** Called after each change in the mailbox, whoever made it; undefined ends that. */
   set onChange(callback: (() => void) | undefined) {
     this.#onChange = callback;

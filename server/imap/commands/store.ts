@@ -13,7 +13,7 @@ export const store: CommandHandler<'STORE'> = async (session, command) => {
   const uids = namedMessages(selected, command.set, isUid);
   if (unchangedSince !== undefined) session.hasCondstore = true;
   // Where others have changed something that the client has not been told, it is told of this too.
-  const isUpToDate = !selected.isStale;
+  const isUpToDate = !selected.hasForeignChanges;
   const result = await session.store.storeFlags(selected.mailbox.id, uids, {
     mode,
     flags,
