@@ -20,8 +20,11 @@ export interface SessionCache {
   take(id: Uint8Array): Promise<Uint8Array | undefined>;
   /** The connection that was given these sessions has logged in as `account`. Unknown ids are ignored. */
   promote(ids: readonly Uint8Array[], account: string): Promise<void>;
-  /** Forgets one session, if it is there. */
-  delete(id: Uint8Array): Promise<void>;
+  /**
+   * Forgets one session, if it is there: `superseded` where its successor has been used, `cleared` (the
+   * default) for any other cause.
+   */
+  delete(id: Uint8Array, reason?: 'superseded' | 'cleared'): Promise<void>;
   /** Forgets the sessions of an owner, or all; how many that were. */
   purge(owner: PurgeOwner): Promise<number>;
   stats(): SessionCacheStats;
@@ -36,6 +39,8 @@ export interface PutOptions {
   readonly certificate?: string;
   /** The address the handshake came from; bounds one address's share of what has not logged in. */
   readonly address?: string;
+  /** The account, where it is known already; the session needs no {@link SessionCache.promote} then. */
+  readonly account?: string;
 }
 
 export type PurgeOwner = { readonly account: string } | { readonly certificate: string } | 'all';
@@ -50,6 +55,8 @@ export interface SessionCacheStats {
   /** Octets held from the system for them, index included; 0 when empty and reclaimed. */
   readonly heldBytes: number;
   readonly removed: Readonly<Record<RemovalReason, number>>;
+  /** Sessions that were not stored: too large for this cache, or past the share of their address. */
+  readonly refused: { readonly tooLarge: number; readonly overShare: number };
   readonly lookups: {
     readonly hit: number;
     readonly unknown: number;

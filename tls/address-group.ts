@@ -1,0 +1,20 @@
+import { isIPv6 } from 'node:net';
+
+/**
+ * What counts as one peer: an IPv4 address (also one mapped into IPv6), or the /64 of an IPv6 address, since
+ * one host commonly has that many. Anything else stands for itself.
+ */
+export function addressGroup(address: string): string {
+  if (!isIPv6(address)) return address;
+  const [plain = address] = address.split('%', 1);
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(plain);
+  if (mapped?.[1] !== undefined) return mapped[1];
+  const [before = '', after] = plain.split('::');
+  const head = before === '' ? [] : before.split(':');
+  const tail = after === undefined || after === '' ? [] : after.split(':');
+  // An address ends in dotted form where its last 32 bits are an IPv4 address: two groups, not one.
+  const tailGroups = tail.length + (tail.at(-1)?.includes('.') === true ? 1 : 0);
+  const zeros = after === undefined ? 0 : Math.max(0, 8 - head.length - tailGroups);
+  const groups = [...head, ...Array<string>(zeros).fill('0'), ...tail].slice(0, 4);
+  return groups.map((group) => Number.parseInt(group, 16).toString(16)).join(':') + '::/64';
+}

@@ -1,0 +1,39 @@
+/** Every bound of tls/ in one place; options override those that an operator may want to move. */
+export const tlsLimits = {
+  /** A ClientHello may not be longer: post-quantum key shares and many PSK identities fit, floods do not. */
+  helloBytes: 16 * 1024,
+  /** Time for the whole ClientHello. A client sends it in one go, so this only has to outlast bad networks. */
+  helloDeadlineMs: 10_000,
+  /** Time for the handshake after the ClientHello, however the client spreads its bytes. */
+  handshakeDeadlineMs: 10_000,
+  /** A session that takes longer to find than a full handshake takes to make is not worth waiting for. */
+  lookupDeadlineMs: 50,
+  /** Connections whose ClientHello has not arrived; each may cost `helloBytes`. */
+  pendingHellos: 2_000,
+  /** The share of one address (IPv6: one /64); a large NAT fits, as a hello is pending for one round trip. */
+  pendingHellosPerAddress: 200,
+  /** RFC 8446, section 4.6.1: a ticket may not be used for longer than seven days. */
+  lifetimeMs: 7 * 24 * 60 * 60 * 1000,
+} as const;
+
+/** Bounds of the segment cache. */
+export const segmentLimits = {
+  /** Eviction drops a segment in one step, and a step may take no longer than about half a millisecond. */
+  segmentBytes: 256 * 1024,
+  /** Locations are 32-bit counts of 8-octet units. */
+  maxBytes: 32 * 1024 ** 3,
+  /** Positions in an entry have 16 bits; Node itself drops sessions over 10 KiB. */
+  sessionBytes: 60 * 1024,
+  /** The header keeps the length of an id in 8 bits; OpenSSL's have 32 octets. */
+  idBytes: 0xff,
+  /** Entries that one step of expiry looks at, so that a step stays far under a millisecond. */
+  entriesPerStep: 1_024,
+  /** Slots of the index that each insertion or removal moves while it changes its size. */
+  slotsPerMove: 8,
+  /** Part of the bytes for sessions of connections that have not logged in. */
+  probationShare: 1 / 8,
+  /** Part of the bytes that is set aside for the index. */
+  indexShare: 1 / 8,
+  /** Part of the probation ring that one address may hold. */
+  addressShare: 1 / 8,
+} as const;

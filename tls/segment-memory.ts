@@ -1,0 +1,17 @@
+/** Where a cache takes its segments and index arrays from, and what giving them back means. */
+export interface SegmentMemory {
+  /** A zeroed buffer. */
+  allocate(byteLength: number): ArrayBuffer;
+  /** The buffer is not used again. */
+  release(buffer: ArrayBuffer): void;
+}
+
+/**
+ * Memory that goes back to the system at the moment it is released. A resizable buffer is mapped by itself,
+ * and `resize(0)` unmaps its pages at once; a fixed buffer comes from malloc, whose threshold for giving
+ * memory back rises after the first round, and goes only when a collection finds it.
+ */
+export const resizableMemory: SegmentMemory = {
+  allocate: (byteLength) => new ArrayBuffer(byteLength, { maxByteLength: byteLength }),
+  release: (buffer) => buffer.resize(0),
+};

@@ -1,0 +1,29 @@
+/**
+ * Why a connection did not reach TLS:
+ *
+ * - `NOT_TLS`: the client sent something else, such as a plain IMAP command on the port for TLS
+ * - `HELLO_TOO_LARGE`, `HELLO_TIMEOUT`: the ClientHello broke a bound
+ * - `TOO_MANY_PENDING`: too many connections wait for their ClientHello, in all or from this address
+ * - `CLOSED`: the client left before its ClientHello was there
+ * - `HANDSHAKE_FAILED`: TLS refused, the client left in the middle, or it took too long
+ * - `ACCEPTOR_CLOSED`: the acceptor was closed
+ */
+export type TlsAcceptErrorCode =
+  | 'NOT_TLS'
+  | 'HELLO_TOO_LARGE'
+  | 'HELLO_TIMEOUT'
+  | 'TOO_MANY_PENDING'
+  | 'CLOSED'
+  | 'HANDSHAKE_FAILED'
+  | 'ACCEPTOR_CLOSED';
+
+/** What {@link TlsAcceptor.accept} rejects with; `cause` is the error of TLS or of the socket, if there was one. */
+export class TlsAcceptError extends Error {
+  override readonly name = 'TlsAcceptError';
+  readonly code: TlsAcceptErrorCode;
+
+  constructor(code: TlsAcceptErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}

@@ -1,0 +1,20 @@
+import type { TlsAcceptErrorCode } from './tls-accept-error.ts';
+
+/**
+ * What an acceptor tells its owner, for logs and metrics:
+ *
+ * - `handshake`: a connection is there, after a full or a resumed handshake
+ * - `failure`: one is not
+ * - `lookup`: a client asked for a session; `unknown` are expired ones too
+ * - `cacheError`: the session cache failed; the client does not notice
+ */
+export type TlsEvent =
+  | { readonly kind: 'handshake'; readonly outcome: 'full' | 'resumed'; readonly protocol: string }
+  | {
+      readonly kind: 'failure';
+      readonly code: TlsAcceptErrorCode;
+      readonly address: string | undefined;
+      readonly error: Error;
+    }
+  | { readonly kind: 'lookup'; readonly result: 'hit' | 'unknown' | 'timeout' | 'error' }
+  | { readonly kind: 'cacheError'; readonly error: unknown };
