@@ -11,6 +11,12 @@ import type { ImportMessage, ImportOutcome, ImportTarget } from '../import/impor
 
 const noFields: ReadonlySet<MessageField> = new Set();
 
+/**
+ * Messages up to this size are added at once and made durable together: the store takes each in one
+ * request, so they keep their order. A larger one is added by itself.
+ */
+const maxSmallBytes = 64 * 1024;
+
 /** A mailbox of an open store. */
 export class StoreImportTarget implements ImportTarget {
   readonly key: string;
@@ -54,19 +60,27 @@ export class StoreImportTarget implements ImportTarget {
       for (const draft of drafts) if (!('kind' in draft)) await draft.discard();
       throw error;
     }
-    // All at once, in order: the store makes them durable together.
-    return Promise.all(
-      messages.map(async (message, index) => {
-        const draft = drafts[index];
-        if (draft === undefined || 'kind' in draft) {
-          return draft ?? refused('It was not read');
-        }
-        return orRefused(async () => {
-          await draft.addTo(this.#mailbox.id, message);
-          return { kind: 'added' };
-        });
-      }),
-    );
+    const outcomes: Promise<ImportOutcome>[] = [];
+    for (const [index, message] of messages.entries()) {
+      const isSmall = message.sizeBytes <= maxSmallBytes;
+      if (!isSmall) await Promise.all(outcomes);
+      const outcome = this.#add(message, drafts[index]);
+      outcomes.push(outcome);
+      if (!isSmall) await outcome;
+    }
+    return Promise.all(outcomes);
+  }
+
+  async #add(
+    message: ImportMessage,
+    draft: MessageDraft | ImportOutcome | undefined,
+  ): Promise<ImportOutcome> {
+    if (draft === undefined) return refused('It was not read');
+    if ('kind' in draft) return draft;
+    return orRefused(async () => {
+      await draft.addTo(this.#mailbox.id, message);
+      return { kind: 'added' };
+    });
   }
 
   /** The octets of a message as a draft, or why it is none. */

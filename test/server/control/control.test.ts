@@ -1,0 +1,218 @@
+import { createHash } from 'node:crypto';
+import { chmodSync, existsSync, linkSync, mkdirSync, renameSync, statSync } from 'node:fs';
+import { once } from 'node:events';
+import { connect, createServer } from 'node:net';
+import { join } from 'node:path';
+import pino from 'pino';
+import t, { type Test } from 'tap';
+import { connectToServer } from '../../../server/control/control-client.ts';
+import { ControlServer } from '../../../server/control/control-server.ts';
+import { controlSocketPath, withSocketPath } from '../../../server/control/socket-path.ts';
+import { StoreAdministration } from '../../../server/control/store-administration.ts';
+import type { ImportMessage } from '../../../server/import/import-target.ts';
+import type { Account } from '../../../store/mail-store.ts';
+import { openSqliteStore } from '../../../store/open-sqlite-store.ts';
+
+const credentials = { argon2id: '$argon2id$…', scramSha256: 'SCRAM-SHA-256$…' };
+const internalDate = { epochMs: 1_700_000_000_000, zoneMinutes: 60 };
+
+/** A control server over a real store, and a client of it. */
+async function setUp(t: Test, dataDirectory = t.testdir()) {
+  const store = await openSqliteStore({ dataDirectory, collectIntervalMs: 0 });
+  t.teardown(() => store.close());
+  const changed: Account[] = [];
+  const administration = new StoreAdministration(store, {
+    onAccountChanged: (account) => changed.push(account),
+  });
+  const logger = pino({ level: 'silent' });
+  const server = new ControlServer({ dataDirectory, administration, logger });
+  await server.listen();
+  t.teardown(() => server.close());
+  const client = await connectToServer(dataDirectory);
+  if (client === undefined) throw new Error('The control server does not answer');
+  t.teardown(() => client.close());
+  return { store, server, client, changed, dataDirectory };
+}
+
+function message(text: string, options: Partial<ImportMessage> = {}): ImportMessage {
+  const bytes = Buffer.from(text);
+  return {
+    sha256: createHash('sha256').update(bytes).digest('hex'),
+    sizeBytes: bytes.length,
+    flags: [],
+    internalDate,
+    async *read() {
+      yield bytes.subarray(0, 5);
+      yield bytes.subarray(5);
+    },
+    ...options,
+  };
+}
+
+/** Sends octets to the control socket and waits until the server closes the connection. */
+async function closedAfter(dataDirectory: string, text: string): Promise<void> {
+  await withSocketPath(dataDirectory, async (path) => {
+    const socket = connect(path);
+    await once(socket, 'connect');
+    socket.on('error', () => undefined);
+    const closed = new Promise((resolve) => socket.once('close', resolve));
+    socket.write(text);
+    socket.resume();
+    await closed;
+  });
+}
+
+t.test('users are added, listed, changed and removed', async (t) => {
+  const { client, store, changed } = await setUp(t);
+  await client.addUser('bob', credentials);
+  await client.addUser('alice', credentials);
+  t.strictSame(await client.listUsers(), ['alice', 'bob']);
+  await client.changePassword('bob', { ...credentials, argon2id: 'other' });
+  t.equal((await store.findAccount('bob'))?.credentials.argon2id, 'other');
+  await client.removeUser('bob');
+  t.strictSame(await client.listUsers(), ['alice']);
+  t.strictSame(
+    changed.map((account) => account.name),
+    ['bob', 'bob'],
+    'the server is told of both changes',
+  );
+});
+
+t.test('what the store refuses comes back as what it is', async (t) => {
+  const { client } = await setUp(t);
+  await client.addUser('alice', credentials);
+  await t.rejects(client.addUser('Alice', credentials), {
+    name: 'StoreError',
+    code: 'ALREADYEXISTS',
+  });
+  await t.rejects(client.addUser('', credentials), { code: 'CANNOT' });
+  await t.rejects(client.removeUser('bob'), { code: 'NONEXISTENT', message: /"bob"/ });
+  await t.rejects(client.changePassword('bob', credentials), { code: 'NONEXISTENT' });
+  await t.rejects(client.openImport('bob', 'INBOX'), { code: 'NONEXISTENT' });
+  await t.rejects(client.openImport('alice', 'a//b'), { code: 'CANNOT' });
+  t.strictSame(await client.listUsers(), ['alice'], 'and the connection goes on');
+});
+
+t.test('messages are imported in order, with flags and dates', async (t) => {
+  const { client, store } = await setUp(t);
+  await client.addUser('alice', credentials);
+  const target = await client.openImport('alice', 'inbox');
+  t.equal(await target.uidNext(), 1);
+  const large = `Subject: large\r\n\r\n${'x'.repeat(3_000_000)}`;
+  const outcomes = await target.addMessages([
+    message('Subject: one\r\n\r\n', { flags: ['\\Seen', '$Forwarded'] }),
+    message(large),
+    message('Subject: three\r\n\r\n'),
+  ]);
+  t.strictSame(outcomes, [{ kind: 'added' }, { kind: 'added' }, { kind: 'added' }]);
+  t.equal(await target.uidNext(), 4);
+  const account = await store.findAccount('alice');
+  const inbox = await store.findMailbox(account?.id ?? 0, 'INBOX');
+  const { uids } = await store.openMailbox(inbox?.id ?? 0);
+  const rows = [];
+  for await (const batch of store.readMessages(inbox?.id ?? 0, uids, new Set(['dates'] as const))) {
+    rows.push(...batch);
+  }
+  t.strictSame(
+    rows.map((row) => row.sizeBytes),
+    [16, large.length, 18],
+  );
+  t.strictSame(rows[0]?.flags, ['\\Seen', '$Forwarded']);
+  t.strictSame(rows[0]?.internalDate, internalDate);
+  t.strictSame(
+    await target.countMessages(2, [message('Subject: one\r\n\r\n'), message(large)]),
+    [0, 1],
+  );
+  t.strictSame(await target.countMessages(5, [message(large)]), [0]);
+});
+
+t.test('a message that is refused leaves the others and the connection alone', async (t) => {
+  const { client } = await setUp(t);
+  await client.addUser('alice', credentials);
+  const target = await client.openImport('alice', 'INBOX');
+  const outcomes = await target.addMessages([
+    message('Subject: one\r\n\r\n'),
+    message('Subject: two\r\n\r\n', { sha256: '0'.repeat(64) }),
+    message('Subject: three\r\n\r\n', { flags: ['x'.repeat(500)] }),
+    message('Subject: four\r\n\r\n'),
+  ]);
+  t.strictSame(
+    outcomes.map((outcome) => outcome.kind),
+    ['added', 'refused', 'refused', 'added'],
+  );
+  t.match(outcomes[1], { reason: /changed/ });
+  t.equal(await target.uidNext(), 3);
+});
+
+t.test(
+  'a file that became shorter ends the import, and nothing of its step is added',
+  async (t) => {
+    const { client, store } = await setUp(t);
+    await client.addUser('alice', credentials);
+    const target = await client.openImport('alice', 'INBOX');
+    const short = message('Subject: two\r\n\r\n', { sizeBytes: 500 });
+    await t.rejects(target.addMessages([message('Subject: one\r\n\r\n'), short]), {
+      name: 'ImportSourceError',
+    });
+    const account = await store.findAccount('alice');
+    const inbox = await store.findMailbox(account?.id ?? 0, 'INBOX');
+    t.equal((await store.readStatus(inbox?.id ?? 0)).messageCount, 0);
+  },
+);
+
+t.test('a connection that speaks something else is closed, and others go on', async (t) => {
+  const { client, dataDirectory } = await setUp(t);
+  for (const text of [
+    'GET / HTTP/1.1\r\n\r\n',
+    '{"method":"shutdown"}\n',
+    '{"method":"uidNext"}\n',
+  ]) {
+    await closedAfter(dataDirectory, text);
+  }
+  t.strictSame(await client.listUsers(), []);
+});
+
+t.test('a line without an end is not kept', async (t) => {
+  const { client, dataDirectory } = await setUp(t);
+  await closedAfter(dataDirectory, 'x'.repeat(3_000_000));
+  t.strictSame(await client.listUsers(), []);
+});
+
+t.test('only the owner can reach the socket, and it goes with the server', async (t) => {
+  const { server, dataDirectory } = await setUp(t);
+  const path = controlSocketPath(dataDirectory);
+  t.equal(statSync(path).mode & 0o777, 0o600);
+  await server.close();
+  t.notOk(existsSync(path));
+  t.equal(await connectToServer(dataDirectory), undefined);
+});
+
+t.test('a socket that a killed server left is in nobody’s way', async (t) => {
+  const dataDirectory = t.testdir();
+  const ownPath = controlSocketPath(dataDirectory);
+  // A listener that ends removes its name; a second one is kept, as SIGKILL leaves it.
+  const stale = createServer();
+  await withSocketPath(dataDirectory, async (path) => {
+    stale.listen(path);
+    await once(stale, 'listening');
+    linkSync(ownPath, `${ownPath}.kept`);
+  });
+  stale.close();
+  await once(stale, 'close');
+  renameSync(`${ownPath}.kept`, ownPath);
+  t.equal(await connectToServer(dataDirectory), undefined, 'no server');
+  const { client } = await setUp(t, dataDirectory);
+  t.strictSame(await client.listUsers(), []);
+});
+
+t.test('a data directory whose path is too long for a socket', async (t) => {
+  const dataDirectory = join(t.testdir(), 'd'.repeat(120), 'e'.repeat(60));
+  mkdirSync(dataDirectory, { recursive: true });
+  chmodSync(dataDirectory, 0o700);
+  t.equal(await connectToServer(dataDirectory), undefined);
+  const { client, server } = await setUp(t, dataDirectory);
+  t.strictSame(await client.listUsers(), []);
+  t.ok(existsSync(controlSocketPath(dataDirectory)), 'the socket is in the data directory');
+  await server.close();
+  t.notOk(existsSync(controlSocketPath(dataDirectory)));
+});
