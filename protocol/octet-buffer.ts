@@ -15,17 +15,18 @@ export class OctetBuffer {
 
   append(octets: Uint8Array): void {
     const length = this.#length + octets.length;
-    if (length > (this.#octets?.length ?? 0)) this.#grow(length);
-    this.#octets!.set(octets, this.#length);
+    const room = this.#roomFor(length);
+    room.set(octets, this.#length);
+    this.#octets = room;
     this.#length = length;
   }
 
-  #grow(least: number): void {
-    const size = Math.max(initialBytes, least, 2 * (this.#octets?.length ?? 0));
+  #roomFor(length: number): Buffer {
+    if (this.#octets && length <= this.#octets.length) return this.#octets;
     // Not from Node's pool, of which a small piece would keep the whole alive
-    const grown = Buffer.allocUnsafeSlow(size);
-    if (this.#octets) grown.set(this.view());
-    this.#octets = grown;
+    const grown = Buffer.allocUnsafeSlow(Math.max(initialBytes, length, 2 * this.#length));
+    grown.set(this.view());
+    return grown;
   }
 
   /** What was appended, as a view that is good until the next append. */

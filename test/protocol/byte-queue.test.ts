@@ -1,0 +1,76 @@
+import t from 'tap';
+import { ByteQueue } from '../../protocol/byte-queue.ts';
+
+t.test('gives octets back in order, across chunks, as views', (t) => {
+  const queue = new ByteQueue();
+  const first = Buffer.from('abc');
+  queue.push(first);
+  queue.push(new Uint8Array());
+  queue.push(new Uint8Array([100, 101]));
+  t.equal(queue.length, 5);
+  t.equal(queue.peek()?.toString(), 'abc');
+  t.equal(queue.take(2)?.toString(), 'ab');
+  t.equal(queue.take(9)?.toString(), 'c');
+  t.equal(queue.peek()?.buffer.byteLength, 2, 'a chunk that is no Buffer is not copied');
+  queue.consume(1);
+  t.equal(queue.length, 1);
+  t.equal(queue.take(1)?.toString(), 'e');
+  t.equal(queue.take(1), undefined);
+  t.equal(queue.peek(), undefined);
+  t.equal(queue.length, 0);
+  t.end();
+});
+
+t.test('clear says how much it dropped', (t) => {
+  const queue = new ByteQueue();
+  queue.push(Buffer.from('abc'));
+  queue.push(Buffer.from('de'));
+  queue.consume(2);
+  t.equal(queue.clear(), 3);
+  t.equal(queue.length, 0);
+  queue.push(Buffer.from('x'));
+  t.equal(queue.take(5)?.toString(), 'x');
+  t.end();
+});
+
+t.test('keeps the order of thousands of chunks', (t) => {
+  const queue = new ByteQueue();
+  let pushed = 0;
+  let taken = 0;
+  let isOrdered = true;
+  for (let round = 0; round < 40; round++) {
+    for (let count = 0; count < 100; count++) queue.push(Buffer.from([pushed++ & 0xff]));
+    for (let count = 0; count < 90; count++) {
+      isOrdered &&= queue.take(1)?.[0] === (taken++ & 0xff);
+    }
+  }
+  while (queue.length > 0) isOrdered &&= queue.take(1)?.[0] === (taken++ & 0xff);
+  t.ok(isOrdered);
+  t.equal(taken, pushed);
+  t.end();
+});
+
+t.test('lets a chunk go when its last octet is consumed', async (t) => {
+  const { setFlagsFromString } = await import('node:v8');
+  const { runInNewContext } = await import('node:vm');
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const queue = new ByteQueue();
+  const consumed = new WeakRef(pushChunk(queue));
+  const waiting = new WeakRef(pushChunk(queue));
+  queue.consume(1000);
+  // A WeakRef holds its target until the job that made it ends
+  await new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+  collect();
+  t.equal(consumed.deref(), undefined, 'a consumed chunk is garbage');
+  t.ok(waiting.deref(), 'one that waits is not');
+  t.equal(queue.length, 1000);
+});
+
+function pushChunk(queue: ByteQueue): Buffer {
+  const chunk = Buffer.alloc(1000);
+  queue.push(chunk);
+  return chunk;
+}

@@ -1,0 +1,361 @@
+import t from 'tap';
+import { limitsBeforeLogin, maxTagBytes } from '../../protocol/limits.ts';
+import { drainEvents, makeReader, mergeData, readEvents } from '../fixtures/read-events.ts';
+
+const noop = { kind: 'command', tag: 'n', command: { name: 'NOOP' } };
+const append = (tag: string, sizeBytes: number, isWaiting: boolean) => ({
+  kind: 'append',
+  tag,
+  command: { name: 'APPEND', mailboxName: 'a', flags: [], sizeBytes },
+  isWaiting,
+});
+const data = (text: string) => ({ kind: 'append-data', data: text });
+const events = (...chunks: string[]) => mergeData(readEvents(chunks));
+const eventsBeforeLogin = (...chunks: string[]) =>
+  mergeData(readEvents(chunks, { isAuthenticated: false }));
+
+t.test('lines end with CRLF or LF, in whatever chunks', (t) => {
+  t.same(events('n NOOP\r\nn NOOP\nn NO', 'OP\r', '\n', 'n NOOP'), [noop, noop, noop]);
+  t.same(events('n NOOP\r\r\n'), [
+    { kind: 'bad', tag: 'n', text: String.raw`Expected end of command, got "\x0d"` },
+  ]);
+  t.same(events('n NO\rOP\r\nn NOOP\r\n'), [
+    { kind: 'bad', tag: 'n', text: 'Unknown command "NO"' },
+    noop,
+  ]);
+  t.same(events('n NOOP\0\r\nn NOOP\r\n'), [
+    { kind: 'bad', tag: 'n', text: String.raw`Expected end of command, got "\x00"` },
+    noop,
+  ]);
+  t.end();
+});
+
+t.test('a synchronizing literal waits for the connection', (t) => {
+  const reader = makeReader();
+  reader.push(Buffer.from('n SELECT {3}\r\n'));
+  t.same(reader.next(), { kind: 'continue', tag: 'n' });
+  t.equal(reader.next(), undefined);
+  reader.push(Buffer.from('a b (CONDSTORE)\r\n'));
+  t.match(reader.next(), { kind: 'command', tag: 'n', command: { mailboxName: 'a b' } });
+  t.end();
+});
+
+t.test('several literals, of both kinds, and the line goes on behind them', (t) => {
+  t.match(
+    events('n SEARCH OR SUBJECT {2+}\r\na', 'b', ' (FROM {0}\r', '\n TO {3+}\n{1}', ') 7\r\n'),
+    [
+      { kind: 'continue' },
+      {
+        kind: 'command',
+        command: {
+          criteria: {
+            keys: [
+              {
+                key: 'or',
+                left: { text: 'ab' },
+                right: { keys: [{ text: '' }, { fieldName: 'To', text: '{1}' }] },
+              },
+              { key: 'sequence' },
+            ],
+          },
+        },
+      },
+    ],
+  );
+  t.end();
+});
+
+t.test('a literal keeps its CR and its spaces at the end of the command', (t) => {
+  t.match(events('n LOGIN a {4+}\r\nb  \r\n'), [{ command: { password: 'b  \r' } }]);
+  t.end();
+});
+
+t.test('what looks like a literal within quotes is none', (t) => {
+  t.same(events('n LOGIN "a {3}\r\nn NOOP\r\n'), [
+    { kind: 'bad', tag: 'n', text: 'Expected quoted string' },
+    noop,
+  ]);
+  t.match(events('n LOGIN "a {3}" b\r\n'), [{ command: { userName: 'a {3}' } }]);
+  t.end();
+});
+
+t.test('APPEND streams its message', (t) => {
+  t.same(events('n APPEND a {5}\r\n', 'ab', '\r\n', 'c', '\r\nn NOOP\r\n'), [
+    append('n', 5, true),
+    data('ab\r\nc'),
+    { kind: 'append-end' },
+    noop,
+  ]);
+  t.same(events('n APPEND a {0+}\r\n\r\nn NOOP\r\n'), [
+    append('n', 0, false),
+    { kind: 'append-end' },
+    noop,
+  ]);
+  t.same(events('n APPEND a {2+}\r\n\0\xff \nn NOOP\r\n'), [
+    append('n', 2, false),
+    data('\0\xff'),
+    { kind: 'append-end' },
+    noop,
+  ]);
+  t.end();
+});
+
+t.test('the data is a view on the chunk', (t) => {
+  const reader = makeReader();
+  const chunk = Buffer.from('n APPEND a {5+}\r\nhello\r\n');
+  reader.push(chunk);
+  reader.next();
+  const event = reader.next();
+  t.equal(event?.kind === 'append-data' && event.data.buffer, chunk.buffer);
+  t.end();
+});
+
+t.test('the CRLF behind a message comes with it, after it, or in two pieces (Q239082)', (t) => {
+  for (const tail of [
+    ['c\r\n'],
+    ['c', '\r\n'],
+    ['c\r', '\n'],
+    ['c', '\r', '\n'],
+    ['c\r\nn NOOP\r\n'],
+  ]) {
+    const seen = events('n APPEND a {3+}\r\nab', ...tail);
+    t.same(seen.slice(0, 3), [append('n', 3, false), data('abc'), { kind: 'append-end' }]);
+  }
+  t.same(events('n APPEND a {3+}\r\nabc').at(-1), data('abc'), 'it does not end without');
+  t.end();
+});
+
+t.test('behind a message only the end of the line may come', (t) => {
+  const refusal = (got: string) => ({
+    kind: 'bad',
+    tag: 'n',
+    text: `Expected end of command behind the message, got ${got}`,
+  });
+  const behind = (tail: string) => events(`n APPEND a {2+}\r\nab${tail}`).slice(2);
+  t.same(behind('c\r\nn NOOP\r\n'), [refusal('"c"'), noop]);
+  t.same(behind(' (\\Seen) {5}\r\nn NOOP\r\n'), [refusal('" (\\\\Seen)"'), noop], 'MULTIAPPEND');
+  t.same(behind(' {5+}\r\nn FOOx\r\nn NOOP\r\n'), [refusal('" {5+}"'), noop]);
+  t.same(behind('x'.repeat(70_000)), [
+    { kind: 'bad', tag: 'n', text: 'Line is longer than 65536 octets' },
+  ]);
+  t.end();
+});
+
+t.test(
+  'APPEND is refused before login and over its bound, without a word to a client that waits',
+  (t) => {
+    t.same(eventsBeforeLogin('n APPEND a {5}\r\nn NOOP\r\n'), [
+      { kind: 'bad', tag: 'n', text: 'Log in before APPEND' },
+      noop,
+    ]);
+    t.same(eventsBeforeLogin('n APPEND a {5+}\r\nhello\r\nn NOOP\r\n'), [
+      { kind: 'bad', tag: 'n', text: 'Log in before APPEND' },
+      noop,
+    ]);
+    const tooBig = {
+      kind: 'bad',
+      tag: 'n',
+      text: 'Message is larger than 4 octets',
+      code: 'TOOBIG',
+      isNo: true,
+    };
+    const small = (text: string) => mergeData(readEvents([text], { maxAppendBytes: 4 }));
+    t.same(small('n APPEND a {5}\r\nn NOOP\r\n'), [tooBig, noop]);
+    t.same(small('n APPEND a {5+}\r\nhello\r\nn NOOP\r\n'), [tooBig, noop]);
+    t.same(small('n APPEND a {4+}\r\nhell\r\n')[0], append('n', 4, false));
+    t.end();
+  },
+);
+
+t.test('other literals have bounds', (t) => {
+  const tooLarge = { kind: 'bad', tag: 'n', text: 'Literal is too large', code: 'TOOBIG' };
+  t.same(eventsBeforeLogin('n LOGIN {4097}\r\nn NOOP\r\n'), [tooLarge, noop]);
+  t.same(events('n LOGIN {4097}\r\n'), [{ kind: 'continue', tag: 'n' }], 'larger after login');
+  t.same(eventsBeforeLogin(`n LOGIN {4097+}\r\n${'x'.repeat(4097)} {3+}\r\nabc\r\nn NOOP\r\n`), [
+    tooLarge,
+    noop,
+  ]);
+  const literal = `{4096+}\r\n${'x'.repeat(4096)} `;
+  t.same(eventsBeforeLogin(`n LOGIN ${literal}${literal}${literal}\r\nn NOOP\r\n`), [
+    tooLarge,
+    noop,
+  ]);
+  t.same(events(`n SEARCH ${'TO {0+}\r\n '.repeat(129)}ALL\r\nn NOOP\r\n`), [
+    { kind: 'bad', tag: 'n', text: 'More than 128 literals' },
+    noop,
+  ]);
+  t.end();
+});
+
+t.test('a literal that nobody would read to its end is BYE', (t) => {
+  const bye = { kind: 'bye', text: 'Literal is too large', code: 'TOOBIG' };
+  t.same(eventsBeforeLogin('n LOGIN {65537+}\r\nn NOOP\r\n', 'n NOOP\r\n'), [bye]);
+  t.same(events('n LOGIN {99999999999999999999+}\r\n'), [bye]);
+  t.same(events('n APPEND a {268435457+}\r\n'), [bye]);
+  t.same(
+    eventsBeforeLogin(`n FOO {40000+}\r\n${'x'.repeat(40_000)}{40000+}\r\n`),
+    [{ kind: 'bad', tag: 'n', text: 'Unknown command "FOO"' }, bye],
+    'several together count',
+  );
+  t.same(
+    events('n LOGIN {99999999999999999999}\r\nn NOOP\r\n'),
+    [{ kind: 'bad', tag: 'n', text: 'Literal is too large', code: 'TOOBIG' }, noop],
+    'a client that waits is told and goes on',
+  );
+  t.end();
+});
+
+t.test('a refused command is over at the end of its line, its literals included', (t) => {
+  const refusal = { kind: 'bad', tag: 'n', text: 'Unknown command "FOO"' };
+  t.same(events('n FOO {5}\r\nn NOOP\r\n'), [refusal, noop]);
+  t.same(events('n FOO {8+}\r\nn NOOP\r\n{3+}\r\nabc\r\nn NOOP\r\n'), [refusal, noop]);
+  t.same(events('n FOO {2+}\r\nab{5}\r\nn NOOP\r\n'), [refusal, noop]);
+  t.same(events('+ {2+}\r\nab\r\nn NOOP\r\n'), [
+    { kind: 'bad', tag: undefined, text: 'Expected tag, got "+"' },
+    noop,
+  ]);
+  t.end();
+});
+
+t.test('a line that is too long', (t) => {
+  const long = (tag: string | undefined, bound: number) => ({
+    kind: 'bad',
+    tag,
+    text: `Line is longer than ${bound} octets`,
+  });
+  const x = (count: number) => 'x'.repeat(count);
+  t.same(eventsBeforeLogin(`n LOGIN a ${x(9000)}\r\nn NOOP\r\n`), [long('n', 8192), noop]);
+  t.match(events(`n LOGIN a ${x(9000)}\r\n`), [{ kind: 'command' }]);
+  t.same(events(`n LOGIN a ${x(70_000)}`, '\r\nn NOOP\r\n'), [long('n', 65_536), noop]);
+  t.same(
+    events(`n LOGIN a ${x(70_000)}{9+}\r\nn FOO\r\nab\r\nn NOOP\r\n`),
+    [long('n', 65_536), noop],
+    'the literal that it announces is dropped too',
+  );
+  t.same(
+    events(`n SEARCH ${`TO {1+}\r\na ${x(30_000)} `.repeat(3)}\r\nn NOOP\r\n`),
+    [long('n', 65_536), noop],
+    'all lines of a command count',
+  );
+  t.end();
+});
+
+t.test('a megabyte of tag, with an end and without', (t) => {
+  const tag = 'x'.repeat(1_000_000);
+  t.same(events(`${tag} NOOP\r\nn NOOP\r\n`), [
+    { kind: 'bad', tag: undefined, text: 'Line is longer than 65536 octets' },
+    noop,
+  ]);
+  t.same(eventsBeforeLogin(tag, '\r\nn NOOP\r\n'), [
+    { kind: 'bad', tag: undefined, text: 'Line is longer than 8192 octets' },
+    { kind: 'bye', text: 'Line is too long' },
+  ]);
+  t.same(events(`${'x'.repeat(maxTagBytes + 1)} NOOP\r\n`), [
+    { kind: 'bad', tag: undefined, text: 'Tag is longer than 128 octets' },
+  ]);
+  t.same(events(tag, tag).at(-1), { kind: 'bye', text: 'Line is too long' });
+  t.end();
+});
+
+t.test('expectLine', (t) => {
+  const reader = makeReader({ isAuthenticated: false });
+  const read = (text: string) => {
+    reader.push(Buffer.from(text));
+    return mergeData(drainEvents(reader));
+  };
+  t.match(read('n IDLE\r\nDO'), [{ command: { name: 'IDLE' } }]);
+  reader.expectLine();
+  t.same(read('NE\r'), []);
+  t.same(read('\nn NOOP\r\n'), [{ kind: 'line', line: 'DONE' }, noop]);
+  reader.expectLine();
+  t.same(read('{5}\n'), [{ kind: 'line', line: '{5}' }], 'it announces nothing');
+  reader.expectLine();
+  t.same(read(' x \r\n'), [{ kind: 'line', line: ' x ' }], 'and is not trimmed');
+  reader.expectLine();
+  t.same(read('\r\n'), [{ kind: 'line', line: '' }]);
+  reader.expectLine();
+  t.same(read('x'.repeat(16_384)), [], 'its bound is its own');
+  t.same(read('x\r\n'), [{ kind: 'bye', text: 'Line is too long' }]);
+  t.same(read('n NOOP\r\n'), [], 'nothing comes after bye');
+  t.equal(reader.pendingBytes, 0);
+  t.end();
+});
+
+t.test('rejectLiteral', (t) => {
+  const after = (announcement: string, { isLate = false, rest = '' } = {}) => {
+    const reader = makeReader();
+    reader.push(Buffer.from(announcement));
+    let event = reader.next();
+    if (isLate) event = reader.next();
+    reader.rejectLiteral();
+    reader.push(Buffer.from(rest));
+    return [event?.kind, ...drainEvents(reader)];
+  };
+  const rest = 'n NOOP\r\n';
+  t.same(after('n SELECT {5}\r\n', { rest }), ['continue', noop], 'never sent');
+  t.same(after('n APPEND a {5}\r\n', { rest }), ['append', noop], 'never sent');
+  t.same(
+    after('n APPEND a {5+}\r\nhel', { rest: `lo\r\n${rest}` }),
+    ['append', noop],
+    'read and dropped',
+  );
+  t.same(
+    after('n APPEND a {5}\r\nhel', { isLate: true, rest: `lo {3+}\r\nabc\r\n${rest}` }),
+    ['append-data', noop],
+    'given up halfway',
+  );
+  t.same(
+    after('n APPEND a {3+}\r\nhel', { isLate: true, rest: `\r\n${rest}` }),
+    ['append-data', noop],
+    'given up at its end',
+  );
+  t.same(after('n NOOP\r\n', { rest }), ['command', noop], 'does nothing without a literal');
+  t.end();
+});
+
+t.test('rejectLiteral while the line behind the message is incomplete', (t) => {
+  const reader = makeReader();
+  reader.push(Buffer.from('n APPEND a {1+}\r\nx {3'));
+  t.equal(drainEvents(reader).length, 2);
+  reader.rejectLiteral();
+  reader.push(Buffer.from('+}\r\nabc\r\nn NOOP\r\n'));
+  t.same(drainEvents(reader), [noop]);
+  t.end();
+});
+
+t.test('clear drops pipelined plaintext', (t) => {
+  const reader = makeReader({ isAuthenticated: false });
+  reader.push(Buffer.from('n STARTTLS\r\nm LOGIN a b\r\n'));
+  t.match(reader.next(), { command: { name: 'STARTTLS' } });
+  t.equal(reader.pendingBytes, 13);
+  t.equal(reader.clear(), 13);
+  t.equal(reader.next(), undefined);
+  reader.push(Buffer.from('m LOG'));
+  t.equal(reader.next(), undefined);
+  t.equal(reader.pendingBytes, 0, 'what has been taken in does not wait');
+  reader.push(Buffer.from('IN'));
+  t.equal(reader.clear(), 7, 'the beginning of a command is dropped, too');
+  reader.push(Buffer.from('n NOOP\r\n'));
+  t.same(reader.next(), noop);
+  t.end();
+});
+
+t.test('the bounds of login apply from setAuthenticated on', (t) => {
+  const reader = makeReader({ isAuthenticated: false });
+  const line = `n LOGIN a ${'x'.repeat(limitsBeforeLogin.lineBytes)}\r\n`;
+  reader.push(Buffer.from(`n NOOP\r\n${line}${line}`));
+  t.same(reader.next(), noop);
+  t.match(reader.next(), { kind: 'bad' });
+  reader.setAuthenticated();
+  t.match(reader.next(), { kind: 'command' });
+  t.end();
+});
+
+t.test('an APPEND that is aborted leaves nothing (Q195741)', (t) => {
+  const reader = makeReader();
+  reader.push(Buffer.from('n APPEND a {1000000}\r\nhello'));
+  t.equal(drainEvents(reader).length, 2);
+  t.equal(reader.pendingBytes, 0);
+  t.equal(reader.clear(), 0, 'nothing of the message was kept');
+  t.end();
+});

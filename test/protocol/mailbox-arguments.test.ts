@@ -1,0 +1,108 @@
+import t from 'tap';
+import { decode, mergeData, readEvents } from '../fixtures/read-events.ts';
+
+t.test('SELECT and EXAMINE', (t) => {
+  t.same(decode('SELECT inbox'), { name: 'SELECT', mailboxName: 'INBOX', isCondstore: false });
+  t.same(decode('EXAMINE "a b" (CondStore)'), {
+    name: 'EXAMINE',
+    mailboxName: 'a b',
+    isCondstore: true,
+  });
+  t.match(decode('SELECT {3+}\r\na b'), { mailboxName: 'a b' });
+  t.match(decode('SELECT a ()'), { isCondstore: false });
+  t.equal(decode('SELECT a (QRESYNC (1 2))'), 'BAD Unknown SELECT parameter "QRESYNC"');
+  t.equal(decode('EXAMINE a (CONDSTORE x)'), 'BAD More than 1 EXAMINE parameters');
+  t.equal(decode('SELECT'), 'BAD Expected space, got end of command');
+  t.equal(decode('SELECT a b'), 'BAD Expected list of SELECT parameters, got "b"');
+  t.equal(decode('SELECT a&b'), 'NO [CANNOT] Mailbox name is not modified UTF-7');
+  t.end();
+});
+
+t.test('CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE', (t) => {
+  t.same(decode('CREATE a/b'), { name: 'CREATE', mailboxName: 'a/b', isParentOnly: false });
+  t.same(decode('CREATE a/b/'), { name: 'CREATE', mailboxName: 'a/b', isParentOnly: true });
+  t.same(decode('CREATE Entw&APw-rfe'), {
+    name: 'CREATE',
+    mailboxName: 'Entwürfe',
+    isParentOnly: false,
+  });
+  t.same(decode('DELETE ""'), { name: 'DELETE', mailboxName: '' });
+  t.same(decode('RENAME a Inbox/b'), { name: 'RENAME', mailboxName: 'a', newName: 'INBOX/b' });
+  t.same(decode('SUBSCRIBE a'), { name: 'SUBSCRIBE', mailboxName: 'a' });
+  t.same(decode('unsubscribe "a]"'), { name: 'UNSUBSCRIBE', mailboxName: 'a]' });
+  t.equal(decode('CREATE a (USE (\\Sent))'), 'BAD Expected end of command, got " (USE"');
+  t.equal(decode('RENAME a'), 'BAD Expected space, got end of command');
+  t.equal(decode('DELETE a*'), 'BAD Expected end of command, got "*"');
+  t.end();
+});
+
+t.test('LIST and LSUB', (t) => {
+  t.same(decode('LIST "" *'), { name: 'LIST', reference: '', pattern: '*' });
+  t.same(decode('LIST "" ""'), { name: 'LIST', reference: '', pattern: '' });
+  t.same(decode('LSUB a/ %&AOk-%'), { name: 'LSUB', reference: 'a/', pattern: '%é%' });
+  t.same(decode('LIST "" "Tom & *"'), { name: 'LIST', reference: '', pattern: 'Tom & *' });
+  t.equal(decode('LIST (SPECIAL-USE) "" *'), 'BAD Expected mailbox pattern, got "(SPECIAL-USE)"');
+  t.equal(decode('LIST "" * RETURN (X)'), 'BAD Expected end of command, got " RETURN"');
+  t.equal(decode('LIST ""'), 'BAD Expected space, got end of command');
+  t.end();
+});
+
+t.test('STATUS', (t) => {
+  t.same(decode('STATUS a (messages UNSEEN MESSAGES UIDNEXT UIDVALIDITY RECENT HIGHESTMODSEQ )'), {
+    name: 'STATUS',
+    mailboxName: 'a',
+    items: ['MESSAGES', 'UNSEEN', 'UIDNEXT', 'UIDVALIDITY', 'RECENT', 'HIGHESTMODSEQ'],
+  });
+  t.equal(decode('STATUS a (SIZE)'), 'BAD Unknown STATUS item "SIZE"');
+  t.equal(decode('STATUS a ()'), 'BAD Expected STATUS items, got an empty list');
+  t.equal(decode('STATUS a MESSAGES'), 'BAD Expected list of STATUS items, got "MESSAGES"');
+  t.end();
+});
+
+t.test('COPY and MOVE', (t) => {
+  t.same(decode('COPY 1:* a'), {
+    name: 'COPY',
+    isUid: false,
+    set: [{ first: 1, last: Infinity }],
+    mailboxName: 'a',
+  });
+  t.match(decode('UID COPY 1 a'), { name: 'COPY', isUid: true });
+  t.match(decode('MOVE 1 a'), { name: 'MOVE', isUid: false });
+  t.match(decode('UID MOVE 1 a'), { name: 'MOVE', isUid: true });
+  t.equal(decode('COPY 1'), 'BAD Expected space, got end of command');
+  t.end();
+});
+
+t.test('APPEND', (t) => {
+  const append = (text: string) => mergeData(readEvents([`t APPEND ${text}\r\n`]));
+  t.same(append('a {3+}\r\nabc'), [
+    {
+      kind: 'append',
+      tag: 't',
+      command: { name: 'APPEND', mailboxName: 'a', flags: [], sizeBytes: 3 },
+      isWaiting: false,
+    },
+    { kind: 'append-data', data: 'abc' },
+    { kind: 'append-end' },
+  ]);
+  t.match(append('a (\\seen $x) {1+}\r\nx'), [{ command: { flags: ['\\Seen', '$x'] } }]);
+  t.match(append('a () " 1-Jan-2026 00:00:00 +0100" {1+}\r\nx'), [
+    { command: { internalDate: { epochMs: Date.parse('2025-12-31T23:00Z'), zoneMinutes: 60 } } },
+  ]);
+  t.match(append('{5+}\r\ninbox {1+}\r\nx'), [
+    { command: { mailboxName: 'INBOX', sizeBytes: 1 } },
+    {},
+    { kind: 'append-end' },
+  ]);
+  for (const [text, refusal] of [
+    ['a "text"', 'Expected date and time, got "\\"text\\""'],
+    ['a', 'Expected space, got end of command'],
+    ['a text', 'Expected literal, got "text"'],
+    ['a (\\Seen){1}', 'Expected space, got "{1}"'],
+    ['a ~{1}', 'Expected literal, got "~{1}"'],
+    ['a (\\Foo) {1}', 'Unknown system flag "\\\\Foo"'],
+  ] as const) {
+    t.match(append(text), [{ kind: 'bad', tag: 't', text: refusal }], text);
+  }
+  t.end();
+});

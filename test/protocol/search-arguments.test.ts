@@ -1,0 +1,173 @@
+import t from 'tap';
+import { maxSearchKeys, maxSearchNesting } from '../../protocol/limits.ts';
+import { decode } from '../fixtures/read-events.ts';
+
+const flag = (name: string) => ({ key: 'flag', flag: name });
+const not = (operand: object) => ({ key: 'not', operand });
+const and = (...keys: object[]) => ({ key: 'and', keys });
+const header = (fieldName: string, text: string) => ({ key: 'header', fieldName, text });
+const date = (field: string, relation: string) => ({
+  key: 'date',
+  field,
+  relation,
+  day: { year: 1994, month: 2, day: 1 },
+});
+const recent = { key: 'recent' };
+
+/** The criteria of a SEARCH, or the refusal. */
+function criteria(text: string): unknown {
+  const command = decode(`SEARCH ${text}`);
+  return typeof command === 'object' && command.name === 'SEARCH' ? command.criteria : command;
+}
+
+t.test('every key', (t) => {
+  for (const [text, expected] of [
+    ['ALL', { key: 'all' }],
+    ['ANSWERED', flag('\\Answered')],
+    ['DELETED', flag('\\Deleted')],
+    ['DRAFT', flag('\\Draft')],
+    ['FLAGGED', flag('\\Flagged')],
+    ['seen', flag('\\Seen')],
+    ['UNANSWERED', not(flag('\\Answered'))],
+    ['UNDELETED', not(flag('\\Deleted'))],
+    ['UNDRAFT', not(flag('\\Draft'))],
+    ['UNFLAGGED', not(flag('\\Flagged'))],
+    ['UNSEEN', not(flag('\\Seen'))],
+    ['RECENT', recent],
+    ['OLD', not(recent)],
+    ['NEW', and(recent, not(flag('\\Seen')))],
+    ['KEYWORD $Junk', flag('$Junk')],
+    ['UNKEYWORD $Junk', not(flag('$Junk'))],
+    ['BCC x', header('Bcc', 'x')],
+    ['CC x', header('Cc', 'x')],
+    ['FROM "a b"', header('From', 'a b')],
+    ['SUBJECT ""', header('Subject', '')],
+    ['TO x', header('To', 'x')],
+    ['HEADER Message-ID <a@b>', header('Message-ID', '<a@b>')],
+    ['BODY x', { key: 'body', text: 'x' }],
+    ['TEXT x', { key: 'text', text: 'x' }],
+    ['BEFORE 1-Feb-1994', date('internal', 'before')],
+    ['ON 1-Feb-1994', date('internal', 'on')],
+    ['SINCE "1-Feb-1994"', date('internal', 'since')],
+    ['SENTBEFORE 1-Feb-1994', date('sent', 'before')],
+    ['SENTON 1-Feb-1994', date('sent', 'on')],
+    ['SENTSINCE 1-Feb-1994', date('sent', 'since')],
+    ['LARGER 100', { key: 'size', relation: 'larger', sizeBytes: 100 }],
+    ['SMALLER 0', { key: 'size', relation: 'smaller', sizeBytes: 0 }],
+    ['UID 1:*', { key: 'uid', set: [{ first: 1, last: Infinity }] }],
+    [
+      '2,4:7',
+      {
+        key: 'sequence',
+        set: [
+          { first: 2, last: 2 },
+          { first: 4, last: 7 },
+        ],
+      },
+    ],
+    ['*', { key: 'sequence', set: [{ first: Infinity, last: Infinity }] }],
+    ['MODSEQ 620162338', { key: 'modseq', modseq: 620_162_338 }],
+    [String.raw`MODSEQ "/flags/\\draft" all 0`, { key: 'modseq', modseq: 0 }],
+    ['NOT SEEN', not(flag('\\Seen'))],
+    ['OR SEEN DRAFT', { key: 'or', left: flag('\\Seen'), right: flag('\\Draft') }],
+    ['(SEEN)', flag('\\Seen')],
+    ['(SEEN DRAFT)', and(flag('\\Seen'), flag('\\Draft'))],
+    ['( SEEN  DRAFT )', and(flag('\\Seen'), flag('\\Draft'))],
+    [
+      'SEEN 1 (DRAFT)',
+      and(flag('\\Seen'), { key: 'sequence', set: [{ first: 1, last: 1 }] }, flag('\\Draft')),
+    ],
+    [
+      'OR NOT SEEN (DRAFT OR 1 ALL) DELETED',
+      and(
+        {
+          key: 'or',
+          left: not(flag('\\Seen')),
+          right: and(flag('\\Draft'), {
+            key: 'or',
+            left: { key: 'sequence', set: [{ first: 1, last: 1 }] },
+            right: { key: 'all' },
+          }),
+        },
+        flag('\\Deleted'),
+      ),
+    ],
+  ] as const) {
+    t.same(criteria(text), expected, text);
+  }
+  t.match(decode('UID SEARCH ALL'), { name: 'SEARCH', isUid: true });
+  t.end();
+});
+
+t.test('charsets', (t) => {
+  t.same(criteria('CHARSET UTF-8 SUBJECT {3+}\r\n\xe6\x97\xa5'), header('Subject', '日'));
+  t.same(
+    criteria('charset "utf-8" FROM "Zo\xc3\xab" ALL'),
+    and(header('From', 'Zoë'), { key: 'all' }),
+  );
+  t.same(criteria('CHARSET ISO-8859-1 FROM "Zo\xeb"'), header('From', 'Zoë'));
+  t.same(criteria('CHARSET KOI8-R BODY "\xd0\xd2\xc9"'), { key: 'body', text: 'при' });
+  t.same(criteria('CHARSET US-ASCII TEXT x'), { key: 'text', text: 'x' });
+  t.same(criteria('CHARSET UTF-8 CHARSET'), 'BAD Unknown search key "CHARSET"');
+  t.same(criteria('FROM "Zo\xc3\xab"'), header('From', 'Zoë'), 'without a charset UTF-8');
+  t.same(criteria('FROM "Zo\xeb"'), header('From', 'Zoë'), 'else ISO 8859-1');
+  const unknown = (name: string) => `NO [BADCHARSET (US-ASCII UTF-8)] Unknown charset "${name}"`;
+  for (const name of [
+    'FOO',
+    'BASE64',
+    'HEX',
+    'BINARY',
+    'B-A-S-E-64',
+    '__PROTO__',
+    'CONSTRUCTOR',
+    'UTF-7-IMAP',
+    'ISO-2022-JP',
+  ]) {
+    t.equal(criteria(`CHARSET ${name} ALL`), unknown(name), name);
+  }
+  t.equal(criteria('CHARSET "" ALL'), unknown(''));
+  t.match(criteria('CHARSET UTF-8 FROM "Zo\xeb"'), /^BAD Expected search text in UTF-8/);
+  t.end();
+});
+
+t.test('refusals', (t) => {
+  for (const [text, refusal] of [
+    ['', 'BAD Expected space, got end of command'],
+    ['FOO', 'BAD Unknown search key "FOO"'],
+    ['RETURN () ALL', 'BAD Unknown search key "RETURN"'],
+    ['()', 'BAD Expected search keys, got an empty list'],
+    ['(SEEN', 'BAD Expected space or ")", got end of command'],
+    ['NOT', 'BAD Expected space, got end of command'],
+    ['OR SEEN', 'BAD Expected space, got end of command'],
+    ['SUBJECT', 'BAD Expected space, got end of command'],
+    ['SUBJECT (x)', 'BAD Expected search text, got "(x)"'],
+    ['1:0', 'BAD Expected sequence set, got "1:0"'],
+    ['UID x', 'BAD Expected sequence set, got "x"'],
+    ['SINCE 31-Feb-2026', 'BAD Expected date, got "31-Feb-2026"'],
+    ['LARGER -1', 'BAD Expected size, got "-1"'],
+    ['MODSEQ "/flags/x" foo 1', 'BAD Expected entry type, got "foo"'],
+    ['ALL)', 'BAD Expected end of command, got ")"'],
+    ['"x"', String.raw`BAD Expected search key, got "\"x\""`],
+  ] as const) {
+    t.equal(criteria(text), refusal, text);
+  }
+  t.end();
+});
+
+t.test('bounds', (t) => {
+  const deep = (count: number) => `${'NOT '.repeat(count)}ALL`;
+  t.type(criteria(deep(maxSearchNesting)), 'object');
+  t.equal(criteria(deep(maxSearchNesting + 1)), 'BAD Search keys are nested deeper than 64');
+  t.equal(
+    criteria(`${'('.repeat(65)}ALL${')'.repeat(65)}`),
+    'BAD Search keys are nested deeper than 64',
+  );
+  t.equal(criteria('('.repeat(30_000)), 'BAD Search keys are nested deeper than 64');
+  const wide = (count: number) => Array(count).fill('ALL').join(' ');
+  t.type(criteria(wide(maxSearchKeys)), 'object');
+  t.equal(criteria(wide(maxSearchKeys + 1)), 'BAD More than 1024 search keys');
+  const binary = (depth: number): string =>
+    depth === 0 ? 'ALL' : `OR ${binary(depth - 1)} ${binary(depth - 1)}`;
+  t.equal(criteria(binary(11)), 'BAD More than 1024 search keys');
+  t.end();
+});
