@@ -1,0 +1,178 @@
+import t, { type Test } from 'tap';
+import { StoreAdministration } from '../../../server/control/store-administration.ts';
+import { ImportJournal } from '../../../server/import/import-journal.ts';
+import { importMessages } from '../../../server/import/import-messages.ts';
+import type { ImportSource, SourceMessage } from '../../../server/import/import-source.ts';
+import type { ImportTarget } from '../../../server/import/import-target.ts';
+import type { MailStore } from '../../../store/mail-store.ts';
+import { openSqliteStore } from '../../../store/open-sqlite-store.ts';
+import { readAll, sha256 } from './read-all.ts';
+
+const report = { onProgress: () => undefined, onRefused: () => undefined };
+
+function sourceOf(texts: readonly string[]): ImportSource {
+  const messages = texts.map((text): SourceMessage => {
+    const bytes = Buffer.from(`Subject: test\r\n\r\n${text}`);
+    return {
+      sha256: sha256(bytes),
+      sizeBytes: bytes.length,
+      flags: [],
+      internalDate: { epochMs: 0, zoneMinutes: 0 },
+      origin: text,
+      async *read() {
+        yield bytes;
+      },
+    };
+  });
+  return {
+    mailboxName: 'INBOX',
+    totalUnits: messages.length,
+    async *messages(onProgress) {
+      for (const [index, message] of messages.entries()) {
+        onProgress(index + 1);
+        yield message;
+      }
+    },
+  };
+}
+
+/** A real store with an account, and what an import into its INBOX needs. */
+async function setUp(t: Test) {
+  const dataDirectory = t.testdir();
+  const store = await openSqliteStore({ dataDirectory, collectIntervalMs: 0 });
+  t.teardown(() => store.close());
+  const account = await store.createAccount('alice', { argon2id: '', scramSha256: '' });
+  const inbox = await store.findMailbox(account.id, 'INBOX');
+  const inboxId = inbox?.id ?? 0;
+  const target = await new StoreAdministration(store).openImport('alice', 'INBOX');
+  /** One run, with a journal opened and closed as by a process of its own. */
+  const run = async (texts: readonly string[], through: ImportTarget = target) => {
+    const journal = new ImportJournal(dataDirectory);
+    try {
+      return await importMessages(sourceOf(texts), through, journal, report);
+    } finally {
+      journal.close();
+    }
+  };
+  return { store, inboxId, target, run };
+}
+
+async function bodies(store: MailStore, mailboxId: number): Promise<string[]> {
+  const { uids } = await store.openMailbox(mailboxId);
+  const texts: string[] = [];
+  for await (const batch of store.readMessages(mailboxId, uids, new Set())) {
+    for (const { bodyId, sizeBytes } of batch) {
+      const bytes = await readAll(store.readBody(bodyId, 0, sizeBytes));
+      texts.push(bytes.toString().split('\r\n\r\n')[1] ?? '');
+    }
+  }
+  return texts;
+}
+
+t.test('a second run imports nothing twice, and equal messages are all imported', async (t) => {
+  const { store, inboxId, run } = await setUp(t);
+  t.strictSame(await run(['a', 'b', 'a', 'c']), { added: 4, skipped: 0, refused: 0 });
+  t.strictSame(await run(['a', 'b', 'a', 'c']), { added: 0, skipped: 4, refused: 0 });
+  t.strictSame(await bodies(store, inboxId), ['a', 'b', 'a', 'c']);
+  t.strictSame(await run(['a', 'b', 'a', 'c', 'a', 'd']), { added: 2, skipped: 4, refused: 0 });
+  t.strictSame(await bodies(store, inboxId), ['a', 'b', 'a', 'c', 'a', 'd']);
+});
+
+t.test('what a client has deleted since does not come back', async (t) => {
+  const { store, inboxId, run } = await setUp(t);
+  await run(['a', 'b']);
+  const { uids } = await store.openMailbox(inboxId);
+  await store.storeFlags(inboxId, uids, { mode: 'add', flags: ['\\Deleted'] });
+  await store.expungeMessages(inboxId, undefined);
+  t.strictSame(await run(['a', 'b', 'c']), { added: 1, skipped: 2, refused: 0 });
+  t.strictSame(await bodies(store, inboxId), ['c']);
+});
+
+t.test('more messages than one step takes, in order', async (t) => {
+  const { store, inboxId, run } = await setUp(t);
+  const texts = Array.from(
+    { length: 300 },
+    (_, index) => `${index % 100} ${'x'.repeat(index * 40)}`,
+  );
+  texts[150] = 'large '.repeat(1_000_000);
+  t.match(await run(texts), { added: 300 });
+  t.strictSame(await bodies(store, inboxId), texts);
+  t.match(await run(texts), { added: 0, skipped: 300 });
+});
+
+t.test('killed after the store had the messages and before the journal knew', async (t) => {
+  const { store, inboxId, target, run } = await setUp(t);
+  const killed: ImportTarget = {
+    ...bound(target),
+    addMessages: async (messages) => {
+      await target.addMessages(messages);
+      throw new Error('killed');
+    },
+  };
+  await run(['a']);
+  await t.rejects(run(['a', 'b', 'c', 'b'], killed), { message: 'killed' });
+  t.strictSame(await run(['a', 'b', 'c', 'b']), { added: 0, skipped: 4, refused: 0 });
+  t.strictSame(await bodies(store, inboxId), ['a', 'b', 'c', 'b']);
+});
+
+t.test('killed when the store had only some of them', async (t) => {
+  const { store, inboxId, target, run } = await setUp(t);
+  const killed: ImportTarget = {
+    ...bound(target),
+    addMessages: async (messages) => {
+      await target.addMessages(messages.slice(0, 2));
+      throw new Error('killed');
+    },
+  };
+  await t.rejects(run(['b', 'c', 'b'], killed));
+  t.strictSame(await run(['b', 'c', 'b']), { added: 1, skipped: 2, refused: 0 });
+  t.strictSame(await bodies(store, inboxId), ['b', 'c', 'b']);
+});
+
+t.test(
+  'killed before the store had any; an equal message from before does not count',
+  async (t) => {
+    const { store, inboxId, target, run } = await setUp(t);
+    const killed: ImportTarget = {
+      ...bound(target),
+      addMessages: async () => {
+        throw new Error('killed');
+      },
+    };
+    // As if a client had put it there: the journal does not know it.
+    await target.addMessages(await fromSource(['a']));
+    await t.rejects(run(['a', 'b'], killed));
+    t.strictSame(await run(['a', 'b']), { added: 2, skipped: 0, refused: 0 });
+    t.strictSame(await bodies(store, inboxId), ['a', 'a', 'b']);
+  },
+);
+
+t.test('a refused message is told and tried again by the next run', async (t) => {
+  const { run, target } = await setUp(t);
+  const refusing: ImportTarget = {
+    ...bound(target),
+    addMessages: async (messages) => {
+      const [first, ...others] = messages;
+      if (first === undefined) return [];
+      return [{ kind: 'refused', reason: 'no' }, ...(await target.addMessages(others))];
+    },
+  };
+  t.strictSame(await run(['a', 'b'], refusing), { added: 1, skipped: 0, refused: 1 });
+  t.strictSame(await run(['a', 'b']), { added: 1, skipped: 1, refused: 0 });
+});
+
+async function fromSource(texts: readonly string[]): Promise<SourceMessage[]> {
+  const messages: SourceMessage[] = [];
+  for await (const message of sourceOf(texts).messages(() => undefined)) messages.push(message);
+  return messages;
+}
+
+/** The methods of a target as an object that can be spread. */
+function bound(target: ImportTarget): ImportTarget {
+  return {
+    key: target.key,
+    uidNext: () => target.uidNext(),
+    countMessages: (fromUid, messages) => target.countMessages(fromUid, messages),
+    addMessages: (messages) => target.addMessages(messages),
+  };
+}
