@@ -4,13 +4,14 @@ import { parseAddressList, type EnvelopeAddress } from '../../../protocol/mime/a
 /** One entry as ENVELOPE orders it: name, route, mailbox, host. */
 type Row = [string | null, string | null, string | null, string | null];
 
+const toRow = ({ name, route, mailbox, host }: EnvelopeAddress): Row => [
+  name ?? null,
+  route ?? null,
+  mailbox ?? null,
+  host ?? null,
+];
+
 function rows(text: string, limit = 1000): Row[] {
-  const toRow = ({ name, route, mailbox, host }: EnvelopeAddress): Row => [
-    name ?? null,
-    route ?? null,
-    mailbox ?? null,
-    host ?? null,
-  ];
   return parseAddressList(text, limit).map(toRow);
 }
 

@@ -80,17 +80,18 @@ const example = lines(
   '',
 );
 
+const messageHeader = (subject: string, boundary: string) =>
+  `Subject: ${subject}\r\nContent-Type: multipart/mixed; boundary=${boundary}\r\n\r\n`;
+
 await t.test('the example of RFC 3501, section 6.4.5', (t) => {
-  const message = (subject: string, boundary: string) =>
-    `Subject: ${subject}\r\nContent-Type: multipart/mixed; boundary=${boundary}\r\n\r\n`;
   t.equal(section(example, ''), example);
-  t.equal(section(example, 'HEADER'), message('root', 'a'));
-  t.equal(section(example, 'TEXT'), example.slice(message('root', 'a').length));
+  t.equal(section(example, 'HEADER'), messageHeader('root', 'a'));
+  t.equal(section(example, 'TEXT'), example.slice(messageHeader('root', 'a').length));
   t.equal(section(example, '1'), 'part 1');
   t.equal(section(example, '1.MIME'), 'X: 1\r\n\r\n');
   t.equal(section(example, '2'), 'part 2');
   t.match(section(example, '3'), /^Subject: three\r\n[^]*\r\n--b--$/);
-  t.equal(section(example, '3.HEADER'), message('three', 'b'));
+  t.equal(section(example, '3.HEADER'), messageHeader('three', 'b'));
   t.match(section(example, '3.TEXT'), /^--b\r\nX: 3.1\r\n[^]*part 3.2\r\n--b--$/);
   t.equal(section(example, '3.MIME'), 'Content-Type: message/rfc822\r\n\r\n');
   t.equal(section(example, '3.1'), 'part 3.1');
@@ -100,7 +101,7 @@ await t.test('the example of RFC 3501, section 6.4.5', (t) => {
   t.equal(section(example, '4.1'), 'part 4.1');
   t.equal(section(example, '4.1.MIME'), 'Content-Type: image/gif\r\n\r\n');
   t.match(section(example, '4.2'), /^Subject: four two\r\n[^]*\r\n--d--$/);
-  t.equal(section(example, '4.2.HEADER'), message('four two', 'd'));
+  t.equal(section(example, '4.2.HEADER'), messageHeader('four two', 'd'));
   t.equal(section(example, '4.2.MIME'), 'X: 4.2\r\nContent-Type: message/rfc822\r\n\r\n');
   t.match(section(example, '4.2.TEXT'), /^--d\r\n[^]*\r\n--d--$/);
   t.equal(section(example, '4.2.1'), 'part 4.2.1');
@@ -168,9 +169,10 @@ await t.test('a section of header fields is a header to be filtered', (t) => {
   t.end();
 });
 
+const filter = (header: string, names: string[], isNot = false) =>
+  Buffer.from(filterHeader(Buffer.from(header, 'latin1'), names, isNot)).toString('latin1');
+
 await t.test('filterHeader', (t) => {
-  const filter = (header: string, names: string[], isNot = false) =>
-    Buffer.from(filterHeader(Buffer.from(header, 'latin1'), names, isNot)).toString('latin1');
   const header = 'A: 1\r\nB: 2\r\n folded\r\na: 3\r\nBroken line\r\n\r\n';
   t.equal(filter(header, ['a']), 'A: 1\r\na: 3\r\n\r\n');
   t.equal(filter(header, ['B', 'C']), 'B: 2\r\n folded\r\n\r\n');
@@ -189,8 +191,9 @@ await t.test('filterHeader', (t) => {
   t.end();
 });
 
+const partial = (offsetBytes: number, countBytes: number) => ({ offsetBytes, countBytes });
+
 await t.test('applyPartial gives no octet more than was asked for', (t) => {
-  const partial = (offsetBytes: number, countBytes: number) => ({ offsetBytes, countBytes });
   t.same(applyPartial(10), { start: 0, end: 10 });
   t.same(applyPartial(10_000, partial(0, 6144)), { start: 0, end: 6144 }, 'KB Q194998');
   t.same(applyPartial(10, partial(4, 3)), { start: 4, end: 7 });

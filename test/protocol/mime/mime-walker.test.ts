@@ -194,21 +194,22 @@ await t.test('messages in messages', (t) => {
   t.end();
 });
 
+const wrapMessage = (...inner: string[]) =>
+  lines(
+    'Content-Type: multipart/mixed; boundary=b',
+    '',
+    '--b',
+    'Content-Type: message/rfc822',
+    '',
+    ...inner,
+    '--b--',
+  );
+
 await t.test('a message in a part ends with the part', (t) => {
-  const wrap = (...inner: string[]) =>
-    lines(
-      'Content-Type: multipart/mixed; boundary=b',
-      '',
-      '--b',
-      'Content-Type: message/rfc822',
-      '',
-      ...inner,
-      '--b--',
-    );
-  const withBody = wrap('Subject: x', '', 'text');
+  const withBody = wrapMessage('Subject: x', '', 'text');
   t.equal(bodyOf(withBody, walk(withBody).children![0]!.message!), 'text');
   for (const inner of [['Subject: x'], ['Subject: x', ''], [], ['']]) {
-    const message = wrap(...inner);
+    const message = wrapMessage(...inner);
     const part = walk(message).children![0]!;
     t.equal(part.message!.end, part.end, JSON.stringify(inner));
     t.equal(part.message!.headerStart, part.bodyStart);

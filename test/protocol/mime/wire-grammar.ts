@@ -150,16 +150,16 @@ class WireGrammar {
 
   #string(): string {
     if (this.#sees('{')) return this.#literal();
-    const [whole, content] = this.#match(
+    const [whole, content = ''] = this.#match(
       /"((?:[\x01-\x09\x0b\x0c\x0e-\x21\x23-\x5b\x5d-\x7f]|\\["\\])*)"/y,
     );
-    this.#position += whole!.length;
-    return content!.replace(/\\(["\\])/g, '$1');
+    this.#position += whole.length;
+    return content.replace(/\\(["\\])/g, '$1');
   }
 
   #literal(): string {
     const [head, digits] = this.#match(/\{(\d+)\}\r\n/y);
-    const start = this.#position + head!.length;
+    const start = this.#position + head.length;
     this.#position = start + Number(digits);
     const content = this.#text.slice(start, this.#position);
     if (content.length !== Number(digits) || /[\0\u0100-\uffff]/.test(content)) this.#fail('CHAR8');
@@ -168,7 +168,7 @@ class WireGrammar {
 
   #number(): number {
     const [digits] = this.#match(/\d+/y);
-    this.#position += digits!.length;
+    this.#position += digits.length;
     return Number(digits);
   }
 
