@@ -28,8 +28,12 @@ export const segmentLimits = {
   idBytes: 0xff,
   /** Entries that one step of expiry looks at, so that a step stays far under a millisecond. */
   entriesPerStep: 1_024,
-  /** Slots of the index that each insertion or removal moves while it changes its size. */
-  slotsPerMove: 8,
+  /** Slots of the index that each insertion moves while it changes its size: enough to be done before the next. */
+  slotsPerInsertion: 8,
+  /** The same for a removal: the table that is left is sparse, and quickly read. */
+  slotsPerRemoval: 32,
+  /** The same for a step of expiry. */
+  slotsPerStep: 16_384,
   /** Part of the bytes for sessions of connections that have not logged in. */
   probationShare: 1 / 8,
   /** Part of the bytes that is set aside for the index. */

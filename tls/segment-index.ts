@@ -58,7 +58,7 @@ export class SegmentIndex {
   insert(hash: number, location: number): void {
     this.#growIfFull();
     this.#current!.insert(hash, location);
-    this.#move(segmentLimits.slotsPerMove);
+    this.#move(segmentLimits.slotsPerInsertion);
   }
 
   replace(hash: number, location: number, replacement: number): void {
@@ -72,8 +72,20 @@ export class SegmentIndex {
       this.clear();
       return;
     }
-    this.#move(segmentLimits.slotsPerMove);
+    this.#move(segmentLimits.slotsPerRemoval);
     this.#shrinkIfSparse();
+  }
+
+  /**
+   * Goes on with a change of size by so many slots.
+   *
+   * @returns whether there is more to do
+   */
+  settle(slots: number): boolean {
+    if (this.#current === undefined) return false;
+    this.#move(slots);
+    this.#shrinkIfSparse();
+    return this.#previous !== undefined;
   }
 
   /** Forgets everything and gives the memory back. */

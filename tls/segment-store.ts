@@ -143,11 +143,12 @@ export class SegmentStore {
    * Removes what is over, from the oldest on, and gives back the segments that are empty then. Stops at the
    * first entry of each ring that is not over, and after looking at so many entries.
    *
-   * @returns whether it stopped for the number of entries, so that there may be more
+   * @returns whether there may be more to do
    */
   expire(isOver: (expiresAt: number) => boolean, entries: number): boolean {
     const left = this.#expireRing(this.#probation, isOver, entries);
-    return this.#expireRing(this.#main, isOver, left) === 0;
+    if (this.#expireRing(this.#main, isOver, left) === 0) return true;
+    return this.#index.settle(segmentLimits.slotsPerStep);
   }
 
   /** When the next entry expires; undefined where there is none, -Infinity where there is one to clear away. */
