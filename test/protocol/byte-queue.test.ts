@@ -1,7 +1,7 @@
 import t from 'tap';
 import { ByteQueue } from '../../protocol/byte-queue.ts';
 
-t.test('gives octets back in order, across chunks, as views', (t) => {
+await t.test('gives octets back in order, across chunks, as views', (t) => {
   const queue = new ByteQueue();
   const first = Buffer.from('abc');
   queue.push(first);
@@ -21,7 +21,7 @@ t.test('gives octets back in order, across chunks, as views', (t) => {
   t.end();
 });
 
-t.test('clear says how much it dropped', (t) => {
+await t.test('clear says how much it dropped', (t) => {
   const queue = new ByteQueue();
   queue.push(Buffer.from('abc'));
   queue.push(Buffer.from('de'));
@@ -33,7 +33,7 @@ t.test('clear says how much it dropped', (t) => {
   t.end();
 });
 
-t.test('keeps the order of thousands of chunks', (t) => {
+await t.test('keeps the order of thousands of chunks', (t) => {
   const queue = new ByteQueue();
   let pushed = 0;
   let taken = 0;
@@ -50,7 +50,7 @@ t.test('keeps the order of thousands of chunks', (t) => {
   t.end();
 });
 
-t.test('lets a chunk go when its last octet is consumed', async (t) => {
+await t.test('lets a chunk go when its last octet is consumed', async (t) => {
   const { setFlagsFromString } = await import('node:v8');
   const { runInNewContext } = await import('node:vm');
   setFlagsFromString('--expose-gc');

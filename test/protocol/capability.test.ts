@@ -4,7 +4,7 @@ import { listCapabilities } from '../../protocol/capability.ts';
 const common =
   'IMAP4rev1 LITERAL+ IDLE NAMESPACE UIDPLUS UNSELECT MOVE ID ENABLE CHILDREN SPECIAL-USE CONDSTORE';
 
-t.test('listCapabilities', (t) => {
+await t.test('listCapabilities', (t) => {
   const list = (
     isEncrypted: boolean,
     isAuthenticated: boolean,

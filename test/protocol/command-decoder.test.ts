@@ -1,7 +1,7 @@
 import t from 'tap';
 import { decode, readEvents } from '../fixtures/read-events.ts';
 
-t.test('commands without arguments', (t) => {
+await t.test('commands without arguments', (t) => {
   for (const name of [
     'CAPABILITY',
     'NOOP',
@@ -22,7 +22,7 @@ t.test('commands without arguments', (t) => {
   t.end();
 });
 
-t.test('the UID forms', (t) => {
+await t.test('the UID forms', (t) => {
   t.same(decode('uid expunge 1:2'), { name: 'EXPUNGE', uids: [{ first: 1, last: 2 }] });
   t.equal(decode('UID EXPUNGE'), 'BAD Expected space, got end of command');
   t.equal(decode('UID'), 'BAD Expected space, got end of command');
@@ -30,7 +30,7 @@ t.test('the UID forms', (t) => {
   t.end();
 });
 
-t.test('what is no command', (t) => {
+await t.test('what is no command', (t) => {
   const bad = (line: string) => readEvents([`${line}\r\n`]);
   t.same(bad('t FOO bar'), [{ kind: 'bad', tag: 't', text: 'Unknown command "FOO"' }]);
   t.same(bad('t '), [{ kind: 'bad', tag: 't', text: 'Expected space, got end of command' }]);

@@ -18,7 +18,7 @@ const inLine = (start: string) => (dropper: CommandDropper) =>
   dropper.beginInLine(Buffer.from(start));
 const inLiteral = (rest: number) => (dropper: CommandDropper) => dropper.beginInLiteral(rest);
 
-t.test('finds the end of the command', (t) => {
+await t.test('finds the end of the command', (t) => {
   t.same(drop('abc\r\nnext', inLine('')), ['done', 'next']);
   t.same(drop('abc', inLine('')), ['starved', '']);
   t.same(drop('ab\nc\r\nnext', inLiteral(4)), ['done', 'next']);
@@ -30,7 +30,7 @@ t.test('finds the end of the command', (t) => {
   t.end();
 });
 
-t.test('has bounds', (t) => {
+await t.test('has bounds', (t) => {
   t.same(drop('{11+}\r\n', inLine(''), 10), ['literal-too-large', '']);
   t.same(drop('x {7+}\r\n', inLiteral(2), 8), ['literal-too-large', ''], 'together');
   t.same(drop('x'.repeat(11), inLine(''), 10), ['line-too-long', '']);

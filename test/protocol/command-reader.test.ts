@@ -14,7 +14,7 @@ const events = (...chunks: string[]) => mergeData(readEvents(chunks));
 const eventsBeforeLogin = (...chunks: string[]) =>
   mergeData(readEvents(chunks, { isAuthenticated: false }));
 
-t.test('lines end with CRLF or LF, in whatever chunks', (t) => {
+await t.test('lines end with CRLF or LF, in whatever chunks', (t) => {
   t.same(events('n NOOP\r\nn NOOP\nn NO', 'OP\r', '\n', 'n NOOP'), [noop, noop, noop]);
   t.same(events('n NOOP\r\r\n'), [
     { kind: 'bad', tag: 'n', text: String.raw`Expected end of command, got "\x0d"` },
@@ -30,7 +30,7 @@ t.test('lines end with CRLF or LF, in whatever chunks', (t) => {
   t.end();
 });
 
-t.test('a synchronizing literal waits for the connection', (t) => {
+await t.test('a synchronizing literal waits for the connection', (t) => {
   const reader = makeReader();
   reader.push(Buffer.from('n SELECT {3}\r\n'));
   t.same(reader.next(), { kind: 'continue', tag: 'n' });
@@ -40,7 +40,7 @@ t.test('a synchronizing literal waits for the connection', (t) => {
   t.end();
 });
 
-t.test('several literals, of both kinds, and the line goes on behind them', (t) => {
+await t.test('several literals, of both kinds, and the line goes on behind them', (t) => {
   t.match(
     events('n SEARCH OR SUBJECT {2+}\r\na', 'b', ' (FROM {0}\r', '\n TO {3+}\n{1}', ') 7\r\n'),
     [
@@ -65,12 +65,12 @@ t.test('several literals, of both kinds, and the line goes on behind them', (t) 
   t.end();
 });
 
-t.test('a literal keeps its CR and its spaces at the end of the command', (t) => {
+await t.test('a literal keeps its CR and its spaces at the end of the command', (t) => {
   t.match(events('n LOGIN a {4+}\r\nb  \r\n'), [{ command: { password: 'b  \r' } }]);
   t.end();
 });
 
-t.test('what looks like a literal within quotes is none', (t) => {
+await t.test('what looks like a literal within quotes is none', (t) => {
   t.same(events('n LOGIN "a {3}\r\nn NOOP\r\n'), [
     { kind: 'bad', tag: 'n', text: 'Expected quoted string' },
     noop,
@@ -79,7 +79,7 @@ t.test('what looks like a literal within quotes is none', (t) => {
   t.end();
 });
 
-t.test('APPEND streams its message', (t) => {
+await t.test('APPEND streams its message', (t) => {
   t.same(events('n APPEND a {5}\r\n', 'ab', '\r\n', 'c', '\r\nn NOOP\r\n'), [
     append('n', 5, true),
     data('ab\r\nc'),
@@ -100,7 +100,7 @@ t.test('APPEND streams its message', (t) => {
   t.end();
 });
 
-t.test('the data is a view on the chunk', (t) => {
+await t.test('the data is a view on the chunk', (t) => {
   const reader = makeReader();
   const chunk = Buffer.from('n APPEND a {5+}\r\nhello\r\n');
   reader.push(chunk);
@@ -110,22 +110,25 @@ t.test('the data is a view on the chunk', (t) => {
   t.end();
 });
 
-t.test('the CRLF behind a message comes with it, after it, or in two pieces (Q239082)', (t) => {
-  for (const tail of [
-    ['c\r\n'],
-    ['c', '\r\n'],
-    ['c\r', '\n'],
-    ['c', '\r', '\n'],
-    ['c\r\nn NOOP\r\n'],
-  ]) {
-    const seen = events('n APPEND a {3+}\r\nab', ...tail);
-    t.same(seen.slice(0, 3), [append('n', 3, false), data('abc'), { kind: 'append-end' }]);
-  }
-  t.same(events('n APPEND a {3+}\r\nabc').at(-1), data('abc'), 'it does not end without');
-  t.end();
-});
+await t.test(
+  'the CRLF behind a message comes with it, after it, or in two pieces (Q239082)',
+  (t) => {
+    for (const tail of [
+      ['c\r\n'],
+      ['c', '\r\n'],
+      ['c\r', '\n'],
+      ['c', '\r', '\n'],
+      ['c\r\nn NOOP\r\n'],
+    ]) {
+      const seen = events('n APPEND a {3+}\r\nab', ...tail);
+      t.same(seen.slice(0, 3), [append('n', 3, false), data('abc'), { kind: 'append-end' }]);
+    }
+    t.same(events('n APPEND a {3+}\r\nabc').at(-1), data('abc'), 'it does not end without');
+    t.end();
+  },
+);
 
-t.test('behind a message only the end of the line may come', (t) => {
+await t.test('behind a message only the end of the line may come', (t) => {
   const refusal = (got: string) => ({
     kind: 'bad',
     tag: 'n',
@@ -141,7 +144,7 @@ t.test('behind a message only the end of the line may come', (t) => {
   t.end();
 });
 
-t.test(
+await t.test(
   'APPEND is refused before login and over its bound, without a word to a client that waits',
   (t) => {
     t.same(eventsBeforeLogin('n APPEND a {5}\r\nn NOOP\r\n'), [
@@ -167,7 +170,7 @@ t.test(
   },
 );
 
-t.test('other literals have bounds', (t) => {
+await t.test('other literals have bounds', (t) => {
   const tooLarge = { kind: 'bad', tag: 'n', text: 'Literal is too large', code: 'TOOBIG' };
   t.same(eventsBeforeLogin('n LOGIN {4097}\r\nn NOOP\r\n'), [tooLarge, noop]);
   t.same(events('n LOGIN {4097}\r\n'), [{ kind: 'continue', tag: 'n' }], 'larger after login');
@@ -187,7 +190,7 @@ t.test('other literals have bounds', (t) => {
   t.end();
 });
 
-t.test('a literal that nobody would read to its end is BYE', (t) => {
+await t.test('a literal that nobody would read to its end is BYE', (t) => {
   const bye = { kind: 'bye', text: 'Literal is too large', code: 'TOOBIG' };
   t.same(eventsBeforeLogin('n LOGIN {65537+}\r\nn NOOP\r\n', 'n NOOP\r\n'), [bye]);
   t.same(events('n LOGIN {99999999999999999999+}\r\n'), [bye]);
@@ -205,7 +208,7 @@ t.test('a literal that nobody would read to its end is BYE', (t) => {
   t.end();
 });
 
-t.test('a refused command is over at the end of its line, its literals included', (t) => {
+await t.test('a refused command is over at the end of its line, its literals included', (t) => {
   const refusal = { kind: 'bad', tag: 'n', text: 'Unknown command "FOO"' };
   t.same(events('n FOO {5}\r\nn NOOP\r\n'), [refusal, noop]);
   t.same(events('n FOO {8+}\r\nn NOOP\r\n{3+}\r\nabc\r\nn NOOP\r\n'), [refusal, noop]);
@@ -217,7 +220,7 @@ t.test('a refused command is over at the end of its line, its literals included'
   t.end();
 });
 
-t.test('a line that is too long', (t) => {
+await t.test('a line that is too long', (t) => {
   const long = (tag: string | undefined, bound: number) => ({
     kind: 'bad',
     tag,
@@ -240,7 +243,7 @@ t.test('a line that is too long', (t) => {
   t.end();
 });
 
-t.test('a megabyte of tag, with an end and without', (t) => {
+await t.test('a megabyte of tag, with an end and without', (t) => {
   const tag = 'x'.repeat(1_000_000);
   t.same(events(`${tag} NOOP\r\nn NOOP\r\n`), [
     { kind: 'bad', tag: undefined, text: 'Line is longer than 65536 octets' },
@@ -257,7 +260,7 @@ t.test('a megabyte of tag, with an end and without', (t) => {
   t.end();
 });
 
-t.test('expectLine', (t) => {
+await t.test('expectLine', (t) => {
   const reader = makeReader({ isAuthenticated: false });
   const read = (text: string) => {
     reader.push(Buffer.from(text));
@@ -281,7 +284,7 @@ t.test('expectLine', (t) => {
   t.end();
 });
 
-t.test('rejectLiteral', (t) => {
+await t.test('rejectLiteral', (t) => {
   const after = (announcement: string, { isLate = false, rest = '' } = {}) => {
     const reader = makeReader();
     reader.push(Buffer.from(announcement));
@@ -313,7 +316,7 @@ t.test('rejectLiteral', (t) => {
   t.end();
 });
 
-t.test('rejectLiteral while the line behind the message is incomplete', (t) => {
+await t.test('rejectLiteral while the line behind the message is incomplete', (t) => {
   const reader = makeReader();
   reader.push(Buffer.from('n APPEND a {1+}\r\nx {3'));
   t.equal(drainEvents(reader).length, 2);
@@ -323,7 +326,7 @@ t.test('rejectLiteral while the line behind the message is incomplete', (t) => {
   t.end();
 });
 
-t.test('clear drops pipelined plaintext', (t) => {
+await t.test('clear drops pipelined plaintext', (t) => {
   const reader = makeReader({ isAuthenticated: false });
   reader.push(Buffer.from('n STARTTLS\r\nm LOGIN a b\r\n'));
   t.match(reader.next(), { command: { name: 'STARTTLS' } });
@@ -340,7 +343,7 @@ t.test('clear drops pipelined plaintext', (t) => {
   t.end();
 });
 
-t.test('the bounds of login apply from setAuthenticated on', (t) => {
+await t.test('the bounds of login apply from setAuthenticated on', (t) => {
   const reader = makeReader({ isAuthenticated: false });
   const line = `n LOGIN a ${'x'.repeat(limitsBeforeLogin.lineBytes)}\r\n`;
   reader.push(Buffer.from(`n NOOP\r\n${line}${line}`));
@@ -351,7 +354,7 @@ t.test('the bounds of login apply from setAuthenticated on', (t) => {
   t.end();
 });
 
-t.test('an APPEND that is aborted leaves nothing (Q195741)', (t) => {
+await t.test('an APPEND that is aborted leaves nothing (Q195741)', (t) => {
   const reader = makeReader();
   reader.push(Buffer.from('n APPEND a {1000000}\r\nhello'));
   t.equal(drainEvents(reader).length, 2);

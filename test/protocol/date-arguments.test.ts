@@ -6,7 +6,7 @@ import { Decoder } from '../../protocol/decoder.ts';
 const date = (text: string) => expectDate(new Decoder(Buffer.from(text)));
 const dateTime = (text: string) => expectDateTime(new Decoder(Buffer.from(text)));
 
-t.test('expectDate', (t) => {
+await t.test('expectDate', (t) => {
   t.same(date('1-Feb-1994'), { year: 1994, month: 2, day: 1 });
   t.same(date('"01-FEB-1994"'), { year: 1994, month: 2, day: 1 });
   t.same(date('29-Feb-2024'), { year: 2024, month: 2, day: 29 });
@@ -30,7 +30,7 @@ t.test('expectDate', (t) => {
   t.end();
 });
 
-t.test('expectDateTime', (t) => {
+await t.test('expectDateTime', (t) => {
   const at = (iso: string, zoneMinutes: number) => ({ epochMs: Date.parse(iso), zoneMinutes });
   t.same(dateTime('" 1-Jan-2026 00:00:00 +0100"'), at('2025-12-31T23:00:00Z', 60));
   t.same(dateTime('"17-Jul-1996 02:44:25 -0700"'), at('1996-07-17T09:44:25Z', -420));

@@ -15,7 +15,7 @@ function refusal(input: string, read: (decoder: Decoder) => unknown): string {
   }
 }
 
-t.test('atoms, tags and names end where the grammar says', (t) => {
+await t.test('atoms, tags and names end where the grammar says', (t) => {
   const rest = (input: string, read: (decoder: Decoder) => string) => {
     const decoder = decoderOf(input);
     return [read(decoder), input.slice(decoder.position)];
@@ -62,7 +62,7 @@ t.test('atoms, tags and names end where the grammar says', (t) => {
   t.end();
 });
 
-t.test('quoted strings', (t) => {
+await t.test('quoted strings', (t) => {
   const read = (input: string) => refusal(input, (d) => d.expectString('string'));
   t.equal(decoderOf('""').expectString('x'), '');
   t.equal(decoderOf(String.raw`"a\"b\\c"`).expectString('x'), String.raw`a"b\c`);
@@ -77,7 +77,7 @@ t.test('quoted strings', (t) => {
   t.end();
 });
 
-t.test('literals', (t) => {
+await t.test('literals', (t) => {
   t.equal(decoderOf('{5}\r\na\r\nb ').expectString('x'), 'a\r\nb ');
   t.equal(decoderOf('{3+}\nabcd').expectString('x'), 'abc', 'a bare LF is a line end');
   t.equal(decoderOf('{0}\r\n').expectString('x'), '');
@@ -97,7 +97,7 @@ t.test('literals', (t) => {
   t.end();
 });
 
-t.test('text is UTF-8, else ISO 8859-1 (Q182618)', (t) => {
+await t.test('text is UTF-8, else ISO 8859-1 (Q182618)', (t) => {
   t.equal(decoderOf('"Zo\xc3\xab"').expectText('x'), 'Zoë');
   t.equal(decoderOf('{4}\r\nZo\xc3\xab').expectText('x'), 'Zoë');
   t.equal(decoderOf('Zo\xc3\xab').expectText('x'), 'Zoë', 'also without quotes');
@@ -112,7 +112,7 @@ t.test('text is UTF-8, else ISO 8859-1 (Q182618)', (t) => {
   t.end();
 });
 
-t.test('numbers', (t) => {
+await t.test('numbers', (t) => {
   t.equal(decoderOf('0').expectNumber('n'), 0);
   t.equal(decoderOf('4294967295').expectNumber('n'), 4_294_967_295);
   t.equal(decoderOf(`${'0'.repeat(50)}12`).expectNumber('n'), 12, 'leading zeros');
@@ -142,7 +142,7 @@ t.test('numbers', (t) => {
   t.end();
 });
 
-t.test('sequence sets', (t) => {
+await t.test('sequence sets', (t) => {
   t.same(decoderOf('1:*,5 x').expectSequenceSet(), [
     { first: 1, last: Infinity },
     { first: 5, last: 5 },
@@ -164,7 +164,7 @@ t.test('sequence sets', (t) => {
   t.end();
 });
 
-t.test('mailbox names', (t) => {
+await t.test('mailbox names', (t) => {
   t.equal(decoderOf('inbox').expectMailbox(), 'INBOX');
   t.equal(decoderOf('"a &- b"').expectMailbox(), 'a & b');
   t.throws(() => decoderOf('a&b').expectMailbox(), { isNo: true, code: 'CANNOT' });
@@ -179,7 +179,7 @@ t.test('mailbox names', (t) => {
   t.end();
 });
 
-t.test('lists', (t) => {
+await t.test('lists', (t) => {
   const read = (input: string) => {
     const members: string[] = [];
     const text = refusal(input, (d) => d.expectList('x', 3, () => members.push(d.expectAtom('x'))));
@@ -197,7 +197,7 @@ t.test('lists', (t) => {
   t.end();
 });
 
-t.test('error texts', (t) => {
+await t.test('error texts', (t) => {
   t.equal(quoteReceived('a"b\\c\r\n\xff'), String.raw`"a\"b\\c\x0d\x0a\xff"`);
   t.equal(quoteReceived('x'.repeat(100)), `"${'x'.repeat(40)}..."`);
   t.equal(
@@ -214,7 +214,7 @@ t.test('error texts', (t) => {
   t.end();
 });
 
-t.test('text that was read does not keep the command alive', (t) => {
+await t.test('text that was read does not keep the command alive', (t) => {
   const bytes = Buffer.from('abcdefghijklmnopqrstuvwxyz "password"');
   const decoder = new Decoder(bytes);
   const atom = decoder.expectAtom();

@@ -17,7 +17,7 @@ function items(text: string): unknown {
   return typeof command === 'object' && command.name === 'FETCH' ? command.items : command;
 }
 
-t.test('items and macros', (t) => {
+await t.test('items and macros', (t) => {
   t.same(decode('fetch 1 flags'), {
     name: 'FETCH',
     isUid: false,
@@ -55,7 +55,7 @@ t.test('items and macros', (t) => {
   t.end();
 });
 
-t.test('sections', (t) => {
+await t.test('sections', (t) => {
   const fields = (kind: string, ...fieldNames: string[]) => ({ kind, fieldNames });
   for (const [text, expected] of [
     ['BODY[]', body([], { kind: 'all' })],
@@ -96,7 +96,7 @@ t.test('sections', (t) => {
   t.end();
 });
 
-t.test('CHANGEDSINCE', (t) => {
+await t.test('CHANGEDSINCE', (t) => {
   t.same(decode('FETCH 1 (FLAGS) (CHANGEDSINCE 12345)'), {
     name: 'FETCH',
     isUid: false,
@@ -111,7 +111,7 @@ t.test('CHANGEDSINCE', (t) => {
   t.end();
 });
 
-t.test('refusals name what came', (t) => {
+await t.test('refusals name what came', (t) => {
   for (const [text, refusal] of [
     ['', 'BAD Expected space, got end of command'],
     ['()', 'BAD Expected FETCH items, got an empty list'],

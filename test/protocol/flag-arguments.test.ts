@@ -12,7 +12,7 @@ const store = (mode: string, isSilent: boolean, flags: string[], more: object = 
   ...more,
 });
 
-t.test('STORE', (t) => {
+await t.test('STORE', (t) => {
   for (const [text, expected] of [
     ['FLAGS (\\Seen)', store('replace', false, ['\\Seen'])],
     ['+flags.silent (\\DELETED)', store('add', true, ['\\Deleted'])],
@@ -35,7 +35,7 @@ t.test('STORE', (t) => {
   t.end();
 });
 
-t.test('refusals', (t) => {
+await t.test('refusals', (t) => {
   for (const [text, refusal] of [
     ['FLAGS', 'BAD Expected space, got end of command'],
     ['FLAGS x(', 'BAD Expected end of command, got "("'],

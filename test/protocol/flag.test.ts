@@ -1,7 +1,7 @@
 import t from 'tap';
 import { findSystemFlag, systemFlags } from '../../protocol/flag.ts';
 
-t.test('findSystemFlag', (t) => {
+await t.test('findSystemFlag', (t) => {
   for (const flag of systemFlags) t.equal(findSystemFlag(flag.toUpperCase()), flag);
   for (const text of ['\\Recent', 'Seen', '\\', '', '\\Foo']) {
     t.equal(findSystemFlag(text), undefined, text);

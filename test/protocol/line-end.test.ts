@@ -7,7 +7,7 @@ import {
   trimCommandEnd,
 } from '../../protocol/line-end.ts';
 
-t.test('findAnnouncement', (t) => {
+await t.test('findAnnouncement', (t) => {
   const find = (line: string) => findAnnouncement(Buffer.from(line, 'latin1'));
   t.same(find('a LOGIN {5}'), { sizeBytes: 5, isSynchronizing: true });
   t.same(find('a LOGIN {5+}\r'), { sizeBytes: 5, isSynchronizing: false });
@@ -20,7 +20,7 @@ t.test('findAnnouncement', (t) => {
   t.end();
 });
 
-t.test('parseLiteralSize', (t) => {
+await t.test('parseLiteralSize', (t) => {
   t.equal(parseLiteralSize('0'), 0);
   t.equal(parseLiteralSize('000'), 0);
   t.equal(parseLiteralSize('0000000000000000000012'), 12);
@@ -29,7 +29,7 @@ t.test('parseLiteralSize', (t) => {
   t.end();
 });
 
-t.test('endsInQuotes', (t) => {
+await t.test('endsInQuotes', (t) => {
   const ends = (line: string) => endsInQuotes(Buffer.from(line));
   t.equal(ends('a LOGIN "x {5}'), true);
   t.equal(ends('a LOGIN "x" {5}'), false);
@@ -39,7 +39,7 @@ t.test('endsInQuotes', (t) => {
   t.end();
 });
 
-t.test('trims', (t) => {
+await t.test('trims', (t) => {
   t.equal(trimCarriageReturn(Buffer.from('a \r\r')).toString(), 'a \r');
   t.equal(trimCarriageReturn(Buffer.from('')).toString(), '');
   t.equal(trimCommandEnd(Buffer.from('a b  \r'), 0).toString(), 'a b');

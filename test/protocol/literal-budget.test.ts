@@ -2,7 +2,7 @@ import t from 'tap';
 import { limitsBeforeLogin, maxLiteralCount } from '../../protocol/limits.ts';
 import { LiteralBudget } from '../../protocol/literal-budget.ts';
 
-t.test('LiteralBudget', (t) => {
+await t.test('LiteralBudget', (t) => {
   const budget = new LiteralBudget();
   const charge = (sizeBytes: number) =>
     budget.charge({ sizeBytes, isSynchronizing: true }, limitsBeforeLogin)?.message;

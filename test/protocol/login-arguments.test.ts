@@ -2,7 +2,7 @@ import t from 'tap';
 import { decodeBase64 } from '../../protocol/login-arguments.ts';
 import { decode } from '../fixtures/read-events.ts';
 
-t.test('LOGIN', (t) => {
+await t.test('LOGIN', (t) => {
   t.same(decode('LOGIN alice secret'), { name: 'LOGIN', userName: 'alice', password: 'secret' });
   t.same(decode(String.raw`login "DOMAIN\\alice" "p\"w"`), {
     name: 'LOGIN',
@@ -16,7 +16,7 @@ t.test('LOGIN', (t) => {
   t.end();
 });
 
-t.test('no refusal of LOGIN or AUTHENTICATE repeats what came', (t) => {
+await t.test('no refusal of LOGIN or AUTHENTICATE repeats what came', (t) => {
   for (const line of [
     'LOGIN alice s3cret s3cret',
     'LOGIN alice (s3cret',
@@ -37,7 +37,7 @@ t.test('no refusal of LOGIN or AUTHENTICATE repeats what came', (t) => {
   t.end();
 });
 
-t.test('AUTHENTICATE', (t) => {
+await t.test('AUTHENTICATE', (t) => {
   t.same(decode('AUTHENTICATE plain'), { name: 'AUTHENTICATE', mechanism: 'PLAIN' });
   t.same(decode('AUTHENTICATE PLAIN ='), {
     name: 'AUTHENTICATE',
@@ -59,7 +59,7 @@ t.test('AUTHENTICATE', (t) => {
   t.end();
 });
 
-t.test('ID', (t) => {
+await t.test('ID', (t) => {
   t.same(decode('ID NIL'), { name: 'ID', parameters: undefined });
   t.same(decode('ID ()'), { name: 'ID', parameters: new Map() });
   t.same(decode('ID ("Name" "Reader" "version" NIL)'), {
@@ -79,7 +79,7 @@ t.test('ID', (t) => {
   t.end();
 });
 
-t.test('ENABLE', (t) => {
+await t.test('ENABLE', (t) => {
   t.same(decode('ENABLE condstore X-Foo CONDSTORE'), {
     name: 'ENABLE',
     capabilities: ['CONDSTORE', 'X-FOO'],

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { decode, mergeData, readEvents } from '../fixtures/read-events.ts';
 
-t.test('SELECT and EXAMINE', (t) => {
+await t.test('SELECT and EXAMINE', (t) => {
   t.same(decode('SELECT inbox'), { name: 'SELECT', mailboxName: 'INBOX', isCondstore: false });
   t.same(decode('EXAMINE "a b" (CondStore)'), {
     name: 'EXAMINE',
@@ -18,7 +18,7 @@ t.test('SELECT and EXAMINE', (t) => {
   t.end();
 });
 
-t.test('CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE', (t) => {
+await t.test('CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE', (t) => {
   t.same(decode('CREATE a/b'), { name: 'CREATE', mailboxName: 'a/b', isParentOnly: false });
   t.same(decode('CREATE a/b/'), { name: 'CREATE', mailboxName: 'a/b', isParentOnly: true });
   t.same(decode('CREATE Entw&APw-rfe'), {
@@ -36,7 +36,7 @@ t.test('CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE', (t) => {
   t.end();
 });
 
-t.test('LIST and LSUB', (t) => {
+await t.test('LIST and LSUB', (t) => {
   t.same(decode('LIST "" *'), { name: 'LIST', reference: '', pattern: '*' });
   t.same(decode('LIST "" ""'), { name: 'LIST', reference: '', pattern: '' });
   t.same(decode('LSUB a/ %&AOk-%'), { name: 'LSUB', reference: 'a/', pattern: '%é%' });
@@ -47,7 +47,7 @@ t.test('LIST and LSUB', (t) => {
   t.end();
 });
 
-t.test('STATUS', (t) => {
+await t.test('STATUS', (t) => {
   t.same(decode('STATUS a (messages UNSEEN MESSAGES UIDNEXT UIDVALIDITY RECENT HIGHESTMODSEQ )'), {
     name: 'STATUS',
     mailboxName: 'a',
@@ -59,7 +59,7 @@ t.test('STATUS', (t) => {
   t.end();
 });
 
-t.test('COPY and MOVE', (t) => {
+await t.test('COPY and MOVE', (t) => {
   t.same(decode('COPY 1:* a'), {
     name: 'COPY',
     isUid: false,
@@ -73,7 +73,7 @@ t.test('COPY and MOVE', (t) => {
   t.end();
 });
 
-t.test('APPEND', (t) => {
+await t.test('APPEND', (t) => {
   const append = (text: string) => mergeData(readEvents([`t APPEND ${text}\r\n`]));
   t.same(append('a {3+}\r\nabc'), [
     {

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { OctetBuffer } from '../../protocol/octet-buffer.ts';
 
-t.test('appends', (t) => {
+await t.test('appends', (t) => {
   const buffer = new OctetBuffer();
   t.equal(buffer.length, 0);
   t.equal(buffer.view().length, 0);
@@ -15,7 +15,7 @@ t.test('appends', (t) => {
   t.end();
 });
 
-t.test('clear leaves a view its octets', (t) => {
+await t.test('clear leaves a view its octets', (t) => {
   const buffer = new OctetBuffer();
   buffer.append(Buffer.from('abc'));
   const view = buffer.view();

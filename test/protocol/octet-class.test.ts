@@ -10,9 +10,9 @@ function members(bits: number): string {
 const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ';
 const atoms = `!#$&'+,-./0123456789:;<=>?@${letters}[^_\`${letters.toLowerCase()}|}~`;
 const high = String.fromCharCode(...Array.from({ length: 128 }, (_, octet) => octet + 128));
-const sorted = (text: string) => [...text].toSorted().join('');
+const sorted = (text: string) => text.split('').toSorted().join('');
 
-t.test('the classes are those of RFC 3501, section 9', (t) => {
+await t.test('the classes are those of RFC 3501, section 9', (t) => {
   t.equal(members(octetClass.atomOctet), sorted(atoms));
   t.equal(members(octetClass.astringOctet), sorted(`${atoms}]${high}`));
   t.equal(members(octetClass.listOctet), sorted(`${atoms}]%*${high}`));

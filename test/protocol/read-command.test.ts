@@ -9,7 +9,7 @@ import {
 
 const beginning = (text: string) => readCommandBeginning(Buffer.from(text));
 
-t.test('readCommand', (t) => {
+await t.test('readCommand', (t) => {
   t.same(readCommand(Buffer.from('a NOOP')), {
     kind: 'command',
     tag: 'a',
@@ -20,7 +20,7 @@ t.test('readCommand', (t) => {
   t.end();
 });
 
-t.test('readCommandBeginning tells a message from other literals', (t) => {
+await t.test('readCommandBeginning tells a message from other literals', (t) => {
   t.same(beginning('a LOGIN {5}\r\n'), { tag: 'a' });
   t.same(beginning('a APPEND {5}\r\n'), { tag: 'a' }, 'its mailbox name');
   t.match(beginning('a APPEND {5}\r\ninbox (\\Seen) {9}\r\n'), {
@@ -33,14 +33,14 @@ t.test('readCommandBeginning tells a message from other literals', (t) => {
   t.end();
 });
 
-t.test('readTag', (t) => {
+await t.test('readTag', (t) => {
   t.equal(readTag(Buffer.from('a1 NOOP')), 'a1');
   t.equal(readTag(Buffer.from('x'.repeat(129))), undefined);
   t.equal(readTag(Buffer.from('')), undefined);
   t.end();
 });
 
-t.test('badEvent', (t) => {
+await t.test('badEvent', (t) => {
   t.same(badEvent('a', new CommandError('No')), { kind: 'bad', tag: 'a', text: 'No' });
   t.same(badEvent('a', new CommandError('No', { code: 'TOOBIG', isNo: true })), {
     kind: 'bad',

@@ -20,7 +20,7 @@ function criteria(text: string): unknown {
   return typeof command === 'object' && command.name === 'SEARCH' ? command.criteria : command;
 }
 
-t.test('every key', (t) => {
+await t.test('every key', (t) => {
   for (const [text, expected] of [
     ['ALL', { key: 'all' }],
     ['ANSWERED', flag('\\Answered')],
@@ -99,7 +99,7 @@ t.test('every key', (t) => {
   t.end();
 });
 
-t.test('charsets', (t) => {
+await t.test('charsets', (t) => {
   t.same(criteria('CHARSET UTF-8 SUBJECT {3+}\r\n\xe6\x97\xa5'), header('Subject', '日'));
   t.same(
     criteria('charset "utf-8" FROM "Zo\xc3\xab" ALL'),
@@ -130,7 +130,7 @@ t.test('charsets', (t) => {
   t.end();
 });
 
-t.test('refusals', (t) => {
+await t.test('refusals', (t) => {
   for (const [text, refusal] of [
     ['', 'BAD Expected space, got end of command'],
     ['FOO', 'BAD Unknown search key "FOO"'],
@@ -154,7 +154,7 @@ t.test('refusals', (t) => {
   t.end();
 });
 
-t.test('bounds', (t) => {
+await t.test('bounds', (t) => {
   const deep = (count: number) => `${'NOT '.repeat(count)}ALL`;
   t.type(criteria(deep(maxSearchNesting)), 'object');
   t.equal(criteria(deep(maxSearchNesting + 1)), 'BAD Search keys are nested deeper than 64');

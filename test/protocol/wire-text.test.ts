@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import t from 'tap';
 import { Decoder } from '../../protocol/decoder.ts';
 import {
@@ -14,7 +14,7 @@ import {
 } from '../../protocol/wire-text.ts';
 import { expectDateTime } from '../../protocol/date-arguments.ts';
 
-t.test('strings', (t) => {
+await t.test('strings', (t) => {
   t.equal(encodeString(''), '""');
   t.equal(encodeString('a b'), '"a b"');
   t.equal(encodeString(String.raw`a"b\c`), String.raw`"a\"b\\c"`);
@@ -31,7 +31,7 @@ t.test('strings', (t) => {
   t.end();
 });
 
-t.test('astrings', (t) => {
+await t.test('astrings', (t) => {
   t.equal(encodeAString('INBOX'), 'INBOX');
   t.equal(encodeAString('a]b'), 'a]b');
   t.equal(encodeAString('[x]/&-'), '[x]/&-');
@@ -44,7 +44,7 @@ t.test('astrings', (t) => {
   t.end();
 });
 
-t.test('what is encoded decodes to the same', (t) => {
+await t.test('what is encoded decodes to the same', (t) => {
   const octets = fc.string({
     unit: fc.integer({ min: 1, max: 255 }).map((n) => String.fromCharCode(n)),
   });
@@ -64,13 +64,13 @@ t.test('what is encoded decodes to the same', (t) => {
   t.end();
 });
 
-t.test('flags', (t) => {
+await t.test('flags', (t) => {
   t.equal(encodeFlags([]), '()');
   t.equal(encodeFlags(new Set(['\\Seen', '$Junk'])), '(\\Seen $Junk)');
   t.end();
 });
 
-t.test('internal dates', (t) => {
+await t.test('internal dates', (t) => {
   const at = (iso: string, zoneMinutes = 0) =>
     encodeInternalDate({ epochMs: Date.parse(iso), zoneMinutes });
   t.equal(at('2025-12-31T23:00:00Z', 60), '" 1-Jan-2026 00:00:00 +0100"');
@@ -85,7 +85,7 @@ t.test('internal dates', (t) => {
   t.end();
 });
 
-t.test('an internal date reads back as it was', (t) => {
+await t.test('an internal date reads back as it was', (t) => {
   const dates = fc.record({
     epochMs: fc
       .integer({ min: Date.parse('0001-01-02') / 1000, max: Date.parse('9999-12-30') / 1000 })
@@ -101,7 +101,7 @@ t.test('an internal date reads back as it was', (t) => {
   t.end();
 });
 
-t.test('response text is one line of ASCII that is no response code', (t) => {
+await t.test('response text is one line of ASCII that is no response code', (t) => {
   t.equal(encodeResponseText('Done'), 'Done');
   t.equal(encodeResponseText(''), '-');
   t.equal(encodeResponseText('a\r\nb\0c'), 'a b c');
