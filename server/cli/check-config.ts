@@ -1,8 +1,8 @@
 import { formatByteSize } from '../config/byte-size.ts';
 import { type Configuration, toKeys } from '../config/configuration.ts';
 import { readConfiguration } from '../config/read-configuration.ts';
-import { loadCredential } from '../../tls/index.ts';
-import type { GlobalOptions } from './program.ts';
+import { loadCredential } from '../../tls/credential.ts';
+import type { GlobalOptions } from './command-options.ts';
 
 /** What a cached session takes with its place in the index, measured with a million of them. */
 const bytesPerSession = 200;

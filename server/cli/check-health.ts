@@ -1,10 +1,9 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import { createInterface } from 'node:readline';
 import { connect as connectTls } from 'node:tls';
 import type { Configuration } from '../config/configuration.ts';
 import { readConfiguration } from '../config/read-configuration.ts';
-import type { GlobalOptions } from './program.ts';
+import type { GlobalOptions } from './command-options.ts';
 
 /** For each port; a server that needs longer for a greeting does not serve. */
 const deadlineMs = 5_000;
@@ -45,8 +44,7 @@ async function check(place: string, open: () => Socket, connected: string): Prom
   const signal = AbortSignal.timeout(deadlineMs);
   try {
     await once(socket, connected, { signal });
-    const answers = createInterface({ input: socket });
-    const lines = answers[Symbol.asyncIterator]();
+    const lines = linesOf(socket);
     signal.addEventListener('abort', () => socket.destroy());
     await expectLine(lines, /^\* OK /);
     socket.write('a CAPABILITY\r\n');
@@ -60,6 +58,15 @@ async function check(place: string, open: () => Socket, connected: string): Prom
     throw new HealthError(`${place} does not serve: ${reason}`, { cause });
   } finally {
     socket.destroy();
+  }
+}
+
+async function* linesOf(socket: Socket): AsyncGenerator<string, undefined> {
+  let rest = '';
+  for await (const chunk of socket) {
+    const lines = `${rest}${String(chunk)}`.split('\r\n');
+    rest = lines.pop() ?? '';
+    yield* lines;
   }
 }
 

@@ -4,7 +4,7 @@ import { ControlConnectionError } from '../control/octet-stream.ts';
 import { ImportRunningError } from '../import/import-journal.ts';
 import { ImportSourceError } from '../import/import-source.ts';
 import { DataDirectoryInUseError } from '../../store/data-directory-lock.ts';
-import { CredentialError } from '../../tls/index.ts';
+import { CredentialError } from '../../tls/credential.ts';
 import { StoreError } from '../../store/mail-store.ts';
 
 /** The message of these says all that an operator needs. */

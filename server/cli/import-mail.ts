@@ -9,13 +9,8 @@ import { ImportJournal } from '../import/import-journal.ts';
 import type { ImportSource } from '../import/import-source.ts';
 import { openMaildir } from '../import/maildir.ts';
 import { openMbox } from '../import/mbox.ts';
+import type { ImportOptions } from './command-options.ts';
 import { openAdministration } from './open-administration.ts';
-import type { GlobalOptions } from './program.ts';
-
-interface ImportOptions extends GlobalOptions {
-  readonly user: string;
-  readonly mailbox: string;
-}
 
 /** `import`: exit code 1 where a message was refused. */
 export async function importMail(path: string, options: ImportOptions): Promise<void> {

@@ -1,9 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { DataDirectoryInUseError } from '../../store/data-directory-lock.ts';
-import { openSqliteStore } from '../../store/open-sqlite-store.ts';
 import type { Administration } from '../control/administration.ts';
 import { connectToServer } from '../control/control-client.ts';
-import { StoreAdministration } from '../control/store-administration.ts';
 
 /** How long a server may take to start, or another command to end. */
 const patienceMs = 5_000;
@@ -21,8 +19,7 @@ export async function openAdministration(dataDirectory: string): Promise<Adminis
     const server = await connectToServer(dataDirectory);
     if (server !== undefined) return server;
     try {
-      const store = await openSqliteStore({ dataDirectory, collectIntervalMs: 0 });
-      return new StoreAdministration(store, { ownsStore: true });
+      return await openStore(dataDirectory);
     } catch (error) {
       const isWorthWaiting =
         error instanceof DataDirectoryInUseError && performance.now() < deadline;
@@ -30,4 +27,12 @@ export async function openAdministration(dataDirectory: string): Promise<Adminis
     }
     await delay(pauseMs);
   }
+}
+
+/** Loads the store only where no server has it already. */
+async function openStore(dataDirectory: string): Promise<Administration> {
+  const { openSqliteStore } = await import('../../store/open-sqlite-store.ts');
+  const { StoreAdministration } = await import('../control/store-administration.ts');
+  const store = await openSqliteStore({ dataDirectory, collectIntervalMs: 0 });
+  return new StoreAdministration(store, { ownsStore: true });
 }

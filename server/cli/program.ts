@@ -1,16 +1,16 @@
 import { Command } from 'commander';
-import { checkConfig } from './check-config.ts';
-import { checkHealth } from './check-health.ts';
+import { serverVersion } from '../version.ts';
+import type { GlobalOptions, ImportOptions, PasswordOptions } from './command-options.ts';
 import { describeError } from './describe-error.ts';
-import { importMail } from './import-mail.ts';
-import { serve } from './serve.ts';
-import { addUser, changePassword, listUsers, removeUser } from './users.ts';
 
-/** Options that every command has. */
-export interface GlobalOptions {
-  /** Path of a YAML file. */
-  readonly config?: string;
-}
+/** Each command loads what it needs itself: most of a server is not needed to list its users. */
+const commands = {
+  serve: () => import('./serve.ts'),
+  users: () => import('./users.ts'),
+  importMail: () => import('./import-mail.ts'),
+  checkConfig: () => import('./check-config.ts'),
+  checkHealth: () => import('./check-health.ts'),
+};
 
 /** Runs the command line; the exit code. Errors are one line each on standard error. */
 export async function runProgram(argv: readonly string[]): Promise<number> {
@@ -27,6 +27,7 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
 function createProgram(): Command {
   const program = new Command('reprise')
     .description('An IMAP4 server whose TLS sessions resume')
+    .version(serverVersion)
     .showHelpAfterError('(add --help for what is possible)')
     .addHelpText('after', '\nThe configuration comes from REPRISE_… variables: see check-config.');
   const command = (name: string, description: string) =>
@@ -35,23 +36,31 @@ function createProgram(): Command {
       .description(description)
       .option('--config <file>', 'YAML file with the keys of the environment (REPRISE_CONFIG)');
 
-  command('serve', 'Serve mail until SIGTERM or SIGINT').action((options: GlobalOptions) =>
-    serve({ ...options, withDemo: false }),
-  );
+  command('serve', 'Serve mail until SIGTERM or SIGINT').action(async (options: GlobalOptions) => {
+    await (await commands.serve()).serve({ ...options, withDemo: false });
+  });
   command('start', 'As serve, and make an account "demo" where there is no account yet').action(
-    (options: GlobalOptions) => serve({ ...options, withDemo: true }),
+    async (options: GlobalOptions) => {
+      await (await commands.serve()).serve({ ...options, withDemo: true });
+    },
   );
   addUserCommands(program);
   command('import', 'Import an mbox file or a Maildir; a second run imports nothing twice')
     .requiredOption('--user <name>', 'account to import into')
     .option('--mailbox <name>', 'mailbox to import into, made if it is missing', 'INBOX')
     .argument('<path>', 'mbox file, or Maildir directory (its subfolders come along)')
-    .action(importMail);
+    .action(async (path: string, options: ImportOptions) => {
+      await (await commands.importMail()).importMail(path, options);
+    });
   command('check-config', 'Show the configuration in effect, or what is wrong with it').action(
-    checkConfig,
+    async (options: GlobalOptions) => {
+      await (await commands.checkConfig()).checkConfig(options);
+    },
   );
   command('healthcheck', 'Ask the server of this configuration whether it serves').action(
-    checkHealth,
+    async (options: GlobalOptions) => {
+      await (await commands.checkHealth()).checkHealth(options);
+    },
   );
   return program;
 }
@@ -70,11 +79,23 @@ function addUserCommands(program: Command): void {
   command('add', 'Make an account with an INBOX and the usual mailboxes')
     .argument('<name>', 'name for the login')
     .option(...fromStdin)
-    .action(addUser);
-  command('list', 'Print the name of every account, one a line').action(listUsers);
+    .action(async (name: string, options: PasswordOptions) => {
+      await (await commands.users()).addUser(name, options);
+    });
+  command('list', 'Print the name of every account, one a line').action(
+    async (options: GlobalOptions) => {
+      await (await commands.users()).listUsers(options);
+    },
+  );
   command('passwd', 'Change the password of an account')
     .argument('<name>')
     .option(...fromStdin)
-    .action(changePassword);
-  command('remove', 'Remove an account with all its mail').argument('<name>').action(removeUser);
+    .action(async (name: string, options: PasswordOptions) => {
+      await (await commands.users()).changePassword(name, options);
+    });
+  command('remove', 'Remove an account with all its mail')
+    .argument('<name>')
+    .action(async (name: string, options: GlobalOptions) => {
+      await (await commands.users()).removeUser(name, options);
+    });
 }

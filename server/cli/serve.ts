@@ -4,7 +4,7 @@ import { createServer, type RepriseServer } from '../create-server.ts';
 import { addDemoAccount } from '../demo/demo-account.ts';
 import { describeDemo } from '../demo/describe-demo.ts';
 import { createLogger } from '../logging.ts';
-import type { GlobalOptions } from './program.ts';
+import type { GlobalOptions } from './command-options.ts';
 
 /** Supervisors kill after ten seconds; what is not closed by then never will be. */
 const stopDeadlineMs = 9_500;

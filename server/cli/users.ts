@@ -1,13 +1,10 @@
 import { makeCredentials } from '../authentication/make-credentials.ts';
 import { readConfiguration } from '../config/read-configuration.ts';
 import type { Administration } from '../control/administration.ts';
+import type { GlobalOptions, PasswordOptions } from './command-options.ts';
 import { openAdministration } from './open-administration.ts';
-import type { GlobalOptions } from './program.ts';
-import { readPassword } from './read-password.ts';
 
-interface PasswordOptions extends GlobalOptions {
-  readonly passwordStdin?: boolean;
-}
+import { readPassword } from './read-password.ts';
 
 /** `user add` */
 export async function addUser(name: string, options: PasswordOptions): Promise<void> {

@@ -1,0 +1,59 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { makeSelfSignedCertificate } from '../../../tls/index.ts';
+import { reprise } from './reprise.ts';
+
+t.test('shows every key in effect and what the cache holds', async (t) => {
+  const file = join(t.testdir(), 'reprise.yaml');
+  writeFileSync(file, 'REPRISE_IMAP_PORT: 1143\nREPRISE_SESSION_CACHE_BYTES: 2MiB\n');
+  const result = await reprise(['check-config', '--config', file], {
+    REPRISE_SESSION_LIFETIME: '100',
+  });
+  t.match(result, { code: 0, stderr: '' });
+  t.strictSame(result.stdout.split('\n').slice(0, 6), [
+    'REPRISE_DATA=./data',
+    'REPRISE_IMAP_PORT=1143',
+    'REPRISE_IMAPS_PORT=993',
+    'REPRISE_SESSION_LIFETIME=100',
+    'REPRISE_SESSION_CACHE_BYTES=2097152',
+    'REPRISE_LOG_LEVEL=info',
+  ]);
+  t.match(result.stdout, /^# 2 MiB hold about 10,485 TLS sessions: enough for 104 new ones/m);
+});
+
+t.test('says everything that is wrong, one line each', async (t) => {
+  const result = await reprise(['check-config'], {
+    REPRISE_IMAP_PORT: 'http',
+    REPRISE_LOG_LEVEL: 'loud',
+    REPRISE_TLS_KEY: 'key.pem',
+    REPRISE_UNKNOWN: '1',
+  });
+  t.match(result, { code: 1, stdout: '' });
+  t.equal(result.errors.length, 3, 'keys that go together are checked when each is right');
+  t.ok(result.errors.every((line) => line.startsWith('reprise: REPRISE_')));
+  t.match(await reprise(['check-config'], { REPRISE_TLS_KEY: 'key.pem' }), {
+    code: 1,
+    stderr: /REPRISE_TLS_CERT/,
+  });
+});
+
+t.test('looks at the certificate too', async (t) => {
+  const directory = t.testdir();
+  const [one, other] = await Promise.all([
+    makeSelfSignedCertificate({ hostNames: ['localhost'] }),
+    makeSelfSignedCertificate({ hostNames: ['localhost'] }),
+  ]);
+  const certPath = join(directory, 'cert.pem');
+  const keyPath = join(directory, 'key.pem');
+  const check = () =>
+    reprise(['check-config'], { REPRISE_TLS_CERT: certPath, REPRISE_TLS_KEY: keyPath });
+  writeFileSync(certPath, one.cert);
+  t.match(await check(), { code: 1, stderr: /^reprise: Cannot read key ".*key.pem": ENOENT\n$/ });
+  writeFileSync(keyPath, other.key);
+  const mismatch = await check();
+  t.match(mismatch, { code: 1, stderr: /^reprise: Cannot use certificate/ });
+  t.equal(mismatch.errors.length, 1);
+  writeFileSync(keyPath, one.key);
+  t.match(await check(), { code: 0 });
+});
