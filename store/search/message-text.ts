@@ -55,6 +55,7 @@ export class MessageText {
 
   /** True where the folded term is in the text of the body. */
   async hasInBody(term: string): Promise<boolean> {
+    if (term === '') return true;
     if (this.#bodyPieces) return hasTerm(this.#bodyPieces, term);
     const matcher = new TextMatcher(term);
     const kept: TextPiece[] = [];

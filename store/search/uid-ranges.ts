@@ -1,29 +1,15 @@
-import type { SequenceSet } from '../../protocol/sequence-set.ts';
+import { resolveSequenceSet, type SequenceSet } from '../../protocol/sequence-set.ts';
 
-/** Ranges of UIDs, ascending and apart from each other, both ends included. */
+/** The UIDs that a set names, as ascending ranges that do not touch. */
 export class UidRanges {
   readonly #firsts: readonly number[];
   readonly #lasts: readonly number[];
 
-  /** @param largestUid what `*` stands for */
+  /** @param largestUid what `*` stands for; 0 where there is none */
   constructor(set: SequenceSet, largestUid: number) {
-    const firsts: number[] = [];
-    const lasts: number[] = [];
-    const ranges = set
-      .map(({ first, last }) => [starOr(first, largestUid), starOr(last, largestUid)] as const)
-      .map(([a, b]) => [Math.min(a, b), Math.max(a, b)] as const)
-      .toSorted(([a], [b]) => a - b);
-    for (const [first, last] of ranges) {
-      const previous = lasts.at(-1);
-      if (previous !== undefined && first <= previous + 1) {
-        lasts[lasts.length - 1] = Math.max(previous, last);
-      } else {
-        firsts.push(first);
-        lasts.push(last);
-      }
-    }
-    this.#firsts = firsts;
-    this.#lasts = lasts;
+    const ranges = resolveSequenceSet(set, largestUid);
+    this.#firsts = ranges.map(({ first }) => first);
+    this.#lasts = ranges.map(({ last }) => last);
   }
 
   /** The smallest UID in the set; infinite for an empty set. */
@@ -47,8 +33,4 @@ export class UidRanges {
     }
     return low > 0 && uid <= this.#lasts[low - 1]!;
   }
-}
-
-function starOr(uid: number, largestUid: number): number {
-  return uid === Infinity ? largestUid : uid;
 }

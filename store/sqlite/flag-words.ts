@@ -1,4 +1,4 @@
-import { systemFlags, type Flag } from '../../protocol/flag.ts';
+import { findSystemFlag, systemFlags, type Flag } from '../../protocol/flag.ts';
 
 /** The flags of a message as bits: system flags, keywords 0 to 31, keywords 32 to 63; each unsigned. */
 export type FlagWords = readonly [system: number, low: number, high: number];
@@ -9,11 +9,10 @@ export const noFlags: FlagWords = [0, 0, 0];
 export const seenBit = 1 << systemFlags.indexOf('\\Seen');
 export const deletedBit = 1 << systemFlags.indexOf('\\Deleted');
 
-const systemNumbers = new Map(systemFlags.map((flag, number) => [flag.toLowerCase(), number]));
-
 /** The number of a system flag, written in any case; undefined for everything else. */
 export function systemFlagNumber(flag: Flag): number | undefined {
-  return systemNumbers.get(flag.toLowerCase());
+  const number = systemFlags.findIndex((name) => name === findSystemFlag(flag));
+  return number === -1 ? undefined : number;
 }
 
 /** `words` with the bit of a system flag, or of the keyword of that number. */

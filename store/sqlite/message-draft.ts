@@ -42,7 +42,8 @@ export class SqliteMessageDraft implements MessageDraft {
     this.#walker.push(chunk);
     this.#digest.update(chunk);
     let rest = chunk.subarray(this.#buffer.write(chunk));
-    if (rest.length > 0) rest = rest.slice();
+    // Not slice(), which copies nothing of a Buffer.
+    if (rest.length > 0) rest = new Uint8Array(rest);
     while (this.#buffer.hasStep && !this.#isUsedUp) {
       await this.#stage();
       rest = rest.subarray(this.#buffer.write(rest));
