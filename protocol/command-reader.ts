@@ -183,8 +183,9 @@ export class CommandReader {
     if (!head) return undefined;
     const lineFeedAt = head.indexOf(lineFeed);
     const count = lineFeedAt < 0 ? head.length : lineFeedAt;
-    const present = this.#gathered.length - this.#lineStart + count;
-    if (present > this.#maxLineBytes()) return this.#refuseLongLine(head);
+    const bound = this.#isLineExpected ? maxContinuationLineBytes : this.#limits.lineBytes;
+    const lineBytes = this.#lineBytes + this.#gathered.length - this.#lineStart + count;
+    if (lineBytes > bound) return this.#refuseLongLine(head);
     if (lineFeedAt < 0) {
       this.#gathered.append(head);
       this.#queue.consume(count);
@@ -198,11 +199,6 @@ export class CommandReader {
     }
     this.#queue.consume(lineFeedAt + 1);
     return this.#endLine(octets);
-  }
-
-  #maxLineBytes(): number {
-    if (this.#isLineExpected) return maxContinuationLineBytes;
-    return this.#limits.lineBytes - this.#lineBytes;
   }
 
   #refuseLongLine(head: Buffer): Step {

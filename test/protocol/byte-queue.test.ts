@@ -50,6 +50,18 @@ await t.test('keeps the order of thousands of chunks', (t) => {
   t.end();
 });
 
+await t.test('moves waiting chunks seldom, however many there are', (t) => {
+  const queue = new ByteQueue();
+  const count = 20_000;
+  const chunk = Buffer.from('x');
+  for (let index = 0; index < count; index++) queue.push(chunk);
+  const splice = t.capture(Array.prototype, 'splice', Array.prototype.splice);
+  while (queue.length > 0) queue.consume(1);
+  const { length } = splice();
+  t.ok(length < 20, `${length} times`);
+  t.end();
+});
+
 await t.test('lets a chunk go when its last octet is consumed', async (t) => {
   const { setFlagsFromString } = await import('node:v8');
   const { runInNewContext } = await import('node:vm');
