@@ -75,7 +75,7 @@ export class IndexTable {
     const end = Math.min(this.capacity, this.#drained + slots);
     for (; this.#drained < end && this.#count > 0; this.#drained++) {
       const mark = this.#words[2 * this.#drained + 1]!;
-      if (mark === empty) continue;
+      if (mark === empty || mark === moved) continue;
       target.insert(this.#words[2 * this.#drained]!, mark - 1);
       // Not emptied: locations further on may have been pushed past this slot.
       this.#words[2 * this.#drained + 1] = moved;
@@ -104,12 +104,17 @@ export class IndexTable {
     }
   }
 
-  // What was pushed past the hole moves back into it, up to the first slot where nothing can have been.
+  // What was pushed past the hole moves back into it, up to the first slot where nothing can have been. Past
+  // a slot that was drained there may be more, which probing must still reach: the hole counts as drained then.
   #closeHole(hole: number): void {
     let open = hole;
+    let end = empty;
     for (let slot = this.#next(hole); ; slot = this.#next(slot)) {
       const mark = this.#words[2 * slot + 1]!;
-      if (mark === empty || mark === moved) break;
+      if (mark === empty || mark === moved) {
+        end = mark;
+        break;
+      }
       const hash = this.#words[2 * slot]!;
       if (this.#distance(this.#home(hash), slot) < this.#distance(open, slot)) continue;
       this.#words[2 * open] = hash;
@@ -117,7 +122,7 @@ export class IndexTable {
       open = slot;
     }
     this.#words[2 * open] = 0;
-    this.#words[2 * open + 1] = empty;
+    this.#words[2 * open + 1] = end;
   }
 
   #distance(from: number, to: number): number {

@@ -2,6 +2,7 @@ import { IndexTable, slotBytes } from './index-table.ts';
 import { segmentLimits } from './limits.ts';
 import type { SegmentMemory } from './segment-memory.ts';
 
+/** Slots of the smallest table, unless there are octets for fewer only. */
 const smallestCapacity = 512;
 /** Fuller than this the table grows, if it may. */
 const growLoad = 0.75;
@@ -23,14 +24,15 @@ export interface SegmentIndexOptions {
  */
 export class SegmentIndex {
   readonly #memory: SegmentMemory;
-  readonly #maxCapacity: number;
+  // Capacities from the smallest to the largest, each twice the one before.
+  readonly #capacities: readonly number[];
+  #level = 0;
   #current: IndexTable | undefined;
   #previous: IndexTable | undefined;
 
   constructor(options: SegmentIndexOptions) {
     this.#memory = options.memory;
-    // A table and, while it is being left, one of half or double the size.
-    this.#maxCapacity = Math.floor(options.maxBytes / (1.5 * slotBytes));
+    this.#capacities = capacitiesWithin(options.maxBytes);
     // One for each ring.
     if (this.maxCount < 2) {
       throw new RangeError(`Cannot index sessions in "${options.maxBytes}" octets`);
@@ -44,7 +46,8 @@ export class SegmentIndex {
 
   /** Locations that fit; the owner removes some before it inserts more. */
   get maxCount(): number {
-    return Math.min(Math.floor(this.#maxCapacity * fullLoad), this.#maxCapacity - 1);
+    const largest = this.#capacities.at(-1)!;
+    return Math.min(Math.floor(largest * fullLoad), largest - 1);
   }
 
   get heldBytes(): number {
@@ -99,28 +102,28 @@ export class SegmentIndex {
   #growIfFull(): void {
     const current = this.#current;
     if (current === undefined) {
-      this.#current = this.#table(smallestCapacity);
-      return;
+      this.#level = 0;
+      this.#current = new IndexTable(this.#capacities[0]!, this.#memory);
+    } else if (
+      this.count + 1 > current.capacity * growLoad &&
+      this.#level < this.#capacities.length - 1
+    ) {
+      this.#resize(current, this.#level + 1);
     }
-    if (this.count + 1 <= current.capacity * growLoad || current.capacity >= this.#maxCapacity) {
-      return;
-    }
-    this.#replaceTable(current, current.capacity * 2);
   }
 
   #shrinkIfSparse(): void {
     const current = this.#current!;
-    const floor = Math.min(smallestCapacity, this.#maxCapacity);
-    if (this.#previous !== undefined || current.capacity <= floor) return;
-    if (this.count > current.capacity * shrinkLoad) return;
-    this.#replaceTable(current, Math.max(floor, Math.ceil(current.capacity / 2)));
+    if (this.#previous !== undefined || this.#level === 0) return;
+    if (this.count <= current.capacity * shrinkLoad) this.#resize(current, this.#level - 1);
   }
 
-  #replaceTable(current: IndexTable, capacity: number): void {
+  #resize(current: IndexTable, level: number): void {
     // Moves keep ahead of insertions, so there is nothing left to move by now; if there is, it goes first.
     this.#move(Infinity);
     this.#previous = current;
-    this.#current = this.#table(capacity);
+    this.#level = level;
+    this.#current = new IndexTable(this.#capacities[level]!, this.#memory);
   }
 
   #move(slots: number): void {
@@ -130,8 +133,11 @@ export class SegmentIndex {
     this.#previous.release();
     this.#previous = undefined;
   }
+}
 
-  #table(capacity: number): IndexTable {
-    return new IndexTable(Math.min(capacity, this.#maxCapacity), this.#memory);
-  }
+// A table, and while it is being left, one of half or double the size, fit together.
+function capacitiesWithin(maxBytes: number): number[] {
+  const capacities = [Math.floor(maxBytes / (1.5 * slotBytes))];
+  while (capacities[0]! >= 2 * smallestCapacity) capacities.unshift(Math.floor(capacities[0]! / 2));
+  return capacities;
 }

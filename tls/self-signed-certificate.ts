@@ -1,9 +1,6 @@
-// The library's dependency injection needs it, and leaves it to its users to bring it.
-import 'reflect-metadata';
 import { webcrypto } from 'node:crypto';
 import { isIP } from 'node:net';
 import { type Clock, steadyClock } from './clock.ts';
-import { loadX509 } from './load-x509.ts';
 
 const dayMs = 24 * 60 * 60 * 1000;
 
@@ -30,7 +27,10 @@ export interface SelfSignedCertificate {
 export async function makeSelfSignedCertificate(
   options: SelfSignedCertificateOptions,
 ): Promise<SelfSignedCertificate> {
-  const x509 = await loadX509();
+  // Loaded when a certificate is to be made, which most servers do once. The library's dependency injection
+  // needs reflect-metadata, and leaves it to its users to bring it.
+  await import('reflect-metadata');
+  const x509 = await import('@peculiar/x509');
   const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
   const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
   const names = [...new Set([...options.hostNames, '127.0.0.1', '::1'])];
