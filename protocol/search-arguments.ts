@@ -127,7 +127,8 @@ function expectCharset(decoder: Decoder): string | undefined {
   const name = decoder.expectAString('charset').toUpperCase();
   if (name === 'US-ASCII' || name === 'ASCII') return undefined;
   if (name === 'UTF-8' || name === 'UTF8') return 'UTF-8';
-  const plain = name.toLowerCase().replace(/[^0-9a-z]/g, '');
+  // As iconv-lite reads a name: without a year (`ISO_8859-1:1987`) and punctuation
+  const plain = name.toLowerCase().replace(/:\d{4}$|[^0-9a-z]/g, '');
   if (/^[\x21-\x7e]{1,40}$/.test(name) && !notCharsets.has(plain) && iconv.encodingExists(name)) {
     return name;
   }

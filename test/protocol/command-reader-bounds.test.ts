@@ -68,6 +68,16 @@ await t.test('a line that is too long', (t) => {
   t.end();
 });
 
+await t.test('the bound of a line is exact, its CR included', (t) => {
+  const password = 'x'.repeat(limitsBeforeLogin.lineBytes - 'n LOGIN a \r'.length);
+  t.match(eventsBeforeLogin(`n LOGIN a ${password}\r\n`), [{ kind: 'command' }]);
+  t.match(eventsBeforeLogin(`n LOGIN a ${password}x\r\n`), [{ kind: 'bad' }]);
+  t.match(eventsBeforeLogin(`n LOGIN a ${password}x\n`), [{ kind: 'command' }]);
+  t.match(eventsBeforeLogin(`n LOGIN a ${password}`, '\r\n'), [{ kind: 'command' }]);
+  t.match(eventsBeforeLogin(`n LOGIN a ${password}x`, '\r\n'), [{ kind: 'bad' }]);
+  t.end();
+});
+
 await t.test('a megabyte of tag, with an end and without', (t) => {
   const tag = 'x'.repeat(1_000_000);
   t.same(events(`${tag} NOOP\r\nn NOOP\r\n`), [

@@ -81,6 +81,19 @@ await t.test('any octets in any chunks give the same events and no error', (t) =
   t.end();
 });
 
+await t.test('what the connection repeats of hostile octets cannot break a response', (t) => {
+  fc.assert(
+    fc.property(fc.oneof(hostileText, octets), (text) => {
+      for (const event of readEvents([text])) {
+        if ('tag' in event && event.tag !== undefined) t.match(event.tag, /^[!-~]{1,128}$/);
+        if ('text' in event) t.match(event.text, /^[A-Z][ -~]{1,250}$/);
+      }
+    }),
+    { numRuns: 1000 },
+  );
+  t.end();
+});
+
 await t.test('lines around their bound give the same events however they are cut', (t) => {
   const sizes = fc.integer({ min: -3, max: 3 });
   const ends = fc.constantFrom('\r\n', '\n', '{3+}\r\nabc\r\n', ' {3}\r\n', '"\r\n', '\r');

@@ -106,6 +106,7 @@ await t.test('charsets', (t) => {
     and(header('From', 'Zoë'), { key: 'all' }),
   );
   t.same(criteria('CHARSET ISO-8859-1 FROM "Zo\xeb"'), header('From', 'Zoë'));
+  t.same(criteria('CHARSET ISO_8859-1:1987 FROM "Zo\xeb"'), header('From', 'Zoë'));
   t.same(criteria('CHARSET KOI8-R BODY "\xd0\xd2\xc9"'), { key: 'body', text: 'при' });
   t.same(criteria('CHARSET US-ASCII TEXT x'), { key: 'text', text: 'x' });
   t.same(criteria('CHARSET UTF-8 CHARSET'), 'BAD Unknown search key "CHARSET"');
@@ -118,6 +119,7 @@ await t.test('charsets', (t) => {
     'HEX',
     'BINARY',
     'B-A-S-E-64',
+    'BASE64:2000',
     '__PROTO__',
     'CONSTRUCTOR',
     'UTF-7-IMAP',
