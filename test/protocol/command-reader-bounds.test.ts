@@ -27,6 +27,24 @@ await t.test('other literals have bounds', (t) => {
   t.end();
 });
 
+await t.test('every command has bounds of its own', (t) => {
+  const login = `n LOGIN {4096+}\r\n${'x'.repeat(4096)} {4000+}\r\n${'x'.repeat(4000)}\r\n`;
+  const all = eventsBeforeLogin(
+    login,
+    login,
+    'n APPEND {4096+}\r\n',
+    `${'x'.repeat(4096)} x\r\n`,
+    login,
+  );
+  t.match(all, [
+    { kind: 'command' },
+    { kind: 'command' },
+    { kind: 'bad', text: 'Expected literal, got "x"' },
+    { kind: 'command' },
+  ]);
+  t.end();
+});
+
 await t.test('a literal that nobody would read to its end is BYE', (t) => {
   const bye = { kind: 'bye', text: 'Literal is too large', code: 'TOOBIG' };
   t.same(eventsBeforeLogin('n LOGIN {65537+}\r\nn NOOP\r\n', 'n NOOP\r\n'), [bye]);
