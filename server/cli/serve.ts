@@ -9,6 +9,9 @@ import type { GlobalOptions } from './command-options.ts';
 /** Supervisors kill after ten seconds; what is not closed by then never will be. */
 const stopDeadlineMs = 9_500;
 
+/** A signal that comes this soon after the first is the same one, not a second thought. */
+const sameSignalMs = 300;
+
 /** Serves until SIGTERM or SIGINT, then ends the process: the code is 0 where all could be closed. */
 export async function serve(options: GlobalOptions & { withDemo: boolean }): Promise<void> {
   const configuration = readConfiguration({
@@ -38,10 +41,13 @@ async function stopAfter(
   logger: Logger,
 ): Promise<void> {
   logger.info({ signal }, 'stopping');
-  void nextSignal().then((second) => {
-    logger.warn({ signal: second }, 'stopped at once');
-    process.exit(1);
-  });
+  // npm passes on what the terminal has sent to all of us already, so the same signal comes twice.
+  setTimeout(() => {
+    void nextSignal().then((second) => {
+      logger.warn({ signal: second }, 'stopped at once');
+      process.exit(1);
+    });
+  }, sameSignalMs).unref();
   setTimeout(() => {
     logger.error('could not stop in time');
     process.exit(1);
@@ -51,14 +57,9 @@ async function stopAfter(
   process.exit(0);
 }
 
+/** The handlers stay: without any, the system would end the process at the next signal. */
 function nextSignal(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
-    const onSignal = (signal: NodeJS.Signals) => {
-      process.off('SIGTERM', onSignal);
-      process.off('SIGINT', onSignal);
-      resolve(signal);
-    };
-    process.on('SIGTERM', onSignal);
-    process.on('SIGINT', onSignal);
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => resolve(signal));
   });
 }

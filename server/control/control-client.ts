@@ -87,15 +87,29 @@ export class ControlClient implements Administration {
     request: Extract<ControlRequest, { method: M }>,
     writeOctets?: () => Promise<void>,
   ): Promise<ControlResults[M]> {
-    await this.#stream.writeJson(request);
-    await writeOctets?.();
-    const response = (await this.#stream.readJson()) as ControlResponse | undefined;
-    if (response === undefined) {
-      throw new ControlConnectionError('The server ended the connection, see its log');
-    }
+    const response = await this.#exchange(request, writeOctets);
     if ('result' in response) return response.result as ControlResults[M];
     const { code, text } = response.error;
-    throw code === undefined ? new Error(text) : new StoreError(code as StoreErrorCode, text);
+    throw code === undefined
+      ? new ControlConnectionError(text)
+      : new StoreError(code as StoreErrorCode, text);
+  }
+
+  async #exchange(
+    request: ControlRequest,
+    writeOctets?: () => Promise<void>,
+  ): Promise<ControlResponse> {
+    const ended = 'The server stopped before it answered, run the command again';
+    try {
+      await this.#stream.writeJson(request);
+      await writeOctets?.();
+      const response = (await this.#stream.readJson()) as ControlResponse | undefined;
+      if (response !== undefined) return response;
+    } catch (cause) {
+      if (!(cause instanceof ControlConnectionError)) throw cause;
+      throw new ControlConnectionError(ended, { cause });
+    }
+    throw new ControlConnectionError(ended);
   }
 }
 

@@ -6,8 +6,8 @@ export const maxLineBytes = 1024 * 1024;
 
 /** The other side closed the connection, or sent what is no line of the protocol. */
 export class ControlConnectionError extends Error {
-  constructor(text: string) {
-    super(text);
+  constructor(text: string, options?: ErrorOptions) {
+    super(text, options);
     this.name = 'ControlConnectionError';
   }
 }
@@ -106,7 +106,11 @@ export class OctetStream {
   }
 
   async #nextChunk(): Promise<Buffer | undefined> {
-    const next = await this.#chunks.next();
-    return next.done === true ? undefined : next.value;
+    try {
+      const next = await this.#chunks.next();
+      return next.done === true ? undefined : next.value;
+    } catch (cause) {
+      throw new ControlConnectionError('The connection broke off', { cause });
+    }
   }
 }

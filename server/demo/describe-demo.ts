@@ -1,4 +1,4 @@
-import { relative } from 'node:path';
+import { relative, resolve } from 'node:path';
 import type { Configuration } from '../config/configuration.ts';
 import { ownCredentialPaths } from '../own-credential.ts';
 import { demoUserName } from './demo-account.ts';
@@ -22,7 +22,7 @@ export function describeDemo(demo: DemoDescription): string {
     return `${lines.join('\n')}\n`;
   }
   const { certPath } = ownCredentialPaths(configuration.dataDirectory);
-  const caPath = configuration.tls === undefined ? relative('', certPath) || certPath : undefined;
+  const caPath = configuration.tls === undefined ? shorter(certPath) : undefined;
   lines.push(
     '',
     'A demo account was made, with a few messages. Its password is shown only now:',
@@ -88,6 +88,12 @@ function reachableHost(host: string | undefined): string {
   const isLocal = host === undefined || ['0.0.0.0', '::', '127.0.0.1', '::1'].includes(host);
   if (isLocal) return 'localhost';
   return host.includes(':') ? `[${host}]` : host;
+}
+
+/** Relative where the path is below the working directory. */
+function shorter(path: string): string {
+  const relativePath = relative('', path);
+  return relativePath.startsWith('..') ? resolve(path) : relativePath;
 }
 
 /** For a shell, where it needs quotes. */
