@@ -1,14 +1,17 @@
-/** Places of consumed chunks are kept up to this many, or up to half of all: moving the rest costs time. */
-const compactionCount = 256;
+/** A chunk and the one behind it. */
+interface Link {
+  readonly chunk: Buffer;
+  next?: Link;
+}
 
 /**
  * Chunks of octets in the order in which they came. Nothing is copied; a chunk is let go when its last octet is
- * consumed. Every operation costs the same on average, however many chunks wait.
+ * consumed. Every operation costs the same, however many chunks wait.
  */
 export class ByteQueue {
-  #chunks: (Buffer | undefined)[] = [];
-  /** The first chunk that has octets left, and where they begin in it. */
-  #index = 0;
+  #first: Link | undefined;
+  #last: Link | undefined;
+  /** Where the octets left of the first chunk begin. */
   #offset = 0;
   #length = 0;
 
@@ -18,18 +21,21 @@ export class ByteQueue {
   }
 
   /** Adds a chunk, which belongs to the queue from here on. */
-  push(chunk: Uint8Array): void {
-    if (chunk.length === 0) return;
-    const isBuffer = Buffer.isBuffer(chunk);
-    this.#chunks.push(
-      isBuffer ? chunk : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength),
-    );
-    this.#length += chunk.length;
+  push(octets: Uint8Array): void {
+    if (octets.length === 0) return;
+    const isBuffer = Buffer.isBuffer(octets);
+    const link: Link = {
+      chunk: isBuffer ? octets : Buffer.from(octets.buffer, octets.byteOffset, octets.length),
+    };
+    if (this.#last) this.#last.next = link;
+    else this.#first = link;
+    this.#last = link;
+    this.#length += octets.length;
   }
 
   /** The octets left of the first chunk, as a view; undefined where none wait. */
   peek(): Buffer | undefined {
-    const chunk = this.#chunks[this.#index];
+    const chunk = this.#first?.chunk;
     return this.#offset === 0 ? chunk : chunk?.subarray(this.#offset);
   }
 
@@ -37,18 +43,10 @@ export class ByteQueue {
   consume(count: number): void {
     this.#offset += count;
     this.#length -= count;
-    if (this.#offset < (this.#chunks[this.#index]?.length ?? 0)) return;
+    if (this.#offset < (this.#first?.chunk.length ?? 0)) return;
     this.#offset = 0;
-    if (this.#length === 0) {
-      this.#chunks = [];
-      this.#index = 0;
-      return;
-    }
-    this.#chunks[this.#index++] = undefined;
-    if (this.#index >= compactionCount && this.#index * 2 >= this.#chunks.length) {
-      this.#chunks.splice(0, this.#index);
-      this.#index = 0;
-    }
+    this.#first = this.#first?.next;
+    if (!this.#first) this.#last = undefined;
   }
 
   /** Up to `maxCount` octets of the first chunk as a view, consumed; undefined where none wait. */
@@ -61,8 +59,8 @@ export class ByteQueue {
   /** Drops all; the octets dropped. */
   clear(): number {
     const dropped = this.#length;
-    this.#chunks = [];
-    this.#index = 0;
+    this.#first = undefined;
+    this.#last = undefined;
     this.#offset = 0;
     this.#length = 0;
     return dropped;

@@ -50,25 +50,6 @@ await t.test('keeps the order of thousands of chunks', (t) => {
   t.end();
 });
 
-await t.test('moves waiting chunks seldom, however many there are', (t) => {
-  const queue = new ByteQueue();
-  const count = 20_000;
-  const chunk = Buffer.from('x');
-  for (let index = 0; index < count; index++) queue.push(chunk);
-  let moves = 0;
-  const splice = Object.getOwnPropertyDescriptor(Array.prototype, 'splice')!;
-  const original = splice.value as typeof Array.prototype.splice;
-  t.teardown(() => Object.defineProperty(Array.prototype, 'splice', splice));
-  const countMove = function (this: unknown[], start: number, deleteCount: number): unknown[] {
-    moves++;
-    return original.call(this, start, deleteCount);
-  };
-  Object.defineProperty(Array.prototype, 'splice', { ...splice, value: countMove });
-  while (queue.length > 0) queue.consume(1);
-  t.ok(moves > 0 && moves < 20, `${moves} times`);
-  t.end();
-});
-
 await t.test('lets a chunk go when its last octet is consumed', async (t) => {
   const { setFlagsFromString } = await import('node:v8');
   const { runInNewContext } = await import('node:vm');
