@@ -25,6 +25,9 @@ export interface DataDirectoryLock {
 
 const sqliteBusy = 5;
 
+/** Without this a lock whose owner forgot it would end when the garbage collector finds its connection. */
+const heldConnections = new Set<DatabaseSync>();
+
 /**
  * Makes the data directory (mode 0700, also where it exists) and locks it for this process.
  *
@@ -46,7 +49,12 @@ export function lockDataDirectory(dataDirectory: string): DataDirectoryLock {
     throw new DataDirectoryInUseError(dataDirectory, readPid(pidPath));
   }
   writeFileSync(pidPath, `${process.pid}\n`, { mode: 0o600 });
-  return { release: () => connection.close() };
+  heldConnections.add(connection);
+  return {
+    release: () => {
+      if (heldConnections.delete(connection)) connection.close();
+    },
+  };
 }
 
 function readPid(path: string): number | undefined {

@@ -1,0 +1,67 @@
+import { openSqliteStore } from '../../store/open-sqlite-store.ts';
+import { SeededRandom } from '../fixtures/seeded-random.ts';
+import { writeSync } from 'node:fs';
+
+/** How many streams append at once. */
+export const streamCount = 16;
+
+/**
+ * The octets of the message of that name, the same in every process. About one in eight is large enough to
+ * be staged; one in sixteen is the same as many others.
+ */
+export function numberedMessage(name: string): Buffer {
+  const random = new SeededRandom([...name].reduce((sum, c) => sum * 31 + c.charCodeAt(0), 7));
+  const sizeBytes = random.chance(1 / 8) ? 260_000 + random.below(200_000) : random.below(20_000);
+  const text = random.chance(1 / 16) ? 'The same again.\r\n' : `${name}\r\n`;
+  return Buffer.concat([
+    Buffer.from(`Subject: ${name}\r\n\r\n`),
+    Buffer.alloc(text.startsWith('The') ? 300_000 : sizeBytes, text),
+  ]);
+}
+
+/**
+ * The program of the process that is killed: appends without end, and writes a line `name uid` after each
+ * acknowledgement. One more stream files copies and expunges them.
+ */
+async function run(dataDirectory: string, round: string): Promise<void> {
+  const store = await openSqliteStore({ dataDirectory });
+  const account = await store.findAccount('alice');
+  const accountId = account!.id;
+  const inbox = await store.findMailbox(accountId, 'INBOX');
+  const archive = await store.findMailbox(accountId, 'Archive');
+
+  const append = async (stream: number) => {
+    for (let index = 0; ; index++) {
+      const name = `${round}.${stream}.${index}`;
+      const draft = store.beginMessage(accountId);
+      const octets = numberedMessage(name);
+      for (let start = 0; start < octets.length; start += 30_000) {
+        await draft.write(octets.subarray(start, start + 30_000));
+      }
+      const internalDate = { epochMs: 0, zoneMinutes: 0 };
+      const { uid } = await draft.addTo(inbox!.id, { flags: [], internalDate });
+      // At once and not through a stream, which the kill could catch with lines in it.
+      writeSync(1, `${name} ${uid}\n`);
+    }
+  };
+
+  const file = async () => {
+    for (;;) {
+      const { uids } = await store.openMailbox(inbox!.id);
+      const { targetUids } = await store.copyMessages(inbox!.id, uids.slice(-5), archive!.id);
+      await store.storeFlags(archive!.id, targetUids, {
+        mode: 'add',
+        flags: ['\\Deleted', 'filed'],
+      });
+      await store.expungeMessages(archive!.id, targetUids.slice(0, 3));
+    }
+  };
+
+  await Promise.all([
+    ...Array.from({ length: streamCount }, (_, stream) => append(stream)),
+    file(),
+  ]);
+}
+
+const [, program, dataDirectory, round] = process.argv;
+if (program === import.meta.filename) await run(dataDirectory!, round!);

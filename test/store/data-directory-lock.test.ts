@@ -1,0 +1,97 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { statSync, writeFileSync, chmodSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { DataDirectoryInUseError, lockDataDirectory } from '../../store/data-directory-lock.ts';
+import { openSqliteStore } from '../../store/open-sqlite-store.ts';
+import { makeDataDirectory } from '../fixtures/sqlite-store.ts';
+
+const lockModule = new URL('../../store/data-directory-lock.ts', import.meta.url).href;
+
+/** A process that locks the directory and keeps it until it is killed. */
+async function startOwner(dataDirectory: string): Promise<ChildProcess> {
+  const program = `
+    import { lockDataDirectory } from '${lockModule}';
+    lockDataDirectory(process.argv[1]);
+    gc();
+    console.log('locked');
+    process.stdin.resume();`;
+  const owner = spawn(
+    process.execPath,
+    ['--expose-gc', '--input-type=module', '-e', program, dataDirectory],
+    {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    },
+  );
+  await once(owner.stdout, 'data');
+  return owner;
+}
+
+t.test('a second process is refused and told whose it is', async (t) => {
+  const dataDirectory = makeDataDirectory(t);
+  const owner = await startOwner(dataDirectory);
+  t.teardown(() => owner.kill('SIGKILL'));
+  t.throws(() => lockDataDirectory(dataDirectory), {
+    name: 'DataDirectoryInUseError',
+    code: 'DATA_DIRECTORY_IN_USE',
+    dataDirectory,
+    message: `Data directory "${dataDirectory}" is in use by the process with id ${owner.pid}`,
+  });
+  await t.rejects(openSqliteStore({ dataDirectory }), DataDirectoryInUseError);
+});
+
+t.test('the lock goes with its process, killed or not', async (t) => {
+  const dataDirectory = makeDataDirectory(t);
+  for (const signal of ['SIGKILL', 'SIGTERM'] as const) {
+    const owner = await startOwner(dataDirectory);
+    const end = once(owner, 'exit');
+    owner.kill(signal);
+    await end;
+    lockDataDirectory(dataDirectory).release();
+  }
+});
+
+t.test('one process does not get it twice', (t) => {
+  const dataDirectory = makeDataDirectory(t);
+  const lock = lockDataDirectory(dataDirectory);
+  t.throws(() => lockDataDirectory(dataDirectory), {
+    message: new RegExp(`by the process with id ${process.pid}$`),
+  });
+
+  lock.release();
+  lock.release();
+  lockDataDirectory(dataDirectory).release();
+  t.end();
+});
+
+t.test('a lock without a readable owner', (t) => {
+  const dataDirectory = makeDataDirectory(t);
+  const lock = lockDataDirectory(dataDirectory);
+  t.teardown(() => lock.release());
+  writeFileSync(join(dataDirectory, 'lock.pid'), 'rubbish');
+  t.throws(() => lockDataDirectory(dataDirectory), {
+    message: /is in use by another process$/,
+  });
+  t.end();
+});
+
+t.test('the directory is made, for its owner only', (t) => {
+  const parent = makeDataDirectory(t);
+  const made = join(parent, 'a', 'b');
+  const wide = join(parent, 'wide');
+  mkdirSync(wide);
+  chmodSync(wide, 0o755);
+  for (const path of [made, wide]) {
+    lockDataDirectory(path).release();
+    t.equal(statSync(path).mode & 0o777, 0o700);
+  }
+  t.end();
+});
+
+t.test('a store that cannot be opened gives the lock back', async (t) => {
+  const dataDirectory = makeDataDirectory(t);
+  writeFileSync(join(dataDirectory, 'mail.db'), 'this is no database'.repeat(100));
+  await t.rejects(openSqliteStore({ dataDirectory }), /not a database/);
+  lockDataDirectory(dataDirectory).release();
+});

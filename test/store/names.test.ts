@@ -1,0 +1,44 @@
+import t from 'tap';
+import {
+  compareMailboxNames,
+  foldAsciiCase,
+  normalizeAccountName,
+  normalizeMailboxName,
+  parentNames,
+} from '../../store/names.ts';
+
+t.test('normalizeMailboxName', (t) => {
+  t.equal(normalizeMailboxName('inBox'), 'INBOX');
+  t.equal(normalizeMailboxName('Inbox/Inbox'), 'INBOX/Inbox', 'only the first level');
+  t.equal(normalizeMailboxName('inboxes'), 'inboxes');
+  t.equal(normalizeMailboxName('e\u0301'), '\u00e9');
+  for (const name of ['', 'a//b', '/a', 'a/', 'a\tb', 'a\u2028b', 'x'.repeat(256)]) {
+    t.throws(() => normalizeMailboxName(name), { name: 'StoreError', code: 'CANNOT' });
+  }
+  t.end();
+});
+
+t.test('parentNames', (t) => {
+  t.same(parentNames('a/b/c'), ['a', 'a/b']);
+  t.same(parentNames('a'), []);
+  t.end();
+});
+
+t.test('compareMailboxNames', (t) => {
+  const names = ['b', 'a/b', 'a', 'a-b', 'INBOX/x', 'a/INBOX', 'a/A', 'A', 'INBOX', 'b'];
+  const sorted = ['INBOX', 'INBOX/x', 'A', 'a', 'a/A', 'a/INBOX', 'a/b', 'a-b', 'b', 'b'];
+  t.same(names.toSorted(compareMailboxNames), sorted);
+  t.equal(compareMailboxNames('a/b', 'a/b'), 0);
+  t.end();
+});
+
+t.test('normalizeAccountName', (t) => {
+  t.equal(normalizeAccountName('u\u0308ser@example.org'), '\u00fcser@example.org');
+  t.throws(() => normalizeAccountName('two words'), { code: 'CANNOT' });
+  t.end();
+});
+
+t.test('foldAsciiCase', (t) => {
+  t.equal(foldAsciiCase('ÄAZ-az[\u212a]'), 'Äaz-az[\u212a]', 'no other letters than ASCII');
+  t.end();
+});

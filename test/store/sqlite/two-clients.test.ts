@@ -1,0 +1,85 @@
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
+import t from 'tap';
+import { connectSqliteStore } from '../../../store/open-sqlite-store.ts';
+import {
+  addMessage,
+  addMessages,
+  isSound,
+  makeScene,
+  readAll,
+} from '../../fixtures/mail-store-contract/store-steps.ts';
+import { makeSqliteStore } from '../../fixtures/sqlite-store.ts';
+
+t.test('two clients see and hear what the other does', async (t) => {
+  const { store } = await makeSqliteStore(t);
+  const scene = await makeScene(store);
+  const second = connectSqliteStore(store.createLink());
+  const heard: number[] = [];
+  second.watch(scene.inbox.id, ({ modseq }) => heard.push(modseq));
+  await addMessages(scene, ['1']);
+  await addMessages({ ...scene, store: second }, ['2']);
+  t.same(heard, [2, 3]);
+  t.equal((await readAll(second, scene.inbox.id)).length, 2);
+  t.throws(() => second.createLink(), /opened/);
+  await second.close();
+  await t.rejects(second.createMailbox(scene.accountId, 'late'), /closed/);
+  await addMessages(scene, ['3']);
+  t.same(heard, [2, 3]);
+});
+
+t.test('a client in another thread', async (t) => {
+  const { store } = await makeSqliteStore(t);
+  const scene = await makeScene(store);
+  const link = store.createLink();
+  const module = new URL('../../../store/open-sqlite-store.ts', import.meta.url).href;
+  const program = `
+    import { workerData, parentPort } from 'node:worker_threads';
+    const { connectSqliteStore } = await import(workerData.module);
+    const store = connectSqliteStore(workerData.link);
+    const draft = store.beginMessage(workerData.accountId);
+    await draft.write(Buffer.alloc(600_000, 'x'));
+    const internalDate = { epochMs: 0, zoneMinutes: 0 };
+    const added = await draft.addTo(workerData.mailboxId, { flags: [], internalDate });
+    parentPort.postMessage({ added, status: await store.readStatus(workerData.mailboxId) });
+    await store.close();`;
+  const worker = new Worker(new URL(`data:text/javascript,${encodeURIComponent(program)}`), {
+    workerData: { link, module, accountId: scene.accountId, mailboxId: scene.inbox.id },
+    transferList: [link.port],
+  });
+  const end = once(worker, 'exit');
+  const [message] = (await once(worker, 'message')) as [unknown];
+  t.match(message, { added: { uid: 1, modseq: 2 }, status: { messageCount: 1 } });
+  await end;
+  await addMessages(scene, ['2']);
+  t.equal((await store.readStatus(scene.inbox.id)).messageCount, 2);
+});
+
+t.test('what a client has staged goes with it', async (t) => {
+  const { store, advance } = await makeSqliteStore(t);
+  const scene = await makeScene(store);
+  const second = connectSqliteStore(store.createLink());
+  const draft = second.beginMessage(scene.accountId);
+  await draft.write(Buffer.alloc(1_000_000, 'x'));
+  await isSound(t, store);
+  await second.close();
+  await addMessage(scene, 'Subject: later\r\n\r\n');
+  await advance(0);
+  await isSound(t, store);
+});
+
+t.test('what was asked for before the end is done, what comes after is refused', async (t) => {
+  const { store, reopen } = await makeSqliteStore(t);
+  const scene = await makeScene(store);
+  const added = Array.from({ length: 20 }, (_, index) => addMessage(scene, `${index}\r\n`));
+  // The drafts ask in a later turn of the microtask queue.
+  await Promise.resolve();
+  const closed = store.close();
+  t.equal(store.close(), closed, 'closing twice is closing once');
+  await closed;
+  const outcomes = await Promise.allSettled(added);
+  await t.rejects(store.subscribe(scene.accountId, 'x'), /closed/);
+  const reopened = await reopen();
+  const done = outcomes.filter(({ status }) => status === 'fulfilled').length;
+  t.equal((await reopened.readStatus(scene.inbox.id)).messageCount, done);
+});
