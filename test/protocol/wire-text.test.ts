@@ -1,4 +1,5 @@
 import * as fc from 'fast-check';
+import { deepEqual } from 'node:assert/strict';
 import t from 'tap';
 import { Decoder } from '../../protocol/decoder.ts';
 import {
@@ -94,7 +95,7 @@ await t.test('an internal date reads back as it was', (t) => {
   });
   fc.assert(
     fc.property(dates, (date) => {
-      t.same(expectDateTime(new Decoder(Buffer.from(encodeInternalDate(date)))), date);
+      deepEqual(expectDateTime(new Decoder(Buffer.from(encodeInternalDate(date)))), { ...date });
     }),
     { numRuns: 500 },
   );
