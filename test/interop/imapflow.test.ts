@@ -277,5 +277,5 @@ function quoted(text: string): string {
 }
 
 function withoutRecent(flags: ReadonlySet<string> = new Set()): ReadonlySet<string> {
-  return flags.difference(new Set(['\\Recent']));
+  return new Set([...flags].filter((flag) => flag !== '\\Recent'));
 }

@@ -6,7 +6,7 @@ import { startMailServer } from '../fixtures/mail-server.ts';
 import { plainMessage } from '../fixtures/plain-message.ts';
 
 const mebibyte = 1024 * 1024;
-const server = await startMailServer(t, { nodeOptions: ['--max-semi-space-size=8'] });
+const server = await startMailServer(t);
 
 await t.test('a client that reads nothing of 10,000 messages costs less than 4 MiB', async (t) => {
   const client = await server.login('tls');
@@ -35,6 +35,10 @@ await t.test('a client that reads nothing of 10,000 messages costs less than 4 M
 await t.test('an APPEND of 50 MB raises resident memory by less than 32 MiB', async (t) => {
   const client = await server.login('tls');
   await client.ok('CREATE large');
+  // As many octets in smaller messages, so that V8 has settled: garbage of any traffic fills its young
+  // generation once. What one large message holds, these do not.
+  const small = plainMessage('small', mebibyte / 2);
+  for (let index = 0; index < 100; index++) await client.ok('APPEND large', small);
   const before = await server.process.residentBytes();
   const chunk = plainMessage('large', mebibyte);
   client.send(`a APPEND large {${50 * chunk.length}}\r\n`);

@@ -10,9 +10,11 @@ import { startRecordingProxy } from '../fixtures/recording-proxy.ts';
 import { runProgram } from '../fixtures/run-program.ts';
 import { SeededRandom } from '../fixtures/seeded-random.ts';
 
-const mutantCount = 600;
+/** As many go first, so that what a busy server takes for itself is there before it is measured. */
+const mutantCount = 500;
 const concurrency = 8;
-const maxGrowthBytes = 64 * 1024 * 1024;
+/** V8 takes its heap in steps of many megabytes; what every mutant leaves behind would show beyond that. */
+const maxGrowthBytes = 48 * 1024 * 1024;
 /** Pieces that mean something to a parser. */
 const tokens = [
   '{4294967295}',
@@ -40,20 +42,18 @@ await t.test('mutated sessions of real clients', async (t) => {
   const sessions = await recordSessions();
   t.ok(sessions.length >= 2, `${sessions.length} sessions were recorded`);
   const random = new SeededRandom(seed);
+  await playMutants(sessions, random);
   const before = await server.process.residentBytes();
-  let begun = 0;
-  const worker = async () => {
-    while (begun++ < mutantCount) await play(mutate(random.pick(sessions), random), random);
-  };
-  await Promise.all(Array.from({ length: concurrency }, worker));
+  await playMutants(sessions, random);
 
   t.ok(server.process.isRunning, 'the server runs');
-  const faults = server.process.log.filter(({ level }) => Number(level) >= 50);
-  t.same(faults.slice(0, 3), [], 'nothing is logged as a fault of the server');
+  t.same(server.process.faults.slice(0, 3), [], 'nothing is logged as a fault of the server');
   const grown = (await server.process.residentBytes()) - before;
+  t.comment(`resident memory grew by ${(grown / 1024).toFixed(0)} KiB`);
   t.ok(grown < maxGrowthBytes, `resident memory grew by ${grown} octets`);
   const client = await server.login();
   await client.ok('SELECT INBOX');
+  await client.ok('APPEND INBOX', plainMessage('after'));
   await client.ok('FETCH 1:* (FLAGS ENVELOPE BODYSTRUCTURE)');
 });
 
@@ -116,6 +116,20 @@ function mutate(session: Buffer, random: SeededRandom): Buffer {
     mutant = Buffer.concat([head, random.pick(middle)(), kept]);
   }
   return mutant;
+}
+
+async function playMutants(sessions: readonly Buffer[], random: SeededRandom): Promise<void> {
+  let begun = 0;
+  const worker = async () => {
+    while (begun++ < mutantCount) await play(mutate(random.pick(sessions), random), random);
+  };
+  await Promise.all(Array.from({ length: concurrency }, worker));
+  // What they filed would make each round heavier than the one before.
+  const client = await server.login();
+  await client.ok('SELECT INBOX');
+  await client.ok('STORE 1:* +FLAGS.SILENT (\\Deleted)');
+  await client.ok('CLOSE');
+  await client.logout();
 }
 
 /** Says a mutant to the server and waits for the end of the connection. */
