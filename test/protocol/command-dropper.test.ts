@@ -23,6 +23,7 @@ await t.test('finds the end of the command', (t) => {
   t.same(drop('abc', inLine('')), ['starved', '']);
   t.same(drop('ab\nc\r\nnext', inLiteral(4)), ['done', 'next']);
   t.same(drop('ab', inLiteral(4)), ['starved', '']);
+  t.same(drop('{2+}\nab\nnext', inLine('')), ['done', 'next'], 'announced once');
   t.same(drop('{5}\r\nnext', inLine('')), ['done', 'next'], 'a client that waits sends nothing');
   t.same(drop('{5+}\r\na\nb\nc\r\nnext', inLine('')), ['done', 'next']);
   t.same(drop('2+}\r\n\n\n\r\nnext', inLine('x {')), ['done', 'next'], 'begun before the refusal');
