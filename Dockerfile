@@ -1,0 +1,34 @@
+# syntax=docker/dockerfile:1
+
+# Compiles the server. Nothing of this stage but its output is in the image.
+FROM node:26-slim AS build
+WORKDIR /app
+COPY package.json package-lock.json ./
+RUN npm ci
+COPY tsconfig.json tsconfig.build.json ./
+COPY protocol ./protocol
+COPY tls ./tls
+COPY store ./store
+COPY server ./server
+RUN npm run build
+
+FROM node:26-slim
+WORKDIR /app
+ENV NODE_ENV=production
+COPY package.json package-lock.json ./
+RUN npm ci --omit=dev && npm cache clean --force
+COPY --from=build /app/dist ./dist
+# "reprise" on the PATH, and a data directory that belongs to the user the server runs as.
+RUN chmod +x dist/server/launch.js \
+  && ln -s /app/dist/server/launch.js /usr/local/bin/reprise \
+  && install --directory --owner=node --group=node --mode=0700 /data
+
+# An ordinary user: Docker lets it listen on ports below 1024. Where a runtime does not, set
+# REPRISE_IMAP_PORT and REPRISE_IMAPS_PORT to higher ones.
+USER node
+ENV REPRISE_DATA=/data
+VOLUME /data
+EXPOSE 143 993
+# A greeting and CAPABILITY on 143, a TLS handshake and the same on 993.
+HEALTHCHECK --interval=30s --timeout=15s --start-period=15s --retries=3 CMD ["reprise", "healthcheck"]
+CMD ["reprise", "serve"]
