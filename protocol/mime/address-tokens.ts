@@ -26,7 +26,6 @@ const quoted = /"((?:[^"\\]|\\[^])*)"/y;
 export function* tokenizeAddresses(text: string): Generator<AddressToken> {
   let position = 0;
   let hasSpaceBefore = false;
-  let canQuote = true;
   while (position < text.length) {
     const space = matchAt(whiteSpace, text, position);
     if (space) {
@@ -35,10 +34,9 @@ export function* tokenizeAddresses(text: string): Generator<AddressToken> {
       continue;
     }
     const character = text[position]!;
-    const quote = character === '"' && canQuote ? matchAt(quoted, text, position) : undefined;
+    const quote = character === '"' ? matchAt(quoted, text, position) : undefined;
     if (character === '"' && !quote) {
-      // No quote behind this one can be closed either: looking again each time would take square time.
-      canQuote = false;
+      // Nothing behind it is an unescaped quote, so this long look for one is the only one in vain.
       position++;
       continue;
     }

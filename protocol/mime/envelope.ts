@@ -34,7 +34,7 @@ function readAddresses(fields: readonly HeaderField[], lowerCaseName: string): E
   const addresses: EnvelopeAddress[] = [];
   for (const field of fields) {
     const limit = mimeLimits.addressCount - addresses.length;
-    if (toLowerCase(field.name) === lowerCaseName && limit > 0) {
+    if (toLowerCase(field.name) === lowerCaseName) {
       addresses.push(...parseAddressList(field.value, limit));
     }
   }

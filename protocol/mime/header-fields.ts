@@ -63,7 +63,7 @@ function readField(bytes: Buffer, start: number, end: number): HeaderField {
 }
 
 function unfold(text: string): string {
-  return trim(text.replace(/\r?\n(?=[ \t])/g, ''));
+  return trim(text.replace(/\r?\n/g, ''));
 }
 
 /** The value of the first field of that name (in lower case); undefined where there is none. */

@@ -129,7 +129,6 @@ export class MimeWalker {
       const found = findLineFeed(bytes, next);
       if (found === -1) {
         this.#lineState = 'rest';
-        if (lineFeedAt !== -1) this.#noteBreak(bytes, lineFeedAt);
         return bytes.length;
       }
       lineFeedAt = found;

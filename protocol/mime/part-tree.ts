@@ -126,7 +126,7 @@ export class PartTree {
     const body = this.#innermost.body!;
     return line.offset - breakBytes < body.offset
       ? body
-      : { offset: line.offset - breakBytes, lineCount: line.lineCount - Math.sign(breakBytes) };
+      : { offset: line.offset - breakBytes, lineCount: line.lineCount - 1 };
   }
 
   #openPart(headerStart: number, defaultType: DefaultType, isMessage: boolean): void {

@@ -137,6 +137,9 @@ await t.test('what is no address survives', (t) => {
     ['\xc3\xa0 b <j@x>', [['\xc3\xa0 b', null, 'j', 'x']]],
     ['=?utf-8?q?a,_b?= <j@x>', [['=?utf-8?q?a,_b?=', null, 'j', 'x']]],
     ['=?utf-8?q?a?=<j@x>', [['=?utf-8?q?a?=', null, 'j', 'x']]],
+    ['Joe=?utf-8?q?a,b?= <j@x>', [['Joe=?utf-8?q?a,b?=', null, 'j', 'x']]],
+    ['"J."Smith <j@x>', [['J.Smith', null, 'j', 'x']]],
+    ['joe@x.test:25', [[null, null, 'joe', 'x.test:25']]],
     ['Joe <<joe@x>>', [['Joe', null, 'joe', 'x']]],
     [
       'mailto:joe@x',
