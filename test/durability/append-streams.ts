@@ -1,6 +1,7 @@
+import { createHash } from 'node:crypto';
+import { writeSync } from 'node:fs';
 import { openSqliteStore } from '../../store/open-sqlite-store.ts';
 import { SeededRandom } from '../fixtures/seeded-random.ts';
-import { writeSync } from 'node:fs';
 
 /** How many streams append at once. */
 export const streamCount = 16;
@@ -10,7 +11,7 @@ export const streamCount = 16;
  * be staged; one in sixteen is the same as many others.
  */
 export function numberedMessage(name: string): Buffer {
-  const random = new SeededRandom([...name].reduce((sum, c) => sum * 31 + c.charCodeAt(0), 7));
+  const random = new SeededRandom(createHash('sha256').update(name).digest().readUInt32LE());
   const sizeBytes = random.chance(1 / 8) ? 260_000 + random.below(200_000) : random.below(20_000);
   const text = random.chance(1 / 16) ? 'The same again.\r\n' : `${name}\r\n`;
   return Buffer.concat([
@@ -21,9 +22,11 @@ export function numberedMessage(name: string): Buffer {
 
 /**
  * The program of the process that is killed: appends without end, and writes a line `name uid` after each
- * acknowledgement. One more stream files copies and expunges them.
+ * acknowledgement. One more stream files copies and expunges them. With `lastLine` it kills itself at once
+ * after so many lines: then whatever was acknowledged too early is lost.
  */
-async function run(dataDirectory: string, round: string): Promise<void> {
+async function run(dataDirectory: string, round: string, lastLine: number): Promise<void> {
+  let lineCount = 0;
   const store = await openSqliteStore({ dataDirectory });
   const account = await store.findAccount('alice');
   const accountId = account!.id;
@@ -42,6 +45,7 @@ async function run(dataDirectory: string, round: string): Promise<void> {
       const { uid } = await draft.addTo(inbox!.id, { flags: [], internalDate });
       // At once and not through a stream, which the kill could catch with lines in it.
       writeSync(1, `${name} ${uid}\n`);
+      if (++lineCount === lastLine) process.kill(process.pid, 'SIGKILL');
     }
   };
 
@@ -63,5 +67,5 @@ async function run(dataDirectory: string, round: string): Promise<void> {
   ]);
 }
 
-const [, program, dataDirectory, round] = process.argv;
-if (program === import.meta.filename) await run(dataDirectory!, round!);
+const [, program, dataDirectory, round, lastLine] = process.argv;
+if (program === import.meta.filename) await run(dataDirectory!, round!, Number(lastLine));

@@ -16,7 +16,7 @@ import { numberedMessage, streamCount } from './append-streams.ts';
 
 const program = fileURLToPath(new URL('./append-streams.ts', import.meta.url));
 
-t.test('20 kills in the middle of 16 append streams', { timeout: 100_000 }, async (t) => {
+await t.test('20 kills in the middle of 16 append streams', { timeout: 100_000 }, async (t) => {
   const dataDirectory = makeDataDirectory(t);
   const store = await openSqliteStore({ dataDirectory });
   await makeScene(store);
@@ -24,27 +24,32 @@ t.test('20 kills in the middle of 16 append streams', { timeout: 100_000 }, asyn
   const random = new SeededRandom(Date.now());
   let nextUid = 1;
   for (let round = 0; round < 20; round++) {
-    const lines = await runAndKill(dataDirectory, `${round}`, random.below(250));
+    // By turns the process kills itself right after an acknowledgement, and is killed at any moment.
+    const kill =
+      round % 2 === 0 ? { lastLine: 1 + random.below(80) } : { delayMs: random.below(250) };
+    const lines = await runAndKill(dataDirectory, `${round}`, kill);
     t.ok(lines.length > 0, `round ${round}: killed after ${lines.length} acknowledgements`);
     nextUid = await checkStore(t, dataDirectory, lines, nextUid);
   }
 });
 
-/** Lines of the process, which is killed so long after its first. */
+/** Lines of the process, which dies after so many of them, or is killed so long after the first. */
 async function runAndKill(
   dataDirectory: string,
   round: string,
-  delayMs: number,
+  { lastLine = 0, delayMs = 20_000 }: { lastLine?: number; delayMs?: number },
 ): Promise<string[]> {
-  const child = spawn(process.execPath, [program, dataDirectory, round], {
+  const child = spawn(process.execPath, [program, dataDirectory, round, `${lastLine}`], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   let output = '';
+  let timer: NodeJS.Timeout | undefined;
   child.stdout.setEncoding('latin1').on('data', (text: string) => {
-    if (output === '') setTimeout(() => child.kill('SIGKILL'), delayMs);
     output += text;
+    timer ??= setTimeout(() => child.kill('SIGKILL'), delayMs);
   });
   await once(child, 'close');
+  clearTimeout(timer);
   return output.split('\n').slice(0, -1);
 }
 

@@ -28,7 +28,7 @@ async function startOwner(dataDirectory: string): Promise<ChildProcess> {
   return owner;
 }
 
-t.test('a second process is refused and told whose it is', async (t) => {
+await t.test('a second process is refused and told whose it is', async (t) => {
   const dataDirectory = makeDataDirectory(t);
   const owner = await startOwner(dataDirectory);
   t.teardown(() => owner.kill('SIGKILL'));
@@ -41,7 +41,7 @@ t.test('a second process is refused and told whose it is', async (t) => {
   await t.rejects(openSqliteStore({ dataDirectory }), DataDirectoryInUseError);
 });
 
-t.test('the lock goes with its process, killed or not', async (t) => {
+await t.test('the lock goes with its process, killed or not', async (t) => {
   const dataDirectory = makeDataDirectory(t);
   for (const signal of ['SIGKILL', 'SIGTERM'] as const) {
     const owner = await startOwner(dataDirectory);
@@ -52,7 +52,7 @@ t.test('the lock goes with its process, killed or not', async (t) => {
   }
 });
 
-t.test('one process does not get it twice', (t) => {
+await t.test('one process does not get it twice', (t) => {
   const dataDirectory = makeDataDirectory(t);
   const lock = lockDataDirectory(dataDirectory);
   t.throws(() => lockDataDirectory(dataDirectory), {
@@ -65,7 +65,7 @@ t.test('one process does not get it twice', (t) => {
   t.end();
 });
 
-t.test('a lock without a readable owner', (t) => {
+await t.test('a lock without a readable owner', (t) => {
   const dataDirectory = makeDataDirectory(t);
   const lock = lockDataDirectory(dataDirectory);
   t.teardown(() => lock.release());
@@ -76,7 +76,7 @@ t.test('a lock without a readable owner', (t) => {
   t.end();
 });
 
-t.test('the directory is made, for its owner only', (t) => {
+await t.test('the directory is made, for its owner only', (t) => {
   const parent = makeDataDirectory(t);
   const made = join(parent, 'a', 'b');
   const wide = join(parent, 'wide');
@@ -89,7 +89,7 @@ t.test('the directory is made, for its owner only', (t) => {
   t.end();
 });
 
-t.test('a store that cannot be opened gives the lock back', async (t) => {
+await t.test('a store that cannot be opened gives the lock back', async (t) => {
   const dataDirectory = makeDataDirectory(t);
   writeFileSync(join(dataDirectory, 'mail.db'), 'this is no database'.repeat(100));
   await t.rejects(openSqliteStore({ dataDirectory }), /not a database/);

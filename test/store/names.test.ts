@@ -7,7 +7,7 @@ import {
   parentNames,
 } from '../../store/names.ts';
 
-t.test('normalizeMailboxName', (t) => {
+await t.test('normalizeMailboxName', (t) => {
   t.equal(normalizeMailboxName('inBox'), 'INBOX');
   t.equal(normalizeMailboxName('Inbox/Inbox'), 'INBOX/Inbox', 'only the first level');
   t.equal(normalizeMailboxName('inboxes'), 'inboxes');
@@ -18,13 +18,13 @@ t.test('normalizeMailboxName', (t) => {
   t.end();
 });
 
-t.test('parentNames', (t) => {
+await t.test('parentNames', (t) => {
   t.same(parentNames('a/b/c'), ['a', 'a/b']);
   t.same(parentNames('a'), []);
   t.end();
 });
 
-t.test('compareMailboxNames', (t) => {
+await t.test('compareMailboxNames', (t) => {
   const names = ['b', 'a/b', 'a', 'a-b', 'INBOX/x', 'a/INBOX', 'a/A', 'A', 'INBOX', 'b'];
   const sorted = ['INBOX', 'INBOX/x', 'A', 'a', 'a/A', 'a/INBOX', 'a/b', 'a-b', 'b', 'b'];
   t.same(names.toSorted(compareMailboxNames), sorted);
@@ -32,13 +32,13 @@ t.test('compareMailboxNames', (t) => {
   t.end();
 });
 
-t.test('normalizeAccountName', (t) => {
+await t.test('normalizeAccountName', (t) => {
   t.equal(normalizeAccountName('u\u0308ser@example.org'), '\u00fcser@example.org');
   t.throws(() => normalizeAccountName('two words'), { code: 'CANNOT' });
   t.end();
 });
 
-t.test('foldAsciiCase', (t) => {
+await t.test('foldAsciiCase', (t) => {
   t.equal(foldAsciiCase('ÄAZ-az[\u212a]'), 'Äaz-az[\u212a]', 'no other letters than ASCII');
   t.end();
 });

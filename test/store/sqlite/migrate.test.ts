@@ -8,7 +8,7 @@ import { openSqliteStore } from '../../../store/open-sqlite-store.ts';
 import { addMessages, makeScene } from '../../fixtures/mail-store-contract/store-steps.ts';
 import { makeDataDirectory, makeSqliteStore } from '../../fixtures/sqlite-store.ts';
 
-t.test('an empty file gets every step once', (t) => {
+await t.test('an empty file gets every step once', (t) => {
   const database = new Database(join(makeDataDirectory(t), 'mail.db'), 'writer');
   t.equal(schemaVersion(database), 0);
   migrate(database);
@@ -22,7 +22,7 @@ t.test('an empty file gets every step once', (t) => {
   t.end();
 });
 
-t.test('a file of version 1 keeps its mail through later steps', async (t) => {
+await t.test('a file of version 1 keeps its mail through later steps', async (t) => {
   const fixture = await makeSqliteStore(t);
   const scene = await makeScene(fixture.store);
   await addMessages(scene, ['1', '2']);
@@ -46,7 +46,7 @@ t.test('a file of version 1 keeps its mail through later steps', async (t) => {
   database.close();
 });
 
-t.test('a step that fails leaves the version before it', (t) => {
+await t.test('a step that fails leaves the version before it', (t) => {
   const database = new Database(join(makeDataDirectory(t), 'mail.db'), 'writer');
   const steps = ['CREATE TABLE a (x)', 'CREATE TABLE b (x); INSERT INTO nowhere VALUES (1)'];
   t.throws(() => migrate(database, steps), /nowhere/);
@@ -58,7 +58,7 @@ t.test('a step that fails leaves the version before it', (t) => {
   t.end();
 });
 
-t.test('a newer file is left alone', async (t) => {
+await t.test('a newer file is left alone', async (t) => {
   const dataDirectory = makeDataDirectory(t);
   const database = new Database(join(dataDirectory, 'mail.db'), 'writer');
   database.execute('PRAGMA user_version = 99');

@@ -2,4 +2,4 @@ import t from 'tap';
 import { testMailStore } from '../../fixtures/mail-store-contract.ts';
 import { makeSqliteStore } from '../../fixtures/sqlite-store.ts';
 
-t.test('SqliteMailStore keeps the contract', (t) => testMailStore(t, makeSqliteStore));
+await t.test('SqliteMailStore keeps the contract', (t) => testMailStore(t, makeSqliteStore));

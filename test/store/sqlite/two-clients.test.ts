@@ -11,7 +11,7 @@ import {
 } from '../../fixtures/mail-store-contract/store-steps.ts';
 import { makeSqliteStore } from '../../fixtures/sqlite-store.ts';
 
-t.test('two clients see and hear what the other does', async (t) => {
+await t.test('two clients see and hear what the other does', async (t) => {
   const { store } = await makeSqliteStore(t);
   const scene = await makeScene(store);
   const second = connectSqliteStore(store.createLink());
@@ -28,7 +28,7 @@ t.test('two clients see and hear what the other does', async (t) => {
   t.same(heard, [2, 3]);
 });
 
-t.test('a client in another thread', async (t) => {
+await t.test('a client in another thread', async (t) => {
   const { store } = await makeSqliteStore(t);
   const scene = await makeScene(store);
   const link = store.createLink();
@@ -55,7 +55,7 @@ t.test('a client in another thread', async (t) => {
   t.equal((await store.readStatus(scene.inbox.id)).messageCount, 2);
 });
 
-t.test('what a client has staged goes with it', async (t) => {
+await t.test('what a client has staged goes with it', async (t) => {
   const { store, advance } = await makeSqliteStore(t);
   const scene = await makeScene(store);
   const second = connectSqliteStore(store.createLink());
@@ -68,18 +68,21 @@ t.test('what a client has staged goes with it', async (t) => {
   await isSound(t, store);
 });
 
-t.test('what was asked for before the end is done, what comes after is refused', async (t) => {
-  const { store, reopen } = await makeSqliteStore(t);
-  const scene = await makeScene(store);
-  const added = Array.from({ length: 20 }, (_, index) => addMessage(scene, `${index}\r\n`));
-  // The drafts ask in a later turn of the microtask queue.
-  await Promise.resolve();
-  const closed = store.close();
-  t.equal(store.close(), closed, 'closing twice is closing once');
-  await closed;
-  const outcomes = await Promise.allSettled(added);
-  await t.rejects(store.subscribe(scene.accountId, 'x'), /closed/);
-  const reopened = await reopen();
-  const done = outcomes.filter(({ status }) => status === 'fulfilled').length;
-  t.equal((await reopened.readStatus(scene.inbox.id)).messageCount, done);
-});
+await t.test(
+  'what was asked for before the end is done, what comes after is refused',
+  async (t) => {
+    const { store, reopen } = await makeSqliteStore(t);
+    const scene = await makeScene(store);
+    const added = Array.from({ length: 20 }, (_, index) => addMessage(scene, `${index}\r\n`));
+    // The drafts ask in a later turn of the microtask queue.
+    await Promise.resolve();
+    const closed = store.close();
+    t.equal(store.close(), closed, 'closing twice is closing once');
+    await closed;
+    const outcomes = await Promise.allSettled(added);
+    await t.rejects(store.subscribe(scene.accountId, 'x'), /closed/);
+    const reopened = await reopen();
+    const done = outcomes.filter(({ status }) => status === 'fulfilled').length;
+    t.equal((await reopened.readStatus(scene.inbox.id)).messageCount, done);
+  },
+);
