@@ -56,19 +56,17 @@ await t.test('npm start, as it stands', { skip }, async (t) => {
 async function startAndUse(
   t: Test,
   configuration: Readonly<Record<string, string>>,
-): Promise<{ readonly imapPort: number; readonly imapsPort: number }> {
+): Promise<Ports> {
   const child = spawn(join(work, 'bin/npm'), ['start'], {
     cwd: clone,
     env: { ...environment, ...configuration },
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
   });
-  const printed: string[] = [];
   try {
-    const ports = await listening(child, printed);
-    const password = /(?:password|Password)\W+(\S+)|demo:(\S+?)['"\s]/.exec(printed.join('\n'));
+    const { password, ...ports } = await printed(child);
     const client = await ImapClient.connect({ port: ports.imapsPort, security: 'tls' });
-    await client.login('demo', password?.[1] ?? password?.[2] ?? '');
+    await client.login('demo', password);
     const selected = await client.ok('SELECT INBOX');
     const exists = selected.untagged.find(({ text }) => text.endsWith(' EXISTS'));
     t.match(exists?.text, /^\* [1-9]\d* EXISTS/, 'there is mail to read');
@@ -82,22 +80,29 @@ async function startAndUse(
   }
 }
 
-function listening(
-  child: ChildProcess,
-  printed: string[],
-): Promise<{ readonly imapPort: number; readonly imapsPort: number }> {
-  return new Promise((resolveListening, reject) => {
-    child.once('exit', (code) => reject(new Error(`exit ${code}: ${printed.join('\n')}`)));
-    let ports: { imapPort: number; imapsPort: number } | undefined;
+interface Ports {
+  readonly imapPort: number;
+  readonly imapsPort: number;
+}
+
+/** What a person reads: the ports and the password of the demo account. */
+function printed(child: ChildProcess): Promise<Ports & { readonly password: string }> {
+  const lines: string[] = [];
+  return new Promise((resolvePrinted, reject) => {
+    child.once('exit', (code) => reject(new Error(`exit ${code}: ${lines.join('\n')}`)));
     for (const stream of [child.stdout, child.stderr]) {
       if (stream === null) continue;
       createInterface({ input: stream }).on('line', (line) => {
-        printed.push(line);
-        const match = /"imapPort":(\d+).*"imapsPort":(\d+)/.exec(line);
-        if (match !== null) ports = { imapPort: Number(match[1]), imapsPort: Number(match[2]) };
-        const isComplete = printed.some((text) => text.includes('demo')) && ports !== undefined;
-        // The rest of what it prints to a person follows at once.
-        if (isComplete) setTimeout(() => resolveListening(ports as never), 500);
+        lines.push(line);
+        const text = lines.join('\n');
+        const listening = /"imapPort":(\d+),"imapsPort":(\d+)/.exec(text);
+        const password = /^ +password +(\S+)$/m.exec(text)?.[1];
+        if (listening === null || password === undefined) return;
+        resolvePrinted({
+          imapPort: Number(listening[1]),
+          imapsPort: Number(listening[2]),
+          password,
+        });
       });
     }
   });
