@@ -39,7 +39,8 @@ function writeSinglePart(part: MimePart, isExtended: boolean): string[] {
     String(part.end - part.bodyStart),
   ];
   if (part.type === 'text') return [...items, String(part.lineCount)];
-  const message = messageOf(part);
+  // IMAP4rev1 knows envelopes of message/rfc822 only; message/global (RFC 9051) would break its clients.
+  const message = part.subtype === 'rfc822' ? messageOf(part) : undefined;
   if (!message) return items;
   const envelope = message.envelope ?? writeEnvelope([]);
   return [...items, envelope, writePart(message, isExtended), String(part.lineCount)];

@@ -36,7 +36,7 @@ export interface MimePart {
   readonly envelope?: string;
 }
 
-/** True for the types whose BODYSTRUCTURE holds a message. @see RFC 9051, section 7.5.2 */
+/** True for the types whose body is a message. @see RFC 2046, section 5.2.1; RFC 6532, section 3.7 */
 export function isMessageType({ type, subtype }: Pick<MimePart, 'type' | 'subtype'>): boolean {
   return type === 'message' && (subtype === 'rfc822' || subtype === 'global');
 }

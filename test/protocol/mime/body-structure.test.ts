@@ -89,6 +89,12 @@ await t.test('messages', (t) => {
   t.end();
 });
 
+await t.test('message/global has no envelope in IMAP4rev1', (t) => {
+  const message = lines('Content-Type: message/global', '', 'Subject: s', '', 'text', '');
+  t.equal(writeBody(walk(message)), '("message" "global" NIL NIL NIL "7bit" 20)');
+  t.end();
+});
+
 await t.test('a message that is encoded has an empty envelope and text', (t) => {
   const message = lines(
     'Content-Type: message/rfc822; name=x',

@@ -72,7 +72,7 @@ class WireGrammar {
       this.#spaced(() => this.#string()),
       this.#spaced(() => this.#number()),
     ];
-    if (type === 'message' && (subtype === 'rfc822' || subtype === 'global')) {
+    if (type === 'message' && subtype === 'rfc822') {
       parts.push(
         this.#spaced(() => this.envelope()),
         this.#spaced(() => this.body(isExtended)),
