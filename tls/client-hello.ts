@@ -24,7 +24,7 @@ export interface ClientHello {
 /**
  * - `incomplete`: more octets have to come; with fewer than `neededBytes` in all, the answer is the same
  * - `notTls`: these octets don't begin a TLS handshake
- * - `tooLarge`: the hello is longer than the bound
+ * - `tooLarge`: the hello is longer than the bound, or spread over more records than one needs
  * - `malformed`: a ClientHello whose inside cannot be read; what TLS answers to it is an alert
  * - `hello`: a ClientHello; more octets may follow it
  */
@@ -84,7 +84,7 @@ function gatherBody(octets: Uint8Array, maxBytes: number): Uint8Array | ClientHe
     if (octets.length < fragmentStart) return incomplete(fragmentStart + 1, maxBytes);
     const end = fragmentStart + octets[start + 3]! * 256 + octets[start + 4]!;
     const fragment = octets.subarray(fragmentStart, end);
-    fragments.push(fragment);
+    if (fragments.push(fragment) > tlsLimits.helloRecords) return { kind: 'tooLarge' };
     gathered += fragment.length;
     messageHeader.push(...fragment.subarray(0, messageHeaderBytes - messageHeader.length));
     if ((messageHeader[0] ?? clientHelloMessage) !== clientHelloMessage) return { kind: 'notTls' };

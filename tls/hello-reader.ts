@@ -78,6 +78,7 @@ class PendingHello {
   // Only where the hello does not come in one piece.
   #gathered: Buffer | undefined;
   #gatheredBytes = 0;
+  #neededBytes = 0;
   #resolve!: (hello: ClientHello | undefined) => void;
   #reject!: (error: TlsAcceptError) => void;
 
@@ -91,6 +92,8 @@ class PendingHello {
     socket.on('end', this.#onClose);
     socket.on('close', this.#onClose);
     socket.on('error', this.#onError);
+    // What has arrived may have been announced to whoever listened before, and is not announced again.
+    this.#onReadable();
   }
 
   fail(error: TlsAcceptError): void {
@@ -103,8 +106,10 @@ class PendingHello {
     if (chunk === null) return;
     const rest = this.#gathered === undefined ? undefined : this.#gather(this.#gathered, chunk);
     const octets = this.#gathered?.subarray(0, this.#gatheredBytes) ?? chunk;
+    if (octets.length < this.#neededBytes) return;
     const result = parseClientHello(octets);
     if (result.kind === 'incomplete') {
+      this.#neededBytes = result.neededBytes;
       // It fits: what is incomplete is shorter than the bound.
       if (this.#gathered === undefined) {
         this.#gathered = Buffer.allocUnsafe(tlsLimits.helloBytes);

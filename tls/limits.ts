@@ -2,6 +2,8 @@
 export const tlsLimits = {
   /** A ClientHello may not be longer: post-quantum key shares and many PSK identities fit, floods do not. */
   helloBytes: 16 * 1024,
+  /** Records that a ClientHello may be spread over: a client needs one or two, and each is looked at again. */
+  helloRecords: 64,
   /** Time for the whole ClientHello. A client sends it in one go, so this only has to outlast bad networks. */
   helloDeadlineMs: 10_000,
   /** Time for the handshake after the ClientHello, however the client spreads its bytes. */
