@@ -47,8 +47,8 @@ function parseDateTime(match: RegExpExecArray): InternalDate | undefined {
 function parseDay(dayText: string, monthText: string, yearText: string): CalendarDay | undefined {
   const month = months.indexOf(monthText.toLowerCase()) + 1;
   const day = { year: Number(yearText), month, day: Number(dayText) };
-  const date = new Date(startOfDay(day));
-  const exists = month > 0 && date.getUTCMonth() + 1 === month && date.getUTCDate() === day.day;
+  // A day that the month does not have falls into another month
+  const exists = month > 0 && new Date(startOfDay(day)).getUTCMonth() + 1 === month;
   return exists ? day : undefined;
 }
 
