@@ -27,5 +27,6 @@ export function trim(text: string): string {
 
 /** A to Z in lower case, every other octet as it is. */
 export function toLowerCase(text: string): string {
+  if (!/[\x80-\xff]/.test(text)) return text.toLowerCase();
   return text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
 }

@@ -1,7 +1,6 @@
 import { encodeNString } from '../wire-text.ts';
 import { parseAddressList, type EnvelopeAddress } from './address-list.ts';
-import { toLowerCase } from './ascii-text.ts';
-import { findHeaderValue, type HeaderField } from './header-fields.ts';
+import { findHeaderValue, hasName, type HeaderField } from './header-fields.ts';
 import { mimeLimits } from './limits.ts';
 
 /**
@@ -34,7 +33,7 @@ function readAddresses(fields: readonly HeaderField[], lowerCaseName: string): E
   const addresses: EnvelopeAddress[] = [];
   for (const field of fields) {
     const limit = mimeLimits.addressCount - addresses.length;
-    if (toLowerCase(field.name) === lowerCaseName) {
+    if (hasName(field, lowerCaseName)) {
       addresses.push(...parseAddressList(field.value, limit));
     }
   }

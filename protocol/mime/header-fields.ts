@@ -71,7 +71,13 @@ export function findHeaderValue(
   fields: readonly HeaderField[],
   lowerCaseName: string,
 ): string | undefined {
-  return fields.find((field) => toLowerCase(field.name) === lowerCaseName)?.value;
+  return fields.find((field) => hasName(field, lowerCaseName))?.value;
+}
+
+/** True for a field of that name (in lower case). */
+export function hasName({ name }: HeaderField, lowerCaseName: string): boolean {
+  // Nearly all names differ in length, and lower case costs more than the rest of an envelope.
+  return name.length === lowerCaseName.length && toLowerCase(name) === lowerCaseName;
 }
 
 /**
