@@ -1,11 +1,12 @@
 import type { BodySection } from '../fetch-item.ts';
 import { toLowerCase } from './ascii-text.ts';
-import { parseHeader } from './header-fields.ts';
+import { readHeader } from './header-fields.ts';
+import { mimeLimits } from './limits.ts';
 import { messageOf, type MimePart } from './mime-structure.ts';
 
 /**
  * Octets `[start, end)` of the message that a section is made of. With `fieldNames` they are a header, of
- * which {@link filterHeader} gives the section.
+ * which {@link filterHeader} gives the section; a header over `mimeLimits.filteredHeaderBytes` is cut there.
  */
 export type SectionRange =
   | { readonly start: number; readonly end: number; readonly fieldNames?: undefined }
@@ -39,8 +40,13 @@ export function resolveSection(
   if (!message) return undefined;
   if (text.kind === 'text') return { start: message.bodyStart, end: message.end };
   if (!('fieldNames' in text)) return headerOf(message);
-  const isNot = text.kind === 'header-fields-not';
-  return { ...headerOf(message), fieldNames: text.fieldNames, isNot };
+  const { start, end } = headerOf(message);
+  return {
+    start,
+    end: Math.min(end, start + mimeLimits.filteredHeaderBytes),
+    fieldNames: text.fieldNames,
+    isNot: text.kind === 'header-fields-not',
+  };
 }
 
 function headerOf(part: MimePart): { start: number; end: number } {
@@ -80,11 +86,17 @@ export function filterHeader(
   isNot: boolean,
 ): Uint8Array {
   const names = new Set(fieldNames.map(toLowerCase));
-  const fields = parseHeader(header);
-  const kept = fields
-    .filter((field) => names.has(toLowerCase(field.name)) !== isNot)
-    .map((field) => header.subarray(field.start, field.end));
-  return Buffer.concat([...kept, header.subarray(fields.at(-1)?.end ?? 0)]);
+  const kept = Buffer.allocUnsafe(header.length);
+  let keptBytes = 0;
+  let headerEnd = 0;
+  for (const { name, start, end } of readHeader(header)) {
+    headerEnd = end;
+    if (names.has(toLowerCase(name)) === isNot) continue;
+    kept.set(header.subarray(start, end), keptBytes);
+    keptBytes += end - start;
+  }
+  kept.set(header.subarray(headerEnd), keptBytes);
+  return kept.subarray(0, keptBytes + header.length - headerEnd);
 }
 
 /**

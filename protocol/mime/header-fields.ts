@@ -24,15 +24,18 @@ const carriageReturn = 13;
  * @see RFC 5322, section 2.2
  */
 export function parseHeader(header: Uint8Array): HeaderField[] {
+  return [...readHeader(header)];
+}
+
+/** {@link parseHeader} one field at a time, for a header of any size. */
+export function* readHeader(header: Uint8Array): Generator<HeaderField> {
   const bytes = Buffer.from(header.buffer, header.byteOffset, header.byteLength);
-  const fields: HeaderField[] = [];
   let start = 0;
   while (start < bytes.length && !isBlankLine(bytes, start)) {
     const end = findFieldEnd(bytes, start);
-    fields.push(readField(bytes, start, end));
+    yield readField(bytes, start, end);
     start = end;
   }
-  return fields;
 }
 
 /** True where an empty line, ended by CRLF or LF, begins at the offset. */

@@ -10,6 +10,11 @@ export const mimeLimits = {
    * them: what the structure can cost is a small multiple. Later parts are text/plain without fields.
    */
   structureBytes: 4 * 1024 * 1024,
+  /**
+   * Octets of a header that HEADER.FIELDS looks through, since all of them are in memory at once. The
+   * longest honest headers, of thousands of recipients, are a tenth of it.
+   */
+  filteredHeaderBytes: 1024 * 1024,
   /** Levels of multiparts and message/rfc822 within each other; deeper ones are not opened. */
   depth: 100,
   /** Parts of a message; what comes behind the last one is its multipart's epilogue. */

@@ -1,6 +1,7 @@
 import t from 'tap';
 import type { SectionText } from '../../../protocol/fetch-item.ts';
 import { applyPartial, filterHeader, resolveSection } from '../../../protocol/mime/body-section.ts';
+import { mimeLimits } from '../../../protocol/mime/limits.ts';
 import { lines, walk } from './walk.ts';
 
 const texts: Record<string, SectionText> = {
@@ -192,6 +193,19 @@ await t.test('filterHeader', (t) => {
 });
 
 const partial = (offsetBytes: number, countBytes: number) => ({ offsetBytes, countBytes });
+
+await t.test('a header without end is filtered up to a bound', (t) => {
+  const size = 3 * mimeLimits.filteredHeaderBytes;
+  const message = `Subject: here\r\n${'a\n'.repeat(size / 2)}`;
+  const fieldNames = ['Subject'];
+  const range = resolveSection(walk(message), {
+    part: [],
+    text: { kind: 'header-fields', fieldNames },
+  })!;
+  t.equal(range.end - range.start, mimeLimits.filteredHeaderBytes);
+  t.equal(filter(message.slice(range.start, range.end), fieldNames), 'Subject: here\r\n');
+  t.end();
+});
 
 await t.test('applyPartial gives no octet more than was asked for', (t) => {
   t.same(applyPartial(10), { start: 0, end: 10 });
