@@ -8,5 +8,5 @@ if (Number(process.versions.node.split('.')[0]) < oldestMajor) {
   );
   process.exitCode = 1;
 } else {
-  import('./main.ts');
+  await import('./main.ts');
 }

@@ -1,5 +1,6 @@
 /** RFC 3454, table B.1: characters that are mapped to nothing. */
-const mappedToNothing = /[\u00AD\u034F\u1806\u180B-\u180D\u200B-\u200D\u2060\uFE00-\uFE0F\uFEFF]/gu;
+const mappedToNothing =
+  /[\u00AD\u1806\u200B-\u200D\u2060\uFEFF]|\u034F|[\u180B-\u180D]|[\uFE00-\uFE0F]/gu;
 
 /** RFC 3454, table C.1.2: spaces that are not ASCII. U+200B is in B.1 too, which comes first here. */
 const otherSpaces = /[\u00A0\u1680\u2000-\u200A\u202F\u205F\u3000]/gu;

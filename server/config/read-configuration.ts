@@ -76,7 +76,7 @@ function readFile(filePath: string, problems: string[]): Map<string, Setting> {
     content = parseYaml(readFileSync(filePath, 'utf8'), { maxAliasCount: 0 });
   } catch (error) {
     // The text of a YAML error goes on with a picture of the place, which is not one line.
-    const reason = String((error as Error).message).split('\n', 1)[0];
+    const reason = (error as Error).message.split('\n', 1)[0];
     throw new ConfigurationError([`Cannot read configuration file "${filePath}": ${reason}`]);
   }
   if (content === null || content === undefined) return settings;

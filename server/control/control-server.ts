@@ -122,9 +122,8 @@ class ControlSession {
         return this.#openTarget().uidNext();
       case 'countMessages':
         return this.#openTarget().countMessages(request.fromUid, request.messages);
-      case 'addMessages':
-        return this.#addMessages(request.messages);
     }
+    return this.#addMessages(request.messages);
   }
 
   async #addMessages(announced: readonly Omit<ImportMessage, 'read'>[]): Promise<unknown> {

@@ -7,7 +7,7 @@ function capture(level: 'info' | 'debug' = 'info') {
   return { lines, logger };
 }
 
-t.test('one JSON object a line', async (t) => {
+await t.test('one JSON object a line', async (t) => {
   const { lines, logger } = capture();
   logger.info({ imapPort: 143, imapsPort: 993 }, 'listening');
   logger.debug('not shown');
@@ -23,7 +23,7 @@ t.test('one JSON object a line', async (t) => {
   });
 });
 
-t.test('secrets are left out, at every level that occurs', async (t) => {
+await t.test('secrets are left out, at every level that occurs', async (t) => {
   const { lines, logger } = capture();
   const account = { name: 'alice', credentials: { argon2id: 'hush', scramSha256: 'hush' } };
   logger.info({ account, password: 'hush' }, 'login');

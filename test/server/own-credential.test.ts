@@ -14,7 +14,7 @@ function configurationOf(environment: Record<string, string>) {
   return readConfiguration({ environment });
 }
 
-t.test('a self-signed certificate is made once and kept', async (t) => {
+await t.test('a self-signed certificate is made once and kept', async (t) => {
   const dataDirectory = t.testdir();
   const configuration = configurationOf({ REPRISE_DATA: dataDirectory, REPRISE_HOST: '192.0.2.7' });
   const first = await openCredential(configuration, logger);
@@ -31,7 +31,7 @@ t.test('a self-signed certificate is made once and kept', async (t) => {
   t.not((await openCredential(configuration, logger)).cert, first.cert, 'a half pair is replaced');
 });
 
-t.test('one that ends soon is replaced, one that is broken is not', async (t) => {
+await t.test('one that ends soon is replaced, one that is broken is not', async (t) => {
   const dataDirectory = t.testdir();
   const configuration = configurationOf({ REPRISE_DATA: dataDirectory });
   await openCredential(configuration, logger);
@@ -45,7 +45,7 @@ t.test('one that ends soon is replaced, one that is broken is not', async (t) =>
   t.equal(readFileSync(certPath, 'utf8'), 'broken');
 });
 
-t.test('a configured certificate is used, and nothing is made', async (t) => {
+await t.test('a configured certificate is used, and nothing is made', async (t) => {
   const dataDirectory = t.testdir();
   const { cert, key } = await makeSelfSignedCertificate({ hostNames: ['mail.example.com'] });
   const [certPath, keyPath] = [join(dataDirectory, 'c.pem'), join(dataDirectory, 'k.pem')];

@@ -6,7 +6,7 @@ import t from 'tap';
 import { startTestServer } from '../../server/testing.ts';
 import { ImapClient } from '../fixtures/imap-client.ts';
 
-t.test('the example of its documentation works, with the certificate checked', async (t) => {
+await t.test('the example of its documentation works, with the certificate checked', async (t) => {
   const server = await startTestServer({ accounts: { alice: 'secret' } });
   await server.addMessage({ account: 'alice', message: 'Subject: Hello\n\nHi!\n' });
   const client = new ImapFlow({
@@ -28,7 +28,7 @@ t.test('the example of its documentation works, with the certificate checked', a
   await t.rejects(once(connect({ host: '127.0.0.1', port: server.imapsPort }), 'secureConnect'));
 });
 
-t.test('messages go where they are put, as they are', async (t) => {
+await t.test('messages go where they are put, as they are', async (t) => {
   const server = await startTestServer({ accounts: { alice: 'secret' } });
   t.teardown(() => server.stop());
   await server.addAccount('bob', 'other');
@@ -52,7 +52,7 @@ t.test('messages go where they are put, as they are', async (t) => {
   await t.rejects(server.addMessage({ account: 'carol', message: '' }), { code: 'NONEXISTENT' });
 });
 
-t.test('many at a time, and nothing is left of them', async (t) => {
+await t.test('many at a time, and nothing is left of them', async (t) => {
   const servers = await Promise.all([1, 2, 3].map(() => startTestServer()));
   t.equal(new Set(servers.map((server) => server.imapsPort)).size, 3);
   for (const server of servers) await server.stop();

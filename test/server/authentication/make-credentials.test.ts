@@ -7,13 +7,13 @@ import { isPasswordOf } from '../../../server/authentication/password-hash.ts';
 
 const cost = { argon2: { memoryKiB: 64, passes: 1, parallelism: 1 }, scramIterations: 4096 };
 
-t.test('both verifiers are of the prepared password', async (t) => {
+await t.test('both verifiers are of the prepared password', async (t) => {
   const credentials = await makeCredentials('I\u00ADX', cost);
   t.ok(await isPasswordOf('IX', credentials.argon2id));
   t.match(credentials.scramSha256, /^SCRAM-SHA-256\$4096:/);
 });
 
-t.test('a password that cannot be used is refused without being shown', async (t) => {
+await t.test('a password that cannot be used is refused without being shown', async (t) => {
   await t.rejects(makeCredentials('', cost), UnusablePasswordError);
   await t.rejects(makeCredentials('hush\0hush', cost), UnusablePasswordError);
   t.notMatch(new UnusablePasswordError().message, 'hush');

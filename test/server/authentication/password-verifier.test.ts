@@ -48,7 +48,7 @@ async function setUp(t: Test, maxWaiting = 10) {
   return { accounts, time, queue, verifier };
 }
 
-t.test('the right password gives the account, anything else nothing', async (t) => {
+await t.test('the right password gives the account, anything else nothing', async (t) => {
   const { verifier } = await setUp(t);
   t.match(await verifier.verify('alice', 'secret'), { id: 1, name: 'alice' });
   t.match(await verifier.verify('ALICE', 'secret'), { id: 1 });
@@ -57,7 +57,7 @@ t.test('the right password gives the account, anything else nothing', async (t) 
   t.equal(await verifier.verify('bob', 'secret'), undefined);
 });
 
-t.test('a right password is checked once, until its time is over', async (t) => {
+await t.test('a right password is checked once, until its time is over', async (t) => {
   const { verifier, queue, time } = await setUp(t);
   for (let login = 0; login < 3; login += 1) t.ok(await verifier.verify('alice', 'secret'));
   t.equal(queue.checkCount, 1);
@@ -66,7 +66,7 @@ t.test('a right password is checked once, until its time is over', async (t) => 
   t.equal(queue.checkCount, 2);
 });
 
-t.test(
+await t.test(
   'a wrong password is checked every time, an unknown user and an impossible password too',
   async (t) => {
     const { verifier, queue } = await setUp(t);
@@ -81,24 +81,30 @@ t.test(
   },
 );
 
-t.test('a changed password is refused at the next login, though it was remembered', async (t) => {
-  const { verifier, accounts } = await setUp(t);
-  t.ok(await verifier.verify('alice', 'secret'));
-  accounts.set('alice', await account(1, 'alice', 'changed'));
-  t.equal(await verifier.verify('alice', 'secret'), undefined);
-  t.ok(await verifier.verify('alice', 'changed'));
-});
+await t.test(
+  'a changed password is refused at the next login, though it was remembered',
+  async (t) => {
+    const { verifier, accounts } = await setUp(t);
+    t.ok(await verifier.verify('alice', 'secret'));
+    accounts.set('alice', await account(1, 'alice', 'changed'));
+    t.equal(await verifier.verify('alice', 'secret'), undefined);
+    t.ok(await verifier.verify('alice', 'changed'));
+  },
+);
 
-t.test('a removed account is refused, and a new one of its name knows nothing of it', async (t) => {
-  const { verifier, accounts } = await setUp(t);
-  t.ok(await verifier.verify('alice', 'secret'));
-  accounts.delete('alice');
-  t.equal(await verifier.verify('alice', 'secret'), undefined);
-  accounts.set('alice', await account(2, 'alice', 'other'));
-  t.equal(await verifier.verify('alice', 'secret'), undefined);
-});
+await t.test(
+  'a removed account is refused, and a new one of its name knows nothing of it',
+  async (t) => {
+    const { verifier, accounts } = await setUp(t);
+    t.ok(await verifier.verify('alice', 'secret'));
+    accounts.delete('alice');
+    t.equal(await verifier.verify('alice', 'secret'), undefined);
+    accounts.set('alice', await account(2, 'alice', 'other'));
+    t.equal(await verifier.verify('alice', 'secret'), undefined);
+  },
+);
 
-t.test('forget drops what is remembered of the account, and of no other', async (t) => {
+await t.test('forget drops what is remembered of the account, and of no other', async (t) => {
   const { verifier, accounts, queue } = await setUp(t);
   accounts.set('bob', await account(2, 'bob', 'secret'));
   await verifier.verify('alice', 'secret');
@@ -110,7 +116,7 @@ t.test('forget drops what is remembered of the account, and of no other', async 
   t.equal(queue.checkCount, 3, "alice's is not");
 });
 
-t.test('connections that log in at once share one check', async (t) => {
+await t.test('connections that log in at once share one check', async (t) => {
   const { verifier, queue } = await setUp(t);
   const logins = await Promise.all(
     Array.from({ length: 20 }, () => verifier.verify('alice', 'secret')),
@@ -119,17 +125,20 @@ t.test('connections that log in at once share one check', async (t) => {
   t.equal(queue.checkCount, 1);
 });
 
-t.test('too many different checks at once are refused as unavailable, not as wrong', async (t) => {
-  const { verifier } = await setUp(t, 1);
-  const logins = await Promise.allSettled(
-    ['a', 'b', 'c', 'd'].map((password) => verifier.verify('alice', password)),
-  );
-  const refused = logins.filter((login) => login.status === 'rejected');
-  t.equal(refused.length, 1);
-  t.type(refused[0]?.reason, VerificationQueueFullError);
-});
+await t.test(
+  'too many different checks at once are refused as unavailable, not as wrong',
+  async (t) => {
+    const { verifier } = await setUp(t, 1);
+    const logins = await Promise.allSettled(
+      ['a', 'b', 'c', 'd'].map((password) => verifier.verify('alice', password)),
+    );
+    const refused = logins.filter((login) => login.status === 'rejected');
+    t.equal(refused.length, 1);
+    t.type(refused[0]?.reason, VerificationQueueFullError);
+  },
+);
 
-t.test('an unknown user takes as long as a wrong password', async (t) => {
+await t.test('an unknown user takes as long as a wrong password', async (t) => {
   const { verifier, accounts } = await setUp(t);
   accounts.set('alice', { id: 1, name: 'alice', credentials: await makeCredentials('secret') });
   const cpuMs = async (userName: string) => {

@@ -4,7 +4,7 @@ import {
   preparePassword,
 } from '../../../server/authentication/prepare-password.ts';
 
-t.test('the examples of RFC 4013, section 3', async (t) => {
+await t.test('the examples of RFC 4013, section 3', async (t) => {
   t.equal(preparePassword('I\u00ADX'), 'IX');
   t.equal(preparePassword('user'), 'user');
   t.equal(preparePassword('USER'), 'USER');
@@ -13,15 +13,15 @@ t.test('the examples of RFC 4013, section 3', async (t) => {
   t.equal(preparePassword('\u0007'), undefined);
 });
 
-t.test('composed and decomposed letters are one password', async (t) => {
+await t.test('composed and decomposed letters are one password', async (t) => {
   t.equal(preparePassword('cafe\u0301'), preparePassword('caf\u00E9'));
 });
 
-t.test('spaces that are not ASCII become spaces', async (t) => {
+await t.test('spaces that are not ASCII become spaces', async (t) => {
   t.equal(preparePassword('a\u00A0b\u3000c'), 'a b c');
 });
 
-t.test('what no password can be', async (t) => {
+await t.test('what no password can be', async (t) => {
   for (const text of [
     '',
     '\u00AD',

@@ -20,7 +20,7 @@ function parse(verifier: string) {
   };
 }
 
-t.test('the verifier accepts the exchange of RFC 7677', async (t) => {
+await t.test('the verifier accepts the exchange of RFC 7677', async (t) => {
   const verifier = parse(await makeScramVerifier('pencil', { iterations: 4096, salt }));
   t.equal(verifier.iterations, 4096);
   t.equal(verifier.saltText, salt.toString('base64'));
@@ -33,7 +33,7 @@ t.test('the verifier accepts the exchange of RFC 7677', async (t) => {
   t.strictSame(createHash('sha256').update(clientKey).digest(), verifier.storedKey);
 });
 
-t.test('another password gives other keys, the same one another salt', async (t) => {
+await t.test('another password gives other keys, the same one another salt', async (t) => {
   const one = parse(await makeScramVerifier('pencil', { iterations: 4096, salt }));
   const other = parse(await makeScramVerifier('pencils', { iterations: 4096, salt }));
   t.notSame(one.storedKey, other.storedKey);

@@ -4,7 +4,7 @@ import {
   VerificationQueueFullError,
 } from '../../../server/authentication/verification-queue.ts';
 
-t.test('runs a few at a time, in order, and refuses what is too much', async (t) => {
+await t.test('runs a few at a time, in order, and refuses what is too much', async (t) => {
   const queue = new VerificationQueue({ concurrency: 2, maxWaiting: 3 });
   const gates = [0, 1, 2, 3, 4].map(() => Promise.withResolvers<void>());
   const begun: number[] = [];
@@ -30,7 +30,7 @@ t.test('runs a few at a time, in order, and refuses what is too much', async (t)
   t.equal(queue.waitingCount, 0);
 });
 
-t.test('a check that fails gives its place to the next', async (t) => {
+await t.test('a check that fails gives its place to the next', async (t) => {
   const queue = new VerificationQueue({ concurrency: 1, maxWaiting: 1 });
   const failing = queue.run(async () => {
     throw new Error('broken');

@@ -4,7 +4,7 @@ import t from 'tap';
 import { makeSelfSignedCertificate } from '../../../tls/index.ts';
 import { reprise } from './reprise.ts';
 
-t.test('shows every key in effect and what the cache holds', async (t) => {
+await t.test('shows every key in effect and what the cache holds', async (t) => {
   const file = join(t.testdir(), 'reprise.yaml');
   writeFileSync(file, 'REPRISE_IMAP_PORT: 1143\nREPRISE_SESSION_CACHE_BYTES: 2MiB\n');
   const result = await reprise(['check-config', '--config', file], {
@@ -22,7 +22,7 @@ t.test('shows every key in effect and what the cache holds', async (t) => {
   t.match(result.stdout, /^# 2 MiB hold about 10,485 TLS sessions: enough for 104 new ones/m);
 });
 
-t.test('says everything that is wrong, one line each', async (t) => {
+await t.test('says everything that is wrong, one line each', async (t) => {
   const result = await reprise(['check-config'], {
     REPRISE_IMAP_PORT: 'http',
     REPRISE_LOG_LEVEL: 'loud',
@@ -38,7 +38,7 @@ t.test('says everything that is wrong, one line each', async (t) => {
   });
 });
 
-t.test('looks at the certificate too', async (t) => {
+await t.test('looks at the certificate too', async (t) => {
   const directory = t.testdir();
   const [one, other] = await Promise.all([
     makeSelfSignedCertificate({ hostNames: ['localhost'] }),

@@ -4,7 +4,7 @@ import t from 'tap';
 import { startServerProcess } from '../../fixtures/server-process.ts';
 import { reprise } from './reprise.ts';
 
-t.test('a server that serves is healthy, port by port', async (t) => {
+await t.test('a server that serves is healthy, port by port', async (t) => {
   const server = await startServerProcess();
   t.teardown(() => server.stop());
   const [imap, imaps] = [String(server.imapPort), String(server.imapsPort)];
@@ -17,7 +17,7 @@ t.test('a server that serves is healthy, port by port', async (t) => {
   t.match(await check('0', imaps), { code: 1, stderr: /fixed/ });
 });
 
-t.test('nobody there, and somebody else there', async (t) => {
+await t.test('nobody there, and somebody else there', async (t) => {
   const other = createServer((socket) => {
     socket.on('error', () => socket.destroy());
     socket.resume().end('220 smtp ready\r\n');

@@ -38,7 +38,7 @@ async function hasMessages(dataDirectory: string, count: number): Promise<void> 
   database.close();
 }
 
-t.test('an mbox is imported while a server runs, and clients see it', async (t) => {
+await t.test('an mbox is imported while a server runs, and clients see it', async (t) => {
   const server = await startServerProcess();
   t.teardown(() => server.stop());
   await server.addUser('alice', 'secret');
@@ -63,14 +63,14 @@ t.test('an mbox is imported while a server runs, and clients see it', async (t) 
   await client.logout();
 });
 
-t.test('a Maildir with subfolders is imported without a server', async (t) => {
+await t.test('a Maildir with subfolders is imported without a server', async (t) => {
   const folder = (name: string) => ({ cur: { [`1700000000.${name}:2,S`]: `A: ${name}\n\nx\n` } });
   const maildir = t.testdir({ data: {}, mail: { ...folder('a'), '.Sent': folder('b') } });
   const environment = { REPRISE_DATA: join(maildir, 'data') };
   await reprise(['user', 'add', 'alice', '--password-stdin'], environment, { input: 'secret' });
   const result = await reprise(['import', '--user', 'alice', join(maildir, 'mail')], environment);
   t.match(result, { code: 0, stderr: '' });
-  t.strictSame(result.stdout.split('\n').filter(Boolean).sort(), [
+  t.strictSame(result.stdout.split('\n').filter(Boolean).toSorted(), [
     'INBOX: 1 imported, 0 already there, 0 refused',
     'In all: 2 imported, 0 already there, 0 refused',
     'Sent: 1 imported, 0 already there, 0 refused',
@@ -78,32 +78,35 @@ t.test('a Maildir with subfolders is imported without a server', async (t) => {
   t.strictSame(await countMessages(environment.REPRISE_DATA), { INBOX: 1, Sent: 1 });
 });
 
-t.test('an import that was killed in the middle goes on and adds nothing twice', async (t) => {
-  const directory = t.testdir({ data: {} });
-  const environment = { REPRISE_DATA: join(directory, 'data') };
-  await reprise(['user', 'add', 'alice', '--password-stdin'], environment, { input: 'secret' });
-  const path = join(directory, 'mail.mbox');
-  const texts = Array.from({ length: 1500 }, (_, index) => `${index % 1200} ${'x'.repeat(2000)}`);
-  writeFileSync(path, mboxOf(texts));
-  const argv = ['import', '--user', 'alice', path];
-  const script = resolve(import.meta.dirname, '../../../server/main.ts');
-  for (const round of [1, 2]) {
-    const child = spawn(process.execPath, [script, ...argv], {
-      env: { PATH: process.env['PATH'], ...environment },
-      stdio: 'ignore',
-    });
-    const exited = once(child, 'exit');
-    await hasMessages(environment.REPRISE_DATA, 400 * round);
-    child.kill('SIGKILL');
-    t.strictSame(await exited, [null, 'SIGKILL'], 'was in the middle');
-  }
-  const result = await reprise(argv, environment);
-  t.match(result, { code: 0, stderr: '' });
-  t.match(result.stdout, /^INBOX: [1-9]\d* imported, [1-9]\d* already there, 0 refused\n$/);
-  t.strictSame(await countMessages(environment.REPRISE_DATA), { INBOX: 1500 });
-});
+await t.test(
+  'an import that was killed in the middle goes on and adds nothing twice',
+  async (t) => {
+    const directory = t.testdir({ data: {} });
+    const environment = { REPRISE_DATA: join(directory, 'data') };
+    await reprise(['user', 'add', 'alice', '--password-stdin'], environment, { input: 'secret' });
+    const path = join(directory, 'mail.mbox');
+    const texts = Array.from({ length: 1500 }, (_, index) => `${index % 1200} ${'x'.repeat(2000)}`);
+    writeFileSync(path, mboxOf(texts));
+    const argv = ['import', '--user', 'alice', path];
+    const script = resolve(import.meta.dirname, '../../../server/main.ts');
+    for (const round of [1, 2]) {
+      const child = spawn(process.execPath, [script, ...argv], {
+        env: { PATH: process.env['PATH'], ...environment },
+        stdio: 'ignore',
+      });
+      const exited = once(child, 'exit');
+      await hasMessages(environment.REPRISE_DATA, 400 * round);
+      child.kill('SIGKILL');
+      t.strictSame(await exited, [null, 'SIGKILL'], 'was in the middle');
+    }
+    const result = await reprise(argv, environment);
+    t.match(result, { code: 0, stderr: '' });
+    t.match(result.stdout, /^INBOX: [1-9]\d* imported, [1-9]\d* already there, 0 refused\n$/);
+    t.strictSame(await countMessages(environment.REPRISE_DATA), { INBOX: 1500 });
+  },
+);
 
-t.test('what cannot be imported is said in one line', async (t) => {
+await t.test('what cannot be imported is said in one line', async (t) => {
   const directory = t.testdir({ data: {}, empty: {}, 'no.mbox': 'Subject: x\n\ny\n' });
   const environment = { REPRISE_DATA: join(directory, 'data') };
   await reprise(['user', 'add', 'alice', '--password-stdin'], environment, { input: 'secret' });

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { reprise } from './reprise.ts';
 
-t.test('every command explains itself', async (t) => {
+await t.test('every command explains itself', async (t) => {
   const commands = [
     [],
     ['serve'],
@@ -22,7 +22,7 @@ t.test('every command explains itself', async (t) => {
   }
 });
 
-t.test('what is not a command is refused', async (t) => {
+await t.test('what is not a command is refused', async (t) => {
   for (const argv of [['sing'], ['user', 'sing'], ['import', 'file'], ['user', 'add']]) {
     const result = await reprise(argv, { REPRISE_DATA: t.testdir() });
     t.equal(result.code, 1, argv.join(' '));

@@ -3,7 +3,7 @@ import { ImapClient } from '../../fixtures/imap-client.ts';
 import { startServerProcess } from '../../fixtures/server-process.ts';
 import { reprise } from './reprise.ts';
 
-t.test('users without a server', async (t) => {
+await t.test('users without a server', async (t) => {
   const environment = { REPRISE_DATA: t.testdir() };
   const add = await reprise(['user', 'add', 'alice', '--password-stdin'], environment, {
     input: 'secret\n',
@@ -24,7 +24,7 @@ t.test('users without a server', async (t) => {
   });
 });
 
-t.test('users while a server runs: each command counts from the next login', async (t) => {
+await t.test('users while a server runs: each command counts from the next login', async (t) => {
   const server = await startServerProcess();
   t.teardown(() => server.stop());
   const logIn = async (password: string) => {
@@ -52,16 +52,19 @@ t.test('users while a server runs: each command counts from the next login', asy
   t.equal(await logIn('second'), 'NO');
 });
 
-t.test('a password comes from standard input, its line break is not part of it', async (t) => {
-  const environment = { REPRISE_DATA: t.testdir() };
-  const add = (name: string, input: string) =>
-    reprise(['user', 'add', name, '--password-stdin'], environment, { input });
-  t.match(await add('a', 'pässwörd\r\n'), { code: 0 });
-  t.match(await add('b', ''), { code: 1, stderr: /^reprise: Cannot use this password/ });
-  t.match(await add('c', '\nsecond line'), { code: 1 });
-  const refused = await add('d', 'hush\u0007hush\n');
-  t.equal(refused.code, 1);
-  t.notMatch(refused.stderr, 'hush');
-  const missing = await reprise(['user', 'add', 'e'], environment);
-  t.match(missing, { code: 1, stderr: /^reprise: Add --password-stdin/ });
-});
+await t.test(
+  'a password comes from standard input, its line break is not part of it',
+  async (t) => {
+    const environment = { REPRISE_DATA: t.testdir() };
+    const add = (name: string, input: string) =>
+      reprise(['user', 'add', name, '--password-stdin'], environment, { input });
+    t.match(await add('a', 'pässwörd\r\n'), { code: 0 });
+    t.match(await add('b', ''), { code: 1, stderr: /^reprise: Cannot use this password/ });
+    t.match(await add('c', '\nsecond line'), { code: 1 });
+    const refused = await add('d', 'hush\u0007hush\n');
+    t.equal(refused.code, 1);
+    t.notMatch(refused.stderr, 'hush');
+    const missing = await reprise(['user', 'add', 'e'], environment);
+    t.match(missing, { code: 1, stderr: /^reprise: Add --password-stdin/ });
+  },
+);

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { formatByteSize, parseByteSize } from '../../../server/config/byte-size.ts';
 
-t.test('parseByteSize', async (t) => {
+await t.test('parseByteSize', async (t) => {
   for (const [text, bytes] of [
     ['0', 0],
     ['67108864', 67_108_864],
@@ -23,7 +23,7 @@ t.test('parseByteSize', async (t) => {
   }
 });
 
-t.test('formatByteSize', async (t) => {
+await t.test('formatByteSize', async (t) => {
   t.equal(formatByteSize(12), '12 bytes');
   t.equal(formatByteSize(1536), '1.5 KiB');
   t.equal(formatByteSize(67_108_864), '64 MiB');

@@ -23,7 +23,7 @@ function yamlFile(t: Test, text: string): string {
   return path;
 }
 
-t.test('an empty environment gives the defaults', async (t) => {
+await t.test('an empty environment gives the defaults', async (t) => {
   t.strictSame(readConfiguration({ environment: { HOME: '/root' } }), {
     dataDirectory: './data',
     imapPort: 143,
@@ -34,7 +34,7 @@ t.test('an empty environment gives the defaults', async (t) => {
   });
 });
 
-t.test('every key is read from the environment and shown again', async (t) => {
+await t.test('every key is read from the environment and shown again', async (t) => {
   const environment = {
     REPRISE_DATA: '/srv/mail',
     REPRISE_HOST: '::1',
@@ -66,12 +66,12 @@ t.test('every key is read from the environment and shown again', async (t) => {
   );
 });
 
-t.test('an empty variable counts as absent', async (t) => {
+await t.test('an empty variable counts as absent', async (t) => {
   t.equal(readConfiguration({ environment: { REPRISE_IMAP_PORT: '' } }).imapPort, 143);
   t.equal(readConfiguration({ environment: { REPRISE_CONFIG: '' } }).imapPort, 143);
 });
 
-t.test('a bad value is refused with its key, the value and what is allowed', async (t) => {
+await t.test('a bad value is refused with its key, the value and what is allowed', async (t) => {
   const cases: [string, string, string][] = [
     ['REPRISE_IMAP_PORT', '65536', 'from 0 to 65535'],
     ['REPRISE_IMAP_PORT', '-2', '-1 (off)'],
@@ -94,7 +94,7 @@ t.test('a bad value is refused with its key, the value and what is allowed', asy
   }
 });
 
-t.test('an unknown key is refused, in the environment and in the file', async (t) => {
+await t.test('an unknown key is refused, in the environment and in the file', async (t) => {
   t.match(
     problemsOf({ REPRISE_IMAPPORT: '1143' })[0],
     /^REPRISE_IMAPPORT="1143".*REPRISE_IMAP_PORT/,
@@ -104,7 +104,7 @@ t.test('an unknown key is refused, in the environment and in the file', async (t
   t.match(problems[0], /^REPRISE_COLOUR="red" \(from .*reprise.yaml\) is not a key/);
 });
 
-t.test('all problems are told at once', async (t) => {
+await t.test('all problems are told at once', async (t) => {
   const problems = problemsOf({
     REPRISE_IMAP_PORT: 'x',
     REPRISE_LOG_LEVEL: 'y',
@@ -113,7 +113,7 @@ t.test('all problems are told at once', async (t) => {
   t.equal(problems.length, 3);
 });
 
-t.test('keys that only make sense together', async (t) => {
+await t.test('keys that only make sense together', async (t) => {
   t.match(problemsOf({ REPRISE_TLS_CERT: 'a' })[0], /^REPRISE_TLS_CERT="a".*REPRISE_TLS_KEY/);
   t.match(problemsOf({ REPRISE_TLS_KEY: 'a' })[0], /^REPRISE_TLS_KEY="a".*REPRISE_TLS_CERT/);
   t.match(problemsOf({ REPRISE_IMAP_PORT: '-1', REPRISE_IMAPS_PORT: '-1' })[0], 'both -1');
@@ -121,7 +121,7 @@ t.test('keys that only make sense together', async (t) => {
   t.strictSame(problemsOf({ REPRISE_IMAP_PORT: '0', REPRISE_IMAPS_PORT: '0' }), []);
 });
 
-t.test('the file is read, and the environment comes first', async (t) => {
+await t.test('the file is read, and the environment comes first', async (t) => {
   const filePath = yamlFile(
     t,
     'REPRISE_IMAP_PORT: 1143\nREPRISE_IMAPS_PORT: 1993\nREPRISE_HOST:\n',
@@ -135,7 +135,7 @@ t.test('the file is read, and the environment comes first', async (t) => {
   );
 });
 
-t.test('a file that cannot be used is refused in one line', async (t) => {
+await t.test('a file that cannot be used is refused in one line', async (t) => {
   t.match(
     problemsOf({ REPRISE_CONFIG: '/nowhere.yaml' })[0],
     /Cannot read .*"\/nowhere.yaml".*ENOENT/,

@@ -62,7 +62,7 @@ async function closedAfter(dataDirectory: string, text: string): Promise<void> {
   });
 }
 
-t.test('users are added, listed, changed and removed', async (t) => {
+await t.test('users are added, listed, changed and removed', async (t) => {
   const { client, store, changed } = await setUp(t);
   await client.addUser('bob', credentials);
   await client.addUser('alice', credentials);
@@ -78,7 +78,7 @@ t.test('users are added, listed, changed and removed', async (t) => {
   );
 });
 
-t.test('what the store refuses comes back as what it is', async (t) => {
+await t.test('what the store refuses comes back as what it is', async (t) => {
   const { client } = await setUp(t);
   await client.addUser('alice', credentials);
   await t.rejects(client.addUser('Alice', credentials), {
@@ -93,7 +93,7 @@ t.test('what the store refuses comes back as what it is', async (t) => {
   t.strictSame(await client.listUsers(), ['alice'], 'and the connection goes on');
 });
 
-t.test('messages are imported in order, with flags and dates', async (t) => {
+await t.test('messages are imported in order, with flags and dates', async (t) => {
   const { client, store } = await setUp(t);
   await client.addUser('alice', credentials);
   const target = await client.openImport('alice', 'inbox');
@@ -126,7 +126,7 @@ t.test('messages are imported in order, with flags and dates', async (t) => {
   t.strictSame(await target.countMessages(5, [message(large)]), [0]);
 });
 
-t.test('a message that is refused leaves the others and the connection alone', async (t) => {
+await t.test('a message that is refused leaves the others and the connection alone', async (t) => {
   const { client } = await setUp(t);
   await client.addUser('alice', credentials);
   const target = await client.openImport('alice', 'INBOX');
@@ -144,7 +144,7 @@ t.test('a message that is refused leaves the others and the connection alone', a
   t.equal(await target.uidNext(), 3);
 });
 
-t.test(
+await t.test(
   'a file that became shorter ends the import, and nothing of its step is added',
   async (t) => {
     const { client, store } = await setUp(t);
@@ -160,7 +160,7 @@ t.test(
   },
 );
 
-t.test('a connection that speaks something else is closed, and others go on', async (t) => {
+await t.test('a connection that speaks something else is closed, and others go on', async (t) => {
   const { client, dataDirectory } = await setUp(t);
   for (const text of [
     'GET / HTTP/1.1\r\n\r\n',
@@ -172,13 +172,13 @@ t.test('a connection that speaks something else is closed, and others go on', as
   t.strictSame(await client.listUsers(), []);
 });
 
-t.test('a line without an end is not kept', async (t) => {
+await t.test('a line without an end is not kept', async (t) => {
   const { client, dataDirectory } = await setUp(t);
   await closedAfter(dataDirectory, 'x'.repeat(3_000_000));
   t.strictSame(await client.listUsers(), []);
 });
 
-t.test('only the owner can reach the socket, and it goes with the server', async (t) => {
+await t.test('only the owner can reach the socket, and it goes with the server', async (t) => {
   const { server, dataDirectory } = await setUp(t);
   const path = controlSocketPath(dataDirectory);
   t.equal(statSync(path).mode & 0o777, 0o600);
@@ -187,7 +187,7 @@ t.test('only the owner can reach the socket, and it goes with the server', async
   t.equal(await connectToServer(dataDirectory), undefined);
 });
 
-t.test('a socket that a killed server left is in nobody’s way', async (t) => {
+await t.test('a socket that a killed server left is in nobody’s way', async (t) => {
   const dataDirectory = t.testdir();
   const ownPath = controlSocketPath(dataDirectory);
   // A listener that ends removes its name; a second one is kept, as SIGKILL leaves it.
@@ -205,7 +205,7 @@ t.test('a socket that a killed server left is in nobody’s way', async (t) => {
   t.strictSame(await client.listUsers(), []);
 });
 
-t.test('a data directory whose path is too long for a socket', async (t) => {
+await t.test('a data directory whose path is too long for a socket', async (t) => {
   const dataDirectory = join(t.testdir(), 'd'.repeat(120), 'e'.repeat(60));
   mkdirSync(dataDirectory, { recursive: true });
   chmodSync(dataDirectory, 0o700);

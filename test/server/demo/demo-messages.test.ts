@@ -4,7 +4,7 @@ import { demoMessages } from '../../../server/demo/demo-messages.ts';
 
 const now = Date.UTC(2026, 0, 31, 12, 0, 0, 500);
 
-t.test('the messages are of every kind, and a mail parser reads them', async (t) => {
+await t.test('the messages are of every kind, and a mail parser reads them', async (t) => {
   const messages = demoMessages(now);
   const parsed = await Promise.all(messages.map((message) => simpleParser(message.text)));
   t.strictSame(
@@ -29,7 +29,7 @@ t.test('the messages are of every kind, and a mail parser reads them', async (t)
   t.match(parsed[4]?.text, /memory comes back/, 'the message inside it too');
 });
 
-t.test('they are on the wire as mail is, with dates in the past, in order', async (t) => {
+await t.test('they are on the wire as mail is, with dates in the past, in order', async (t) => {
   let before = 0;
   for (const { text, epochMs } of demoMessages(now)) {
     t.notMatch(text, /(?<!\r)\n|\r(?!\n)/, 'every line ends in CRLF');

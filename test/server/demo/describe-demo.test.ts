@@ -8,7 +8,7 @@ function describe(environment: Record<string, string>, imapPort: number, imapsPo
   return describeDemo({ configuration, imapPort, imapsPort, password: 'secret' });
 }
 
-t.test('the lines name what is in effect', async (t) => {
+await t.test('the lines name what is in effect', async (t) => {
   t.match(
     describe({}, 143, 993),
     /--cacert data\/tls\/certificate.pem -u demo:secret 'imaps:\/\/localhost:993\//,
@@ -26,7 +26,7 @@ t.test('the lines name what is in effect', async (t) => {
   t.match(describe({ REPRISE_HOST: '::1' }, 143, 993), 'imaps://localhost:993');
 });
 
-t.test('where accounts exist no password is shown', async (t) => {
+await t.test('where accounts exist no password is shown', async (t) => {
   const configuration = readConfiguration({ environment: {} });
   const text = describeDemo({ configuration, imapPort: 143, imapsPort: 993, password: undefined });
   t.notMatch(text, 'password');

@@ -10,7 +10,7 @@ import { startProcess } from '../lifecycle/start-process.ts';
 
 const freePorts = { REPRISE_IMAP_PORT: '0', REPRISE_IMAPS_PORT: '0' };
 
-t.test('the first start makes a demo account, and the printed curl line works', async (t) => {
+await t.test('the first start makes a demo account, and the printed curl line works', async (t) => {
   const environment = { ...freePorts, REPRISE_DATA: join(t.testdir(), 'data') };
   const first = startProcess(['start'], environment);
   const password = await first.printed(/^ {2}password {2}([0-9a-f]{24})$/);
@@ -39,7 +39,7 @@ t.test('the first start makes a demo account, and the printed curl line works', 
   t.equal(await second.exitCode, 0);
 });
 
-t.test('a first start that failed does not use up the demo account', async (t) => {
+await t.test('a first start that failed does not use up the demo account', async (t) => {
   const other = createServer().listen(0, '127.0.0.1');
   await once(other, 'listening');
   const environment = {
@@ -57,7 +57,7 @@ t.test('a first start that failed does not use up the demo account', async (t) =
   t.equal(await works.exitCode, 0);
 });
 
-t.test('serve makes no account', async (t) => {
+await t.test('serve makes no account', async (t) => {
   const environment = { ...freePorts, REPRISE_DATA: t.testdir() };
   const server = startProcess(['serve'], environment);
   await server.logged('listening');

@@ -3,7 +3,7 @@ import { ImportJournal, ImportRunningError } from '../../../server/import/import
 
 const message = (sha256: string, fromUid = 1) => ({ sha256, sizeBytes: 10, fromUid });
 
-t.test('the n-th of equal messages is known where n were imported', async (t) => {
+await t.test('the n-th of equal messages is known where n were imported', async (t) => {
   const directory = t.testdir();
   const first = new ImportJournal(directory);
   t.equal(first.isImported('box', 'a'), false);
@@ -22,7 +22,7 @@ t.test('the n-th of equal messages is known where n were imported', async (t) =>
   second.close();
 });
 
-t.test('what was begun is known to the next one', async (t) => {
+await t.test('what was begun is known to the next one', async (t) => {
   const directory = t.testdir();
   const first = new ImportJournal(directory);
   first.advance('box', [], [message('a', 5), message('b', 5)]);
@@ -40,7 +40,7 @@ t.test('what was begun is known to the next one', async (t) => {
   second.close();
 });
 
-t.test('one import at a time', async (t) => {
+await t.test('one import at a time', async (t) => {
   const directory = t.testdir();
   const first = new ImportJournal(directory);
   t.throws(() => new ImportJournal(directory), ImportRunningError);

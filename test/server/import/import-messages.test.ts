@@ -69,16 +69,19 @@ async function bodies(store: MailStore, mailboxId: number): Promise<string[]> {
   return texts;
 }
 
-t.test('a second run imports nothing twice, and equal messages are all imported', async (t) => {
-  const { store, inboxId, run } = await setUp(t);
-  t.strictSame(await run(['a', 'b', 'a', 'c']), { added: 4, skipped: 0, refused: 0 });
-  t.strictSame(await run(['a', 'b', 'a', 'c']), { added: 0, skipped: 4, refused: 0 });
-  t.strictSame(await bodies(store, inboxId), ['a', 'b', 'a', 'c']);
-  t.strictSame(await run(['a', 'b', 'a', 'c', 'a', 'd']), { added: 2, skipped: 4, refused: 0 });
-  t.strictSame(await bodies(store, inboxId), ['a', 'b', 'a', 'c', 'a', 'd']);
-});
+await t.test(
+  'a second run imports nothing twice, and equal messages are all imported',
+  async (t) => {
+    const { store, inboxId, run } = await setUp(t);
+    t.strictSame(await run(['a', 'b', 'a', 'c']), { added: 4, skipped: 0, refused: 0 });
+    t.strictSame(await run(['a', 'b', 'a', 'c']), { added: 0, skipped: 4, refused: 0 });
+    t.strictSame(await bodies(store, inboxId), ['a', 'b', 'a', 'c']);
+    t.strictSame(await run(['a', 'b', 'a', 'c', 'a', 'd']), { added: 2, skipped: 4, refused: 0 });
+    t.strictSame(await bodies(store, inboxId), ['a', 'b', 'a', 'c', 'a', 'd']);
+  },
+);
 
-t.test('what a client has deleted since does not come back', async (t) => {
+await t.test('what a client has deleted since does not come back', async (t) => {
   const { store, inboxId, run } = await setUp(t);
   await run(['a', 'b']);
   const { uids } = await store.openMailbox(inboxId);
@@ -88,7 +91,7 @@ t.test('what a client has deleted since does not come back', async (t) => {
   t.strictSame(await bodies(store, inboxId), ['c']);
 });
 
-t.test('more messages than one step takes, in order', async (t) => {
+await t.test('more messages than one step takes, in order', async (t) => {
   const { store, inboxId, run } = await setUp(t);
   const texts = Array.from(
     { length: 300 },
@@ -100,7 +103,7 @@ t.test('more messages than one step takes, in order', async (t) => {
   t.match(await run(texts), { added: 0, skipped: 300 });
 });
 
-t.test('killed after the store had the messages and before the journal knew', async (t) => {
+await t.test('killed after the store had the messages and before the journal knew', async (t) => {
   const { store, inboxId, target, run } = await setUp(t);
   const killed: ImportTarget = {
     ...bound(target),
@@ -115,7 +118,7 @@ t.test('killed after the store had the messages and before the journal knew', as
   t.strictSame(await bodies(store, inboxId), ['a', 'b', 'c', 'b']);
 });
 
-t.test('killed when the store had only some of them', async (t) => {
+await t.test('killed when the store had only some of them', async (t) => {
   const { store, inboxId, target, run } = await setUp(t);
   const killed: ImportTarget = {
     ...bound(target),
@@ -129,7 +132,7 @@ t.test('killed when the store had only some of them', async (t) => {
   t.strictSame(await bodies(store, inboxId), ['b', 'c', 'b']);
 });
 
-t.test(
+await t.test(
   'killed before the store had any; an equal message from before does not count',
   async (t) => {
     const { store, inboxId, target, run } = await setUp(t);
@@ -147,7 +150,7 @@ t.test(
   },
 );
 
-t.test('a refused message is told and tried again by the next run', async (t) => {
+await t.test('a refused message is told and tried again by the next run', async (t) => {
   const { run, target } = await setUp(t);
   const refusing: ImportTarget = {
     ...bound(target),

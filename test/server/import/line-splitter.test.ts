@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import { array, assert, constantFrom, property } from 'fast-check';
 import t from 'tap';
 import {
   isBlankLine,
@@ -17,15 +17,15 @@ function split(chunks: readonly Uint8Array[]) {
   return fragments;
 }
 
-t.test('lines are the same however the octets are cut', async (t) => {
-  const pieces = fc.array(fc.constantFrom('a', 'bc', '\n', '\r', '\n\n', 'From '), {
+await t.test('lines are the same however the octets are cut', async (t) => {
+  const pieces = array(constantFrom('a', 'bc', '\n', '\r', '\n\n', 'From '), {
     maxLength: 30,
   });
-  fc.assert(
-    fc.property(pieces, (texts) => {
+  assert(
+    property(pieces, (texts) => {
       const text = texts.join('');
       const whole = split([Buffer.from(text)]);
-      const byOctet = split([...text].map((letter) => Buffer.from(letter)));
+      const byOctet = split(Array.from(text, (letter) => Buffer.from(letter)));
       t.same(byOctet, whole);
       t.equal(whole.map((fragment) => fragment.text).join(''), text);
     }),
@@ -33,7 +33,7 @@ t.test('lines are the same however the octets are cut', async (t) => {
   );
 });
 
-t.test('a very long line comes in fragments of bounded size', async (t) => {
+await t.test('a very long line comes in fragments of bounded size', async (t) => {
   const chunk = Buffer.alloc(maxFragmentBytes, 'x');
   const fragments = split([chunk, chunk, Buffer.from('end\nnext')]);
   t.equal(fragments.length, 4);
@@ -48,7 +48,7 @@ t.test('a very long line comes in fragments of bounded size', async (t) => {
   );
 });
 
-t.test('blank lines', async (t) => {
+await t.test('blank lines', async (t) => {
   const isBlank = (text: string, isStart = true, isEnd = true) =>
     isBlankLine({ bytes: Buffer.from(text), isStart, isEnd });
   t.ok(isBlank('\n'));

@@ -3,7 +3,7 @@ import { parseFromLineDate, parseMailDate } from '../../../server/import/mail-da
 
 const noon = Date.UTC(2024, 2, 5, 12, 0, 0);
 
-t.test('dates of From_ lines', async (t) => {
+await t.test('dates of From_ lines', async (t) => {
   const cases: [string, number, number][] = [
     ['From a@example.com Tue Mar  5 12:00:00 2024', noon, 0],
     ['From - Tue Mar 05 12:00:00 2024', noon, 0],
@@ -18,7 +18,7 @@ t.test('dates of From_ lines', async (t) => {
   }
 });
 
-t.test('lines that are text', async (t) => {
+await t.test('lines that are text', async (t) => {
   for (const line of [
     'From here on, everything is fine',
     'From me to you, on Mar 5 at noon',
@@ -32,7 +32,7 @@ t.test('lines that are text', async (t) => {
   }
 });
 
-t.test('dates of Date fields', async (t) => {
+await t.test('dates of Date fields', async (t) => {
   const cases: [string, number, number][] = [
     ['Tue, 5 Mar 2024 13:00:00 +0100', noon, 60],
     ['5 Mar 2024 12:00 GMT', noon, 0],

@@ -11,7 +11,7 @@ async function messagesOf(source: ImportSource | undefined): Promise<SourceMessa
   return messages;
 }
 
-t.test('messages of cur and new, oldest first, with flags', async (t) => {
+await t.test('messages of cur and new, oldest first, with flags', async (t) => {
   const root = t.testdir({
     cur: {
       '1700000300.M1.host:2,FRS': 'A: 3\n\nx\n',
@@ -46,7 +46,7 @@ t.test('messages of cur and new, oldest first, with flags', async (t) => {
   t.equal(messages[1]?.sizeBytes, texts[1]?.length);
 });
 
-t.test('the internal date is the older of the name and the file', async (t) => {
+await t.test('the internal date is the older of the name and the file', async (t) => {
   const root = t.testdir({
     cur: {
       '1700000100.newer-file': 'x',
@@ -64,7 +64,7 @@ t.test('the internal date is the older of the name and the file', async (t) => {
   );
 });
 
-t.test('subfolders become children, or mailboxes of their own under INBOX', async (t) => {
+await t.test('subfolders become children, or mailboxes of their own under INBOX', async (t) => {
   const folder = () => ({ cur: {}, new: {} });
   const root = t.testdir({
     ...folder(),
@@ -75,26 +75,29 @@ t.test('subfolders become children, or mailboxes of their own under INBOX', asyn
     plain: folder(),
   });
   const names = async (mailboxName: string) =>
-    (await openMaildir(root, mailboxName)).map((source) => source.mailboxName).sort();
+    (await openMaildir(root, mailboxName)).map((source) => source.mailboxName).toSorted();
   t.strictSame(await names('INBOX'), ['Entwürfe', 'INBOX', 'Lists/Node', 'Sent']);
   t.strictSame(await names('Old'), ['Old', 'Old/Entwürfe', 'Old/Lists/Node', 'Old/Sent']);
 });
 
-t.test('a separator or wildcard inside a level cannot break the hierarchy (Q234395)', async (t) => {
-  const folder = () => ({ cur: {} });
-  // "&AC8-" would be "/" but is not how it is encoded, so the text stays; "*" cannot be in a name.
-  const root = t.testdir({
-    ...folder(),
-    '.a&AC8-b': folder(),
-    '.c*d%': folder(),
-    '.R&AOk-s&JSk-': folder(),
-  });
-  const names = (await openMaildir(root, 'INBOX')).map((source) => source.mailboxName);
-  t.ok(names.every((name) => !name.includes('/')));
-  t.ok(names.includes('c_d_'));
-});
+await t.test(
+  'a separator or wildcard inside a level cannot break the hierarchy (Q234395)',
+  async (t) => {
+    const folder = () => ({ cur: {} });
+    // "&AC8-" would be "/" but is not how it is encoded, so the text stays; "*" cannot be in a name.
+    const root = t.testdir({
+      ...folder(),
+      '.a&AC8-b': folder(),
+      '.c*d%': folder(),
+      '.R&AOk-s&JSk-': folder(),
+    });
+    const names = (await openMaildir(root, 'INBOX')).map((source) => source.mailboxName);
+    t.ok(names.every((name) => !name.includes('/')));
+    t.ok(names.includes('c_d_'));
+  },
+);
 
-t.test(
+await t.test(
   'a directory that is no Maildir is refused; a file that goes away is passed over',
   async (t) => {
     const root = t.testdir({ cur: { '1700000100.a': 'x', '1700000200.b': 'x' } });

@@ -19,7 +19,7 @@ async function scan(t: Test, content: string) {
   return { path, source, progress, messages };
 }
 
-t.test('messages, each with its own octets', async (t) => {
+await t.test('messages, each with its own octets', async (t) => {
   const { source, messages, progress, path } = await scan(
     t,
     `${fromLine}Subject: one\n\nfirst\n>From quoted\n\n` +
@@ -44,12 +44,12 @@ t.test('messages, each with its own octets', async (t) => {
   t.equal(messages[0]?.origin, `${path} at octet ${fromLine.length}`);
 });
 
-t.test('text that begins with "From " but has no date stays text', async (t) => {
+await t.test('text that begins with "From " but has no date stays text', async (t) => {
   const { messages } = await scan(t, `${fromLine}A: b\n\nFrom here on\n\nFrom me\n`);
   t.equal(messages.length, 1);
 });
 
-t.test('flags come from Status and X-Status', async (t) => {
+await t.test('flags come from Status and X-Status', async (t) => {
   const { messages } = await scan(
     t,
     `${fromLine}Status: RO\nX-Status: AF\n\nx\n\n` +
@@ -61,7 +61,7 @@ t.test('flags come from Status and X-Status', async (t) => {
   );
 });
 
-t.test('the internal date comes from the From_ line, or else from Date', async (t) => {
+await t.test('the internal date comes from the From_ line, or else from Date', async (t) => {
   const { messages } = await scan(
     t,
     `${fromLine}Date: Wed, 6 Mar 2024 00:00:00 +0000\n\nx\n\n` +
@@ -71,7 +71,7 @@ t.test('the internal date comes from the From_ line, or else from Date', async (
   t.strictSame(messages[1]?.internalDate, { epochMs: Date.UTC(2024, 2, 6), zoneMinutes: 60 });
 });
 
-t.test('the folder data of c-client is passed over', async (t) => {
+await t.test('the folder data of c-client is passed over', async (t) => {
   const { messages } = await scan(
     t,
     `${fromLine}Subject: DON'T DELETE THIS MESSAGE -- FOLDER INTERNAL DATA\nX-IMAP: 1 2\n\nx\n\n` +
@@ -81,7 +81,7 @@ t.test('the folder data of c-client is passed over', async (t) => {
   t.match((await readAll(messages[0]?.read() ?? [])).toString(), 'Subject: mail');
 });
 
-t.test('a message that is longer than what is read at once', async (t) => {
+await t.test('a message that is longer than what is read at once', async (t) => {
   const body = `${'y'.repeat(70)}\n`.repeat(20_000) + 'z'.repeat(300_000);
   const { messages } = await scan(t, `${fromLine}A: b\n\n${body}\n\n${fromLine}C: d\n\nx\n`);
   t.equal(messages.length, 2);
@@ -90,7 +90,7 @@ t.test('a message that is longer than what is read at once', async (t) => {
   t.equal(text.length, 'A: b\r\n\r\n'.length + body.length + 20_000 + 2);
 });
 
-t.test('an empty file has no messages, and what is no mbox is refused', async (t) => {
+await t.test('an empty file has no messages, and what is no mbox is refused', async (t) => {
   t.equal((await scan(t, '')).messages.length, 0);
   await t.rejects(scan(t, 'Subject: a message\n\nx\n'), {
     name: 'ImportSourceError',

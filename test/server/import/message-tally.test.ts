@@ -6,7 +6,7 @@ async function* again() {
   yield Buffer.from('read again');
 }
 
-t.test('a small message stays in memory and can be read twice', async (t) => {
+await t.test('a small message stays in memory and can be read twice', async (t) => {
   const tally = new MessageTally();
   tally.add(Buffer.from('ab'));
   tally.add(Buffer.alloc(0));
@@ -18,7 +18,7 @@ t.test('a small message stays in memory and can be read twice', async (t) => {
   t.equal((await readAll(message.read())).toString(), 'abc');
 });
 
-t.test('a large one is read again from where it came', async (t) => {
+await t.test('a large one is read again from where it came', async (t) => {
   const tally = new MessageTally();
   const chunk = Buffer.alloc(40_000, 'x');
   tally.add(chunk);
@@ -28,7 +28,7 @@ t.test('a large one is read again from where it came', async (t) => {
   t.equal((await readAll(message.read())).toString(), 'read again');
 });
 
-t.test('an empty message', async (t) => {
+await t.test('an empty message', async (t) => {
   const message = new MessageTally().finish(again);
   t.equal(message.sizeBytes, 0);
   t.equal((await readAll(message.read())).length, 0);

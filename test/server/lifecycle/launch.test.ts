@@ -1,7 +1,7 @@
 import t from 'tap';
 import { startProcess } from './start-process.ts';
 
-t.test('an older Node says in one line what it needs', async (t) => {
+await t.test('an older Node says in one line what it needs', async (t) => {
   const older =
     'Object.defineProperty(process, "versions", { value: { node: "20.11.1" } });' +
     'Object.defineProperty(process, "version", { value: "v20.11.1" });';
@@ -15,7 +15,7 @@ t.test('an older Node says in one line what it needs', async (t) => {
   t.match(process.errors[0], /^Reprise needs Node 26 or newer, this is v20\.11\.1\./);
 });
 
-t.test('the Node of the project runs the program', async (t) => {
+await t.test('the Node of the project runs the program', async (t) => {
   const process = startProcess(['--version'], {});
   t.equal(await process.exitCode, 0);
   t.match(process.output[0], /^\d+\.\d+\.\d+$/);

@@ -24,7 +24,7 @@ async function failure(t: Test, environment: Readonly<Record<string, string>>): 
   return result.errors[0] ?? '';
 }
 
-t.test('a port that another program has', async (t) => {
+await t.test('a port that another program has', async (t) => {
   const other = createServer().listen(0, '127.0.0.1');
   await once(other, 'listening');
   t.teardown(() => other.close());
@@ -36,12 +36,12 @@ t.test('a port that another program has', async (t) => {
   }
 });
 
-t.test('an address that is not of this machine', async (t) => {
+await t.test('an address that is not of this machine', async (t) => {
   const line = await failure(t, { REPRISE_DATA: t.testdir(), REPRISE_HOST: '192.0.2.1' });
   t.match(line, /^reprise: Cannot listen on address "192.0.2.1".*REPRISE_HOST/);
 });
 
-t.test('a data directory that another server has', async (t) => {
+await t.test('a data directory that another server has', async (t) => {
   const server = await startServerProcess();
   t.teardown(() => server.stop());
   const line = await failure(t, { REPRISE_DATA: server.dataDirectory });
@@ -50,12 +50,12 @@ t.test('a data directory that another server has', async (t) => {
   t.match(line, 'REPRISE_DATA');
 });
 
-t.test('a data directory that cannot be one', async (t) => {
+await t.test('a data directory that cannot be one', async (t) => {
   const directory = t.testdir({ file: 'x' });
   t.match(await failure(t, { REPRISE_DATA: join(directory, 'file') }), /^reprise: .*file/);
 });
 
-t.test('a certificate that cannot be used', async (t) => {
+await t.test('a certificate that cannot be used', async (t) => {
   const directory = t.testdir();
   const certPath = join(directory, 'cert.pem');
   const environment = {
@@ -69,13 +69,13 @@ t.test('a certificate that cannot be used', async (t) => {
   t.match(await failure(t, environment), `Cannot use certificate "${certPath}"`);
 });
 
-t.test('a configuration that cannot be used, one line for each problem', async (t) => {
+await t.test('a configuration that cannot be used, one line for each problem', async (t) => {
   const result = await reprise(['serve'], { REPRISE_IMAP_PORT: 'x', REPRISE_IMAPS_PORT: 'y' });
   t.equal(result.code, 1);
   t.equal(result.errors.length, 2);
 });
 
-t.test(
+await t.test(
   'a port below 1024 that is refused to an ordinary user: the line says what works',
   async (t) => {
     const threshold = readFileSync('/proc/sys/net/ipv4/ip_unprivileged_port_start', 'latin1');

@@ -8,7 +8,7 @@ import { startProcess } from './start-process.ts';
 const freePorts = { REPRISE_HOST: '127.0.0.1', REPRISE_IMAP_PORT: '0', REPRISE_IMAPS_PORT: '0' };
 
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-  t.test(`${signal} says BYE to every client and exits with 0`, async (t) => {
+  await t.test(`${signal} says BYE to every client and exits with 0`, async (t) => {
     const directory = t.testdir();
     const server = startProcess(['serve'], { ...freePorts, REPRISE_DATA: directory });
     const ports = await server.logged('listening');
@@ -28,7 +28,7 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   });
 }
 
-t.test('a client that neither reads nor goes does not keep the server', async (t) => {
+await t.test('a client that neither reads nor goes does not keep the server', async (t) => {
   const server = startProcess(['serve'], { ...freePorts, REPRISE_DATA: t.testdir() });
   const { imapPort } = await server.logged('listening');
   const client = await ImapClient.connect({ port: Number(imapPort), security: 'plain' });
@@ -41,7 +41,7 @@ t.test('a client that neither reads nor goes does not keep the server', async (t
   client.socket.destroy();
 });
 
-t.test('a second signal ends it at once', async (t) => {
+await t.test('a second signal ends it at once', async (t) => {
   const server = startProcess(['serve'], { ...freePorts, REPRISE_DATA: t.testdir() });
   const { imapPort } = await server.logged('listening');
   const client = await ImapClient.connect({ port: Number(imapPort), security: 'plain' });
@@ -61,7 +61,7 @@ t.test('a second signal ends it at once', async (t) => {
   client.socket.destroy();
 });
 
-t.test('a server that was killed can be started again at once', async (t) => {
+await t.test('a server that was killed can be started again at once', async (t) => {
   const first = await startServerProcess();
   await first.addUser('alice', 'secret');
   await first.kill();
@@ -71,7 +71,7 @@ t.test('a server that was killed can be started again at once', async (t) => {
   t.match((await second.command(['user', 'list'])).stdout.toString(), 'alice');
 });
 
-t.test('an error that nobody caught is logged and ends the process', async (t) => {
+await t.test('an error that nobody caught is logged and ends the process', async (t) => {
   const throwOnSignal = 'process.on("SIGUSR2", () => { throw new Error("boom") })';
   const server = startProcess(
     ['serve'],
