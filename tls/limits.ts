@@ -40,6 +40,6 @@ export const segmentLimits = {
   probationShare: 1 / 8,
   /** Part of the bytes that is set aside for the index. */
   indexShare: 1 / 8,
-  /** Part of the probation ring that one address may hold. */
+  /** Part of the probation ring that one address may hold; two segments at the least. */
   addressShare: 1 / 8,
 } as const;

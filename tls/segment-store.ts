@@ -211,7 +211,11 @@ export class SegmentStore {
 
   #isOverShare(address: number, byteLength: number): boolean {
     if (address === noAddress) return false;
-    const share = Math.max(byteLength, this.#probation.maxBytes * segmentLimits.addressShare);
+    // In a small ring a share of less than two segments would refuse what fits, and the newest at that.
+    const share = Math.max(
+      this.#probation.maxBytes * segmentLimits.addressShare,
+      2 * this.#table.segmentBytes,
+    );
     return this.#shares.octets(address) + byteLength > share;
   }
 

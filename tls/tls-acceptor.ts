@@ -91,6 +91,11 @@ export class TlsAcceptor {
     this.#server = this.#makeServer(options.credential, handshakeDeadlineMs);
   }
 
+  /** Connections that wait for their ClientHello. */
+  get pendingHelloCount(): number {
+    return this.#reader.pendingCount;
+  }
+
   /**
    * Brings a connection to TLS as its server. Nobody else reads from the socket any more, and what it has
    * received but not given out must belong to TLS: after STARTTLS the owner drops pipelined octets first.
@@ -157,6 +162,9 @@ export class TlsAcceptor {
     const cancel = this.#handshakeDeadlines.set(() =>
       handshake.fail(handshakeError(new Error('It takes too long'))),
     );
+    // TLS tells this too, but not in the context of the connection.
+    const onClose = (): void => handshake.fail(handshakeError(new Error('The client has left')));
+    socket.on('close', onClose);
     this.#handshakes.add(handshake);
     try {
       return await handshake.run(() =>
@@ -164,6 +172,7 @@ export class TlsAcceptor {
       );
     } finally {
       cancel();
+      socket.off('close', onClose);
       this.#handshakes.delete(handshake);
     }
   }
@@ -249,7 +258,9 @@ function sessionIdContextOf(credential: Credential): string {
 }
 
 function handshakeError(cause: unknown): TlsAcceptError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
+  const text = cause instanceof Error ? cause.message : String(cause);
+  // OpenSSL's own errors: thread, code, library, function, reason, place.
+  const reason = /error:[0-9A-F]+:[^:]*:[^:]*:([^:]+)/.exec(text)?.[1] ?? text;
   return new TlsAcceptError('HANDSHAKE_FAILED', `Cannot finish the TLS handshake: ${reason}`, {
     cause,
   });
