@@ -9,6 +9,8 @@ import { ImapClient } from '../fixtures/imap-client.ts';
 import { startServerProcess, type ServerProcess } from '../fixtures/server-process.ts';
 import { openSqliteStore } from '../../store/open-sqlite-store.ts';
 
+const deadlineMs = 110_000;
+t.setTimeout(deadlineMs);
 const killCount = 20;
 const streamCount = 16;
 /** A server that has stored this many of a round's messages is killed at a random moment soon after. */
@@ -26,7 +28,7 @@ let nextUid = 1;
 
 await t.test(
   `${killCount} kills lose no acknowledged message and leave none in part`,
-  { timeout: 100_000 },
+  { timeout: deadlineMs },
   async (t) => {
     for (let round = 1; round <= killCount; round++) {
       const server = await startServerProcess({ dataDirectory });

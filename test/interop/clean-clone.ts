@@ -13,6 +13,7 @@ import { runProgram } from '../fixtures/run-program.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 const installDeadlineMs = 300_000;
+t.setTimeout(2 * installDeadlineMs);
 const work = await mkdtemp(join(tmpdir(), 'reprise-clone-'));
 t.teardown(() => rm(work, { recursive: true, force: true }));
 const clone = join(work, 'clone');
@@ -31,13 +32,13 @@ await t.test('the README names the two commands', async (t) => {
   t.match(await readFile(join(clone, 'README.md'), 'utf8'), /^ {4}npm ci\n {4}npm start$/m);
 });
 
-await t.test('npm ci', async (t) => {
+await t.test('npm ci', { timeout: installDeadlineMs }, async (t) => {
   const installed = await runProgram(join(work, 'bin/npm'), ['ci', '--no-audit', '--no-fund'], {
     cwd: clone,
     environment,
     deadlineMs: installDeadlineMs,
   });
-  t.equal(installed.code, 0, installed.stderr);
+  t.equal(installed.code, 0, installed.code === 0 ? 'installs' : installed.stderr);
 });
 
 await t.test('npm start, with ports of its own', async (t) => {
