@@ -80,7 +80,8 @@ export class Database {
     try {
       return read();
     } finally {
-      this.#connection.exec('COMMIT');
+      // There is nothing to commit, and in a damaged file only this way out never fails.
+      this.#connection.exec('ROLLBACK');
     }
   }
 

@@ -19,13 +19,29 @@ export interface Findings {
  * @see MailStore.checkIntegrity
  */
 export function checkIntegrity(database: Database): Findings {
-  const findings = database.snapshot(() => ({
-    faults: [...checkFile(database), ...checkRows(database), ...checkCounters(database)],
-    stagedBodyIds: database
-      .rows<[number]>(`SELECT id FROM bodies WHERE state = ${bodyState.staged}`)
-      .map(([id]) => id),
-  }));
-  return { ...findings, faults: [...findings.faults, ...checkChunks(database)] };
+  const stagedBodyIds: number[] = [];
+  const checkStaged = (): string[] => {
+    const rows = database.rows<[number]>(
+      `SELECT id FROM bodies WHERE state <> ${bodyState.whole} AND state = ${bodyState.staged}`,
+    );
+    stagedBodyIds.push(...rows.map(([id]) => id));
+    return [];
+  };
+  const faults = database.snapshot(() =>
+    [checkFile, checkRows, checkCounters, checkStaged].flatMap((check) =>
+      runCheck(check, database),
+    ),
+  );
+  return { faults: [...faults, ...runCheck(checkChunks, database)], stagedBodyIds };
+}
+
+/** A file can be so broken that SQLite refuses to read on. */
+function runCheck(check: (database: Database) => string[], database: Database): string[] {
+  try {
+    return check(database);
+  } catch (error) {
+    return [`File: ${error instanceof Error ? error.message : String(error)}`];
+  }
 }
 
 function checkFile(database: Database): string[] {

@@ -1,0 +1,97 @@
+import iconv from 'iconv-lite';
+import t from 'tap';
+import type { MimePart } from '../../../protocol/mime/mime-structure.ts';
+import { decodePartText } from '../../../protocol/mime/part-text.ts';
+import { PartTextDecoder } from '../../../store/search/part-text-decoder.ts';
+import { SeededRandom } from '../../fixtures/seeded-random.ts';
+
+function makePart(encoding: string, charset: string): MimePart {
+  return {
+    headerStart: 0,
+    bodyStart: 0,
+    end: 0,
+    lineCount: 0,
+    type: 'text',
+    subtype: 'plain',
+    parameters: [['charset', charset]],
+    encoding,
+  };
+}
+
+/** The text that comes out when the octets go in by pieces of random size. */
+function decode(part: MimePart, octets: Buffer, random: SeededRandom): string {
+  const decoder = new PartTextDecoder(part);
+  let text = '';
+  for (let position = 0; position < octets.length;) {
+    const end = position + 1 + random.below(100_000);
+    for (const piece of decoder.push(octets.subarray(position, end))) text += piece;
+    position = end;
+  }
+  return text + decoder.finish();
+}
+
+const encode: Record<string, (octets: Buffer) => Buffer> = {
+  '8bit': (octets) => octets,
+  base64: (octets) => Buffer.from(octets.toString('base64').replaceAll(/.{76}/g, '$&\r\n')),
+  'base64 in odd lines': (octets) =>
+    Buffer.from(octets.toString('base64').replaceAll(/.{77}/g, '$&\n')),
+  'base64 in padded blocks': (octets) =>
+    Buffer.from(
+      Array.from({ length: Math.ceil(octets.length / 100) }, (_, index) =>
+        octets.subarray(index * 100, index * 100 + 100).toString('base64'),
+      ).join('\r\n'),
+    ),
+  'base64 in one line': (octets) => Buffer.from(octets.toString('base64')),
+  'quoted-printable': (octets) =>
+    Buffer.from(
+      [...octets]
+        .map((octet) => `=${hex(octet)}`)
+        .join('')
+        .replaceAll(/.{72}/g, '$&=\r\n'),
+    ),
+  'quoted-printable in one line': (octets) =>
+    Buffer.from([...octets].map((octet) => `=${hex(octet)}`).join('')),
+};
+
+function hex(octet: number): string {
+  return octet.toString(16).toUpperCase().padStart(2, '0');
+}
+
+for (const charset of [
+  'utf-8',
+  'utf-16le',
+  'iso-8859-15',
+  'shift_jis',
+  'gb18030',
+  'windows-1251',
+]) {
+  await t.test(`a long text in ${charset} is what the whole text would be`, (t) => {
+    const random = new SeededRandom(11);
+    const alphabet = iconv.decode(iconv.encode('aé€ß я日本 語\r\n𝄞', charset), charset);
+    const characters = Array.from(alphabet);
+    const text = Array.from({ length: 300_000 }, () => random.pick(characters)).join('');
+    const octets = iconv.encode(text, charset);
+    for (const [name, transfer] of Object.entries(encode)) {
+      const part = makePart(name.split(' ')[0]!, charset);
+      const encoded = transfer(octets);
+      const decoded = decode(part, encoded, random);
+      t.ok(decoded === decodePartText(part, encoded), `${name}, ${encoded.length} octets`);
+      t.ok(decoded === text, name);
+    }
+    t.end();
+  });
+}
+
+await t.test('rubbish does not stop it', (t) => {
+  const random = new SeededRandom(5);
+  for (const encoding of ['base64', 'quoted-printable', '8bit', 'x-unknown']) {
+    for (const octets of [
+      random.octets(700_000),
+      Buffer.alloc(700_000, '='),
+      Buffer.alloc(700_000, ' '),
+    ]) {
+      t.type(decode(makePart(encoding, 'no-such-charset'), octets, random), 'string');
+    }
+  }
+  t.end();
+});

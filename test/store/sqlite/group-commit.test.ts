@@ -1,0 +1,141 @@
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { Database } from '../../../store/sqlite/database.ts';
+import { GroupCommit } from '../../../store/sqlite/group-commit.ts';
+import { migrate } from '../../../store/sqlite/migrate.ts';
+import { temporaryTables } from '../../../store/sqlite/schema.ts';
+import type { OperationName } from '../../../store/sqlite/write-operations.ts';
+import type { WriteAnswer, WriteRequest } from '../../../store/sqlite/writer-messages.ts';
+import type { MailboxChange } from '../../../store/sqlite/write-context.ts';
+import { limits } from '../../../store/limits.ts';
+import { makeDataDirectory } from '../../fixtures/sqlite-store.ts';
+
+interface Group {
+  readonly answers: readonly WriteAnswer[];
+  readonly changes: readonly MailboxChange[];
+  /** Accounts that another connection sees when the group is answered. */
+  readonly visibleAccounts: number;
+}
+
+/** A writer's database with the groups it has answered. */
+function makeGroups(t: Test) {
+  const path = join(makeDataDirectory(t), 'mail.db');
+  const database = new Database(path, 'writer');
+  migrate(database);
+  database.execute(temporaryTables);
+  const reader = new Database(path, 'reader');
+  t.teardown(() => {
+    reader.close();
+    database.close();
+  });
+  const groups: Group[] = [];
+  const commit = new GroupCommit(database, (answers, changes) => {
+    const [visibleAccounts] = reader.row<[number]>('SELECT count(*) FROM accounts')!;
+    groups.push({ answers: answers.map(({ answer }) => answer), changes, visibleAccounts });
+  });
+  let id = 0;
+  const ask = (operation: OperationName, argument: unknown, payloadBytes = 0): void => {
+    const request: WriteRequest = { id: ++id, operation, argument, nowMs: 1e12, payloadBytes };
+    commit.add({ clientId: 1, request });
+  };
+  const askAccount = (name: string, payloadBytes = 0): void =>
+    ask('createAccount', { name, credentials: { argon2id: '', scramSha256: '' } }, payloadBytes);
+  return { database, commit, groups, ask, askAccount };
+}
+
+await t.test('what is queued is one transaction, answered after it', (t) => {
+  const { commit, groups, askAccount } = makeGroups(t);
+  for (const name of ['a', 'b', 'c']) askAccount(name);
+  t.same(groups, []);
+  commit.runNext();
+  t.ok(commit.isEmpty);
+  t.match(groups, [{ visibleAccounts: 3, answers: { length: 3 } }]);
+  commit.runNext();
+  t.equal(groups.length, 1, 'an empty queue is no group');
+  t.end();
+});
+
+await t.test('a request that fails is rolled back alone', (t) => {
+  const { commit, groups, ask, askAccount } = makeGroups(t);
+  askAccount('a');
+  askAccount('A');
+  ask('deleteMailbox', { accountId: 1, name: 'Sent' });
+  ask('renameMailbox', { accountId: 1, name: 'Trash', newName: 'Archive' });
+  ask('addMessage', { mailboxId: 1, accountId: 1, flags: [], internalDate: {}, content: {} });
+  askAccount('b');
+  commit.runNext();
+  t.match(groups, [
+    {
+      visibleAccounts: 2,
+      answers: [
+        { id: 1, value: { name: 'a' } },
+        { id: 2, failure: { code: 'ALREADYEXISTS' } },
+        { id: 3, value: undefined },
+        { id: 4, failure: { code: 'ALREADYEXISTS' } },
+        { id: 5, failure: { code: undefined } },
+        { id: 6, value: { name: 'b' } },
+      ],
+    },
+  ]);
+  t.match(groups[0]!.changes, [{ gone: true }], 'what failed has changed nothing');
+  t.end();
+});
+
+await t.test('a fault that takes the transaction takes only the request that has it', (t) => {
+  const { commit, database, groups, askAccount } = makeGroups(t);
+  // Stands for a full disk: SQLite ends the whole transaction, not only the savepoint.
+  database.execute(`CREATE TEMP TRIGGER fault BEFORE INSERT ON main.accounts WHEN new.name = 'bad'
+    BEGIN SELECT RAISE(ROLLBACK, 'no room'); END`);
+  for (const name of ['a', 'bad', 'b']) askAccount(name);
+  commit.runNext();
+  t.match(
+    groups.flatMap(({ answers }) => answers),
+    [
+      { id: 1, value: { name: 'a' } },
+      { id: 2, failure: { code: undefined, text: /no room/ } },
+      { id: 3, value: { name: 'b' } },
+    ],
+  );
+  t.equal(groups.at(-1)!.visibleAccounts, 2);
+  t.end();
+});
+
+await t.test('a commit that fails is no acknowledgement', (t) => {
+  const { commit, database, groups, askAccount } = makeGroups(t);
+  database.execute(`PRAGMA foreign_keys = ON;
+    CREATE TABLE parent (id INTEGER PRIMARY KEY);
+    CREATE TABLE child (id INTEGER REFERENCES parent (id) DEFERRABLE INITIALLY DEFERRED);
+    CREATE TRIGGER orphan AFTER INSERT ON accounts WHEN new.name = 'bad'
+    BEGIN INSERT INTO child VALUES (7); END`);
+  for (const name of ['a', 'bad']) askAccount(name);
+  commit.runNext();
+  t.match(
+    groups.flatMap(({ answers }) => answers),
+    [
+      { id: 1, value: {} },
+      { id: 2, failure: { text: /FOREIGN KEY/ } },
+    ],
+  );
+  t.equal(groups.at(-1)!.visibleAccounts, 1);
+  t.end();
+});
+
+await t.test('groups are bounded in requests and octets', (t) => {
+  const { commit, groups, askAccount } = makeGroups(t);
+  for (let index = 0; index < limits.maxGroupRequests + 1; index++) askAccount(`a${index}`);
+  commit.runNext();
+  commit.runNext();
+  t.same(
+    groups.map(({ answers }) => answers.length),
+    [limits.maxGroupRequests, 1],
+  );
+  for (const name of ['b1', 'b2', 'b3']) askAccount(name, limits.maxGroupBytes / 2);
+  askAccount('b4', limits.maxGroupBytes * 2);
+  for (let round = 0; round < 3; round++) commit.runNext();
+  t.same(
+    groups.slice(2).map(({ answers }) => answers.length),
+    [2, 1, 1],
+    'one that is larger than the bound goes alone',
+  );
+  t.end();
+});

@@ -1,0 +1,122 @@
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { Database } from '../../../store/sqlite/database.ts';
+import { checkIntegrity } from '../../../store/sqlite/integrity-check.ts';
+import {
+  addMessage,
+  addMessages,
+  makeScene,
+} from '../../fixtures/mail-store-contract/store-steps.ts';
+import { makeDataDirectory, makeSqliteStore } from '../../fixtures/sqlite-store.ts';
+
+/** What is broken, and what the check must say of it. */
+const damages: Record<string, [sql: string, fault: RegExp]> = {
+  'a changed octet': [
+    "UPDATE chunks SET octets = CAST(replace(octets, 'one', 'eno') AS BLOB)",
+    /^Body 1 is not the octets/,
+  ],
+  'a missing chunk': ['DELETE FROM chunks WHERE id = 2 * 65536 + 1', /^Body 2 is not the octets/],
+  'a cut chunk': [
+    'UPDATE chunks SET octets = substr(octets, 1, 100) WHERE id = 2 * 65536',
+    /^Body 2 is not the octets/,
+  ],
+  'a wrong size': ['UPDATE bodies SET size_bytes = 5 WHERE id = 1', /has no whole body/],
+  'a chunk too many': ["INSERT INTO chunks VALUES (99 * 65536, x'00')", /belong to no body/],
+  'a wrong reference count': [
+    'UPDATE bodies SET reference_count = 7 WHERE id = 1',
+    /^Body 1 has reference count 7, but 1 messages/,
+  ],
+  'a missing body': ['DELETE FROM bodies WHERE id = 1', /has no whole body/],
+  'missing texts': ['DELETE FROM body_texts WHERE body_id = 1', /without its digest, its texts/],
+  'a wrong message count': [
+    'UPDATE mailboxes SET message_count = 9 WHERE id = 1',
+    /^Counters of mailbox 1/,
+  ],
+  'a wrong unseen count': [
+    'UPDATE mailboxes SET unseen_count = 0 WHERE id = 1',
+    /^Counters of mailbox 1/,
+  ],
+  'a wrong deleted count': [
+    'UPDATE mailboxes SET deleted_count = 1 WHERE id = 2',
+    /^Counters of mailbox 2/,
+  ],
+  'a wrong recent count': [
+    'UPDATE mailboxes SET recent_count = 1 WHERE id = 1',
+    /^Counters of mailbox 1/,
+  ],
+  'a wrong size sum': [
+    'UPDATE mailboxes SET size_bytes = size_bytes + 1',
+    /^Counters of mailbox 1/,
+  ],
+  'a UID from the future': ['UPDATE messages SET uid = 77 WHERE uid = 2', /is past a bound/],
+  'a modseq from the future': ['UPDATE messages SET modseq = 77 WHERE uid = 2', /is past a bound/],
+  'an expunged UID in use': [
+    'INSERT INTO expunged VALUES (1, 2, 2)',
+    /^Expunged UID 2 of mailbox 1/,
+  ],
+  'an expunged UID from the future': ['INSERT INTO expunged VALUES (1, 2, 77)', /^Expunged UID 77/],
+  'a lost row': ['DELETE FROM messages WHERE uid = 1', /reference count 1, but 0 messages/],
+  'an account without INBOX': [
+    "UPDATE mailboxes SET name = 'x' WHERE name = 'INBOX'",
+    /has no INBOX/,
+  ],
+  'a row that refers to nothing': [
+    "INSERT INTO keywords VALUES (1, 99, 0, 'a', 'a')",
+    /of keywords refers to nothing/,
+  ],
+};
+
+await t.test('every kind of damage is found', async (t) => {
+  const { store, dataDirectory } = await makeSqliteStore(t);
+  const scene = await makeScene(store);
+  await addMessages(scene, ['one']);
+  await addMessage(scene, Buffer.alloc(200_000, 'x'));
+  await store.claimRecent(scene.inbox.id);
+  await store.close();
+  const copyFile = () => {
+    const path = join(makeDataDirectory(t), 'mail.db');
+    copyFileSync(join(dataDirectory, 'mail.db'), path);
+    return path;
+  };
+
+  for (const [name, [sql, fault]] of Object.entries(damages)) {
+    const path = copyFile();
+    const database = new Database(path, 'writer');
+    t.same(checkIntegrity(database).faults, [], `before ${name}`);
+    database.execute(`PRAGMA foreign_keys = OFF; ${sql}`);
+    database.close();
+    const damaged = new Database(path, 'reader');
+    const { faults } = checkIntegrity(damaged);
+    t.ok(
+      faults.some((line) => fault.test(line)),
+      `${name}: ${faults.join('; ')}`,
+    );
+    damaged.close();
+  }
+
+  for (const tree of ['messages_by_modseq', 'messages', 'bodies']) {
+    for (const damagedBytes of [100, 4096]) {
+      const path = copyFile();
+      damagePage(path, tree, damagedBytes);
+      const damaged = new Database(path, 'reader');
+      const { faults } = checkIntegrity(damaged);
+      t.ok(
+        faults.some((line) => /^File: /.test(line)),
+        `${damagedBytes} octets of a page of ${tree}: ${faults.join('; ')}`,
+      );
+      damaged.close();
+    }
+  }
+});
+
+/** Zeros at the end of the first page of a tree. */
+function damagePage(path: string, tree: string, damagedBytes: number): void {
+  const reader = new Database(path, 'reader');
+  const sql = 'SELECT rootpage FROM sqlite_schema WHERE name = ?';
+  const [page] = reader.row<[number]>(sql, tree)!;
+  reader.close();
+  const file = readFileSync(path);
+  file.fill(0, page * 4096 - damagedBytes, page * 4096);
+  writeFileSync(path, file);
+}

@@ -1,0 +1,107 @@
+import { join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import t from 'tap';
+import { openSqliteStore } from '../../../store/open-sqlite-store.ts';
+import { Database } from '../../../store/sqlite/database.ts';
+import {
+  addMessages,
+  makeScene,
+  readSome,
+} from '../../fixtures/mail-store-contract/store-steps.ts';
+import { makeDataDirectory, makeSqliteStore } from '../../fixtures/sqlite-store.ts';
+
+await t.test('nothing of a listener stays reachable after its end', async (t) => {
+  const { store } = await makeSqliteStore(t);
+  const scene = await makeScene(store);
+  const listeners: WeakRef<object>[] = [];
+  for (let round = 0; round < 1000; round++) {
+    const session = { octets: new Uint8Array(1000) };
+    const stop = store.watch(scene.inbox.id + (round % 3), () => session.octets.fill(1));
+    listeners.push(new WeakRef(session));
+    if (round % 100 === 0) await addMessages(scene, [`${round}`]);
+    stop();
+  }
+  t.equal(store.watchCount, 0);
+  setFlagsFromString('--expose-gc');
+  const collectGarbage = runInNewContext('gc') as () => void;
+  await new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+  collectGarbage();
+  const kept = listeners.filter((listener) => listener.deref() !== undefined).length;
+  t.ok(kept <= 1, `${kept} of 1000 are reachable; the last may still be on the stack`);
+});
+
+await t.test('a reader that rests in the middle pins no state of the file', async (t) => {
+  const { store, dataDirectory } = await makeSqliteStore(t);
+  const scene = await makeScene(store);
+  await addMessages(
+    scene,
+    Array.from({ length: 30 }, (_, index) => `${index}`),
+  );
+  const uids = Uint32Array.from({ length: 30 }, (_, index) => index + 1);
+  const [message] = await readSome(store, scene.inbox.id, uids);
+  const messages = store.readMessages(scene.inbox.id, uids, new Set(['envelope']));
+  const octets = store.readBody(message!.bodyId, 0, 100);
+  for await (const _ of messages) {
+    for await (const _ of octets) {
+      await addMessages(scene, ['more']);
+      const writer = new Database(join(dataDirectory, 'mail.db'), 'writer');
+      const [isBusy, pages, checkpointed] = writer.row<[number, number, number]>(
+        'PRAGMA wal_checkpoint(TRUNCATE)',
+      )!;
+      t.same([isBusy, pages, checkpointed], [0, 0, 0], 'the whole log went into the file');
+      writer.close();
+    }
+  }
+});
+
+await t.test('readers do not wait for a write that is under way', async (t) => {
+  const { store, dataDirectory } = await makeSqliteStore(t);
+  const scene = await makeScene(store);
+  await addMessages(scene, ['1']);
+  const writer = new Database(join(dataDirectory, 'mail.db'), 'writer');
+  writer.execute('BEGIN IMMEDIATE; UPDATE mailboxes SET message_count = 99');
+  t.equal((await store.readStatus(scene.inbox.id)).messageCount, 1);
+  t.equal((await store.openMailbox(scene.inbox.id)).uids.length, 1);
+  writer.execute('ROLLBACK');
+  writer.close();
+});
+
+await t.test('a claim without new messages writes nothing', async (t) => {
+  const { store, dataDirectory } = await makeSqliteStore(t);
+  const scene = await makeScene(store);
+  await addMessages(scene, ['1']);
+  await store.claimRecent(scene.inbox.id);
+  const reader = new Database(join(dataDirectory, 'mail.db'), 'reader');
+  const version = () => reader.row<[number]>('PRAGMA data_version')![0];
+  const before = version();
+  await store.claimRecent(scene.inbox.id);
+  t.equal(version(), before);
+  await addMessages(scene, ['2']);
+  await store.claimRecent(scene.inbox.id);
+  t.not(version(), before);
+  reader.close();
+});
+
+await t.test('if the writer dies, nothing waits for ever', async (t) => {
+  const dataDirectory = makeDataDirectory(t);
+  const { promise: failure, resolve: onFailure } = Promise.withResolvers<Error>();
+  const store = await openSqliteStore({ dataDirectory, onFailure, collectIntervalMs: 0 });
+  const scene = await makeScene(store);
+  // The store does not keep a process running; a server has its sockets for that.
+  const alive = setInterval(() => undefined, 1000);
+  t.teardown(() => clearInterval(alive));
+  // No client sends this; it stands for whatever ends a thread.
+  store.createLink().port.postMessage(null);
+  const pending = Promise.allSettled(
+    Array.from({ length: 50 }, (_, index) => addMessages(scene, [`${index}`])),
+  );
+  t.match(await failure, { name: 'TypeError' });
+  await pending;
+  await t.rejects(store.subscribe(scene.accountId, 'x'), /closed/);
+  t.ok(await store.findAccount('alice'), 'reading goes on');
+  await store.close();
+  await openSqliteStore({ dataDirectory }).then((reopened) => reopened.close());
+});
