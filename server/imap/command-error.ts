@@ -17,8 +17,12 @@ export class CommandError extends Error {
 
 /** The client broke a bound that leaves no next command: `* BYE`, then the connection ends. */
 export class ByeError extends Error {
-  constructor(text: string) {
+  /** Response code without brackets. */
+  readonly code: string | undefined;
+
+  constructor(text: string, code?: string) {
     super(text);
     this.name = 'ByeError';
+    this.code = code;
   }
 }

@@ -164,7 +164,7 @@ export class Connection {
   async #nextEvent(): Promise<ReaderEvent | undefined> {
     for (;;) {
       const event = this.#reader.next();
-      if (event?.kind === 'bye') throw new ByeError(event.text);
+      if (event?.kind === 'bye') throw new ByeError(event.text, event.code);
       if (event !== undefined) return event;
       if (this.#hasEnded) return undefined;
       this.#out.flush();
@@ -218,7 +218,7 @@ export class Connection {
 
   #reportEnd(error: unknown): void {
     if (error instanceof ByeError) {
-      this.#out.untagged(`BYE ${error.message}`);
+      this.#out.status('*', 'BYE', error.message, error.code);
       this.session.log('info', { reason: error.message }, 'closing connection');
     } else if (!(error instanceof ConnectionLostError)) {
       this.#out.untagged('BYE [SERVERBUG] Internal error');

@@ -19,7 +19,7 @@ export async function handleEvent(session: Session, event: ReaderEvent): Promise
         isWaiting: event.kind === 'append' && event.isWaiting,
       });
     case 'bad':
-      writeStatus(session, event.tag ?? '*', event.isNo ? 'NO' : 'BAD', event.text, event.code);
+      session.out.status(event.tag ?? '*', event.isNo ? 'NO' : 'BAD', event.text, event.code);
       session.countBadCommand();
       return false;
     default:
@@ -36,7 +36,7 @@ async function answer(
   try {
     const completion = await runCommand(session, command, request);
     if (completion.isAnswered !== true) {
-      writeStatus(session, tag, 'OK', completion.text, completion.code);
+      session.out.status(tag, 'OK', completion.text, completion.code);
     }
     return completion.isEnd === true;
   } catch (error) {
@@ -97,23 +97,13 @@ function checkState(session: Session, name: string, state: CommandState): void {
 /** The one place where an error becomes a tagged response. */
 function answerError(session: Session, tag: string, command: Command, error: unknown): void {
   if (error instanceof CommandError) {
-    writeStatus(session, tag, error.status, error.message, error.code);
+    session.out.status(tag, error.status, error.message, error.code);
   } else if (error instanceof StoreError) {
-    writeStatus(session, tag, 'NO', error.message, error.code);
+    session.out.status(tag, 'NO', error.message, error.code);
   } else if (error instanceof ByeError || error instanceof ConnectionLostError) {
     throw error;
   } else {
     session.log('error', { err: error, command: command.name }, 'command failed');
-    writeStatus(session, tag, 'NO', 'Internal error, it has been logged', 'SERVERBUG');
+    session.out.status(tag, 'NO', 'Internal error, it has been logged', 'SERVERBUG');
   }
-}
-
-function writeStatus(
-  session: Session,
-  tag: string,
-  status: 'OK' | 'NO' | 'BAD',
-  text: string,
-  code?: string,
-): void {
-  session.out.write(`${tag} ${status} ${code === undefined ? '' : `[${code}] `}${text}\r\n`);
 }

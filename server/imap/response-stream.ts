@@ -27,6 +27,11 @@ export class ResponseStream {
     this.write(`* ${text}\r\n`);
   }
 
+  /** Adds one status response; `tag` is `*` for an untagged one, `code` comes without its brackets. */
+  status(tag: string, status: 'OK' | 'NO' | 'BAD' | 'BYE', text: string, code?: string): void {
+    this.write(`${tag} ${status} ${code === undefined ? '' : `[${code}] `}${text}\r\n`);
+  }
+
   /** Adds octets of a literal. Large ones are handed on as they are: the caller no longer changes them. */
   writeBytes(bytes: Uint8Array): void {
     if (bytes.length <= this.#chunkBytes) {

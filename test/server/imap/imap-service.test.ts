@@ -2,7 +2,7 @@ import t from 'tap';
 import { until } from '../../fixtures/until.ts';
 import { appendMessages, messageOf, startImapService, texts } from '../../fixtures/imap-service.ts';
 
-t.test('port 143 hides LOGIN until TLS, and announces the rest', async (t) => {
+await t.test('port 143 hides LOGIN until TLS, and announces the rest', async (t) => {
   const { connect } = await startImapService(t);
   const client = await connect('plain');
   t.match(client.greeting, /^\* OK \[CAPABILITY IMAP4rev1 .*STARTTLS.*LOGINDISABLED.*\] /);
@@ -20,7 +20,7 @@ t.test('port 143 hides LOGIN until TLS, and announces the rest', async (t) => {
   await client.login('alice', 'secret');
 });
 
-t.test('LOGIN and AUTHENTICATE answer with the capabilities', async (t) => {
+await t.test('LOGIN and AUTHENTICATE answer with the capabilities', async (t) => {
   const { connect } = await startImapService(t);
   const client = await connect();
   t.match((await client.ok('LOGIN alice secret')).text, /^\[CAPABILITY IMAP4rev1 /);
@@ -41,7 +41,7 @@ t.test('LOGIN and AUTHENTICATE answer with the capabilities', async (t) => {
   t.match(await client.command('LOGIN alice secret'), { status: 'BAD', text: /after login/ });
 });
 
-t.test('bad credentials are refused without a hint, and only so often', async (t) => {
+await t.test('bad credentials are refused without a hint, and only so often', async (t) => {
   const { connect } = await startImapService(t, { limits: { maxFailedLogins: 3 } });
   const client = await connect();
   const wrong = await client.command('LOGIN alice wrong');
@@ -52,20 +52,23 @@ t.test('bad credentials are refused without a hint, and only so often', async (t
   t.match((await client.readToEnd()).at(-1)?.text, /^\* BYE .*failed logins/);
 });
 
-t.test('cancelled and malformed SASL exchanges are BAD, the connection goes on', async (t) => {
-  const { connect } = await startImapService(t);
-  const client = await connect();
-  for (const answer of ['*', 'not base64!', 'AAAA', '/////w==']) {
-    client.send('a AUTHENTICATE PLAIN\r\n');
-    await client.read();
-    client.send(`${answer}\r\n`);
-    t.match(await client.readTagged('a'), { status: 'BAD' }, answer);
-  }
-  t.match(await client.command('AUTHENTICATE X-UNKNOWN'), { status: 'NO' });
-  await client.login('alice', 'secret');
-});
+await t.test(
+  'cancelled and malformed SASL exchanges are BAD, the connection goes on',
+  async (t) => {
+    const { connect } = await startImapService(t);
+    const client = await connect();
+    for (const answer of ['*', 'not base64!', 'AAAA', '/////w==']) {
+      client.send('a AUTHENTICATE PLAIN\r\n');
+      await client.read();
+      client.send(`${answer}\r\n`);
+      t.match(await client.readTagged('a'), { status: 'BAD' }, answer);
+    }
+    t.match(await client.command('AUTHENTICATE X-UNKNOWN'), { status: 'NO' });
+    await client.login('alice', 'secret');
+  },
+);
 
-t.test('a flood of commands before login ends the connection', async (t) => {
+await t.test('a flood of commands before login ends the connection', async (t) => {
   const { connect, login } = await startImapService(t, {
     limits: { maxCommandsPerSecondBeforeLogin: 10 },
     clock: () => 1_000_000,
@@ -79,7 +82,7 @@ t.test('a flood of commands before login ends the connection', async (t) => {
   for (let count = 0; count < 20; count += 1) await member.ok('NOOP');
 });
 
-t.test('a silent client is logged out, an idle one after its time', async (t) => {
+await t.test('a silent client is logged out, an idle one after its time', async (t) => {
   let nowMs = 0;
   const { connect, login, service } = await startImapService(t, {
     limits: { loginDeadlineMs: 1_000, autologoutMs: 10_000, sweepIntervalMs: 5 },
@@ -96,35 +99,41 @@ t.test('a silent client is logged out, an idle one after its time', async (t) =>
   await until(() => service.connectionCount === 0);
 });
 
-t.test('close says BYE to everybody, and lets a message that is coming in finish', async (t) => {
-  const { login, service, store } = await startImapService(t);
-  const [idler, sender] = [await login(), await login()];
-  idler.send('i IDLE\r\n');
-  await idler.read();
-  const message = messageOf('late');
-  sender.send(`a APPEND INBOX {${message.length}}\r\n`);
-  await sender.read();
-  const closed = service.close();
-  t.match((await idler.readToEnd()).at(-1)?.text, /^\* BYE Server is shutting down/);
-  sender.send(Buffer.concat([message, Buffer.from('\r\n')]));
-  t.match(await sender.readTagged('a'), { status: 'OK' });
-  t.match((await sender.readToEnd()).at(-1)?.text, /^\* BYE/);
-  await closed;
-  const account = await store.findAccount('alice');
-  const inbox = await store.findMailbox(account?.id ?? 0, 'INBOX');
-  t.equal((await store.readStatus(inbox?.id ?? 0)).messageCount, 1);
-});
+await t.test(
+  'close says BYE to everybody, and lets a message that is coming in finish',
+  async (t) => {
+    const { login, service, store } = await startImapService(t);
+    const [idler, sender] = [await login(), await login()];
+    idler.send('i IDLE\r\n');
+    await idler.read();
+    const message = messageOf('late');
+    sender.send(`a APPEND INBOX {${message.length}}\r\n`);
+    await sender.read();
+    const closed = service.close();
+    t.match((await idler.readToEnd()).at(-1)?.text, /^\* BYE Server is shutting down/);
+    sender.send(Buffer.concat([message, Buffer.from('\r\n')]));
+    t.match(await sender.readTagged('a'), { status: 'OK' });
+    t.match((await sender.readToEnd()).at(-1)?.text, /^\* BYE/);
+    await closed;
+    const account = await store.findAccount('alice');
+    const inbox = await store.findMailbox(account?.id ?? 0, 'INBOX');
+    t.equal((await store.readStatus(inbox?.id ?? 0)).messageCount, 1);
+  },
+);
 
-t.test('pipelined commands are answered in order, also behind a half-closed socket', async (t) => {
-  const { connect } = await startImapService(t);
-  const client = await connect('plain');
-  client.send('a NOOP\r\nb CAPABILITY\r\nc LOGOUT\r\n');
-  client.socket.end();
-  const tags = (await client.readToEnd()).map(({ text }) => text.split(' ', 1)[0]);
-  t.same(tags, ['a', '*', 'b', '*', 'c']);
-});
+await t.test(
+  'pipelined commands are answered in order, also behind a half-closed socket',
+  async (t) => {
+    const { connect } = await startImapService(t);
+    const client = await connect('plain');
+    client.send('a NOOP\r\nb CAPABILITY\r\nc LOGOUT\r\n');
+    client.socket.end();
+    const tags = (await client.readToEnd()).map(({ text }) => text.split(' ', 1)[0]);
+    t.same(tags, ['a', '*', 'b', '*', 'c']);
+  },
+);
 
-t.test(
+await t.test(
   'commands that cannot be read are BAD with their tag; too many in a row end it',
   async (t) => {
     const { login } = await startImapService(t, { limits: { maxBadCommands: 3 } });
@@ -138,7 +147,7 @@ t.test(
   },
 );
 
-t.test('small commands', async (t) => {
+await t.test('small commands', async (t) => {
   const { login } = await startImapService(t);
   const client = await login();
   t.match(texts(await client.ok('ID ("name" "tap")')), [/^\* ID \("name" "Reprise" "version" "\d/]);
@@ -151,7 +160,7 @@ t.test('small commands', async (t) => {
   t.match(texts(await client.ok('LOGOUT')), [/^\* BYE /]);
 });
 
-t.test('log lines carry the ids of connection and session, never a password', async (t) => {
+await t.test('log lines carry the ids of connection and session, never a password', async (t) => {
   const { login, log } = await startImapService(t);
   await (await login()).logout();
   const line = log.find(({ msg }) => msg === 'logged in');

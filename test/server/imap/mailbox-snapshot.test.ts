@@ -20,7 +20,7 @@ const message = (uid: number, modseq: number, isNew: boolean) => ({
   isNew,
 });
 
-t.test('sequence numbers are places among the UIDs', async (t) => {
+await t.test('sequence numbers are places among the UIDs', async (t) => {
   const snapshot = new MailboxSnapshot(1, 5, Uint32Array.of(2, 3, 9));
   t.equal(snapshot.sequenceNumberOf(2), 1);
   t.equal(snapshot.sequenceNumberOf(9), 3);
@@ -28,7 +28,7 @@ t.test('sequence numbers are places among the UIDs', async (t) => {
   t.equal(snapshot.sequenceNumberOf(10), undefined);
 });
 
-t.test('advance takes out what is gone and adds what came', async (t) => {
+await t.test('advance takes out what is gone and adds what came', async (t) => {
   const snapshot = new MailboxSnapshot(1, 5, Uint32Array.of(2, 3, 9));
   const { store } = storeOf({
     modseq: 8,
@@ -41,22 +41,25 @@ t.test('advance takes out what is gone and adds what came', async (t) => {
   t.same([...snapshot.uids], [2, 3, 9], 'the snapshot itself stays');
 });
 
-t.test('sessions at one place read the changes once and share the next snapshot', async (t) => {
-  const snapshot = new MailboxSnapshot(1, 5, Uint32Array.of(2));
-  const { store, calls } = storeOf({
-    modseq: 6,
-    messages: [message(3, 6, true)],
-    expungedUids: new Uint32Array(),
-  });
-  const first = await snapshot.advance(store, 6);
-  const second = await snapshot.advance(store, 6);
-  t.equal(first.next, second.next);
-  t.same(calls, [5]);
-  await snapshot.advance(store, 7);
-  t.same(calls, [5, 5], 'a later modseq is asked for');
-});
+await t.test(
+  'sessions at one place read the changes once and share the next snapshot',
+  async (t) => {
+    const snapshot = new MailboxSnapshot(1, 5, Uint32Array.of(2));
+    const { store, calls } = storeOf({
+      modseq: 6,
+      messages: [message(3, 6, true)],
+      expungedUids: new Uint32Array(),
+    });
+    const first = await snapshot.advance(store, 6);
+    const second = await snapshot.advance(store, 6);
+    t.equal(first.next, second.next);
+    t.same(calls, [5]);
+    await snapshot.advance(store, 7);
+    t.same(calls, [5, 5], 'a later modseq is asked for');
+  },
+);
 
-t.test('the registry shares a snapshot among those who open the same state', async (t) => {
+await t.test('the registry shares a snapshot among those who open the same state', async (t) => {
   const registry = new SnapshotRegistry();
   const first = registry.share(1, 5, Uint32Array.of(1));
   t.equal(registry.share(1, 5, Uint32Array.of(1)), first);

@@ -19,7 +19,7 @@ async function socketPair(t: Test): Promise<{ near: Socket; far: Socket }> {
   return { near, far };
 }
 
-t.test('text is gathered up to the chunk size, then written', async (t) => {
+await t.test('text is gathered up to the chunk size, then written', async (t) => {
   const { near, far } = await socketPair(t);
   const out = new ResponseStream(near, 10);
   out.untagged('OK');
@@ -29,7 +29,7 @@ t.test('text is gathered up to the chunk size, then written', async (t) => {
   t.equal(near.bytesWritten, 16);
 });
 
-t.test('octets keep their order and their values', async (t) => {
+await t.test('octets keep their order and their values', async (t) => {
   const { near, far } = await socketPair(t);
   const out = new ResponseStream(near, 64);
   const small = Uint8Array.of(0, 0x80, 0xff);
@@ -47,31 +47,34 @@ t.test('octets keep their order and their values', async (t) => {
   );
 });
 
-t.test('a client that does not read makes the stream full, and ready waits for it', async (t) => {
-  const { near, far } = await socketPair(t);
-  far.pause();
-  const out = new ResponseStream(near, 1024);
-  const chunk = new Uint8Array(64 * 1024);
-  let writtenBytes = 0;
-  while (!out.isFull) {
-    out.writeBytes(chunk);
-    writtenBytes += chunk.length;
-    // Lets the kernel take what it can.
+await t.test(
+  'a client that does not read makes the stream full, and ready waits for it',
+  async (t) => {
+    const { near, far } = await socketPair(t);
+    far.pause();
+    const out = new ResponseStream(near, 1024);
+    const chunk = new Uint8Array(64 * 1024);
+    let writtenBytes = 0;
+    while (!out.isFull) {
+      out.writeBytes(chunk);
+      writtenBytes += chunk.length;
+      // Lets the kernel take what it can.
+      await new Promise((resolve) => setImmediate(resolve));
+      if (writtenBytes > 64 * 1024 * 1024) throw new Error('The stream never fills');
+    }
+    let isReady = false;
+    const ready = out.ready().then(() => {
+      isReady = true;
+    });
     await new Promise((resolve) => setImmediate(resolve));
-    if (writtenBytes > 64 * 1024 * 1024) throw new Error('The stream never fills');
-  }
-  let isReady = false;
-  const ready = out.ready().then(() => {
-    isReady = true;
-  });
-  await new Promise((resolve) => setImmediate(resolve));
-  t.equal(isReady, false);
-  far.resume();
-  await ready;
-  t.equal(out.isFull, false);
-});
+    t.equal(isReady, false);
+    far.resume();
+    await ready;
+    t.equal(out.isFull, false);
+  },
+);
 
-t.test('ready rejects when the client is gone, and leaves no listener', async (t) => {
+await t.test('ready rejects when the client is gone, and leaves no listener', async (t) => {
   const { near, far } = await socketPair(t);
   far.pause();
   const out = new ResponseStream(near, 1024);

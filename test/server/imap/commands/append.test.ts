@@ -2,7 +2,7 @@ import t from 'tap';
 import { until } from '../../../fixtures/until.ts';
 import { messageOf, startImapService, texts } from '../../../fixtures/imap-service.ts';
 
-t.test('APPEND answers with APPENDUID; flags and date are kept', async (t) => {
+await t.test('APPEND answers with APPENDUID; flags and date are kept', async (t) => {
   const { login } = await startImapService(t);
   const client = await login();
   const result = await client.ok(
@@ -16,14 +16,14 @@ t.test('APPEND answers with APPENDUID; flags and date are kept', async (t) => {
   ]);
 });
 
-t.test('APPEND to the selected mailbox tells EXISTS', async (t) => {
+await t.test('APPEND to the selected mailbox tells EXISTS', async (t) => {
   const { login } = await startImapService(t);
   const client = await login();
   await client.ok('SELECT INBOX');
   t.same(texts(await client.ok('APPEND INBOX', messageOf('one'))), ['* 1 EXISTS', '* 1 RECENT']);
 });
 
-t.test('without its mailbox the message is refused before it is sent', async (t) => {
+await t.test('without its mailbox the message is refused before it is sent', async (t) => {
   const { login } = await startImapService(t);
   const client = await login();
   const refused = await client.command('APPEND Nowhere', messageOf('one'));
@@ -31,7 +31,7 @@ t.test('without its mailbox the message is refused before it is sent', async (t)
   await client.ok('NOOP');
 });
 
-t.test('a refused message that is on its way already is read and dropped', async (t) => {
+await t.test('a refused message that is on its way already is read and dropped', async (t) => {
   const { login } = await startImapService(t);
   const client = await login();
   client.send('a APPEND Nowhere {12+}\r\nx LOGOUT\r\nyy\r\nb NOOP\r\n');
@@ -39,7 +39,7 @@ t.test('a refused message that is on its way already is read and dropped', async
   t.match(await client.readTagged('b'), { status: 'OK' });
 });
 
-t.test('a client that leaves in the middle of a message leaves nothing behind', async (t) => {
+await t.test('a client that leaves in the middle of a message leaves nothing behind', async (t) => {
   const { login, service } = await startImapService(t);
   const client = await login();
   const other = await login();
@@ -52,7 +52,7 @@ t.test('a client that leaves in the middle of a message leaves nothing behind', 
   await until(() => service.connectionCount === 0);
 });
 
-t.test('APPEND needs a login', async (t) => {
+await t.test('APPEND needs a login', async (t) => {
   const { connect } = await startImapService(t);
   const client = await connect();
   t.match(await client.command('APPEND INBOX', messageOf('one')), { status: 'BAD' });

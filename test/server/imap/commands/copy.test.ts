@@ -1,7 +1,7 @@
 import t from 'tap';
 import { appendMessages, startImapService, texts } from '../../../fixtures/imap-service.ts';
 
-t.test('COPY keeps flags and answers with COPYUID', async (t) => {
+await t.test('COPY keeps flags and answers with COPYUID', async (t) => {
   const { login } = await startImapService(t);
   const client = await login();
   await appendMessages(client, 'INBOX', 'one', 'two', 'three');
@@ -16,7 +16,7 @@ t.test('COPY keeps flags and answers with COPYUID', async (t) => {
   ]);
 });
 
-t.test('COPY to a mailbox that does not exist asks for it to be created', async (t) => {
+await t.test('COPY to a mailbox that does not exist asks for it to be created', async (t) => {
   const { login } = await startImapService(t);
   const client = await login();
   await appendMessages(client, 'INBOX', 'one');
@@ -25,7 +25,7 @@ t.test('COPY to a mailbox that does not exist asks for it to be created', async 
   t.match(await client.command('UID MOVE 1 Nowhere'), { status: 'NO', text: /^\[TRYCREATE\]/ });
 });
 
-t.test('MOVE sends COPYUID before the EXPUNGE responses', async (t) => {
+await t.test('MOVE sends COPYUID before the EXPUNGE responses', async (t) => {
   const { login } = await startImapService(t);
   const client = await login();
   await appendMessages(client, 'INBOX', 'one', 'two', 'three');
@@ -38,7 +38,7 @@ t.test('MOVE sends COPYUID before the EXPUNGE responses', async (t) => {
   t.match(texts(await client.ok('STATUS Trash (MESSAGES)')), [/MESSAGES 2/]);
 });
 
-t.test('EXPUNGE counts down, UID EXPUNGE removes only what it names', async (t) => {
+await t.test('EXPUNGE counts down, UID EXPUNGE removes only what it names', async (t) => {
   const { login } = await startImapService(t);
   const client = await login();
   await appendMessages(client, 'INBOX', 'one', 'two', 'three', 'four');

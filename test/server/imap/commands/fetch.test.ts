@@ -38,7 +38,7 @@ async function selectWith(t: Test, ...messages: readonly Buffer[]) {
   return { ...service, client };
 }
 
-t.test('FETCH answers each item in the order of the command', async (t) => {
+await t.test('FETCH answers each item in the order of the command', async (t) => {
   const { client } = await selectWith(t, messageOf('hello'));
   t.same(texts(await client.ok('FETCH 1 (UID RFC822.SIZE INTERNALDATE FLAGS MODSEQ)')), [
     `* 1 FETCH (UID 1 RFC822.SIZE ${messageOf('hello').length} INTERNALDATE "17-Jul-1996 02:44:25 -0700" FLAGS (\\Recent) MODSEQ (2))`,
@@ -51,7 +51,7 @@ t.test('FETCH answers each item in the order of the command', async (t) => {
   ]);
 });
 
-t.test('sections, partial sections and what does not exist', async (t) => {
+await t.test('sections, partial sections and what does not exist', async (t) => {
   const { client } = await selectWith(t, multipart);
   const fetched = async (items: string): Promise<string | undefined> =>
     texts(await client.ok(`FETCH 1 ${items}`))[0];
@@ -72,7 +72,7 @@ t.test('sections, partial sections and what does not exist', async (t) => {
   t.match(await client.command('FETCH 1 BODY[0]'), { status: 'BAD' });
 });
 
-t.test('reading a body sets \\Seen and says so, PEEK does not', async (t) => {
+await t.test('reading a body sets \\Seen and says so, PEEK does not', async (t) => {
   const { client } = await selectWith(t, messageOf('one'));
   t.notMatch(texts(await client.ok('FETCH 1 BODY.PEEK[TEXT]'))[0], /FLAGS/);
   t.match(texts(await client.ok('FETCH 1 BODY[TEXT]'))[0], / FLAGS \(\\Recent \\Seen\)\)$/);
@@ -80,20 +80,20 @@ t.test('reading a body sets \\Seen and says so, PEEK does not', async (t) => {
   t.same(texts(await client.ok('NOOP')), [], 'the client knows already');
 });
 
-t.test('UID FETCH answers with the UID and passes over UIDs that do not exist', async (t) => {
+await t.test('UID FETCH answers with the UID and passes over UIDs that do not exist', async (t) => {
   const { client } = await selectWith(t, messageOf('one'), messageOf('two'));
   t.same(texts(await client.ok('UID FETCH 2:7 RFC822.SIZE')), ['* 2 FETCH (UID 2 RFC822.SIZE 54)']);
   t.same(texts(await client.ok('UID FETCH 9:* (UID)')), ['* 2 FETCH (UID 2)'], '* is the last');
   t.same(texts(await client.ok('UID FETCH 5:6 (UID)')), []);
 });
 
-t.test('a sequence number that no message has is refused by name', async (t) => {
+await t.test('a sequence number that no message has is refused by name', async (t) => {
   const { client } = await selectWith(t, messageOf('one'));
   t.match(await client.command('FETCH 1:3 FLAGS'), { status: 'BAD', text: /number 3/ });
   await client.ok('FETCH 1:* FLAGS');
 });
 
-t.test('CHANGEDSINCE answers only what changed, with its modseq', async (t) => {
+await t.test('CHANGEDSINCE answers only what changed, with its modseq', async (t) => {
   const { client } = await selectWith(t, messageOf('one'), messageOf('two'));
   const { text } = (await client.ok('UID FETCH 1:* MODSEQ')).untagged[1] ?? { text: '' };
   const modseq = Number(/MODSEQ \((\d+)\)/.exec(text)?.[1]);
@@ -104,15 +104,18 @@ t.test('CHANGEDSINCE answers only what changed, with its modseq', async (t) => {
   ]);
 });
 
-t.test('a message that another session removed is reported, and the numbers hold', async (t) => {
-  const { client, login } = await selectWith(t, messageOf('one'), messageOf('two'));
-  const other = await login();
-  await other.ok('SELECT INBOX');
-  await other.ok('STORE 1 +FLAGS (\\Deleted)');
-  await other.ok('EXPUNGE');
-  const fetched = await client.command('FETCH 1:2 (UID)');
-  t.match(fetched, { status: 'NO', text: /^\[EXPUNGEISSUED\]/ });
-  t.same(texts(fetched), ['* 2 FETCH (UID 2)']);
-  t.same(texts(await client.ok('NOOP')), ['* 1 EXPUNGE']);
-  t.same(texts(await client.ok('FETCH 1 (UID)')), ['* 1 FETCH (UID 2)']);
-});
+await t.test(
+  'a message that another session removed is reported, and the numbers hold',
+  async (t) => {
+    const { client, login } = await selectWith(t, messageOf('one'), messageOf('two'));
+    const other = await login();
+    await other.ok('SELECT INBOX');
+    await other.ok('STORE 1 +FLAGS (\\Deleted)');
+    await other.ok('EXPUNGE');
+    const fetched = await client.command('FETCH 1:2 (UID)');
+    t.match(fetched, { status: 'NO', text: /^\[EXPUNGEISSUED\]/ });
+    t.same(texts(fetched), ['* 2 FETCH (UID 2)']);
+    t.same(texts(await client.ok('NOOP')), ['* 1 EXPUNGE']);
+    t.same(texts(await client.ok('FETCH 1 (UID)')), ['* 1 FETCH (UID 2)']);
+  },
+);

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { appendMessages, startImapService } from '../../../fixtures/imap-service.ts';
 
-t.test('an idling client hears of new mail, flags and removals at once', async (t) => {
+await t.test('an idling client hears of new mail, flags and removals at once', async (t) => {
   const { login } = await startImapService(t);
   const [client, other] = [await login(), await login()];
   await appendMessages(other, 'INBOX', 'one');
@@ -20,7 +20,7 @@ t.test('an idling client hears of new mail, flags and removals at once', async (
   t.match(await client.readTagged('i'), { status: 'OK' });
 });
 
-t.test('anything but DONE ends IDLE with a clear BAD', async (t) => {
+await t.test('anything but DONE ends IDLE with a clear BAD', async (t) => {
   const { login } = await startImapService(t);
   const client = await login();
   client.send('i IDLE\r\n');
@@ -30,16 +30,19 @@ t.test('anything but DONE ends IDLE with a clear BAD', async (t) => {
   await client.ok('NOOP');
 });
 
-t.test('IDLE works without a selected mailbox and tells what happened before it', async (t) => {
-  const { login } = await startImapService(t);
-  const [client, other] = [await login(), await login()];
-  client.send('i IDLE\r\n');
-  t.match((await client.read()).text, /^\+ /);
-  client.send('done\r\n');
-  t.match(await client.readTagged('i'), { status: 'OK' });
-  await client.ok('SELECT INBOX');
-  await appendMessages(other, 'INBOX', 'one');
-  client.send('j IDLE\r\n');
-  t.match((await client.read()).text, /^\+ /);
-  t.equal((await client.read()).text, '* 1 EXISTS');
-});
+await t.test(
+  'IDLE works without a selected mailbox and tells what happened before it',
+  async (t) => {
+    const { login } = await startImapService(t);
+    const [client, other] = [await login(), await login()];
+    client.send('i IDLE\r\n');
+    t.match((await client.read()).text, /^\+ /);
+    client.send('done\r\n');
+    t.match(await client.readTagged('i'), { status: 'OK' });
+    await client.ok('SELECT INBOX');
+    await appendMessages(other, 'INBOX', 'one');
+    client.send('j IDLE\r\n');
+    t.match((await client.read()).text, /^\+ /);
+    t.equal((await client.read()).text, '* 1 EXISTS');
+  },
+);

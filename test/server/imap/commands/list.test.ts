@@ -1,7 +1,7 @@
 import t from 'tap';
 import { startImapService, texts } from '../../../fixtures/imap-service.ts';
 
-t.test('LIST tells names, children and special use', async (t) => {
+await t.test('LIST tells names, children and special use', async (t) => {
   const { login } = await startImapService(t);
   const client = await login();
   await client.ok('CREATE Work/Reports');
@@ -17,18 +17,21 @@ t.test('LIST tells names, children and special use', async (t) => {
   t.same(texts(await client.ok('LIST "" ""')), ['* LIST (\\Noselect) "/" ""']);
 });
 
-t.test('a deleted mailbox with children stays as a level that cannot be selected', async (t) => {
-  const { login } = await startImapService(t);
-  const client = await login();
-  await client.ok('CREATE Work/Reports');
-  await client.ok('DELETE Work');
-  t.same(texts(await client.ok('LIST "" Work')), ['* LIST (\\Noselect \\HasChildren) "/" Work']);
-  t.match(await client.command('SELECT Work'), { status: 'NO' });
-  t.match(await client.command('STATUS Work (MESSAGES)'), { status: 'NO' });
-  t.match(await client.command('DELETE Work'), { status: 'NO', text: /^\[HASCHILDREN\]/ });
-});
+await t.test(
+  'a deleted mailbox with children stays as a level that cannot be selected',
+  async (t) => {
+    const { login } = await startImapService(t);
+    const client = await login();
+    await client.ok('CREATE Work/Reports');
+    await client.ok('DELETE Work');
+    t.same(texts(await client.ok('LIST "" Work')), ['* LIST (\\Noselect \\HasChildren) "/" Work']);
+    t.match(await client.command('SELECT Work'), { status: 'NO' });
+    t.match(await client.command('STATUS Work (MESSAGES)'), { status: 'NO' });
+    t.match(await client.command('DELETE Work'), { status: 'NO', text: /^\[HASCHILDREN\]/ });
+  },
+);
 
-t.test('refusals carry response codes', async (t) => {
+await t.test('refusals carry response codes', async (t) => {
   const { login } = await startImapService(t);
   const client = await login();
   t.match(await client.command('CREATE INBOX'), { status: 'NO', text: /^\[ALREADYEXISTS\]/ });
@@ -38,22 +41,25 @@ t.test('refusals carry response codes', async (t) => {
   t.match(await client.command('RENAME Sent Trash'), { status: 'NO', text: /^\[ALREADYEXISTS\]/ });
 });
 
-t.test('RENAME takes the children along, INBOX is emptied into the new mailbox', async (t) => {
-  const { login } = await startImapService(t);
-  const client = await login();
-  await client.ok('CREATE a/b');
-  await client.ok('RENAME a c');
-  t.same(texts(await client.ok('LIST "" c*')), [
-    '* LIST (\\HasChildren) "/" c',
-    '* LIST (\\HasNoChildren) "/" c/b',
-  ]);
-  await client.ok('APPEND INBOX', Buffer.from('Subject: x\r\n\r\ny\r\n'));
-  await client.ok('RENAME INBOX Old');
-  t.match(texts(await client.ok('STATUS INBOX (MESSAGES)')), [/MESSAGES 0/]);
-  t.match(texts(await client.ok('STATUS Old (MESSAGES)')), [/MESSAGES 1/]);
-});
+await t.test(
+  'RENAME takes the children along, INBOX is emptied into the new mailbox',
+  async (t) => {
+    const { login } = await startImapService(t);
+    const client = await login();
+    await client.ok('CREATE a/b');
+    await client.ok('RENAME a c');
+    t.same(texts(await client.ok('LIST "" c*')), [
+      '* LIST (\\HasChildren) "/" c',
+      '* LIST (\\HasNoChildren) "/" c/b',
+    ]);
+    await client.ok('APPEND INBOX', Buffer.from('Subject: x\r\n\r\ny\r\n'));
+    await client.ok('RENAME INBOX Old');
+    t.match(texts(await client.ok('STATUS INBOX (MESSAGES)')), [/MESSAGES 0/]);
+    t.match(texts(await client.ok('STATUS Old (MESSAGES)')), [/MESSAGES 1/]);
+  },
+);
 
-t.test('LSUB lists subscriptions, and levels above them for %', async (t) => {
+await t.test('LSUB lists subscriptions, and levels above them for %', async (t) => {
   const { login } = await startImapService(t);
   const client = await login();
   for (const name of ['INBOX', 'Archive', 'Drafts', 'Junk', 'Sent', 'Trash']) {
@@ -69,7 +75,7 @@ t.test('LSUB lists subscriptions, and levels above them for %', async (t) => {
   ]);
 });
 
-t.test('DELETE of the selected mailbox leaves it; another session is told BYE', async (t) => {
+await t.test('DELETE of the selected mailbox leaves it; another session is told BYE', async (t) => {
   const { login } = await startImapService(t);
   const [client, other] = [await login(), await login()];
   await client.ok('CREATE Temp');
@@ -81,7 +87,7 @@ t.test('DELETE of the selected mailbox leaves it; another session is told BYE', 
   t.match((await other.readToEnd()).at(-1)?.text, /^\* BYE .*deleted/);
 });
 
-t.test('STATUS gives the items in the order of the command', async (t) => {
+await t.test('STATUS gives the items in the order of the command', async (t) => {
   const { login } = await startImapService(t);
   const client = await login();
   await client.ok('APPEND INBOX', Buffer.from('Subject: x\r\n\r\ny\r\n'));

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { appendMessages, startImapService, texts } from '../../../fixtures/imap-service.ts';
 
-t.test('SEARCH answers with numbers, UID SEARCH with UIDs', async (t) => {
+await t.test('SEARCH answers with numbers, UID SEARCH with UIDs', async (t) => {
   const { login } = await startImapService(t);
   const client = await login();
   await appendMessages(client, 'INBOX', 'gone', 'red apple', 'green apple', 'pear');
@@ -18,7 +18,7 @@ t.test('SEARCH answers with numbers, UID SEARCH with UIDs', async (t) => {
   t.same(texts(await client.ok('SEARCH NOT ALL')), ['* SEARCH']);
 });
 
-t.test('SEARCH MODSEQ answers with the highest modseq of what it found', async (t) => {
+await t.test('SEARCH MODSEQ answers with the highest modseq of what it found', async (t) => {
   const { login } = await startImapService(t);
   const client = await login();
   await appendMessages(client, 'INBOX', 'one', 'two');
@@ -29,7 +29,7 @@ t.test('SEARCH MODSEQ answers with the highest modseq of what it found', async (
   t.same(texts(await client.ok(`SEARCH MODSEQ ${modseq + 1}`)), ['* SEARCH']);
 });
 
-t.test('an unknown charset is refused with the ones that are known', async (t) => {
+await t.test('an unknown charset is refused with the ones that are known', async (t) => {
   const { login } = await startImapService(t);
   const client = await login();
   await client.ok('SELECT INBOX');

@@ -6,7 +6,7 @@ import {
   texts,
 } from '../../../fixtures/imap-service.ts';
 
-t.test('SELECT describes the mailbox', async (t) => {
+await t.test('SELECT describes the mailbox', async (t) => {
   const { login } = await startImapService(t);
   const client = await login();
   await client.ok('APPEND INBOX (\\Seen Work)', messageOf('one'));
@@ -24,21 +24,24 @@ t.test('SELECT describes the mailbox', async (t) => {
   t.match(lines[7], /^\* OK \[HIGHESTMODSEQ [1-9]\d*\] /);
 });
 
-t.test('only the first session sees a message as \\Recent, EXAMINE takes nothing', async (t) => {
-  const { login } = await startImapService(t);
-  const [first, second] = [await login(), await login()];
-  await appendMessages(first, 'INBOX', 'one', 'two');
-  t.ok(texts(await second.ok('EXAMINE INBOX')).includes('* 2 RECENT'));
-  t.same(texts(await second.ok('FETCH 1 FLAGS')), ['* 1 FETCH (FLAGS (\\Recent \\Seen))']);
-  t.ok(texts(await first.ok('SELECT INBOX')).includes('* 2 RECENT'));
-  t.ok(texts(await second.ok('SELECT INBOX')).includes('* 0 RECENT'));
-  t.same(texts(await first.ok('FETCH 2 FLAGS')), ['* 2 FETCH (FLAGS (\\Recent \\Seen))']);
-  t.same(texts(await second.ok('FETCH 2 FLAGS')), ['* 2 FETCH (FLAGS (\\Seen))']);
-  t.same(texts(await first.ok('SEARCH RECENT')), ['* SEARCH 1 2']);
-  t.same(texts(await first.ok('SEARCH OLD')), ['* SEARCH']);
-});
+await t.test(
+  'only the first session sees a message as \\Recent, EXAMINE takes nothing',
+  async (t) => {
+    const { login } = await startImapService(t);
+    const [first, second] = [await login(), await login()];
+    await appendMessages(first, 'INBOX', 'one', 'two');
+    t.ok(texts(await second.ok('EXAMINE INBOX')).includes('* 2 RECENT'));
+    t.same(texts(await second.ok('FETCH 1 FLAGS')), ['* 1 FETCH (FLAGS (\\Recent \\Seen))']);
+    t.ok(texts(await first.ok('SELECT INBOX')).includes('* 2 RECENT'));
+    t.ok(texts(await second.ok('SELECT INBOX')).includes('* 0 RECENT'));
+    t.same(texts(await first.ok('FETCH 2 FLAGS')), ['* 2 FETCH (FLAGS (\\Recent \\Seen))']);
+    t.same(texts(await second.ok('FETCH 2 FLAGS')), ['* 2 FETCH (FLAGS (\\Seen))']);
+    t.same(texts(await first.ok('SEARCH RECENT')), ['* SEARCH 1 2']);
+    t.same(texts(await first.ok('SEARCH OLD')), ['* SEARCH']);
+  },
+);
 
-t.test('EXAMINE lets nothing be changed', async (t) => {
+await t.test('EXAMINE lets nothing be changed', async (t) => {
   const { login } = await startImapService(t);
   const client = await login();
   await client.ok('APPEND INBOX', messageOf('one'));
@@ -52,7 +55,7 @@ t.test('EXAMINE lets nothing be changed', async (t) => {
   t.same(texts(await client.ok('FETCH 1 FLAGS')), ['* 1 FETCH (FLAGS (\\Recent))'], 'not \\Seen');
 });
 
-t.test('a SELECT that fails leaves no mailbox selected', async (t) => {
+await t.test('a SELECT that fails leaves no mailbox selected', async (t) => {
   const { login } = await startImapService(t);
   const client = await login();
   await client.ok('SELECT INBOX');
@@ -62,7 +65,7 @@ t.test('a SELECT that fails leaves no mailbox selected', async (t) => {
   t.match(await client.command('FETCH 1 FLAGS'), { status: 'BAD', text: /selected mailbox/ });
 });
 
-t.test('CLOSE removes deleted messages silently, UNSELECT leaves them', async (t) => {
+await t.test('CLOSE removes deleted messages silently, UNSELECT leaves them', async (t) => {
   const { login } = await startImapService(t);
   const client = await login();
   await appendMessages(client, 'INBOX', 'one', 'two');

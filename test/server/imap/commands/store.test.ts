@@ -9,7 +9,7 @@ async function selectTwo(t: Test) {
   return { ...service, client };
 }
 
-t.test('STORE adds, removes and replaces flags', async (t) => {
+await t.test('STORE adds, removes and replaces flags', async (t) => {
   const { client } = await selectTwo(t);
   t.same(texts(await client.ok('STORE 1 +FLAGS (\\Flagged)')), [
     '* 1 FETCH (FLAGS (\\Recent \\Flagged \\Seen))',
@@ -26,7 +26,7 @@ t.test('STORE adds, removes and replaces flags', async (t) => {
   t.same(texts(await client.ok('NOOP')), [], 'own changes are not told again');
 });
 
-t.test('a new keyword is announced before it is used', async (t) => {
+await t.test('a new keyword is announced before it is used', async (t) => {
   const { client } = await selectTwo(t);
   t.same(texts(await client.ok('STORE 1 FLAGS (Work)')), [
     '* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft Work)',
@@ -35,19 +35,24 @@ t.test('a new keyword is announced before it is used', async (t) => {
   t.same(texts(await client.ok('STORE 2 FLAGS (work)')), ['* 2 FETCH (FLAGS (\\Recent Work))']);
 });
 
-t.test('a session hears of what another changed, also under its own silent STORE', async (t) => {
-  const { client, login } = await selectTwo(t);
-  const other = await login();
-  await other.ok('SELECT INBOX');
-  await client.ok('STORE 1 +FLAGS (\\Flagged)');
-  await other.ok('STORE 1 +FLAGS.SILENT (\\Answered)');
-  t.same(texts(await other.ok('NOOP')), ['* 1 FETCH (UID 1 FLAGS (\\Answered \\Flagged \\Seen))']);
-  t.same(texts(await client.ok('NOOP')), [
-    '* 1 FETCH (UID 1 FLAGS (\\Recent \\Answered \\Flagged \\Seen))',
-  ]);
-});
+await t.test(
+  'a session hears of what another changed, also under its own silent STORE',
+  async (t) => {
+    const { client, login } = await selectTwo(t);
+    const other = await login();
+    await other.ok('SELECT INBOX');
+    await client.ok('STORE 1 +FLAGS (\\Flagged)');
+    await other.ok('STORE 1 +FLAGS.SILENT (\\Answered)');
+    t.same(texts(await other.ok('NOOP')), [
+      '* 1 FETCH (UID 1 FLAGS (\\Answered \\Flagged \\Seen))',
+    ]);
+    t.same(texts(await client.ok('NOOP')), [
+      '* 1 FETCH (UID 1 FLAGS (\\Recent \\Answered \\Flagged \\Seen))',
+    ]);
+  },
+);
 
-t.test('UNCHANGEDSINCE refuses what has changed since, and says which', async (t) => {
+await t.test('UNCHANGEDSINCE refuses what has changed since, and says which', async (t) => {
   const { client } = await selectTwo(t);
   const modseqs = texts(await client.ok('FETCH 1:2 (MODSEQ)')).map((line) =>
     Number(/MODSEQ \((\d+)\)/.exec(line)?.[1]),
