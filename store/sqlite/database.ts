@@ -76,12 +76,12 @@ export class Database {
 
   /** Runs `read` on one state of the store. It is synchronous, so that no snapshot outlives a turn. */
   snapshot<T>(read: () => T): T {
-    this.#connection.exec('BEGIN');
+    this.run('BEGIN');
     try {
       return read();
     } finally {
       // There is nothing to commit, and in a damaged file only this way out never fails.
-      this.#connection.exec('ROLLBACK');
+      this.run('ROLLBACK');
     }
   }
 

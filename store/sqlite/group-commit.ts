@@ -59,9 +59,9 @@ export class GroupCommit {
     const changes = new Map<number, MailboxChange>();
     let answers: WriteAnswer[];
     try {
-      this.#database.execute('BEGIN IMMEDIATE');
+      this.#database.run('BEGIN IMMEDIATE');
       answers = group.map((queued) => this.#runRequest(queued, changes));
-      this.#database.execute('COMMIT');
+      this.#database.run('COMMIT');
     } catch (error) {
       if (this.#database.isTransaction) this.#database.execute('ROLLBACK');
       this.#runAlone(group, error);
@@ -92,10 +92,10 @@ export class GroupCommit {
   ): WriteAnswer {
     const { id, operation, argument, nowMs } = request;
     const context = new WriteContext(this.#database, { clientId, nowMs, stagings: this.stagings });
-    this.#database.execute('SAVEPOINT request');
+    this.#database.run('SAVEPOINT request');
     try {
       const value = runOperation(operation, context, argument);
-      this.#database.execute('RELEASE request');
+      this.#database.run('RELEASE request');
       for (const change of context.changes) changes.set(change.mailboxId, change);
       return { id, value };
     } catch (error) {

@@ -94,7 +94,7 @@ await t.test('if the writer dies, nothing waits for ever', async (t) => {
   const alive = setInterval(() => undefined, 1000);
   t.teardown(() => clearInterval(alive));
   // No client sends this; it stands for whatever ends a thread.
-  store.createLink().port.postMessage(null);
+  store.createLink().port.postMessage(null, []);
   const pending = Promise.allSettled(
     Array.from({ length: 50 }, (_, index) => addMessages(scene, [`${index}`])),
   );
