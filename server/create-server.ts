@@ -24,6 +24,8 @@ export interface ServerOptions {
   readonly logger: Logger;
   /** Milliseconds for the expiry of TLS sessions and remembered logins; default: a clock nobody can set. */
   readonly clock?: Clock;
+  /** Instead of the server's own; the server closes it. */
+  readonly sessionCache?: SessionCache;
 }
 
 /** A server that listens. */
@@ -62,11 +64,9 @@ export async function createServer(options: ServerOptions): Promise<RepriseServe
   parts.defer(() => store.close());
   const credential = await openCredential(configuration, logger);
   for (const warning of credential.warnings) logger.warn(warning);
-  const sessionCache = new SegmentSessionCache({
-    maxBytes: configuration.sessionCacheBytes,
-    lifetimeMs,
-    clock,
-  });
+  const sessionCache =
+    options.sessionCache ??
+    new SegmentSessionCache({ maxBytes: configuration.sessionCacheBytes, lifetimeMs, clock });
   parts.defer(() => sessionCache.close());
   const remembered = new SegmentSessionCache({
     maxBytes: rememberedVerificationBytes,
