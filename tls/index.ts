@@ -5,6 +5,7 @@ export { parseClientHello } from './client-hello.ts';
 export type { Credential, LoadedCredential } from './credential.ts';
 export { CredentialError, loadCredential } from './credential.ts';
 export { NullSessionCache } from './null-session-cache.ts';
+export { RemoteSessionCache } from './remote-session-cache.ts';
 export type { SegmentSessionCacheOptions } from './segment-session-cache.ts';
 export { SegmentSessionCache } from './segment-session-cache.ts';
 export type {
@@ -19,6 +20,7 @@ export type {
   SessionCache,
   SessionCacheStats,
 } from './session-cache.ts';
+export { serveSessionCache } from './serve-session-cache.ts';
 export type { TlsAcceptErrorCode } from './tls-accept-error.ts';
 export { TlsAcceptError } from './tls-accept-error.ts';
 export type { TlsAcceptorOptions } from './tls-acceptor.ts';

@@ -43,3 +43,9 @@ export const segmentLimits = {
   /** Part of the probation ring that one address may hold; two segments at the least. */
   addressShare: 1 / 8,
 } as const;
+
+/** Bounds of a cache that another thread keeps. */
+export const remoteLimits = {
+  /** Calls without an answer, about 500 octets each; past it sessions are neither sent nor looked up. */
+  pendingCalls: 16_384,
+} as const;

@@ -1,0 +1,115 @@
+import type { MessagePort } from 'node:worker_threads';
+import { remoteLimits } from './limits.ts';
+import { type AnswerMessage, type CallMessage, idText, ownCopy } from './remote-session-message.ts';
+import type { PurgeOwner, PutOptions, SessionCache, SessionCacheStats } from './session-cache.ts';
+import { makeSharedStats, readSharedStats } from './shared-stats.ts';
+
+interface PendingCall {
+  readonly resolve: (value: Uint8Array | number | undefined) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/**
+ * A cache that another thread keeps and serves with {@link serveSessionCache}: one small message there and
+ * one back for each call.
+ *
+ * Where the other end is gone, lookups find nothing and the rest does nothing. Where the cache there rejects,
+ * so does the call here. Where it has stopped answering, calls wait, and past a bound they are not sent at all.
+ */
+export class RemoteSessionCache implements SessionCache {
+  readonly #port: MessagePort;
+  #figures = makeSharedStats();
+  readonly #pending = new Map<number, PendingCall>();
+  #lastCall = 0;
+  #isClosed = false;
+
+  /** @param port - belongs to the cache from here on; it keeps the process alive only while calls are pending */
+  constructor(port: MessagePort) {
+    this.#port = port;
+    port.on('message', (answer: AnswerMessage) => this.#settle(answer));
+    port.on('close', () => this.#detach());
+    port.unref();
+    port.postMessage(this.#figures);
+  }
+
+  async get(id: Uint8Array): Promise<Uint8Array | undefined> {
+    return this.#lookUp('get', id);
+  }
+
+  async take(id: Uint8Array): Promise<Uint8Array | undefined> {
+    return this.#lookUp('take', id);
+  }
+
+  async put(id: Uint8Array, session: Uint8Array, options: PutOptions): Promise<void> {
+    if (this.#isOverloaded) return;
+    const copy = ownCopy(session);
+    await this.#call((call) => [call, 'put', idText(id), copy, options], [copy.buffer]);
+  }
+
+  async promote(ids: readonly Uint8Array[], account: string): Promise<void> {
+    await this.#call((call) => [call, 'promote', ids.map(idText), account]);
+  }
+
+  async delete(id: Uint8Array, reason: 'superseded' | 'cleared' = 'cleared'): Promise<void> {
+    await this.#call((call) => [call, 'delete', idText(id), reason]);
+  }
+
+  async purge(owner: PurgeOwner): Promise<number> {
+    const count = await this.#call((call) => [call, 'purge', owner]);
+    return typeof count === 'number' ? count : 0;
+  }
+
+  /** Those of the cache at the other end when it answered last; zeros after {@link close}. */
+  stats(): SessionCacheStats {
+    return readSharedStats(this.#figures);
+  }
+
+  /** Closes this end only: the cache at the other end and its other users go on. */
+  async close(): Promise<void> {
+    this.#detach();
+    this.#port.close();
+  }
+
+  get #isOverloaded(): boolean {
+    return this.#pending.size >= remoteLimits.pendingCalls;
+  }
+
+  async #lookUp(kind: 'get' | 'take', id: Uint8Array): Promise<Uint8Array | undefined> {
+    if (this.#isOverloaded) return undefined;
+    const session = await this.#call((call) => [call, kind, idText(id)]);
+    return session instanceof Uint8Array ? session : undefined;
+  }
+
+  #call(
+    message: (call: number) => CallMessage,
+    handOver: ArrayBuffer[] = [],
+  ): Promise<Uint8Array | number | undefined> {
+    if (this.#isClosed) return Promise.resolve(undefined);
+    return new Promise((resolve, reject) => {
+      const call = ++this.#lastCall;
+      if (this.#pending.size === 0) this.#port.ref();
+      this.#pending.set(call, { resolve, reject });
+      this.#port.postMessage(message(call), handOver);
+    });
+  }
+
+  #settle([call, value, error]: AnswerMessage): void {
+    const pending = this.#pending.get(call);
+    if (pending === undefined) {
+      if (value instanceof Uint8Array) value.fill(0);
+      return;
+    }
+    this.#pending.delete(call);
+    if (this.#pending.size === 0) this.#port.unref();
+    if (error === undefined) pending.resolve(value);
+    else pending.reject(new Error(error));
+  }
+
+  #detach(): void {
+    this.#isClosed = true;
+    for (const { resolve } of this.#pending.values()) resolve(undefined);
+    this.#pending.clear();
+    // The other end may write into the old ones once more.
+    this.#figures = makeSharedStats();
+  }
+}
