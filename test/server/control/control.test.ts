@@ -5,11 +5,12 @@ import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import pino from 'pino';
 import t, { type Test } from 'tap';
+import type { Administration } from '../../../server/control/administration.ts';
 import { connectToServer } from '../../../server/control/control-client.ts';
 import { ControlServer } from '../../../server/control/control-server.ts';
 import { controlSocketPath, withSocketPath } from '../../../server/control/socket-path.ts';
 import { StoreAdministration } from '../../../server/control/store-administration.ts';
-import type { ImportMessage } from '../../../server/import/import-target.ts';
+import type { ImportMessage, ImportTarget } from '../../../server/import/import-target.ts';
 import type { Account } from '../../../store/mail-store.ts';
 import { openSqliteStore } from '../../../store/open-sqlite-store.ts';
 
@@ -47,6 +48,15 @@ function message(text: string, options: Partial<ImportMessage> = {}): ImportMess
     },
     ...options,
   };
+}
+
+/** A message that is read in one piece. */
+function wholeMessage(text: string): ImportMessage {
+  return message(text, {
+    async *read() {
+      yield Buffer.from(text);
+    },
+  });
 }
 
 /** Sends octets to the control socket and waits until the server closes the connection. */
@@ -142,6 +152,37 @@ await t.test('a message that is refused leaves the others and the connection alo
   );
   t.match(outcomes[1], { reason: /changed/ });
   t.equal(await target.uidNext(), 3);
+});
+
+await t.test('octets that the store did not read are not taken for what comes next', async (t) => {
+  const dataDirectory = t.testdir();
+  const read: string[] = [];
+  const target: ImportTarget = {
+    key: 'key',
+    uidNext: async () => 1,
+    countMessages: async () => [],
+    addMessages: async (messages) => {
+      for (const one of messages) {
+        for await (const chunk of one.read()) {
+          read.push(Buffer.from(chunk).toString('latin1', 0, 10));
+          break;
+        }
+      }
+      return [];
+    },
+  };
+  const administration = { openImport: async () => target } as unknown as Administration;
+  const logger = pino({ level: 'silent' });
+  const server = new ControlServer({ dataDirectory, administration, logger });
+  await server.listen();
+  t.teardown(() => server.close());
+  const client = await connectToServer(dataDirectory);
+  const opened = await client?.openImport('alice', 'INBOX');
+  const messages = [1, 2, 3].map((n) => wholeMessage(`message ${n} ${'x'.repeat(300_000)}`));
+  t.strictSame(await opened?.addMessages(messages), []);
+  t.strictSame(read, ['message 1 ', 'message 2 ', 'message 3 ']);
+  t.equal(await opened?.uidNext(), 1);
+  await client?.close();
 });
 
 await t.test(

@@ -109,7 +109,7 @@ await t.test(
     await works.logged('listening');
     t.match(await works.printed(/password {2}(\w+)/), /\w{20}/, 'with the demo account');
     works.child.kill('SIGTERM');
-    t.equal(await works.exitCode, 0);
+    t.equal(await works.exitCode, 0, works.errors.join('\n'));
   },
 );
 
