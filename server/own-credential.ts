@@ -33,8 +33,9 @@ export async function openCredential(
   configuration: Configuration,
   logger: Logger,
 ): Promise<LoadedCredential> {
-  if (configuration.tls !== undefined) {
-    return loadCredential(configuration.tls.certPath, configuration.tls.keyPath);
+  const [files] = configuration.certificates;
+  if (files !== undefined) {
+    return loadCredential(files.certPath, files.keyPath);
   }
   const paths = ownCredentialPaths(configuration.dataDirectory);
   if (!(await isUsable(paths.certPath, paths.keyPath))) {

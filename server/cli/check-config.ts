@@ -13,8 +13,9 @@ export async function checkConfig(options: GlobalOptions): Promise<void> {
     environment: process.env,
     ...(options.config !== undefined && { filePath: options.config }),
   });
-  const { tls } = configuration;
-  if (tls !== undefined) await loadCredential(tls.certPath, tls.keyPath);
+  for (const { certPath, keyPath } of configuration.certificates) {
+    await loadCredential(certPath, keyPath);
+  }
   for (const [key, value] of toKeys(configuration)) console.log(`${key}=${value}`);
   console.log(`# ${describeCache(configuration)}`);
 }

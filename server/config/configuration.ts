@@ -1,8 +1,14 @@
-import { isIP } from 'node:net';
-import * as z from 'zod';
-import { parseByteSize } from './byte-size.ts';
+import type {
+  clientAuthModes,
+  ConfigurationKey,
+  ConfigurationValues,
+  logLevels,
+  tlsPolicies,
+} from './configuration-schema.ts';
+import { formatListenAddress, type ListenAddress } from './listen-address.ts';
+import { formatSessionCacheSetting, type SessionCacheSetting } from './session-cache-setting.ts';
 
-/** What an operator can set, checked. */
+/** What an operator can set, checked. Plain data, which can be sent to another thread. */
 export interface Configuration {
   /** Where accounts, mail and the self-signed certificate are kept. */
   readonly dataDirectory: string;
@@ -12,116 +18,109 @@ export interface Configuration {
   readonly imapPort: number;
   /** 0 = any free port, -1 = off. */
   readonly imapsPort: number;
-  /** PEM files; both or neither. Absent: a self-signed certificate in the data directory. */
-  readonly tls?: { readonly certPath: string; readonly keyPath: string };
+  /** Threads that serve clients; 0 = the main thread serves them itself. */
+  readonly workerCount: number;
+  /** PEM files. The first is for clients that name no server. Empty: a self-signed one in the data directory. */
+  readonly certificates: readonly CertificateFiles[];
+  readonly tlsPolicy: TlsPolicyName;
+  /** Absent: clients are not asked for certificates. */
+  readonly clientCertificates?: ClientCertificateFiles;
+  readonly sessionCache: SessionCacheSetting;
+  /** Files with secrets that machines share: the current one, then the one before. Empty: a random secret. */
+  readonly sessionSecretPaths: readonly string[];
   readonly sessionLifetimeSeconds: number;
   readonly sessionCacheBytes: number;
+  /** Where metrics are served. */
+  readonly admin: ListenAddress;
   readonly logLevel: LogLevel;
 }
 
+export interface CertificateFiles {
+  readonly certPath: string;
+  readonly keyPath: string;
+}
+
+export interface ClientCertificateFiles {
+  /** PEM: the authorities whose certificates count. */
+  readonly caPath: string;
+  /** PEM: what they have revoked. */
+  readonly crlPath?: string;
+  /** True: a client without a certificate gets no connection. */
+  readonly isRequired: boolean;
+}
+
+export type ClientAuthMode = (typeof clientAuthModes)[number];
+
 export type LogLevel = (typeof logLevels)[number];
 
-const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
-
-const mebibyte = 1024 * 1024;
-
-/** A chain of resumptions ends after a day, so no session is of use for longer. */
-const maxSessionLifetimeSeconds = 24 * 60 * 60;
-
-/** The message of each schema is the text of what is allowed. */
-const port = z
-  .string()
-  .regex(/^(?:-1|\d{1,5})$/, portText())
-  .transform(Number)
-  .refine((value) => value <= 65_535, portText());
-
-const path = z.string().refine((value) => !value.includes('\0'), 'must be a path');
-
-/**
- * The keys of the configuration, in the order in which they are shown. Every value comes as text, so that
- * the environment and the file follow the same rules.
- */
-export const configurationSchema = z.strictObject({
-  REPRISE_DATA: path.default('./data'),
-  REPRISE_HOST: z
-    .string()
-    .refine(isHost, 'must be an IP address or a host name (absent = all addresses)')
-    .optional(),
-  REPRISE_IMAP_PORT: port.default(143),
-  REPRISE_IMAPS_PORT: port.default(993),
-  REPRISE_TLS_CERT: path.optional(),
-  REPRISE_TLS_KEY: path.optional(),
-  REPRISE_SESSION_LIFETIME: z
-    .string()
-    .regex(/^\d{1,6}$/, lifetimeText())
-    .transform(Number)
-    .refine((value) => value >= 1 && value <= maxSessionLifetimeSeconds, lifetimeText())
-    .default(7200),
-  REPRISE_SESSION_CACHE_BYTES: z
-    .string()
-    .transform((text) => parseByteSize(text) ?? Number.NaN)
-    .refine((bytes) => bytes >= mebibyte && bytes <= 64 * 1024 * mebibyte, cacheText())
-    .default(64 * mebibyte),
-  REPRISE_LOG_LEVEL: z
-    .enum(logLevels, { error: `must be one of ${logLevels.join(', ')}` })
-    .default('info'),
-});
-
-export type ConfigurationKey = keyof typeof configurationSchema.shape;
-
-export const configurationKeys = Object.keys(
-  configurationSchema.shape,
-) as readonly ConfigurationKey[];
+export type TlsPolicyName = (typeof tlsPolicies)[number];
 
 /** The checked keys as the server uses them. */
-export function toConfiguration(values: z.output<typeof configurationSchema>): Configuration {
+export function toConfiguration(values: ConfigurationValues): Configuration {
+  const clientCertificates = toClientCertificates(values);
   return {
     dataDirectory: values.REPRISE_DATA,
     ...(values.REPRISE_HOST !== undefined && { host: values.REPRISE_HOST }),
     imapPort: values.REPRISE_IMAP_PORT,
     imapsPort: values.REPRISE_IMAPS_PORT,
-    ...(values.REPRISE_TLS_CERT !== undefined &&
-      values.REPRISE_TLS_KEY !== undefined && {
-        tls: { certPath: values.REPRISE_TLS_CERT, keyPath: values.REPRISE_TLS_KEY },
-      }),
+    workerCount: values.REPRISE_WORKERS,
+    certificates: values.REPRISE_TLS_CERT.flatMap((certPath, index) => {
+      const keyPath = values.REPRISE_TLS_KEY[index];
+      return keyPath === undefined ? [] : [{ certPath, keyPath }];
+    }),
+    tlsPolicy: values.REPRISE_TLS_POLICY,
+    ...(clientCertificates !== undefined && { clientCertificates }),
+    sessionCache: values.REPRISE_SESSION_CACHE,
+    sessionSecretPaths: values.REPRISE_SESSION_SECRET,
     sessionLifetimeSeconds: values.REPRISE_SESSION_LIFETIME,
     sessionCacheBytes: values.REPRISE_SESSION_CACHE_BYTES,
+    admin: values.REPRISE_ADMIN_PORT,
     logLevel: values.REPRISE_LOG_LEVEL,
   };
 }
 
-/** The configuration as the keys that give it, for a person to read or to paste into a file. */
+function toClientCertificates(values: ConfigurationValues): ClientCertificateFiles | undefined {
+  const { REPRISE_TLS_CLIENT_AUTH: mode, REPRISE_TLS_CLIENT_CA: caPath } = values;
+  if (mode === 'off' || caPath === undefined) return undefined;
+  const crlPath = values.REPRISE_TLS_CLIENT_CRL;
+  return { caPath, ...(crlPath !== undefined && { crlPath }), isRequired: mode === 'required' };
+}
+
+/**
+ * The configuration as the keys that give it, for a person to read or to paste into a file. Passwords are
+ * left out.
+ */
 export function toKeys(configuration: Configuration): ReadonlyMap<ConfigurationKey, string> {
-  const keys = new Map<ConfigurationKey, string>();
-  keys.set('REPRISE_DATA', configuration.dataDirectory);
-  if (configuration.host !== undefined) keys.set('REPRISE_HOST', configuration.host);
-  keys.set('REPRISE_IMAP_PORT', String(configuration.imapPort));
-  keys.set('REPRISE_IMAPS_PORT', String(configuration.imapsPort));
-  if (configuration.tls !== undefined) {
-    keys.set('REPRISE_TLS_CERT', configuration.tls.certPath);
-    keys.set('REPRISE_TLS_KEY', configuration.tls.keyPath);
-  }
-  keys.set('REPRISE_SESSION_LIFETIME', String(configuration.sessionLifetimeSeconds));
-  keys.set('REPRISE_SESSION_CACHE_BYTES', String(configuration.sessionCacheBytes));
-  keys.set('REPRISE_LOG_LEVEL', configuration.logLevel);
-  return keys;
+  const { certificates, clientCertificates, sessionSecretPaths } = configuration;
+  const keys: readonly (readonly [ConfigurationKey, string | number | undefined])[] = [
+    ['REPRISE_DATA', configuration.dataDirectory],
+    ['REPRISE_HOST', configuration.host],
+    ['REPRISE_IMAP_PORT', configuration.imapPort],
+    ['REPRISE_IMAPS_PORT', configuration.imapsPort],
+    ['REPRISE_WORKERS', configuration.workerCount],
+    ['REPRISE_TLS_CERT', listed(certificates.map(({ certPath }) => certPath))],
+    ['REPRISE_TLS_KEY', listed(certificates.map(({ keyPath }) => keyPath))],
+    ['REPRISE_TLS_POLICY', configuration.tlsPolicy],
+    ['REPRISE_TLS_CLIENT_AUTH', clientAuthMode(clientCertificates)],
+    ['REPRISE_TLS_CLIENT_CA', clientCertificates?.caPath],
+    ['REPRISE_TLS_CLIENT_CRL', clientCertificates?.crlPath],
+    ['REPRISE_SESSION_CACHE', formatSessionCacheSetting(configuration.sessionCache)],
+    ['REPRISE_SESSION_SECRET', listed(sessionSecretPaths)],
+    ['REPRISE_SESSION_LIFETIME', configuration.sessionLifetimeSeconds],
+    ['REPRISE_SESSION_CACHE_BYTES', configuration.sessionCacheBytes],
+    ['REPRISE_ADMIN_PORT', formatListenAddress(configuration.admin, '127.0.0.1')],
+    ['REPRISE_LOG_LEVEL', configuration.logLevel],
+  ];
+  return new Map(
+    keys.flatMap(([key, value]) => (value === undefined ? [] : [[key, String(value)] as const])),
+  );
 }
 
-function isHost(text: string): boolean {
-  if (isIP(text) !== 0) return true;
-  // Digits and dots alone are an address that is wrong, not a name.
-  if (/^[\d.]+$/.test(text)) return false;
-  return /^(?!-)[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})*\.?$/.test(text);
+function listed(paths: readonly string[]): string | undefined {
+  return paths.length === 0 ? undefined : paths.join(',');
 }
 
-function portText(): string {
-  return 'must be a port from 0 to 65535 (0 = any free port) or -1 (off)';
-}
-
-function lifetimeText(): string {
-  return `must be a whole number of seconds from 1 to ${maxSessionLifetimeSeconds}`;
-}
-
-function cacheText(): string {
-  return 'must be a size from 1MiB to 64GiB (plain octets, or with KiB, MiB, GiB, kB, MB, GB)';
+function clientAuthMode(files: ClientCertificateFiles | undefined): ClientAuthMode {
+  if (files === undefined) return 'off';
+  return files.isRequired ? 'required' : 'optional';
 }

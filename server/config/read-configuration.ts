@@ -1,12 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { parse as parseYaml } from 'yaml';
+import { checkTogether } from './check-together.ts';
+import { type Configuration, toConfiguration } from './configuration.ts';
 import {
-  type Configuration,
   type ConfigurationKey,
   configurationKeys,
   configurationSchema,
-  toConfiguration,
-} from './configuration.ts';
+} from './configuration-schema.ts';
+import { withoutPassword } from './session-cache-setting.ts';
 
 /** The configuration cannot be used; `problems` says why, one line each. */
 export class ConfigurationError extends Error {
@@ -53,10 +54,11 @@ export function readConfiguration(options: ReadConfigurationOptions): Configurat
     }
     throw new ConfigurationError(problems);
   }
-  const configuration = toConfiguration(parsed.data);
-  checkPairs(known, configuration, problems);
+  for (const { key, text } of checkTogether(parsed.data)) {
+    problems.push(key === undefined ? text : problem(key, known.get(key), text));
+  }
   if (problems.length > 0) throw new ConfigurationError(problems);
-  return configuration;
+  return toConfiguration(parsed.data);
 }
 
 function readEnvironment(environment: ReadConfigurationOptions['environment']) {
@@ -112,33 +114,9 @@ function withoutUnknown(
   return known;
 }
 
-/** What only two keys together can get wrong. */
-function checkPairs(
-  known: ReadonlyMap<ConfigurationKey, Setting>,
-  configuration: Configuration,
-  problems: string[],
-): void {
-  const cert = known.get('REPRISE_TLS_CERT');
-  const key = known.get('REPRISE_TLS_KEY');
-  if (cert !== undefined && key === undefined) {
-    problems.push(problem('REPRISE_TLS_CERT', cert, 'must come together with REPRISE_TLS_KEY'));
-  }
-  if (key !== undefined && cert === undefined) {
-    problems.push(problem('REPRISE_TLS_KEY', key, 'must come together with REPRISE_TLS_CERT'));
-  }
-  const { imapPort, imapsPort } = configuration;
-  if (imapPort === -1 && imapsPort === -1) {
-    problems.push('REPRISE_IMAP_PORT and REPRISE_IMAPS_PORT are both -1: one of them must be on');
-  }
-  if (imapPort === imapsPort && imapPort > 0) {
-    problems.push(
-      `REPRISE_IMAP_PORT and REPRISE_IMAPS_PORT are both ${imapPort}: they must differ`,
-    );
-  }
-}
-
 function problem(key: ConfigurationKey, setting: Setting | undefined, allowed: string): string {
-  return `${key}="${setting?.text ?? ''}" (from ${setting?.source ?? 'nowhere'}) ${allowed}`;
+  const text = withoutPassword(setting?.text ?? '');
+  return `${key}="${text}" (from ${setting?.source ?? 'nowhere'}) ${allowed}`;
 }
 
 function isConfigurationKey(key: string): key is ConfigurationKey {

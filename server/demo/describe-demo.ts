@@ -22,7 +22,7 @@ export function describeDemo(demo: DemoDescription): string {
     return `${lines.join('\n')}\n`;
   }
   const { certPath } = ownCredentialPaths(configuration.dataDirectory);
-  const caPath = configuration.tls === undefined ? shorter(certPath) : undefined;
+  const caPath = configuration.certificates.length === 0 ? shorter(certPath) : undefined;
   lines.push(
     '',
     'A demo account was made, with a few messages. Its password is shown only now:',

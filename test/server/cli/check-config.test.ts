@@ -9,14 +9,20 @@ await t.test('shows every key in effect and what the cache holds', async (t) => 
   writeFileSync(file, 'REPRISE_IMAP_PORT: 1143\nREPRISE_SESSION_CACHE_BYTES: 2MiB\n');
   const result = await reprise(['check-config', '--config', file], {
     REPRISE_SESSION_LIFETIME: '100',
+    REPRISE_WORKERS: '2',
   });
   t.match(result, { code: 0, stderr: '' });
-  t.strictSame(result.stdout.split('\n').slice(0, 6), [
+  t.strictSame(result.stdout.split('\n').slice(0, 11), [
     'REPRISE_DATA=./data',
     'REPRISE_IMAP_PORT=1143',
     'REPRISE_IMAPS_PORT=993',
+    'REPRISE_WORKERS=2',
+    'REPRISE_TLS_POLICY=intermediate',
+    'REPRISE_TLS_CLIENT_AUTH=off',
+    'REPRISE_SESSION_CACHE=memory',
     'REPRISE_SESSION_LIFETIME=100',
     'REPRISE_SESSION_CACHE_BYTES=2097152',
+    'REPRISE_ADMIN_PORT=9143',
     'REPRISE_LOG_LEVEL=info',
   ]);
   t.match(result.stdout, /^# 2 MiB hold about 10,485 TLS sessions: enough for 104 new ones/m);

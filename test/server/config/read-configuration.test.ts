@@ -1,7 +1,9 @@
 import { writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { configurationKeys, toKeys } from '../../../server/config/configuration.ts';
+import { toKeys } from '../../../server/config/configuration.ts';
+import { configurationKeys } from '../../../server/config/configuration-schema.ts';
 import {
   ConfigurationError,
   readConfiguration,
@@ -28,8 +30,14 @@ await t.test('an empty environment gives the defaults', async (t) => {
     dataDirectory: './data',
     imapPort: 143,
     imapsPort: 993,
+    workerCount: availableParallelism(),
+    certificates: [],
+    tlsPolicy: 'intermediate',
+    sessionCache: { kind: 'memory' },
+    sessionSecretPaths: [],
     sessionLifetimeSeconds: 7200,
     sessionCacheBytes: 64 * 1024 * 1024,
+    admin: { host: '127.0.0.1', port: 9143 },
     logLevel: 'info',
   });
 });
@@ -40,10 +48,18 @@ await t.test('every key is read from the environment and shown again', async (t)
     REPRISE_HOST: '::1',
     REPRISE_IMAP_PORT: '0',
     REPRISE_IMAPS_PORT: '-1',
-    REPRISE_TLS_CERT: 'cert.pem',
-    REPRISE_TLS_KEY: 'key.pem',
+    REPRISE_WORKERS: '3',
+    REPRISE_TLS_CERT: 'cert.pem, other.pem',
+    REPRISE_TLS_KEY: 'key.pem,other-key.pem',
+    REPRISE_TLS_POLICY: 'modern',
+    REPRISE_TLS_CLIENT_AUTH: 'required',
+    REPRISE_TLS_CLIENT_CA: 'ca.pem',
+    REPRISE_TLS_CLIENT_CRL: 'crl.pem',
+    REPRISE_SESSION_CACHE: 'rediss://cache.example.com:6380/2',
+    REPRISE_SESSION_SECRET: 'new.key,old.key',
     REPRISE_SESSION_LIFETIME: '60',
     REPRISE_SESSION_CACHE_BYTES: '2MiB',
+    REPRISE_ADMIN_PORT: '[::1]:0',
     REPRISE_LOG_LEVEL: 'debug',
   };
   const configuration = readConfiguration({ environment });
@@ -52,9 +68,18 @@ await t.test('every key is read from the environment and shown again', async (t)
     host: '::1',
     imapPort: 0,
     imapsPort: -1,
-    tls: { certPath: 'cert.pem', keyPath: 'key.pem' },
+    workerCount: 3,
+    certificates: [
+      { certPath: 'cert.pem', keyPath: 'key.pem' },
+      { certPath: 'other.pem', keyPath: 'other-key.pem' },
+    ],
+    tlsPolicy: 'modern',
+    clientCertificates: { caPath: 'ca.pem', crlPath: 'crl.pem', isRequired: true },
+    sessionCache: { kind: 'redis', url: 'rediss://cache.example.com:6380/2' },
+    sessionSecretPaths: ['new.key', 'old.key'],
     sessionLifetimeSeconds: 60,
     sessionCacheBytes: 2 * 1024 * 1024,
+    admin: { host: '::1', port: 0 },
     logLevel: 'debug',
   });
   const shown = toKeys(configuration);
@@ -83,6 +108,16 @@ await t.test('a bad value is refused with its key, the value and what is allowed
     ['REPRISE_SESSION_LIFETIME', '2h', 'from 1 to 86400'],
     ['REPRISE_SESSION_CACHE_BYTES', '12', 'from 1MiB to 64GiB'],
     ['REPRISE_SESSION_CACHE_BYTES', 'lots', 'from 1MiB to 64GiB'],
+    ['REPRISE_WORKERS', '257', 'from 0 (everything in one) to 256'],
+    ['REPRISE_WORKERS', 'auto', 'from 0 (everything in one) to 256'],
+    ['REPRISE_TLS_CERT', 'a.pem,,b.pem', 'with commas between them'],
+    ['REPRISE_TLS_POLICY', 'strict', 'modern, intermediate, legacy'],
+    ['REPRISE_TLS_CLIENT_AUTH', 'yes', 'off, optional, required'],
+    ['REPRISE_SESSION_CACHE', 'disk', 'memory, tickets, off, module:PATH'],
+    ['REPRISE_SESSION_CACHE', 'http://cache', 'redis://'],
+    ['REPRISE_SESSION_SECRET', 'a,b,c', 'one file, or two'],
+    ['REPRISE_ADMIN_PORT', '65536', 'ADDRESS:PORT'],
+    ['REPRISE_ADMIN_PORT', '1.2.3:9143', 'ADDRESS:PORT'],
     ['REPRISE_LOG_LEVEL', 'loud', 'trace, debug, info, warn, error, fatal, silent'],
   ];
   for (const [key, value, allowed] of cases) {
@@ -118,7 +153,38 @@ await t.test('keys that only make sense together', async (t) => {
   t.match(problemsOf({ REPRISE_TLS_KEY: 'a' })[0], /^REPRISE_TLS_KEY="a".*REPRISE_TLS_CERT/);
   t.match(problemsOf({ REPRISE_IMAP_PORT: '-1', REPRISE_IMAPS_PORT: '-1' })[0], 'both -1');
   t.match(problemsOf({ REPRISE_IMAP_PORT: '993' })[0], 'both 993');
+  t.match(
+    problemsOf({ REPRISE_TLS_CERT: 'a,b', REPRISE_TLS_KEY: 'c' })[0],
+    /^REPRISE_TLS_KEY="c".*each of the 2 files/,
+  );
+  t.match(
+    problemsOf({ REPRISE_TLS_CLIENT_AUTH: 'optional' })[0],
+    /^REPRISE_TLS_CLIENT_AUTH="optional".*REPRISE_TLS_CLIENT_CA/,
+  );
+  t.match(
+    problemsOf({ REPRISE_TLS_CLIENT_CA: 'a' })[0],
+    /^REPRISE_TLS_CLIENT_CA="a" .*_CLIENT_AUTH/,
+  );
+  const clientAuth = { REPRISE_TLS_CLIENT_AUTH: 'required', REPRISE_TLS_CLIENT_CA: 'a' };
+  t.match(
+    problemsOf({ ...clientAuth, REPRISE_SESSION_CACHE: 'tickets' })[0],
+    /^REPRISE_SESSION_CACHE="tickets" .*REPRISE_TLS_CLIENT_AUTH/,
+  );
   t.strictSame(problemsOf({ REPRISE_IMAP_PORT: '0', REPRISE_IMAPS_PORT: '0' }), []);
+});
+
+await t.test('Redis needs a secret, and its password is not shown', async (t) => {
+  const url = 'redis://reprise:hunter2@cache.example.com';
+  const problems = problemsOf({ REPRISE_SESSION_CACHE: url });
+  t.match(problems[0], /^REPRISE_SESSION_CACHE=.*REPRISE_SESSION_SECRET/);
+  t.notMatch(problems[0], 'hunter2');
+  const environment = { REPRISE_SESSION_CACHE: url, REPRISE_SESSION_SECRET: 'secret.key' };
+  const configuration = readConfiguration({ environment });
+  t.strictSame(configuration.sessionCache, { kind: 'redis', url });
+  t.equal(
+    toKeys(configuration).get('REPRISE_SESSION_CACHE'),
+    'redis://reprise:***@cache.example.com',
+  );
 });
 
 await t.test('the file is read, and the environment comes first', async (t) => {

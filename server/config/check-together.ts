@@ -1,0 +1,76 @@
+import type { ConfigurationKey, ConfigurationValues } from './configuration-schema.ts';
+
+/** What is wrong with keys that are right by themselves. */
+export interface CombinationProblem {
+  /** The key that is to change; absent where the text names them. */
+  readonly key?: ConfigurationKey;
+  readonly text: string;
+}
+
+/** What only several keys together can get wrong. */
+export function checkTogether(values: ConfigurationValues): CombinationProblem[] {
+  return [
+    ...checkPorts(values),
+    ...checkCertificates(values),
+    ...checkClientCertificates(values),
+    ...checkSessions(values),
+  ];
+}
+
+function* checkPorts(values: ConfigurationValues): Iterable<CombinationProblem> {
+  const { REPRISE_IMAP_PORT: imapPort, REPRISE_IMAPS_PORT: imapsPort } = values;
+  if (imapPort === -1 && imapsPort === -1) {
+    yield {
+      text: 'REPRISE_IMAP_PORT and REPRISE_IMAPS_PORT are both -1: one of them must be on',
+    };
+  }
+  if (imapPort === imapsPort && imapPort > 0) {
+    yield {
+      text: `REPRISE_IMAP_PORT and REPRISE_IMAPS_PORT are both ${imapPort}: they must differ`,
+    };
+  }
+}
+
+function* checkCertificates(values: ConfigurationValues): Iterable<CombinationProblem> {
+  const certCount = values.REPRISE_TLS_CERT.length;
+  const keyCount = values.REPRISE_TLS_KEY.length;
+  if (certCount === keyCount) return;
+  if (keyCount === 0) {
+    yield { key: 'REPRISE_TLS_CERT', text: 'must come together with REPRISE_TLS_KEY' };
+  } else if (certCount === 0) {
+    yield { key: 'REPRISE_TLS_KEY', text: 'must come together with REPRISE_TLS_CERT' };
+  } else {
+    yield {
+      key: 'REPRISE_TLS_KEY',
+      text: `must name a key for each of the ${certCount} files of REPRISE_TLS_CERT`,
+    };
+  }
+}
+
+function* checkClientCertificates(values: ConfigurationValues): Iterable<CombinationProblem> {
+  const isAsked = values.REPRISE_TLS_CLIENT_AUTH !== 'off';
+  if (isAsked && values.REPRISE_TLS_CLIENT_CA === undefined) {
+    yield { key: 'REPRISE_TLS_CLIENT_AUTH', text: 'must come together with REPRISE_TLS_CLIENT_CA' };
+  }
+  for (const key of ['REPRISE_TLS_CLIENT_CA', 'REPRISE_TLS_CLIENT_CRL'] as const) {
+    if (!isAsked && values[key] !== undefined) {
+      yield { key, text: 'counts only with REPRISE_TLS_CLIENT_AUTH optional or required' };
+    }
+  }
+  if (isAsked && values.REPRISE_SESSION_CACHE.kind === 'tickets') {
+    yield {
+      key: 'REPRISE_SESSION_CACHE',
+      text: 'must be another with REPRISE_TLS_CLIENT_AUTH: a ticket outlives the revocation of a certificate',
+    };
+  }
+}
+
+function* checkSessions(values: ConfigurationValues): Iterable<CombinationProblem> {
+  const isSecretMissing = values.REPRISE_SESSION_SECRET.length === 0;
+  if (values.REPRISE_SESSION_CACHE.kind === 'redis' && isSecretMissing) {
+    yield {
+      key: 'REPRISE_SESSION_CACHE',
+      text: 'must come together with REPRISE_SESSION_SECRET, which seals what Redis keeps',
+    };
+  }
+}

@@ -1,0 +1,140 @@
+import { isIP } from 'node:net';
+import { availableParallelism } from 'node:os';
+import * as z from 'zod';
+import { parseByteSize } from './byte-size.ts';
+import { parseListenAddress } from './listen-address.ts';
+import { parseSessionCacheSetting, sessionCacheForms } from './session-cache-setting.ts';
+
+export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+
+export const tlsPolicies = ['modern', 'intermediate', 'legacy'] as const;
+
+export const clientAuthModes = ['off', 'optional', 'required'] as const;
+
+const mebibyte = 1024 * 1024;
+
+/** A chain of resumptions ends after a day, so no session is of use for longer. */
+const maxSessionLifetimeSeconds = 24 * 60 * 60;
+
+/** Each worker takes memory and file descriptors of its own; more than cores are of no use. */
+const maxWorkerCount = 256;
+
+/** The message of each schema is the text of what is allowed. */
+const port = z
+  .string()
+  .regex(/^(?:-1|\d{1,5})$/, portText())
+  .transform(Number)
+  .refine((value) => value <= 65_535, portText());
+
+const path = z.string().refine(isPath, 'must be a path');
+
+const paths = z
+  .string()
+  .transform((text) => text.split(',').map((item) => item.trim()))
+  .refine((list) => list.every((item) => item !== '' && isPath(item)), {
+    error: 'must be a path, or several with commas between them',
+  });
+
+/**
+ * The keys of the configuration, in the order in which they are shown. Every value comes as text, so that
+ * the environment and the file follow the same rules.
+ */
+export const configurationSchema = z.strictObject({
+  REPRISE_DATA: path.default('./data'),
+  REPRISE_HOST: z
+    .string()
+    .refine(isHost, 'must be an IP address or a host name (absent = all addresses)')
+    .optional(),
+  REPRISE_IMAP_PORT: port.default(143),
+  REPRISE_IMAPS_PORT: port.default(993),
+  REPRISE_WORKERS: z
+    .string()
+    .regex(/^\d{1,3}$/, workersText())
+    .transform(Number)
+    .refine((count) => count <= maxWorkerCount, workersText())
+    .default(() => availableParallelism()),
+  REPRISE_TLS_CERT: paths.default([]),
+  REPRISE_TLS_KEY: paths.default([]),
+  REPRISE_TLS_POLICY: z
+    .enum(tlsPolicies, { error: `must be one of ${tlsPolicies.join(', ')}` })
+    .default('intermediate'),
+  REPRISE_TLS_CLIENT_AUTH: z
+    .enum(clientAuthModes, { error: `must be one of ${clientAuthModes.join(', ')}` })
+    .default('off'),
+  REPRISE_TLS_CLIENT_CA: path.optional(),
+  REPRISE_TLS_CLIENT_CRL: path.optional(),
+  REPRISE_SESSION_CACHE: z
+    .string()
+    .transform((text, context) => {
+      const setting = parseSessionCacheSetting(text);
+      if (setting !== undefined) return setting;
+      context.addIssue({ code: 'custom', message: `must be one of ${sessionCacheForms}` });
+      return z.NEVER;
+    })
+    .default({ kind: 'memory' }),
+  REPRISE_SESSION_SECRET: paths
+    .refine((list) => list.length <= 2, 'must be one file, or two: the new one, then the old one')
+    .default([]),
+  REPRISE_SESSION_LIFETIME: z
+    .string()
+    .regex(/^\d{1,6}$/, lifetimeText())
+    .transform(Number)
+    .refine((value) => value >= 1 && value <= maxSessionLifetimeSeconds, lifetimeText())
+    .default(7200),
+  REPRISE_SESSION_CACHE_BYTES: z
+    .string()
+    .transform((text) => parseByteSize(text) ?? Number.NaN)
+    .refine((bytes) => bytes >= mebibyte && bytes <= 64 * 1024 * mebibyte, cacheText())
+    .default(64 * mebibyte),
+  REPRISE_ADMIN_PORT: z
+    .string()
+    .transform((text, context) => {
+      const address = parseListenAddress(text, '127.0.0.1');
+      if (address !== undefined) return address;
+      context.addIssue({ code: 'custom', message: adminText() });
+      return z.NEVER;
+    })
+    .default({ host: '127.0.0.1', port: 9143 }),
+  REPRISE_LOG_LEVEL: z
+    .enum(logLevels, { error: `must be one of ${logLevels.join(', ')}` })
+    .default('info'),
+});
+
+export type ConfigurationValues = z.output<typeof configurationSchema>;
+
+export type ConfigurationKey = keyof typeof configurationSchema.shape;
+
+export const configurationKeys = Object.keys(
+  configurationSchema.shape,
+) as readonly ConfigurationKey[];
+
+function isPath(text: string): boolean {
+  return !text.includes('\0');
+}
+
+function isHost(text: string): boolean {
+  if (isIP(text) !== 0) return true;
+  // Digits and dots alone are an address that is wrong, not a name.
+  if (/^[\d.]+$/.test(text)) return false;
+  return /^(?!-)[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})*\.?$/.test(text);
+}
+
+function portText(): string {
+  return 'must be a port from 0 to 65535 (0 = any free port) or -1 (off)';
+}
+
+function adminText(): string {
+  return 'must be a port from 0 to 65535 (0 = any free port) on 127.0.0.1, ADDRESS:PORT, or -1 (off)';
+}
+
+function workersText(): string {
+  return `must be a number of threads from 0 (everything in one) to ${maxWorkerCount}`;
+}
+
+function lifetimeText(): string {
+  return `must be a whole number of seconds from 1 to ${maxSessionLifetimeSeconds}`;
+}
+
+function cacheText(): string {
+  return 'must be a size from 1MiB to 64GiB (plain octets, or with KiB, MiB, GiB, kB, MB, GB)';
+}

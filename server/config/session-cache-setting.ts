@@ -1,0 +1,40 @@
+/**
+ * Where sessions are kept:
+ *
+ * - `memory`: in this process
+ * - `redis`: on a Redis or Valkey that several machines share
+ * - `module`: in what a module of the operator makes
+ * - `tickets`: nowhere; the client brings its session along, encrypted
+ * - `off`: nowhere; every handshake is a full one
+ */
+export type SessionCacheSetting =
+  | { readonly kind: 'memory' }
+  | { readonly kind: 'redis'; readonly url: string }
+  | { readonly kind: 'module'; readonly path: string }
+  | { readonly kind: 'tickets' }
+  | { readonly kind: 'off' };
+
+/** What {@link parseSessionCacheSetting} reads, for the text of an error. */
+export const sessionCacheForms =
+  'memory, tickets, off, module:PATH, or a URL of Redis (redis://, rediss://, with +sentinel or +cluster before the colon)';
+
+/** Undefined where the text is no such setting. */
+export function parseSessionCacheSetting(text: string): SessionCacheSetting | undefined {
+  if (text === 'memory' || text === 'tickets' || text === 'off') return { kind: text };
+  const path = /^module:([^\0]+)$/.exec(text)?.[1];
+  if (path !== undefined) return { kind: 'module', path };
+  return /^rediss?(?:\+sentinel|\+cluster)?:\/\/[^\s/]/.test(text)
+    ? { kind: 'redis', url: text }
+    : undefined;
+}
+
+/** As the key has it; without the password of a URL. */
+export function formatSessionCacheSetting(setting: SessionCacheSetting): string {
+  if (setting.kind === 'module') return `module:${setting.path}`;
+  return setting.kind === 'redis' ? withoutPassword(setting.url) : setting.kind;
+}
+
+/** Hides the password of a URL, wherever it stands in the text. */
+export function withoutPassword(text: string): string {
+  return text.replaceAll(/(:\/\/[^\s:/@]*):[^\s/]*@/g, '$1:***@');
+}
