@@ -100,6 +100,24 @@ await t.test('a fault that takes the transaction takes only the request that has
   t.end();
 });
 
+await t.test('a full disk takes only the request that is too large for it', (t) => {
+  const { commit, database, groups, ask, askAccount } = makeGroups(t);
+  const [pageCount] = database.row<[number]>('PRAGMA page_count')!;
+  // As many pages as would fit on the disk; SQLite says the same as if the disk were full.
+  database.rows(`PRAGMA max_page_count = ${pageCount + 30}`);
+  askAccount('a');
+  const chunks = Array.from({ length: 10 }, () => new Uint8Array(limits.chunkBytes));
+  ask('stageChunks', { bodyId: undefined, firstNumber: 0, chunks });
+  askAccount('b');
+  commit.runNext();
+  t.match(
+    groups.flatMap(({ answers }) => answers),
+    [{ value: { name: 'a' } }, { failure: { text: /full/ } }, { value: { name: 'b' } }],
+  );
+  t.equal(groups.at(-1)!.visibleAccounts, 2);
+  t.end();
+});
+
 await t.test('a commit that fails is no acknowledgement', (t) => {
   const { commit, database, groups, askAccount } = makeGroups(t);
   database.execute(`PRAGMA foreign_keys = ON;
