@@ -78,26 +78,19 @@ export class Connection {
    * The next event of the client's input; undefined when there is no more. Continuation requests are
    * answered here. Rejects with {@link ByeError} where a bound is broken or the server shuts down.
    */
-  async pull(): Promise<ReaderEvent | undefined> {
-    for (;;) {
-      if (this.#byeText !== undefined) throw new ByeError(this.#byeText);
-      const event = await this.#nextEvent();
-      if (event?.kind !== 'continue') return event;
-      this.#out.write('+ Ready for literal data\r\n');
-    }
+  pull(): Promise<ReaderEvent | undefined> {
+    return this.#nextEvent(true);
   }
 
   /** Like {@link pull}, but lets the client finish the literal that it is sending while we shut down. */
   pullLiteral(): Promise<ReaderEvent | undefined> {
-    return this.#nextEvent();
+    return this.#nextEvent(false);
   }
 
-  /** Asks for the next line of the client as it is; undefined when there is no more. */
-  async pullLine(): Promise<Uint8Array | undefined> {
+  /** Asks for the next line of the client as it is: a `line` event, or undefined when there is no more. */
+  pullLine(): Promise<ReaderEvent | undefined> {
     this.#reader.expectLine();
-    const event = await this.pull();
-    if (event !== undefined && event.kind !== 'line') throw new Error(`Unexpected ${event.kind}`);
-    return event?.line;
+    return this.pull();
   }
 
   rejectLiteral(): void {
@@ -161,10 +154,17 @@ export class Connection {
     if (nowMs - this.#lastActivityMs > limitMs) this.shutDown('Autologout; idle for too long');
   }
 
-  async #nextEvent(): Promise<ReaderEvent | undefined> {
+  // One function for all that waits: an idle client is this one suspended, and each caller that is
+  // suspended above it costs memory for as long.
+  async #nextEvent(isInterruptible: boolean): Promise<ReaderEvent | undefined> {
     for (;;) {
+      if (isInterruptible && this.#byeText !== undefined) throw new ByeError(this.#byeText);
       const event = this.#reader.next();
       if (event?.kind === 'bye') throw new ByeError(event.text, event.code);
+      if (event?.kind === 'continue') {
+        this.#out.write('+ Ready for literal data\r\n');
+        continue;
+      }
       if (event !== undefined) return event;
       if (this.#hasEnded) return undefined;
       this.#out.flush();
@@ -172,9 +172,6 @@ export class Connection {
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
-      if (this.#byeText !== undefined && this.session.isInterruptible) {
-        throw new ByeError(this.#byeText);
-      }
     }
   }
 

@@ -9,7 +9,7 @@ import { ConnectionLostError } from './response-stream.ts';
 import type { Session } from './session.ts';
 
 /** Carries out one event of a client's input. True when the connection is to end. */
-export async function handleEvent(session: Session, event: ReaderEvent): Promise<boolean> {
+export function handleEvent(session: Session, event: ReaderEvent): Promise<boolean> | boolean {
   switch (event.kind) {
     case 'command':
     case 'append':
@@ -32,24 +32,20 @@ async function answer(
   command: Command,
   request: CommandRequest,
 ): Promise<boolean> {
-  const { tag } = request;
   try {
-    const completion = await runCommand(session, command, request);
+    const completion = await begin(session, command, request);
     if (completion.isAnswered !== true) {
-      session.out.status(tag, 'OK', completion.text, completion.code);
+      await syncAfter(session, command);
+      session.out.status(request.tag, 'OK', completion.text, completion.code);
     }
     return completion.isEnd === true;
   } catch (error) {
-    answerError(session, tag, command, error);
+    await answerError(session, request.tag, command, error);
     return false;
   }
 }
 
-async function runCommand(
-  session: Session,
-  command: Command,
-  request: CommandRequest,
-): Promise<Completion> {
+function begin(session: Session, command: Command, request: CommandRequest): Promise<Completion> {
   const entry = commandTable[command.name];
   try {
     checkState(session, command.name, entry.state);
@@ -59,16 +55,7 @@ async function runCommand(
   }
   // The table pairs each name with the handler of that command; the compiler cannot follow the pairing.
   const run = entry.run as CommandHandler<Command['name']>;
-  let completion: Completion;
-  try {
-    completion = await run(session, command, request);
-  } catch (error) {
-    if (error instanceof CommandError || error instanceof StoreError)
-      await syncAfter(session, command);
-    throw error;
-  }
-  if (completion.isAnswered !== true) await syncAfter(session, command);
-  return completion;
+  return run(session, command, request);
 }
 
 /**
@@ -95,15 +82,19 @@ function checkState(session: Session, name: string, state: CommandState): void {
 }
 
 /** The one place where an error becomes a tagged response. */
-function answerError(session: Session, tag: string, command: Command, error: unknown): void {
-  if (error instanceof CommandError) {
-    session.out.status(tag, error.status, error.message, error.code);
-  } else if (error instanceof StoreError) {
-    session.out.status(tag, 'NO', error.message, error.code);
-  } else if (error instanceof ByeError || error instanceof ConnectionLostError) {
-    throw error;
-  } else {
-    session.log('error', { err: error, command: command.name }, 'command failed');
-    session.out.status(tag, 'NO', 'Internal error, it has been logged', 'SERVERBUG');
+async function answerError(
+  session: Session,
+  tag: string,
+  command: Command,
+  error: unknown,
+): Promise<void> {
+  if (error instanceof ByeError || error instanceof ConnectionLostError) throw error;
+  if (error instanceof CommandError || error instanceof StoreError) {
+    await syncAfter(session, command);
+    const status = error instanceof CommandError ? error.status : 'NO';
+    session.out.status(tag, status, error.message, error.code);
+    return;
   }
+  session.log('error', { err: error, command: command.name }, 'command failed');
+  session.out.status(tag, 'NO', 'Internal error, it has been logged', 'SERVERBUG');
 }

@@ -7,15 +7,16 @@ import type { ResponseStream } from './response-stream.ts';
 import type { SelectedMailbox } from './selected-mailbox.ts';
 import type { ServiceContext } from './service-context.ts';
 
+/** The account of a session. */
+export type SessionAccount = Pick<Account, 'id' | 'name'>;
+
 /** What a client has reached on its connection: login, the selected mailbox, what it has enabled. */
 export class Session {
   readonly context: ServiceContext;
   readonly connection: Connection;
   /** True once the client has shown that it knows modseqs (RFC 7162, section 3.1). */
   hasCondstore = false;
-  /** False while a literal comes in, which a shutdown lets finish. */
-  isInterruptible = true;
-  #account: Account | undefined;
+  #account: SessionAccount | undefined;
   #selected: SelectedMailbox | undefined;
   #sessionId: string | undefined;
   #failedLoginCount = 0;
@@ -40,7 +41,7 @@ export class Session {
     return this.connection.tls !== undefined;
   }
 
-  get account(): Account | undefined {
+  get account(): SessionAccount | undefined {
     return this.#account;
   }
 
@@ -83,7 +84,8 @@ export class Session {
 
   /** The client has proved to be the account. */
   logIn(account: Account): void {
-    this.#account = account;
+    // Not the account itself: what proves a password is of no use any more.
+    this.#account = { id: account.id, name: account.name };
     this.#sessionId = randomBytes(6).toString('hex');
     this.connection.setAuthenticated();
     const { tls } = this.connection;

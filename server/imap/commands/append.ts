@@ -10,7 +10,6 @@ export const append: CommandHandler<'APPEND'> = async (session, command, request
   const mailbox = await findTarget(session, command);
   session.out.write(request.isWaiting ? '+ Ready for literal data\r\n' : '');
   const draft = session.store.beginMessage(session.accountId);
-  session.isInterruptible = false;
   try {
     await receive(session, draft);
     const added = await draft.addTo(mailbox.id, {
@@ -22,7 +21,6 @@ export const append: CommandHandler<'APPEND'> = async (session, command, request
     });
     return { text: 'APPEND completed', code: `APPENDUID ${added.uidValidity} ${added.uid}` };
   } finally {
-    session.isInterruptible = true;
     await draft.discard();
   }
 };

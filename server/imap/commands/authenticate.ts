@@ -1,7 +1,7 @@
 import { CommandError } from '../command-error.ts';
 import type { CommandHandler } from '../command-handler.ts';
 import { logInWithPassword } from '../log-in-with-password.ts';
-import { ConnectionLostError } from '../response-stream.ts';
+import { decodeLine } from '../decode-line.ts';
 import type { Session } from '../session.ts';
 
 /** @see RFC 3501, section 6.2.2; RFC 4959 (initial response); RFC 4616 (PLAIN) */
@@ -42,9 +42,7 @@ function decodePlain(response: Uint8Array) {
 /** Sends a challenge and reads the answer, both base64; `*` cancels. */
 async function challenge(session: Session, text: string): Promise<Uint8Array> {
   session.out.write(`+ ${Buffer.from(text).toString('base64')}\r\n`);
-  const bytes = await session.connection.pullLine();
-  if (bytes === undefined) throw new ConnectionLostError();
-  const line = Buffer.from(bytes).toString('latin1').trim();
+  const line = decodeLine(await session.connection.pullLine());
   if (line === '*') throw new CommandError('BAD', 'Authentication cancelled');
   if (line.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(line)) {
     throw new CommandError('BAD', 'Expected a SASL response in base64');

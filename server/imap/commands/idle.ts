@@ -1,3 +1,5 @@
+import type { ReaderEvent } from '../../../protocol/command-reader.ts';
+import { decodeLine } from '../decode-line.ts';
 import type { CommandHandler } from '../command-handler.ts';
 import { ByeError, CommandError } from '../command-error.ts';
 import { ConnectionLostError } from '../response-stream.ts';
@@ -10,15 +12,14 @@ export const idle: CommandHandler<'IDLE'> = async (session) => {
   const { selected } = session;
   const notifier = selected === undefined ? undefined : new IdleNotifier(session);
   if (selected !== undefined) selected.onChange = () => notifier?.wake();
-  let line: Uint8Array | undefined;
+  let event: ReaderEvent | undefined;
   try {
-    line = await session.connection.pullLine();
+    event = await session.connection.pullLine();
   } finally {
     if (selected !== undefined) selected.onChange = undefined;
     await notifier?.stop();
   }
-  if (line === undefined) throw new ConnectionLostError();
-  const text = Buffer.from(line).toString('latin1').trim();
+  const text = decodeLine(event);
   if (text.toUpperCase() !== 'DONE') {
     throw new CommandError('BAD', `Expected DONE, got "${text.slice(0, 40)}"`);
   }
