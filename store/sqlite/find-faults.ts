@@ -1,7 +1,6 @@
-import { Worker } from 'node:worker_threads';
 import type { Findings } from './integrity-check.ts';
 import type { WriterClient } from './writer-client.ts';
-import { threadUrl } from './writer.ts';
+import { startThread } from './writer.ts';
 
 /**
  * Checks the file in a thread of its own.
@@ -15,7 +14,7 @@ export async function findFaults(path: string, writer: WriterClient): Promise<st
 }
 
 async function check(path: string): Promise<Findings> {
-  const worker = new Worker(threadUrl('integrity-thread'), { workerData: { path } });
+  const worker = startThread('integrity-thread', { path });
   return new Promise((resolve, reject) => {
     worker.once('message', resolve);
     worker.once('error', reject);

@@ -18,7 +18,7 @@ export class Writer {
    * thread dies later: its clients' ports close then, and every request is refused.
    */
   static async start(path: string, onFailure: (error: Error) => void): Promise<Writer> {
-    const worker = new Worker(threadUrl('writer-thread'), { workerData: { path } });
+    const worker = startThread('writer-thread', { path });
     const writer = new Writer(worker);
     const start = await new Promise<WriterStart>((resolve, reject) => {
       worker.once('message', resolve);
@@ -54,8 +54,10 @@ export class Writer {
   }
 }
 
-/** The file of a thread beside this one: `.ts` in a clone, `.js` in the package. */
-export function threadUrl(name: string): URL {
+/** Starts a thread whose file is beside this one: `.ts` in a clone, `.js` in the package. */
+export function startThread(name: string, workerData: unknown): Worker {
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-  return new URL(`./${name}.${extension}`, import.meta.url);
+  const url = new URL(`./${name}.${extension}`, import.meta.url);
+  // Not the flags of the process: some of them, like --input-type, make a thread of a file fail.
+  return new Worker(url, { workerData, execArgv: [] });
 }

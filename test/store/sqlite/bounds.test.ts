@@ -1,0 +1,50 @@
+import { join } from 'node:path';
+import t from 'tap';
+import { limits } from '../../../store/limits.ts';
+import { Database } from '../../../store/sqlite/database.ts';
+import {
+  addMessage,
+  addMessages,
+  isSound,
+  makeScene,
+  refuses,
+  requireMailbox,
+} from '../../fixtures/mail-store-contract/store-steps.ts';
+import { makeSqliteStore } from '../../fixtures/sqlite-store.ts';
+
+const count = (number: number) =>
+  `WITH RECURSIVE counter (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counter WHERE n < ${number})`;
+
+await t.test('mailboxes and subscriptions of an account', async (t) => {
+  const { store, dataDirectory } = await makeSqliteStore(t);
+  const { accountId } = await makeScene(store);
+  const writer = new Database(join(dataDirectory, 'mail.db'), 'writer');
+  writer.execute(`INSERT INTO mailboxes (account_id, name, is_selectable, uid_validity)
+    ${count(limits.maxMailboxes - 8)} SELECT ${accountId}, 'x' || n, 1, 1 FROM counter`);
+  writer.execute(`INSERT INTO subscriptions
+    ${count(limits.maxSubscriptions - 6)} SELECT ${accountId}, 'x' || n FROM counter`);
+  writer.close();
+  await store.createMailbox(accountId, 'one');
+  await refuses(t, store.createMailbox(accountId, 'parent/child'), 'LIMIT');
+  t.equal(await store.findMailbox(accountId, 'parent'), undefined, 'nor half of it');
+  await store.createMailbox(accountId, 'two');
+  await refuses(t, store.createMailbox(accountId, 'three'), 'LIMIT');
+  await refuses(t, store.subscribe(accountId, 'one more'), 'LIMIT');
+  t.equal((await store.listMailboxes(accountId)).length, limits.maxMailboxes);
+});
+
+await t.test('UIDs of a mailbox', async (t) => {
+  const { store, dataDirectory } = await makeSqliteStore(t);
+  const scene = await makeScene(store);
+  const archive = await requireMailbox(store, scene.accountId, 'Archive');
+  await addMessages(scene, ['1', '2']);
+  const writer = new Database(join(dataDirectory, 'mail.db'), 'writer');
+  writer.execute(`UPDATE mailboxes SET uid_next = ${limits.maxUid - 1} WHERE id = ${archive.id}`);
+  writer.close();
+  await refuses(t, store.copyMessages(scene.inbox.id, Uint32Array.of(1, 2), archive.id), 'LIMIT');
+  const { uid } = await addMessage(scene, 'last\r\n', { mailboxId: archive.id });
+  t.equal(uid, limits.maxUid - 1);
+  await refuses(t, addMessage(scene, 'none left\r\n', { mailboxId: archive.id }), 'LIMIT');
+  t.same([...(await store.openMailbox(archive.id)).uids], [uid]);
+  await isSound(t, store);
+});
