@@ -4,6 +4,7 @@ import { createServer, type RepriseServer } from '../create-server.ts';
 import { addDemoAccount } from '../demo/demo-account.ts';
 import { describeDemo } from '../demo/describe-demo.ts';
 import { createLogger } from '../logging.ts';
+import { boundYoungGeneration } from './bound-young-generation.ts';
 import type { GlobalOptions } from './command-options.ts';
 
 /** Supervisors kill after ten seconds; what is not closed by then never will be. */
@@ -18,6 +19,7 @@ export async function serve(options: GlobalOptions & { withDemo: boolean }): Pro
     environment: process.env,
     ...(options.config !== undefined && { filePath: options.config }),
   });
+  boundYoungGeneration();
   const logger = createLogger({ level: configuration.logLevel });
   process.on('uncaughtException', (error) => {
     logger.fatal({ err: error }, 'uncaught error');
