@@ -63,10 +63,11 @@ export class SqliteMessageDraft implements MessageDraft {
       await this.#staging;
       const { chunks, transfer } = this.#buffer.takeRest();
       const content = { ...this.#finish(), chunks };
+      const payloadBytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
       return await this.#writer.request(
         'addMessage',
         { accountId, mailboxId, flags, internalDate, content },
-        { payloadBytes: chunks.length * limits.chunkBytes, transfer },
+        { payloadBytes, transfer },
       );
     } catch (error) {
       await this.#dropStaging();
