@@ -11,8 +11,8 @@ export async function readPassword(isFromStdin: boolean): Promise<string> {
   if (!process.stdin.isTTY) {
     throw new PasswordInputError('Add --password-stdin to read the password from standard input');
   }
-  const password = await ask('New password: ');
-  if ((await ask('Again: ')) === password) return password;
+  const [password, again] = await askUnseen(['New password: ', 'Again: ']);
+  if (password !== undefined && password === again) return password;
   throw new PasswordInputError('The two passwords differ');
 }
 
@@ -36,14 +36,19 @@ async function readFirstLine(): Promise<string> {
   return text.replace(/\r$/, '');
 }
 
-async function ask(question: string): Promise<string> {
-  process.stderr.write(question);
+/** Asks on the terminal, which shows nothing of the answers from before the first question on. */
+async function askUnseen(questions: readonly string[]): Promise<string[]> {
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
-  const input = createInterface({ input: process.stdin, output: nowhere, terminal: true });
+  const terminal = createInterface({ input: process.stdin, output: nowhere, terminal: true });
+  const answers: string[] = [];
   try {
-    return await input.question('');
+    for (const question of questions) {
+      process.stderr.write(question);
+      answers.push(await terminal.question(''));
+      process.stderr.write('\n');
+    }
   } finally {
-    input.close();
-    process.stderr.write('\n');
+    terminal.close();
   }
+  return answers;
 }
