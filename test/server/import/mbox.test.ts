@@ -1,5 +1,7 @@
-import { writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { array, assert, asyncProperty, constantFrom } from 'fast-check';
 import t, { type Test } from 'tap';
 import { type SourceMessage } from '../../../server/import/import-source.ts';
 import { openMbox } from '../../../server/import/mbox.ts';
@@ -97,4 +99,37 @@ await t.test('an empty file has no messages, and what is no mbox is refused', as
     message: /as an mbox/,
   });
   await t.rejects(openMbox('/nowhere', 'INBOX'), { code: 'ENOENT' });
+});
+
+await t.test('whatever is quoted into an mboxrd comes out of it again', async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'reprise-mbox-'));
+  t.teardown(() => rmSync(directory, { recursive: true }));
+  const path = join(directory, 'mbox');
+  const line = constantFrom(
+    '',
+    'x',
+    '>',
+    'From me',
+    '>From me',
+    '>>From me',
+    '> From',
+    fromLine.trim(),
+  );
+  const body = array(line, { maxLength: 8 });
+  await assert(
+    asyncProperty(array(body, { maxLength: 5 }), async (bodies) => {
+      const quoted = bodies.map((lines) => lines.map((text) => text.replace(/^(>*From )/, '>$1')));
+      const mails = quoted.map(
+        (lines) => `${fromLine}A: b\n\n${lines.map((text) => `${text}\n`).join('')}\n`,
+      );
+      writeFileSync(path, mails.join(''));
+      const found: string[] = [];
+      for await (const message of (await openMbox(path, 'INBOX')).messages(() => undefined)) {
+        found.push((await readAll(message.read())).toString());
+      }
+      const expected = bodies.map((lines) => ['A: b', '', ...lines, ''].join('\r\n'));
+      t.strictSame(found, expected);
+    }),
+    { numRuns: 200 },
+  );
 });
