@@ -3,6 +3,7 @@ import type { MailStore } from '../store/mail-store.ts';
 import { openSqliteStore } from '../store/open-sqlite-store.ts';
 import {
   type Clock,
+  RandomTicketKeys,
   SegmentSessionCache,
   type SessionCache,
   steadyClock,
@@ -75,9 +76,11 @@ export async function createServer(options: ServerOptions): Promise<RepriseServe
   });
   parts.defer(() => remembered.close());
   const verifier = new StoredPasswordVerifier({ accounts: store, remembered, clock });
+  const ticketKeys = new RandomTicketKeys({ lifetimeMs, clock });
+  parts.defer(() => ticketKeys.close());
   const acceptor = new TlsAcceptor({
-    credential,
-    cache: sessionCache,
+    credentials: [credential],
+    resumption: { kind: 'stateful', cache: sessionCache, ticketKeys },
     lifetimeMs,
     clock,
     onEvent: (event) => {

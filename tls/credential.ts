@@ -10,6 +10,8 @@ export interface Credential {
   readonly cert: string;
   /** PEM, secret. */
   readonly key: string;
+  /** DNS names it is for, `*` as the whole leftmost label; default: those in the certificate. */
+  readonly serverNames?: readonly string[];
 }
 
 export interface LoadedCredential extends Credential {

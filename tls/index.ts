@@ -4,8 +4,14 @@ export type { ClientHello, ClientHelloResult } from './client-hello.ts';
 export { parseClientHello } from './client-hello.ts';
 export type { Credential, LoadedCredential } from './credential.ts';
 export { CredentialError, loadCredential } from './credential.ts';
+export type { DerivedTicketKeysOptions } from './derived-ticket-keys.ts';
+export { DerivedTicketKeys } from './derived-ticket-keys.ts';
 export { NullSessionCache } from './null-session-cache.ts';
 export { RemoteSessionCache } from './remote-session-cache.ts';
+export type { RandomTicketKeysOptions } from './random-ticket-keys.ts';
+export { RandomTicketKeys } from './random-ticket-keys.ts';
+export { ReplicatedTicketKeys } from './replicated-ticket-keys.ts';
+export type { Resumption, ResumptionMode } from './resumption.ts';
 export type { SegmentSessionCacheOptions } from './segment-session-cache.ts';
 export { SegmentSessionCache } from './segment-session-cache.ts';
 export type {
@@ -21,9 +27,12 @@ export type {
   SessionCacheStats,
 } from './session-cache.ts';
 export { serveSessionCache } from './serve-session-cache.ts';
+export type { TicketKey, TicketKeySource } from './ticket-key.ts';
 export type { TlsAcceptErrorCode } from './tls-accept-error.ts';
 export { TlsAcceptError } from './tls-accept-error.ts';
 export type { TlsAcceptorOptions } from './tls-acceptor.ts';
 export { TlsAcceptor } from './tls-acceptor.ts';
 export type { TlsConnection } from './tls-connection.ts';
 export type { TlsEvent } from './tls-event.ts';
+export type { TlsPolicy } from './tls-policy.ts';
+export { tlsPolicies } from './tls-policy.ts';

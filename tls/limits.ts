@@ -16,7 +16,16 @@ export const tlsLimits = {
   pendingHellosPerAddress: 200,
   /** RFC 8446, section 4.6.1: a ticket may not be used for longer than seven days. */
   lifetimeMs: 7 * 24 * 60 * 60 * 1000,
+  /** A chain of resumptions ends so long after its full handshake, which is when a client proves itself anew. */
+  resumptionChainMs: 24 * 60 * 60 * 1000,
+  /** Secrets that keys are derived from: as many octets as the keys themselves are worth. */
+  secretBytes: 32,
 } as const;
+
+/** How long a ticket lives: nobody can tell a ticket's chain from its age, so it ends with the chain. */
+export function ticketLifetimeMs(lifetimeMs: number): number {
+  return Math.min(lifetimeMs, tlsLimits.resumptionChainMs);
+}
 
 /** Bounds of the segment cache. */
 export const segmentLimits = {

@@ -1,5 +1,7 @@
+import type { Clock } from './clock.ts';
 import { type ClientHello, tls13 } from './client-hello.ts';
 import { Deadlines } from './deadlines.ts';
+import { tlsLimits } from './limits.ts';
 import type { SessionCache } from './session-cache.ts';
 import { decodeStoredSession, type StoredSession } from './stored-session.ts';
 import type { TlsEvent } from './tls-event.ts';
@@ -16,6 +18,7 @@ export interface SessionLookupOptions {
   readonly cache: SessionCache;
   /** Past this the client gets a full handshake, in milliseconds. */
   readonly deadlineMs: number;
+  readonly clock: Clock;
   readonly onEvent: (event: TlsEvent) => void;
 }
 
@@ -23,11 +26,13 @@ export interface SessionLookupOptions {
 export class SessionLookup {
   readonly #cache: SessionCache;
   readonly #deadlines: Deadlines;
+  readonly #clock: Clock;
   readonly #onEvent: (event: TlsEvent) => void;
 
   constructor(options: SessionLookupOptions) {
     this.#cache = options.cache;
     this.#deadlines = new Deadlines(options.deadlineMs);
+    this.#clock = options.clock;
     this.#onEvent = options.onEvent;
   }
 
@@ -37,12 +42,21 @@ export class SessionLookup {
     if (id === undefined) return undefined;
     const octets = await this.#lookUp(id);
     const stored = octets === undefined ? undefined : decodeStoredSession(octets);
+    if (stored === undefined || this.#hasEnded(stored)) {
+      octets?.fill(0);
+      return undefined;
+    }
     // A copy, since the id is a view on all that the client sent.
-    return stored === undefined ? undefined : { ...stored, id: Uint8Array.from(id) };
+    return { ...stored, id: Uint8Array.from(id) };
   }
 
   close(): void {
     this.#deadlines.clear();
+  }
+
+  // Sessions expire with their chain; this is for caches that hold them for longer.
+  #hasEnded({ fullHandshakeAt }: StoredSession): boolean {
+    return this.#clock() >= fullHandshakeAt + tlsLimits.resumptionChainMs;
   }
 
   #lookUp(id: Uint8Array): Promise<Uint8Array | undefined> {

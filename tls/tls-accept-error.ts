@@ -27,3 +27,13 @@ export class TlsAcceptError extends Error {
     this.code = code;
   }
 }
+
+/** The error of a handshake that failed, without what OpenSSL says of its own inside. */
+export function handshakeError(cause: unknown): TlsAcceptError {
+  const text = cause instanceof Error ? cause.message : String(cause);
+  // OpenSSL's own errors: thread, code, library, function, reason, place.
+  const reason = /error:[0-9A-F]+:[^:]*:[^:]*:([^:]+)/.exec(text)?.[1] ?? text;
+  return new TlsAcceptError('HANDSHAKE_FAILED', `Cannot finish the TLS handshake: ${reason}`, {
+    cause,
+  });
+}

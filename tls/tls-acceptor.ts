@@ -1,32 +1,37 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { constants, createHash } from 'node:crypto';
 import type { Socket } from 'node:net';
-import { createServer, type Server, type TLSSocket } from 'node:tls';
+import type { TLSSocket } from 'node:tls';
+import type { ClientHello } from './client-hello.ts';
 import { type Clock, steadyClock } from './clock.ts';
 import type { Credential } from './credential.ts';
 import { Deadlines } from './deadlines.ts';
+import { EndpointDirectory } from './endpoint-directory.ts';
+import { type HelloRoute, routeHello } from './hello-route.ts';
 import { HelloReader } from './hello-reader.ts';
 import { tlsLimits } from './limits.ts';
+import type { Resumption, ResumptionMode } from './resumption.ts';
 import type { SessionCache } from './session-cache.ts';
 import { type FoundSession, SessionLookup } from './session-lookup.ts';
 import { encodeStoredSession } from './stored-session.ts';
-import { TlsAcceptError } from './tls-accept-error.ts';
+import type { TicketKeySource } from './ticket-key.ts';
+import { handshakeError, TlsAcceptError } from './tls-accept-error.ts';
 import type { TlsConnection } from './tls-connection.ts';
+import type { TlsEndpoint } from './tls-endpoint.ts';
 import type { TlsEvent } from './tls-event.ts';
 import { TlsHandshake } from './tls-handshake.ts';
-
-/**
- * One list for all: with Node's own a client that offers the hybrid group but sends a share for X25519 gets a
- * needless HelloRetryRequest, and then never resumes.
- */
-const groups = 'X25519MLKEM768:X25519:P-256:P-384:P-521';
+import { groupCodes, type TlsPolicy } from './tls-policy.ts';
 
 export interface TlsAcceptorOptions {
-  readonly credential: Credential;
-  /** The owner closes it. */
-  readonly cache: SessionCache;
-  /** How long a client can come back with a session, in milliseconds; at most seven days. */
+  /** The first is for clients that ask for no server name, or for one that no credential has. */
+  readonly credentials: readonly Credential[];
+  readonly resumption: Resumption;
+  /**
+   * How long a client can come back with a session, in milliseconds; at most seven days. Each resumption may
+   * renew it, but a chain of them ends 24 hours after its full handshake.
+   */
   readonly lifetimeMs: number;
+  /** Default `intermediate`. */
+  readonly policy?: TlsPolicy;
   /** The clock of the cache. */
   readonly clock?: Clock;
   /** For finding a session, in milliseconds; past it the client gets a full handshake. Default 50. */
@@ -45,22 +50,25 @@ export interface TlsAcceptorOptions {
 
 /**
  * Brings connections to TLS, whether they were accepted on a port for TLS or asked for STARTTLS, and lets
- * clients resume sessions of a {@link SessionCache}, in TLS 1.2 by session id and in TLS 1.3 by PSK identity.
+ * clients resume: from a {@link SessionCache}, in TLS 1.2 by session id and in TLS 1.3 by PSK identity, or
+ * with tickets.
  *
  * Node looks up TLS 1.2 sessions only: in TLS 1.3 it asks for the wrong id. So the acceptor reads the
- * ClientHello first, finds the session itself, and hands it over when Node asks.
+ * ClientHello first, finds the session itself, and hands it over when Node asks. Node also takes one ticket key
+ * for each server: the acceptor has a server for each live key, and chooses by the name in the ticket.
  */
 export class TlsAcceptor {
-  readonly #cache: SessionCache;
+  readonly #kind: Resumption['kind'];
+  readonly #cache: SessionCache | undefined;
+  readonly #ticketKeys: TicketKeySource | undefined;
   readonly #lifetimeMs: number;
   readonly #clock: Clock;
   readonly #onEvent: (event: TlsEvent) => void;
   readonly #reader: HelloReader;
-  readonly #lookup: SessionLookup;
+  readonly #lookup: SessionLookup | undefined;
   readonly #handshakeDeadlines: Deadlines;
-  // Session events carry no socket; the async context tells whose they are.
-  readonly #contexts = new AsyncLocalStorage<TlsHandshake>();
-  readonly #server: Server;
+  readonly #endpoints: EndpointDirectory;
+  readonly #unsubscribe: (() => void) | undefined;
   readonly #handshakes = new Set<TlsHandshake>();
   readonly #accepts = new Set<Promise<unknown>>();
   #isClosed = false;
@@ -72,7 +80,10 @@ export class TlsAcceptor {
         `Cannot resume sessions for "${options.lifetimeMs}" ms: allowed are 1 to ${tlsLimits.lifetimeMs}`,
       );
     }
-    this.#cache = options.cache;
+    const { resumption } = options;
+    this.#kind = resumption.kind;
+    this.#cache = resumption.kind === 'stateful' ? resumption.cache : undefined;
+    this.#ticketKeys = resumption.kind === 'off' ? undefined : resumption.ticketKeys;
     this.#lifetimeMs = options.lifetimeMs;
     this.#clock = options.clock ?? steadyClock;
     this.#onEvent = options.onEvent ?? (() => {});
@@ -81,14 +92,30 @@ export class TlsAcceptor {
       maxPending: options.maxPendingHellos ?? tlsLimits.pendingHellos,
       maxPendingPerAddress: options.maxPendingHellosPerAddress ?? tlsLimits.pendingHellosPerAddress,
     });
-    this.#lookup = new SessionLookup({
-      cache: options.cache,
-      deadlineMs: options.lookupDeadlineMs ?? tlsLimits.lookupDeadlineMs,
-      onEvent: this.#onEvent,
-    });
+    this.#lookup = this.#makeLookup(options.lookupDeadlineMs ?? tlsLimits.lookupDeadlineMs);
     const handshakeDeadlineMs = options.handshakeDeadlineMs ?? tlsLimits.handshakeDeadlineMs;
     this.#handshakeDeadlines = new Deadlines(handshakeDeadlineMs);
-    this.#server = this.#makeServer(options.credential, handshakeDeadlineMs);
+    const mode = this.#cache === undefined ? 'none' : 'stateful';
+    this.#endpoints = new EndpointDirectory(options.credentials, mode, {
+      lifetimeMs: this.#lifetimeMs,
+      handshakeDeadlineMs,
+      policy: options.policy ?? 'intermediate',
+      contexts: new AsyncLocalStorage(),
+      onSession: (handshake, id, session) => this.#store(handshake, id, session),
+    });
+    this.#unsubscribe = this.#ticketKeys?.subscribe(() =>
+      this.#endpoints.retireKeys(this.#ticketKeys?.keys ?? []),
+    );
+  }
+
+  /**
+   * Uses other credentials for the connections to come. Those that are there keep theirs, and sessions stay:
+   * they belong to a credential's name.
+   *
+   * @throws RangeError where there is none, and what TLS throws for a bad one; nothing has changed then
+   */
+  replaceCredentials(credentials: readonly Credential[]): void {
+    this.#endpoints.replace(credentials);
   }
 
   /** Connections that wait for their ClientHello. */
@@ -115,7 +142,7 @@ export class TlsAcceptor {
 
   /** The connection has logged in: its sessions are worth more than those of connections that have not. */
   promote(connection: TlsConnection, account: string): void {
-    this.#cache.promote(connection.sessionIds, account).catch(this.#reportCacheError);
+    this.#cache?.promote(connection.sessionIds, account).catch(this.#reportCacheError);
   }
 
   /** Fails what is under way with `ACCEPTOR_CLOSED`, and everything later. Connections that are there stay. */
@@ -124,8 +151,10 @@ export class TlsAcceptor {
     this.#reader.close(closedError());
     for (const handshake of this.#handshakes) handshake.fail(closedError());
     await Promise.all(this.#accepts);
-    this.#lookup.close();
+    this.#unsubscribe?.();
+    this.#lookup?.close();
     this.#handshakeDeadlines.clear();
+    this.#endpoints.retire();
   }
 
   async #accept(socket: Socket): Promise<TlsConnection> {
@@ -136,12 +165,16 @@ export class TlsAcceptor {
     try {
       this.#checkOpen();
       const hello = await this.#reader.read(socket);
-      found = hello === undefined ? undefined : await this.#lookup.find(hello);
-      this.#checkOpen();
+      const route = this.#route(hello);
+      if (route.mode === 'stateful' && hello !== undefined) {
+        found = await this.#lookup?.find(hello);
+        this.#checkOpen();
+      }
       const handshake = new TlsHandshake({ startedAt, address, found });
-      const tlsSocket = await this.#shakeHands(socket, handshake);
+      const endpoint = this.#endpoints.find(hello?.serverName, route);
+      const tlsSocket = await this.#shakeHands(socket, handshake, endpoint);
       socket.off('error', ignoreError);
-      return this.#finish(tlsSocket, handshake, found, hello?.serverName);
+      return this.#finish(tlsSocket, handshake, found, route.mode, hello?.serverName);
     } catch (cause) {
       // Its listener stays: the socket may still have an error to tell.
       socket.destroy();
@@ -153,11 +186,22 @@ export class TlsAcceptor {
     }
   }
 
+  #route(hello: ClientHello | undefined): HelloRoute {
+    // Of a hello that cannot be read nothing is wanted but the alert.
+    if (hello === undefined) return { mode: 'none' };
+    const keys = this.#ticketKeys?.keys ?? [];
+    return routeHello(hello, { kind: this.#kind, keys, groups: groupCodes });
+  }
+
   #checkOpen(): void {
     if (this.#isClosed) throw closedError();
   }
 
-  async #shakeHands(socket: Socket, handshake: TlsHandshake): Promise<TLSSocket> {
+  async #shakeHands(
+    socket: Socket,
+    handshake: TlsHandshake,
+    endpoint: TlsEndpoint,
+  ): Promise<TLSSocket> {
     if (socket.destroyed) throw handshakeError(new Error('The client has left'));
     const cancel = this.#handshakeDeadlines.set(() =>
       handshake.fail(handshakeError(new Error('It takes too long'))),
@@ -167,9 +211,7 @@ export class TlsAcceptor {
     socket.on('close', onClose);
     this.#handshakes.add(handshake);
     try {
-      return await handshake.run(() =>
-        this.#contexts.run(handshake, () => this.#server.emit('connection', socket)),
-      );
+      return await handshake.run(() => endpoint.open(socket, handshake));
     } finally {
       cancel();
       socket.off('close', onClose);
@@ -181,60 +223,37 @@ export class TlsAcceptor {
     socket: TLSSocket,
     handshake: TlsHandshake,
     found: FoundSession | undefined,
+    mode: ResumptionMode,
     serverName: string | undefined,
   ): TlsConnection {
-    const isResumed = handshake.resumedId !== undefined;
+    const { isResumed, sessionIds } = handshake;
     const protocol = socket.getProtocol() ?? 'unknown';
     if (isResumed && found !== undefined) this.#supersede(found);
-    this.#onEvent({ kind: 'handshake', outcome: isResumed ? 'resumed' : 'full', protocol });
-    return { socket, isResumed, protocol, sessionIds: handshake.sessionIds, serverName };
+    this.#onEvent({ kind: 'handshake', outcome: isResumed ? 'resumed' : 'full', mode, protocol });
+    return { socket, isResumed, mode, protocol, sessionIds, serverName };
   }
 
   // The client has used this session, so it will not come back with the one before. Not earlier: it may have
   // lost its connection before the successor reached it.
   #supersede({ predecessorId }: FoundSession): void {
     if (predecessorId === undefined) return;
-    this.#cache.delete(predecessorId, 'superseded').catch(this.#reportCacheError);
+    this.#cache?.delete(predecessorId, 'superseded').catch(this.#reportCacheError);
   }
 
-  #makeServer(credential: Credential, handshakeDeadlineMs: number): Server {
-    const server = createServer({
-      cert: credential.cert,
-      key: credential.key,
-      minVersion: 'TLSv1.2',
-      ecdhCurve: groups,
-      secureOptions: constants.SSL_OP_NO_TICKET | constants.SSL_OP_NO_RENEGOTIATION,
-      sessionIdContext: sessionIdContextOf(credential),
-      // The cache decides. A session's own time counts in whole seconds and began up to one earlier.
-      sessionTimeout: Math.ceil(this.#lifetimeMs / 1000) + 1,
-      handshakeTimeout: handshakeDeadlineMs,
-    });
-    server.on('newSession', (id, session, done) => {
-      // At once: a slow or dead cache delays no handshake.
-      done();
-      this.#store(id, session);
-    });
-    server.on('resumeSession', (_id, done) => {
-      const session = this.#contexts.getStore()?.found?.session;
-      if (session === undefined) done(null);
-      else done(null, Buffer.from(session.buffer, session.byteOffset, session.byteLength));
-    });
-    server.on('secureConnection', (socket) => this.#contexts.getStore()?.succeed(socket));
-    server.on('tlsClientError', (error) => this.#contexts.getStore()?.fail(handshakeError(error)));
-    return server;
+  #makeLookup(deadlineMs: number): SessionLookup | undefined {
+    const cache = this.#cache;
+    if (cache === undefined) return undefined;
+    return new SessionLookup({ cache, deadlineMs, clock: this.#clock, onEvent: this.#onEvent });
   }
 
-  #store(id: Buffer, session: Buffer): void {
-    const handshake = this.#contexts.getStore();
-    if (handshake === undefined) return;
+  #store(handshake: TlsHandshake, id: Buffer, session: Buffer): void {
     handshake.sessionIds.push(id);
-    const octets = encodeStoredSession({ session, predecessorId: handshake.resumedId });
-    const { address } = handshake;
+    const { address, startedAt, fullHandshakeAt, resumedId: predecessorId } = handshake;
+    const octets = encodeStoredSession({ session, predecessorId, fullHandshakeAt });
+    const chainEndsAt = fullHandshakeAt + tlsLimits.resumptionChainMs;
+    const expiresAt = Math.min(startedAt + this.#lifetimeMs, chainEndsAt);
     this.#cache
-      .put(id, octets, {
-        expiresAt: handshake.startedAt + this.#lifetimeMs,
-        ...(address === undefined ? {} : { address }),
-      })
+      ?.put(id, octets, { expiresAt, ...(address === undefined ? {} : { address }) })
       .catch(this.#reportCacheError)
       .finally(() => {
         octets.fill(0);
@@ -245,25 +264,6 @@ export class TlsAcceptor {
   readonly #reportCacheError = (error: unknown): void => {
     this.#onEvent({ kind: 'cacheError', error });
   };
-}
-
-/**
- * What a session is bound to: the credential by name, since a renewed certificate keeps its sessions, and
- * whom the server trusts, since a session brings the verdict on its client certificate along.
- */
-function sessionIdContextOf(credential: Credential): string {
-  const trust = { certificateAuthorities: [], asksForCertificate: false, rejects: false };
-  const text = JSON.stringify([credential.name, trust]);
-  return createHash('sha256').update(text).digest('hex').slice(0, 32);
-}
-
-function handshakeError(cause: unknown): TlsAcceptError {
-  const text = cause instanceof Error ? cause.message : String(cause);
-  // OpenSSL's own errors: thread, code, library, function, reason, place.
-  const reason = /error:[0-9A-F]+:[^:]*:[^:]*:([^:]+)/.exec(text)?.[1] ?? text;
-  return new TlsAcceptError('HANDSHAKE_FAILED', `Cannot finish the TLS handshake: ${reason}`, {
-    cause,
-  });
 }
 
 function closedError(): TlsAcceptError {

@@ -1,4 +1,5 @@
 import type { TLSSocket } from 'node:tls';
+import type { ResumptionMode } from './resumption.ts';
 
 /** A connection whose handshake is done. */
 export interface TlsConnection {
@@ -6,9 +7,11 @@ export interface TlsConnection {
   readonly socket: TLSSocket;
   /** Whether the client came back with a session. */
   readonly isResumed: boolean;
-  /** `TLSv1.2` or `TLSv1.3`. */
+  /** How it was resumed or, after a full handshake, how the client can come back. */
+  readonly mode: ResumptionMode;
+  /** `TLSv1.2`, `TLSv1.3` and the like. */
   readonly protocol: string;
-  /** Ids of the sessions with which the client can come back. */
+  /** Ids of the sessions in the cache with which the client can come back. */
   readonly sessionIds: readonly Uint8Array[];
   /** The name the client asked for, not validated. */
   readonly serverName: string | undefined;

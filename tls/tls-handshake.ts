@@ -19,7 +19,9 @@ export class TlsHandshake {
   readonly address: string | undefined;
   /** Ids of the sessions with which the client can come back; more may come. */
   readonly sessionIds: Uint8Array[] = [];
+  #isResumed = false;
   #resumedId: Uint8Array | undefined;
+  #fullHandshakeAt: number;
   #found: FoundSession | undefined;
   #resolve: ((socket: TLSSocket) => void) | undefined;
   #reject: ((error: TlsAcceptError) => void) | undefined;
@@ -27,7 +29,18 @@ export class TlsHandshake {
   constructor(options: TlsHandshakeOptions) {
     this.startedAt = options.startedAt;
     this.address = options.address;
+    this.#fullHandshakeAt = options.startedAt;
     this.#found = options.found;
+  }
+
+  /** Whether a session was resumed, from the cache or from a ticket; false before the end. */
+  get isResumed(): boolean {
+    return this.#isResumed;
+  }
+
+  /** When the chain of resumptions began that this handshake belongs to. */
+  get fullHandshakeAt(): number {
+    return this.#fullHandshakeAt;
   }
 
   /** The session to resume, until the end. */
@@ -35,7 +48,7 @@ export class TlsHandshake {
     return this.#found;
   }
 
-  /** Id of the session that was resumed; undefined before the end and after a full handshake. */
+  /** Id of the session of the cache that was resumed; undefined before the end, and where there is none. */
   get resumedId(): Uint8Array | undefined {
     return this.#resumedId;
   }
@@ -51,8 +64,10 @@ export class TlsHandshake {
 
   /** Ends it well; does nothing after an end. */
   succeed(socket: TLSSocket): void {
-    if (this.#found !== undefined && socket.isSessionReused()) {
+    this.#isResumed = socket.isSessionReused();
+    if (this.#found !== undefined && this.#isResumed) {
       this.#resumedId = this.#found.id;
+      this.#fullHandshakeAt = this.#found.fullHandshakeAt;
       // TLS 1.2 issues no successor: the client comes back with the same session.
       if (socket.getProtocol() === 'TLSv1.2') this.sessionIds.push(this.#found.id);
     }

@@ -5,13 +5,19 @@ import { decodeStoredSession, encodeStoredSession } from '../../tls/stored-sessi
 void t.test('a stored session comes back as it was', async (t) => {
   const octets = fc.uint8Array({ minLength: 1, maxLength: 300 });
   const id = fc.option(fc.uint8Array({ minLength: 32, maxLength: 32 }), { nil: undefined });
+  const seconds = fc.nat({ max: 0xffff_ffff });
   fc.assert(
-    fc.property(octets, id, (session, predecessorId) => {
-      const stored = decodeStoredSession(encodeStoredSession({ session, predecessorId }));
+    fc.property(octets, id, seconds, (session, predecessorId, second) => {
+      const fullHandshakeAt = second * 1000;
+      const stored = decodeStoredSession(
+        // Whole seconds are kept, rounded down.
+        encodeStoredSession({ session, predecessorId, fullHandshakeAt: fullHandshakeAt + 999.5 }),
+      );
       const text = (octets: Uint8Array | undefined): string => String(octets);
       return (
         text(stored?.session) === text(session) &&
-        text(stored?.predecessorId) === text(predecessorId)
+        text(stored?.predecessorId) === text(predecessorId) &&
+        stored?.fullHandshakeAt === fullHandshakeAt
       );
     }),
   );
@@ -22,8 +28,9 @@ void t.test('what another program stored is no session', async (t) => {
   for (const octets of [
     [],
     [0],
+    [0, 1, 1, 1, 1],
     [33, ...Array<number>(40).fill(1)],
-    [32, ...Array<number>(32).fill(1)],
+    [32, ...Array<number>(36).fill(1)],
   ]) {
     t.equal(
       decodeStoredSession(Uint8Array.from(octets)),

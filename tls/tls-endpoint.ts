@@ -1,0 +1,129 @@
+import type { AsyncLocalStorage } from 'node:async_hooks';
+import { constants, createHash } from 'node:crypto';
+import type { Socket } from 'node:net';
+import { createServer, type Server, type TlsOptions } from 'node:tls';
+import type { Credential } from './credential.ts';
+import { ticketLifetimeMs } from './limits.ts';
+import type { ResumptionMode } from './resumption.ts';
+import type { TicketKey } from './ticket-key.ts';
+import { handshakeError } from './tls-accept-error.ts';
+import type { TlsHandshake } from './tls-handshake.ts';
+import { optionsOfPolicy, type TlsPolicy } from './tls-policy.ts';
+
+/** What all endpoints of an acceptor have in common. */
+export interface TlsEndpointSettings {
+  readonly lifetimeMs: number;
+  readonly handshakeDeadlineMs: number;
+  readonly policy: TlsPolicy;
+  /** Session events carry no socket; the async context tells whose they are. */
+  readonly contexts: AsyncLocalStorage<TlsHandshake>;
+  /** Takes a session that a client was given, and owns it. */
+  readonly onSession: (handshake: TlsHandshake, id: Buffer, session: Buffer) => void;
+}
+
+/** One credential, and one way to resume: a TLS server that never listens but is handed its connections. */
+export class TlsEndpoint {
+  readonly #server: Server;
+  readonly #contexts: AsyncLocalStorage<TlsHandshake>;
+  #connectionCount = 0;
+  #isRetired = false;
+
+  /**
+   * @param key - for mode `ticket`
+   * @throws what TLS throws for a bad credential
+   */
+  constructor(
+    credential: Credential,
+    mode: ResumptionMode,
+    key: TicketKey | undefined,
+    settings: TlsEndpointSettings,
+  ) {
+    this.#contexts = settings.contexts;
+    this.#server = createServer({
+      cert: credential.cert,
+      key: credential.key,
+      sessionIdContext: sessionIdContextOf(credential),
+      handshakeTimeout: settings.handshakeDeadlineMs,
+      ...optionsOfMode(mode, key, settings),
+    });
+    if (mode === 'stateful') this.#useCache(settings);
+    this.#server.on('secureConnection', (socket) => this.#contexts.getStore()?.succeed(socket));
+    this.#server.on('tlsClientError', (error) =>
+      this.#contexts.getStore()?.fail(handshakeError(error)),
+    );
+  }
+
+  /** Hands over a connection whose ClientHello has arrived; the handshake is told its end. */
+  open(socket: Socket, handshake: TlsHandshake): void {
+    this.#connectionCount++;
+    socket.once('close', () => {
+      this.#connectionCount--;
+      this.#releaseWhenIdle();
+    });
+    this.#contexts.run(handshake, () => this.#server.emit('connection', socket));
+  }
+
+  /** Gives its memory back when its last connection ends; no more may be opened. */
+  retire(): void {
+    this.#isRetired = true;
+    this.#releaseWhenIdle();
+  }
+
+  #releaseWhenIdle(): void {
+    if (this.#isRetired && this.#connectionCount === 0) releaseContext(this.#server);
+  }
+
+  #useCache({ onSession }: TlsEndpointSettings): void {
+    this.#server.on('newSession', (id, session, done) => {
+      // At once: a slow or dead cache delays no handshake.
+      done();
+      const handshake = this.#contexts.getStore();
+      if (handshake !== undefined) onSession(handshake, id, session);
+    });
+    this.#server.on('resumeSession', (_id, done) => {
+      const session = this.#contexts.getStore()?.found?.session;
+      if (session === undefined) done(null);
+      else done(null, Buffer.from(session.buffer, session.byteOffset, session.byteLength));
+    });
+  }
+}
+
+function optionsOfMode(
+  mode: ResumptionMode,
+  key: TicketKey | undefined,
+  { lifetimeMs, policy }: TlsEndpointSettings,
+): TlsOptions {
+  const common = optionsOfPolicy(policy);
+  if (mode === 'ticket' && key !== undefined) {
+    // Nobody but TLS itself knows how old a ticket is. In whole seconds, so it may not be rounded up.
+    const sessionTimeout = Math.max(1, Math.floor(ticketLifetimeMs(lifetimeMs) / 1000));
+    return { ...common, ticketKeys: Buffer.from(key.secret), sessionTimeout };
+  }
+  return {
+    ...common,
+    secureOptions: common.secureOptions | constants.SSL_OP_NO_TICKET,
+    // The cache decides. A session's own time counts in whole seconds and began up to one earlier.
+    sessionTimeout: Math.ceil(lifetimeMs / 1000) + 1,
+  };
+}
+
+/**
+ * What a session is bound to: the credential by name, since a renewed certificate keeps its sessions, and
+ * whom the server trusts, since a session brings the verdict on its client certificate along.
+ */
+function sessionIdContextOf(credential: Credential): string {
+  const trust = { certificateAuthorities: [], asksForCertificate: false, rejects: false };
+  const text = JSON.stringify([credential.name, trust]);
+  return createHash('sha256').update(text).digest('hex').slice(0, 32);
+}
+
+/**
+ * A context of TLS holds some 50 KiB outside of the heap, which the collector does not know of: left to it,
+ * thousands of certificates could pile up before it looks (nodejs/node#66002).
+ */
+function releaseContext(server: Server): void {
+  const { _sharedCreds: credentials } = server as unknown as {
+    readonly _sharedCreds?: { readonly context?: { readonly close?: () => void } };
+  };
+  credentials?.context?.close?.();
+}
