@@ -83,8 +83,11 @@ await t.test(
       t.plan(0, `every user may listen on port 143 here (from ${threshold.trim()} on)`);
       return;
     }
+    const directory = directoryOfNobody(t);
     const environment = {
-      REPRISE_DATA: join(directoryOfNobody(t), 'data'),
+      // Where tap notes each process: this user cannot write into the checkout.
+      _TAPJS_PROCESSINFO_CWD_: directory,
+      REPRISE_DATA: join(directory, 'data'),
       REPRISE_HOST: '127.0.0.1',
       npm_lifecycle_event: 'start',
     };
