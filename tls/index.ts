@@ -7,6 +7,8 @@ export { CredentialError, loadCredential } from './credential.ts';
 export type { DerivedTicketKeysOptions } from './derived-ticket-keys.ts';
 export { DerivedTicketKeys } from './derived-ticket-keys.ts';
 export { NullSessionCache } from './null-session-cache.ts';
+export type { RedisSessionCacheOptions } from './redis-session-cache.ts';
+export { RedisSessionCache } from './redis-session-cache.ts';
 export { RemoteSessionCache } from './remote-session-cache.ts';
 export type { RandomTicketKeysOptions } from './random-ticket-keys.ts';
 export { RandomTicketKeys } from './random-ticket-keys.ts';

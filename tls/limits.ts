@@ -58,3 +58,27 @@ export const remoteLimits = {
   /** Calls without an answer, about 500 octets each; past it sessions are neither sent nor looked up. */
   pendingCalls: 16_384,
 } as const;
+
+/** Bounds of a cache on Redis. */
+export const redisLimits = {
+  /** Time for a command; a little more than a lookup waits, so that the lookup's own deadline is what counts. */
+  deadlineMs: 100,
+  /** Time to connect, greet and log in; a Redis that hangs takes connections but says nothing. */
+  connectDeadlineMs: 2_000,
+  /** A command without an answer for so long means that the connection is of no more use. */
+  stallMs: 2_000,
+  /** Commands without an answer, about 1 KiB each; past it they fail at once. */
+  commandsInFlight: 1_024,
+  /** Wait after the first failed attempt to connect; it doubles with each. */
+  firstRetryMs: 50,
+  /** The longest wait between attempts: resumption is back soon after Redis. */
+  retryMs: 1_000,
+  /** Wait before a node of a Cluster is tried again, and its successor looked for. */
+  clusterRetryMs: 500,
+  /** Sessions that a purge looks at in one go. */
+  purgeBatch: 128,
+  /** Keys that one step of a walk through Redis looks at: far below a millisecond of its time. */
+  scanCount: 500,
+  /** Octets of a key prefix: it is sent with each command. */
+  prefixBytes: 128,
+} as const;

@@ -54,6 +54,11 @@ export interface SessionCacheStats {
   readonly usedBytes: number;
   /** Octets held from the system for them, index included; 0 when empty and reclaimed. */
   readonly heldBytes: number;
+  /**
+   * When the oldest session came, in milliseconds of the cache's clock; absent where there is none, or where
+   * the cache does not know.
+   */
+  readonly oldestAt?: number;
   readonly removed: Readonly<Record<RemovalReason, number>>;
   /** Sessions that were not stored: too large for this cache, or past the share of their address. */
   readonly refused: { readonly tooLarge: number; readonly overShare: number };
@@ -61,5 +66,16 @@ export interface SessionCacheStats {
     readonly hit: number;
     readonly unknown: number;
     readonly expired: number;
+  };
+  /**
+   * What a server behind the cache did not do, by cause: it answered with an error or was away; it took too
+   * long; it had too much to do already; what it had was sealed by another secret, or changed. Absent where
+   * there is no such server.
+   */
+  readonly failures?: {
+    readonly error: number;
+    readonly timeout: number;
+    readonly overloaded: number;
+    readonly unsealed: number;
   };
 }
