@@ -87,7 +87,6 @@ export class SegmentIndex {
   settle(slots: number): boolean {
     if (this.#current === undefined) return false;
     this.#move(slots);
-    this.#shrinkIfSparse();
     return this.#previous !== undefined;
   }
 

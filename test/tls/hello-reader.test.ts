@@ -14,8 +14,9 @@ const hello = await captureNodeHello({ servername: 'mail.example.org' });
 async function connectReader(
   t: Test,
   options?: HelloReaderOptions,
+  allowHalfOpen = false,
 ): Promise<{ reader: HelloReader; open: () => Promise<{ client: Socket; socket: Socket }> }> {
-  const server = createServer();
+  const server = createServer({ allowHalfOpen });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const sockets: Socket[] = [];
@@ -181,6 +182,18 @@ void t.test('fails for what is no hello, with the reason', async (t) => {
   t.equal(await failure(reader.read(socket)), 'CLOSED', 'a socket that is closed already');
   t.equal(reader.pendingCount, 0);
 });
+
+void t.test(
+  'a client that will say no more has left, also where the server may go on',
+  async (t) => {
+    const { reader, open } = await connectReader(t, {}, true);
+    const { client, socket } = await open();
+    const reading = failure(reader.read(socket));
+    client.end(hello.subarray(0, 100));
+    t.equal(await reading, 'CLOSED');
+    t.notOk(socket.destroyed);
+  },
+);
 
 void t.test('a hello has its time, however it is spent', async (t) => {
   const { reader, open } = await connectReader(t, { deadlineMs: 60 });

@@ -104,6 +104,27 @@ void t.test('every way out overwrites the secret at once', async (t) => {
   t.equal(memory.buffers.size, 0);
 });
 
+void t.test('a full segment goes back with the last of its sessions', async (t) => {
+  const clock = new TestClock();
+  const memory = observeMemory();
+  const options = { maxBytes: mebibyte, segmentBytes, lifetimeMs, clock: clock.read, memory };
+  const cache = new SegmentSessionCache(options);
+  const sessions = Array.from({ length: 300 }, () => makeSession());
+  for (const { id, session } of sessions) {
+    await cache.put(id, session, { expiresAt: Infinity, account: 'alice' });
+  }
+  const { heldBytes } = cache.stats();
+  const perSegment = Math.floor(segmentBytes / 152);
+  const [first, ...others] = sessions.slice(perSegment, 2 * perSegment);
+  for (const { id } of others) await cache.delete(id, 'superseded');
+  t.equal(cache.stats().heldBytes, heldBytes, 'dead octets are held');
+  await cache.delete(first!.id);
+  t.equal(cache.stats().heldBytes, heldBytes - segmentBytes);
+  t.equal(cache.stats().entryCount, 300 - perSegment);
+  await cache.close();
+  t.equal(memory.buffers.size, 0);
+});
+
 void t.test('promote leaves no second copy behind', async (t) => {
   const clock = new TestClock();
   const memory = observeMemory();
