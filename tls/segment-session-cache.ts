@@ -23,6 +23,8 @@ export interface SegmentSessionCacheOptions {
   readonly clock?: Clock;
   /** Default: memory that goes back to the system at once. */
   readonly memory?: SegmentMemory;
+  /** Called after each step in which sessions were expired or purged, with how long it took; it must not throw. */
+  readonly onReclaim?: (durationMs: number) => void;
 }
 
 /**
@@ -40,6 +42,7 @@ export class SegmentSessionCache implements SessionCache {
   readonly #lifetimeMs: number;
   readonly #clock: Clock;
   readonly #store: SegmentStore;
+  readonly #onReclaim: ((durationMs: number) => void) | undefined;
   readonly #timer = new DetachedTimer(() => this.#expireInSteps());
   readonly #lookups = { hit: 0, unknown: 0, expired: 0 };
   readonly #refused = { tooLarge: 0, overShare: 0 };
@@ -54,6 +57,7 @@ export class SegmentSessionCache implements SessionCache {
     }
     this.#lifetimeMs = options.lifetimeMs;
     this.#clock = options.clock ?? steadyClock;
+    this.#onReclaim = options.onReclaim;
     const plan = planSegments(options.maxBytes, options.segmentBytes);
     this.#store = new SegmentStore(plan, options.memory ?? resizableMemory);
   }
@@ -101,7 +105,7 @@ export class SegmentSessionCache implements SessionCache {
   async purge(owner: PurgeOwner): Promise<number> {
     if (owner === 'all') {
       this.#timer.clear();
-      return this.#store.clear('purged');
+      return this.#timed(() => this.#store.clear('purged'));
     }
     const count =
       'account' in owner
@@ -109,18 +113,21 @@ export class SegmentSessionCache implements SessionCache {
         : this.#store.retireCertificate(owner.certificate);
     if (count === 0) return 0;
     for (const segment of this.#store.segments) {
-      this.#store.sweepRetired(segment);
+      this.#timed(() => this.#store.sweepRetired(segment));
       await nextTurn();
     }
     this.#reclaimIfEmpty();
     return count;
   }
 
+  /** `oldestAt` takes every session for one that was given its whole life. */
   stats(): SessionCacheStats {
+    const oldestExpiry = this.#store.oldestExpiry();
     return {
       entryCount: this.#store.entryCount,
       usedBytes: this.#store.usedBytes,
       heldBytes: this.#store.heldBytes,
+      ...(oldestExpiry !== undefined && { oldestAt: oldestExpiry - this.#lifetimeMs }),
       removed: this.#store.removed,
       refused: { ...this.#refused },
       lookups: { ...this.#lookups },
@@ -168,8 +175,15 @@ export class SegmentSessionCache implements SessionCache {
   }
 
   #expireInSteps(): void {
-    if (this.expire()) this.#timer.arm(0);
+    if (this.#timed(() => this.expire())) this.#timer.arm(0);
     else if (this.#store.heldBytes > 0) this.#timer.arm(this.#waitMs());
+  }
+
+  #timed<T>(reclaim: () => T): T {
+    const startedAt = performance.now();
+    const result = reclaim();
+    this.#onReclaim?.(performance.now() - startedAt);
+    return result;
   }
 
   // Segments of which nothing is left go back soon, but not so soon that a single session makes and drops one.

@@ -162,6 +162,16 @@ export class SegmentStore {
     return times.length === 0 ? undefined : Math.min(...times);
   }
 
+  /** When the oldest entry expires; undefined where there is none. Each dead entry is passed once, by it or by expiry. */
+  oldestExpiry(): number | undefined {
+    const times = [this.#probation.oldest, this.#main.oldest].flatMap((segment) => {
+      if (segment === undefined || segment.liveCount === 0) return [];
+      while (!segment.isLive(segment.head)) segment.passHead();
+      return [segment.expiresAt(segment.head)];
+    });
+    return times.length === 0 ? undefined : Math.min(...times);
+  }
+
   /** Makes the entries of an account unfindable; how many those are. {@link sweepRetired} removes them. */
   retireAccount(account: string): number {
     return this.#accounts.retire(account);
