@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { MailStore } from '../store/mail-store.ts';
+import type { Account, MailStore } from '../store/mail-store.ts';
 import { openSqliteStore } from '../store/open-sqlite-store.ts';
 import {
   type Clock,
@@ -7,26 +7,30 @@ import {
   SegmentSessionCache,
   type SessionCache,
   steadyClock,
-  TlsAcceptor,
 } from '../tls/index.ts';
 import {
+  forgetVerifications,
   rememberedVerificationBytes,
   rememberedVerificationMs,
-  StoredPasswordVerifier,
 } from './authentication/password-verifier.ts';
 import type { Configuration } from './config/configuration.ts';
 import { ControlServer } from './control/control-server.ts';
 import { StoreAdministration } from './control/store-administration.ts';
-import { ImapService } from './imap/imap-service.ts';
+import { openServing } from './keeper/open-serving.ts';
 import { openCredential } from './own-credential.ts';
 
 export interface ServerOptions {
   readonly configuration: Configuration;
   readonly logger: Logger;
-  /** Milliseconds for the expiry of TLS sessions and remembered logins; default: a clock nobody can set. */
+  /**
+   * Milliseconds for the expiry of TLS sessions and remembered logins; default: a clock nobody can set.
+   * Another one is only possible without workers.
+   */
   readonly clock?: Clock;
   /** Instead of the server's own; the server closes it. */
   readonly sessionCache?: SessionCache;
+  /** Called where the server cannot go on; it is still to be closed. */
+  readonly onFailure?: (error: Error) => void;
 }
 
 /** A server that listens. */
@@ -54,14 +58,14 @@ const closeDeadlineMs = 7_000;
  * used or the data directory is in use, and then leaves nothing open.
  */
 export async function createServer(options: ServerOptions): Promise<RepriseServer> {
-  const { configuration, logger, clock = steadyClock } = options;
-  const { dataDirectory, host } = configuration;
+  const { configuration, logger, clock = steadyClock, onFailure = () => undefined } = options;
+  const { dataDirectory } = configuration;
   const lifetimeMs = configuration.sessionLifetimeSeconds * 1000;
   let deadlineMs = closeDeadlineMs;
   // Closes in reverse order, also where a later step of the start fails.
   await using parts = new AsyncDisposableStack();
 
-  const store = await openSqliteStore({ dataDirectory });
+  const store = await openSqliteStore({ dataDirectory, onFailure });
   parts.defer(() => store.close());
   const credential = await openCredential(configuration, logger);
   for (const warning of credential.warnings) logger.warn(warning);
@@ -75,37 +79,32 @@ export async function createServer(options: ServerOptions): Promise<RepriseServe
     clock,
   });
   parts.defer(() => remembered.close());
-  const verifier = new StoredPasswordVerifier({ accounts: store, remembered, clock });
   const ticketKeys = new RandomTicketKeys({ lifetimeMs, clock });
   parts.defer(() => ticketKeys.close());
-  const acceptor = new TlsAcceptor({
-    credentials: [credential],
-    resumption: { kind: 'stateful', cache: sessionCache, ticketKeys },
-    lifetimeMs,
-    clock,
-    onEvent: (event) => {
-      if (event.kind === 'cacheError') logger.warn({ err: event.error }, 'session cache failed');
-    },
-  });
-  parts.defer(() => acceptor.close());
-  const service = new ImapService({
-    store,
-    acceptor,
-    verifier,
+  const serving = await openServing({
+    configuration,
     logger,
-    ...(host !== undefined && { host }),
-    imapPort: configuration.imapPort,
-    imapsPort: configuration.imapsPort,
+    clock,
+    store,
+    credentials: [credential],
+    resumptionKind: 'stateful',
+    sessionCache,
+    ticketKeys,
+    remembered,
+    onFailure,
   });
-  parts.defer(() => service.close({ deadlineMs }));
-  const ports = await service.listen();
-  const administration = new StoreAdministration(store, {
-    onAccountChanged: (account) => {
-      verifier.forget(account);
-      service.disconnectAccount(account.id, 'Account has changed, log in again');
-    },
+  parts.defer(() => serving.close(deadlineMs));
+  const ports = await serving.listen();
+  const control = new ControlServer({
+    dataDirectory,
+    logger,
+    administration: new StoreAdministration(store, {
+      onAccountChanged: (account) => {
+        serving.disconnectAccount(account.id, 'Account has changed, log in again');
+        forget(account, { sessionCache, remembered, logger });
+      },
+    }),
   });
-  const control = new ControlServer({ dataDirectory, administration, logger });
   parts.defer(() => control.close());
   await control.listen();
 
@@ -120,4 +119,19 @@ export async function createServer(options: ServerOptions): Promise<RepriseServe
       await opened.disposeAsync();
     },
   };
+}
+
+/** Nobody comes back as the account without logging in anew. */
+function forget(
+  account: Account,
+  caches: { sessionCache: SessionCache; remembered: SessionCache; logger: Logger },
+): void {
+  const { sessionCache, remembered, logger } = caches;
+  const forgotten = Promise.all([
+    sessionCache.purge({ account: account.name }),
+    forgetVerifications(remembered, account),
+  ]);
+  forgotten.catch((error: unknown) => {
+    logger.warn({ err: error, account: account.name }, 'cannot forget the sessions of an account');
+  });
 }

@@ -18,6 +18,8 @@ export interface LoggerOptions {
   readonly level: LogLevel;
   /** Where the lines go; absent: standard error. */
   readonly destination?: pino.DestinationStream;
+  /** Of the worker whose log it is; in every line, as `worker`. */
+  readonly workerNumber?: number;
 }
 
 /**
@@ -25,11 +27,11 @@ export interface LoggerOptions {
  * error, so that standard output is left for what a command answers. Secrets are left out by name, down to
  * the second level of an object.
  */
-export function createLogger({ level, destination }: LoggerOptions): pino.Logger {
+export function createLogger({ level, destination, workerNumber }: LoggerOptions): pino.Logger {
   return pino(
     {
       level,
-      base: null,
+      base: workerNumber === undefined ? null : { worker: workerNumber },
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
       redact: {
@@ -40,4 +42,12 @@ export function createLogger({ level, destination }: LoggerOptions): pino.Logger
     // Synchronous, so that the last lines before a crash are there.
     destination ?? pino.destination({ dest: process.stderr.fd, sync: true }),
   );
+}
+
+/** Writes a line that another logger has made, with its line feed, to where this one writes. */
+export function writeLogLine(logger: pino.Logger, line: string): void {
+  const stream = (logger as unknown as Record<symbol, pino.DestinationStream>)[
+    pino.symbols.streamSym
+  ];
+  stream?.write(line);
 }

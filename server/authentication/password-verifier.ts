@@ -14,8 +14,6 @@ export interface PasswordVerifier {
    * `VerificationQueueFullError` where too many wait.
    */
   verify(userName: string, password: string): Promise<Account | undefined>;
-  /** Drops what is remembered of the account, as after a change of its password. */
-  forget(account: Pick<Account, 'id'>): void;
 }
 
 /** How long a right password is remembered: a phone that reconnects all day pays argon2 once an hour. */
@@ -25,8 +23,8 @@ export const rememberedVerificationMs = 60 * 60 * 1000;
 export const rememberedVerificationBytes = 4 * 1024 * 1024;
 
 /**
- * Two of libuv's four threads: the other two are for files. 256 waiting take about four seconds at 30 ms
- * each, after which a client has given up.
+ * Two of libuv's four threads, which all threads of ours share: the other two are for files. 256 waiting take
+ * about four seconds at 30 ms each, after which a client has given up.
  */
 const queueBounds = { concurrency: 2, maxWaiting: 256 };
 
@@ -37,6 +35,19 @@ export interface StoredPasswordVerifierOptions {
   /** The clock of `remembered`. */
   readonly clock?: Clock;
   readonly queue?: VerificationQueue;
+  /** With which logins are hashed: 32 octets, secret; verifiers that share `remembered` share it. Default: random. */
+  readonly key?: Uint8Array;
+  /** Verifiers in other threads that share the bounds of the queue, this one included. Default 1. */
+  readonly shareCount?: number;
+}
+
+/** Drops what is remembered of an account, as after a change of its password. */
+export async function forgetVerifications(
+  remembered: SessionCache,
+  account: Pick<Account, 'id'>,
+): Promise<void> {
+  // No login depends on it, since the changed hash gives another id: this only frees the room early.
+  await remembered.purge({ account: ownerName(account) });
 }
 
 /** What is stored beside a remembered id; the id itself says everything. */
@@ -56,7 +67,7 @@ export class StoredPasswordVerifier implements PasswordVerifier {
   readonly #remembered: SessionCache;
   readonly #clock: Clock;
   readonly #queue: VerificationQueue;
-  readonly #key = randomBytes(32);
+  readonly #key: Uint8Array;
   /** Checks under way, so that the connections a client opens at once share one. */
   readonly #checks = new Map<string, Promise<boolean>>();
 
@@ -64,7 +75,8 @@ export class StoredPasswordVerifier implements PasswordVerifier {
     this.#accounts = options.accounts;
     this.#remembered = options.remembered;
     this.#clock = options.clock ?? steadyClock;
-    this.#queue = options.queue ?? new VerificationQueue(queueBounds);
+    this.#key = options.key ?? randomBytes(32);
+    this.#queue = options.queue ?? sharedQueue(options.shareCount ?? 1);
   }
 
   async verify(userName: string, password: string): Promise<Account | undefined> {
@@ -80,11 +92,6 @@ export class StoredPasswordVerifier implements PasswordVerifier {
     const expiresAt = this.#clock() + rememberedVerificationMs;
     await this.#remembered.put(id, rememberedMark, { expiresAt, account: ownerName(account) });
     return account;
-  }
-
-  forget(account: Pick<Account, 'id'>): void {
-    // No login depends on it, since the changed hash gives another id: this only frees the room early.
-    this.#remembered.purge({ account: ownerName(account) }).catch(() => undefined);
   }
 
   async #check(id: Uint8Array, account: Account, password: string): Promise<boolean> {
@@ -103,6 +110,14 @@ export class StoredPasswordVerifier implements PasswordVerifier {
     const text = JSON.stringify([account.id, account.name, account.credentials.argon2id, password]);
     return createHmac('sha256', this.#key).update(text).digest();
   }
+}
+
+function sharedQueue(shareCount: number): VerificationQueue {
+  const { concurrency, maxWaiting } = queueBounds;
+  return new VerificationQueue({
+    concurrency: Math.ceil(concurrency / shareCount),
+    maxWaiting: Math.ceil(maxWaiting / shareCount),
+  });
 }
 
 function ownerName(account: Pick<Account, 'id'>): string {

@@ -13,7 +13,10 @@ const stopDeadlineMs = 9_500;
 /** A signal that comes this soon after the first is the same one, not a second thought. */
 const sameSignalMs = 300;
 
-/** Serves until SIGTERM or SIGINT, then ends the process: the code is 0 where all could be closed. */
+/**
+ * Serves until SIGTERM or SIGINT, or until it cannot go on, then ends the process: the code is 0 where a
+ * signal came and all could be closed.
+ */
 export async function serve(options: GlobalOptions & { withDemo: boolean }): Promise<void> {
   const configuration = readConfiguration({
     environment: process.env,
@@ -27,22 +30,21 @@ export async function serve(options: GlobalOptions & { withDemo: boolean }): Pro
   });
   // From the beginning: as process 1 of a container nothing else would end us.
   const signal = nextSignal();
-  const server = await createServer({ configuration, logger });
+  const failure = Promise.withResolvers<Error>();
+  const server = await createServer({ configuration, logger, onFailure: failure.resolve });
   const { imapPort, imapsPort } = server;
   logger.info({ imapPort, imapsPort, pid: process.pid }, 'listening');
   if (options.withDemo) {
     const password = await addDemoAccount(server.store);
     process.stdout.write(describeDemo({ configuration, imapPort, imapsPort, password }));
   }
-  await stopAfter(await signal, server, logger);
+  const cause = await Promise.race([signal, failure.promise]);
+  if (typeof cause === 'string') logger.info({ signal: cause }, 'stopping');
+  else logger.fatal({ err: cause }, 'cannot go on');
+  await stop(server, logger, typeof cause === 'string' ? 0 : 1);
 }
 
-async function stopAfter(
-  signal: NodeJS.Signals,
-  server: RepriseServer,
-  logger: Logger,
-): Promise<void> {
-  logger.info({ signal }, 'stopping');
+async function stop(server: RepriseServer, logger: Logger, exitCode: number): Promise<void> {
   // npm passes on what the terminal has sent to all of us already, so the same signal comes twice.
   setTimeout(() => {
     void nextSignal().then((second) => {
@@ -56,7 +58,7 @@ async function stopAfter(
   }, stopDeadlineMs).unref();
   await server.close();
   logger.info('stopped');
-  process.exit(0);
+  process.exit(exitCode);
 }
 
 /** The handlers stay: without any, the system would end the process at the next signal. */

@@ -23,6 +23,8 @@ export interface ImapServiceOptions {
   readonly imapPort: number;
   /** For IMAP over TLS; 0: any free port, -1: off. */
   readonly imapsPort: number;
+  /** Whether other threads listen on the same ports; the system spreads clients over them. */
+  readonly reusePort?: boolean;
 }
 
 /** The ports that a service listens on; -1: off. */
@@ -130,7 +132,8 @@ export class ImapService {
     });
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
-      server.listen({ port, host: this.#options.host, backlog: listenBacklog }, resolve);
+      const { host, reusePort = false } = this.#options;
+      server.listen({ port, host, reusePort, backlog: listenBacklog }, resolve);
     });
     server.on('error', (error) => this.#context.logger.error({ err: error }, 'listener error'));
     this.#servers.push(server);

@@ -1,6 +1,8 @@
+import { randomBytes } from 'node:crypto';
 import t, { type Test } from 'tap';
 import { makeCredentials } from '../../../server/authentication/make-credentials.ts';
 import {
+  forgetVerifications,
   rememberedVerificationBytes,
   rememberedVerificationMs,
   StoredPasswordVerifier,
@@ -45,7 +47,7 @@ async function setUp(t: Test, maxWaiting = 10) {
     clock,
     queue,
   });
-  return { accounts, time, queue, verifier };
+  return { accounts, time, clock, queue, remembered, verifier };
 }
 
 await t.test('the right password gives the account, anything else nothing', async (t) => {
@@ -104,16 +106,36 @@ await t.test(
   },
 );
 
-await t.test('forget drops what is remembered of the account, and of no other', async (t) => {
-  const { verifier, accounts, queue } = await setUp(t);
+await t.test('what is remembered of one account is forgotten, of no other', async (t) => {
+  const { verifier, accounts, queue, remembered } = await setUp(t);
   accounts.set('bob', await account(2, 'bob', 'secret'));
   await verifier.verify('alice', 'secret');
   await verifier.verify('bob', 'secret');
-  verifier.forget({ id: 1 });
+  await forgetVerifications(remembered, { id: 1 });
   await verifier.verify('bob', 'secret');
   t.equal(queue.checkCount, 2, "bob's is still remembered");
   await verifier.verify('alice', 'secret');
   t.equal(queue.checkCount, 3, "alice's is not");
+});
+
+await t.test('verifiers with one key share what they remember, others do not', async (t) => {
+  const { accounts, remembered, clock } = await setUp(t);
+  const key = randomBytes(32);
+  const open = async (options: { key?: Uint8Array }) => {
+    const queue = new CountingQueue({ concurrency: 2, maxWaiting: 10 });
+    const verifier = new StoredPasswordVerifier({
+      accounts: { findAccount: async (name) => accounts.get(name) },
+      remembered,
+      clock,
+      queue,
+      ...options,
+    });
+    t.ok(await verifier.verify('alice', 'secret'));
+    return queue.checkCount;
+  };
+  t.equal(await open({ key }), 1);
+  t.equal(await open({ key }), 0, 'another thread has checked it');
+  t.equal(await open({}), 1, 'a key of its own');
 });
 
 await t.test('connections that log in at once share one check', async (t) => {

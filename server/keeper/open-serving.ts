@@ -1,0 +1,101 @@
+import { randomBytes } from 'node:crypto';
+import type { Logger } from 'pino';
+import type { SqliteMailStore } from '../../store/sqlite/sqlite-mail-store.ts';
+import {
+  type Clock,
+  type Credential,
+  type Resumption,
+  type SessionCache,
+  steadyClock,
+  type TicketKeySource,
+} from '../../tls/index.ts';
+import type { Configuration, LogLevel } from '../config/configuration.ts';
+import { writeLogLine } from '../logging.ts';
+import { LocalServing } from '../worker/local-serving.ts';
+import type { Serving, ServingSettings } from '../worker/serving.ts';
+import { canSharePorts } from './port-reservation.ts';
+import { ServingWorker } from './serving-worker.ts';
+import { WorkerPool } from './worker-pool.ts';
+
+export interface OpenServingOptions {
+  readonly configuration: Configuration;
+  readonly logger: Logger;
+  /** The clock of the caches; other than the default only without workers. */
+  readonly clock: Clock;
+  /** The owner closes it, after the serving; so also the caches. */
+  readonly store: SqliteMailStore;
+  readonly credentials: readonly Credential[];
+  readonly resumptionKind: Resumption['kind'];
+  readonly sessionCache: SessionCache;
+  readonly ticketKeys: TicketKeySource;
+  /** For remembered logins. */
+  readonly remembered: SessionCache;
+  /** Called once, where workers crash again and again. */
+  readonly onFailure: (error: Error) => void;
+}
+
+/**
+ * For sessions in the keeper's memory, in milliseconds: it answers at once, unless this machine has no time
+ * for it, and a full handshake would then cost more than the wait.
+ */
+const memoryLookupDeadlineMs = 1_000;
+
+/**
+ * What serves the clients of a configuration: this thread, or as many workers as it says. It does not listen
+ * yet.
+ *
+ * @throws RangeError where there are to be workers and the clock is one of the caller's, which cannot be sent
+ * to them
+ */
+export async function openServing(options: OpenServingOptions): Promise<Serving> {
+  const { configuration, clock, logger, store, onFailure } = options;
+  const { sessionCache, ticketKeys, remembered } = options;
+  const parts = { sessionCache, ticketKeys, remembered };
+  const workerCount = await possibleWorkerCount(configuration, logger);
+  const settings = settingsOf(options, Math.max(workerCount, 1));
+  if (workerCount === 0) return new LocalServing({ settings, store, logger, clock, ...parts });
+  if (clock !== steadyClock) {
+    throw new RangeError('Cannot send a clock to workers, set their number to 0');
+  }
+  return new WorkerPool({
+    workerCount,
+    settings,
+    logger,
+    onFailure,
+    startWorker: (workerNumber, settings) =>
+      new ServingWorker({
+        workerNumber,
+        settings,
+        logLevel: logger.level as LogLevel,
+        storeLink: store.createLink(),
+        ...parts,
+        writeLog: (line) => writeLogLine(logger, line),
+      }),
+  });
+}
+
+/** One where the system cannot share a port between threads. */
+async function possibleWorkerCount({ workerCount }: Configuration, logger: Logger) {
+  if (workerCount < 2 || (await canSharePorts())) return workerCount;
+  logger.warn({ workerCount }, 'this system lets only one thread listen on a port: one worker');
+  return 1;
+}
+
+function settingsOf(
+  { configuration, credentials, resumptionKind }: OpenServingOptions,
+  shareCount: number,
+): ServingSettings {
+  const { host, imapPort, imapsPort, sessionLifetimeSeconds, sessionCache } = configuration;
+  return {
+    ...(host !== undefined && { host }),
+    imapPort,
+    imapsPort,
+    shareCount,
+    credentials,
+    tlsPolicy: configuration.tlsPolicy,
+    resumptionKind,
+    sessionLifetimeMs: sessionLifetimeSeconds * 1000,
+    ...(sessionCache.kind === 'memory' && { lookupDeadlineMs: memoryLookupDeadlineMs }),
+    verificationKey: new Uint8Array(randomBytes(32)),
+  };
+}

@@ -1,0 +1,126 @@
+import { MessageChannel, Worker } from 'node:worker_threads';
+import type { StoreLink } from '../../store/sqlite/sqlite-mail-store.ts';
+import { serveSessionCache } from '../../tls/serve-session-cache.ts';
+import type { SessionCache } from '../../tls/session-cache.ts';
+import type { TicketKeySource } from '../../tls/ticket-key.ts';
+import type { LogLevel } from '../config/configuration.ts';
+import type { ServingSettings } from '../worker/serving.ts';
+import type { WorkerCommand, WorkerReport, WorkerStart } from '../worker/worker-messages.ts';
+
+export interface ServingWorkerOptions {
+  /** From 1. */
+  readonly workerNumber: number;
+  readonly settings: ServingSettings;
+  readonly logLevel: LogLevel;
+  readonly storeLink: StoreLink;
+  readonly sessionCache: SessionCache;
+  readonly remembered: SessionCache;
+  readonly ticketKeys: TicketKeySource;
+  /** Called with each line of the worker's log. */
+  readonly writeLog: (line: string) => void;
+}
+
+/** After this long beyond its deadline a worker that does not close is ended, in milliseconds. */
+const endGraceMs = 1_000;
+
+/** A worker thread as the keeper sees it. */
+export class ServingWorker {
+  /** Settles when the thread has ended: with the reason, where nobody asked for it. */
+  readonly ended: Promise<Error | undefined>;
+  readonly #worker: Worker;
+  readonly #prepared: Promise<void>;
+  readonly #listening: Promise<void>;
+  #isClosing = false;
+
+  constructor(options: ServingWorkerOptions) {
+    const start = startOf(options);
+    this.#worker = new Worker(threadUrl(), {
+      name: `reprise-worker-${options.workerNumber}`,
+      workerData: start,
+      transferList: [start.storeLink.port, start.sessionPort, start.rememberedPort],
+    });
+    const prepared = Promise.withResolvers<void>();
+    const listening = Promise.withResolvers<void>();
+    this.#prepared = prepared.promise;
+    this.#listening = listening.promise;
+    this.#worker.on('message', (report: WorkerReport) => {
+      if (report.kind === 'log') options.writeLog(report.line);
+      else if (report.kind === 'prepared') prepared.resolve();
+      else listening.resolve();
+    });
+    this.ended = this.#end();
+    const { ticketKeys } = options;
+    const unsubscribe = ticketKeys.subscribe(() =>
+      this.send({ kind: 'replaceTicketKeys', ticketKeys: ticketKeys.keys }),
+    );
+    void this.ended.then((reason = new Error('The worker has been closed')) => {
+      prepared.reject(reason);
+      listening.reject(reason);
+      unsubscribe();
+    });
+    // Whoever waits is told; it is no error that nobody does.
+    for (const { promise } of [prepared, listening]) promise.catch(() => undefined);
+  }
+
+  /** Settles when the worker can listen; rejects with what ended it before. */
+  prepare(): Promise<void> {
+    return this.#prepared;
+  }
+
+  /** Rejects where a port cannot be bound; the worker has ended then. */
+  listen(): Promise<void> {
+    this.send({ kind: 'listen' });
+    return this.#listening;
+  }
+
+  send(command: WorkerCommand): void {
+    this.#worker.postMessage(command, []);
+  }
+
+  /** Lets the worker close by itself, and ends it where it does not. */
+  async close(deadlineMs: number): Promise<void> {
+    this.#isClosing = true;
+    this.send({ kind: 'close', deadlineMs });
+    const timer = setTimeout(() => void this.#worker.terminate(), deadlineMs + endGraceMs);
+    await this.ended;
+    clearTimeout(timer);
+  }
+
+  #end(): Promise<Error | undefined> {
+    return new Promise((resolve) => {
+      let reason: Error | undefined;
+      this.#worker.once('error', (error: unknown) => {
+        reason = error instanceof Error ? error : new Error(String(error));
+      });
+      this.#worker.once('exit', (code) => {
+        reason ??= new Error(`The worker has ended with ${code}`);
+        resolve(this.#isClosing ? undefined : reason);
+      });
+    });
+  }
+}
+
+function startOf(options: ServingWorkerOptions): WorkerStart {
+  const { workerNumber, settings, logLevel, storeLink } = options;
+  return {
+    workerNumber,
+    settings,
+    logLevel,
+    ticketKeys: options.ticketKeys.keys,
+    storeLink,
+    sessionPort: portTo(options.sessionCache),
+    rememberedPort: portTo(options.remembered),
+  };
+}
+
+function portTo(cache: SessionCache) {
+  const { port1, port2 } = new MessageChannel();
+  serveSessionCache(cache, port1);
+  return port2;
+}
+
+/** `.ts` in a clone, `.js` in the package. */
+function threadUrl(): URL {
+  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+  return new URL(`../worker/worker-thread.${extension}`, import.meta.url);
+}

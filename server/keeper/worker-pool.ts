@@ -1,0 +1,127 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import type { Credential } from '../../tls/credential.ts';
+import type { ListeningPorts } from '../imap/imap-service.ts';
+import type { Serving, ServingSettings } from '../worker/serving.ts';
+import type { WorkerCommand } from '../worker/worker-messages.ts';
+import { PortReservation } from './port-reservation.ts';
+import type { ServingWorker } from './serving-worker.ts';
+
+export interface WorkerPoolOptions {
+  /** At least 1. */
+  readonly workerCount: number;
+  /** A port of 0 becomes the same one for all workers. */
+  readonly settings: ServingSettings;
+  /** Starts the worker of a number, from 1. */
+  readonly startWorker: (workerNumber: number, settings: ServingSettings) => ServingWorker;
+  readonly logger: Logger;
+  /** Called once, where workers crash again and again. */
+  readonly onFailure: (error: Error) => void;
+}
+
+/** A worker that lives this long was not broken from the start, in milliseconds. */
+const soundAfterMs = 10_000;
+
+/** Crashes in a row of the worker of one number, after which it is not replaced any more. */
+const maxCrashes = 5;
+
+/** Before the second and later replacements in a row; the first comes at once. In milliseconds. */
+const replacementPauseMs = 500;
+
+/** Workers that listen on the same ports. One that crashes is replaced. */
+export class WorkerPool implements Serving {
+  readonly #options: WorkerPoolOptions;
+  /** By number, which is one more than the index. */
+  readonly #workers: ServingWorker[] = [];
+  readonly #closing = new AbortController();
+  readonly #watches: Promise<void>[] = [];
+  /** For the workers to come. */
+  #settings: ServingSettings;
+
+  constructor(options: WorkerPoolOptions) {
+    this.#options = options;
+    this.#settings = options.settings;
+  }
+
+  async listen(): Promise<ListeningPorts> {
+    const reservation = await PortReservation.take(this.#settings);
+    try {
+      this.#settings = { ...this.#settings, ...reservation.ports };
+      for (let number = 1; number <= this.#options.workerCount; number++) this.#start(number);
+      await Promise.all(this.#workers.map((worker) => worker.prepare()));
+    } finally {
+      // As late as can be: until the workers listen, the ports are anybody's.
+      await reservation.release();
+    }
+    await Promise.all(this.#workers.map((worker) => worker.listen()));
+    for (const index of this.#workers.keys()) this.#watches.push(this.#watch(index + 1));
+    return reservation.ports;
+  }
+
+  disconnectAccount(accountId: number, text: string): void {
+    this.#sendAll({ kind: 'disconnectAccount', accountId, text });
+  }
+
+  replaceCredentials(credentials: readonly Credential[]): void {
+    this.#settings = { ...this.#settings, credentials };
+    this.#sendAll({ kind: 'replaceCredentials', credentials });
+  }
+
+  async close(deadlineMs: number): Promise<void> {
+    this.#closing.abort();
+    await Promise.all(this.#workers.map((worker) => worker.close(deadlineMs)));
+    await Promise.all(this.#watches);
+  }
+
+  #sendAll(command: WorkerCommand): void {
+    for (const worker of this.#workers) worker.send(command);
+  }
+
+  #start(number: number): ServingWorker {
+    const worker = this.#options.startWorker(number, this.#settings);
+    this.#workers[number - 1] = worker;
+    return worker;
+  }
+
+  /** Replaces the worker of a number whenever it ends, until the pool closes or gives up. */
+  async #watch(number: number): Promise<void> {
+    const { logger, onFailure } = this.#options;
+    for (let crashCount = 0; ;) {
+      const startedAt = performance.now();
+      const reason = await this.#workers[number - 1]?.ended;
+      if (this.#isClosing || reason === undefined) return;
+      if (performance.now() - startedAt >= soundAfterMs) crashCount = 0;
+      crashCount += 1;
+      logger.error({ err: reason, worker: number, crashCount }, 'worker crashed');
+      if (crashCount >= maxCrashes) {
+        return onFailure(new Error(`Worker ${number} has crashed ${crashCount} times in a row`));
+      }
+      if (crashCount > 1) await this.#pause();
+      if (this.#isClosing) return;
+      await this.#replace(number);
+    }
+  }
+
+  /** A worker that cannot start has ended, and is replaced again. */
+  async #replace(number: number): Promise<void> {
+    const worker = this.#start(number);
+    try {
+      await worker.prepare();
+      await worker.listen();
+      this.#options.logger.info({ worker: number }, 'worker replaced');
+    } catch {
+      await worker.ended;
+    }
+  }
+
+  get #isClosing(): boolean {
+    return this.#closing.signal.aborted;
+  }
+
+  /** Ends early where the pool closes. */
+  async #pause(): Promise<void> {
+    await delay(replacementPauseMs, undefined, { signal: this.#closing.signal }).catch(
+      () => undefined,
+    );
+  }
+}
