@@ -89,13 +89,11 @@ function gatherBody(octets: Uint8Array, maxBytes: number): Uint8Array | ClientHe
     messageHeader.push(...fragment.subarray(0, messageHeaderBytes - messageHeader.length));
     if ((messageHeader[0] ?? clientHelloMessage) !== clientHelloMessage) return { kind: 'notTls' };
     const wanted = messageBytes(messageHeader);
-    // Where the hello ends if no other record header lies between.
+    // Where the hello ends, or before that, if other record headers lie between.
     const helloEnd = fragmentStart + fragment.length + wanted - gathered;
     if (helloEnd > maxBytes) return { kind: 'tooLarge' };
     if (gathered >= wanted) return join(fragments).subarray(messageHeaderBytes, wanted);
-    if (octets.length < end) {
-      return incomplete(helloEnd <= end ? helloEnd : end + recordHeaderBytes + 1, maxBytes);
-    }
+    if (octets.length < end) return incomplete(helloEnd, maxBytes);
     start = end;
   }
 }
