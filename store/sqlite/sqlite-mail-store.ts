@@ -34,6 +34,7 @@ import {
 } from './mailbox-reads.ts';
 import { SqliteMessageDraft } from './message-draft.ts';
 import { readBody, readMessages } from './message-reads.ts';
+import { readStoreFigures, type StoreFigures } from './store-figures.ts';
 import { WriterClient } from './writer-client.ts';
 import type { Writer } from './writer.ts';
 
@@ -63,7 +64,8 @@ export class SqliteMailStore implements MailStore {
   readonly #client: WriterClient;
   readonly #owned: OwnedParts | undefined;
   readonly #collection: Collection | undefined;
-  readonly #searches = new Set<Promise<unknown>>();
+  /** Those that take several turns of the loop, which closing waits for. */
+  readonly #longReads = new Set<Promise<unknown>>();
   #closing: Promise<void> | undefined;
 
   constructor(options: { link: StoreLink; clock: () => number; owned?: OwnedParts }) {
@@ -169,9 +171,7 @@ export class SqliteMailStore implements MailStore {
   }
 
   async search(mailboxId: number, criteria: SearchKey): Promise<Uint32Array> {
-    const search = searchMessages(this.#database, mailboxId, criteria);
-    this.#searches.add(search);
-    return search.finally(() => this.#searches.delete(search));
+    return this.#track(searchMessages(this.#database, mailboxId, criteria));
   }
 
   async storeFlags(
@@ -197,6 +197,11 @@ export class SqliteMailStore implements MailStore {
 
   async checkIntegrity(): Promise<readonly string[]> {
     return findFaults(this.#path, this.#client);
+  }
+
+  /** How much the store holds. It takes several turns of the loop, more for more messages. */
+  async readFigures(): Promise<StoreFigures> {
+    return this.#track(readStoreFigures(this.#database));
   }
 
   /** Later calls wait for the same end. Readers that are still running fail. */
@@ -225,9 +230,14 @@ export class SqliteMailStore implements MailStore {
     await this.#collection?.run();
   }
 
+  #track<T>(read: Promise<T>): Promise<T> {
+    this.#longReads.add(read);
+    return read.finally(() => this.#longReads.delete(read));
+  }
+
   async #close(): Promise<void> {
     await this.#collection?.stop();
-    await Promise.allSettled(this.#searches);
+    await Promise.allSettled(this.#longReads);
     await this.#client.close();
     this.#database.close();
     if (this.#owned === undefined) return;
