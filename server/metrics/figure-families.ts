@@ -1,0 +1,159 @@
+import { commandTable } from '../imap/command-table.ts';
+
+/** Numbers of one kind: one for each combination of its labels' values. */
+export interface FigureFamily {
+  /** As Prometheus shows it. */
+  readonly name: string;
+  readonly help: string;
+  readonly kind: 'counter' | 'gauge';
+  /** The values that each label can have. */
+  readonly labels: Readonly<Record<string, readonly string[]>>;
+}
+
+/** What a thread that serves clients counts. */
+export const figureFamilies = {
+  handshakes: {
+    name: 'reprise_tls_handshakes_total',
+    help:
+      'TLS handshakes, by protocol version, by how the client was or can be resumed, and by outcome. ' +
+      'Of failed ones neither version nor mode is known.',
+    kind: 'counter',
+    labels: {
+      version: ['TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3', 'unknown'],
+      mode: ['stateful', 'ticket', 'none'],
+      outcome: ['full', 'resumed', 'failed'],
+    },
+  },
+  handshakeFailures: {
+    name: 'reprise_tls_failures_total',
+    help: 'TLS handshakes that failed, by cause.',
+    kind: 'counter',
+    labels: {
+      cause: [
+        'NOT_TLS',
+        'HELLO_TOO_LARGE',
+        'HELLO_TIMEOUT',
+        'TOO_MANY_PENDING',
+        'CLOSED',
+        'HANDSHAKE_FAILED',
+        'ACCEPTOR_CLOSED',
+        'other',
+      ],
+    },
+  },
+  lookups: {
+    name: 'reprise_session_cache_lookups_total',
+    help: 'Sessions that clients asked for, by what became of it.',
+    kind: 'counter',
+    labels: { result: ['hit', 'unknown', 'expired', 'timeout', 'error'] },
+  },
+  connections: {
+    name: 'reprise_connections',
+    help: 'Clients that are connected, by the port they came to; handshakes under way on the port for TLS left out.',
+    kind: 'gauge',
+    labels: { port: ['imap', 'imaps'] },
+  },
+  connectionsOpened: {
+    name: 'reprise_connections_total',
+    help: 'Clients that have connected, by the port they came to.',
+    kind: 'counter',
+    labels: { port: ['imap', 'imaps'] },
+  },
+  connectionsRefused: {
+    name: 'reprise_connections_refused_total',
+    help: 'Clients that were sent away, since there were too many or the server stopped.',
+    kind: 'counter',
+    labels: {},
+  },
+  logins: {
+    name: 'reprise_logins_total',
+    help: 'Logins, by result; busy: not looked at, since too many waited.',
+    kind: 'counter',
+    labels: { result: ['accepted', 'refused', 'busy'] },
+  },
+  commands: {
+    name: 'reprise_commands_total',
+    help: 'IMAP commands, by name and by what they were answered with.',
+    kind: 'counter',
+    labels: {
+      command: [...Object.keys(commandTable), 'unknown'],
+      result: ['ok', 'no', 'bad', 'error', 'ended'],
+    },
+  },
+} as const satisfies Record<string, FigureFamily>;
+
+export type FigureFamilyName = keyof typeof figureFamilies;
+
+/** A value for each label of a family. */
+export type FigureLabels<Name extends FigureFamilyName> = {
+  readonly [
+    Label in keyof (typeof figureFamilies)[Name]['labels']
+  ]: (typeof figureFamilies)[Name]['labels'][Label] extends readonly (infer Value)[]
+    ? Value
+    : never;
+};
+
+interface Place {
+  readonly family: FigureFamily;
+  readonly start: number;
+  readonly length: number;
+}
+
+const places = placeFamilies();
+
+/** How many numbers there are in all. */
+export const figureCount = [...places.values()].reduce((sum, { length }) => sum + length, 0);
+
+/** Where a number lies; -1 where a label has a value that the family does not know. */
+export function figureIndex<Name extends FigureFamilyName>(
+  name: Name,
+  labels: FigureLabels<Name>,
+): number {
+  const { family, start } = places.get(name)!;
+  let index = 0;
+  for (const label in family.labels) {
+    const values = family.labels[label]!;
+    const position = values.indexOf((labels as Readonly<Record<string, string>>)[label]!);
+    if (position === -1) return -1;
+    index = index * values.length + position;
+  }
+  return start + index;
+}
+
+/** All numbers of a family with their labels. */
+export function* familyFigures(
+  name: FigureFamilyName,
+  figures: Float64Array,
+): Generator<readonly [labels: Readonly<Record<string, string>>, value: number]> {
+  const { family, start, length } = places.get(name)!;
+  for (let offset = 0; offset < length; offset++) {
+    yield [labelsAt(family, offset), figures[start + offset] ?? 0];
+  }
+}
+
+function labelsAt(family: FigureFamily, offset: number): Readonly<Record<string, string>> {
+  const labels: Record<string, string> = {};
+  let rest = offset;
+  for (const [label, values] of Object.entries(family.labels).toReversed()) {
+    labels[label] = values[rest % values.length]!;
+    rest = Math.floor(rest / values.length);
+  }
+  return labels;
+}
+
+function placeFamilies(): ReadonlyMap<FigureFamilyName, Place> {
+  const found = new Map<FigureFamilyName, Place>();
+  let start = 0;
+  for (const [name, family] of Object.entries(figureFamilies) as [
+    FigureFamilyName,
+    FigureFamily,
+  ][]) {
+    const length = Object.values(family.labels).reduce(
+      (product, values) => product * values.length,
+      1,
+    );
+    found.set(name, { family, start, length });
+    start += length;
+  }
+  return found;
+}

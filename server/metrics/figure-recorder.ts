@@ -1,0 +1,93 @@
+import type { Command } from '../../protocol/command.ts';
+import type { TlsEvent } from '../../tls/tls-event.ts';
+import {
+  figureCount,
+  type FigureFamilyName,
+  figureIndex,
+  type FigureLabels,
+} from './figure-families.ts';
+import type {
+  ClientPort,
+  CommandResult,
+  LoginResult,
+  MetricsRecorder,
+} from './metrics-recorder.ts';
+
+/**
+ * Room for the numbers of one thread. It is shared memory: send it to the thread, and read it here whenever
+ * they are wanted. So a thread that hangs is no obstacle, and what a crashed one has counted is not lost.
+ */
+export function makeFigures(): Float64Array {
+  return new Float64Array(new SharedArrayBuffer(figureCount * Float64Array.BYTES_PER_ELEMENT));
+}
+
+/** Counts into figures. One recorder at a time writes into them. */
+export class FigureRecorder implements MetricsRecorder {
+  readonly #figures: Float64Array;
+
+  /** @param figures - from {@link makeFigures} */
+  constructor(figures: Float64Array) {
+    this.#figures = figures;
+  }
+
+  recordTlsEvent(event: TlsEvent): void {
+    switch (event.kind) {
+      case 'handshake': {
+        const { mode, outcome } = event;
+        this.#addHandshake(event.protocol, mode, outcome);
+        break;
+      }
+      case 'failure':
+        this.#addHandshake('unknown', 'none', 'failed');
+        if (!this.#add('handshakeFailures', { cause: event.code })) {
+          this.#add('handshakeFailures', { cause: 'other' });
+        }
+        break;
+      case 'lookup':
+        this.#add('lookups', { result: event.result });
+        break;
+      case 'cacheError':
+        break;
+    }
+  }
+
+  recordConnectionOpened(port: ClientPort): void {
+    this.#add('connections', { port });
+    this.#add('connectionsOpened', { port });
+  }
+
+  recordConnectionClosed(port: ClientPort): void {
+    this.#add('connections', { port }, -1);
+  }
+
+  recordConnectionRefused(): void {
+    this.#add('connectionsRefused', {});
+  }
+
+  recordLogin(result: LoginResult): void {
+    this.#add('logins', { result });
+  }
+
+  recordCommand(name: Command['name'] | undefined, result: CommandResult): void {
+    this.#add('commands', { command: name ?? 'unknown', result });
+  }
+
+  #addHandshake(
+    protocol: string,
+    mode: FigureLabels<'handshakes'>['mode'],
+    outcome: FigureLabels<'handshakes'>['outcome'],
+  ): void {
+    const version = protocol as FigureLabels<'handshakes'>['version'];
+    if (!this.#add('handshakes', { version, mode, outcome })) {
+      this.#add('handshakes', { version: 'unknown', mode, outcome });
+    }
+  }
+
+  /** False where there is no such number. */
+  #add<Name extends FigureFamilyName>(name: Name, labels: FigureLabels<Name>, amount = 1): boolean {
+    const index = figureIndex(name, labels);
+    if (index === -1) return false;
+    this.#figures[index]! += amount;
+    return true;
+  }
+}

@@ -1,0 +1,42 @@
+import type { Command } from '../../protocol/command.ts';
+import type { TlsEvent } from '../../tls/tls-event.ts';
+
+/** The port that a client came to: in the clear with STARTTLS, or TLS from the first octet. */
+export type ClientPort = 'imap' | 'imaps';
+
+/**
+ * What became of a login:
+ *
+ * - `accepted`, `refused`: the password, or what stands for it, was right or not
+ * - `busy`: it was not looked at, since too many waited
+ */
+export type LoginResult = 'accepted' | 'refused' | 'busy';
+
+/**
+ * What a command was answered with: `ok`, `no`, `bad`; `error` where the server failed (a `NO` for the
+ * client); `ended` where the connection was over before there was an answer.
+ */
+export type CommandResult = 'ok' | 'no' | 'bad' | 'error' | 'ended';
+
+/** Counts what happens in a thread that serves clients. Its methods are cheap and do not throw. */
+export interface MetricsRecorder {
+  recordTlsEvent(event: TlsEvent): void;
+  recordConnectionOpened(port: ClientPort): void;
+  /** Once for each that was opened. */
+  recordConnectionClosed(port: ClientPort): void;
+  /** A client was sent away, since there were too many or the server stops. */
+  recordConnectionRefused(): void;
+  recordLogin(result: LoginResult): void;
+  /** @param name - undefined where the command could not be read */
+  recordCommand(name: Command['name'] | undefined, result: CommandResult): void;
+}
+
+/** Counts nothing. */
+export const noMetrics: MetricsRecorder = {
+  recordTlsEvent() {},
+  recordConnectionOpened() {},
+  recordConnectionClosed() {},
+  recordConnectionRefused() {},
+  recordLogin() {},
+  recordCommand() {},
+};
