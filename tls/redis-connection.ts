@@ -38,10 +38,10 @@ export class RedisConnection {
   readonly #deadlines: Deadlines;
   readonly #stalls = new Deadlines(redisLimits.stallMs);
   readonly #retry = new DetachedTimer(() => void this.#open());
+  readonly #closing = new AbortController();
   #link: RedisLink | undefined;
   #inFlightCount = 0;
   #failedAttempts = 0;
-  #isClosed = false;
 
   constructor(options: RedisConnectionOptions) {
     this.#options = options;
@@ -81,7 +81,7 @@ export class RedisConnection {
   }
 
   close(): void {
-    this.#isClosed = true;
+    this.#closing.abort();
     this.#retry.clear();
     this.#link?.destroy();
     this.#link = undefined;
@@ -127,8 +127,9 @@ export class RedisConnection {
     try {
       let link: RedisLink | undefined;
       const onLost = (error: Error): void => this.#drop(link, error);
-      link = await openRedisLink({ ...this.#options, onLost });
-      if (this.#isClosed) {
+      const { signal } = this.#closing;
+      link = await openRedisLink({ ...this.#options, onLost, signal });
+      if (this.#closing.signal.aborted) {
         link.destroy();
         return;
       }
@@ -136,7 +137,7 @@ export class RedisConnection {
       this.#failedAttempts = 0;
       this.#options.onChange(true, undefined);
     } catch (error) {
-      if (this.#isClosed) return;
+      if (this.#closing.signal.aborted) return;
       if (this.#failedAttempts === 0) this.#options.onChange(false, error as Error);
       this.#retryLater();
     }

@@ -25,6 +25,8 @@ export interface RedisLinkOptions {
   readonly ca: string | undefined;
   /** The link is of no more use. Not called after {@link RedisLink.destroy}. */
   readonly onLost: (error: Error) => void;
+  /** Ends the attempt to open it. */
+  readonly signal: AbortSignal;
 }
 
 // The command line of the client: octets stay octets; it waits for answers without a timer for each, since
@@ -70,7 +72,7 @@ async function openServer(options: RedisLinkOptions, address: RedisAddress): Pro
   };
   // Without a listener an error would end the process; while it connects, `connect` rejects with it too.
   client.on('error', lose);
-  await withDeadline(client.connect(), destroy);
+  await withDeadline(options, client.connect(), destroy);
   isOpen = true;
   const send = async (command: RedisCommand): Promise<unknown> => {
     try {
@@ -108,7 +110,7 @@ async function findMaster(options: RedisLinkOptions): Promise<RedisAddress> {
       return answer === null ? undefined : { host: answer[0], port: Number(answer[1]) };
     };
     try {
-      const master = await withDeadline(ask(), () => client.destroy());
+      const master = await withDeadline(options, ask(), () => client.destroy());
       if (master !== undefined) return master;
       reason = new Error(`The Sentinel knows no master "${target.masterName}"`);
     } catch (error) {
@@ -138,7 +140,7 @@ async function openCluster(options: RedisLinkOptions): Promise<RedisLink> {
   // Nodes come and go without losing the link; commands to them reject meanwhile.
   cluster.on('error', () => {});
   const destroy = (): void => cluster.destroy();
-  await withDeadline(cluster.connect(), destroy);
+  await withDeadline(options, cluster.connect(), destroy);
   return {
     send: (key, command) => cluster.sendCommand(key, false, [...command]),
     masters: () =>
@@ -173,23 +175,30 @@ function socketOptions(
   return { ...common, tls: true, ...(ca !== undefined && { ca }) };
 }
 
-/** Rejects at the deadline; `onFailure` then, and where the promise rejects. */
-async function withDeadline<T>(promise: Promise<T>, onFailure: () => void): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const deadline = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () => reject(new Error(`No answer within ${redisLimits.connectDeadlineMs} ms`)),
-      redisLimits.connectDeadlineMs,
-    );
-  });
+/** Rejects at the deadline or by the signal; `onFailure` then, and where the promise rejects. */
+async function withDeadline<T>(
+  { signal }: RedisLinkOptions,
+  promise: Promise<T>,
+  onFailure: () => void,
+): Promise<T> {
+  const { promise: end, reject } = Promise.withResolvers<never>();
+  const deadlineMs = redisLimits.connectDeadlineMs;
+  const giveUp = (): void => reject(new Error('Redis is not needed any more'));
+  const timer = setTimeout(
+    () => reject(new Error(`Redis has not answered within ${deadlineMs} ms`)),
+    deadlineMs,
+  );
+  signal.addEventListener('abort', giveUp);
+  if (signal.aborted) giveUp();
   try {
-    return await Promise.race([promise, deadline]);
+    return await Promise.race([promise, end]);
   } catch (error) {
     promise.catch(() => {});
     onFailure();
     throw error;
   } finally {
     clearTimeout(timer);
+    signal.removeEventListener('abort', giveUp);
   }
 }
 
