@@ -5,6 +5,7 @@ import { ByeError, CommandError } from './command-error.ts';
 import type { CommandHandler, CommandRequest } from './command-handler.ts';
 import type { Completion } from './completion.ts';
 import { commandTable, type CommandState } from './command-table.ts';
+import type { CommandResult } from '../metrics/metrics-recorder.ts';
 import { ConnectionLostError } from './response-stream.ts';
 import type { Session } from './session.ts';
 
@@ -20,6 +21,7 @@ export function handleEvent(session: Session, event: ReaderEvent): Promise<boole
       });
     case 'bad':
       session.out.status(event.tag ?? '*', event.isNo ? 'NO' : 'BAD', event.text, event.code);
+      session.context.metrics.recordCommand(undefined, event.isNo ? 'no' : 'bad');
       session.countBadCommand();
       return false;
     default:
@@ -38,6 +40,7 @@ async function answer(
       await syncAfter(session, command);
       session.out.status(request.tag, 'OK', completion.text, completion.code);
     }
+    count(session, command, 'ok');
     return completion.isEnd === true;
   } catch (error) {
     await answerError(session, request.tag, command, error);
@@ -88,13 +91,22 @@ async function answerError(
   command: Command,
   error: unknown,
 ): Promise<void> {
-  if (error instanceof ByeError || error instanceof ConnectionLostError) throw error;
+  if (error instanceof ByeError || error instanceof ConnectionLostError) {
+    count(session, command, 'ended');
+    throw error;
+  }
   if (error instanceof CommandError || error instanceof StoreError) {
     await syncAfter(session, command);
     const status = error instanceof CommandError ? error.status : 'NO';
+    count(session, command, status === 'NO' ? 'no' : 'bad');
     session.out.status(tag, status, error.message, error.code);
     return;
   }
+  count(session, command, 'error');
   session.log('error', { err: error, command: command.name }, 'command failed');
   session.out.status(tag, 'NO', 'Internal error, it has been logged', 'SERVERBUG');
+}
+
+function count(session: Session, command: Command, result: CommandResult): void {
+  session.context.metrics.recordCommand(command.name, result);
 }

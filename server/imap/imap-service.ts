@@ -5,6 +5,7 @@ import type { Clock } from '../../tls/clock.ts';
 import type { TlsAcceptor } from '../../tls/tls-acceptor.ts';
 import type { TlsConnection } from '../../tls/tls-connection.ts';
 import type { PasswordVerifier } from '../authentication/password-verifier.ts';
+import { type ClientPort, type MetricsRecorder, noMetrics } from '../metrics/metrics-recorder.ts';
 import { Connection } from './connection.ts';
 import { defaultServiceLimits, type ServiceLimits } from './limits.ts';
 import type { ServiceContext } from './service-context.ts';
@@ -15,6 +16,8 @@ export interface ImapServiceOptions {
   readonly acceptor: TlsAcceptor;
   readonly verifier: PasswordVerifier;
   readonly logger: Logger;
+  /** Told of connections, logins and commands; absent: nobody is. */
+  readonly metrics?: MetricsRecorder;
   readonly clock?: Clock;
   readonly limits?: Partial<ServiceLimits>;
   /** Address to listen on; absent: all, IPv4 and IPv6. */
@@ -59,6 +62,7 @@ export class ImapService {
       acceptor: options.acceptor,
       verifier: options.verifier,
       logger: options.logger,
+      metrics: options.metrics ?? noMetrics,
       clock: options.clock ?? Date.now,
       limits: { ...defaultServiceLimits, ...options.limits },
       snapshots: new SnapshotRegistry(),
@@ -141,7 +145,10 @@ export class ImapService {
   }
 
   async #serveTls(socket: Socket): Promise<void> {
-    if (this.#isFull) return void socket.destroy();
+    if (this.#isFull) {
+      this.#context.metrics.recordConnectionRefused();
+      return void socket.destroy();
+    }
     this.#pending.add(socket);
     try {
       const tls = await this.#context.acceptor.accept(socket);
@@ -159,7 +166,10 @@ export class ImapService {
   }
 
   #serve(socket: Socket, tls?: TlsConnection): void {
-    if (this.#isFull) return refuse(tls?.socket ?? socket);
+    if (this.#isFull) {
+      this.#context.metrics.recordConnectionRefused();
+      return refuse(tls?.socket ?? socket);
+    }
     this.#connectionNumber += 1;
     const connection = new Connection(this.#context, `c${this.#connectionNumber}`, socket, tls);
     this.#connections.add(connection);
@@ -168,12 +178,15 @@ export class ImapService {
       { address: connection.remoteAddress, protocol: tls?.protocol, resumed: tls?.isResumed },
       'connected',
     );
-    void this.#run(connection);
+    const port = tls === undefined ? 'imap' : 'imaps';
+    this.#context.metrics.recordConnectionOpened(port);
+    void this.#run(connection, port);
   }
 
-  async #run(connection: Connection): Promise<void> {
+  async #run(connection: Connection, port: ClientPort): Promise<void> {
     await connection.run();
     this.#connections.delete(connection);
+    this.#context.metrics.recordConnectionClosed(port);
     if (this.#connections.size === 0) this.#onEmpty?.();
   }
 }

@@ -27,6 +27,7 @@ async function verify(session: Session, userName: string, password: string) {
     return await session.context.verifier.verify(userName, password);
   } catch (error) {
     if (!(error instanceof VerificationQueueFullError)) throw error;
+    session.context.metrics.recordLogin('busy');
     throw new CommandError('NO', 'Too many logins at once, try again later', 'UNAVAILABLE');
   }
 }

@@ -3,6 +3,7 @@ import type { MailStore } from '../../store/mail-store.ts';
 import type { Clock } from '../../tls/clock.ts';
 import type { TlsAcceptor } from '../../tls/tls-acceptor.ts';
 import type { PasswordVerifier } from '../authentication/password-verifier.ts';
+import type { MetricsRecorder } from '../metrics/metrics-recorder.ts';
 import type { ServiceLimits } from './limits.ts';
 import type { SnapshotRegistry } from './snapshot-registry.ts';
 
@@ -12,6 +13,7 @@ export interface ServiceContext {
   readonly acceptor: TlsAcceptor;
   readonly verifier: PasswordVerifier;
   readonly logger: Logger;
+  readonly metrics: MetricsRecorder;
   readonly clock: Clock;
   readonly limits: ServiceLimits;
   readonly snapshots: SnapshotRegistry;

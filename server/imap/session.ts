@@ -90,12 +90,14 @@ export class Session {
     this.connection.setAuthenticated();
     const { tls } = this.connection;
     if (tls !== undefined) this.context.acceptor.promote(tls, account.name);
+    this.context.metrics.recordLogin('accepted');
     this.log('info', { account: account.name }, 'logged in');
   }
 
   /** Counts a refused login; the connection ends at the bound. */
   countFailedLogin(): void {
     this.#failedLoginCount += 1;
+    this.context.metrics.recordLogin('refused');
     if (this.#failedLoginCount >= this.context.limits.maxFailedLogins) {
       throw new ByeError('Too many failed logins');
     }

@@ -133,12 +133,16 @@ export function* familyFigures(
 
 function labelsAt(family: FigureFamily, offset: number): Readonly<Record<string, string>> {
   const labels: Record<string, string> = {};
-  let rest = offset;
-  for (const [label, values] of Object.entries(family.labels).toReversed()) {
-    labels[label] = values[rest % values.length]!;
-    rest = Math.floor(rest / values.length);
+  let stride = combinationCount(family);
+  for (const [label, values] of Object.entries(family.labels)) {
+    stride /= values.length;
+    labels[label] = values[Math.floor(offset / stride) % values.length]!;
   }
   return labels;
+}
+
+function combinationCount({ labels }: FigureFamily): number {
+  return Object.values(labels).reduce((product, values) => product * values.length, 1);
 }
 
 function placeFamilies(): ReadonlyMap<FigureFamilyName, Place> {
@@ -148,10 +152,7 @@ function placeFamilies(): ReadonlyMap<FigureFamilyName, Place> {
     FigureFamilyName,
     FigureFamily,
   ][]) {
-    const length = Object.values(family.labels).reduce(
-      (product, values) => product * values.length,
-      1,
-    );
+    const length = combinationCount(family);
     found.set(name, { family, start, length });
     start += length;
   }
