@@ -21,6 +21,8 @@ export type {
   SelfSignedCertificateOptions,
 } from './self-signed-certificate.ts';
 export { makeSelfSignedCertificate } from './self-signed-certificate.ts';
+export type { CreateSessionCache, SessionCacheModuleOptions } from './session-cache-module.ts';
+export { loadSessionCacheModule, SessionCacheModuleError } from './session-cache-module.ts';
 export type {
   PurgeOwner,
   PutOptions,
