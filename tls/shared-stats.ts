@@ -1,15 +1,23 @@
 import type { SessionCacheStats } from './session-cache.ts';
 
-const figureCount = 14;
+const figureCount = 19;
+// NaN says that what begins here is absent.
+const oldestAtIndex = 14;
+const failuresIndex = 15;
 
 /** Room for the figures of a cache that two threads see. */
 export function makeSharedStats(): Float64Array {
-  return new Float64Array(new SharedArrayBuffer(figureCount * Float64Array.BYTES_PER_ELEMENT));
+  const figures = new Float64Array(
+    new SharedArrayBuffer(figureCount * Float64Array.BYTES_PER_ELEMENT),
+  );
+  figures[oldestAtIndex] = Number.NaN;
+  figures[failuresIndex] = Number.NaN;
+  return figures;
 }
 
 /** Writes the figures of a cache. */
 export function writeSharedStats(figures: Float64Array, stats: SessionCacheStats): void {
-  const { removed, refused, lookups } = stats;
+  const { removed, refused, lookups, failures } = stats;
   figures[0] = stats.entryCount;
   figures[1] = stats.usedBytes;
   figures[2] = stats.heldBytes;
@@ -24,6 +32,11 @@ export function writeSharedStats(figures: Float64Array, stats: SessionCacheStats
   figures[11] = lookups.hit;
   figures[12] = lookups.unknown;
   figures[13] = lookups.expired;
+  figures[oldestAtIndex] = stats.oldestAt ?? Number.NaN;
+  figures[failuresIndex] = failures?.error ?? Number.NaN;
+  figures[16] = failures?.timeout ?? 0;
+  figures[17] = failures?.overloaded ?? 0;
+  figures[18] = failures?.unsealed ?? 0;
 }
 
 /** The figures that {@link writeSharedStats} wrote last; zeros where it has not yet. */
@@ -43,5 +56,16 @@ export function readSharedStats(figures: Float64Array): SessionCacheStats {
     },
     refused: { tooLarge: at(9), overShare: at(10) },
     lookups: { hit: at(11), unknown: at(12), expired: at(13) },
+    ...(Number.isNaN(at(oldestAtIndex)) ? {} : { oldestAt: at(oldestAtIndex) }),
+    ...(Number.isNaN(at(failuresIndex))
+      ? {}
+      : {
+          failures: {
+            error: at(failuresIndex),
+            timeout: at(16),
+            overloaded: at(17),
+            unsealed: at(18),
+          },
+        }),
   };
 }
