@@ -1,13 +1,7 @@
 import type { Logger } from 'pino';
 import type { Account, MailStore } from '../store/mail-store.ts';
 import { openSqliteStore } from '../store/open-sqlite-store.ts';
-import {
-  type Clock,
-  RandomTicketKeys,
-  SegmentSessionCache,
-  type SessionCache,
-  steadyClock,
-} from '../tls/index.ts';
+import { type Clock, SegmentSessionCache, type SessionCache, steadyClock } from '../tls/index.ts';
 import {
   forgetVerifications,
   rememberedVerificationBytes,
@@ -16,6 +10,7 @@ import {
 import type { Configuration } from './config/configuration.ts';
 import { ControlServer } from './control/control-server.ts';
 import { StoreAdministration } from './control/store-administration.ts';
+import { openResumption } from './keeper/open-resumption.ts';
 import { openServing } from './keeper/open-serving.ts';
 import { openCredential } from './own-credential.ts';
 
@@ -60,7 +55,6 @@ const closeDeadlineMs = 7_000;
 export async function createServer(options: ServerOptions): Promise<RepriseServer> {
   const { configuration, logger, clock = steadyClock, onFailure = () => undefined } = options;
   const { dataDirectory } = configuration;
-  const lifetimeMs = configuration.sessionLifetimeSeconds * 1000;
   let deadlineMs = closeDeadlineMs;
   // Closes in reverse order, also where a later step of the start fails.
   await using parts = new AsyncDisposableStack();
@@ -69,25 +63,22 @@ export async function createServer(options: ServerOptions): Promise<RepriseServe
   parts.defer(() => store.close());
   const credential = await openCredential(configuration, logger);
   for (const warning of credential.warnings) logger.warn(warning);
-  const sessionCache =
-    options.sessionCache ??
-    new SegmentSessionCache({ maxBytes: configuration.sessionCacheBytes, lifetimeMs, clock });
-  parts.defer(() => sessionCache.close());
+  const resumption = await openResumption({ ...options, clock });
+  parts.defer(() => resumption.close());
+  const { sessionCache, ticketKeys } = resumption;
   const remembered = new SegmentSessionCache({
     maxBytes: rememberedVerificationBytes,
     lifetimeMs: rememberedVerificationMs,
     clock,
   });
   parts.defer(() => remembered.close());
-  const ticketKeys = new RandomTicketKeys({ lifetimeMs, clock });
-  parts.defer(() => ticketKeys.close());
   const serving = await openServing({
     configuration,
     logger,
     clock,
     store,
     credentials: [credential],
-    resumptionKind: 'stateful',
+    resumptionKind: resumption.kind,
     sessionCache,
     ticketKeys,
     remembered,

@@ -5,6 +5,7 @@ import { ImportRunningError } from '../import/import-journal.ts';
 import { ImportSourceError } from '../import/import-source.ts';
 import { DataDirectoryInUseError } from '../../store/data-directory-lock.ts';
 import { CredentialError } from '../../tls/credential.ts';
+import { SessionCacheModuleError } from '../../tls/session-cache-module.ts';
 import { StoreError } from '../../store/mail-store.ts';
 
 /** The message of these says all that an operator needs. */
@@ -14,6 +15,7 @@ const clearErrors = [
   CredentialError,
   ImportRunningError,
   ImportSourceError,
+  SessionCacheModuleError,
   StoreError,
   UnusablePasswordError,
 ];

@@ -66,10 +66,15 @@ export const configurationSchema = z.strictObject({
   REPRISE_SESSION_CACHE: z
     .string()
     .transform((text, context) => {
-      const setting = parseSessionCacheSetting(text);
-      if (setting !== undefined) return setting;
-      context.addIssue({ code: 'custom', message: `must be one of ${sessionCacheForms}` });
-      return z.NEVER;
+      const refuse = (message: string) => {
+        context.addIssue({ code: 'custom', message });
+        return z.NEVER;
+      };
+      try {
+        return parseSessionCacheSetting(text) ?? refuse(`must be one of ${sessionCacheForms}`);
+      } catch (error) {
+        return refuse(`is wrong: ${(error as Error).message}`);
+      }
     })
     .default({ kind: 'memory' }),
   REPRISE_SESSION_SECRET: paths

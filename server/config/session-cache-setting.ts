@@ -1,3 +1,5 @@
+import { parseRedisUrl } from '../../tls/redis-url.ts';
+
 /**
  * Where sessions are kept:
  *
@@ -18,14 +20,18 @@ export type SessionCacheSetting =
 export const sessionCacheForms =
   'memory, tickets, off, module:PATH, or a URL of Redis (redis://, rediss://, with +sentinel or +cluster before the colon)';
 
-/** Undefined where the text is no such setting. */
+/**
+ * Undefined where the text is no such setting.
+ *
+ * @throws TypeError where it is a URL of Redis and wrong as such
+ */
 export function parseSessionCacheSetting(text: string): SessionCacheSetting | undefined {
   if (text === 'memory' || text === 'tickets' || text === 'off') return { kind: text };
   const path = /^module:([^\0]+)$/.exec(text)?.[1];
   if (path !== undefined) return { kind: 'module', path };
-  return /^rediss?(?:\+sentinel|\+cluster)?:\/\/[^\s/]/.test(text)
-    ? { kind: 'redis', url: text }
-    : undefined;
+  if (!/^rediss?[+:]/.test(text)) return undefined;
+  parseRedisUrl(text);
+  return { kind: 'redis', url: text };
 }
 
 /** As the key has it; without the password of a URL. */
@@ -34,7 +40,9 @@ export function formatSessionCacheSetting(setting: SessionCacheSetting): string 
   return setting.kind === 'redis' ? withoutPassword(setting.url) : setting.kind;
 }
 
-/** Hides the password of a URL, wherever it stands in the text. */
+/** Hides the passwords of a URL, wherever it stands in the text. */
 export function withoutPassword(text: string): string {
-  return text.replaceAll(/(:\/\/[^\s:/@]*):[^\s/]*@/g, '$1:***@');
+  return text
+    .replaceAll(/(:\/\/[^\s:/@]*):[^\s/]*@/g, '$1:***@')
+    .replaceAll(/(password=)[^\s&]*/gi, '$1***');
 }

@@ -115,6 +115,7 @@ await t.test('a bad value is refused with its key, the value and what is allowed
     ['REPRISE_TLS_CLIENT_AUTH', 'yes', 'off, optional, required'],
     ['REPRISE_SESSION_CACHE', 'disk', 'memory, tickets, off, module:PATH'],
     ['REPRISE_SESSION_CACHE', 'http://cache', 'redis://'],
+    ['REPRISE_SESSION_CACHE', 'redis+sentinel://cache', 'name of the master'],
     ['REPRISE_SESSION_SECRET', 'a,b,c', 'one file, or two'],
     ['REPRISE_ADMIN_PORT', '65536', 'ADDRESS:PORT'],
     ['REPRISE_ADMIN_PORT', '1.2.3:9143', 'ADDRESS:PORT'],

@@ -22,22 +22,20 @@ await t.test('every form is read and shown again', async (t) => {
 });
 
 await t.test('anything else is refused', async (t) => {
-  for (const text of [
-    '',
-    'Memory',
-    'module:',
-    'redis:',
-    'redis://',
-    'redis:///1',
-    'http://a',
-    'memcached://a',
-  ]) {
+  for (const text of ['', 'Memory', 'module:', 'http://a', 'memcached://a', 'redisx://a']) {
     t.equal(parseSessionCacheSetting(text), undefined, text);
+  }
+  for (const text of ['redis:', 'redis://', 'redis:///1', 'redis+sentinel://a', 'redis://a,b']) {
+    t.throws(() => parseSessionCacheSetting(text), TypeError, text);
   }
 });
 
 await t.test('passwords are hidden, names are not', async (t) => {
   t.equal(withoutPassword('redis://:hunter2@a:1'), 'redis://:***@a:1');
   t.equal(withoutPassword('redis://bob:hunter2@a/1'), 'redis://bob:***@a/1');
+  t.equal(
+    withoutPassword('redis+sentinel://a/b?sentinelPassword=hunter2'),
+    'redis+sentinel://a/b?sentinelPassword=***',
+  );
   t.equal(withoutPassword('redis://a:6379/1'), 'redis://a:6379/1');
 });

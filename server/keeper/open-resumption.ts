@@ -1,0 +1,97 @@
+import type { Logger } from 'pino';
+import type { Clock } from '../../tls/clock.ts';
+import { DerivedTicketKeys } from '../../tls/derived-ticket-keys.ts';
+import { NullSessionCache } from '../../tls/null-session-cache.ts';
+import { RandomTicketKeys } from '../../tls/random-ticket-keys.ts';
+import type { Resumption } from '../../tls/resumption.ts';
+import { SegmentSessionCache } from '../../tls/segment-session-cache.ts';
+import type { SessionCache } from '../../tls/session-cache.ts';
+import { loadSessionCacheModule } from '../../tls/session-cache-module.ts';
+import type { TicketKeySource } from '../../tls/ticket-key.ts';
+import type { Configuration } from '../config/configuration.ts';
+import { readSessionSecrets } from './session-secrets.ts';
+
+export interface OpenResumptionOptions {
+  readonly configuration: Configuration;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  /** Instead of what the configuration says; closed with the rest. */
+  readonly sessionCache?: SessionCache;
+}
+
+/** What the keeper has so that clients of all workers can come back. */
+export interface ResumptionParts {
+  readonly kind: Resumption['kind'];
+  /** Keeps nothing where resumption is not stateful. */
+  readonly sessionCache: SessionCache;
+  readonly ticketKeys: TicketKeySource;
+  close(): Promise<void>;
+}
+
+/**
+ * Makes the session cache and the ticket keys of a configuration. Rejects where a secret cannot be read or a
+ * module cannot be loaded; a Redis that is away is no error.
+ */
+export async function openResumption(options: OpenResumptionOptions): Promise<ResumptionParts> {
+  const { configuration, clock } = options;
+  const secrets = await readSessionSecrets(configuration.sessionSecretPaths);
+  const lifetimeMs = configuration.sessionLifetimeSeconds * 1000;
+  // Machines that share a secret agree on keys by the time of day, which the default clock of these tells.
+  const ticketKeys =
+    secrets.length > 0
+      ? new DerivedTicketKeys({ secrets, lifetimeMs })
+      : new RandomTicketKeys({ lifetimeMs, clock });
+  try {
+    const sessionCache = options.sessionCache ?? (await openSessionCache(options, secrets));
+    return {
+      kind: options.sessionCache === undefined ? kindOf(configuration) : 'stateful',
+      sessionCache,
+      ticketKeys,
+      close: async () => {
+        ticketKeys.close();
+        await sessionCache.close();
+      },
+    };
+  } catch (error) {
+    ticketKeys.close();
+    throw error;
+  } finally {
+    for (const secret of secrets) secret.fill(0);
+  }
+}
+
+function kindOf({ sessionCache: { kind } }: Configuration): Resumption['kind'] {
+  return kind === 'tickets' || kind === 'off' ? kind : 'stateful';
+}
+
+async function openSessionCache(
+  options: OpenResumptionOptions,
+  secrets: readonly Uint8Array[],
+): Promise<SessionCache> {
+  const { configuration, clock } = options;
+  const { sessionCache: setting, sessionCacheBytes: maxBytes } = configuration;
+  const bounds = { maxBytes, lifetimeMs: configuration.sessionLifetimeSeconds * 1000, clock };
+  if (setting.kind === 'memory') return new SegmentSessionCache(bounds);
+  if (setting.kind === 'module') return loadSessionCacheModule(setting.path, bounds);
+  if (setting.kind === 'redis') return openRedisCache(setting.url, secrets, options);
+  return new NullSessionCache();
+}
+
+async function openRedisCache(
+  url: string,
+  secrets: readonly Uint8Array[],
+  { configuration, clock, logger }: OpenResumptionOptions,
+): Promise<SessionCache> {
+  // Only those who use it load the client.
+  const { RedisSessionCache } = await import('../../tls/redis-session-cache.ts');
+  return new RedisSessionCache({
+    url,
+    secrets,
+    lifetimeMs: configuration.sessionLifetimeSeconds * 1000,
+    clock,
+    onConnectionChange: (isConnected, error) => {
+      if (isConnected) logger.info('session cache: connected to Redis');
+      else logger.warn({ err: error }, 'session cache: no connection to Redis');
+    },
+  });
+}
