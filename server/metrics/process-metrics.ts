@@ -1,0 +1,72 @@
+import { readdir } from 'node:fs/promises';
+import { serverVersion } from '../version.ts';
+import { oneReading, type PolledRegistry } from './polled-registry.ts';
+
+const startedAtSeconds = performance.timeOrigin / 1000;
+
+/**
+ * Adds what Prometheus' clients tell of every process, under the usual names. Not those of prom-client, which
+ * wake the process a hundred times a second to measure the delay of the loop and cannot be stopped.
+ *
+ * @returns reads what takes time; call it before each scrape
+ */
+export function addProcessMetrics(registry: PolledRegistry): () => Promise<void> {
+  let openFileCount: number | undefined;
+  const gauge = (name: string, help: string, read: () => number | undefined) =>
+    registry.addGauge({ name, help, read: () => oneReading(read()) });
+  registry.addGauge({
+    name: 'reprise_build_info',
+    help: 'Always 1; its labels tell the versions.',
+    labelNames: ['version', 'node', 'openssl'],
+    read: () => [
+      [
+        {
+          version: serverVersion,
+          node: process.versions.node,
+          openssl: process.versions.openssl ?? '',
+        },
+        1,
+      ],
+    ],
+  });
+  registry.addCounter({
+    name: 'process_cpu_seconds_total',
+    help: 'CPU time of the process, all threads, in seconds.',
+    read: () => {
+      const { user, system } = process.cpuUsage();
+      return oneReading((user + system) / 1e6);
+    },
+  });
+  gauge(
+    'process_start_time_seconds',
+    'When the process started, in seconds since 1970.',
+    () => startedAtSeconds,
+  );
+  gauge('process_resident_memory_bytes', 'Resident memory of the process.', () =>
+    process.memoryUsage.rss(),
+  );
+  gauge('process_open_fds', 'Open file descriptors.', () => openFileCount);
+  gauge(
+    'nodejs_heap_size_used_bytes',
+    'Heap in use in the main thread.',
+    () => process.memoryUsage().heapUsed,
+  );
+  gauge(
+    'nodejs_external_memory_bytes',
+    'Memory outside the heap of the main thread.',
+    () => process.memoryUsage().external,
+  );
+  return async () => {
+    openFileCount = await countOpenFiles();
+  };
+}
+
+/** Undefined where the system does not tell. */
+async function countOpenFiles(): Promise<number | undefined> {
+  try {
+    // One of them is the directory itself.
+    return (await readdir('/proc/self/fd')).length - 1;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,89 @@
+import type { Clock } from '../../tls/clock.ts';
+import type { SessionCache } from '../../tls/session-cache.ts';
+import { FigureBoard } from './figure-board.ts';
+import { familyFigures, figureFamilies, type FigureFamilyName } from './figure-families.ts';
+import { oneReading, PolledRegistry, type Readings } from './polled-registry.ts';
+import { addProcessMetrics } from './process-metrics.ts';
+import { addSessionCacheMetrics } from './session-cache-metrics.ts';
+import { addStoreMetrics, type StoreMetricsOptions } from './store-metrics.ts';
+
+export interface ServerMetricsOptions {
+  readonly store: StoreMetricsOptions;
+  /** The clock of the session cache. */
+  readonly clock: Clock;
+}
+
+/** The metrics of a server: of its threads added up, of its session cache, its store and its process. */
+export class ServerMetrics {
+  /** Where threads that serve clients get room for their figures. */
+  readonly board = new FigureBoard();
+  /** For the session cache, in milliseconds; see {@link addSessionCacheMetrics}. */
+  readonly recordReclaim: (durationMs: number) => void;
+  readonly #registry = new PolledRegistry();
+  readonly #prepare: readonly (() => Promise<void>)[];
+  #sessionCache: SessionCache | undefined;
+  #figures: Float64Array = this.board.sum();
+  #unknownLookups = 0;
+
+  constructor({ store, clock }: ServerMetricsOptions) {
+    for (const [name, family] of Object.entries(figureFamilies)) {
+      const metric = {
+        name: family.name,
+        help: family.help,
+        labelNames: Object.keys(family.labels),
+        read: () =>
+          name === 'lookups' ? this.#readLookups() : this.#read(name as FigureFamilyName),
+      };
+      if (family.kind === 'gauge') this.#registry.addGauge(metric);
+      else this.#registry.addCounter(metric);
+    }
+    this.#registry.addCounter({
+      name: 'reprise_workers_replaced_total',
+      help: 'Workers that were started in the place of one that crashed.',
+      read: () => oneReading(this.board.replacedCount),
+    });
+    this.recordReclaim = addSessionCacheMetrics(this.#registry, {
+      read: () => this.#sessionCache?.stats(),
+      clock,
+    });
+    this.#prepare = [addStoreMetrics(this.#registry, store), addProcessMetrics(this.#registry)];
+  }
+
+  /** The media type of {@link text}. */
+  get contentType(): string {
+    return this.#registry.contentType;
+  }
+
+  /** Shows the figures of a cache from now on. */
+  watchSessionCache(cache: SessionCache): void {
+    this.#sessionCache = cache;
+  }
+
+  /** The numbers as they are now, in Prometheus' text format. */
+  async text(): Promise<string> {
+    for (const prepare of this.#prepare) await prepare();
+    this.#figures = this.board.sum();
+    return this.#registry.text();
+  }
+
+  #read(name: FigureFamilyName): Readings {
+    return familyFigures(name, this.#figures);
+  }
+
+  // To a thread an expired session is one that is not there. The cache knows better, but not of deadlines.
+  #readLookups(): Readings {
+    const readings = [...this.#read('lookups')];
+    const valueOf = (wanted: string) =>
+      readings.find(([{ result }]) => result === wanted)?.[1] ?? 0;
+    const unknownToThreads = valueOf('unknown');
+    const expiredInCache = this.#sessionCache?.stats().lookups.expired ?? 0;
+    // The cache counts before the thread does: neither number may go down meanwhile.
+    const unknown = Math.max(this.#unknownLookups, unknownToThreads - expiredInCache);
+    this.#unknownLookups = unknown;
+    const expired = valueOf('expired') + unknownToThreads - unknown;
+    return readings.map(([labels, value]) => {
+      if (labels['result'] === 'unknown') return [labels, unknown];
+      return [labels, labels['result'] === 'expired' ? expired : value];
+    });
+  }
+}

@@ -1,0 +1,91 @@
+import type { Clock } from '../../tls/clock.ts';
+import type { SessionCacheStats } from '../../tls/session-cache.ts';
+import { oneReading, type PolledRegistry, readingsOf } from './polled-registry.ts';
+
+export interface SessionCacheMetricsOptions {
+  /** Called for each scrape; undefined where there is no cache. */
+  readonly read: () => SessionCacheStats | undefined;
+  /** The clock of the cache. */
+  readonly clock: Clock;
+}
+
+/**
+ * Adds what the session cache tells of itself.
+ *
+ * @returns to be told of each step in which the cache gave memory back, with how long it took in milliseconds
+ */
+export function addSessionCacheMetrics(
+  registry: PolledRegistry,
+  { read, clock }: SessionCacheMetricsOptions,
+): (durationMs: number) => void {
+  const gauge = (
+    name: string,
+    help: string,
+    pick: (stats: SessionCacheStats) => number | undefined,
+  ) =>
+    registry.addGauge({
+      name: `reprise_session_cache_${name}`,
+      help,
+      read: () => {
+        const stats = read();
+        return oneReading(stats && pick(stats));
+      },
+    });
+  const counter = (
+    name: string,
+    help: string,
+    label: string,
+    pick: (stats: SessionCacheStats) => Readonly<Record<string, number>> | undefined,
+  ) =>
+    registry.addCounter({
+      name: `reprise_session_cache_${name}_total`,
+      help,
+      labelNames: [label],
+      read: () => {
+        const stats = read();
+        return readingsOf(label, (stats && pick(stats)) ?? {});
+      },
+    });
+  gauge('entries', 'Sessions in the cache.', ({ entryCount }) => entryCount);
+  gauge('bytes_used', 'Octets of the sessions in the cache.', ({ usedBytes }) => usedBytes);
+  gauge(
+    'bytes_held',
+    'Octets that the cache holds from the system, its index included.',
+    ({ heldBytes }) => heldBytes,
+  );
+  gauge(
+    'oldest_seconds',
+    'Age of the oldest session in the cache, in seconds; 0 for an empty cache.',
+    ({ entryCount, oldestAt }) =>
+      oldestAt === undefined ? emptyAge(entryCount) : Math.max(0, (clock() - oldestAt) / 1000),
+  );
+  counter(
+    'removed',
+    'Sessions that have left the cache, by reason.',
+    'reason',
+    ({ removed }) => removed,
+  );
+  counter(
+    'refused',
+    'Sessions that were not stored, by reason.',
+    'reason',
+    ({ refused: { tooLarge, overShare } }) => ({ too_large: tooLarge, over_share: overShare }),
+  );
+  counter(
+    'failures',
+    'What the server behind the cache did not do, by cause; nothing for a cache in memory.',
+    'cause',
+    ({ failures }) => failures,
+  );
+  const observe = registry.addHistogram({
+    name: 'reprise_session_cache_reclaim_seconds',
+    help: 'Length of the steps in which sessions expire or are purged and their memory goes back.',
+    buckets: [0.0001, 0.000_25, 0.0005, 0.001, 0.0025, 0.01, 0.1],
+  });
+  return (durationMs) => observe(durationMs / 1000);
+}
+
+/** A cache with sessions may not know their age. */
+function emptyAge(entryCount: number): number | undefined {
+  return entryCount === 0 ? 0 : undefined;
+}

@@ -1,0 +1,59 @@
+import { singleInstanceRatio, type StoreFigures } from '../../store/sqlite/store-figures.ts';
+import { oneReading, type PolledRegistry } from './polled-registry.ts';
+
+/** Figures of the store are read again after this long, in milliseconds: it costs a row for each body. */
+const figuresAgeMs = 60_000;
+
+export interface StoreMetricsOptions {
+  readonly readFigures: () => Promise<StoreFigures>;
+  /** Called where they cannot be read; the last ones stay. */
+  readonly onError: (error: unknown) => void;
+  /** Milliseconds; default: since the process started. */
+  readonly clock?: () => number;
+}
+
+/**
+ * Adds how much the store holds. The first scrape waits for the figures; later ones show the last, and have
+ * them read again where they are a minute old.
+ *
+ * @returns call it before each scrape
+ */
+export function addStoreMetrics(
+  registry: PolledRegistry,
+  { readFigures, onError, clock = () => performance.now() }: StoreMetricsOptions,
+): () => Promise<void> {
+  let figures: StoreFigures | undefined;
+  let reading: Promise<void> | undefined;
+  let readAt = -Infinity;
+  const gauge = (name: string, help: string, pick: (figures: StoreFigures) => number) =>
+    registry.addGauge({
+      name: `reprise_store_${name}`,
+      help,
+      read: () => oneReading(figures && pick(figures)),
+    });
+  gauge('accounts', 'Accounts.', ({ accountCount }) => accountCount);
+  gauge('mailboxes', 'Mailboxes.', ({ mailboxCount }) => mailboxCount);
+  gauge('messages', 'Messages in all mailboxes.', ({ messageCount }) => messageCount);
+  gauge('message_bytes', 'Octets of these messages.', ({ messageBytes }) => messageBytes);
+  gauge('bodies', 'Message bodies; equal messages share one.', ({ bodyCount }) => bodyCount);
+  gauge('body_bytes', 'Octets of these bodies.', ({ bodyBytes }) => bodyBytes);
+  gauge(
+    'single_instance_ratio',
+    'Octets of messages for each octet of bodies: 1 where no two messages are equal.',
+    singleInstanceRatio,
+  );
+  const readAgain = async () => {
+    try {
+      figures = await readFigures();
+      readAt = clock();
+    } catch (error) {
+      onError(error);
+    } finally {
+      reading = undefined;
+    }
+  };
+  return async () => {
+    if (clock() - readAt >= figuresAgeMs) reading ??= readAgain();
+    if (figures === undefined) await reading;
+  };
+}

@@ -1,0 +1,205 @@
+import t from 'tap';
+import { FigureRecorder } from '../../../server/metrics/figure-recorder.ts';
+import { ServerMetrics } from '../../../server/metrics/server-metrics.ts';
+import type { StoreFigures } from '../../../store/sqlite/store-figures.ts';
+import { SegmentSessionCache } from '../../../tls/index.ts';
+import { TlsAcceptError } from '../../../tls/tls-accept-error.ts';
+import { makeSession, TestClock } from '../../fixtures/session-cache-contract.ts';
+import { readMetrics } from '../../fixtures/metrics-text.ts';
+
+const storeFigures: StoreFigures = {
+  accountCount: 1,
+  mailboxCount: 2,
+  messageCount: 3,
+  messageBytes: 600,
+  bodyCount: 2,
+  bodyBytes: 400,
+};
+
+function makeMetrics(readFigures: () => Promise<StoreFigures> = async () => storeFigures) {
+  const clock = new TestClock();
+  const errors: unknown[] = [];
+  const store = { readFigures, onError: (error: unknown) => errors.push(error), clock: clock.read };
+  const metrics = new ServerMetrics({ store, clock: clock.read });
+  return { metrics, clock, errors, read: async () => readMetrics(await metrics.text()) };
+}
+
+await t.test('what threads count is added up', async (t) => {
+  const { metrics, read } = makeMetrics();
+  const threads = [1, 2].map((number) => new FigureRecorder(metrics.board.figuresOf(number)));
+  for (const thread of threads) {
+    thread.recordTlsEvent({
+      kind: 'handshake',
+      outcome: 'resumed',
+      mode: 'stateful',
+      protocol: 'TLSv1.3',
+    });
+    thread.recordConnectionOpened('imaps');
+    thread.recordLogin('accepted');
+    thread.recordCommand('FETCH', 'ok');
+  }
+  threads[0]!.recordConnectionClosed('imaps');
+  const error = new TlsAcceptError('NOT_TLS', 'x');
+  threads[1]!.recordTlsEvent({ kind: 'failure', code: 'NOT_TLS', address: '192.0.2.1', error });
+  const values = await read();
+  t.match(values, {
+    'reprise_tls_handshakes_total{version="TLSv1.3",mode="stateful",outcome="resumed"}': 2,
+    'reprise_tls_handshakes_total{version="TLSv1.2",mode="stateful",outcome="resumed"}': 0,
+    'reprise_tls_handshakes_total{version="unknown",mode="none",outcome="failed"}': 1,
+    'reprise_tls_failures_total{cause="NOT_TLS"}': 1,
+    'reprise_connections{port="imaps"}': 1,
+    'reprise_connections_total{port="imaps"}': 2,
+    reprise_connections_refused_total: 0,
+    'reprise_logins_total{result="accepted"}': 2,
+    'reprise_commands_total{command="FETCH",result="ok"}': 2,
+  });
+});
+
+await t.test('a protocol that nobody knew is counted all the same', async (t) => {
+  const { metrics, read } = makeMetrics();
+  new FigureRecorder(metrics.board.figuresOf(1)).recordTlsEvent({
+    kind: 'handshake',
+    outcome: 'full',
+    mode: 'none',
+    protocol: 'TLSv2',
+  });
+  t.match(await read(), {
+    'reprise_tls_handshakes_total{version="unknown",mode="none",outcome="full"}': 1,
+  });
+});
+
+await t.test(
+  'a thread in the place of another goes on counting, without its clients',
+  async (t) => {
+    const { metrics, read } = makeMetrics();
+    const first = new FigureRecorder(metrics.board.figuresOf(1));
+    first.recordConnectionOpened('imap');
+    first.recordCommand('NOOP', 'ok');
+    const second = new FigureRecorder(metrics.board.figuresOf(1));
+    second.recordConnectionOpened('imaps');
+    second.recordCommand('NOOP', 'ok');
+    t.match(await read(), {
+      'reprise_connections{port="imap"}': 0,
+      'reprise_connections{port="imaps"}': 1,
+      'reprise_connections_total{port="imap"}': 1,
+      'reprise_connections_total{port="imaps"}': 1,
+      'reprise_commands_total{command="NOOP",result="ok"}': 2,
+      reprise_workers_replaced_total: 1,
+    });
+  },
+);
+
+await t.test('lookups: the cache tells which of the unknown had expired', async (t) => {
+  const { metrics, clock, read } = makeMetrics();
+  const thread = new FigureRecorder(metrics.board.figuresOf(1));
+  const lifetimeMs = 60_000;
+  const cache = new SegmentSessionCache({ maxBytes: 1 << 20, lifetimeMs, clock: clock.read });
+  metrics.watchSessionCache(cache);
+  const { id, session } = makeSession();
+  await cache.put(id, session, { expiresAt: Infinity });
+  const lookUp = async () => {
+    const result = (await cache.get(id)) === undefined ? 'unknown' : 'hit';
+    return () => thread.recordTlsEvent({ kind: 'lookup', result });
+  };
+  const lookups = async () => {
+    const values = Object.entries(await read());
+    return Object.fromEntries(
+      values.flatMap(([name, value]) => {
+        const result = /^reprise_session_cache_lookups_total\{result="(\w+)"\}$/.exec(name)?.[1];
+        return result === undefined ? [] : [[result, value]];
+      }),
+    );
+  };
+  const zeros = { hit: 0, unknown: 0, expired: 0, timeout: 0, error: 0 };
+  t.same(await lookups(), zeros);
+  (await lookUp())();
+  clock.nowMs += lifetimeMs;
+  const countExpired = await lookUp();
+  t.same(await lookups(), { ...zeros, hit: 1 }, 'the cache has counted, the thread not yet');
+  countExpired();
+  t.same(await lookups(), { ...zeros, hit: 1, expired: 1 });
+  (await lookUp())();
+  t.same(await lookups(), { ...zeros, hit: 1, expired: 1, unknown: 1 });
+  for (const result of ['timeout', 'error'] as const) {
+    thread.recordTlsEvent({ kind: 'lookup', result });
+  }
+  t.same(await lookups(), { hit: 1, expired: 1, unknown: 1, timeout: 1, error: 1 });
+  await cache.close();
+});
+
+await t.test('the session cache: what it holds, how old that is, why the rest went', async (t) => {
+  const { metrics, clock, read } = makeMetrics();
+  const before = await read();
+  t.notOk('reprise_session_cache_entries' in before, 'nothing without a cache');
+  const lifetimeMs = 60_000;
+  const cache = new SegmentSessionCache({ maxBytes: 1 << 20, lifetimeMs, clock: clock.read });
+  metrics.watchSessionCache(cache);
+  t.match(await read(), {
+    reprise_session_cache_entries: 0,
+    reprise_session_cache_bytes_held: 0,
+    reprise_session_cache_oldest_seconds: 0,
+  });
+  for (const { id, session } of [makeSession(), makeSession()]) {
+    await cache.put(id, session, { expiresAt: Infinity, account: 'alice' });
+  }
+  clock.nowMs += 7_500;
+  const { usedBytes, heldBytes } = cache.stats();
+  t.match(await read(), {
+    reprise_session_cache_entries: 2,
+    reprise_session_cache_bytes_used: usedBytes,
+    reprise_session_cache_bytes_held: heldBytes,
+    reprise_session_cache_oldest_seconds: 7.5,
+  });
+  await cache.purge({ account: 'alice' });
+  metrics.recordReclaim(0.2);
+  metrics.recordReclaim(2);
+  t.match(await read(), {
+    'reprise_session_cache_removed_total{reason="purged"}': 2,
+    'reprise_session_cache_removed_total{reason="expired"}': 0,
+    'reprise_session_cache_refused_total{reason="too_large"}': 0,
+    'reprise_session_cache_reclaim_seconds_bucket{le="0.001"}': 1,
+    'reprise_session_cache_reclaim_seconds_bucket{le="0.0025"}': 2,
+    reprise_session_cache_reclaim_seconds_count: 2,
+    reprise_session_cache_reclaim_seconds_sum: 0.0022,
+  });
+  await cache.close();
+});
+
+await t.test('the store is read once a minute, and not waited for again', async (t) => {
+  let readCount = 0;
+  let settle: (() => void) | undefined;
+  const { clock, read } = makeMetrics(async () => {
+    readCount += 1;
+    if (readCount > 1) await new Promise<void>((resolve) => (settle = resolve));
+    return { ...storeFigures, messageCount: readCount };
+  });
+  t.match(await read(), { reprise_store_messages: 1, reprise_store_single_instance_ratio: 1.5 });
+  clock.nowMs += 59_999;
+  t.match(await read(), { reprise_store_messages: 1 });
+  t.equal(readCount, 1);
+  clock.nowMs += 1;
+  t.match(await read(), { reprise_store_messages: 1 }, 'the last one, while it is read again');
+  await read();
+  t.equal(readCount, 2, 'one reading at a time');
+  settle?.();
+  await new Promise(setImmediate);
+  t.match(await read(), { reprise_store_messages: 2 });
+});
+
+await t.test('a store that cannot be read hides nothing but its own figures', async (t) => {
+  const { errors, read } = makeMetrics(() => Promise.reject(new Error('disk')));
+  const values = await read();
+  t.notOk('reprise_store_messages' in values);
+  t.equal(values['reprise_workers_replaced_total'], 0);
+  t.match(errors, [{ message: 'disk' }]);
+});
+
+await t.test('the process', async (t) => {
+  const { read } = makeMetrics();
+  const values = await read();
+  t.ok(values['process_resident_memory_bytes']! > 1e7);
+  t.ok(values['process_cpu_seconds_total']! > 0);
+  t.ok(Math.abs(values['process_start_time_seconds']! - Date.now() / 1000) < 3600);
+  t.ok(values['process_open_fds']! > 2);
+  t.ok(Object.keys(values).some((name) => name.startsWith('reprise_build_info{version="')));
+});
