@@ -4,6 +4,8 @@ export type { ClientHello, ClientHelloResult } from './client-hello.ts';
 export { parseClientHello } from './client-hello.ts';
 export type { Credential, LoadedCredential } from './credential.ts';
 export { CredentialError, loadCredential } from './credential.ts';
+export type { CredentialFiles, CredentialWatcherOptions } from './credential-watcher.ts';
+export { CredentialWatcher } from './credential-watcher.ts';
 export type { DerivedTicketKeysOptions } from './derived-ticket-keys.ts';
 export { DerivedTicketKeys } from './derived-ticket-keys.ts';
 export { NullSessionCache } from './null-session-cache.ts';

@@ -20,6 +20,10 @@ export const tlsLimits = {
   resumptionChainMs: 24 * 60 * 60 * 1000,
   /** Secrets that keys are derived from: as many octets as the keys themselves are worth. */
   secretBytes: 32,
+  /** Whoever renews a certificate writes two files: time for the second. */
+  credentialSettleMs: 500,
+  /** Where the system tells of no change (network file systems), a new certificate is found this soon. */
+  credentialPollMs: 60_000,
 } as const;
 
 /** How long a ticket lives: nobody can tell a ticket's chain from its age, so it ends with the chain. */

@@ -2,33 +2,16 @@
 // keep it. The same test finds a single listener that is leaked on purpose.
 import { EventEmitter } from 'node:events';
 import { type Socket, connect as connectPlain } from 'node:net';
-import { setImmediate } from 'node:timers/promises';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import t from 'tap';
 import { SegmentSessionCache, type TlsConnection } from '../../tls/index.ts';
 import { captureNodeHello } from '../fixtures/captured-hello.ts';
+import { countReachable } from '../fixtures/count-reachable.ts';
 import { lifetimeMs, startAcceptorServer } from '../fixtures/tls-acceptor-server.ts';
 import { visitWithNode } from '../fixtures/tls-visit.ts';
 import { until } from '../fixtures/until.ts';
 
-setFlagsFromString('--expose-gc');
-const collectGarbage = runInNewContext('gc') as () => void;
-
 const connectionCount = 200;
 const versions = ['TLSv1.2', 'TLSv1.3'] as const;
-
-/** How many of the objects are still reachable when everything else has been collected. */
-async function countReachable(references: readonly WeakRef<object>[]): Promise<number> {
-  let reachable = references.length;
-  // A collection frees what the finalizers of the one before let go of.
-  for (let round = 0; round < 20 && reachable > 0; round++) {
-    await setImmediate();
-    collectGarbage();
-    reachable = references.filter((reference) => reference.deref() !== undefined).length;
-  }
-  return reachable;
-}
 
 interface Run {
   /** What keeps connections alive that it should not, as a control. */

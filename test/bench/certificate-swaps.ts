@@ -1,0 +1,129 @@
+// Swaps certificates while clients come and go, and tells how resident memory takes it. The heap of V8 swells
+// and shrinks under any traffic, so what counts is the highest point, before and after 1,000 swaps.
+// Run: node test/bench/certificate-swaps.ts [swaps, default 10000] [--left-to-the-collector, the control]
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { createSecureContext } from 'node:tls';
+import {
+  type Credential,
+  makeSelfSignedCertificate,
+  RandomTicketKeys,
+  SegmentSessionCache,
+  TlsAcceptor,
+} from '../../tls/index.ts';
+import { visitWithNode } from '../fixtures/tls-visit.ts';
+
+/** Connections before the first swap: V8 takes that long to settle. */
+const warmConnections = 10_000;
+const connectionsPerSample = 50;
+const warmSwaps = 1_000;
+const boundMiB = 8;
+const lifetimeMs = 7_200_000;
+const clientCount = 4;
+const controlFlag = '--left-to-the-collector';
+
+/** What the server tells: its port once, then the highest resident memory up to each mark. */
+type Report =
+  | { readonly kind: 'listening'; readonly port: number }
+  | { readonly kind: 'reached'; readonly swaps: number; readonly peakMiB: number };
+
+const [role, ...rest] = process.argv.slice(2);
+const isControl = process.argv.includes(controlFlag);
+if (role === 'server') await serve(Number(rest[0]));
+else await drive(role === undefined || role === controlFlag ? 10_000 : Number(role));
+
+/** Swaps the certificate at every connection after the warm start, before it greets. */
+async function serve(swapCount: number): Promise<void> {
+  const pairs = await Promise.all(
+    Array.from({ length: 8 }, () => makeSelfSignedCertificate({ hostNames: ['localhost'] })),
+  );
+  // The strings are copied, as of a file that was read again.
+  const credentialOf = (swap: number): Credential => {
+    const { cert, key } = pairs[swap % pairs.length]!;
+    return { name: 'bench', cert: `${cert}\n`, key: `${key}\n` };
+  };
+  const acceptor = new TlsAcceptor({
+    credentials: [credentialOf(0)],
+    resumption: {
+      kind: 'stateful',
+      cache: new SegmentSessionCache({ maxBytes: 1 << 20, lifetimeMs }),
+      ticketKeys: new RandomTicketKeys({ lifetimeMs }),
+    },
+    lifetimeMs,
+  });
+  if (isControl) {
+    const methods = Object.getPrototypeOf(createSecureContext().context) as { close: () => void };
+    methods.close = () => {};
+  }
+  let connections = 0;
+  let swaps = 0;
+  let peakMiB = 0;
+  const server = createServer((socket) => {
+    acceptor.accept(socket).then(
+      (connection) => {
+        connection.socket.on('error', () => {});
+        const isSwap = ++connections > warmConnections && swaps < swapCount;
+        if (isSwap) acceptor.replaceCredentials([credentialOf(++swaps)]);
+        connection.socket.end('hello\r\n');
+        if (connections % connectionsPerSample === 0) peakMiB = Math.max(peakMiB, residentMiB());
+        if (isSwap && (swaps === warmSwaps || swaps === swapCount)) {
+          tell({ kind: 'reached', swaps, peakMiB });
+        }
+      },
+      () => {},
+    );
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  tell({ kind: 'listening', port: (server.address() as AddressInfo).port });
+  process.once('disconnect', () => process.exit());
+}
+
+async function drive(swapCount: number): Promise<void> {
+  const flags = isControl ? [controlFlag] : [];
+  const server = fork(import.meta.filename, ['server', String(swapCount), ...flags], {
+    // As the server of the project runs.
+    execArgv: ['--semi-space-growth-factor=1'],
+  });
+  const [{ port }] = (await once(server, 'message')) as [{ readonly port: number }];
+  const marks = new Map<number, number>();
+  let isOver = false;
+  server.on('message', (message) => {
+    const report = message as Report;
+    if (report.kind !== 'reached' || marks.has(report.swaps)) return;
+    marks.set(report.swaps, report.peakMiB);
+    console.log(`up to ${report.swaps} swaps: ${report.peakMiB.toFixed(1)} MiB resident at most`);
+    isOver = report.swaps === swapCount;
+  });
+  const counts = { full: 0, resumed: 0, failed: 0 };
+  const visits = async (): Promise<void> => {
+    let session: Buffer | undefined;
+    while (!isOver) {
+      try {
+        const visit = await visitWithNode({ port, version: 'TLSv1.3', session });
+        counts[visit.isResumed ? 'resumed' : 'full']++;
+        session = visit.sessions.at(-1);
+      } catch {
+        counts.failed++;
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: clientCount }, visits));
+  server.disconnect();
+  console.log(`connections: ${JSON.stringify(counts)}`);
+  const grown = marks.get(swapCount)! - marks.get(warmSwaps)!;
+  const isWithin = grown <= boundMiB && counts.failed === 0 && counts.full === clientCount;
+  console.log(`grown by ${grown.toFixed(1)} MiB since ${warmSwaps} swaps (bound ${boundMiB} MiB)`);
+  process.exitCode = isWithin ? 0 : 1;
+}
+
+function residentMiB(): number {
+  const status = readFileSync('/proc/self/status', 'latin1');
+  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) / 1024;
+}
+
+function tell(report: Report): void {
+  process.send?.(report);
+}
