@@ -9,7 +9,7 @@ import { ImapClient } from '../fixtures/imap-client.ts';
 import { startServerProcess, type ServerProcess } from '../fixtures/server-process.ts';
 import { openSqliteStore } from '../../store/open-sqlite-store.ts';
 
-const deadlineMs = 110_000;
+const deadlineMs = 240_000;
 t.setTimeout(deadlineMs);
 const killCount = 20;
 const streamCount = 16;
