@@ -8,7 +8,6 @@ const runOutsideContexts = AsyncLocalStorage.snapshot();
 export class DetachedTimer {
   readonly #task: () => void;
   #timeout: NodeJS.Timeout | undefined;
-  #immediate: NodeJS.Immediate | undefined;
 
   /** @param task - what it does each time it fires */
   constructor(task: () => void) {
@@ -16,23 +15,23 @@ export class DetachedTimer {
   }
 
   get isArmed(): boolean {
-    return this.#timeout !== undefined || this.#immediate !== undefined;
+    return this.#timeout !== undefined;
   }
 
-  /** Fires once after so many milliseconds; 0: as soon as waiting events are handled. Replaces what was set. */
+  /**
+   * Fires once after so many milliseconds, at least 1, also where nothing else happens: an immediate that
+   * keeps no process alive would wait for something else to wake the event loop. Replaces what was set.
+   */
   arm(delayMs: number): void {
     this.clear();
     runOutsideContexts(() => {
-      if (delayMs === 0) this.#immediate = setImmediate(() => this.#fire()).unref();
-      else this.#timeout = setTimeout(() => this.#fire(), delayMs).unref();
+      this.#timeout = setTimeout(() => this.#fire(), delayMs).unref();
     });
   }
 
   clear(): void {
     clearTimeout(this.#timeout);
-    clearImmediate(this.#immediate);
     this.#timeout = undefined;
-    this.#immediate = undefined;
   }
 
   #fire(): void {

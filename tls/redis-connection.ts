@@ -46,8 +46,8 @@ export class RedisConnection {
   constructor(options: RedisConnectionOptions) {
     this.#options = options;
     this.#deadlines = new Deadlines(options.deadlineMs);
-    // In the next turn, outside of whatever makes the cache.
-    this.#retry.arm(0);
+    // Outside of the async context of whatever makes the cache.
+    this.#retry.arm(1);
   }
 
   get isConnected(): boolean {

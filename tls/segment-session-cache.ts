@@ -175,7 +175,7 @@ export class SegmentSessionCache implements SessionCache {
   }
 
   #expireInSteps(): void {
-    if (this.#timed(() => this.expire())) this.#timer.arm(0);
+    if (this.#timed(() => this.expire())) this.#timer.arm(1);
     else if (this.#store.heldBytes > 0) this.#timer.arm(this.#waitMs());
   }
 

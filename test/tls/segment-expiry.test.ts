@@ -1,4 +1,5 @@
 // How SegmentSessionCache forgets: at the deadline, by itself, in small steps, leaving no secret behind.
+import { setTimeout as wait } from 'node:timers/promises';
 import t from 'tap';
 import { segmentLimits } from '../../tls/limits.ts';
 import { SegmentSessionCache } from '../../tls/index.ts';
@@ -164,6 +165,19 @@ void t.test('expires by itself, without traffic', { timeout: 10_000 }, async (t)
   const { entryCount, removed } = cache.stats();
   t.equal(entryCount, 0);
   t.equal(removed.expired + removed.evicted, 3_000);
+  await cache.close();
+});
+
+void t.test('expires in a process where nothing else happens', { timeout: 10_000 }, async (t) => {
+  const cache = new SegmentSessionCache({ maxBytes: 8 * mebibyte, lifetimeMs: 100 });
+  for (let i = 0; i < 8 * segmentLimits.entriesPerStep; i++) {
+    const { id, session } = makeSession();
+    await cache.put(id, session, { expiresAt: Infinity, account: 'alice' });
+  }
+  // One timer: whoever looks oftener wakes the event loop for the cache.
+  await wait(1_500);
+  t.equal(cache.stats().removed.expired, 8 * segmentLimits.entriesPerStep);
+  t.equal(cache.stats().heldBytes, 0);
   await cache.close();
 });
 
