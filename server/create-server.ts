@@ -11,8 +11,9 @@ import type { Configuration } from './config/configuration.ts';
 import { ControlServer } from './control/control-server.ts';
 import { StoreAdministration } from './control/store-administration.ts';
 import { openResumption } from './keeper/open-resumption.ts';
-import { openServing } from './keeper/open-serving.ts';
-import { openCredential } from './own-credential.ts';
+import { makeServing, possibleWorkerCount } from './keeper/make-serving.ts';
+import { watchCredentials } from './keeper/watched-credentials.ts';
+import type { Serving } from './worker/serving.ts';
 
 export interface ServerOptions {
   readonly configuration: Configuration;
@@ -34,7 +35,7 @@ export interface RepriseServer {
   readonly imapPort: number;
   /** -1 where it is off. */
   readonly imapsPort: number;
-  /** The certificate that clients are shown, PEM. */
+  /** The certificate that clients are shown who name no server, as it was at the start; PEM. */
   readonly certificate: string;
   readonly store: MailStore;
   readonly sessionCache: SessionCache;
@@ -61,8 +62,6 @@ export async function createServer(options: ServerOptions): Promise<RepriseServe
 
   const store = await openSqliteStore({ dataDirectory, onFailure });
   parts.defer(() => store.close());
-  const credential = await openCredential(configuration, logger);
-  for (const warning of credential.warnings) logger.warn(warning);
   const resumption = await openResumption({ ...options, clock });
   parts.defer(() => resumption.close());
   const { sessionCache, ticketKeys } = resumption;
@@ -72,12 +71,23 @@ export async function createServer(options: ServerOptions): Promise<RepriseServe
     clock,
   });
   parts.defer(() => remembered.close());
-  const serving = await openServing({
+  const workerCount = await possibleWorkerCount(configuration, logger);
+  let serving: Serving | undefined;
+  const watched = await watchCredentials({
     configuration,
+    logger,
+    onChange: (credentials) => serving?.replaceCredentials(credentials),
+  });
+  parts.defer(() => watched.close());
+  // Nothing is awaited in between, or a change would be missed.
+  const { credentials } = watched;
+  serving = makeServing({
+    configuration,
+    workerCount,
     logger,
     clock,
     store,
-    credentials: [credential],
+    credentials,
     resumptionKind: resumption.kind,
     sessionCache,
     ticketKeys,
@@ -102,7 +112,7 @@ export async function createServer(options: ServerOptions): Promise<RepriseServe
   const opened = parts.move();
   return {
     ...ports,
-    certificate: credential.cert,
+    certificate: credentials[0]?.cert ?? '',
     store,
     sessionCache,
     close: async (closeOptions = {}) => {

@@ -4,13 +4,8 @@ import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import {
-  CredentialError,
-  type LoadedCredential,
-  loadCredential,
-  makeSelfSignedCertificate,
-} from '../tls/index.ts';
-import type { Configuration } from './config/configuration.ts';
+import { CredentialError, loadCredential, makeSelfSignedCertificate } from '../tls/index.ts';
+import type { CertificateFiles, Configuration } from './config/configuration.ts';
 
 /** A self-signed certificate that ends sooner than this is replaced at start. */
 const renewBeforeMs = 30 * 24 * 60 * 60 * 1000;
@@ -26,17 +21,14 @@ export function ownCredentialPaths(dataDirectory: string) {
 }
 
 /**
- * The certificate and key that the configuration names, or the self-signed ones of the data directory,
- * made at the first start. Rejects with an error of one clear line where a file cannot be used.
+ * The files of certificates and keys that the configuration names, or the self-signed ones of the data
+ * directory, made at the first start. Rejects with an error of one clear line where those are broken.
  */
-export async function openCredential(
+export async function credentialFilesOf(
   configuration: Configuration,
   logger: Logger,
-): Promise<LoadedCredential> {
-  const [files] = configuration.certificates;
-  if (files !== undefined) {
-    return loadCredential(files.certPath, files.keyPath);
-  }
+): Promise<readonly CertificateFiles[]> {
+  if (configuration.certificates.length > 0) return configuration.certificates;
   const paths = ownCredentialPaths(configuration.dataDirectory);
   if (!(await isUsable(paths.certPath, paths.keyPath))) {
     const hostNames = [
@@ -49,7 +41,7 @@ export async function openCredential(
     await writeDurably(paths.certPath, cert, 0o644);
     logger.info({ certPath: paths.certPath, hostNames }, 'made a self-signed certificate');
   }
-  return loadCredential(paths.certPath, paths.keyPath);
+  return [{ certPath: paths.certPath, keyPath: paths.keyPath }];
 }
 
 async function isUsable(certPath: string, keyPath: string): Promise<boolean> {

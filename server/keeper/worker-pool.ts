@@ -7,13 +7,16 @@ import type { WorkerCommand } from '../worker/worker-messages.ts';
 import { PortReservation } from './port-reservation.ts';
 import type { ServingWorker } from './serving-worker.ts';
 
+/** A worker as the pool needs it. */
+export type PoolWorker = Pick<ServingWorker, 'ended' | 'prepare' | 'listen' | 'send' | 'close'>;
+
 export interface WorkerPoolOptions {
   /** At least 1. */
   readonly workerCount: number;
   /** A port of 0 becomes the same one for all workers. */
   readonly settings: ServingSettings;
   /** Starts the worker of a number, from 1. */
-  readonly startWorker: (workerNumber: number, settings: ServingSettings) => ServingWorker;
+  readonly startWorker: (workerNumber: number, settings: ServingSettings) => PoolWorker;
   readonly logger: Logger;
   /** Called once, where workers crash again and again. */
   readonly onFailure: (error: Error) => void;
@@ -32,7 +35,7 @@ const replacementPauseMs = 500;
 export class WorkerPool implements Serving {
   readonly #options: WorkerPoolOptions;
   /** By number, which is one more than the index. */
-  readonly #workers: ServingWorker[] = [];
+  readonly #workers: PoolWorker[] = [];
   readonly #closing = new AbortController();
   readonly #watches: Promise<void>[] = [];
   /** For the workers to come. */
@@ -77,7 +80,7 @@ export class WorkerPool implements Serving {
     for (const worker of this.#workers) worker.send(command);
   }
 
-  #start(number: number): ServingWorker {
+  #start(number: number): PoolWorker {
     const worker = this.#options.startWorker(number, this.#settings);
     this.#workers[number - 1] = worker;
     return worker;

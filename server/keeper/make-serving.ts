@@ -17,8 +17,10 @@ import { canSharePorts } from './port-reservation.ts';
 import { ServingWorker } from './serving-worker.ts';
 import { WorkerPool } from './worker-pool.ts';
 
-export interface OpenServingOptions {
+export interface MakeServingOptions {
   readonly configuration: Configuration;
+  /** 0: this thread; from {@link possibleWorkerCount}. */
+  readonly workerCount: number;
   readonly logger: Logger;
   /** The clock of the caches; other than the default only without workers. */
   readonly clock: Clock;
@@ -41,18 +43,16 @@ export interface OpenServingOptions {
 const memoryLookupDeadlineMs = 1_000;
 
 /**
- * What serves the clients of a configuration: this thread, or as many workers as it says. It does not listen
- * yet.
+ * What serves the clients of a configuration: this thread, or workers. It does not listen yet.
  *
  * @throws RangeError where there are to be workers and the clock is one of the caller's, which cannot be sent
  * to them
  */
-export async function openServing(options: OpenServingOptions): Promise<Serving> {
-  const { configuration, clock, logger, store, onFailure } = options;
+export function makeServing(options: MakeServingOptions): Serving {
+  const { workerCount, clock, logger, store, onFailure } = options;
   const { sessionCache, ticketKeys, remembered } = options;
   const parts = { sessionCache, ticketKeys, remembered };
-  const workerCount = await possibleWorkerCount(configuration, logger);
-  const settings = settingsOf(options, Math.max(workerCount, 1));
+  const settings = settingsOf(options);
   if (workerCount === 0) return new LocalServing({ settings, store, logger, clock, ...parts });
   if (clock !== steadyClock) {
     throw new RangeError('Cannot send a clock to workers, set their number to 0');
@@ -74,23 +74,24 @@ export async function openServing(options: OpenServingOptions): Promise<Serving>
   });
 }
 
-/** One where the system cannot share a port between threads. */
-async function possibleWorkerCount({ workerCount }: Configuration, logger: Logger) {
+/** As many workers as the configuration says, but one where threads cannot share a port on this system. */
+export async function possibleWorkerCount(
+  { workerCount }: Configuration,
+  logger: Logger,
+): Promise<number> {
   if (workerCount < 2 || (await canSharePorts())) return workerCount;
   logger.warn({ workerCount }, 'this system lets only one thread listen on a port: one worker');
   return 1;
 }
 
-function settingsOf(
-  { configuration, credentials, resumptionKind }: OpenServingOptions,
-  shareCount: number,
-): ServingSettings {
+function settingsOf(options: MakeServingOptions): ServingSettings {
+  const { configuration, credentials, resumptionKind, workerCount } = options;
   const { host, imapPort, imapsPort, sessionLifetimeSeconds, sessionCache } = configuration;
   return {
     ...(host !== undefined && { host }),
     imapPort,
     imapsPort,
-    shareCount,
+    shareCount: Math.max(workerCount, 1),
     credentials,
     tlsPolicy: configuration.tlsPolicy,
     resumptionKind,

@@ -1,0 +1,102 @@
+// Certificates that change while workers serve.
+import { X509Certificate } from 'node:crypto';
+import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import type { ImapClient } from '../../fixtures/imap-client.ts';
+import { startTwoWorkers, type TwoWorkers } from '../../fixtures/two-workers.ts';
+import { makeSelfSignedCertificate } from '../../../tls/self-signed-certificate.ts';
+
+/** Files of a certificate, which can be renewed as tools do it. */
+class CertificateFiles {
+  readonly certPath: string;
+  readonly keyPath: string;
+
+  constructor(directory: string, name: string) {
+    this.certPath = join(directory, `${name}.pem`);
+    this.keyPath = join(directory, `${name}-key.pem`);
+  }
+
+  /** A new certificate and key; the serial number of it. */
+  async renew(hostName: string): Promise<string> {
+    const { cert, key } = await makeSelfSignedCertificate({ hostNames: [hostName] });
+    await replaceFile(this.keyPath, key);
+    await replaceFile(this.certPath, cert);
+    return new X509Certificate(cert).serialNumber;
+  }
+}
+
+async function replaceFile(path: string, text: string): Promise<void> {
+  await writeFile(`${path}.new`, text);
+  await rename(`${path}.new`, path);
+}
+
+async function makeDirectory(t: Test): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'reprise-certificates-'));
+  t.teardown(() => rm(directory, { recursive: true }));
+  return directory;
+}
+
+function serialOf(client: ImapClient): string | undefined {
+  return client.tlsSocket.getPeerX509Certificate()?.serialNumber;
+}
+
+/** The serial numbers of the certificates that each worker shows. */
+async function shown(server: TwoWorkers): Promise<(string | undefined)[]> {
+  const clients = [await server.loginOn(1), await server.loginOn(2)];
+  return clients.map(serialOf);
+}
+
+await t.test('a renewed certificate is shown by all workers, and drops nothing', async (t) => {
+  const files = new CertificateFiles(await makeDirectory(t), 'server');
+  const first = await files.renew('localhost');
+  const server = await startTwoWorkers(t, {
+    REPRISE_TLS_CERT: files.certPath,
+    REPRISE_TLS_KEY: files.keyPath,
+  });
+  t.strictSame(await shown(server), [first, first]);
+  const staying = await server.loginOn(1);
+  const { client } = await server.visit();
+  const session = client.sessions.at(-1);
+  t.ok(session);
+
+  const second = await files.renew('localhost');
+  await server.logged('certificates replaced');
+  t.strictSame(await shown(server), [second, second]);
+  await staying.ok('NOOP');
+  const returning = await server.login('tls', session === undefined ? {} : { session });
+  t.ok(returning.isResumed, 'sessions outlive the certificate');
+
+  await writeFile(files.certPath, 'broken');
+  t.match(await server.logged('new certificate refused, the old one stays'), {
+    level: 'error',
+    err: { message: `Cannot use certificate "${files.certPath}"` },
+  });
+  t.strictSame(await shown(server), [second, second]);
+
+  await server.crash(1);
+  await server.logged('worker replaced');
+  t.strictSame(await shown(server), [second, second], 'also by a worker that came later');
+});
+
+await t.test('several certificates, by the name that the client asks for', async (t) => {
+  const directory = await makeDirectory(t);
+  const [one, two] = [
+    new CertificateFiles(directory, 'one'),
+    new CertificateFiles(directory, 'two'),
+  ];
+  const [first, second] = [await one.renew('one.example'), await two.renew('two.example')];
+  const server = await startTwoWorkers(t, {
+    REPRISE_TLS_CERT: `${one.certPath},${two.certPath}`,
+    REPRISE_TLS_KEY: `${one.keyPath},${two.keyPath}`,
+  });
+  for (const [servername, serial] of [
+    ['one.example', first],
+    ['two.example', second],
+    ['other.example', first],
+  ] as const) {
+    t.equal(serialOf(await server.connect('tls', { servername })), serial, servername);
+    t.equal(serialOf(await server.connect('starttls', { servername })), serial, servername);
+  }
+});

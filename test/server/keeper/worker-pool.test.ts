@@ -1,0 +1,156 @@
+import pino from 'pino';
+import t, { type Test } from 'tap';
+import { type PoolWorker, WorkerPool } from '../../../server/keeper/worker-pool.ts';
+import type { ServingSettings } from '../../../server/worker/serving.ts';
+import type { WorkerCommand } from '../../../server/worker/worker-messages.ts';
+import { until } from '../../fixtures/until.ts';
+
+const settings: ServingSettings = {
+  host: '127.0.0.1',
+  imapPort: 0,
+  imapsPort: -1,
+  shareCount: 2,
+  credentials: [],
+  tlsPolicy: 'intermediate',
+  resumptionKind: 'off',
+  sessionLifetimeMs: 1_000,
+  verificationKey: new Uint8Array(32),
+};
+
+/** A worker that does nothing until the test ends it. */
+class FakeWorker implements PoolWorker {
+  readonly number: number;
+  readonly settings: ServingSettings;
+  readonly commands: WorkerCommand[] = [];
+  /** Why it cannot listen, where it is not to. */
+  obstacle: Error | undefined;
+  readonly #ended = Promise.withResolvers<Error | undefined>();
+
+  constructor(number: number, settings: ServingSettings) {
+    this.number = number;
+    this.settings = settings;
+  }
+
+  get ended(): Promise<Error | undefined> {
+    return this.#ended.promise;
+  }
+
+  async prepare(): Promise<void> {}
+
+  async listen(): Promise<void> {
+    if (this.obstacle === undefined) return;
+    this.crash(this.obstacle);
+    throw this.obstacle;
+  }
+
+  send(command: WorkerCommand): void {
+    this.commands.push(command);
+  }
+
+  async close(deadlineMs: number): Promise<void> {
+    this.send({ kind: 'close', deadlineMs });
+    this.#ended.resolve(undefined);
+  }
+
+  crash(reason = new Error('boom')): void {
+    this.#ended.resolve(reason);
+  }
+}
+
+function makePool(t: Test, prepare: (worker: FakeWorker, count: number) => void = () => {}) {
+  const workers: FakeWorker[] = [];
+  const failures: Error[] = [];
+  const log: Record<string, unknown>[] = [];
+  const pool = new WorkerPool({
+    workerCount: 2,
+    settings,
+    logger: pino(
+      {},
+      { write: (line: string) => void log.push(JSON.parse(line) as Record<string, unknown>) },
+    ),
+    onFailure: (error) => void failures.push(error),
+    startWorker: (number, settings) => {
+      const worker = new FakeWorker(number, settings);
+      workers.push(worker);
+      prepare(worker, workers.length);
+      return worker;
+    },
+  });
+  t.teardown(() => pool.close(0));
+  return { pool, workers, failures, log };
+}
+
+await t.test('all workers listen on the same ports and are told the same', async (t) => {
+  const { pool, workers } = makePool(t);
+  const ports = await pool.listen();
+  t.strictSame(
+    workers.map(({ number, settings }) => [number, settings.imapPort]),
+    [
+      [1, ports.imapPort],
+      [2, ports.imapPort],
+    ],
+  );
+  pool.disconnectAccount(7, 'Gone');
+  await pool.close(100);
+  for (const { commands } of workers) {
+    t.strictSame(commands, [
+      { kind: 'disconnectAccount', accountId: 7, text: 'Gone' },
+      { kind: 'close', deadlineMs: 100 },
+    ]);
+  }
+});
+
+await t.test('one that ends is replaced, with what has changed since', async (t) => {
+  const { pool, workers, log } = makePool(t);
+  await pool.listen();
+  const credentials = [{ name: 'new', cert: 'cert', key: 'key' }];
+  pool.replaceCredentials(credentials);
+  workers[0]?.crash();
+  await until(() => workers.length === 3);
+  t.match(workers[2], {
+    number: 1,
+    settings: { credentials, imapPort: workers[0]?.settings.imapPort },
+  });
+  await until(() => log.length === 2);
+  t.match(log, [
+    { msg: 'worker crashed', worker: 1, crashCount: 1, err: { message: 'boom' } },
+    { msg: 'worker replaced', worker: 1 },
+  ]);
+  pool.disconnectAccount(1, 'Gone');
+  t.strictSame(
+    workers.map(({ commands }) => commands.length),
+    [1, 2, 1],
+    'the one that has ended is told nothing more',
+  );
+});
+
+await t.test('one that cannot start any more is tried again, then given up', async (t) => {
+  const { pool, workers, failures } = makePool(t, (worker, count) => {
+    if (count > 2) worker.obstacle = new Error('no room');
+  });
+  await pool.listen();
+  workers[1]?.crash();
+  await until(() => failures.length > 0);
+  t.match(failures, [{ message: 'Worker 2 has crashed 5 times in a row' }]);
+  t.equal(workers.length, 2 + 4, 'one at a time');
+});
+
+await t.test('the start fails where a worker cannot listen', async (t) => {
+  const { pool, workers } = makePool(t, (worker) => {
+    worker.obstacle = new Error('no room');
+  });
+  await t.rejects(pool.listen(), { message: 'no room' });
+  t.equal(workers.length, 2);
+});
+
+await t.test('nothing is replaced once the pool closes', async (t) => {
+  const { pool, workers, failures } = makePool(t);
+  await pool.listen();
+  workers[0]?.crash();
+  await until(() => workers.length === 3);
+  workers[2]?.crash();
+  // It waits before the second replacement.
+  await pool.close(0);
+  t.equal(workers.length, 3);
+  t.strictSame(failures, []);
+});
