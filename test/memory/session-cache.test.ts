@@ -13,51 +13,56 @@ interface Figures {
   readonly rounds: readonly number[];
 }
 
-async function measure(kind: 'segments' | 'dropped' | 'map', rounds: number): Promise<Figures> {
+async function measure(kind: 'segments' | 'dropped' | 'map'): Promise<Figures> {
   // V8 neither enlarges its young generation nor leaves work to threads that a busy machine delays: what is
   // measured is the memory of the cache.
   const flags = ['--expose-gc', '--max-semi-space-size=1', '--single-threaded'];
-  const { stdout } = await promisify(execFile)(
-    process.execPath,
-    [...flags, program, kind, '200000', String(rounds)],
-    // Without what the test runner hands down to be loaded.
-    { env: { PATH: process.env['PATH'] } },
-  );
+  // The test runner has every process load its hooks, which take more memory than the cache: `env` takes the
+  // variable away that it puts there when a process is started.
+  const { stdout } = await promisify(execFile)('env', [
+    ...['-u', 'NODE_OPTIONS', process.execPath],
+    ...[...flags, program, kind],
+  ]);
   const [start, ...figures] = JSON.parse(stdout) as number[];
   return { start: start!, rounds: figures };
 }
 
-/**
- * How far the last round ends above the first one, and above the warm start. Now and then the allocator gives
- * back some MiB of its own after a round and takes them again in the next: a first round below the warm start
- * is no base to grow from.
+/*
+ * Resident memory is noisy: the allocator and V8 give back or take some MiB of their own at any time, the more
+ * so on a busy machine. What a cache loses of 30 MiB in each round is beyond that, in every attempt. So the
+ * segments have three attempts, and a control must stand out in the one that it has.
  */
-function growth({ start, rounds }: Figures): { sinceFirst: number; sinceStart: number } {
-  const last = rounds.at(-1)!;
-  return { sinceFirst: last - Math.max(rounds[0]!, start), sinceStart: last - start };
-}
-
+const attempts = 3;
 const sinceFirstBound = 4;
-// Sessions take 30 MiB at a time; what a naive cache keeps of them is more than half.
 const sinceStartBound = 12;
 
-const [segments, dropped, map] = await Promise.all([
-  measure('segments', 5),
-  measure('dropped', 3),
-  measure('map', 2),
-]);
+/** Whether the last round ends where the first did; a first round below the warm start is no base. */
+function givesBack({ start, rounds }: Figures): boolean {
+  const last = rounds.at(-1)!;
+  return last - Math.max(rounds[0]!, start) <= sinceFirstBound && last - start <= sinceStartBound;
+}
 
-void t.test('SegmentSessionCache gives its memory back, in every round', async (t) => {
-  const { sinceFirst, sinceStart } = growth(segments);
-  t.equal(segments.rounds.length, 5);
-  t.ok(sinceFirst <= sinceFirstBound, `${JSON.stringify(segments)} MiB`);
-  t.ok(sinceStart <= sinceStartBound, `${JSON.stringify(segments)} MiB`);
+/** How far memory was above the warm start after the worst round. */
+function worstGrowth({ start, rounds }: Figures): number {
+  return Math.max(...rounds) - start;
+}
+
+await t.test('SegmentSessionCache gives its memory back, in every round', async (t) => {
+  const measured: Figures[] = [];
+  do measured.push(await measure('segments'));
+  while (!givesBack(measured.at(-1)!) && measured.length < attempts);
+  t.ok(givesBack(measured.at(-1)!), `${JSON.stringify(measured)} MiB`);
+  t.equal(measured.at(-1)!.rounds.length, 5);
 });
 
-void t.test('segments that are merely dropped fail here', async (t) => {
-  t.ok(growth(dropped).sinceStart > sinceStartBound, `${JSON.stringify(dropped)} MiB`);
+await t.test('segments that are merely dropped fail here', async (t) => {
+  const dropped = await measure('dropped');
+  t.notOk(givesBack(dropped), `${JSON.stringify(dropped)} MiB`);
+  t.ok(worstGrowth(dropped) > sinceStartBound, `${JSON.stringify(dropped)} MiB`);
 });
 
-void t.test('a Map of Buffers fails here', async (t) => {
-  t.ok(growth(map).sinceStart > 4 * sinceStartBound, `${JSON.stringify(map)} MiB`);
+await t.test('a Map of Buffers fails here', async (t) => {
+  const map = await measure('map');
+  t.notOk(givesBack(map), `${JSON.stringify(map)} MiB`);
+  t.ok(worstGrowth(map) > 4 * sinceStartBound, `${JSON.stringify(map)} MiB`);
 });
