@@ -1,7 +1,10 @@
 import type { Logger } from 'pino';
 import type { Account, MailStore } from '../store/mail-store.ts';
 import { openSqliteStore } from '../store/open-sqlite-store.ts';
+import type { SqliteMailStore } from '../store/sqlite/sqlite-mail-store.ts';
 import { type Clock, SegmentSessionCache, type SessionCache, steadyClock } from '../tls/index.ts';
+import { AdminServer } from './admin/admin-server.ts';
+import { KeeperSessions } from './admin/session-administration.ts';
 import {
   forgetVerifications,
   rememberedVerificationBytes,
@@ -10,6 +13,7 @@ import {
 import type { Configuration } from './config/configuration.ts';
 import { ControlServer } from './control/control-server.ts';
 import { StoreAdministration } from './control/store-administration.ts';
+import { ServerMetrics } from './metrics/server-metrics.ts';
 import { openResumption } from './keeper/open-resumption.ts';
 import { makeServing, possibleWorkerCount } from './keeper/make-serving.ts';
 import { watchCredentials } from './keeper/watched-credentials.ts';
@@ -35,6 +39,8 @@ export interface RepriseServer {
   readonly imapPort: number;
   /** -1 where it is off. */
   readonly imapsPort: number;
+  /** Of metrics and health; -1 where it is off. */
+  readonly adminPort: number;
   /** The certificate that clients are shown who name no server, as it was at the start; PEM. */
   readonly certificate: string;
   readonly store: MailStore;
@@ -54,17 +60,25 @@ const closeDeadlineMs = 7_000;
  * used or the data directory is in use, and then leaves nothing open.
  */
 export async function createServer(options: ServerOptions): Promise<RepriseServer> {
-  const { configuration, logger, clock = steadyClock, onFailure = () => undefined } = options;
+  const { configuration, logger, clock = steadyClock } = options;
   const { dataDirectory } = configuration;
+  let hasFailed = false;
+  const onFailure = (error: Error) => {
+    hasFailed = true;
+    options.onFailure?.(error);
+  };
   let deadlineMs = closeDeadlineMs;
   // Closes in reverse order, also where a later step of the start fails.
   await using parts = new AsyncDisposableStack();
 
   const store = await openSqliteStore({ dataDirectory, onFailure });
   parts.defer(() => store.close());
-  const resumption = await openResumption({ ...options, clock });
+  const metrics = metricsOf(store, clock, logger);
+  const onReclaim = metrics.recordReclaim;
+  const resumption = await openResumption({ ...options, clock, onReclaim });
   parts.defer(() => resumption.close());
   const { sessionCache, ticketKeys } = resumption;
+  metrics.watchSessionCache(sessionCache);
   const remembered = new SegmentSessionCache({
     maxBytes: rememberedVerificationBytes,
     lifetimeMs: rememberedVerificationMs,
@@ -92,26 +106,36 @@ export async function createServer(options: ServerOptions): Promise<RepriseServe
     sessionCache,
     ticketKeys,
     remembered,
+    board: metrics.board,
     onFailure,
   });
   parts.defer(() => serving.close(deadlineMs));
   const ports = await serving.listen();
-  const control = new ControlServer({
-    dataDirectory,
-    logger,
-    administration: new StoreAdministration(store, {
-      onAccountChanged: (account) => {
-        serving.disconnectAccount(account.id, 'Account has changed, log in again');
-        forget(account, { sessionCache, remembered, logger });
-      },
-    }),
+  const administration = new StoreAdministration(store, {
+    onAccountChanged: (account) => {
+      serving.disconnectAccount(account.id, 'Account has changed, log in again');
+      forget(account, { sessionCache, remembered, logger });
+    },
   });
+  const sessions = new KeeperSessions({
+    kind: resumption.kind,
+    cache: sessionCache,
+    ticketKeys,
+    clock,
+    accountName: (name) => administration.accountName(name),
+  });
+  const control = new ControlServer({ dataDirectory, logger, administration, sessions });
   parts.defer(() => control.close());
   await control.listen();
+  const isHealthy = () => !hasFailed;
+  const admin = new AdminServer({ address: configuration.admin, metrics, isHealthy, logger });
+  parts.defer(() => admin.close());
+  const adminPort = await admin.listen();
 
   const opened = parts.move();
   return {
     ...ports,
+    adminPort,
     certificate: credentials[0]?.cert ?? '',
     store,
     sessionCache,
@@ -120,6 +144,13 @@ export async function createServer(options: ServerOptions): Promise<RepriseServe
       await opened.disposeAsync();
     },
   };
+}
+
+function metricsOf(store: SqliteMailStore, clock: Clock, logger: Logger): ServerMetrics {
+  const onError = (error: unknown) => {
+    logger.warn({ err: error }, 'cannot read the figures of the store');
+  };
+  return new ServerMetrics({ store: { readFigures: () => store.readFigures(), onError }, clock });
 }
 
 /** Nobody comes back as the account without logging in anew. */

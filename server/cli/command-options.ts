@@ -12,3 +12,14 @@ export interface ImportOptions extends GlobalOptions {
   readonly user: string;
   readonly mailbox: string;
 }
+
+export interface SessionStatsOptions extends GlobalOptions {
+  readonly json?: boolean;
+}
+
+export interface PurgeOptions extends GlobalOptions {
+  readonly account?: string;
+  /** SHA-256 in hexadecimal digits. */
+  readonly certificate?: string;
+  readonly all?: boolean;
+}

@@ -1,15 +1,19 @@
+import { AdminListenError } from '../admin/admin-listen-error.ts';
 import { UnusablePasswordError } from '../authentication/make-credentials.ts';
 import { ConfigurationError } from '../config/read-configuration.ts';
 import { ControlConnectionError } from '../control/octet-stream.ts';
 import { ImportRunningError } from '../import/import-journal.ts';
 import { ImportSourceError } from '../import/import-source.ts';
 import { DataDirectoryInUseError } from '../../store/data-directory-lock.ts';
+import { StoreVersionError } from '../../store/sqlite/migrate.ts';
 import { CredentialError } from '../../tls/credential.ts';
 import { SessionCacheModuleError } from '../../tls/session-cache-module.ts';
 import { StoreError } from '../../store/mail-store.ts';
+import { UsageError } from './usage-error.ts';
 
 /** The message of these says all that an operator needs. */
 const clearErrors = [
+  AdminListenError,
   ConfigurationError,
   ControlConnectionError,
   CredentialError,
@@ -18,6 +22,7 @@ const clearErrors = [
   SessionCacheModuleError,
   StoreError,
   UnusablePasswordError,
+  UsageError,
 ];
 
 /** What to tell the operator about an error that ended a command: one line, or one for each problem. */
@@ -27,6 +32,9 @@ export function describeError(error: unknown): string {
   if (system.syscall === 'listen' || system.syscall === 'bind') return describeListenError(system);
   if (error instanceof DataDirectoryInUseError) {
     return `reprise: ${error.message}. Stop that one, or choose another directory with REPRISE_DATA`;
+  }
+  if (error instanceof StoreVersionError) {
+    return `reprise: ${error.message}. Run the version that wrote it, or a newer one`;
   }
   const isClear = clearErrors.some((type) => error instanceof type);
   if (isClear || system.code !== undefined) {

@@ -1,12 +1,19 @@
 import { Command } from 'commander';
 import { serverVersion } from '../version.ts';
-import type { GlobalOptions, ImportOptions, PasswordOptions } from './command-options.ts';
+import type {
+  GlobalOptions,
+  ImportOptions,
+  PasswordOptions,
+  PurgeOptions,
+  SessionStatsOptions,
+} from './command-options.ts';
 import { describeError } from './describe-error.ts';
 
 /** Each command loads what it needs itself: most of a server is not needed to list its users. */
 const commands = {
   serve: () => import('./serve.ts'),
   users: () => import('./users.ts'),
+  sessions: () => import('./sessions.ts'),
   importMail: () => import('./import-mail.ts'),
   checkConfig: () => import('./check-config.ts'),
   checkHealth: () => import('./check-health.ts'),
@@ -45,6 +52,7 @@ function createProgram(): Command {
     },
   );
   addUserCommands(program);
+  addSessionCommands(program);
   command('import', 'Import an mbox file or a Maildir; a second run imports nothing twice')
     .requiredOption('--user <name>', 'account to import into')
     .option('--mailbox <name>', 'mailbox to import into, made if it is missing', 'INBOX')
@@ -97,5 +105,28 @@ function addUserCommands(program: Command): void {
     .argument('<name>')
     .action(async (name: string, options: GlobalOptions) => {
       await (await commands.users()).removeUser(name, options);
+    });
+}
+
+function addSessionCommands(program: Command): void {
+  const sessions = program
+    .command('sessions')
+    .description('See and purge the TLS sessions of the server that runs');
+  const command = (name: string, description: string) =>
+    sessions
+      .command(name)
+      .description(description)
+      .option('--config <file>', 'YAML file with the keys of the environment (REPRISE_CONFIG)');
+  command('stats', 'Show how many sessions there are, and what became of the others')
+    .option('--json', 'as JSON, with sizes in octets')
+    .action(async (options: SessionStatsOptions) => {
+      await (await commands.sessions()).showSessions(options);
+    });
+  command('purge', 'Forget sessions: the clients make a full handshake when they come back')
+    .option('--account <name>', 'those of an account')
+    .option('--certificate <fingerprint>', 'those of a client certificate, by its SHA-256')
+    .option('--all', 'all of them, and the ticket keys')
+    .action(async (options: PurgeOptions) => {
+      await (await commands.sessions()).purgeSessions(options);
     });
 }

@@ -32,8 +32,8 @@ export async function serve(options: GlobalOptions & { withDemo: boolean }): Pro
   const signal = nextSignal();
   const failure = Promise.withResolvers<Error>();
   const server = await createServer({ configuration, logger, onFailure: failure.resolve });
-  const { imapPort, imapsPort } = server;
-  logger.info({ imapPort, imapsPort, pid: process.pid }, 'listening');
+  const { imapPort, imapsPort, adminPort } = server;
+  logger.info({ imapPort, imapsPort, adminPort, pid: process.pid }, 'listening');
   if (options.withDemo) {
     const password = await addDemoAccount(server.store);
     process.stdout.write(describeDemo({ configuration, imapPort, imapsPort, password }));

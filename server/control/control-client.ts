@@ -1,6 +1,12 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { type Credentials, StoreError, type StoreErrorCode } from '../../store/mail-store.ts';
+import type { PurgeOwner } from '../../tls/session-cache.ts';
+import type {
+  PurgeReport,
+  SessionAdministration,
+  SessionReport,
+} from '../admin/session-administration.ts';
 import { ImportSourceError } from '../import/import-source.ts';
 import type { ImportMessage, ImportOutcome, ImportTarget } from '../import/import-target.ts';
 import type { Administration } from './administration.ts';
@@ -9,7 +15,7 @@ import { ControlConnectionError, OctetStream } from './octet-stream.ts';
 import { withSocketPath } from './socket-path.ts';
 
 /** Administration through the server that has the data directory open. */
-export class ControlClient implements Administration {
+export class ControlClient implements Administration, SessionAdministration {
   readonly #stream: OctetStream;
 
   /** See {@link connectToServer}. */
@@ -31,6 +37,14 @@ export class ControlClient implements Administration {
 
   async removeUser(name: string): Promise<void> {
     await this.#request({ method: 'removeUser', name });
+  }
+
+  async sessionReport(): Promise<SessionReport> {
+    return this.#request({ method: 'sessionReport' });
+  }
+
+  async purgeSessions(owner: PurgeOwner): Promise<PurgeReport> {
+    return this.#request({ method: 'purgeSessions', owner });
   }
 
   async openImport(userName: string, mailboxName: string): Promise<ImportTarget> {

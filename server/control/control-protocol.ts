@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import type { PurgeReport, SessionReport } from '../admin/session-administration.ts';
 import type { ImportOutcome } from '../import/import-target.ts';
 
 /**
@@ -17,6 +18,15 @@ export const controlRequestSchema = z.discriminatedUnion('method', [
   z.strictObject({ method: z.literal('addUser'), name: z.string(), credentials }),
   z.strictObject({ method: z.literal('changePassword'), name: z.string(), credentials }),
   z.strictObject({ method: z.literal('removeUser'), name: z.string() }),
+  z.strictObject({ method: z.literal('sessionReport') }),
+  z.strictObject({
+    method: z.literal('purgeSessions'),
+    owner: z.union([
+      z.literal('all'),
+      z.strictObject({ account: z.string() }),
+      z.strictObject({ certificate: z.string() }),
+    ]),
+  }),
   z.strictObject({
     method: z.literal('openImport'),
     userName: z.string(),
@@ -49,6 +59,8 @@ export interface ControlResults {
   addUser: null;
   changePassword: null;
   removeUser: null;
+  sessionReport: SessionReport;
+  purgeSessions: PurgeReport;
   /** The key of the mailbox. */
   openImport: string;
   uidNext: number;

@@ -3,6 +3,7 @@ import { chmod, rm } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Logger } from 'pino';
 import { StoreError } from '../../store/mail-store.ts';
+import type { SessionAdministration } from '../admin/session-administration.ts';
 import type { ImportMessage, ImportTarget } from '../import/import-target.ts';
 import type { Administration } from './administration.ts';
 import {
@@ -16,6 +17,7 @@ import { controlSocketPath, withSocketPath } from './socket-path.ts';
 export interface ControlServerOptions {
   readonly dataDirectory: string;
   readonly administration: Administration;
+  readonly sessions: SessionAdministration;
   readonly logger: Logger;
 }
 
@@ -55,7 +57,7 @@ export class ControlServer {
     this.#sockets.add(socket);
     socket.on('error', () => socket.destroy());
     const stream = new OctetStream(socket);
-    const session = new ControlSession(this.#options.administration, stream);
+    const session = new ControlSession(this.#options, stream);
     try {
       for (;;) {
         const line = await stream.readJson();
@@ -94,11 +96,13 @@ export class ControlServer {
 /** One connection of the command line. */
 class ControlSession {
   readonly #administration: Administration;
+  readonly #sessions: SessionAdministration;
   readonly #stream: OctetStream;
   #target: ImportTarget | undefined;
 
-  constructor(administration: Administration, stream: OctetStream) {
+  constructor({ administration, sessions }: ControlServerOptions, stream: OctetStream) {
     this.#administration = administration;
+    this.#sessions = sessions;
     this.#stream = stream;
   }
 
@@ -115,6 +119,10 @@ class ControlSession {
       case 'removeUser':
         await this.#administration.removeUser(request.name);
         return null;
+      case 'sessionReport':
+        return this.#sessions.sessionReport();
+      case 'purgeSessions':
+        return this.#sessions.purgeSessions(request.owner);
       case 'openImport':
         this.#target = await this.#administration.openImport(request.userName, request.mailboxName);
         return this.#target.key;

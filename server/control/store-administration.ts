@@ -46,6 +46,11 @@ export class StoreAdministration implements Administration {
     this.#options.onAccountChanged?.(account);
   }
 
+  /** The name of an account as it was given when it was added. `NONEXISTENT`. */
+  async accountName(name: string): Promise<string> {
+    return (await this.#findAccount(name)).name;
+  }
+
   async openImport(userName: string, mailboxName: string): Promise<ImportTarget> {
     const account = await this.#findAccount(userName);
     const name = normalizeMailboxName(mailboxName);

@@ -11,6 +11,8 @@ import {
 } from '../../tls/index.ts';
 import type { Configuration, LogLevel } from '../config/configuration.ts';
 import { writeLogLine } from '../logging.ts';
+import type { FigureBoard } from '../metrics/figure-board.ts';
+import { FigureRecorder } from '../metrics/figure-recorder.ts';
 import { LocalServing } from '../worker/local-serving.ts';
 import type { Serving, ServingSettings } from '../worker/serving.ts';
 import { canSharePorts } from './port-reservation.ts';
@@ -32,6 +34,8 @@ export interface MakeServingOptions {
   readonly ticketKeys: TicketKeySource;
   /** For remembered logins. */
   readonly remembered: SessionCache;
+  /** Where those who serve count. */
+  readonly board: FigureBoard;
   /** Called once, where workers crash again and again. */
   readonly onFailure: (error: Error) => void;
 }
@@ -49,11 +53,14 @@ const memoryLookupDeadlineMs = 1_000;
  * to them
  */
 export function makeServing(options: MakeServingOptions): Serving {
-  const { workerCount, clock, logger, store, onFailure } = options;
+  const { workerCount, clock, logger, store, board, onFailure } = options;
   const { sessionCache, ticketKeys, remembered } = options;
   const parts = { sessionCache, ticketKeys, remembered };
   const settings = settingsOf(options);
-  if (workerCount === 0) return new LocalServing({ settings, store, logger, clock, ...parts });
+  if (workerCount === 0) {
+    const metrics = new FigureRecorder(board.figuresOf(0));
+    return new LocalServing({ settings, store, metrics, logger, clock, ...parts });
+  }
   if (clock !== steadyClock) {
     throw new RangeError('Cannot send a clock to workers, set their number to 0');
   }
@@ -68,6 +75,7 @@ export function makeServing(options: MakeServingOptions): Serving {
         settings,
         logLevel: logger.level as LogLevel,
         storeLink: store.createLink(),
+        figures: board.figuresOf(workerNumber),
         ...parts,
         writeLog: (line) => writeLogLine(logger, line),
       }),

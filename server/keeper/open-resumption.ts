@@ -17,6 +17,8 @@ export interface OpenResumptionOptions {
   readonly clock: Clock;
   /** Instead of what the configuration says; closed with the rest. */
   readonly sessionCache?: SessionCache;
+  /** Told how long the cache in memory takes to give memory back, step by step, in milliseconds. */
+  readonly onReclaim?: (durationMs: number) => void;
 }
 
 /** What the keeper has so that clients of all workers can come back. */
@@ -71,7 +73,10 @@ async function openSessionCache(
   const { configuration, clock } = options;
   const { sessionCache: setting, sessionCacheBytes: maxBytes } = configuration;
   const bounds = { maxBytes, lifetimeMs: configuration.sessionLifetimeSeconds * 1000, clock };
-  if (setting.kind === 'memory') return new SegmentSessionCache(bounds);
+  if (setting.kind === 'memory') {
+    const { onReclaim } = options;
+    return new SegmentSessionCache({ ...bounds, ...(onReclaim !== undefined && { onReclaim }) });
+  }
   if (setting.kind === 'module') return loadSessionCacheModule(setting.path, bounds);
   if (setting.kind === 'redis') return openRedisCache(setting.url, secrets, options);
   return new NullSessionCache();

@@ -13,6 +13,8 @@ export interface ServingWorkerOptions {
   readonly settings: ServingSettings;
   readonly logLevel: LogLevel;
   readonly storeLink: StoreLink;
+  /** Where the worker counts; see `makeFigures`. */
+  readonly figures: Float64Array;
   readonly sessionCache: SessionCache;
   readonly remembered: SessionCache;
   readonly ticketKeys: TicketKeySource;
@@ -107,6 +109,7 @@ function startOf(options: ServingWorkerOptions): WorkerStart {
     settings,
     logLevel,
     ticketKeys: options.ticketKeys.keys,
+    figures: options.figures,
     storeLink,
     sessionPort: portTo(options.sessionCache),
     rememberedPort: portTo(options.remembered),

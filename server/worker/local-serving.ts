@@ -10,6 +10,7 @@ import { TlsAcceptor } from '../../tls/tls-acceptor.ts';
 import { StoredPasswordVerifier } from '../authentication/password-verifier.ts';
 import { ImapService, type ListeningPorts } from '../imap/imap-service.ts';
 import { defaultServiceLimits } from '../imap/limits.ts';
+import type { MetricsRecorder } from '../metrics/metrics-recorder.ts';
 import type { Serving, ServingSettings } from './serving.ts';
 
 export interface LocalServingOptions {
@@ -22,6 +23,8 @@ export interface LocalServingOptions {
   readonly ticketKeys: TicketKeySource;
   /** For remembered logins. */
   readonly remembered: SessionCache;
+  /** Told of TLS handshakes and of what clients do. */
+  readonly metrics: MetricsRecorder;
   readonly logger: Logger;
   /** The clock of the caches. */
   readonly clock?: Clock;
@@ -34,7 +37,7 @@ export class LocalServing implements Serving {
 
   /** @throws what TLS throws for a credential that cannot be used */
   constructor(options: LocalServingOptions) {
-    const { settings, store, remembered, logger, clock = steadyClock } = options;
+    const { settings, store, remembered, metrics, logger, clock = steadyClock } = options;
     const { host, imapPort, imapsPort, shareCount, lookupDeadlineMs } = settings;
     const share = (bound: number) => Math.ceil(bound / shareCount);
     const verifier = new StoredPasswordVerifier({
@@ -54,6 +57,7 @@ export class LocalServing implements Serving {
       maxPendingHellos: share(tlsLimits.pendingHellos),
       maxPendingHellosPerAddress: share(tlsLimits.pendingHellosPerAddress),
       onEvent: (event) => {
+        metrics.recordTlsEvent(event);
         if (event.kind === 'cacheError') logger.warn({ err: event.error }, 'session cache failed');
       },
     });
@@ -61,6 +65,7 @@ export class LocalServing implements Serving {
       store,
       acceptor: this.#acceptor,
       verifier,
+      metrics,
       logger,
       ...(host !== undefined && { host }),
       imapPort,

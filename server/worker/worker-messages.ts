@@ -12,6 +12,8 @@ export interface WorkerStart {
   readonly settings: ServingSettings;
   readonly logLevel: LogLevel;
   readonly ticketKeys: readonly TicketKey[];
+  /** Where it counts; see `makeFigures`. */
+  readonly figures: Float64Array;
   /** Its ports, and those below, are to be transferred. */
   readonly storeLink: StoreLink;
   /** To the session cache of the keeper. */

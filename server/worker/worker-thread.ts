@@ -3,6 +3,7 @@ import { connectSqliteStore } from '../../store/open-sqlite-store.ts';
 import { RemoteSessionCache } from '../../tls/remote-session-cache.ts';
 import { ReplicatedTicketKeys } from '../../tls/replicated-ticket-keys.ts';
 import { createLogger } from '../logging.ts';
+import { FigureRecorder } from '../metrics/figure-recorder.ts';
 import { LocalServing } from './local-serving.ts';
 import type { WorkerCommand, WorkerReport, WorkerStart } from './worker-messages.ts';
 
@@ -21,6 +22,7 @@ function runWorker(keeper: MessagePort, start: WorkerStart): void {
     sessionCache: new RemoteSessionCache(start.sessionPort),
     ticketKeys,
     remembered: new RemoteSessionCache(start.rememberedPort),
+    metrics: new FigureRecorder(start.figures),
     logger: createLogger({
       level: start.logLevel,
       workerNumber: start.workerNumber,

@@ -7,12 +7,16 @@ import pino from 'pino';
 import t, { type Test } from 'tap';
 import type { Administration } from '../../../server/control/administration.ts';
 import { connectToServer } from '../../../server/control/control-client.ts';
+import type { SessionAdministration } from '../../../server/admin/session-administration.ts';
 import { ControlServer } from '../../../server/control/control-server.ts';
 import { controlSocketPath, withSocketPath } from '../../../server/control/socket-path.ts';
 import { StoreAdministration } from '../../../server/control/store-administration.ts';
 import type { ImportMessage, ImportTarget } from '../../../server/import/import-target.ts';
 import type { Account } from '../../../store/mail-store.ts';
 import { openSqliteStore } from '../../../store/open-sqlite-store.ts';
+
+/** Has tests of its own. */
+const sessions = {} as unknown as SessionAdministration;
 
 const credentials = { argon2id: '$argon2id$…', scramSha256: 'SCRAM-SHA-256$…' };
 const internalDate = { epochMs: 1_700_000_000_000, zoneMinutes: 60 };
@@ -26,7 +30,7 @@ async function setUp(t: Test, dataDirectory = t.testdir()) {
     onAccountChanged: (account) => changed.push(account),
   });
   const logger = pino({ level: 'silent' });
-  const server = new ControlServer({ dataDirectory, administration, logger });
+  const server = new ControlServer({ dataDirectory, administration, sessions, logger });
   await server.listen();
   t.teardown(() => server.close());
   const client = await connectToServer(dataDirectory);
@@ -173,7 +177,7 @@ await t.test('octets that the store did not read are not taken for what comes ne
   };
   const administration = { openImport: async () => target } as unknown as Administration;
   const logger = pino({ level: 'silent' });
-  const server = new ControlServer({ dataDirectory, administration, logger });
+  const server = new ControlServer({ dataDirectory, administration, sessions, logger });
   await server.listen();
   t.teardown(() => server.close());
   const client = await connectToServer(dataDirectory);

@@ -9,7 +9,12 @@ import { reprise } from '../cli/reprise.ts';
 import { startProcess } from './start-process.ts';
 
 const nobody = 65_534;
-const freePorts = { REPRISE_HOST: '127.0.0.1', REPRISE_IMAP_PORT: '0', REPRISE_IMAPS_PORT: '0' };
+const freePorts = {
+  REPRISE_HOST: '127.0.0.1',
+  REPRISE_IMAP_PORT: '0',
+  REPRISE_IMAPS_PORT: '0',
+  REPRISE_ADMIN_PORT: '-1',
+};
 
 /** Starts a server that must fail, with one line on standard error beside the log. */
 async function failure(t: Test, environment: Readonly<Record<string, string>>): Promise<string> {

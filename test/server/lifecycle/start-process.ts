@@ -21,7 +21,10 @@ export interface StartedProcess {
   printed(pattern: RegExp): Promise<string>;
 }
 
-/** Starts `server/launch.js`; nothing but PATH and the given environment is passed on. */
+/**
+ * Starts `server/launch.js`; nothing but PATH and the given environment is passed on. The port for metrics is
+ * off unless the environment says otherwise.
+ */
 export function startProcess(
   argv: readonly string[],
   environment: Readonly<Record<string, string>>,
@@ -31,7 +34,7 @@ export function startProcess(
   const child = spawn(process.execPath, [...nodeOptions, script, ...argv], {
     ...others,
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { PATH: process.env['PATH'], ...environment },
+    env: { PATH: process.env['PATH'], REPRISE_ADMIN_PORT: '-1', ...environment },
   });
   const lines = new EventEmitter();
   const errors: string[] = [];

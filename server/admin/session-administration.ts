@@ -1,0 +1,77 @@
+import { RandomTicketKeys } from '../../tls/random-ticket-keys.ts';
+import type { Resumption } from '../../tls/resumption.ts';
+import type { PurgeOwner, SessionCache, SessionCacheStats } from '../../tls/session-cache.ts';
+import type { TicketKeySource } from '../../tls/ticket-key.ts';
+
+/** The sessions of a server, as an operator is shown them. */
+export interface SessionReport {
+  /** How clients come back. */
+  readonly kind: Resumption['kind'];
+  readonly stats: SessionCacheStats;
+  /** Age of the oldest session in seconds; absent where there is none, or where it is not known. */
+  readonly oldestSeconds?: number;
+}
+
+/** What a purge has done. */
+export interface PurgeReport {
+  /** Sessions that are gone from the cache. */
+  readonly purgedCount: number;
+  /** Whether clients may still come back with tickets that they had before. */
+  readonly areTicketsLeft: boolean;
+}
+
+/** What an operator can do with the TLS sessions of a running server. */
+export interface SessionAdministration {
+  sessionReport(): Promise<SessionReport>;
+  purgeSessions(owner: PurgeOwner): Promise<PurgeReport>;
+}
+
+export interface KeeperSessionsOptions {
+  readonly kind: Resumption['kind'];
+  readonly cache: SessionCache;
+  readonly ticketKeys: TicketKeySource;
+  /** Of the cache. */
+  readonly clock: () => number;
+  /** The name of an account as it is written; rejects with a `StoreError` where there is none. */
+  readonly accountName: (name: string) => Promise<string>;
+}
+
+/** The sessions in the cache of this process. */
+export class KeeperSessions implements SessionAdministration {
+  readonly #options: KeeperSessionsOptions;
+
+  constructor(options: KeeperSessionsOptions) {
+    this.#options = options;
+  }
+
+  async sessionReport(): Promise<SessionReport> {
+    const { kind, cache, clock } = this.#options;
+    const stats = cache.stats();
+    const { oldestAt } = stats;
+    return {
+      kind,
+      stats,
+      ...(oldestAt !== undefined && { oldestSeconds: Math.max(0, (clock() - oldestAt) / 1000) }),
+    };
+  }
+
+  async purgeSessions(owner: PurgeOwner): Promise<PurgeReport> {
+    const { kind, cache, ticketKeys, accountName } = this.#options;
+    const purgedCount = await cache.purge(
+      typeof owner === 'object' && 'account' in owner
+        ? { account: await accountName(owner.account) }
+        : owner,
+    );
+    if (owner !== 'all' || kind === 'off') return { purgedCount, areTicketsLeft: kind !== 'off' };
+    return { purgedCount, areTicketsLeft: !dropTicketKeys(ticketKeys) };
+  }
+}
+
+/** False where the keys come from a secret, and so would be the same again. */
+function dropTicketKeys(ticketKeys: TicketKeySource): boolean {
+  if (!(ticketKeys instanceof RandomTicketKeys)) return false;
+  // The key that seals now opens tickets until the second rotation.
+  ticketKeys.rotate();
+  ticketKeys.rotate();
+  return true;
+}

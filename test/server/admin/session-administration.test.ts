@@ -1,0 +1,109 @@
+import pino from 'pino';
+import t, { type Test } from 'tap';
+import { KeeperSessions } from '../../../server/admin/session-administration.ts';
+import { connectToServer } from '../../../server/control/control-client.ts';
+import { ControlServer } from '../../../server/control/control-server.ts';
+import { StoreAdministration } from '../../../server/control/store-administration.ts';
+import {
+  DerivedTicketKeys,
+  RandomTicketKeys,
+  type Resumption,
+  SegmentSessionCache,
+} from '../../../tls/index.ts';
+import { makeSession, TestClock } from '../../fixtures/session-cache-contract.ts';
+import { someCredentials } from '../../fixtures/mail-store-contract/store-steps.ts';
+import { makeSqliteStore } from '../../fixtures/sqlite-store.ts';
+
+const lifetimeMs = 60_000;
+
+/** A control server, a cache with sessions of two accounts, and a client of the control server. */
+async function setUp(t: Test, kind: Resumption['kind'] = 'stateful') {
+  const clock = new TestClock();
+  const { store, dataDirectory } = await makeSqliteStore(t);
+  for (const name of ['Alice', 'bob']) await store.createAccount(name, someCredentials);
+  const cache = new SegmentSessionCache({ maxBytes: 1 << 20, lifetimeMs, clock: clock.read });
+  t.teardown(() => cache.close());
+  const ids = new Map<string, Uint8Array>();
+  for (const account of ['Alice', 'bob']) {
+    const { id, session } = makeSession();
+    ids.set(account, id);
+    await cache.put(id, session, { expiresAt: Infinity, account, certificate: 'AB:CD' });
+  }
+  const ticketKeys = new RandomTicketKeys({ lifetimeMs });
+  t.teardown(() => ticketKeys.close());
+  const administration = new StoreAdministration(store);
+  const accountName = (name: string) => administration.accountName(name);
+  const parts = { kind, cache, ticketKeys, clock: clock.read, accountName };
+  const server = new ControlServer({
+    dataDirectory,
+    administration,
+    sessions: new KeeperSessions(parts),
+    logger: pino({ level: 'silent' }),
+  });
+  await server.listen();
+  t.teardown(() => server.close());
+  const client = await connectToServer(dataDirectory);
+  if (client === undefined) throw new Error('The control server does not answer');
+  t.teardown(() => client.close());
+  const isThere = async (account: string) => (await cache.get(ids.get(account)!)) !== undefined;
+  return { clock, cache, ticketKeys, client, isThere, parts };
+}
+
+await t.test('the report is what the cache tells', async (t) => {
+  const { cache, client, clock } = await setUp(t);
+  clock.nowMs += 1_500;
+  const { oldestAt, ...stats } = cache.stats();
+  t.match(await client.sessionReport(), { kind: 'stateful', stats, oldestSeconds: 1.5 });
+  t.ok(oldestAt);
+  await cache.purge('all');
+  t.notOk('oldestSeconds' in (await client.sessionReport()), 'of none');
+});
+
+await t.test('purge of an account, whose name is that of the login', async (t) => {
+  const { cache, client, isThere } = await setUp(t);
+  t.same(await client.purgeSessions({ account: 'ALICE' }), {
+    purgedCount: 1,
+    areTicketsLeft: true,
+  });
+  t.notOk(await isThere('Alice'));
+  t.ok(await isThere('bob'));
+  t.equal(cache.stats().removed.purged, 1);
+  await t.rejects(client.purgeSessions({ account: 'carol' }), {
+    name: 'StoreError',
+    code: 'NONEXISTENT',
+    message: 'There is no user "carol"',
+  });
+});
+
+await t.test('purge of a certificate', async (t) => {
+  const { client, cache } = await setUp(t);
+  t.match(await client.purgeSessions({ certificate: 'AB:CE' }), { purgedCount: 0 });
+  t.match(await client.purgeSessions({ certificate: 'AB:CD' }), { purgedCount: 2 });
+  t.equal(cache.stats().entryCount, 0);
+});
+
+await t.test('purge of all takes the ticket keys along', async (t) => {
+  const { client, cache, ticketKeys } = await setUp(t, 'tickets');
+  ticketKeys.rotate();
+  const before = ticketKeys.keys.map(({ name }) => Buffer.from(name).toString('hex'));
+  t.equal(before.length, 2);
+  t.same(await client.purgeSessions('all'), { purgedCount: 2, areTicketsLeft: false });
+  t.equal(cache.stats().heldBytes, 0);
+  for (const { name } of ticketKeys.keys) {
+    t.notOk(before.includes(Buffer.from(name).toString('hex')), 'no key from before');
+  }
+});
+
+await t.test('keys from a secret stay, and the report says so', async (t) => {
+  const { parts } = await setUp(t);
+  const ticketKeys = new DerivedTicketKeys({ secrets: [new Uint8Array(32)], lifetimeMs });
+  t.teardown(() => ticketKeys.close());
+  const sessions = new KeeperSessions({ ...parts, ticketKeys });
+  t.match(await sessions.purgeSessions('all'), { purgedCount: 2, areTicketsLeft: true });
+});
+
+await t.test('without resumption there are no tickets', async (t) => {
+  const { client } = await setUp(t, 'off');
+  t.match(await client.purgeSessions('all'), { areTicketsLeft: false });
+  t.match(await client.purgeSessions({ account: 'bob' }), { areTicketsLeft: false });
+});

@@ -1,0 +1,144 @@
+import { once } from 'node:events';
+import { connect as connectTcp } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import type { Test } from 'tap';
+import { type MailServer, startMailServer } from '../../fixtures/mail-server.ts';
+import { readMetrics } from '../../fixtures/metrics-text.ts';
+
+export const versions = ['TLSv1.2', 'TLSv1.3'] as const;
+export const securities = ['tls', 'starttls'] as const;
+export const returnCount = 3;
+
+type Version = (typeof versions)[number];
+type Security = (typeof securities)[number];
+
+/** What clients saw: handshakes by version and outcome. */
+type Tally = Map<string, number>;
+
+export interface Scene {
+  readonly server: MailServer;
+  readonly tally: Tally;
+  /** A session of each kind of client, to come back with. */
+  readonly sessions: Map<string, Buffer>;
+}
+
+export async function startScene(
+  t: Test,
+  environment: Readonly<Record<string, string>>,
+): Promise<Scene> {
+  const server = await startMailServer(t, {
+    environment: { REPRISE_ADMIN_PORT: '0', ...environment },
+  });
+  return { server, tally: new Map(), sessions: new Map() };
+}
+
+export async function metricsOf({ server }: Scene): Promise<Record<string, number>> {
+  const response = await fetch(`http://127.0.0.1:${server.process.adminPort}/metrics`);
+  return readMetrics(await response.text());
+}
+
+function count(tally: Tally, key: string): void {
+  tally.set(key, (tally.get(key) ?? 0) + 1);
+}
+
+/** One visit, with the session of the last one of its kind. Whether it was resumed. */
+export async function visit(scene: Scene, security: Security, version: Version): Promise<boolean> {
+  const kind = `${security} ${version}`;
+  const session = scene.sessions.get(kind);
+  const client = await scene.server.connect(security, {
+    minVersion: version,
+    maxVersion: version,
+    ...(session !== undefined && { session }),
+  });
+  // Sessions of TLS 1.3 come behind the handshake.
+  await client.ok('NOOP');
+  const { isResumed } = client;
+  count(scene.tally, `${client.tlsSocket.getProtocol()} ${isResumed ? 'resumed' : 'full'}`);
+  const last = client.sessions.at(-1);
+  if (last !== undefined) scene.sessions.set(kind, last);
+  await client.logout();
+  return isResumed;
+}
+
+/** All kinds of clients, each coming back a few times. How many visits were resumed. */
+export async function visitInAllWays(scene: Scene): Promise<number> {
+  let resumedCount = 0;
+  for (const version of versions) {
+    for (const security of securities) {
+      for (let round = 0; round <= returnCount; round++) {
+        if (await visit(scene, security, version)) resumedCount += 1;
+      }
+    }
+  }
+  return resumedCount;
+}
+
+/** Handshakes that fail: not TLS at all, a version that is too old, and a client that leaves. */
+export async function failInAllWays({ server, tally }: Scene): Promise<void> {
+  const port = server.process.imapsPort;
+  const plain = connectTcp(port, '127.0.0.1');
+  plain.end('a CAPABILITY\r\n');
+  plain.resume();
+  await once(plain, 'close');
+  count(tally, 'NOT_TLS');
+
+  const old = connectTls({
+    port,
+    host: '127.0.0.1',
+    rejectUnauthorized: false,
+    minVersion: 'TLSv1.1',
+    maxVersion: 'TLSv1.1',
+    ciphers: 'DEFAULT@SECLEVEL=0',
+  });
+  const refused = new Promise((resolve) => old.once('error', resolve));
+  await refused;
+  count(tally, 'HANDSHAKE_FAILED');
+
+  const silent = connectTcp(port, '127.0.0.1');
+  await once(silent, 'connect');
+  silent.end();
+  silent.resume();
+  await once(silent, 'close');
+  count(tally, 'CLOSED');
+}
+
+/** The metrics say what the tally says, and nothing beyond. */
+export function checkHandshakes(
+  t: Test,
+  { tally }: Scene,
+  metrics: Readonly<Record<string, number>>,
+  mode: string,
+): void {
+  const wanted: Record<string, number> = {};
+  let failedCount = 0;
+  for (const [key, value] of tally) {
+    const [version, outcome] = key.split(' ');
+    if (outcome === undefined) {
+      wanted[`reprise_tls_failures_total{cause="${key}"}`] = value;
+      failedCount += value;
+    } else {
+      const labels = `version="${version}",mode="${mode}",outcome="${outcome}"`;
+      wanted[`reprise_tls_handshakes_total{${labels}}`] = value;
+    }
+  }
+  if (failedCount > 0) {
+    const labels = 'version="unknown",mode="none",outcome="failed"';
+    wanted[`reprise_tls_handshakes_total{${labels}}`] = failedCount;
+  }
+  const found = Object.entries(metrics).filter(
+    ([name, value]) => name.startsWith('reprise_tls_') && value !== 0,
+  );
+  t.same(Object.fromEntries(found), wanted);
+}
+
+export function lookups(metrics: Readonly<Record<string, number>>) {
+  return Object.fromEntries(
+    ['hit', 'unknown', 'expired', 'timeout', 'error'].map((result) => [
+      result,
+      metrics[`reprise_session_cache_lookups_total{result="${result}"}`],
+    ]),
+  );
+}
+
+export const kindCount = versions.length * securities.length;
+export const noLookups = { hit: 0, unknown: 0, expired: 0, timeout: 0, error: 0 };
