@@ -1,0 +1,82 @@
+import { LoadClient, type VisitStep } from './load-client.ts';
+import type { Peer } from './peers/peer.ts';
+
+/** Clients at a time. */
+const clientCount = 8;
+
+export interface CompareOptions {
+  /** Measured in turns, so that what else the machine does weighs on all alike. */
+  readonly peers: readonly Peer[];
+  readonly steps: readonly VisitStep[];
+  readonly roundCount: number;
+  /** Of each peer in each round. */
+  readonly visitsPerRound: number;
+}
+
+/** CPU time of a server for one visit, in milliseconds: one figure a round, after a first round to warm up. */
+export interface PeerCost {
+  readonly peer: Peer;
+  readonly roundsMs: readonly number[];
+  readonly medianMs: number;
+  /** Of the measured visits. */
+  readonly resumedCount: number;
+  readonly visitCount: number;
+}
+
+/** Measures what visits cost each peer. */
+export async function compareCpu(options: CompareOptions): Promise<readonly PeerCost[]> {
+  const { peers, steps, roundCount, visitsPerRound } = options;
+  const runs = peers.map((peer) => ({
+    peer,
+    clients: Array.from({ length: clientCount }, () => new LoadClient(peer.port)),
+    roundsMs: [] as number[],
+    resumedCount: 0,
+  }));
+  for (let round = 0; round <= roundCount; round++) {
+    for (const run of runs) {
+      const before = await run.peer.cpuMs();
+      const resumedCount = await visitAll(run.clients, steps, visitsPerRound);
+      if (round === 0) continue;
+      run.roundsMs.push(((await run.peer.cpuMs()) - before) / visitsPerRound);
+      run.resumedCount += resumedCount;
+    }
+  }
+  return runs.map(({ peer, roundsMs, resumedCount }) => ({
+    peer,
+    roundsMs,
+    medianMs: median(roundsMs),
+    resumedCount,
+    visitCount: roundCount * visitsPerRound,
+  }));
+}
+
+/** Prints costs, and each as a multiple of the last one's. */
+export function printCosts(costs: readonly PeerCost[]): void {
+  const last = costs.at(-1)?.medianMs ?? Number.NaN;
+  for (const { peer, medianMs, roundsMs, resumedCount, visitCount } of costs) {
+    const rounds = roundsMs.map((ms) => ms.toFixed(3)).join(' ');
+    console.log(
+      `${peer.name.padEnd(28)} ${medianMs.toFixed(3)} ms of CPU each (rounds: ${rounds}), ` +
+        `${(medianMs / last).toFixed(2)} times the last, ${resumedCount} of ${visitCount} resumed`,
+    );
+  }
+}
+
+async function visitAll(
+  clients: readonly LoadClient[],
+  steps: readonly VisitStep[],
+  visitCount: number,
+): Promise<number> {
+  let begun = 0;
+  let resumedCount = 0;
+  await Promise.all(
+    clients.map(async (client) => {
+      while (begun++ < visitCount) if (await client.visit(steps)) resumedCount++;
+    }),
+  );
+  return resumedCount;
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+}

@@ -1,0 +1,84 @@
+import { mkdir } from 'node:fs/promises';
+import { userInfo } from 'node:os';
+import { join } from 'node:path';
+import type { SelfSignedCertificate } from '../../../tls/self-signed-certificate.ts';
+import { findProgram, makePeerDirectory } from './peer-directory.ts';
+import { freePort, type Peer, PeerMissingError, startPeer } from './peer.ts';
+
+export interface DovecotOptions {
+  readonly credential: SelfSignedCertificate;
+  readonly password: string;
+}
+
+/**
+ * Dovecot with the login process of its "high-performance mode", which stays: one, since each has ticket keys of
+ * its own and nobody could resume with another. It checks passwords in the clear, from its cache, and keeps its
+ * mail in a Maildir. All that spares it work.
+ */
+export async function startDovecot({ credential, password }: DovecotOptions): Promise<Peer> {
+  const path = findProgram('dovecot', 'dovecot-imapd');
+  if (userInfo().uid !== 0) throw new PeerMissingError('Dovecot needs root, for its users');
+  const directory = await makePeerDirectory();
+  const port = await freePort();
+  const at = (name: string) => join(directory.path, name);
+  await directory.write('certificate.pem', credential.cert);
+  await directory.write('key.pem', credential.key);
+  await mkdir(at('run'));
+  await mkdir(at('mail'), { mode: 0o777 });
+  const configuration = await directory.write(
+    'dovecot.conf',
+    `base_dir = ${at('run')}
+state_dir = ${at('run')}
+log_path = ${at('log')}
+protocols = imap
+listen = 127.0.0.1
+ssl = required
+ssl_cert = <${at('certificate.pem')}
+ssl_key = <${at('key.pem')}
+ssl_min_protocol = TLSv1.2
+mail_location = maildir:${at('mail')}/%u
+first_valid_uid = 1
+auth_cache_size = 10M
+passdb {
+  driver = static
+  args = password=${password}
+}
+userdb {
+  driver = static
+  args = uid=mail gid=mail home=${at('mail')}/%u
+}
+service imap-login {
+  service_count = 0
+  process_min_avail = 1
+  process_limit = 1
+  client_limit = 4000
+  inet_listener imap {
+    port = 0
+  }
+  inet_listener imaps {
+    port = ${port}
+    ssl = yes
+  }
+}
+service imap {
+  process_min_avail = 8
+  process_limit = 4000
+}
+service auth {
+  client_limit = 10000
+}
+service anvil {
+  client_limit = 10000
+}
+mail_max_userip_connections = 10000
+default_vsz_limit = 1G
+`,
+  );
+  return startPeer({
+    name: 'Dovecot, high performance',
+    path,
+    argv: ['-F', '-c', configuration],
+    port,
+    onStopped: directory.remove,
+  });
+}

@@ -1,0 +1,92 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer, connect, type AddressInfo } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { treeCpuMs } from './process-tree.ts';
+
+const startDeadlineMs = 10_000;
+const stopDeadlineMs = 5_000;
+
+/** A server that is measured. */
+export interface Peer {
+  readonly name: string;
+  /** For TLS from the first octet. */
+  readonly port: number;
+  /** CPU time of its processes so far, in milliseconds. */
+  cpuMs(): Promise<number>;
+  stop(): Promise<void>;
+}
+
+/** The peer cannot be run here: a package is missing. */
+export class PeerMissingError extends Error {}
+
+export interface StartPeerOptions {
+  readonly name: string;
+  readonly path: string;
+  readonly argv: readonly string[];
+  readonly port: number;
+  /** Called when the peer has stopped. */
+  readonly onStopped: () => Promise<void>;
+}
+
+/** Starts a program that stays in the foreground, and waits until it listens. */
+export async function startPeer(options: StartPeerOptions): Promise<Peer> {
+  const { name, path, argv, port, onStopped } = options;
+  const child = spawn(path, argv, { stdio: ['ignore', 'pipe', 'pipe'] });
+  let printed = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (chunk: Buffer) => (printed = (printed + chunk.toString()).slice(-4_000)));
+  }
+  const stop = async () => {
+    await end(child);
+    await onStopped();
+  };
+  try {
+    await untilListening(child, port);
+  } catch (error) {
+    await stop();
+    throw new Error(`Cannot start ${name}: ${printed}`, { cause: error });
+  }
+  return { name, port, cpuMs: () => treeCpuMs(child.pid ?? 0), stop };
+}
+
+/** A port of 127.0.0.1 that was free a moment ago, for programs that cannot choose one themselves. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+async function untilListening(child: ChildProcess, port: number): Promise<void> {
+  const deadline = performance.now() + startDeadlineMs;
+  while (performance.now() < deadline) {
+    if (child.exitCode !== null) throw new Error(`It has ended with ${child.exitCode}`);
+    if (await isListening(port)) return;
+    await delay(50);
+  }
+  throw new Error(`Nobody listens on ${port}`);
+}
+
+async function isListening(port: number): Promise<boolean> {
+  const socket = connect({ port, host: '127.0.0.1' });
+  try {
+    await once(socket, 'connect');
+    return true;
+  } catch {
+    return false;
+  } finally {
+    socket.destroy();
+  }
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exited = once(child, 'exit');
+  const deadline = setTimeout(() => child.kill('SIGKILL'), stopDeadlineMs);
+  child.kill('SIGTERM');
+  await exited;
+  clearTimeout(deadline);
+}

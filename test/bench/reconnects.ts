@@ -1,0 +1,35 @@
+// CPU time of the server for a client that comes back over TLS 1.3, beside Dovecot's high-performance profile:
+//
+//     npm run bench -- reconnects [rounds] [reconnects a round] [login|idle]
+//
+// login: LOGIN, LOGOUT; idle: LOGIN, SELECT, IDLE, and the client leaves.
+import { makeSelfSignedCertificate } from '../../tls/self-signed-certificate.ts';
+import { compareCpu, printCosts } from './compare-cpu.ts';
+import { visits } from './load-client.ts';
+import { startDovecot } from './peers/dovecot.ts';
+import { type Peer, PeerMissingError } from './peers/peer.ts';
+import { startReprise } from './peers/reprise.ts';
+
+const [rounds = '5', reconnects = '1000', kind = 'login'] = process.argv.slice(2);
+const password = 'correct-horse';
+const credential = await makeSelfSignedCertificate({ hostNames: ['localhost'] });
+const peers: Peer[] = [];
+try {
+  for (const workerCount of [2, 0]) {
+    peers.push(await startReprise({ credential, workerCount, password }));
+  }
+  peers.push(await startDovecot({ credential, password }));
+  printCosts(
+    await compareCpu({
+      peers,
+      steps: kind === 'idle' ? visits.idle(password) : visits.login(password),
+      roundCount: Number(rounds),
+      visitsPerRound: Number(reconnects),
+    }),
+  );
+} catch (error) {
+  if (!(error instanceof PeerMissingError)) throw error;
+  console.log(`Skipped: ${error.message}`);
+} finally {
+  await Promise.all(peers.map((peer) => peer.stop()));
+}

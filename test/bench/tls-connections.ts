@@ -1,0 +1,42 @@
+// CPU time of the server for a resumed TLS 1.3 connection, greeting included, beside nginx's stream module:
+//
+//     npm run bench -- tls-connections [rounds] [connections a round]
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
+import { makeSelfSignedCertificate } from '../../tls/self-signed-certificate.ts';
+import { compareCpu, printCosts } from './compare-cpu.ts';
+import { visits } from './load-client.ts';
+import { startNginxStream } from './peers/nginx-stream.ts';
+import { type Peer, PeerMissingError } from './peers/peer.ts';
+import { startReprise } from './peers/reprise.ts';
+
+const [rounds = '5', connections = '2000'] = process.argv.slice(2);
+const credential = await makeSelfSignedCertificate({ hostNames: ['localhost'] });
+const peers: Peer[] = [];
+const backend = createServer({ allowHalfOpen: true }, (socket) => {
+  socket.on('error', () => socket.destroy());
+  socket.end('* OK ready\r\n');
+}).listen(0, '127.0.0.1');
+try {
+  await once(backend, 'listening');
+  const { port: backendPort } = backend.address() as AddressInfo;
+  for (const workerCount of [2, 0]) {
+    peers.push(await startReprise({ credential, workerCount, password: 'correct-horse' }));
+  }
+  peers.push(await startNginxStream({ credential, workerCount: 2, backendPort }));
+  peers.push(await startNginxStream({ credential, workerCount: 2 }));
+  printCosts(
+    await compareCpu({
+      peers,
+      steps: visits.greeting(),
+      roundCount: Number(rounds),
+      visitsPerRound: Number(connections),
+    }),
+  );
+} catch (error) {
+  if (!(error instanceof PeerMissingError)) throw error;
+  console.log(`Skipped: ${error.message}`);
+} finally {
+  backend.close();
+  await Promise.all(peers.map((peer) => peer.stop()));
+}
