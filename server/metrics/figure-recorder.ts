@@ -39,9 +39,7 @@ export class FigureRecorder implements MetricsRecorder {
       }
       case 'failure':
         this.#addHandshake('unknown', 'none', 'failed');
-        if (!this.#add('handshakeFailures', { cause: event.code })) {
-          this.#add('handshakeFailures', { cause: 'other' });
-        }
+        this.#add('handshakeFailures', { cause: event.code });
         break;
       case 'lookup':
         this.#add('lookups', { result: event.result });
