@@ -41,13 +41,13 @@ function ownerOf({ account, certificate, all }: PurgeOptions): PurgeOwner {
 
 /** As TLS has it, however it was typed. */
 function fingerprintOf(text: string): string {
-  const digits = text.replaceAll(':', '').toUpperCase();
-  if (!/^[\dA-F]{64}$/.test(digits)) {
+  const digits = text.replaceAll(':', '').toLowerCase();
+  if (!/^[\da-f]{64}$/.test(digits)) {
     throw new UsageError(
       `Cannot read fingerprint "${text}", expected SHA-256 in 64 hexadecimal digits, with or without colons`,
     );
   }
-  return digits.replaceAll(/..(?=.)/g, '$&:');
+  return digits;
 }
 
 async function withServer<T>(

@@ -4,6 +4,8 @@ import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import t, { type Test } from 'tap';
+import { openSqliteStore } from '../../../store/open-sqlite-store.ts';
+import { Database } from '../../../store/sqlite/database.ts';
 import { startServerProcess } from '../../fixtures/server-process.ts';
 import { reprise } from '../cli/reprise.ts';
 import { startProcess } from './start-process.ts';
@@ -58,6 +60,31 @@ await t.test('a data directory that another server has', async (t) => {
 await t.test('a data directory that cannot be one', async (t) => {
   const directory = t.testdir({ file: 'x' });
   t.match(await failure(t, { REPRISE_DATA: join(directory, 'file') }), /^reprise: .*file/);
+});
+
+await t.test('a mail store that a newer version wrote', async (t) => {
+  const directory = t.testdir();
+  const store = await openSqliteStore({ dataDirectory: directory });
+  await store.close();
+  const database = new Database(join(directory, 'mail.db'), 'writer');
+  database.execute('PRAGMA user_version = 999');
+  database.close();
+  t.match(
+    await failure(t, { REPRISE_DATA: directory }),
+    /^reprise: Cannot open mail store of version 999, this program knows versions up to \d+\. Run the version/,
+  );
+});
+
+await t.test('a port for metrics that another program has', async (t) => {
+  const other = createServer().listen(0, '127.0.0.1');
+  await once(other, 'listening');
+  t.teardown(() => other.close());
+  const port = String((other.address() as AddressInfo).port);
+  t.equal(
+    await failure(t, { REPRISE_DATA: t.testdir(), REPRISE_ADMIN_PORT: port }),
+    `reprise: Cannot listen on 127.0.0.1:${port} for metrics: another program does already. ` +
+      'Set REPRISE_ADMIN_PORT to another port, or to -1 for none',
+  );
 });
 
 await t.test('a certificate that cannot be used', async (t) => {

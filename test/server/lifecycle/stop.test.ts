@@ -84,3 +84,36 @@ await t.test('an error that nobody caught is logged and ends the process', async
   t.match(entry, { level: 'fatal', err: { message: 'boom', stack: /Error: boom/ } });
   t.equal(await server.exitCode, 1);
 });
+
+await t.test(
+  'a writer thread that dies ends the process, since nothing can be stored',
+  async (t) => {
+    // Stands for whatever ends a thread: no part of the server sends this.
+    const breakWriter = `
+    import { Worker } from 'node:worker_threads';
+    const { postMessage } = Worker.prototype;
+    let writer;
+    Worker.prototype.postMessage = function (message, ...others) {
+      if (message?.kind === 'connect') writer = this;
+      return postMessage.call(this, message, ...others);
+    };
+    process.on('SIGUSR2', () => postMessage.call(writer, { kind: 'connect', port: null }));
+  `;
+    const server = startProcess(
+      ['serve'],
+      { ...freePorts, REPRISE_DATA: t.testdir(), REPRISE_WORKERS: '0' },
+      { nodeOptions: ['--import', `data:text/javascript,${encodeURIComponent(breakWriter)}`] },
+    );
+    const { imapPort } = await server.logged('listening');
+    const client = await ImapClient.connect({ port: Number(imapPort), security: 'plain' });
+    const start = performance.now();
+    server.child.kill('SIGUSR2');
+    t.match(await server.logged('cannot go on'), {
+      level: 'fatal',
+      err: { stack: /writer-thread/ },
+    });
+    t.match((await client.readToEnd()).at(-1)?.text, /^\* BYE /);
+    t.equal(await server.exitCode, 1);
+    t.ok(performance.now() - start < 10_000);
+  },
+);
