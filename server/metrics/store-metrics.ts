@@ -13,8 +13,7 @@ export interface StoreMetricsOptions {
 }
 
 /**
- * Adds how much the store holds. The first scrape waits for the figures; later ones show the last, and have
- * them read again where they are a minute old.
+ * Adds how much the store holds, as it was a minute ago at most.
  *
  * @returns call it before each scrape
  */
@@ -54,6 +53,6 @@ export function addStoreMetrics(
   };
   return async () => {
     if (clock() - readAt >= figuresAgeMs) reading ??= readAgain();
-    if (figures === undefined) await reading;
+    await reading;
   };
 }
