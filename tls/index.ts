@@ -1,5 +1,6 @@
 export type { Clock } from './clock.ts';
 export { steadyClock } from './clock.ts';
+export type { ClientCertificate, ClientCertificatePolicy } from './client-certificate.ts';
 export type { ClientHello, ClientHelloResult } from './client-hello.ts';
 export { parseClientHello } from './client-hello.ts';
 export type { Credential, LoadedCredential } from './credential.ts';

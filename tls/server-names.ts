@@ -1,9 +1,10 @@
 import { X509Certificate } from 'node:crypto';
 import type { Credential } from './credential.ts';
+import { subjectAlternatives } from './subject-alternatives.ts';
 
 /** Server names of a credential: those it tells, or the DNS names of its certificate. */
 export function serverNamesOf(credential: Credential): readonly string[] {
-  return credential.serverNames ?? dnsNamesOf(new X509Certificate(credential.cert));
+  return credential.serverNames ?? subjectAlternatives(new X509Certificate(credential.cert), 'DNS');
 }
 
 /**
@@ -39,9 +40,4 @@ export class ServerNameTable<Value> {
 
 function normalize(name: string): string {
   return name.toLowerCase().replace(/\.$/, '');
-}
-
-function dnsNamesOf(certificate: X509Certificate): readonly string[] {
-  const alternatives = certificate.subjectAltName?.split(', ') ?? [];
-  return alternatives.flatMap((text) => /^DNS:([^"]+)$/.exec(text)?.[1] ?? []);
 }

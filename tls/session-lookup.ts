@@ -2,6 +2,7 @@ import type { Clock } from './clock.ts';
 import { type ClientHello, tls13 } from './client-hello.ts';
 import { Deadlines } from './deadlines.ts';
 import { tlsLimits } from './limits.ts';
+import type { PurgedCertificates } from './purged-certificates.ts';
 import type { SessionCache } from './session-cache.ts';
 import { decodeStoredSession, type StoredSession } from './stored-session.ts';
 import type { TlsEvent } from './tls-event.ts';
@@ -19,6 +20,7 @@ export interface SessionLookupOptions {
   /** Past this the client gets a full handshake, in milliseconds. */
   readonly deadlineMs: number;
   readonly clock: Clock;
+  readonly purged: PurgedCertificates;
   readonly onEvent: (event: TlsEvent) => void;
 }
 
@@ -27,12 +29,14 @@ export class SessionLookup {
   readonly #cache: SessionCache;
   readonly #deadlines: Deadlines;
   readonly #clock: Clock;
+  readonly #purged: PurgedCertificates;
   readonly #onEvent: (event: TlsEvent) => void;
 
   constructor(options: SessionLookupOptions) {
     this.#cache = options.cache;
     this.#deadlines = new Deadlines(options.deadlineMs);
     this.#clock = options.clock;
+    this.#purged = options.purged;
     this.#onEvent = options.onEvent;
   }
 
@@ -54,9 +58,12 @@ export class SessionLookup {
     this.#deadlines.clear();
   }
 
-  // Sessions expire with their chain; this is for caches that hold them for longer.
-  #hasEnded({ fullHandshakeAt }: StoredSession): boolean {
-    return this.#clock() >= fullHandshakeAt + tlsLimits.resumptionChainMs;
+  // Sessions expire with their chain, and go with a purge; this is for caches that held them for longer.
+  #hasEnded({ fullHandshakeAt, certificate }: StoredSession): boolean {
+    return (
+      this.#clock() >= fullHandshakeAt + tlsLimits.resumptionChainMs ||
+      (certificate !== undefined && this.#purged.has(certificate, fullHandshakeAt))
+    );
   }
 
   #lookUp(id: Uint8Array): Promise<Uint8Array | undefined> {

@@ -6,6 +6,7 @@
  * - `TOO_MANY_PENDING`: too many connections wait for their ClientHello, in all or from this address
  * - `CLOSED`: the client left before its ClientHello was there
  * - `HANDSHAKE_FAILED`: TLS refused, the client left in the middle, or it took too long
+ * - `CLIENT_CERTIFICATE_REFUSED`: a valid client certificate is required, and this one is not
  * - `ACCEPTOR_CLOSED`: the acceptor was closed
  */
 export type TlsAcceptErrorCode =
@@ -15,6 +16,7 @@ export type TlsAcceptErrorCode =
   | 'TOO_MANY_PENDING'
   | 'CLOSED'
   | 'HANDSHAKE_FAILED'
+  | 'CLIENT_CERTIFICATE_REFUSED'
   | 'ACCEPTOR_CLOSED';
 
 /** What {@link TlsAcceptor.accept} rejects with; `cause` is the error of TLS or of the socket, if there was one. */
@@ -36,4 +38,12 @@ export function handshakeError(cause: unknown): TlsAcceptError {
   return new TlsAcceptError('HANDSHAKE_FAILED', `Cannot finish the TLS handshake: ${reason}`, {
     cause,
   });
+}
+
+/** @param reason - why the certificate is not valid, as the end of a sentence */
+export function certificateError(reason: string): TlsAcceptError {
+  return new TlsAcceptError(
+    'CLIENT_CERTIFICATE_REFUSED',
+    `Cannot take the client certificate: ${reason}`,
+  );
 }

@@ -1,6 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
+import type { ClientCertificate, ClientCertificatePolicy } from './client-certificate.ts';
+import { ClientCertificateVerifier } from './client-certificate-verifier.ts';
 import type { ClientHello } from './client-hello.ts';
 import { type Clock, steadyClock } from './clock.ts';
 import type { Credential } from './credential.ts';
@@ -9,17 +11,16 @@ import { EndpointDirectory } from './endpoint-directory.ts';
 import { type HelloRoute, routeHello } from './hello-route.ts';
 import { HelloReader } from './hello-reader.ts';
 import { tlsLimits } from './limits.ts';
-import type { Resumption, ResumptionMode } from './resumption.ts';
-import type { SessionCache } from './session-cache.ts';
-import { type FoundSession, SessionLookup } from './session-lookup.ts';
-import { encodeStoredSession } from './stored-session.ts';
+import type { Resumption } from './resumption.ts';
+import type { FoundSession } from './session-lookup.ts';
 import type { TicketKeySource } from './ticket-key.ts';
-import { handshakeError, TlsAcceptError } from './tls-accept-error.ts';
+import { certificateError, handshakeError, TlsAcceptError } from './tls-accept-error.ts';
 import type { TlsConnection } from './tls-connection.ts';
-import type { TlsEndpoint } from './tls-endpoint.ts';
+import type { TlsEndpoint, TlsEndpointSettings } from './tls-endpoint.ts';
 import type { TlsEvent } from './tls-event.ts';
-import { TlsHandshake } from './tls-handshake.ts';
+import { type IssuedSession, TlsHandshake } from './tls-handshake.ts';
 import { groupCodes, type TlsPolicy } from './tls-policy.ts';
+import { TlsSessions } from './tls-sessions.ts';
 
 export interface TlsAcceptorOptions {
   /** The first is for clients that ask for no server name, or for one that no credential has. */
@@ -32,6 +33,8 @@ export interface TlsAcceptorOptions {
   readonly lifetimeMs: number;
   /** Default `intermediate`. */
   readonly policy?: TlsPolicy;
+  /** Absent: clients are not asked for a certificate. */
+  readonly clientCertificates?: ClientCertificatePolicy;
   /** The clock of the cache. */
   readonly clock?: Clock;
   /** For finding a session, in milliseconds; past it the client gets a full handshake. Default 50. */
@@ -50,7 +53,7 @@ export interface TlsAcceptorOptions {
 
 /**
  * Brings connections to TLS, whether they were accepted on a port for TLS or asked for STARTTLS, and lets
- * clients resume: from a {@link SessionCache}, in TLS 1.2 by session id and in TLS 1.3 by PSK identity, or
+ * clients resume: from a session cache, in TLS 1.2 by session id and in TLS 1.3 by PSK identity, or
  * with tickets.
  *
  * Node looks up TLS 1.2 sessions only: in TLS 1.3 it asks for the wrong id. So the acceptor reads the
@@ -59,15 +62,16 @@ export interface TlsAcceptorOptions {
  */
 export class TlsAcceptor {
   readonly #kind: Resumption['kind'];
-  readonly #cache: SessionCache | undefined;
+  readonly #sessions: TlsSessions | undefined;
   readonly #ticketKeys: TicketKeySource | undefined;
-  readonly #lifetimeMs: number;
   readonly #clock: Clock;
   readonly #onEvent: (event: TlsEvent) => void;
   readonly #reader: HelloReader;
-  readonly #lookup: SessionLookup | undefined;
   readonly #handshakeDeadlines: Deadlines;
-  readonly #endpoints: EndpointDirectory;
+  readonly #settings: Omit<TlsEndpointSettings, 'clientCertificates'>;
+  #credentials: readonly Credential[];
+  #clientCertificates: ClientCertificateVerifier | undefined;
+  #endpoints: EndpointDirectory;
   readonly #unsubscribe: (() => void) | undefined;
   readonly #handshakes = new Set<TlsHandshake>();
   readonly #accepts = new Set<Promise<unknown>>();
@@ -82,27 +86,26 @@ export class TlsAcceptor {
     }
     const { resumption } = options;
     this.#kind = resumption.kind;
-    this.#cache = resumption.kind === 'stateful' ? resumption.cache : undefined;
     this.#ticketKeys = resumption.kind === 'off' ? undefined : resumption.ticketKeys;
-    this.#lifetimeMs = options.lifetimeMs;
     this.#clock = options.clock ?? steadyClock;
     this.#onEvent = options.onEvent ?? (() => {});
+    this.#sessions = this.#openSessions(options);
     this.#reader = new HelloReader({
       deadlineMs: options.helloDeadlineMs ?? tlsLimits.helloDeadlineMs,
       maxPending: options.maxPendingHellos ?? tlsLimits.pendingHellos,
       maxPendingPerAddress: options.maxPendingHellosPerAddress ?? tlsLimits.pendingHellosPerAddress,
     });
-    this.#lookup = this.#makeLookup(options.lookupDeadlineMs ?? tlsLimits.lookupDeadlineMs);
     const handshakeDeadlineMs = options.handshakeDeadlineMs ?? tlsLimits.handshakeDeadlineMs;
     this.#handshakeDeadlines = new Deadlines(handshakeDeadlineMs);
-    const mode = this.#cache === undefined ? 'none' : 'stateful';
-    this.#endpoints = new EndpointDirectory(options.credentials, mode, {
-      lifetimeMs: this.#lifetimeMs,
+    this.#settings = {
+      lifetimeMs: options.lifetimeMs,
       handshakeDeadlineMs,
       policy: options.policy ?? 'intermediate',
       contexts: new AsyncLocalStorage(),
-      onSession: (handshake, id, session) => this.#store(handshake, id, session),
-    });
+    };
+    this.#credentials = options.credentials;
+    this.#clientCertificates = verifierOf(options.clientCertificates);
+    this.#endpoints = this.#openEndpoints(this.#clientCertificates);
     this.#unsubscribe = this.#ticketKeys?.subscribe(() =>
       this.#endpoints.retireKeys(this.#ticketKeys?.keys ?? []),
     );
@@ -116,6 +119,31 @@ export class TlsAcceptor {
    */
   replaceCredentials(credentials: readonly Credential[]): void {
     this.#endpoints.replace(credentials);
+    this.#credentials = credentials;
+  }
+
+  /**
+   * Asks the clients to come for certificates by another policy, or for none. Connections that are there stay.
+   * Sessions stay where the same authorities are trusted, but each resumption is checked by the new policy.
+   *
+   * @throws what TLS throws for a bad authority or revocation list; nothing has changed then
+   */
+  replaceClientCertificates(policy: ClientCertificatePolicy | undefined): void {
+    const before = this.#endpoints;
+    const verifier = verifierOf(policy);
+    this.#endpoints = this.#openEndpoints(verifier);
+    this.#clientCertificates = verifier;
+    before.retire();
+  }
+
+  /**
+   * Resumes no session any more that was made with a client certificate before now, whatever a cache may still
+   * find: for purging a certificate's sessions, together with the cache's `purge`.
+   *
+   * @param fingerprint256 - as in {@link ClientCertificate}
+   */
+  forgetCertificate(fingerprint256: string): void {
+    this.#sessions?.forgetCertificate(fingerprint256);
   }
 
   /** Connections that wait for their ClientHello. */
@@ -142,7 +170,7 @@ export class TlsAcceptor {
 
   /** The connection has logged in: its sessions are worth more than those of connections that have not. */
   promote(connection: TlsConnection, account: string): void {
-    this.#cache?.promote(connection.sessionIds, account).catch(this.#reportCacheError);
+    this.#sessions?.promote(connection.sessionIds, account);
   }
 
   /** Fails what is under way with `ACCEPTOR_CLOSED`, and everything later. Connections that are there stay. */
@@ -152,7 +180,7 @@ export class TlsAcceptor {
     for (const handshake of this.#handshakes) handshake.fail(closedError());
     await Promise.all(this.#accepts);
     this.#unsubscribe?.();
-    this.#lookup?.close();
+    this.#sessions?.close();
     this.#handshakeDeadlines.clear();
     this.#endpoints.retire();
   }
@@ -167,14 +195,30 @@ export class TlsAcceptor {
       const hello = await this.#reader.read(socket);
       const route = this.#route(hello);
       if (route.mode === 'stateful' && hello !== undefined) {
-        found = await this.#lookup?.find(hello);
+        found = await this.#sessions?.find(hello);
         this.#checkOpen();
       }
-      const handshake = new TlsHandshake({ startedAt, address, found });
+      const handshake = new TlsHandshake({ startedAt, address, found, onSession: this.#onSession });
       const endpoint = this.#endpoints.find(hello?.serverName, route);
       const tlsSocket = await this.#shakeHands(socket, handshake, endpoint);
+      const clientCertificate = await this.#checkCertificate(tlsSocket, handshake);
       socket.off('error', ignoreError);
-      return this.#finish(tlsSocket, handshake, found, route.mode, hello?.serverName);
+      const { isResumed, sessionIds } = handshake;
+      if (isResumed && found !== undefined) this.#sessions?.supersede(found);
+      const protocol = tlsSocket.getProtocol() ?? 'unknown';
+      const outcome = isResumed ? 'resumed' : 'full';
+      const { mode } = route;
+      this.#onEvent({ kind: 'handshake', outcome, mode, protocol });
+      const serverName = hello?.serverName;
+      return {
+        socket: tlsSocket,
+        isResumed,
+        mode,
+        protocol,
+        sessionIds,
+        serverName,
+        clientCertificate,
+      };
     } catch (cause) {
       // Its listener stays: the socket may still have an error to tell.
       socket.destroy();
@@ -189,7 +233,9 @@ export class TlsAcceptor {
   #route(hello: ClientHello | undefined): HelloRoute {
     // Of a hello that cannot be read nothing is wanted but the alert.
     if (hello === undefined) return { mode: 'none' };
-    const keys = this.#ticketKeys?.keys ?? [];
+    // A ticket does not tell that the sessions of its certificate were purged since.
+    const canSeal = this.#clientCertificates === undefined;
+    const keys = (canSeal ? this.#ticketKeys?.keys : undefined) ?? [];
     return routeHello(hello, { kind: this.#kind, keys, groups: groupCodes });
   }
 
@@ -219,51 +265,52 @@ export class TlsAcceptor {
     }
   }
 
-  #finish(
+  /** Accepts the client with the certificate it has shown, if it has. Rejects where it must have a valid one. */
+  async #checkCertificate(
     socket: TLSSocket,
     handshake: TlsHandshake,
-    found: FoundSession | undefined,
-    mode: ResumptionMode,
-    serverName: string | undefined,
-  ): TlsConnection {
-    const { isResumed, sessionIds } = handshake;
-    const protocol = socket.getProtocol() ?? 'unknown';
-    if (isResumed && found !== undefined) this.#supersede(found);
-    this.#onEvent({ kind: 'handshake', outcome: isResumed ? 'resumed' : 'full', mode, protocol });
-    return { socket, isResumed, mode, protocol, sessionIds, serverName };
+  ): Promise<ClientCertificate | undefined> {
+    const verifier = this.#clientCertificates;
+    if (verifier === undefined) {
+      handshake.accept(undefined);
+      return undefined;
+    }
+    // Nobody else listens yet.
+    socket.on('error', ignoreError);
+    const certificate = await verifier.check(socket, handshake.isResumed, this.#clock());
+    if (verifier.policy.isRequired && certificate?.isAuthorized !== true) {
+      const error = certificateError(certificate?.reason ?? 'there is none');
+      handshake.fail(error);
+      throw error;
+    }
+    handshake.accept(certificate?.fingerprint256);
+    socket.off('error', ignoreError);
+    return certificate;
   }
 
-  // The client has used this session, so it will not come back with the one before. Not earlier: it may have
-  // lost its connection before the successor reached it.
-  #supersede({ predecessorId }: FoundSession): void {
-    if (predecessorId === undefined) return;
-    this.#cache?.delete(predecessorId, 'superseded').catch(this.#reportCacheError);
+  #openSessions(options: TlsAcceptorOptions): TlsSessions | undefined {
+    const { resumption, lifetimeMs, lookupDeadlineMs = tlsLimits.lookupDeadlineMs } = options;
+    if (resumption.kind !== 'stateful') return undefined;
+    const { cache } = resumption;
+    const [clock, onEvent] = [this.#clock, this.#onEvent];
+    return new TlsSessions({ cache, lifetimeMs, clock, lookupDeadlineMs, onEvent });
   }
 
-  #makeLookup(deadlineMs: number): SessionLookup | undefined {
-    const cache = this.#cache;
-    if (cache === undefined) return undefined;
-    return new SessionLookup({ cache, deadlineMs, clock: this.#clock, onEvent: this.#onEvent });
+  #openEndpoints(clientCertificates: ClientCertificateVerifier | undefined): EndpointDirectory {
+    const mode = this.#sessions === undefined ? 'none' : 'stateful';
+    const settings = { ...this.#settings, clientCertificates };
+    return new EndpointDirectory(this.#credentials, mode, settings);
   }
 
-  #store(handshake: TlsHandshake, id: Buffer, session: Buffer): void {
-    handshake.sessionIds.push(id);
-    const { address, startedAt, fullHandshakeAt, resumedId: predecessorId } = handshake;
-    const octets = encodeStoredSession({ session, predecessorId, fullHandshakeAt });
-    const chainEndsAt = fullHandshakeAt + tlsLimits.resumptionChainMs;
-    const expiresAt = Math.min(startedAt + this.#lifetimeMs, chainEndsAt);
-    this.#cache
-      ?.put(id, octets, { expiresAt, ...(address === undefined ? {} : { address }) })
-      .catch(this.#reportCacheError)
-      .finally(() => {
-        octets.fill(0);
-        session.fill(0);
-      });
-  }
-
-  readonly #reportCacheError = (error: unknown): void => {
-    this.#onEvent({ kind: 'cacheError', error });
+  readonly #onSession = (handshake: TlsHandshake, issued: IssuedSession): void => {
+    this.#sessions?.keep(handshake, issued);
   };
+}
+
+function verifierOf(
+  policy: ClientCertificatePolicy | undefined,
+): ClientCertificateVerifier | undefined {
+  return policy === undefined ? undefined : new ClientCertificateVerifier(policy);
 }
 
 function closedError(): TlsAcceptError {

@@ -1,4 +1,5 @@
 import type { TLSSocket } from 'node:tls';
+import type { ClientCertificate } from './client-certificate.ts';
 import type { ResumptionMode } from './resumption.ts';
 
 /** A connection whose handshake is done. */
@@ -15,4 +16,6 @@ export interface TlsConnection {
   readonly sessionIds: readonly Uint8Array[];
   /** The name the client asked for, not validated. */
   readonly serverName: string | undefined;
+  /** What the client has shown where it was asked, and whether it is valid now. `socket.authorized` is history. */
+  readonly clientCertificate: ClientCertificate | undefined;
 }

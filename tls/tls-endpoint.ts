@@ -2,11 +2,12 @@ import type { AsyncLocalStorage } from 'node:async_hooks';
 import { constants, createHash } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { createServer, type Server, type TlsOptions } from 'node:tls';
+import type { ClientCertificateVerifier } from './client-certificate-verifier.ts';
 import type { Credential } from './credential.ts';
 import { ticketLifetimeMs } from './limits.ts';
 import type { ResumptionMode } from './resumption.ts';
 import type { TicketKey } from './ticket-key.ts';
-import { handshakeError } from './tls-accept-error.ts';
+import { certificateError, handshakeError } from './tls-accept-error.ts';
 import type { TlsHandshake } from './tls-handshake.ts';
 import { optionsOfPolicy, type TlsPolicy } from './tls-policy.ts';
 
@@ -17,8 +18,8 @@ export interface TlsEndpointSettings {
   readonly policy: TlsPolicy;
   /** Session events carry no socket; the async context tells whose they are. */
   readonly contexts: AsyncLocalStorage<TlsHandshake>;
-  /** Takes a session that a client was given, and owns it. */
-  readonly onSession: (handshake: TlsHandshake, id: Buffer, session: Buffer) => void;
+  /** Absent: clients are not asked for a certificate. */
+  readonly clientCertificates?: ClientCertificateVerifier | undefined;
 }
 
 /** One credential, and one way to resume: a TLS server that never listens but is handed its connections. */
@@ -42,15 +43,18 @@ export class TlsEndpoint {
     this.#server = createServer({
       cert: credential.cert,
       key: credential.key,
-      sessionIdContext: sessionIdContextOf(credential),
+      sessionIdContext: sessionIdContextOf(credential, settings.clientCertificates),
       handshakeTimeout: settings.handshakeDeadlineMs,
       ...optionsOfMode(mode, key, settings),
+      ...optionsOfTrust(settings.clientCertificates),
     });
-    if (mode === 'stateful') this.#useCache(settings);
+    if (mode === 'stateful') this.#useCache();
     this.#server.on('secureConnection', (socket) => this.#contexts.getStore()?.succeed(socket));
-    this.#server.on('tlsClientError', (error) =>
-      this.#contexts.getStore()?.fail(handshakeError(error)),
-    );
+    this.#server.on('tlsClientError', (error, socket) => {
+      const reason = socket.authorizationError as unknown;
+      const refusal = typeof reason === 'string' ? certificateError(reason) : handshakeError(error);
+      this.#contexts.getStore()?.fail(refusal);
+    });
   }
 
   /** Hands over a connection whose ClientHello has arrived; the handshake is told its end. */
@@ -73,12 +77,11 @@ export class TlsEndpoint {
     if (this.#isRetired && this.#connectionCount === 0) releaseContext(this.#server);
   }
 
-  #useCache({ onSession }: TlsEndpointSettings): void {
+  #useCache(): void {
     this.#server.on('newSession', (id, session, done) => {
       // At once: a slow or dead cache delays no handshake.
       done();
-      const handshake = this.#contexts.getStore();
-      if (handshake !== undefined) onSession(handshake, id, session);
+      this.#contexts.getStore()?.addSession({ id, session });
     });
     this.#server.on('resumeSession', (_id, done) => {
       const session = this.#contexts.getStore()?.found?.session;
@@ -107,13 +110,27 @@ function optionsOfMode(
   };
 }
 
+function optionsOfTrust(verifier: ClientCertificateVerifier | undefined): TlsOptions {
+  if (verifier === undefined) return {};
+  const { ca, crl, isRequired } = verifier.policy;
+  return {
+    ca,
+    ...(crl !== undefined && { crl }),
+    requestCert: true,
+    rejectUnauthorized: isRequired,
+  };
+}
+
 /**
  * What a session is bound to: the credential by name, since a renewed certificate keeps its sessions, and
  * whom the server trusts, since a session brings the verdict on its client certificate along.
  */
-function sessionIdContextOf(credential: Credential): string {
-  const trust = { certificateAuthorities: [], asksForCertificate: false, rejects: false };
-  const text = JSON.stringify([credential.name, trust]);
+function sessionIdContextOf(
+  credential: Credential,
+  verifier: ClientCertificateVerifier | undefined,
+): string {
+  const trust = [verifier?.trustDigest, verifier !== undefined, verifier?.policy.isRequired];
+  const text = JSON.stringify([credential.name, ...trust]);
   return createHash('sha256').update(text).digest('hex').slice(0, 32);
 }
 

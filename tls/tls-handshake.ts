@@ -8,6 +8,15 @@ export interface TlsHandshakeOptions {
   readonly address: string | undefined;
   /** The session that the client asked for, if it is there. */
   readonly found: FoundSession | undefined;
+  /** Takes a session that the client was given, and owns it; called only after {@link TlsHandshake.accept}. */
+  readonly onSession: (handshake: TlsHandshake, issued: IssuedSession) => void;
+}
+
+/** A session that a client was given, to come back with. */
+export interface IssuedSession {
+  readonly id: Uint8Array;
+  /** Secret. */
+  readonly session: Uint8Array;
 }
 
 /**
@@ -19,6 +28,11 @@ export class TlsHandshake {
   readonly address: string | undefined;
   /** Ids of the sessions with which the client can come back; more may come. */
   readonly sessionIds: Uint8Array[] = [];
+  readonly #onSession: TlsHandshakeOptions['onSession'];
+  /** Until it is known whether the client is taken its sessions wait. */
+  #verdict: 'accepted' | 'failed' | undefined;
+  #waiting: IssuedSession[] = [];
+  #certificate: string | undefined;
   #isResumed = false;
   #resumedId: Uint8Array | undefined;
   #fullHandshakeAt: number;
@@ -31,6 +45,7 @@ export class TlsHandshake {
     this.address = options.address;
     this.#fullHandshakeAt = options.startedAt;
     this.#found = options.found;
+    this.#onSession = options.onSession;
   }
 
   /** Whether a session was resumed, from the cache or from a ticket; false before the end. */
@@ -53,6 +68,28 @@ export class TlsHandshake {
     return this.#resumedId;
   }
 
+  /** SHA-256 fingerprint of the client's certificate; undefined before it is accepted, and where there is none. */
+  get certificate(): string | undefined {
+    return this.#certificate;
+  }
+
+  /** The client was given a session. */
+  addSession(issued: IssuedSession): void {
+    this.sessionIds.push(issued.id);
+    if (this.#verdict === 'accepted') this.#onSession(this, issued);
+    else if (this.#verdict === 'failed') issued.session.fill(0);
+    else this.#waiting.push(issued);
+  }
+
+  /** The client is taken, with the certificate of this fingerprint: its sessions are worth keeping. */
+  accept(certificate: string | undefined): void {
+    if (this.#verdict !== undefined) return;
+    this.#verdict = 'accepted';
+    this.#certificate = certificate;
+    for (const issued of this.#waiting) this.#onSession(this, issued);
+    this.#waiting = [];
+  }
+
   /** Begins the handshake; settles with its end. */
   run(begin: () => void): Promise<TLSSocket> {
     return new Promise((resolve, reject) => {
@@ -68,15 +105,18 @@ export class TlsHandshake {
     if (this.#found !== undefined && this.#isResumed) {
       this.#resumedId = this.#found.id;
       this.#fullHandshakeAt = this.#found.fullHandshakeAt;
-      // TLS 1.2 issues no successor: the client comes back with the same session.
-      if (socket.getProtocol() === 'TLSv1.2') this.sessionIds.push(this.#found.id);
+      // Before TLS 1.3 there is no successor: the client comes back with the same session.
+      if (socket.getProtocol() !== 'TLSv1.3') this.sessionIds.push(this.#found.id);
     }
     this.#resolve?.(socket);
     this.#end();
   }
 
-  /** Ends it; does nothing after an end. */
+  /** Ends it, and drops the sessions of a client that is not accepted; does nothing more after an end. */
   fail(error: TlsAcceptError): void {
+    this.#verdict ??= 'failed';
+    for (const { session } of this.#waiting) session.fill(0);
+    this.#waiting = [];
     this.#reject?.(error);
     this.#end();
   }
