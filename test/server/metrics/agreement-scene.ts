@@ -32,7 +32,9 @@ export async function startScene(
   return { server, tally: new Map(), sessions: new Map() };
 }
 
-export async function metricsOf({ server }: Scene): Promise<Record<string, number>> {
+export async function metricsOf({
+  server,
+}: Pick<Scene, 'server'>): Promise<Record<string, number>> {
   const response = await fetch(`http://127.0.0.1:${server.process.adminPort}/metrics`);
   return readMetrics(await response.text());
 }
