@@ -5,6 +5,7 @@ import {
   type ClientCertificatePolicy,
   describeClientCertificate,
 } from './client-certificate.ts';
+import { pemBlocks } from './pem.ts';
 import { RevocationLists } from './revocation-lists.ts';
 
 const clientAuthentication = '1.3.6.1.5.5.7.3.2';
@@ -19,18 +20,22 @@ const maxChainLength = 10;
  */
 export class ClientCertificateVerifier {
   readonly policy: ClientCertificatePolicy;
+  /** The revocation lists, each as PEM; undefined: nothing is revoked. */
+  readonly crl: readonly string[] | undefined;
   /** Changes with whom the server trusts. */
   readonly trustDigest: string;
   readonly #authorities: readonly X509Certificate[];
   readonly #lists: Promise<RevocationLists | 'unreadable' | undefined>;
 
-  /** @throws TypeError where there is no authority, and what the parser throws for one that cannot be read */
+  /** @throws TypeError where there is no authority or list, and what the parser throws for a bad authority */
   constructor(policy: ClientCertificatePolicy) {
     this.policy = policy;
     this.#authorities = readAuthorities(policy.ca);
     const fingerprints = this.#authorities.map(({ fingerprint256 }) => fingerprint256).toSorted();
     this.trustDigest = createHash('sha256').update(fingerprints.join()).digest('hex');
-    this.#lists = readLists(policy.crl, this.#authorities);
+    this.crl = policy.crl === undefined ? undefined : pemBlocks(policy.crl, 'X509 CRL');
+    if (this.crl?.length === 0) throw new TypeError('Cannot find a revocation list in the CRL');
+    this.#lists = readLists(this.crl, this.#authorities);
   }
 
   /** The certificate that the client of a connection has shown, with the verdict of now; undefined: none. */
@@ -74,13 +79,13 @@ export class ClientCertificateVerifier {
 }
 
 function readAuthorities(pem: string): readonly X509Certificate[] {
-  const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
+  const blocks = pemBlocks(pem, 'CERTIFICATE');
   if (blocks.length === 0) throw new TypeError('Cannot trust anyone without a CA certificate');
   return blocks.map((block) => new X509Certificate(block));
 }
 
 async function readLists(
-  crl: string | undefined,
+  crl: readonly string[] | undefined,
   authorities: readonly X509Certificate[],
 ): Promise<RevocationLists | 'unreadable' | undefined> {
   if (crl === undefined) return undefined;

@@ -14,17 +14,17 @@ export class RevocationLists {
   /**
    * Reads lists and checks that authorities have signed them; those of others are left out.
    *
-   * @param pem - one list or more
-   * @throws what the parser throws where there is no list in it
+   * @param blocks - each list as PEM
+   * @throws what the parser throws where one cannot be read
    */
   static async read(
-    pem: string,
+    blocks: readonly string[],
     authorities: readonly X509Certificate[],
   ): Promise<RevocationLists> {
     // The library's dependency injection needs reflect-metadata, and leaves it to its users to bring it.
     await import('reflect-metadata');
     const x509 = await import('@peculiar/x509');
-    const lists = x509.PemConverter.decode(pem).map((octets) => new x509.X509Crl(octets));
+    const lists = blocks.map((block) => new x509.X509Crl(block));
     const result = new RevocationLists();
     for (const authority of authorities) {
       const { publicKey } = new x509.X509Certificate(authority.raw);

@@ -7,7 +7,7 @@ import type { Credential } from './credential.ts';
 import { ticketLifetimeMs } from './limits.ts';
 import type { ResumptionMode } from './resumption.ts';
 import type { TicketKey } from './ticket-key.ts';
-import { certificateError, handshakeError } from './tls-accept-error.ts';
+import { handshakeError } from './tls-accept-error.ts';
 import type { TlsHandshake } from './tls-handshake.ts';
 import { optionsOfPolicy, type TlsPolicy } from './tls-policy.ts';
 
@@ -50,11 +50,9 @@ export class TlsEndpoint {
     });
     if (mode === 'stateful') this.#useCache();
     this.#server.on('secureConnection', (socket) => this.#contexts.getStore()?.succeed(socket));
-    this.#server.on('tlsClientError', (error, socket) => {
-      const reason = socket.authorizationError as unknown;
-      const refusal = typeof reason === 'string' ? certificateError(reason) : handshakeError(error);
-      this.#contexts.getStore()?.fail(refusal);
-    });
+    this.#server.on('tlsClientError', (error) =>
+      this.#contexts.getStore()?.fail(handshakeError(error)),
+    );
   }
 
   /** Hands over a connection whose ClientHello has arrived; the handshake is told its end. */
@@ -112,12 +110,13 @@ function optionsOfMode(
 
 function optionsOfTrust(verifier: ClientCertificateVerifier | undefined): TlsOptions {
   if (verifier === undefined) return {};
-  const { ca, crl, isRequired } = verifier.policy;
+  const { policy, crl } = verifier;
   return {
-    ca,
-    ...(crl !== undefined && { crl }),
+    ca: policy.ca,
+    ...(crl !== undefined && { crl: [...crl] }),
     requestCert: true,
-    rejectUnauthorized: isRequired,
+    // Nobody is refused here: TLS would do it in full handshakes only, and without telling why.
+    rejectUnauthorized: false,
   };
 }
 
