@@ -14,7 +14,7 @@ import type { Configuration } from './config/configuration.ts';
 import { ControlServer } from './control/control-server.ts';
 import { StoreAdministration } from './control/store-administration.ts';
 import { ServerMetrics } from './metrics/server-metrics.ts';
-import { openResumption } from './keeper/open-resumption.ts';
+import { openResumption, type ResumptionParts } from './keeper/open-resumption.ts';
 import { makeServing, possibleWorkerCount } from './keeper/make-serving.ts';
 import { watchCredentials } from './keeper/watched-credentials.ts';
 import type { Serving } from './worker/serving.ts';
@@ -55,36 +55,84 @@ export interface RepriseServer {
 /** Leaves time for the store within the ten seconds that supervisors give a process to stop. */
 const closeDeadlineMs = 7_000;
 
+/** What the steps of a start have in common. */
+interface Start extends Required<Omit<ServerOptions, 'sessionCache'>> {
+  readonly sessionCache?: SessionCache;
+  readonly isHealthy: () => boolean;
+  /** Closes in reverse order, also where a later step fails. */
+  readonly parts: AsyncDisposableStack;
+}
+
+/** What all threads share, which the keeper has. */
+interface SharedParts {
+  readonly store: SqliteMailStore;
+  readonly metrics: ServerMetrics;
+  readonly resumption: ResumptionParts;
+  /** Remembered logins. */
+  readonly remembered: SessionCache;
+}
+
 /**
  * Opens the data directory and listens. Rejects where a port cannot be bound, the certificate cannot be
  * used or the data directory is in use, and then leaves nothing open.
  */
 export async function createServer(options: ServerOptions): Promise<RepriseServer> {
-  const { configuration, logger, clock = steadyClock } = options;
-  const { dataDirectory } = configuration;
   let hasFailed = false;
-  const onFailure = (error: Error) => {
-    hasFailed = true;
-    options.onFailure?.(error);
-  };
   let deadlineMs = closeDeadlineMs;
-  // Closes in reverse order, also where a later step of the start fails.
   await using parts = new AsyncDisposableStack();
+  const start: Start = {
+    clock: steadyClock,
+    ...options,
+    onFailure: (error) => {
+      hasFailed = true;
+      options.onFailure?.(error);
+    },
+    isHealthy: () => !hasFailed,
+    parts,
+  };
+  const shared = await openShared(start);
+  const { serving, certificate } = await openServing(start, shared);
+  parts.defer(() => serving.close(deadlineMs));
+  const ports = await serving.listen();
+  const adminPort = await openAdministration(start, shared, serving);
 
-  const store = await openSqliteStore({ dataDirectory, onFailure });
+  const opened = parts.move();
+  return {
+    ...ports,
+    adminPort,
+    certificate,
+    store: shared.store,
+    sessionCache: shared.resumption.sessionCache,
+    close: async (closeOptions = {}) => {
+      deadlineMs = closeOptions.deadlineMs ?? closeDeadlineMs;
+      await opened.disposeAsync();
+    },
+  };
+}
+
+async function openShared(start: Start): Promise<SharedParts> {
+  const { configuration, logger, clock, onFailure, parts } = start;
+  const store = await openSqliteStore({ dataDirectory: configuration.dataDirectory, onFailure });
   parts.defer(() => store.close());
   const metrics = metricsOf(store, clock, logger);
-  const onReclaim = metrics.recordReclaim;
-  const resumption = await openResumption({ ...options, clock, onReclaim });
+  const resumption = await openResumption({ ...start, onReclaim: metrics.recordReclaim });
   parts.defer(() => resumption.close());
-  const { sessionCache, ticketKeys } = resumption;
-  metrics.watchSessionCache(sessionCache);
+  metrics.watchSessionCache(resumption.sessionCache);
   const remembered = new SegmentSessionCache({
     maxBytes: rememberedVerificationBytes,
     lifetimeMs: rememberedVerificationMs,
     clock,
   });
   parts.defer(() => remembered.close());
+  return { store, metrics, resumption, remembered };
+}
+
+/** The credentials, and what serves clients with them. It does not listen yet. */
+async function openServing(
+  start: Start,
+  { store, metrics, resumption, remembered }: SharedParts,
+): Promise<{ readonly serving: Serving; readonly certificate: string }> {
+  const { configuration, logger, clock, onFailure, parts } = start;
   const workerCount = await possibleWorkerCount(configuration, logger);
   let serving: Serving | undefined;
   const watched = await watchCredentials({
@@ -102,15 +150,22 @@ export async function createServer(options: ServerOptions): Promise<RepriseServe
     clock,
     store,
     credentials,
-    resumptionKind: resumption.kind,
-    sessionCache,
-    ticketKeys,
+    resumption,
     remembered,
     board: metrics.board,
     onFailure,
   });
-  parts.defer(() => serving.close(deadlineMs));
-  const ports = await serving.listen();
+  return { serving, certificate: credentials[0]?.cert ?? '' };
+}
+
+/** The control socket and the admin listener, whose port comes back. */
+async function openAdministration(
+  start: Start,
+  { store, metrics, resumption, remembered }: SharedParts,
+  serving: Serving,
+): Promise<number> {
+  const { configuration, logger, clock, isHealthy, parts } = start;
+  const { kind, sessionCache, ticketKeys } = resumption;
   const administration = new StoreAdministration(store, {
     onAccountChanged: (account) => {
       serving.disconnectAccount(account.id, 'Account has changed, log in again');
@@ -118,32 +173,19 @@ export async function createServer(options: ServerOptions): Promise<RepriseServe
     },
   });
   const sessions = new KeeperSessions({
-    kind: resumption.kind,
+    kind,
     cache: sessionCache,
     ticketKeys,
     clock,
     accountName: (name) => administration.accountName(name),
   });
+  const { dataDirectory } = configuration;
   const control = new ControlServer({ dataDirectory, logger, administration, sessions });
   parts.defer(() => control.close());
   await control.listen();
-  const isHealthy = () => !hasFailed;
   const admin = new AdminServer({ address: configuration.admin, metrics, isHealthy, logger });
   parts.defer(() => admin.close());
-  const adminPort = await admin.listen();
-
-  const opened = parts.move();
-  return {
-    ...ports,
-    adminPort,
-    certificate: credentials[0]?.cert ?? '',
-    store,
-    sessionCache,
-    close: async (closeOptions = {}) => {
-      deadlineMs = closeOptions.deadlineMs ?? closeDeadlineMs;
-      await opened.disposeAsync();
-    },
-  };
+  return admin.listen();
 }
 
 function metricsOf(store: SqliteMailStore, clock: Clock, logger: Logger): ServerMetrics {

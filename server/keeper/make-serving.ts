@@ -1,20 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { SqliteMailStore } from '../../store/sqlite/sqlite-mail-store.ts';
-import {
-  type Clock,
-  type Credential,
-  type Resumption,
-  type SessionCache,
-  steadyClock,
-  type TicketKeySource,
-} from '../../tls/index.ts';
+import { type Clock, type Credential, type SessionCache, steadyClock } from '../../tls/index.ts';
 import type { Configuration, LogLevel } from '../config/configuration.ts';
 import { writeLogLine } from '../logging.ts';
 import type { FigureBoard } from '../metrics/figure-board.ts';
 import { FigureRecorder } from '../metrics/figure-recorder.ts';
 import { LocalServing } from '../worker/local-serving.ts';
 import type { Serving, ServingSettings } from '../worker/serving.ts';
+import type { ResumptionParts } from './open-resumption.ts';
 import { canSharePorts } from './port-reservation.ts';
 import { ServingWorker } from './serving-worker.ts';
 import { WorkerPool } from './worker-pool.ts';
@@ -29,9 +23,7 @@ export interface MakeServingOptions {
   /** The owner closes it, after the serving; so also the caches. */
   readonly store: SqliteMailStore;
   readonly credentials: readonly Credential[];
-  readonly resumptionKind: Resumption['kind'];
-  readonly sessionCache: SessionCache;
-  readonly ticketKeys: TicketKeySource;
+  readonly resumption: Omit<ResumptionParts, 'close'>;
   /** For remembered logins. */
   readonly remembered: SessionCache;
   /** Where those who serve count. */
@@ -41,12 +33,6 @@ export interface MakeServingOptions {
 }
 
 /**
- * For sessions in the keeper's memory, in milliseconds: it answers at once, unless this machine has no time
- * for it, and a full handshake would then cost more than the wait.
- */
-const memoryLookupDeadlineMs = 1_000;
-
-/**
  * What serves the clients of a configuration: this thread, or workers. It does not listen yet.
  *
  * @throws RangeError where there are to be workers and the clock is one of the caller's, which cannot be sent
@@ -54,7 +40,8 @@ const memoryLookupDeadlineMs = 1_000;
  */
 export function makeServing(options: MakeServingOptions): Serving {
   const { workerCount, clock, logger, store, board, onFailure } = options;
-  const { sessionCache, ticketKeys, remembered } = options;
+  const { resumption, remembered } = options;
+  const { sessionCache, ticketKeys } = resumption;
   const parts = { sessionCache, ticketKeys, remembered };
   const settings = settingsOf(options);
   if (workerCount === 0) {
@@ -93,8 +80,9 @@ export async function possibleWorkerCount(
 }
 
 function settingsOf(options: MakeServingOptions): ServingSettings {
-  const { configuration, credentials, resumptionKind, workerCount } = options;
-  const { host, imapPort, imapsPort, sessionLifetimeSeconds, sessionCache } = configuration;
+  const { configuration, credentials, resumption, workerCount } = options;
+  const { host, imapPort, imapsPort, sessionLifetimeSeconds } = configuration;
+  const { kind, lookupDeadlineMs } = resumption;
   return {
     ...(host !== undefined && { host }),
     imapPort,
@@ -102,9 +90,9 @@ function settingsOf(options: MakeServingOptions): ServingSettings {
     shareCount: Math.max(workerCount, 1),
     credentials,
     tlsPolicy: configuration.tlsPolicy,
-    resumptionKind,
+    resumptionKind: kind,
     sessionLifetimeMs: sessionLifetimeSeconds * 1000,
-    ...(sessionCache.kind === 'memory' && { lookupDeadlineMs: memoryLookupDeadlineMs }),
+    ...(lookupDeadlineMs !== undefined && { lookupDeadlineMs }),
     verificationKey: new Uint8Array(randomBytes(32)),
   };
 }

@@ -27,8 +27,16 @@ export interface ResumptionParts {
   /** Keeps nothing where resumption is not stateful. */
   readonly sessionCache: SessionCache;
   readonly ticketKeys: TicketKeySource;
+  /** For finding a session, in milliseconds; absent: the default of the acceptor. */
+  readonly lookupDeadlineMs?: number;
   close(): Promise<void>;
 }
+
+/**
+ * For sessions in the keeper's memory, in milliseconds: it answers at once, unless this machine has no time
+ * for it, and a full handshake would then cost more than the wait.
+ */
+const memoryLookupDeadlineMs = 1_000;
 
 /**
  * Makes the session cache and the ticket keys of a configuration. Rejects where a secret cannot be read or a
@@ -45,9 +53,12 @@ export async function openResumption(options: OpenResumptionOptions): Promise<Re
       : new RandomTicketKeys({ lifetimeMs, clock });
   try {
     const sessionCache = options.sessionCache ?? (await openSessionCache(options, secrets));
+    const isOwn = options.sessionCache === undefined;
+    const isInMemory = isOwn && configuration.sessionCache.kind === 'memory';
     return {
-      kind: options.sessionCache === undefined ? kindOf(configuration) : 'stateful',
+      kind: isOwn ? kindOf(configuration) : 'stateful',
       sessionCache,
+      ...(isInMemory && { lookupDeadlineMs: memoryLookupDeadlineMs }),
       ticketKeys,
       close: async () => {
         ticketKeys.close();

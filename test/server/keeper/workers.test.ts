@@ -14,7 +14,8 @@ await t.test('a client in IDLE hears what another worker changes', async (t) => 
   t.match((await idler.read()).text, /^\+ /);
   await actor.ok('APPEND INBOX', plainMessage('news'));
   t.equal((await idler.read()).text, '* 1 EXISTS');
-  t.equal((await idler.read()).text, '* 1 RECENT');
+  // Recent for one of the two, whichever looked first.
+  t.match((await idler.read()).text, /^\* [01] RECENT$/);
   await actor.ok('STORE 1 +FLAGS (\\Flagged)');
   t.match((await idler.read()).text, /^\* 1 FETCH \(.*\\Flagged/);
   await actor.ok('STORE 1 +FLAGS (\\Deleted)');
