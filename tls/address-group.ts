@@ -5,7 +5,8 @@ import { isIPv6 } from 'node:net';
  * one host commonly has that many. Anything else stands for itself.
  */
 export function addressGroup(address: string): string {
-  if (!isIPv6(address)) return address;
+  // Quicker than to find out what it is, for what most are.
+  if (!address.includes(':') || !isIPv6(address)) return address;
   const [plain = address] = address.split('%', 1);
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(plain);
   if (mapped?.[1] !== undefined) return mapped[1];

@@ -99,7 +99,10 @@ function gatherBody(octets: Uint8Array, maxBytes: number): Uint8Array | ClientHe
 }
 
 function checkRecordHeader(octets: Uint8Array, start: number): ClientHelloResult | undefined {
-  const [type, major, , high, low] = octets.subarray(start, start + recordHeaderBytes);
+  const type = octets[start];
+  const major = octets[start + 1];
+  const high = octets[start + 3];
+  const low = octets[start + 4];
   if ((type ?? handshakeRecord) !== handshakeRecord || (major ?? majorVersion) !== majorVersion) {
     return { kind: start === 0 ? 'notTls' : 'malformed' };
   }

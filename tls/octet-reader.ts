@@ -25,23 +25,28 @@ export class OctetReader {
 
   /** An unsigned number of so many octets, at most 4. */
   number(octetCount: number): number {
-    return this.octets(octetCount).reduce((value, octet) => value * 256 + octet, 0);
+    const start = this.#advance(octetCount);
+    let value = 0;
+    for (let at = start; at < this.#position; at++) value = value * 256 + this.#octets[at]!;
+    return value;
   }
 
   /** A view on the next octets. */
   octets(octetCount: number): Uint8Array {
-    const end = this.#position + octetCount;
-    if (this.#isBroken || end > this.#octets.length) {
-      this.#isBroken = true;
-      return nothing;
-    }
-    const view = this.#octets.subarray(this.#position, end);
-    this.#position = end;
-    return view;
+    const start = this.#advance(octetCount);
+    return start === this.#position ? nothing : this.#octets.subarray(start, this.#position);
   }
 
   /** A vector: its length in so many octets, then its content. */
   vector(lengthOctets: number): Uint8Array {
     return this.octets(this.number(lengthOctets));
+  }
+
+  /** Goes on by so many octets, or nowhere where they are not there; where it was before. */
+  #advance(octetCount: number): number {
+    const start = this.#position;
+    if (start + octetCount > this.#octets.length) this.#isBroken = true;
+    if (!this.#isBroken) this.#position = start + octetCount;
+    return start;
   }
 }

@@ -173,11 +173,12 @@ export class ImapService {
     this.#connectionNumber += 1;
     const connection = new Connection(this.#context, `c${this.#connectionNumber}`, socket, tls);
     this.#connections.add(connection);
-    connection.session.log(
-      'debug',
-      { address: connection.remoteAddress, protocol: tls?.protocol, resumed: tls?.isResumed },
-      'connected',
-    );
+    // The system is asked for the address, so only where it is wanted.
+    if (this.#context.logger.isLevelEnabled('debug')) {
+      const { session, remoteAddress: address } = connection;
+      const { protocol, isResumed: resumed } = tls ?? {};
+      session.log('debug', { address, protocol, resumed }, 'connected');
+    }
     const port = tls === undefined ? 'imap' : 'imaps';
     this.#context.metrics.recordConnectionOpened(port);
     void this.#run(connection, port);

@@ -79,6 +79,7 @@ export class Session {
       isAuthenticated: this.#account !== undefined,
       canStartTls: true,
       canLogin: this.isSecure,
+      hasCertificate: this.connection.tls?.clientCertificate?.isAuthorized === true,
     }).join(' ');
   }
 
@@ -149,9 +150,10 @@ export class Session {
 
   /** Logs a line with the ids of the connection and the session. */
   log(level: 'debug' | 'info' | 'warn' | 'error', fields: object, text: string): void {
-    const { connection } = this;
-    this.context.logger[level](
-      { connectionId: connection.id, sessionId: this.#sessionId, ...fields },
+    const { logger } = this.context;
+    if (!logger.isLevelEnabled(level)) return;
+    logger[level](
+      { connectionId: this.connection.id, sessionId: this.#sessionId, ...fields },
       text,
     );
   }
