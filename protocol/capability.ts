@@ -8,6 +8,8 @@ export interface CapabilityState {
   readonly canStartTls: boolean;
   /** True where passwords may cross the connection as it is: over TLS, or where the operator allows it. */
   readonly canLogin: boolean;
+  /** True where the client has shown a valid certificate, with which it can log in. */
+  readonly hasCertificate: boolean;
 }
 
 /** The extensions; announced before login too, because clients judge a server by its first list. */
@@ -38,5 +40,6 @@ export function listCapabilities(state: CapabilityState): readonly string[] {
   if (state.canStartTls && !state.isEncrypted) list.push('STARTTLS');
   if (state.canLogin) list.push('AUTH=PLAIN', 'AUTH=LOGIN');
   else list.push('LOGINDISABLED');
+  if (state.hasCertificate) list.push('AUTH=EXTERNAL');
   return list;
 }

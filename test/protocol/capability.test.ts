@@ -10,7 +10,15 @@ await t.test('listCapabilities', (t) => {
     isAuthenticated: boolean,
     canStartTls: boolean,
     canLogin: boolean,
-  ) => listCapabilities({ isEncrypted, isAuthenticated, canStartTls, canLogin }).join(' ');
+    hasCertificate = false,
+  ) =>
+    listCapabilities({
+      isEncrypted,
+      isAuthenticated,
+      canStartTls,
+      canLogin,
+      hasCertificate,
+    }).join(' ');
   t.equal(list(false, false, true, false), `${common} SASL-IR STARTTLS LOGINDISABLED`, 'on 143');
   t.equal(
     list(true, false, true, true),
@@ -19,6 +27,11 @@ await t.test('listCapabilities', (t) => {
   );
   t.equal(list(false, false, true, true), `${common} SASL-IR STARTTLS AUTH=PLAIN AUTH=LOGIN`);
   t.equal(list(false, false, false, false), `${common} SASL-IR LOGINDISABLED`);
-  t.equal(list(true, true, false, true), common, 'after login');
+  t.equal(
+    list(true, false, true, true, true),
+    `${common} SASL-IR AUTH=PLAIN AUTH=LOGIN AUTH=EXTERNAL`,
+    'with a certificate',
+  );
+  t.equal(list(true, true, false, true, true), common, 'after login');
   t.end();
 });

@@ -1,17 +1,25 @@
 import { CommandError } from '../command-error.ts';
 import type { CommandHandler } from '../command-handler.ts';
+import { logInWithCertificate } from '../log-in-with-certificate.ts';
 import { logInWithPassword } from '../log-in-with-password.ts';
 import { decodeLine } from '../decode-line.ts';
 import type { Session } from '../session.ts';
 
-/** @see RFC 3501, section 6.2.2; RFC 4959 (initial response); RFC 4616 (PLAIN) */
+const mechanisms: readonly string[] = ['PLAIN', 'LOGIN', 'EXTERNAL'];
+
+/** @see RFC 3501, section 6.2.2; RFC 4959 (initial response); RFC 4616 (PLAIN); RFC 4422 (EXTERNAL) */
 export const authenticate: CommandHandler<'AUTHENTICATE'> = async (session, command) => {
   const { mechanism, initialResponse } = command;
-  if (mechanism !== 'PLAIN' && mechanism !== 'LOGIN') {
-    throw new CommandError('NO', `Unknown mechanism "${mechanism}", expected PLAIN or LOGIN`);
+  if (!mechanisms.includes(mechanism)) {
+    const expected = mechanisms.join(', ');
+    throw new CommandError('NO', `Unknown mechanism "${mechanism}", expected one of ${expected}`);
   }
   if (!session.isSecure) {
     throw new CommandError('NO', 'Use STARTTLS before AUTHENTICATE', 'PRIVACYREQUIRED');
+  }
+  if (mechanism === 'EXTERNAL') {
+    const authorizationId = decodeUtf8(initialResponse ?? (await challenge(session, '')));
+    return logInWithCertificate(session, authorizationId);
   }
   const { userName, password } =
     mechanism === 'PLAIN'
