@@ -1,15 +1,22 @@
 // Resident memory of a client over TLS that has logged in, selected INBOX and idles, from a cold start, so
 // that no room which earlier connections left behind hides a part of it:
 //
-//     node test/bench/idle-connections.ts [clients] [options of the server's node …]
-import { ImapClient } from '../fixtures/imap-client.ts';
+//     npm run bench -- idle-connections [clients] [NAME=value of its environment …] [options of its node …]
+import type { ImapClient } from '../fixtures/imap-client.ts';
 import { startServerProcess, type ServerProcess } from '../fixtures/server-process.ts';
+import { idleClients } from './idle-clients.ts';
 
-const [clientCount = '2000', ...nodeOptions] = process.argv.slice(2);
+const [clientCount = '2000', ...settings] = process.argv.slice(2);
 const largest = Number(clientCount);
-const parallel = 10;
 
-const server = await startServerProcess({ nodeOptions });
+const server = await startServerProcess({
+  environment: Object.fromEntries(
+    settings
+      .filter((text) => /^\w+=/.test(text))
+      .map((text) => [text.slice(0, text.indexOf('=')), text.slice(text.indexOf('=') + 1)]),
+  ),
+  nodeOptions: settings.filter((text) => text.startsWith('-')),
+});
 try {
   await server.addUser('alice', 'correct-horse');
   await measure(server);
@@ -24,9 +31,7 @@ async function measure(server: ServerProcess): Promise<void> {
   console.log(`start      ${mib(start)} MiB`);
   for (const target of [100, largest / 4, largest / 2, largest]) {
     const count = clients.length;
-    while (clients.length < target) {
-      clients.push(...(await Promise.all(Array.from({ length: parallel }, () => idle(server)))));
-    }
+    clients.push(...(await idleClients(server, target - count)));
     const now = await server.residentBytes();
     const each = kib((now - before) / (clients.length - count));
     const average = kib((now - start) / clients.length);
@@ -36,16 +41,6 @@ async function measure(server: ServerProcess): Promise<void> {
     before = now;
   }
   await Promise.all(clients.map((client) => client.drop()));
-}
-
-/** A client in IDLE. */
-async function idle({ imapsPort }: ServerProcess): Promise<ImapClient> {
-  const client = await ImapClient.connect({ port: imapsPort, security: 'tls' });
-  await client.login('alice', 'correct-horse');
-  await client.ok('SELECT INBOX');
-  client.send('i IDLE\r\n');
-  await client.read();
-  return client;
 }
 
 function mib(bytes: number): string {
