@@ -16,6 +16,7 @@ import { StoreAdministration } from './control/store-administration.ts';
 import { ServerMetrics } from './metrics/server-metrics.ts';
 import { openResumption, type ResumptionParts } from './keeper/open-resumption.ts';
 import { makeServing, possibleWorkerCount } from './keeper/make-serving.ts';
+import { watchClientCertificates } from './keeper/watched-client-certificates.ts';
 import { watchCredentials } from './keeper/watched-credentials.ts';
 import type { Serving } from './worker/serving.ts';
 
@@ -141,7 +142,12 @@ async function openServing(
     onChange: (credentials) => serving?.replaceCredentials(credentials),
   });
   parts.defer(() => watched.close());
-  // Nothing is awaited in between, or a change would be missed.
+  const watchedClients = await watchClientCertificates({
+    files: configuration.clientCertificates,
+    logger,
+    onChange: (policy) => serving?.replaceClientCertificates(policy),
+  });
+  parts.defer(() => watchedClients.close());
   const { credentials } = watched;
   serving = makeServing({
     configuration,
@@ -150,6 +156,7 @@ async function openServing(
     clock,
     store,
     credentials,
+    clientCertificates: watchedClients.policy,
     resumption,
     remembered,
     board: metrics.board,
@@ -178,6 +185,7 @@ async function openAdministration(
     ticketKeys,
     clock,
     accountName: (name) => administration.accountName(name),
+    onCertificatePurged: (fingerprint256) => serving.forgetCertificate(fingerprint256),
   });
   const { dataDirectory } = configuration;
   const control = new ControlServer({ dataDirectory, logger, administration, sessions });

@@ -34,6 +34,8 @@ export interface KeeperSessionsOptions {
   readonly clock: () => number;
   /** The name of an account as it is written; rejects with a `StoreError` where there is none. */
   readonly accountName: (name: string) => Promise<string>;
+  /** Called when the sessions of a client certificate are purged. */
+  readonly onCertificatePurged?: (fingerprint256: string) => void;
 }
 
 /** The sessions in the cache of this process. */
@@ -56,13 +58,19 @@ export class KeeperSessions implements SessionAdministration {
   }
 
   async purgeSessions(owner: PurgeOwner): Promise<PurgeReport> {
-    const { kind, cache, ticketKeys, accountName } = this.#options;
+    const { kind, cache, ticketKeys, accountName, onCertificatePurged } = this.#options;
+    // First, since a lookup may be under way that finds the session just before it is purged.
+    if (typeof owner === 'object' && 'certificate' in owner)
+      onCertificatePurged?.(owner.certificate);
     const purgedCount = await cache.purge(
       typeof owner === 'object' && 'account' in owner
         ? { account: await accountName(owner.account) }
         : owner,
     );
-    if (owner !== 'all' || kind === 'off') return { purgedCount, areTicketsLeft: kind !== 'off' };
+    // Clients that show a certificate are never given tickets.
+    const isCertificate = typeof owner === 'object' && 'certificate' in owner;
+    if (kind === 'off' || isCertificate) return { purgedCount, areTicketsLeft: false };
+    if (owner !== 'all') return { purgedCount, areTicketsLeft: true };
     return { purgedCount, areTicketsLeft: !dropTicketKeys(ticketKeys) };
   }
 }

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { SqliteMailStore } from '../../store/sqlite/sqlite-mail-store.ts';
+import type { ClientCertificatePolicy } from '../../tls/client-certificate.ts';
 import { type Clock, type Credential, type SessionCache, steadyClock } from '../../tls/index.ts';
 import type { Configuration, LogLevel } from '../config/configuration.ts';
 import { writeLogLine } from '../logging.ts';
@@ -23,6 +24,8 @@ export interface MakeServingOptions {
   /** The owner closes it, after the serving; so also the caches. */
   readonly store: SqliteMailStore;
   readonly credentials: readonly Credential[];
+  /** Undefined: clients are not asked for certificates. */
+  readonly clientCertificates: ClientCertificatePolicy | undefined;
   readonly resumption: Omit<ResumptionParts, 'close'>;
   /** For remembered logins. */
   readonly remembered: SessionCache;
@@ -80,7 +83,7 @@ export async function possibleWorkerCount(
 }
 
 function settingsOf(options: MakeServingOptions): ServingSettings {
-  const { configuration, credentials, resumption, workerCount } = options;
+  const { configuration, credentials, clientCertificates, resumption, workerCount } = options;
   const { host, imapPort, imapsPort, sessionLifetimeSeconds } = configuration;
   const { kind, lookupDeadlineMs } = resumption;
   return {
@@ -90,6 +93,7 @@ function settingsOf(options: MakeServingOptions): ServingSettings {
     shareCount: Math.max(workerCount, 1),
     credentials,
     tlsPolicy: configuration.tlsPolicy,
+    ...(clientCertificates !== undefined && { clientCertificates }),
     resumptionKind: kind,
     sessionLifetimeMs: sessionLifetimeSeconds * 1000,
     ...(lookupDeadlineMs !== undefined && { lookupDeadlineMs }),

@@ -31,38 +31,40 @@ export async function watchCredentials(
   options: WatchedCredentialsOptions,
 ): Promise<WatchedCredentials> {
   const { configuration, logger, onChange } = options;
-  const warn = (credentials: readonly LoadedCredential[]) => {
-    for (const { warnings } of credentials) for (const warning of warnings) logger.warn(warning);
+  let credentials: readonly Credential[] = [];
+  const adopt = (loaded: readonly LoadedCredential[]) => {
+    for (const credential of loaded) checkUse(credential, configuration);
+    for (const { warnings } of loaded) for (const warning of warnings) logger.warn(warning);
+    credentials = loaded;
   };
-  const check = (credentials: readonly Credential[]) => {
-    for (const credential of credentials) checkUse(credential, configuration);
-  };
-  const refuse = (error: Error) => {
+  const refuse = (error: unknown) => {
     logger.error({ err: error }, 'new certificate refused, the old one stays');
   };
   const watcher = await CredentialWatcher.open({
     files: await credentialFilesOf(configuration, logger),
     onError: refuse,
-    onChange: (credentials) => {
+    onChange: (loaded) => {
       try {
-        check(credentials);
+        adopt(loaded);
       } catch (error) {
-        return refuse(error as Error);
+        return refuse(error);
       }
-      warn(credentials);
-      onChange(credentials);
-      logger.info({ certificates: credentials.map(({ name }) => name) }, 'certificates replaced');
+      onChange(loaded);
+      logger.info({ certificates: loaded.map(({ name }) => name) }, 'certificates replaced');
     },
   });
-  const { credentials } = watcher;
   try {
-    check(credentials);
+    adopt(watcher.credentials);
   } catch (error) {
     watcher.close();
     throw error;
   }
-  warn(credentials);
-  return { credentials, close: () => watcher.close() };
+  return {
+    get credentials() {
+      return credentials;
+    },
+    close: () => watcher.close(),
+  };
 }
 
 /** A worker that is sent what TLS refuses could only crash. */

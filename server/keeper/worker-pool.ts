@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import type { ClientCertificatePolicy } from '../../tls/client-certificate.ts';
 import type { Credential } from '../../tls/credential.ts';
 import type { ListeningPorts } from '../imap/imap-service.ts';
 import type { Serving, ServingSettings } from '../worker/serving.ts';
@@ -68,6 +69,15 @@ export class WorkerPool implements Serving {
   replaceCredentials(credentials: readonly Credential[]): void {
     this.#settings = { ...this.#settings, credentials };
     this.#sendAll({ kind: 'replaceCredentials', credentials });
+  }
+
+  replaceClientCertificates(policy: ClientCertificatePolicy): void {
+    this.#settings = { ...this.#settings, clientCertificates: policy };
+    this.#sendAll({ kind: 'replaceClientCertificates', policy });
+  }
+
+  forgetCertificate(fingerprint256: string): void {
+    this.#sendAll({ kind: 'forgetCertificate', fingerprint256 });
   }
 
   async close(deadlineMs: number): Promise<void> {

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { MailStore } from '../../store/mail-store.ts';
 import { type Clock, steadyClock } from '../../tls/clock.ts';
+import type { ClientCertificatePolicy } from '../../tls/client-certificate.ts';
 import type { Credential } from '../../tls/credential.ts';
 import { tlsLimits } from '../../tls/limits.ts';
 import type { Resumption } from '../../tls/resumption.ts';
@@ -38,7 +39,8 @@ export class LocalServing implements Serving {
   /** @throws what TLS throws for a credential that cannot be used */
   constructor(options: LocalServingOptions) {
     const { settings, store, remembered, metrics, logger, clock = steadyClock } = options;
-    const { host, imapPort, imapsPort, shareCount, lookupDeadlineMs } = settings;
+    const { host, imapPort, imapsPort, shareCount, lookupDeadlineMs, clientCertificates } =
+      settings;
     const share = (bound: number) => Math.ceil(bound / shareCount);
     const verifier = new StoredPasswordVerifier({
       accounts: store,
@@ -51,6 +53,7 @@ export class LocalServing implements Serving {
       credentials: settings.credentials,
       resumption: resumptionOf(options),
       policy: settings.tlsPolicy,
+      ...(clientCertificates !== undefined && { clientCertificates }),
       lifetimeMs: settings.sessionLifetimeMs,
       clock,
       ...(lookupDeadlineMs !== undefined && { lookupDeadlineMs }),
@@ -85,6 +88,14 @@ export class LocalServing implements Serving {
 
   replaceCredentials(credentials: readonly Credential[]): void {
     this.#acceptor.replaceCredentials(credentials);
+  }
+
+  replaceClientCertificates(policy: ClientCertificatePolicy): void {
+    this.#acceptor.replaceClientCertificates(policy);
+  }
+
+  forgetCertificate(fingerprint256: string): void {
+    this.#acceptor.forgetCertificate(fingerprint256);
   }
 
   async close(deadlineMs: number): Promise<void> {

@@ -1,3 +1,4 @@
+import type { ClientCertificatePolicy } from '../../tls/client-certificate.ts';
 import type { Credential } from '../../tls/credential.ts';
 import type { Resumption } from '../../tls/resumption.ts';
 import type { TlsPolicy } from '../../tls/tls-policy.ts';
@@ -11,6 +12,10 @@ export interface Serving {
   disconnectAccount(accountId: number, text: string): void;
   /** Uses other credentials for the connections to come. At least one, and each one that TLS can use. */
   replaceCredentials(credentials: readonly Credential[]): void;
+  /** Asks the clients to come for certificates by another policy, which TLS can use. */
+  replaceClientCertificates(policy: ClientCertificatePolicy): void;
+  /** Resumes no session any more that was made with this certificate, which has been purged. */
+  forgetCertificate(fingerprint256: string): void;
   /**
    * Stops to accept, says `* BYE` to every client, lets what runs finish, and cuts off what is left after
    * `deadlineMs`.
@@ -31,6 +36,8 @@ export interface ServingSettings {
   /** The first is for clients that name no server. */
   readonly credentials: readonly Credential[];
   readonly tlsPolicy: TlsPolicy;
+  /** Absent: clients are not asked for certificates. */
+  readonly clientCertificates?: ClientCertificatePolicy;
   readonly resumptionKind: Resumption['kind'];
   /** How long a client can come back with a session, in milliseconds. */
   readonly sessionLifetimeMs: number;

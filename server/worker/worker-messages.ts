@@ -1,5 +1,6 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { StoreLink } from '../../store/sqlite/sqlite-mail-store.ts';
+import type { ClientCertificatePolicy } from '../../tls/client-certificate.ts';
 import type { Credential } from '../../tls/credential.ts';
 import type { TicketKey } from '../../tls/ticket-key.ts';
 import type { LogLevel } from '../config/configuration.ts';
@@ -27,6 +28,8 @@ export type WorkerCommand =
   | { readonly kind: 'listen' }
   | { readonly kind: 'disconnectAccount'; readonly accountId: number; readonly text: string }
   | { readonly kind: 'replaceCredentials'; readonly credentials: readonly Credential[] }
+  | { readonly kind: 'replaceClientCertificates'; readonly policy: ClientCertificatePolicy }
+  | { readonly kind: 'forgetCertificate'; readonly fingerprint256: string }
   | { readonly kind: 'replaceTicketKeys'; readonly ticketKeys: readonly TicketKey[] }
   | { readonly kind: 'close'; readonly deadlineMs: number };
 

@@ -38,6 +38,10 @@ function runWorker(keeper: MessagePort, start: WorkerStart): void {
         return serving.disconnectAccount(command.accountId, command.text);
       case 'replaceCredentials':
         return serving.replaceCredentials(command.credentials);
+      case 'replaceClientCertificates':
+        return serving.replaceClientCertificates(command.policy);
+      case 'forgetCertificate':
+        return serving.forgetCertificate(command.fingerprint256);
       case 'replaceTicketKeys':
         return ticketKeys.replace(command.ticketKeys);
       case 'close':

@@ -1,0 +1,100 @@
+// Client certificates while workers serve: what is trusted is the same in all of them, also when it changes.
+import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { ConnectionOptions } from 'node:tls';
+import t, { type Test } from 'tap';
+import type { ImapClient } from '../../fixtures/imap-client.ts';
+import { TestAuthority } from '../../fixtures/test-authority.ts';
+import { alice, startTwoWorkers, type TwoWorkers } from '../../fixtures/two-workers.ts';
+import { reprise } from '../cli/reprise.ts';
+
+const attempts = 8;
+
+async function replaceFile(path: string, text: string): Promise<void> {
+  await writeFile(`${path}.new`, text);
+  await rename(`${path}.new`, path);
+}
+
+async function setUp(t: Test) {
+  const directory = await mkdtemp(join(tmpdir(), 'reprise-clients-'));
+  t.teardown(() => rm(directory, { recursive: true }));
+  const authority = await TestAuthority.create('Test CA');
+  const paths = { ca: join(directory, 'ca.pem'), crl: join(directory, 'crl.pem') };
+  await writeFile(paths.ca, authority.cert);
+  await writeFile(paths.crl, await authority.revoke([]));
+  const server = await startTwoWorkers(t, {
+    REPRISE_TLS_CLIENT_AUTH: 'optional',
+    REPRISE_TLS_CLIENT_CA: paths.ca,
+    REPRISE_TLS_CLIENT_CRL: paths.crl,
+  });
+  const certificate = await authority.issue({ commonName: alice.name });
+  return { server, authority, certificate, paths };
+}
+
+/** Logs in by certificate so often that both workers are met; the answers, and how many were resumed. */
+async function logInOften(server: TwoWorkers, tls: ConnectionOptions) {
+  const answers = new Set<string>();
+  let resumedCount = 0;
+  let client: ImapClient | undefined;
+  for (let attempt = 0; attempt < attempts; attempt++) {
+    client = await server.connect('tls', tls);
+    if (client.isResumed) resumedCount += 1;
+    answers.add((await client.command('AUTHENTICATE EXTERNAL =')).status);
+    await client.logout();
+  }
+  return { answers: [...answers], resumedCount, session: client?.sessions.at(-1) };
+}
+
+await t.test('a certificate counts in all workers until it is revoked', async (t) => {
+  const { server, authority, certificate, paths } = await setUp(t);
+  const { cert, key } = certificate;
+  const first = await logInOften(server, { cert, key });
+  t.match(first, { answers: ['OK'], resumedCount: 0 });
+  const { session } = first;
+  if (session === undefined) throw new Error('There is no session');
+  t.match(await logInOften(server, { cert, key, session }), {
+    answers: ['OK'],
+    resumedCount: attempts,
+  });
+
+  await replaceFile(paths.crl, await authority.revoke([certificate]));
+  await server.logged('authorities and revocation lists of clients replaced');
+  const after = await logInOften(server, { cert, key, session });
+  t.strictSame(after.answers, ['NO'], 'resumed or not');
+
+  await replaceFile(paths.crl, 'broken');
+  await server.logged('new authorities or revocation lists refused, the old ones stay');
+  await server.crash(1);
+  await server.logged('worker replaced');
+  t.strictSame((await logInOften(server, { cert, key })).answers, ['NO']);
+});
+
+await t.test('sessions of a purged certificate are resumed by no worker', async (t) => {
+  const { server, certificate } = await setUp(t);
+  const { cert, key, fingerprint256 } = certificate;
+  const { session } = await logInOften(server, { cert, key });
+  if (session === undefined) throw new Error('There is no session');
+  const purge = ['sessions', 'purge', '--certificate', fingerprint256];
+  t.match(await server.process.command(purge), { code: 0 });
+  t.match(await logInOften(server, { cert, key, session }), { answers: ['OK'], resumedCount: 0 });
+});
+
+await t.test('files that cannot be used are told in one line', async (t) => {
+  const directory = t.testdir({ 'ca.pem': 'x' });
+  for (const [name, line] of [
+    ['ca.pem', /^reprise: Cannot use ".*ca\.pem": /],
+    ['missing.pem', /^reprise: Cannot read ".*missing\.pem": ENOENT$/],
+  ] as const) {
+    const result = await reprise(['serve'], {
+      REPRISE_DATA: directory,
+      REPRISE_IMAP_PORT: '0',
+      REPRISE_IMAPS_PORT: '0',
+      REPRISE_ADMIN_PORT: '-1',
+      REPRISE_LOG_LEVEL: 'silent',
+      REPRISE_TLS_CLIENT_AUTH: 'required',
+      REPRISE_TLS_CLIENT_CA: join(directory, name),
+    });
+    t.match(result, { code: 1, errors: [line] });
+  }
+});
