@@ -1,7 +1,7 @@
 import type { AsyncLocalStorage } from 'node:async_hooks';
 import { constants, createHash } from 'node:crypto';
 import type { Socket } from 'node:net';
-import { createServer, type Server, type TlsOptions } from 'node:tls';
+import { createServer, type Server, type TLSSocket, type TlsOptions } from 'node:tls';
 import type { ClientCertificateVerifier } from './client-certificate-verifier.ts';
 import type { Credential } from './credential.ts';
 import { ticketLifetimeMs } from './limits.ts';
@@ -49,7 +49,11 @@ export class TlsEndpoint {
       ...optionsOfTrust(settings.clientCertificates),
     });
     if (mode === 'stateful') this.#useCache();
-    this.#server.on('secureConnection', (socket) => this.#contexts.getStore()?.succeed(socket));
+    this.#server.on('secureConnection', (socket) => {
+      const handshake = this.#contexts.getStore();
+      if (mode === 'stateful' && socket.getProtocol() === 'TLSv1.3') succeedLater(handshake, socket);
+      else handshake?.succeed(socket);
+    });
     this.#server.on('tlsClientError', (error) =>
       this.#contexts.getStore()?.fail(handshakeError(error)),
     );
@@ -88,6 +92,22 @@ export class TlsEndpoint {
     });
   }
 }
+
+/**
+ * TLS 1.3 tells the sessions of a connection right after its handshake, and tells them to `socket.server`. A
+ * server of HTTP puts itself there: the socket is not for others before they have come.
+ */
+function succeedLater(handshake: TlsHandshake | undefined, socket: TLSSocket): void {
+  // Nobody else listens yet.
+  socket.on('error', ignoreError);
+  setImmediate(() => {
+    socket.off('error', ignoreError);
+    if (socket.destroyed) handshake?.fail(handshakeError(new Error('The client has left')));
+    else handshake?.succeed(socket);
+  });
+}
+
+function ignoreError(): void {}
 
 function optionsOfMode(
   mode: ResumptionMode,
