@@ -12,6 +12,7 @@ import { StoredPasswordVerifier } from '../authentication/password-verifier.ts';
 import { ImapService, type ListeningPorts } from '../imap/imap-service.ts';
 import { defaultServiceLimits } from '../imap/limits.ts';
 import type { MetricsRecorder } from '../metrics/metrics-recorder.ts';
+import { collectGarbage } from './collect-garbage.ts';
 import type { Serving, ServingSettings } from './serving.ts';
 
 export interface LocalServingOptions {
@@ -70,6 +71,7 @@ export class LocalServing implements Serving {
       verifier,
       metrics,
       logger,
+      onDeparture: () => void collectGarbage(),
       ...(host !== undefined && { host }),
       imapPort,
       imapsPort,
