@@ -1,6 +1,7 @@
 // Start and end of a server whose clients are spread over workers.
 import t from 'tap';
 import { ImapClient } from '../../fixtures/imap-client.ts';
+import { startTwoWorkers } from '../../fixtures/two-workers.ts';
 import { startServerProcess } from '../../fixtures/server-process.ts';
 import { reprise } from '../cli/reprise.ts';
 import { startProcess } from '../lifecycle/start-process.ts';
@@ -39,6 +40,19 @@ await t.test(
     t.equal(lines.find(({ msg }) => msg === 'listening')?.['worker'], undefined, 'the keeper');
   },
 );
+
+await t.test('a worker that hangs does not keep the server', async (t) => {
+  const server = await startTwoWorkers(t);
+  const [victim, bystander] = [await server.loginOn(1), await server.loginOn(2)];
+  server.hang();
+  victim.send('a NOOP\r\n');
+  await bystander.ok('NOOP');
+  const start = performance.now();
+  t.equal(await server.process.stop(), 0);
+  t.ok(performance.now() - start < 10_000);
+  t.match((await bystander.readToEnd()).at(-1)?.text, /^\* BYE /);
+  t.strictSame(await victim.readToEnd(), [], 'it was cut off');
+});
 
 for (const workerCount of ['0', '1', '2']) {
   await t.test(`a second server on the ports of ${workerCount} workers is refused`, async (t) => {
