@@ -1,6 +1,8 @@
 import { formatByteSize } from '../config/byte-size.ts';
 import { type Configuration, toKeys } from '../config/configuration.ts';
 import { readConfiguration } from '../config/read-configuration.ts';
+import { readSessionSecrets } from '../keeper/session-secrets.ts';
+import { readClientCertificates } from '../keeper/watched-client-certificates.ts';
 import { loadCredential } from '../../tls/credential.ts';
 import type { GlobalOptions } from './command-options.ts';
 
@@ -13,11 +15,19 @@ export async function checkConfig(options: GlobalOptions): Promise<void> {
     environment: process.env,
     ...(options.config !== undefined && { filePath: options.config }),
   });
+  await checkFiles(configuration);
+  for (const [key, value] of toKeys(configuration)) console.log(`${key}=${value}`);
+  console.log(`# ${describeCache(configuration)}`);
+}
+
+/** Those that a server reads at its start. */
+async function checkFiles(configuration: Configuration): Promise<void> {
   for (const { certPath, keyPath } of configuration.certificates) {
     await loadCredential(certPath, keyPath);
   }
-  for (const [key, value] of toKeys(configuration)) console.log(`${key}=${value}`);
-  console.log(`# ${describeCache(configuration)}`);
+  const { clientCertificates } = configuration;
+  if (clientCertificates !== undefined) await readClientCertificates(clientCertificates);
+  await readSessionSecrets(configuration.sessionSecretPaths);
 }
 
 function describeCache({ sessionCacheBytes, sessionLifetimeSeconds }: Configuration): string {

@@ -39,11 +39,11 @@ export async function watchClientCertificates(
 ): Promise<WatchedClientCertificates> {
   const { files, logger, onChange, pollMs = defaultPollMs } = options;
   if (files === undefined) return { policy: undefined, close: () => undefined };
-  const policy = await readPolicy(files);
+  const policy = await readClientCertificates(files);
   let isClosed = false;
   const read = async () => {
     try {
-      const changed = await readPolicy(files);
+      const changed = await readClientCertificates(files);
       if (isClosed) return;
       onChange(changed);
       logger.info('authorities and revocation lists of clients replaced');
@@ -70,7 +70,14 @@ export async function watchClientCertificates(
   };
 }
 
-async function readPolicy(files: ClientCertificateFiles): Promise<ClientCertificatePolicy> {
+/**
+ * Reads the files of authorities and revocation lists.
+ *
+ * @throws CredentialError where one of them cannot be used
+ */
+export async function readClientCertificates(
+  files: ClientCertificateFiles,
+): Promise<ClientCertificatePolicy> {
   const { caPath, crlPath, isRequired } = files;
   const ca = await readText(caPath);
   const crl = crlPath === undefined ? undefined : await readText(crlPath);

@@ -44,6 +44,20 @@ await t.test('says everything that is wrong, one line each', async (t) => {
   });
 });
 
+await t.test('looks at secrets and at the authorities of clients', async (t) => {
+  const directory = t.testdir({ short: 'x' });
+  const path = join(directory, 'short');
+  t.match(await reprise(['check-config'], { REPRISE_SESSION_SECRET: path }), {
+    code: 1,
+    errors: [/^reprise: Cannot use secret ".*short"/],
+  });
+  const clients = { REPRISE_TLS_CLIENT_AUTH: 'optional', REPRISE_TLS_CLIENT_CA: path };
+  t.match(await reprise(['check-config'], clients), {
+    code: 1,
+    errors: [/^reprise: Cannot use ".*short"/],
+  });
+});
+
 await t.test('looks at the certificate too', async (t) => {
   const directory = t.testdir();
   const [one, other] = await Promise.all([
