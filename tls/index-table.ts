@@ -1,3 +1,4 @@
+import { segmentLimits } from './limits.ts';
 import type { SegmentMemory } from './segment-memory.ts';
 
 /** Octets of one slot: a hash and a location of 32 bits each. */
@@ -18,12 +19,14 @@ export class IndexTable {
   readonly #words: Uint32Array;
   #count = 0;
   #drained = 0;
+  #heldBytes: number;
 
   /** @param capacity - slots, at least 2; one of them always stays empty */
   constructor(capacity: number, memory: SegmentMemory) {
     this.capacity = capacity;
     this.#memory = memory;
-    this.#buffer = memory.allocate(capacity * slotBytes);
+    this.#heldBytes = capacity * slotBytes;
+    this.#buffer = memory.allocate(this.#heldBytes);
     this.#words = new Uint32Array(this.#buffer);
   }
 
@@ -32,7 +35,7 @@ export class IndexTable {
   }
 
   get heldBytes(): number {
-    return this.capacity * slotBytes;
+    return this.#heldBytes;
   }
 
   /** The location under this hash that `matches`, or undefined. Stops at the first empty slot. */
@@ -83,9 +86,16 @@ export class IndexTable {
     }
   }
 
-  /** Gives the memory back; the table is not used again. */
-  release(): void {
-    this.#memory.release(this.#buffer);
+  /**
+   * Gives a part of the memory back, since all of a large table takes the system milliseconds; the table is
+   * not used again.
+   *
+   * @returns whether there is more to give
+   */
+  release(): boolean {
+    this.#heldBytes = Math.max(0, this.#heldBytes - segmentLimits.releasedBytes);
+    this.#memory.release(this.#buffer, this.#heldBytes);
+    return this.#heldBytes > 0;
   }
 
   #home(hash: number): number {

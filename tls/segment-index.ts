@@ -20,7 +20,7 @@ export interface SegmentIndexOptions {
 /**
  * Finds the location of an entry by the hash of its id. Grows to the double and shrinks to the half; a
  * change of size is spread over the insertions and removals that follow it, so that no call takes long.
- * Holds no memory when it is empty.
+ * Holds no memory soon after it is empty: {@link settle} gives back what is left.
  */
 export class SegmentIndex {
   readonly #memory: SegmentMemory;
@@ -29,6 +29,8 @@ export class SegmentIndex {
   #level = 0;
   #current: IndexTable | undefined;
   #previous: IndexTable | undefined;
+  // Not used any more, and not given back whole yet.
+  readonly #old: IndexTable[] = [];
 
   constructor(options: SegmentIndexOptions) {
     this.#memory = options.memory;
@@ -51,7 +53,8 @@ export class SegmentIndex {
   }
 
   get heldBytes(): number {
-    return (this.#current?.heldBytes ?? 0) + (this.#previous?.heldBytes ?? 0);
+    const tables = [this.#current, this.#previous, ...this.#old];
+    return tables.reduce((sum, table) => sum + (table?.heldBytes ?? 0), 0);
   }
 
   find(hash: number, matches: (location: number) => boolean): number | undefined {
@@ -80,20 +83,20 @@ export class SegmentIndex {
   }
 
   /**
-   * Goes on with a change of size by so many slots.
+   * Goes on with a change of size by so many slots, and with giving memory back.
    *
    * @returns whether there is more to do
    */
   settle(slots: number): boolean {
-    if (this.#current === undefined) return false;
     this.#move(slots);
-    return this.#previous !== undefined;
+    return this.#previous !== undefined || this.#old.length > 0;
   }
 
-  /** Forgets everything and gives the memory back. */
+  /** Forgets everything; what small tables held is given back at once, and the rest as {@link settle} is called. */
   clear(): void {
-    this.#current?.release();
-    this.#previous?.release();
+    for (const table of [this.#current, this.#previous]) {
+      if (table?.release() === true) this.#old.push(table);
+    }
     this.#current = undefined;
     this.#previous = undefined;
   }
@@ -126,10 +129,12 @@ export class SegmentIndex {
   }
 
   #move(slots: number): void {
+    const old = this.#old[0];
+    if (old?.release() === false) this.#old.shift();
     if (this.#previous === undefined) return;
     this.#previous.drainInto(this.#current!, slots);
     if (this.#previous.count > 0) return;
-    this.#previous.release();
+    if (this.#previous.release()) this.#old.push(this.#previous);
     this.#previous = undefined;
   }
 }

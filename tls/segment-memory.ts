@@ -2,8 +2,8 @@
 export interface SegmentMemory {
   /** A zeroed buffer. */
   allocate(byteLength: number): ArrayBuffer;
-  /** The buffer is not used again. */
-  release(buffer: ArrayBuffer): void;
+  /** All of a buffer but its first `keptBytes`, by default 0, is not used again. */
+  release(buffer: ArrayBuffer, keptBytes?: number): void;
 }
 
 /**
@@ -13,5 +13,5 @@ export interface SegmentMemory {
  */
 export const resizableMemory: SegmentMemory = {
   allocate: (byteLength) => new ArrayBuffer(byteLength, { maxByteLength: byteLength }),
-  release: (buffer) => buffer.resize(0),
+  release: (buffer, keptBytes = 0) => buffer.resize(keptBytes),
 };

@@ -48,13 +48,28 @@ export class SegmentRing {
     return this.#maxSegments * this.#table.segmentBytes;
   }
 
+  /** Whether it has as many segments as it may. */
+  get isFull(): boolean {
+    return this.#segments.length >= this.#maxSegments;
+  }
+
+  /** Whether it has as many entries as it may. */
+  get isCrowded(): boolean {
+    return this.#liveCount >= this.#maxEntries;
+  }
+
+  /** The segment that entries are appended to, if any. */
+  get open(): Segment | undefined {
+    return this.#segments.at(-1);
+  }
+
   /** A segment that an entry can be appended to, or undefined: the oldest one has to go first. */
   segmentFor(byteLength: number, expiresAt: number): Segment | undefined {
-    if (this.#liveCount >= this.#maxEntries) return undefined;
+    if (this.isCrowded) return undefined;
     const open = this.#segments.at(-1);
     if (open?.canAppend(byteLength, expiresAt) === true) return open;
     if (open?.liveCount === 0) this.release(open);
-    if (this.#segments.length >= this.#maxSegments) return undefined;
+    if (this.isFull) return undefined;
     const segment = this.#table.open(this.#isProbation);
     this.#segments.push(segment);
     return segment;

@@ -194,6 +194,7 @@ export class SegmentStore {
     const count = this.entryCount;
     this.#removed[reason] += count;
     this.#index.clear();
+    while (this.#index.settle(Infinity));
     this.#main.clear();
     this.#probation.clear();
     this.#accounts.clear();
@@ -230,10 +231,12 @@ export class SegmentStore {
   }
 
   #append(ring: SegmentRing, entry: SegmentEntry, byteLength: number): number {
+    this.#evictAhead(ring, byteLength);
     let segment = ring.segmentFor(byteLength, entry.expiresAt);
-    // Ends: each round releases a segment, and an empty ring has room for any entry that fits a segment.
+    // Ends: each round evicts an entry or a segment, and an empty ring has room for what fits a segment.
     while (segment === undefined) {
-      this.#evict(ring, ring.oldest!);
+      if (ring.isCrowded) this.#evictOldest(ring);
+      else this.#evict(ring, ring.oldest!);
       segment = ring.segmentFor(byteLength, entry.expiresAt);
     }
     const offset = segment.append(entry);
@@ -241,6 +244,29 @@ export class SegmentStore {
     this.#usedBytes += byteLength;
     if (segment.isProbation) this.#shares.add(entry.owner, byteLength);
     return this.#table.locationOf(segment, offset);
+  }
+
+  // In a full ring the oldest segment empties at the pace at which the newest fills, so that no single append
+  // has to evict all of it.
+  #evictAhead(ring: SegmentRing, byteLength: number): void {
+    const { oldest, open } = ring;
+    if (!ring.isFull || oldest === undefined || open === undefined || oldest === open) return;
+    while (!oldest.isReleased && oldest.head < Math.min(open.tail + byteLength, oldest.tail)) {
+      this.#passHead(oldest, 'evicted');
+    }
+    if (!oldest.isReleased && oldest.head === oldest.tail) ring.release(oldest);
+  }
+
+  #evictOldest(ring: SegmentRing): void {
+    const oldest = ring.oldest!;
+    if (oldest.head === oldest.tail) ring.release(oldest);
+    else this.#passHead(oldest, 'evicted');
+  }
+
+  #passHead(segment: Segment, reason: RemovalReason): void {
+    const isLive = segment.isLive(segment.head);
+    const offset = segment.passHead();
+    if (isLive) this.#remove(segment, offset, reason);
   }
 
   #evict(ring: SegmentRing, segment: Segment): void {
@@ -272,10 +298,8 @@ export class SegmentStore {
         ring.release(oldest);
         continue;
       }
-      const isLive = oldest.isLive(oldest.head);
-      if (isLive && !isOver(oldest.expiresAt(oldest.head))) break;
-      const offset = oldest.passHead();
-      if (isLive) this.#remove(oldest, offset, 'expired');
+      if (oldest.isLive(oldest.head) && !isOver(oldest.expiresAt(oldest.head))) break;
+      this.#passHead(oldest, 'expired');
       left--;
     }
     return left;

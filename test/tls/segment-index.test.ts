@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import t from 'tap';
 import { IndexTable } from '../../tls/index-table.ts';
+import { segmentLimits } from '../../tls/limits.ts';
 import { resizableMemory } from '../../tls/segment-memory.ts';
 import { SegmentIndex } from '../../tls/segment-index.ts';
 
@@ -144,3 +145,35 @@ function compare(table: IndexTable, model: ReadonlyMap<number, number>): void {
     if (table.find(hash, (found) => found === location) !== location) throw new Error('Lost one');
   }
 }
+
+void t.test('a large table goes back in parts', async (t) => {
+  const returned: number[] = [];
+  const index = new SegmentIndex({
+    maxBytes: 32 * 1024 * 1024,
+    memory: {
+      allocate: (byteLength) => resizableMemory.allocate(byteLength),
+      release(buffer, keptBytes = 0) {
+        returned.push(buffer.byteLength - keptBytes);
+        resizableMemory.release(buffer, keptBytes);
+      },
+    },
+  });
+  const count = 400_000;
+  const hashOf = (location: number): number => Math.imul(location, 0x9e3779b1) >>> 0;
+  for (let location = 0; location < count; location++) index.insert(hashOf(location), location);
+  t.ok(index.heldBytes > 4 * 1024 * 1024);
+  for (let location = 0; location < count; location++) index.remove(hashOf(location), location);
+  t.equal(index.count, 0);
+  while (index.settle(0));
+  t.equal(index.heldBytes, 0);
+
+  for (let location = 0; location < count; location++) index.insert(hashOf(location), location);
+  index.clear();
+  t.equal(index.find(hashOf(1), always), undefined);
+  t.ok(index.heldBytes > 0, 'what is left is still told');
+  index.insert(hashOf(1), 1);
+  t.equal(index.find(hashOf(1), always), 1, 'and nobody has to wait for it');
+  while (index.settle(0));
+  t.ok(index.heldBytes < 8 * 1024);
+  t.ok(Math.max(...returned) <= segmentLimits.releasedBytes);
+});

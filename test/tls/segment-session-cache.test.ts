@@ -30,6 +30,31 @@ void t.test('holds no more than its bound, and evicts the oldest for room', asyn
   await cache.close();
 });
 
+void t.test('evicts a little with each session that comes', async (t) => {
+  const clock = new TestClock();
+  // In the second one there are more sessions than the index has places.
+  for (const [sessionBytes, maxBytes] of [
+    [130, mebibyte],
+    [33, mebibyte],
+    [130, 2 * mebibyte],
+  ] as const) {
+    const cache = new SegmentSessionCache({ maxBytes, lifetimeMs, clock: clock.read });
+    let evictedBefore = 0;
+    let mostAtOnce = 0;
+    for (let i = 0; i < (maxBytes / 1024 ** 2) * 20_000; i++) {
+      const { id, session } = makeSession({ length: sessionBytes });
+      await cache.put(id, session, { expiresAt: Infinity, account: 'alice' });
+      const { evicted } = cache.stats().removed;
+      mostAtOnce = Math.max(mostAtOnce, evicted - evictedBefore);
+      evictedBefore = evicted;
+    }
+    t.ok(evictedBefore > 0);
+    t.ok(mostAtOnce <= 4, `at most ${mostAtOnce} at once, of sessions of ${sessionBytes} octets`);
+    t.ok(cache.stats().usedBytes > 0.4 * maxBytes, 'and no more than has to go');
+    await cache.close();
+  }
+});
+
 void t.test('tiny sessions are bounded by the index, and do not break it', async (t) => {
   const clock = new TestClock();
   const maxBytes = 64 * 1024;
