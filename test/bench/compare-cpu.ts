@@ -13,7 +13,7 @@ export interface CompareOptions {
   readonly visitsPerRound: number;
 }
 
-/** CPU time of a server for one visit, in milliseconds: one figure a round, after a first round to warm up. */
+/** CPU time of a server for one visit, in milliseconds: one figure a round, after a warm-up. */
 export interface PeerCost {
   readonly peer: Peer;
   readonly roundsMs: readonly number[];
@@ -32,13 +32,12 @@ export async function compareCpu(options: CompareOptions): Promise<readonly Peer
     roundsMs: [] as number[],
     resumedCount: 0,
   }));
-  for (let round = 0; round <= roundCount; round++) {
+  for (const { clients, peer } of runs) await visitAll(clients, steps, peer.warmUpVisits);
+  for (let round = 0; round < roundCount; round++) {
     for (const run of runs) {
       const before = await run.peer.cpuMs();
-      const resumedCount = await visitAll(run.clients, steps, visitsPerRound);
-      if (round === 0) continue;
+      run.resumedCount += await visitAll(run.clients, steps, visitsPerRound);
       run.roundsMs.push(((await run.peer.cpuMs()) - before) / visitsPerRound);
-      run.resumedCount += resumedCount;
     }
   }
   return runs.map(({ peer, roundsMs, resumedCount }) => ({

@@ -8,6 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { ImapClient } from '../fixtures/imap-client.ts';
 import { startServerProcess, type ServerProcess } from '../fixtures/server-process.ts';
 import { idleClients } from './idle-clients.ts';
+import { environmentOf } from './settings.ts';
 
 const [clientCount = '1000', stormCount = '20000', atOnceCount = '5000', ...settings] =
   process.argv.slice(2);
@@ -15,9 +16,7 @@ const atOnce = Number(atOnceCount);
 const secondsAfter = [0, 10, 30, 60];
 const parallel = 50;
 
-const server = await startServerProcess({
-  environment: Object.fromEntries(settings.map((text) => text.split('=', 2))),
-});
+const server = await startServerProcess({ environment: environmentOf(settings) });
 try {
   await server.addUser('alice', 'correct-horse');
   await measure(server);
@@ -68,5 +67,7 @@ function leave(client: ImapClient, index: number): Promise<void> {
 
 function print(when: string, bytes: number, before: number): void {
   const mib = (bytes / 1024 / 1024).toFixed(1);
-  console.log(`${when.padEnd(12)} ${mib.padStart(7)} MiB, ${(bytes / before).toFixed(2)} of before`);
+  console.log(
+    `${when.padEnd(12)} ${mib.padStart(7)} MiB, ${(bytes / before).toFixed(2)} of before`,
+  );
 }

@@ -5,17 +5,14 @@
 import type { ImapClient } from '../fixtures/imap-client.ts';
 import { startServerProcess, type ServerProcess } from '../fixtures/server-process.ts';
 import { idleClients } from './idle-clients.ts';
+import { environmentOf, nodeOptionsOf } from './settings.ts';
 
 const [clientCount = '2000', ...settings] = process.argv.slice(2);
 const largest = Number(clientCount);
 
 const server = await startServerProcess({
-  environment: Object.fromEntries(
-    settings
-      .filter((text) => /^\w+=/.test(text))
-      .map((text) => [text.slice(0, text.indexOf('=')), text.slice(text.indexOf('=') + 1)]),
-  ),
-  nodeOptions: settings.filter((text) => text.startsWith('-')),
+  environment: environmentOf(settings),
+  nodeOptions: nodeOptionsOf(settings),
 });
 try {
   await server.addUser('alice', 'correct-horse');

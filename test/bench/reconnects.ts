@@ -1,6 +1,6 @@
 // CPU time of the server for a client that comes back over TLS 1.3, beside Dovecot's high-performance profile:
 //
-//     npm run bench -- reconnects [rounds] [reconnects a round] [login|idle]
+//     npm run bench -- reconnects [rounds] [reconnects a round] [login|idle] [NAME=value of Reprise's environment …]
 //
 // login: LOGIN, LOGOUT; idle: LOGIN, SELECT, IDLE, and the client leaves.
 import { makeSelfSignedCertificate } from '../../tls/self-signed-certificate.ts';
@@ -9,14 +9,16 @@ import { visits } from './load-client.ts';
 import { startDovecot } from './peers/dovecot.ts';
 import { type Peer, PeerMissingError } from './peers/peer.ts';
 import { startReprise } from './peers/reprise.ts';
+import { environmentOf } from './settings.ts';
 
-const [rounds = '5', reconnects = '1000', kind = 'login'] = process.argv.slice(2);
+const [rounds = '5', reconnects = '1000', kind = 'login', ...settings] = process.argv.slice(2);
 const password = 'correct-horse';
+const environment = environmentOf(settings);
 const credential = await makeSelfSignedCertificate({ hostNames: ['localhost'] });
 const peers: Peer[] = [];
 try {
   for (const workerCount of [2, 0]) {
-    peers.push(await startReprise({ credential, workerCount, password }));
+    peers.push(await startReprise({ credential, workerCount, password, environment }));
   }
   peers.push(await startDovecot({ credential, password }));
   printCosts(

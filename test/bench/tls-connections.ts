@@ -1,6 +1,6 @@
 // CPU time of the server for a resumed TLS 1.3 connection, greeting included, beside nginx's stream module:
 //
-//     npm run bench -- tls-connections [rounds] [connections a round]
+//     npm run bench -- tls-connections [rounds] [connections a round] [NAME=value of Reprise's environment …]
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { makeSelfSignedCertificate } from '../../tls/self-signed-certificate.ts';
@@ -9,8 +9,10 @@ import { visits } from './load-client.ts';
 import { startNginxStream } from './peers/nginx-stream.ts';
 import { type Peer, PeerMissingError } from './peers/peer.ts';
 import { startReprise } from './peers/reprise.ts';
+import { environmentOf } from './settings.ts';
 
-const [rounds = '5', connections = '2000'] = process.argv.slice(2);
+const [rounds = '5', connections = '2000', ...settings] = process.argv.slice(2);
+const environment = environmentOf(settings);
 const credential = await makeSelfSignedCertificate({ hostNames: ['localhost'] });
 const peers: Peer[] = [];
 const backend = createServer({ allowHalfOpen: true }, (socket) => {
@@ -21,7 +23,9 @@ try {
   await once(backend, 'listening');
   const { port: backendPort } = backend.address() as AddressInfo;
   for (const workerCount of [2, 0]) {
-    peers.push(await startReprise({ credential, workerCount, password: 'correct-horse' }));
+    peers.push(
+      await startReprise({ credential, workerCount, password: 'correct-horse', environment }),
+    );
   }
   peers.push(await startNginxStream({ credential, workerCount: 2, backendPort }));
   peers.push(await startNginxStream({ credential, workerCount: 2 }));

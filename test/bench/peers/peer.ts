@@ -12,6 +12,8 @@ export interface Peer {
   readonly name: string;
   /** For TLS from the first octet. */
   readonly port: number;
+  /** Visits after which it costs no less: what runs often is compiled by then, what is cached is there. */
+  readonly warmUpVisits: number;
   /** CPU time of its processes so far, in milliseconds. */
   cpuMs(): Promise<number>;
   stop(): Promise<void>;
@@ -47,7 +49,7 @@ export async function startPeer(options: StartPeerOptions): Promise<Peer> {
     await stop();
     throw new Error(`Cannot start ${name}: ${printed}`, { cause: error });
   }
-  return { name, port, cpuMs: () => treeCpuMs(child.pid ?? 0), stop };
+  return { name, port, warmUpVisits: 200, cpuMs: () => treeCpuMs(child.pid ?? 0), stop };
 }
 
 /** A port of 127.0.0.1 that was free a moment ago, for programs that cannot choose one themselves. */

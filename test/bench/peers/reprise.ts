@@ -9,25 +9,27 @@ export interface RepriseOptions {
   readonly workerCount: number;
   /** Of the account alice. */
   readonly password: string;
-  readonly nodeOptions?: readonly string[];
+  /** Added to its environment. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 /** Reprise as it comes, but for ports, certificate and number of workers. */
 export async function startReprise(options: RepriseOptions): Promise<Peer> {
-  const { credential, workerCount, password, nodeOptions = [] } = options;
+  const { credential, workerCount, password, environment } = options;
   const directory = await makePeerDirectory();
   const server = await startServerProcess({
-    nodeOptions,
     environment: {
       REPRISE_TLS_CERT: await directory.write('certificate.pem', credential.cert),
       REPRISE_TLS_KEY: await directory.write('key.pem', credential.key),
       REPRISE_WORKERS: String(workerCount),
+      ...environment,
     },
   });
   await server.addUser('alice', password);
   return {
     name: `Reprise, ${workerCount === 0 ? 'no workers' : `${workerCount} workers`}`,
     port: server.imapsPort,
+    warmUpVisits: 10_000,
     cpuMs: () => treeCpuMs(server.pid),
     stop: async () => {
       await server.stop();
