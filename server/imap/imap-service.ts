@@ -7,7 +7,7 @@ import type { TlsConnection } from '../../tls/tls-connection.ts';
 import type { PasswordVerifier } from '../authentication/password-verifier.ts';
 import { type ClientPort, type MetricsRecorder, noMetrics } from '../metrics/metrics-recorder.ts';
 import { Connection } from './connection.ts';
-import { DepartureWatch } from './departure-watch.ts';
+import { CrowdWatch } from './crowd-watch.ts';
 import { defaultServiceLimits, type ServiceLimits } from './limits.ts';
 import type { ServiceContext } from './service-context.ts';
 import { SnapshotRegistry } from './snapshot-registry.ts';
@@ -19,8 +19,8 @@ export interface ImapServiceOptions {
   readonly logger: Logger;
   /** Told of connections, logins and commands; absent: nobody is. */
   readonly metrics?: MetricsRecorder;
-  /** Called when many clients have left: the time to give memory back. */
-  readonly onDeparture?: () => void;
+  /** Called when a crowd of clients has come or left, as {@link CrowdWatch} tells: the time to give memory back. */
+  readonly onCrowd?: () => void;
   readonly clock?: Clock;
   readonly limits?: Partial<ServiceLimits>;
   /** Address to listen on; absent: all, IPv4 and IPv6. */
@@ -86,10 +86,10 @@ export class ImapService {
         imapsPort: await this.#listenOn(imapsPort, (socket) => void this.#serveTls(socket)),
       };
       const { limits, clock } = this.#context;
-      const departures = new DepartureWatch(this.#options.onDeparture ?? (() => {}));
+      const crowds = new CrowdWatch(this.#options.onCrowd ?? (() => {}));
       this.#sweeper = setInterval(() => {
         for (const connection of this.#connections) connection.sweep(clock());
-        departures.observe(this.connectionCount);
+        crowds.observe(this.connectionCount);
       }, limits.sweepIntervalMs).unref();
       return ports;
     } catch (error) {

@@ -6,8 +6,9 @@ type Collect = (options: { type: 'major'; execution: 'async' }) => Promise<void>
 let collect: Collect | undefined;
 
 /**
- * Collects the garbage of this thread's heap, soon, in one step of some ten milliseconds. V8 itself does it when
- * something is allocated, so that a server that nobody visits any more would keep what its visitors have left. Settles when it is done.
+ * Collects the garbage of this thread's heap, soon, in one step of some ten milliseconds, and settles when that is
+ * done. V8 itself does it when something is allocated, so that a server that nobody visits any more would keep
+ * what its visitors have left.
  */
 export function collectGarbage(): Promise<void> {
   collect ??= findCollect();

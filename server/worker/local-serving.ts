@@ -71,7 +71,7 @@ export class LocalServing implements Serving {
       verifier,
       metrics,
       logger,
-      onDeparture: () => void collectGarbage(),
+      onCrowd: () => void collectGarbage(),
       ...(host !== undefined && { host }),
       imapPort,
       imapsPort,
