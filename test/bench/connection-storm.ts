@@ -15,6 +15,8 @@ const [clientCount = '1000', stormCount = '20000', atOnceCount = '5000', ...sett
 const atOnce = Number(atOnceCount);
 const secondsAfter = [0, 10, 30, 60];
 const parallel = 50;
+/** For what the logins have left behind to be collected. */
+const settleMs = 25_000;
 
 const server = await startServerProcess({ environment: environmentOf(settings) });
 try {
@@ -26,7 +28,7 @@ try {
 
 async function measure(server: ServerProcess): Promise<void> {
   const clients = await idleClients(server, Number(clientCount));
-  await delay(10_000);
+  await delay(settleMs);
   const before = await server.residentBytes();
   print('before', before, before);
   let left = Number(stormCount);
