@@ -78,20 +78,15 @@ void t.test('the test finds a listener that is leaked', async (t) => {
 
 void t.test('the test finds a timer that is started for a connection', async (t) => {
   const timers: NodeJS.Timeout[] = [];
-  // As a cache of its own would start it, in the context of the connection.
-  class TimerCache extends SegmentSessionCache {
-    override put(...args: Parameters<SegmentSessionCache['put']>): Promise<void> {
-      timers.push(setTimeout(() => {}, lifetimeMs).unref());
-      return super.put(...args);
-    }
-  }
   const contexts: WeakRef<object>[] = [];
-  const cache = new TimerCache({ maxBytes: 1024 * 1024, lifetimeMs });
+  const cache = new SegmentSessionCache({ maxBytes: 1024 * 1024, lifetimeMs });
   const server = await startAcceptorServer({
     cache,
     onConnection: ({ socket, sessionIds }) => {
       contexts.push(new WeakRef(sessionIds));
-      socket.end('hello\r\n');
+      // In the context of the connection, as its owner might start it.
+      socket.on('end', () => timers.push(setTimeout(() => {}, lifetimeMs).unref()));
+      socket.resume().end('hello\r\n');
     },
   });
   for (let round = 0; round < 10; round++) {
