@@ -51,7 +51,8 @@ export class TlsEndpoint {
     if (mode === 'stateful') this.#useCache();
     this.#server.on('secureConnection', (socket) => {
       const handshake = this.#contexts.getStore();
-      if (mode === 'stateful' && socket.getProtocol() === 'TLSv1.3') succeedLater(handshake, socket);
+      if (mode === 'stateful' && socket.getProtocol() === 'TLSv1.3')
+        succeedLater(handshake, socket);
       else handshake?.succeed(socket);
     });
     this.#server.on('tlsClientError', (error) =>
