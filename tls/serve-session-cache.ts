@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { MessagePort } from 'node:worker_threads';
 import {
   type AnswerMessage,
@@ -41,6 +42,9 @@ async function apply(
   switch (message[1]) {
     case 'get':
     case 'take':
+      // The thread that made the session has spoken before its client could come to this one, but ports are
+      // not read in the order of their messages: at the end of the turn all of them have been.
+      await setImmediate();
       return cache[message[1]](idOctets(message[2]));
     case 'put': {
       const [, , id, session, options] = message;

@@ -66,6 +66,11 @@ export class SessionLookup {
     );
   }
 
+  // A cache of others may throw at once.
+  async #get(id: Uint8Array): Promise<Uint8Array | undefined> {
+    return this.#cache.get(id);
+  }
+
   #lookUp(id: Uint8Array): Promise<Uint8Array | undefined> {
     return new Promise((resolve) => {
       let isOver = false;
@@ -80,7 +85,7 @@ export class SessionLookup {
         resolve(octets);
       };
       const cancel = this.#deadlines.set(() => settle('timeout'));
-      this.#cache.get(id).then(
+      this.#get(id).then(
         (octets) => settle(octets === undefined ? 'unknown' : 'hit', octets),
         (error: unknown) => {
           this.#onEvent({ kind: 'cacheError', error });

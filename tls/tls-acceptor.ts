@@ -198,7 +198,13 @@ export class TlsAcceptor {
         found = await this.#sessions?.find(hello);
         this.#checkOpen();
       }
-      const handshake = new TlsHandshake({ startedAt, address, found, onSession: this.#onSession });
+      const handshake = new TlsHandshake({
+        startedAt,
+        address,
+        found,
+        isCertificateAsked: this.#clientCertificates !== undefined,
+        onSession: this.#onSession,
+      });
       const endpoint = this.#endpoints.find(hello?.serverName, route);
       const tlsSocket = await this.#shakeHands(socket, handshake, endpoint);
       const clientCertificate = await this.#checkCertificate(tlsSocket, handshake);
@@ -272,6 +278,7 @@ export class TlsAcceptor {
   ): Promise<ClientCertificate | undefined> {
     const verifier = this.#clientCertificates;
     if (verifier === undefined) {
+      // It may have been asked, by a policy that has gone since.
       handshake.accept(undefined);
       return undefined;
     }

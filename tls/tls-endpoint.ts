@@ -82,9 +82,10 @@ export class TlsEndpoint {
 
   #useCache(): void {
     this.#server.on('newSession', (id, session, done) => {
-      // At once: a slow or dead cache delays no handshake.
-      done();
+      // TLS writes after `done`: the cache has been told before the client can come back. Nothing waits for it,
+      // so that a slow or dead cache delays no handshake.
       this.#contexts.getStore()?.addSession({ id, session });
+      done();
     });
     this.#server.on('resumeSession', (_id, done) => {
       const session = this.#contexts.getStore()?.found?.session;

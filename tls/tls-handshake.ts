@@ -8,7 +8,9 @@ export interface TlsHandshakeOptions {
   readonly address: string | undefined;
   /** The session that the client asked for, if it is there. */
   readonly found: FoundSession | undefined;
-  /** Takes a session that the client was given, and owns it; called only after {@link TlsHandshake.accept}. */
+  /** Whether the client is taken only after its end, by its certificate. */
+  readonly isCertificateAsked: boolean;
+  /** Takes a session that the client was given, and owns it; called only once the client is taken. */
   readonly onSession: (handshake: TlsHandshake, issued: IssuedSession) => void;
 }
 
@@ -34,7 +36,7 @@ export class TlsHandshake {
   #waiting: IssuedSession[] = [];
   #certificate: string | undefined;
   #isResumed = false;
-  #resumedId: Uint8Array | undefined;
+  #predecessorId: Uint8Array | undefined;
   #fullHandshakeAt: number;
   #found: FoundSession | undefined;
   #resolve: ((socket: TLSSocket) => void) | undefined;
@@ -43,8 +45,11 @@ export class TlsHandshake {
   constructor(options: TlsHandshakeOptions) {
     this.startedAt = options.startedAt;
     this.address = options.address;
-    this.#fullHandshakeAt = options.startedAt;
+    // Until the end it counts as resumed where it may be: a chain that ends too early costs a full handshake.
+    this.#predecessorId = options.found?.id;
+    this.#fullHandshakeAt = options.found?.fullHandshakeAt ?? options.startedAt;
     this.#found = options.found;
+    if (!options.isCertificateAsked) this.#verdict = 'accepted';
     this.#onSession = options.onSession;
   }
 
@@ -63,9 +68,9 @@ export class TlsHandshake {
     return this.#found;
   }
 
-  /** Id of the session of the cache that was resumed; undefined before the end, and where there is none. */
-  get resumedId(): Uint8Array | undefined {
-    return this.#resumedId;
+  /** Id of the session of the cache that was resumed, or before the end can be; undefined where there is none. */
+  get predecessorId(): Uint8Array | undefined {
+    return this.#predecessorId;
   }
 
   /** SHA-256 fingerprint of the client's certificate; undefined before it is accepted, and where there is none. */
@@ -81,7 +86,7 @@ export class TlsHandshake {
     else this.#waiting.push(issued);
   }
 
-  /** The client is taken, with the certificate of this fingerprint: its sessions are worth keeping. */
+  /** The client is taken, with the certificate of this fingerprint if it has one. */
   accept(certificate: string | undefined): void {
     if (this.#verdict !== undefined) return;
     this.#verdict = 'accepted';
@@ -102,11 +107,12 @@ export class TlsHandshake {
   /** Ends it well; does nothing after an end. */
   succeed(socket: TLSSocket): void {
     this.#isResumed = socket.isSessionReused();
-    if (this.#found !== undefined && this.#isResumed) {
-      this.#resumedId = this.#found.id;
-      this.#fullHandshakeAt = this.#found.fullHandshakeAt;
+    if (!this.#isResumed) {
+      this.#predecessorId = undefined;
+      this.#fullHandshakeAt = this.startedAt;
+    } else if (this.#predecessorId !== undefined && socket.getProtocol() !== 'TLSv1.3') {
       // Before TLS 1.3 there is no successor: the client comes back with the same session.
-      if (socket.getProtocol() !== 'TLSv1.3') this.sessionIds.push(this.#found.id);
+      this.sessionIds.push(this.#predecessorId);
     }
     this.#resolve?.(socket);
     this.#end();

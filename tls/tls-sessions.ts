@@ -42,22 +42,20 @@ export class TlsSessions {
 
   /** Stores a session that a client was given, and overwrites it. */
   keep(handshake: TlsHandshake, { id, session }: IssuedSession): void {
-    const { address, startedAt, fullHandshakeAt, certificate } = handshake;
-    const predecessorId = handshake.resumedId;
+    const { address, startedAt, fullHandshakeAt, predecessorId, certificate } = handshake;
     const octets = encodeStoredSession({ session, predecessorId, fullHandshakeAt, certificate });
     const chainEndsAt = fullHandshakeAt + tlsLimits.resumptionChainMs;
     const expiresAt = Math.min(startedAt + this.#lifetimeMs, chainEndsAt);
-    this.#cache
-      .put(id, octets, {
+    void this.#tell(() =>
+      this.#cache.put(id, octets, {
         expiresAt,
         ...(address !== undefined && { address }),
         ...(certificate !== undefined && { certificate }),
-      })
-      .catch(this.#reportError)
-      .finally(() => {
-        octets.fill(0);
-        session.fill(0);
-      });
+      }),
+    ).then(() => {
+      octets.fill(0);
+      session.fill(0);
+    });
   }
 
   /**
@@ -66,11 +64,11 @@ export class TlsSessions {
    */
   supersede({ predecessorId }: FoundSession): void {
     if (predecessorId === undefined) return;
-    this.#cache.delete(predecessorId, 'superseded').catch(this.#reportError);
+    void this.#tell(() => this.#cache.delete(predecessorId, 'superseded'));
   }
 
   promote(ids: readonly Uint8Array[], account: string): void {
-    this.#cache.promote(ids, account).catch(this.#reportError);
+    void this.#tell(() => this.#cache.promote(ids, account));
   }
 
   /** Finds no session any more that was made with a client certificate before now. */
@@ -82,7 +80,12 @@ export class TlsSessions {
     this.#lookup.close();
   }
 
-  readonly #reportError = (error: unknown): void => {
-    this.#onEvent({ kind: 'cacheError', error });
-  };
+  /** Nobody waits for it, and whatever a cache does nothing else fails. */
+  async #tell(call: () => Promise<void>): Promise<void> {
+    try {
+      await call();
+    } catch (error) {
+      this.#onEvent({ kind: 'cacheError', error });
+    }
+  }
 }

@@ -14,6 +14,8 @@ import {
 } from '../fixtures/tls-visit.ts';
 
 const reconnectionCount = 20;
+// Where the machine is busy the programs take their time.
+t.setTimeout(120_000);
 const directory = t.testdir({});
 let fileCount = 0;
 

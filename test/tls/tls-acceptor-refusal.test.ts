@@ -108,7 +108,9 @@ void t.test('a slow hello and a slow handshake have their deadlines', async (t) 
   await slow.closed;
   t.match(server.events, [{ kind: 'failure', code: 'HELLO_TIMEOUT' }]);
   const stuck = await sendRaw(server.port, hello);
-  const drip = setInterval(() => stuck.socket.write(Buffer.from([22])), 10);
+  const drip = setInterval(() => {
+    if (stuck.socket.writable) stuck.socket.write(Buffer.from([22]));
+  }, 10);
   await stuck.closed;
   clearInterval(drip);
   t.match(server.events[1], { kind: 'failure', code: 'HANDSHAKE_FAILED' });
