@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { ImapClient } from '../../fixtures/imap-client.ts';
+import { makeRsaCredential } from '../../fixtures/rsa-credential.ts';
 import { startTwoWorkers, type TwoWorkers } from '../../fixtures/two-workers.ts';
 import { makeSelfSignedCertificate } from '../../../tls/self-signed-certificate.ts';
 
@@ -78,6 +79,30 @@ await t.test('a renewed certificate is shown by all workers, and drops nothing',
   await server.crash(1);
   await server.logged('worker replaced');
   t.strictSame(await shown(server), [second, second], 'also by a worker that came later');
+});
+
+await t.test('a certificate that TLS refuses is refused, and the workers live on', async (t) => {
+  const files = new CertificateFiles(await makeDirectory(t), 'server');
+  const first = await files.renew('localhost');
+  const server = await startTwoWorkers(t, {
+    REPRISE_TLS_CERT: files.certPath,
+    REPRISE_TLS_KEY: files.keyPath,
+  });
+  // Fine as files, but the key is too short for any client of today.
+  const { cert, key } = await makeRsaCredential(1024);
+  await replaceFile(files.keyPath, key);
+  await replaceFile(files.certPath, cert);
+  t.match(await server.logged('new certificate refused, the old one stays'), {
+    err: { message: /^Cannot use certificate ".*": .*key too small/ },
+  });
+  t.strictSame(await shown(server), [first, first]);
+  t.notOk(server.process.log.some(({ msg }) => msg === 'worker crashed'));
+});
+
+await t.test('the policy holds in the workers', async (t) => {
+  const server = await startTwoWorkers(t, { REPRISE_TLS_POLICY: 'modern' });
+  t.equal((await server.connect('tls')).tlsSocket.getProtocol(), 'TLSv1.3');
+  await t.rejects(server.connect('tls', { maxVersion: 'TLSv1.2' }));
 });
 
 await t.test('several certificates, by the name that the client asks for', async (t) => {

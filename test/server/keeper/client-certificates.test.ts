@@ -1,7 +1,7 @@
 // Client certificates while workers serve: what is trusted is the same in all of them, also when it changes.
 import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { ConnectionOptions } from 'node:tls';
 import t, { type Test } from 'tap';
 import type { ImapClient } from '../../fixtures/imap-client.ts';
@@ -16,7 +16,7 @@ async function replaceFile(path: string, text: string): Promise<void> {
   await rename(`${path}.new`, path);
 }
 
-async function setUp(t: Test) {
+async function setUp(t: Test, environment: Readonly<Record<string, string>> = {}) {
   const directory = await mkdtemp(join(tmpdir(), 'reprise-clients-'));
   t.teardown(() => rm(directory, { recursive: true }));
   const authority = await TestAuthority.create('Test CA');
@@ -27,6 +27,7 @@ async function setUp(t: Test) {
     REPRISE_TLS_CLIENT_AUTH: 'optional',
     REPRISE_TLS_CLIENT_CA: paths.ca,
     REPRISE_TLS_CLIENT_CRL: paths.crl,
+    ...environment,
   });
   const certificate = await authority.issue({ commonName: alice.name });
   return { server, authority, certificate, paths };
@@ -70,8 +71,18 @@ await t.test('a certificate counts in all workers until it is revoked', async (t
   t.strictSame((await logInOften(server, { cert, key })).answers, ['NO']);
 });
 
+/** A cache that purges nothing, as one behind a network may for a while. */
+const forgetful = `
+  import { SegmentSessionCache } from '${resolve(import.meta.dirname, '../../../tls/segment-session-cache.ts')}';
+  class UnpurgedSessionCache extends SegmentSessionCache {
+    async purge() { return 0; }
+  }
+  export const createSessionCache = (options) => new UnpurgedSessionCache(options);
+`;
+
 await t.test('sessions of a purged certificate are resumed by no worker', async (t) => {
-  const { server, certificate } = await setUp(t);
+  const modulePath = join(t.testdir({ 'cache.js': forgetful }), 'cache.js');
+  const { server, certificate } = await setUp(t, { REPRISE_SESSION_CACHE: `module:${modulePath}` });
   const { cert, key, fingerprint256 } = certificate;
   const { session } = await logInOften(server, { cert, key });
   if (session === undefined) throw new Error('There is no session');

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import type { ConnectionOptions } from 'node:tls';
 import t, { type Test } from 'tap';
 import { makeSelfSignedCertificate } from '../../../tls/self-signed-certificate.ts';
 import { type MailServer, startMailServer } from '../../fixtures/mail-server.ts';
@@ -71,6 +72,30 @@ await t.test('tickets: servers without a secret do not', async (t) => {
   const [one, other] = await startTwo(t, environment);
   t.equal(await countResumed(one, other), 0);
   t.equal(await countResumed(one, one), protocols.length);
+});
+
+await t.test('tickets: once they are purged, no worker opens them', async (t) => {
+  const environment = { REPRISE_WORKERS: '2', REPRISE_SESSION_CACHE: 'tickets' };
+  const server = await startMailServer(t, { environment });
+  const first = await server.login();
+  const session = first.sessions.at(-1);
+  if (session === undefined) throw new Error('The server has given out no session');
+  const countReturns = async (tls: ConnectionOptions) => {
+    let resumedCount = 0;
+    for (let visit = 0; visit < 10; visit++) {
+      const client = await server.connect('tls', tls);
+      if (client.isResumed) resumedCount += 1;
+      await client.logout();
+    }
+    return resumedCount;
+  };
+  t.equal(await countReturns({ session }), 10);
+  t.match(await server.process.command(['sessions', 'purge', '--all']), { code: 0 });
+  t.equal(await countReturns({ session }), 0);
+  const second = await server.login();
+  const [renewed] = second.sessions;
+  if (renewed === undefined) throw new Error('The server has given out no session');
+  t.equal(await countReturns({ session: renewed }), 10, 'all workers have the new key');
 });
 
 await t.test('redis: servers share sessions', { skip: redisSkipReason }, async (t) => {

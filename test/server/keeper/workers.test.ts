@@ -1,6 +1,7 @@
 // Several threads that look like one server: what happens in one worker counts in the others, and what ends
 // one leaves the others alone.
 import t from 'tap';
+import type { ImapClient } from '../../fixtures/imap-client.ts';
 import { plainMessage } from '../../fixtures/plain-message.ts';
 import { alice, startTwoWorkers } from '../../fixtures/two-workers.ts';
 
@@ -40,6 +41,19 @@ await t.test('a change of the password sends clients of all workers away', async
   t.notOk(after.isResumed, 'sessions of the account are gone');
   t.match(await after.command(`LOGIN ${alice.name} ${alice.password}`), { status: 'NO' });
   await after.login(alice.name, 'other-password');
+});
+
+await t.test('a password that one worker has checked costs no other worker a check', async (t) => {
+  const server = await startTwoWorkers(t, { REPRISE_LOG_LEVEL: 'debug' });
+  const [first, second] = [await server.connectTo(1), await server.connectTo(2)];
+  const cpuMs = async (client: ImapClient) => {
+    const before = await server.process.cpuMs();
+    await client.login(alice.name, alice.password);
+    return (await server.process.cpuMs()) - before;
+  };
+  const [checked, remembered] = [await cpuMs(first), await cpuMs(second)];
+  t.comment(`${checked.toFixed(1)} ms of CPU, then ${remembered.toFixed(1)} ms`);
+  t.ok(remembered < checked / 2);
 });
 
 await t.test('a worker that crashes is replaced, and nobody else notices', async (t) => {
