@@ -8,9 +8,6 @@ import {
 import { pemBlocks } from './pem.ts';
 import { RevocationLists } from './revocation-lists.ts';
 
-const clientAuthentication = '1.3.6.1.5.5.7.3.2';
-const anyUsage = '2.5.29.37.0';
-
 /** A chain longer than this is a loop, or nobody's. */
 const maxChainLength = 10;
 
@@ -47,7 +44,7 @@ export class ClientCertificateVerifier {
     const certificate = socket.getPeerX509Certificate();
     if (certificate === undefined) return undefined;
     const reason = await this.#fault(certificate, nowMs);
-    // TLS's own verdict is of the full handshake; then it counts too.
+    // TLS's own verdict, which knows more rules, is of the full handshake; sessions it refused are not kept.
     const isRefused = reason === undefined && !isResumed && !socket.authorized;
     return describeClientCertificate(
       certificate,
@@ -57,10 +54,6 @@ export class ClientCertificateVerifier {
 
   /** Why the certificate is not valid now; undefined where it is. */
   async #fault(certificate: X509Certificate, nowMs: number): Promise<string | undefined> {
-    const usages = certificate.keyUsage as readonly string[] | undefined;
-    if (usages !== undefined && !usages.some((usage) => canAuthenticate(usage))) {
-      return 'it is not for clients';
-    }
     const lists = await this.#lists;
     if (lists === 'unreadable') return 'the revocation lists cannot be read';
     let current = certificate;
@@ -94,10 +87,6 @@ async function readLists(
   } catch {
     return 'unreadable';
   }
-}
-
-function canAuthenticate(usage: string): boolean {
-  return usage === clientAuthentication || usage === anyUsage;
 }
 
 function hasIssued(authority: X509Certificate, certificate: X509Certificate): boolean {

@@ -290,7 +290,8 @@ export class TlsAcceptor {
       handshake.fail(error);
       throw error;
     }
-    handshake.accept(certificate?.fingerprint256);
+    if (certificate?.isAuthorized === false) handshake.dropSessions();
+    else handshake.accept(certificate?.fingerprint256);
     socket.off('error', ignoreError);
     return certificate;
   }

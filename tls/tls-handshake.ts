@@ -95,6 +95,13 @@ export class TlsHandshake {
     this.#waiting = [];
   }
 
+  /** The client is taken, but not what it has shown: it cannot come back with its sessions. */
+  dropSessions(): void {
+    this.#verdict ??= 'failed';
+    for (const { session } of this.#waiting) session.fill(0);
+    this.#waiting = [];
+  }
+
   /** Begins the handshake; settles with its end. */
   run(begin: () => void): Promise<TLSSocket> {
     return new Promise((resolve, reject) => {
@@ -120,9 +127,7 @@ export class TlsHandshake {
 
   /** Ends it, and drops the sessions of a client that is not accepted; does nothing more after an end. */
   fail(error: TlsAcceptError): void {
-    this.#verdict ??= 'failed';
-    for (const { session } of this.#waiting) session.fill(0);
-    this.#waiting = [];
+    this.dropSessions();
     this.#reject?.(error);
     this.#end();
   }
