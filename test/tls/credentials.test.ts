@@ -3,7 +3,12 @@ import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, type TLSSocket } from 'node:tls';
 import t from 'tap';
-import { type Credential, makeSelfSignedCertificate } from '../../tls/index.ts';
+import {
+  type Credential,
+  makeSelfSignedCertificate,
+  ReplicatedTicketKeys,
+} from '../../tls/index.ts';
+import { makeTicketKey } from '../../tls/ticket-key.ts';
 import {
   type AcceptorServer,
   startForTest,
@@ -148,6 +153,25 @@ void t.test('a credential that was replaced goes with its last connection', asyn
     await new Promise(setImmediate);
     t.equal(countServerContexts(), 2 - i, `${1 - i} clients`);
   }
+});
+
+void t.test('a ticket key that is gone takes its contexts along', async (t) => {
+  const keyOf = (octet: number) =>
+    makeTicketKey(new Uint8Array(48).fill(octet), { createdAt: 0, expiresAt: Infinity });
+  const ticketKeys = new ReplicatedTicketKeys([keyOf(1)]);
+  const { server } = await startForTest(t, { resumption: { kind: 'tickets', ticketKeys } });
+  const visit = () => visitWithNode({ port: server.port, version: 'TLSv1.3' });
+  await visit();
+  await until(() => server.connections.size === 0);
+  await new Promise(setImmediate);
+  const before = countServerContexts();
+  for (let octet = 2; octet < 6; octet++) {
+    ticketKeys.replace([keyOf(octet), keyOf(octet - 1)]);
+    await visit();
+    await until(() => server.connections.size === 0);
+  }
+  await new Promise(setImmediate);
+  t.equal(countServerContexts(), before + 1, 'one more, for the key before');
 });
 
 void t.test('a credential that stays keeps its context', async (t) => {
