@@ -1,6 +1,7 @@
 import t from 'tap';
 import { NullSessionCache, SegmentSessionCache, type SessionCache } from '../../tls/index.ts';
 import { DroppedSegmentSessionCache } from '../fixtures/dropped-segment-session-cache.ts';
+import { HoardingSessionCache } from '../fixtures/hoarding-session-cache.ts';
 import { NaiveMapSessionCache } from '../fixtures/naive-map-session-cache.ts';
 import {
   contractLifetimeMs,
@@ -30,6 +31,12 @@ void t.test('DroppedSegmentSessionCache keeps the contract', async (t) => {
 
 void t.test('NaiveMapSessionCache keeps the contract', async (t) => {
   testSessionCacheContract(t, { makeCache: (clock) => new NaiveMapSessionCache({ clock }) });
+});
+
+void t.test('HoardingSessionCache keeps the contract', async (t) => {
+  testSessionCacheContract(t, {
+    makeCache: (clock) => new HoardingSessionCache({ ...options, clock }),
+  });
 });
 
 void t.test('NullSessionCache keeps nothing', async (t) => {

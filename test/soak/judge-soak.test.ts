@@ -1,0 +1,70 @@
+import t from 'tap';
+import { judgeSoak } from './judge-soak.ts';
+import type { SoakResult } from './run-soak.ts';
+import { growingBy, soakResult } from './soak-result.ts';
+
+const limit = { maxSlopeBytes: 16 };
+
+void t.test('resident memory that does not grow', async (t) => {
+  const { line, faults } = judgeSoak(soakResult(growingBy(0)), limit);
+  t.same(faults, []);
+  t.ok(Math.abs(line.slope) < 1e-6, String(line.slope));
+});
+
+void t.test('resident memory that grows', async (t) => {
+  const { line, faults } = judgeSoak(soakResult(growingBy(17)), limit);
+  t.ok(Math.abs(line.slope - 17) < 1e-6);
+  t.same(faults, ['Resident memory grows by up to 17.0 octets with each connection']);
+  t.same(judgeSoak(soakResult(growingBy(17))).faults, [], 'a short soak does not judge it');
+  t.same(judgeSoak(soakResult(growingBy(15)), limit).faults, []);
+});
+
+void t.test('noise in which growth could hide', async (t) => {
+  const noisy = growingBy(0).map((point, index) => ({
+    ...point,
+    residentBytes: point.residentBytes + (index % 2) * 1e6,
+  }));
+  t.match(judgeSoak(soakResult(noisy), limit).faults, [/^Resident memory grows by up to \d+/]);
+});
+
+void t.test('what is left at a quiet point', async (t) => {
+  const withLast = (change: object): string[] => {
+    const points = growingBy(0);
+    points.push({ ...points.pop()!, ...change });
+    return [...judgeSoak(soakResult(points), limit).faults];
+  };
+  t.match(withLast({ entryCount: 3, usedBytes: 400, heldBytes: 4096 }), [
+    '3 sessions have 400 octets and hold 4096 after 13000 connections, when all have expired',
+  ]);
+  t.equal(withLast({ heldBytes: 1 }).length, 1);
+  t.match(withLast({ socketCount: 2 }), ['2 sockets are open after 13000 connections']);
+  const reachable = { connections: 0, handshakes: 0, tlsSockets: 1, sockets: 2 };
+  t.match(withLast({ reachable }), [
+    '1 tlsSockets are reachable after 13000 connections, when its sessions have expired',
+  ]);
+  t.match(withLast({ reachableBefore: { ...reachable, tlsSockets: 0, handshakes: 7 } }), [
+    '7 handshakes are reachable after 13000 connections, while its sessions live',
+  ]);
+});
+
+void t.test('what the clients have seen', async (t) => {
+  const withCounts = (change: Partial<SoakResult['counts']>, cacheKind = 'memory' as const) => {
+    const result = soakResult(growingBy(0));
+    return judgeSoak({
+      ...result,
+      counts: { ...result.counts, ...change },
+      options: { ...result.options, cacheKind },
+      lastError: 'ECONNRESET',
+    }).faults;
+  };
+  t.same(withCounts({ failed: 13 }), [], 'one in a thousand');
+  t.same(withCounts({ failed: 14 }), [
+    '14 of 13000 connections failed, the last one with ECONNRESET',
+  ]);
+  t.same(withCounts({ resumedTooLate: 1 }), ['1 sessions resumed after they had expired']);
+  t.same(withCounts({ resumed: 5940 }), []);
+  t.same(withCounts({ resumed: 5939 }), ['Only 5939 of 6000 clients that came back resumed']);
+  t.same(withCounts({ resumed: 0, returned: 0 }), ['Only 0 of 0 clients that came back resumed']);
+  t.same(withCounts({}, 'off' as 'memory'), ['6000 clients resumed, though nothing can']);
+  t.same(withCounts({ resumed: 0 }, 'off' as 'memory'), []);
+});

@@ -1,0 +1,89 @@
+import { fitLine, type FittedLine } from './fit-line.ts';
+import type { QuietPoint, SoakResult } from './run-soak.ts';
+import type { ReachableCounts } from './soak-server.ts';
+
+export interface Verdict {
+  /** Resident memory over connections, through the quiet points after the warm-up; octets. */
+  readonly line: FittedLine;
+  /** What is wrong, a sentence each; empty: the soak is passed. */
+  readonly faults: readonly string[];
+}
+
+export interface JudgeOptions {
+  /**
+   * The most octets by which resident memory may grow with each connection, for the upper end of the 95 %
+   * interval; absent: not judged, since a short soak cannot tell.
+   */
+  readonly maxSlopeBytes?: number;
+}
+
+/** One client in a thousand may fail on a machine that is busy with other things. */
+const maxFailedShare = 0.001;
+
+/** A server that is busy with other things may forget a session rather than wait for it. */
+const minResumedShare = 0.99;
+
+/** Decides whether a soak is passed. */
+export function judgeSoak(result: SoakResult, { maxSlopeBytes }: JudgeOptions = {}): Verdict {
+  const measured = result.quietPoints.filter(({ isWarmUp }) => !isWarmUp);
+  const line = fitLine(
+    measured.map(({ connectionCount, residentBytes }) => ({
+      x: connectionCount,
+      y: residentBytes,
+    })),
+  );
+  const high = line.slopeInterval[1];
+  const faults = [...faultsOfLoad(result), ...faultsOfQuietPoints(result)];
+  // Written so that no number at all is a fault too.
+  if (maxSlopeBytes !== undefined && !(high < maxSlopeBytes)) {
+    faults.push(`Resident memory grows by up to ${high.toFixed(1)} octets with each connection`);
+  }
+  return { line, faults };
+}
+
+function faultsOfLoad({ counts, options, lastError }: SoakResult): string[] {
+  const faults: string[] = [];
+  const { connections, failed, returned, resumed, resumedTooLate } = counts;
+  if (failed > connections * maxFailedShare) {
+    faults.push(`${failed} of ${connections} connections failed, the last one with ${lastError}`);
+  }
+  if (resumedTooLate > 0) faults.push(`${resumedTooLate} sessions resumed after they had expired`);
+  const resumes = options.cacheKind !== 'off';
+  if (resumes && !(resumed >= returned * minResumedShare && resumed > 0)) {
+    faults.push(`Only ${resumed} of ${returned} clients that came back resumed`);
+  }
+  if (!resumes && resumed > 0) faults.push(`${resumed} clients resumed, though nothing can`);
+  return faults;
+}
+
+function faultsOfQuietPoints({ quietPoints, reachableAtStart }: SoakResult): string[] {
+  return quietPoints.flatMap((point) => {
+    const after = `after ${point.connectionCount} connections`;
+    const faults: string[] = [];
+    const { entryCount, usedBytes, heldBytes, socketCount } = point;
+    if (entryCount + usedBytes + heldBytes > 0) {
+      faults.push(
+        `${entryCount} sessions have ${usedBytes} octets and hold ${heldBytes} ${after}, when all have expired`,
+      );
+    }
+    if (socketCount > 0) faults.push(`${socketCount} sockets are open ${after}`);
+    return [...faults, ...faultsOfObjects(point, reachableAtStart, after)];
+  });
+}
+
+function faultsOfObjects(
+  { reachableBefore, reachable }: QuietPoint,
+  atStart: ReachableCounts,
+  after: string,
+): string[] {
+  const moments = [
+    [reachableBefore, 'while its sessions live'],
+    [reachable, 'when its sessions have expired'],
+  ] as const;
+  return moments.flatMap(([counts, moment]) => {
+    const names = Object.keys(counts) as (keyof ReachableCounts)[];
+    return names
+      .filter((name) => counts[name] > atStart[name])
+      .map((name) => `${counts[name] - atStart[name]} ${name} are reachable ${after}, ${moment}`);
+  });
+}

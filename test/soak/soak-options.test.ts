@@ -1,0 +1,38 @@
+import t from 'tap';
+import { defaultMix } from './load-mix.ts';
+import { planCycles, type SoakOptions } from './soak-options.ts';
+
+const options: SoakOptions = {
+  cacheKind: 'memory',
+  allocator: 'system',
+  mix: defaultMix,
+  connectionCount: 300_000,
+  warmUpCount: 60_000,
+  cycleCount: 12,
+  lifetimeSeconds: 7200,
+  concurrency: 16,
+  settleMs: 0,
+  sampleIntervalMs: 1000,
+  seed: 1,
+};
+
+void t.test('equal cycles to warm up, then growing ones', async (t) => {
+  const cycles = planCycles(options);
+  const counts = (isWarmUp: boolean): number[] =>
+    cycles.filter((cycle) => cycle.isWarmUp === isWarmUp).map((cycle) => cycle.connectionCount);
+  t.same(counts(true), [12_000, 12_000, 12_000, 12_000, 12_000]);
+  const measured = counts(false);
+  t.equal(measured.length, 12);
+  t.equal(
+    measured.reduce((sum, count) => sum + count, 0),
+    300_000,
+  );
+  for (const [index, count] of measured.entries()) t.ok(count > (measured[index - 1] ?? 0));
+  t.ok(Math.abs(measured[11]! / measured[0]! - 10) < 0.01);
+});
+
+void t.test('without a warm-up, and with one cycle', async (t) => {
+  t.same(planCycles({ ...options, warmUpCount: 0, cycleCount: 1, connectionCount: 7 }), [
+    { connectionCount: 7, isWarmUp: false },
+  ]);
+});

@@ -1,0 +1,135 @@
+// The server of a soak, in a process of its own. Its parent asks for samples and moves its clock.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { TLSSocket } from 'node:tls';
+import { queryObjects, setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { makeCredentials } from '../../server/authentication/make-credentials.ts';
+import { readConfiguration } from '../../server/config/read-configuration.ts';
+import { createServer } from '../../server/create-server.ts';
+import { Connection } from '../../server/imap/connection.ts';
+import { createLogger } from '../../server/logging.ts';
+import { steadyClock } from '../../tls/clock.ts';
+import { TlsHandshake } from '../../tls/tls-handshake.ts';
+import { makeSoakCache, type SoakCacheKind } from './soak-cache.ts';
+
+export interface SoakServerOptions {
+  readonly cacheKind: SoakCacheKind;
+  readonly lifetimeSeconds: number;
+  readonly accounts: readonly { readonly name: string; readonly password: string }[];
+}
+
+export interface SoakServerPorts {
+  readonly imapPort: number;
+  readonly imapsPort: number;
+}
+
+/** What the parent may ask; each is answered by one message. */
+export type SoakRequest = 'sample' | 'count' | 'collect' | 'expire' | 'stop';
+
+/** The server at one moment. */
+export interface ServerSample {
+  readonly residentBytes: number;
+  readonly heapUsedBytes: number;
+  /** Outside V8's heap: buffers, segments. */
+  readonly arrayBufferBytes: number;
+  readonly entryCount: number;
+  readonly usedBytes: number;
+  readonly heldBytes: number;
+  /** Sockets that the process has open. */
+  readonly socketCount: number;
+}
+
+/** Objects of connections that can still be reached after a full garbage collection. */
+export interface ReachableCounts {
+  readonly connections: number;
+  readonly handshakes: number;
+  readonly tlsSockets: number;
+  readonly sockets: number;
+}
+
+/** Of argon2's own memory the allocator keeps so much that a leak could hide in it. */
+const cheapCost = { argon2: { memoryKiB: 64, passes: 1, parallelism: 1 }, scramIterations: 4096 };
+
+const options = JSON.parse(process.argv[2] ?? '{}') as SoakServerOptions;
+const lifetimeMs = options.lifetimeSeconds * 1000;
+let skippedMs = 0;
+const clock = (): number => steadyClock() + skippedMs;
+const { cache, expire } = makeSoakCache(options.cacheKind, lifetimeMs, clock);
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as (options: object) => void;
+
+const dataDirectory = await mkdtemp(join(tmpdir(), 'reprise-soak-'));
+const server = await createServer({
+  configuration: readConfiguration({
+    environment: {
+      REPRISE_DATA: dataDirectory,
+      REPRISE_HOST: '127.0.0.1',
+      REPRISE_IMAP_PORT: '0',
+      REPRISE_IMAPS_PORT: '0',
+      REPRISE_SESSION_LIFETIME: String(options.lifetimeSeconds),
+      REPRISE_LOG_LEVEL: 'warn',
+      REPRISE_WORKERS: '0',
+      REPRISE_ADMIN_PORT: '-1',
+    },
+  }),
+  logger: createLogger({ level: 'warn' }),
+  clock,
+  sessionCache: cache,
+});
+for (const { name, password } of options.accounts) {
+  await server.store.createAccount(name, await makeCredentials(password, cheapCost));
+}
+
+const answers: Record<Exclude<SoakRequest, 'stop'>, () => unknown> = {
+  sample,
+  count,
+  // Gives empty pages back too, so that what remains is what is used and what malloc keeps.
+  collect: () => collectGarbage({ type: 'major', flavor: 'last-resort' }),
+  expire: () => {
+    skippedMs += lifetimeMs;
+    expire();
+  },
+};
+
+process.on('message', (request: SoakRequest) => {
+  if (request === 'stop') void stop();
+  else process.send?.({ answer: answers[request]() ?? null });
+});
+process.once('disconnect', () => process.exit());
+const ports: SoakServerPorts = { imapPort: server.imapPort, imapsPort: server.imapsPort };
+process.send?.({ answer: ports });
+
+async function stop(): Promise<void> {
+  await server.close({ deadlineMs: 1_000 });
+  await rm(dataDirectory, { recursive: true, force: true });
+  process.disconnect?.();
+}
+
+function sample(): ServerSample {
+  const memory = process.memoryUsage();
+  const { entryCount, usedBytes, heldBytes } = cache.stats();
+  return {
+    residentBytes: memory.rss,
+    heapUsedBytes: memory.heapUsed,
+    arrayBufferBytes: memory.arrayBuffers,
+    entryCount,
+    usedBytes,
+    heldBytes,
+    socketCount: process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length,
+  };
+}
+
+function count(): ReachableCounts {
+  const countOf = (constructor: Parameters<typeof queryObjects>[0]): number =>
+    queryObjects(constructor, { format: 'count' });
+  return {
+    connections: countOf(Connection),
+    handshakes: countOf(TlsHandshake),
+    tlsSockets: countOf(TLSSocket),
+    sockets: countOf(Socket),
+  };
+}

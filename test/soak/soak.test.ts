@@ -1,0 +1,62 @@
+// 20,000 connections in cycles. What is exact is checked: after each cycle the cache has no session and no
+// octet, and nothing of a connection that was closed is reachable. Resident memory is for `npm run soak`.
+import t from 'tap';
+import { judgeSoak } from './judge-soak.ts';
+import { defaultMix } from './load-mix.ts';
+import { runSoak } from './run-soak.ts';
+import type { SoakOptions } from './soak-options.ts';
+
+const options: SoakOptions = {
+  cacheKind: 'memory',
+  allocator: 'system',
+  mix: defaultMix,
+  connectionCount: 20_000,
+  warmUpCount: 0,
+  cycleCount: 5,
+  lifetimeSeconds: 3,
+  concurrency: 16,
+  settleMs: 0,
+  sampleIntervalMs: 250,
+  seed: 1,
+};
+
+t.setTimeout(300_000);
+
+const control: SoakOptions = { ...options, connectionCount: 600, cycleCount: 3 };
+
+await t.test('20,000 connections leave nothing', async (t) => {
+  const result = await runSoak(options);
+  const { counts } = result;
+  t.same(judgeSoak(result).faults, []);
+  t.comment(JSON.stringify(counts));
+  t.equal(result.quietPoints.length, options.cycleCount);
+  for (const { peakUsedBytes } of result.quietPoints) t.ok(peakUsedBytes > 0, 'was in use');
+  t.ok(counts.resumed > 0.3 * counts.connections, 'clients came back');
+  t.ok(counts.returnedTooLate > 0, 'some of them too late');
+  t.equal(counts.resumedTooLate, 0);
+});
+
+const controls = { buffered: true };
+t.jobs = 3;
+
+void t.test('control: a Map with a timer for each', controls, async (t) => {
+  const { faults } = judgeSoak(await runSoak({ ...control, cacheKind: 'map' }));
+  t.equal(faults.length, control.cycleCount, faults.join('\n'));
+  for (const fault of faults) {
+    t.match(fault, /^\d+ handshakes are reachable after \d+ connections, while its sessions live$/);
+  }
+});
+
+void t.test('control: a cache that never frees', controls, async (t) => {
+  const { faults } = judgeSoak(await runSoak({ ...control, cacheKind: 'never-frees' }));
+  t.equal(faults.length, control.cycleCount, faults.join('\n'));
+  for (const fault of faults) t.match(fault, /^0 sessions have 0 octets and hold \d+ after/);
+});
+
+void t.test('control: without a cache nobody resumes', controls, async (t) => {
+  const result = await runSoak({ ...control, cacheKind: 'off' });
+  t.ok(result.counts.returned > 0);
+  t.equal(result.counts.resumed, 0);
+  const { faults } = judgeSoak({ ...result, options: { ...control, cacheKind: 'memory' } });
+  t.same(faults, [`Only 0 of ${result.counts.returned} clients that came back resumed`]);
+});
