@@ -69,6 +69,8 @@ export const remoteLimits = {
 export const redisLimits = {
   /** Time for a command; a little more than a lookup waits, so that the lookup's own deadline is what counts. */
   deadlineMs: 100,
+  /** A lookup that finds nothing is repeated after so long: another machine may still be writing the session. */
+  secondLookMs: 10,
   /** Time to connect, greet and log in; a Redis that hangs takes connections but says nothing. */
   connectDeadlineMs: 2_000,
   /** A command without an answer for so long means that the connection is of no more use. */

@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import { type Clock, steadyClock } from './clock.ts';
 import { ExpiringCount } from './expiring-count.ts';
 import { redisLimits, segmentLimits, tlsLimits } from './limits.ts';
@@ -35,6 +36,11 @@ export interface RedisSessionCacheOptions {
   readonly ca?: string;
   /** Time that Redis has for a command, in milliseconds; default: 100. */
   readonly deadlineMs?: number;
+  /**
+   * A client may come to another machine before the session is in Redis that it was given by the first: a `get`
+   * that finds nothing looks again after so long, in milliseconds; 0: it does not. Default: 10.
+   */
+  readonly secondLookMs?: number;
   /** Default: a clock that nobody can set, from the time at which the process began. */
   readonly clock?: Clock;
   /** Called when Redis is reached, and when it is not any more or at first, with the reason. */
@@ -58,6 +64,7 @@ export interface RedisSessionCacheOptions {
  */
 export class RedisSessionCache implements SessionCache {
   readonly #lifetimeMs: number;
+  readonly #secondLookMs: number;
   readonly #prefix: string;
   readonly #clock: Clock;
   readonly #sealer: SessionSealer;
@@ -84,6 +91,7 @@ export class RedisSessionCache implements SessionCache {
       );
     }
     this.#lifetimeMs = lifetimeMs;
+    this.#secondLookMs = options.secondLookMs ?? redisLimits.secondLookMs;
     this.#prefix = prefix;
     this.#clock = options.clock ?? steadyClock;
     this.#stored = new ExpiringCount(lifetimeMs);
@@ -206,7 +214,11 @@ export class RedisSessionCache implements SessionCache {
   async #lookUp(id: Uint8Array, verb: 'GET' | 'GETDEL'): Promise<Uint8Array | undefined> {
     if (this.#isClosed) return undefined;
     const key = this.#sessionKey(id);
-    const answer = key === undefined ? null : await this.#do(key, [verb, key]);
+    let answer = key === undefined ? null : await this.#do(key, [verb, key]);
+    if (key !== undefined && answer === null && verb === 'GET' && this.#secondLookMs > 0) {
+      await wait(this.#secondLookMs, undefined, { ref: false });
+      answer = await this.#do(key, [verb, key]);
+    }
     // Undefined: there was no answer, which is counted already.
     if (answer === undefined || this.#isClosed) return undefined;
     const record = Buffer.isBuffer(answer) ? decodeRecord(answer) : undefined;

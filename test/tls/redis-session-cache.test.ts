@@ -50,6 +50,18 @@ void t.test('machines share sessions, and what happens to them', options, async 
   t.equal(await two.get(third.id), undefined);
 });
 
+void t.test('a client that comes before its session', options, async (t) => {
+  const secondLookMs = 100;
+  const [one, two] = await connectTwo(t, {}, { secondLookMs });
+  const [late, missing] = [makeSession(), makeSession()];
+  const lookup = two.get(late.id);
+  await wait(secondLookMs / 2);
+  await one.put(late.id, late.session, inLifetime());
+  t.same(await lookup, late.session);
+  t.equal(await two.get(missing.id), undefined);
+  t.match(two.stats().lookups, { hit: 1, unknown: 1 }, 'which counts as one lookup');
+});
+
 void t.test('sessions outlive the cache', options, async (t) => {
   const prefix = `outlive-${randomBytes(6).toString('hex')}:`;
   const { id, session } = makeSession();
