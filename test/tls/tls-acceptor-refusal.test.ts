@@ -25,7 +25,8 @@ async function sendRaw(
   const chunks: Buffer[] = [];
   socket.on('data', (chunk: Buffer) => chunks.push(chunk));
   socket.on('error', () => {});
-  const closed = once(socket, 'close');
+  // Not once(): that rejects where the server cut off what was being written.
+  const closed = new Promise((resolve) => socket.once('close', resolve));
   await once(socket, 'connect');
   socket.write(octets);
   return { socket, answer: () => Buffer.concat(chunks), closed };
