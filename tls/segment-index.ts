@@ -65,6 +65,7 @@ export class SegmentIndex {
     this.#growIfFull();
     this.#current!.insert(hash, location);
     this.#move(segmentLimits.slotsPerInsertion);
+    this.#releasePart();
   }
 
   replace(hash: number, location: number, replacement: number): void {
@@ -88,6 +89,7 @@ export class SegmentIndex {
    * @returns whether there is more to do
    */
   settle(slots: number): boolean {
+    this.#releasePart();
     this.#move(slots);
     return this.#previous !== undefined || this.#old.length > 0;
   }
@@ -99,6 +101,11 @@ export class SegmentIndex {
     }
     this.#current = undefined;
     this.#previous = undefined;
+  }
+
+  // Not with removals, of which one step of expiry makes hundreds.
+  #releasePart(): void {
+    if (this.#old[0]?.release() === false) this.#old.shift();
   }
 
   #growIfFull(): void {
@@ -129,8 +136,6 @@ export class SegmentIndex {
   }
 
   #move(slots: number): void {
-    const old = this.#old[0];
-    if (old?.release() === false) this.#old.shift();
     if (this.#previous === undefined) return;
     this.#previous.drainInto(this.#current!, slots);
     if (this.#previous.count > 0) return;
