@@ -63,6 +63,10 @@ export const segmentLimits = {
 export const remoteLimits = {
   /** Calls without an answer, about 500 octets each; past it sessions are neither sent nor looked up. */
   pendingCalls: 16_384,
+  /** What nobody waits for is sent with the next message, or after so long, in milliseconds. */
+  letterDelayMs: 2,
+  /** No more than so many wait. */
+  lettersTogether: 64,
 } as const;
 
 /** Bounds of a cache on Redis. */

@@ -1,4 +1,5 @@
 import type { MessagePort } from 'node:worker_threads';
+import { LetterBox } from './letter-box.ts';
 import { remoteLimits } from './limits.ts';
 import { type AnswerMessage, type CallMessage, idText, ownCopy } from './remote-session-message.ts';
 import type { PurgeOwner, PutOptions, SessionCache, SessionCacheStats } from './session-cache.ts';
@@ -10,14 +11,16 @@ interface PendingCall {
 }
 
 /**
- * A cache that another thread keeps and serves with {@link serveSessionCache}: one small message there and
- * one back for each call.
+ * A cache that another thread keeps and serves with {@link serveSessionCache}: a lookup is a small message
+ * there and one back. Of the other calls only the one that must be known before its client comes back is a
+ * message of its own; the rest, and their answers, go along with others.
  *
  * Where the other end is gone, lookups find nothing and the rest does nothing. Where the cache there rejects,
  * so does the call here. Where it has stopped answering, calls wait, and past a bound they are not sent at all.
  */
 export class RemoteSessionCache implements SessionCache {
   readonly #port: MessagePort;
+  readonly #letterBox: LetterBox<CallMessage>;
   #figures = makeSharedStats();
   readonly #pending = new Map<number, PendingCall>();
   #lastCall = 0;
@@ -26,7 +29,10 @@ export class RemoteSessionCache implements SessionCache {
   /** @param port - belongs to the cache from here on; it keeps the process alive only while calls are pending */
   constructor(port: MessagePort) {
     this.#port = port;
-    port.on('message', (answer: AnswerMessage) => this.#settle(answer));
+    this.#letterBox = new LetterBox(port);
+    port.on('message', (answers: readonly AnswerMessage[]) => {
+      for (const answer of answers) this.#settle(answer);
+    });
     port.on('close', () => this.#detach());
     port.unref();
     port.postMessage(this.#figures);
@@ -43,7 +49,7 @@ export class RemoteSessionCache implements SessionCache {
   async put(id: Uint8Array, session: Uint8Array, options: PutOptions): Promise<void> {
     if (this.#isOverloaded) return;
     const copy = ownCopy(session);
-    await this.#call((call) => [call, 'put', idText(id), copy, options], [copy.buffer]);
+    await this.#call((call) => [call, 'put', idText(id), copy, options], copy.buffer);
   }
 
   async promote(ids: readonly Uint8Array[], account: string): Promise<void> {
@@ -51,7 +57,8 @@ export class RemoteSessionCache implements SessionCache {
   }
 
   async delete(id: Uint8Array, reason: 'superseded' | 'cleared' = 'cleared'): Promise<void> {
-    await this.#call((call) => [call, 'delete', idText(id), reason]);
+    // No client waits for it, nor comes back with it.
+    await this.#call((call) => [call, 'delete', idText(id), reason], undefined, false);
   }
 
   async purge(owner: PurgeOwner): Promise<number> {
@@ -66,6 +73,7 @@ export class RemoteSessionCache implements SessionCache {
 
   /** Closes this end only: the cache at the other end and its other users go on. */
   async close(): Promise<void> {
+    this.#letterBox.send();
     this.#detach();
     this.#port.close();
   }
@@ -82,14 +90,15 @@ export class RemoteSessionCache implements SessionCache {
 
   #call(
     message: (call: number) => CallMessage,
-    handOver: ArrayBuffer[] = [],
+    handOver?: ArrayBuffer,
+    isUrgent = true,
   ): Promise<Uint8Array | number | undefined> {
     if (this.#isClosed) return Promise.resolve(undefined);
     return new Promise((resolve, reject) => {
       const call = ++this.#lastCall;
       if (this.#pending.size === 0) this.#port.ref();
       this.#pending.set(call, { resolve, reject });
-      this.#port.postMessage(message(call), handOver);
+      this.#letterBox.post(message(call), isUrgent, handOver);
     });
   }
 
@@ -107,6 +116,7 @@ export class RemoteSessionCache implements SessionCache {
 
   #detach(): void {
     this.#isClosed = true;
+    this.#letterBox.close();
     for (const { resolve } of this.#pending.values()) resolve(undefined);
     this.#pending.clear();
     // The other end may write into the old ones once more.

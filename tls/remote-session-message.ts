@@ -4,8 +4,9 @@ import type { PurgeOwner, PutOptions } from './session-cache.ts';
 export type AttachMessage = Float64Array;
 
 /**
- * What one end asks, with a number that its answer carries. Ids travel as Latin-1 strings, the quickest thing
- * to send; sessions as buffers of their own that are handed over, so that no copy of a secret stays behind.
+ * What one end asks, with a number that its answer carries; several travel together. Ids travel as Latin-1
+ * strings, the quickest thing to send; sessions as buffers of their own that are handed over, so that no copy
+ * of a secret stays behind.
  */
 export type CallMessage =
   | readonly [call: number, kind: 'get' | 'take', id: string]
@@ -14,7 +15,10 @@ export type CallMessage =
   | readonly [call: number, kind: 'delete', id: string, reason: 'superseded' | 'cleared']
   | readonly [call: number, kind: 'purge', owner: PurgeOwner];
 
-/** A session, or a count, or nothing; `error` is the text of what the cache rejected with. */
+/**
+ * A session, or a count, or nothing; `error` is the text of what the cache rejected with. Several travel
+ * together.
+ */
 export type AnswerMessage = readonly [
   call: number,
   value: Uint8Array | number | undefined,

@@ -1,5 +1,5 @@
-import { setImmediate } from 'node:timers/promises';
-import type { MessagePort } from 'node:worker_threads';
+import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
+import { LetterBox } from './letter-box.ts';
 import {
   type AnswerMessage,
   type AttachMessage,
@@ -10,29 +10,118 @@ import {
 import type { SessionCache } from './session-cache.ts';
 import { writeSharedStats } from './shared-stats.ts';
 
+type Message = AttachMessage | readonly CallMessage[];
+
+/** The ends of each cache that is served. */
+const endsOf = new WeakMap<SessionCache, Set<ServingEnd>>();
+
 /**
  * Answers the {@link RemoteSessionCache} at the other end of a port out of a cache, until either end closes
  * the port. The port doesn't keep the process alive. Any number of ports may share a cache; none of them
  * closes it.
  */
 export function serveSessionCache(cache: SessionCache, port: MessagePort): void {
-  let figures: Float64Array | undefined;
-  port.on('message', (message: AttachMessage | CallMessage) => {
+  const ends = endsOf.get(cache) ?? new Set();
+  endsOf.set(cache, ends);
+  const end = new ServingEnd(cache, port, ends);
+  ends.add(end);
+  port.on('close', () => ends.delete(end));
+}
+
+/** This end of one port. */
+class ServingEnd {
+  readonly #cache: SessionCache;
+  readonly #port: MessagePort;
+  readonly #ends: ReadonlySet<ServingEnd>;
+  readonly #letterBox: LetterBox<AnswerMessage>;
+  #figures: Float64Array | undefined;
+  /** Calls that have come but have not been made. */
+  #calls: CallMessage[] = [];
+
+  constructor(cache: SessionCache, port: MessagePort, ends: ReadonlySet<ServingEnd>) {
+    this.#cache = cache;
+    this.#port = port;
+    this.#ends = ends;
+    this.#letterBox = new LetterBox(port, () => {
+      if (this.#figures !== undefined) writeSharedStats(this.#figures, cache.stats());
+    });
+    port.on('message', (message: Message) => {
+      this.#take(message);
+      if (this.#calls.some(isLookup)) this.#takeAll();
+      else this.#makeCalls();
+    });
+    port.on('close', () => this.#letterBox.close());
+    port.unref();
+  }
+
+  /**
+   * The thread that made a session has spoken before its client could come to another one, but ports are not
+   * read in the order of their messages. So before a lookup all that has come is read, and sessions are stored
+   * first.
+   */
+  #takeAll(): void {
+    for (const end of this.#ends) end.#drain();
+    for (const end of this.#ends) end.#storeSessions();
+    for (const end of this.#ends) end.#makeCalls();
+  }
+
+  #drain(): void {
+    for (
+      let received = receiveMessageOnPort(this.#port);
+      received !== undefined;
+      received = receiveMessageOnPort(this.#port)
+    ) {
+      this.#take(received.message as Message);
+    }
+  }
+
+  #take(message: Message): void {
     if (message instanceof Float64Array) {
-      figures = message;
-      writeSharedStats(figures, cache.stats());
+      this.#figures = message;
+      writeSharedStats(message, this.#cache.stats());
+    } else {
+      this.#calls.push(...message);
+    }
+  }
+
+  #storeSessions(): void {
+    const calls = this.#calls;
+    this.#calls = calls.filter(([, kind]) => kind !== 'put');
+    for (const call of calls) if (call[1] === 'put') this.#make(call);
+  }
+
+  #makeCalls(): void {
+    const calls = this.#calls;
+    this.#calls = [];
+    for (const call of calls) this.#make(call);
+  }
+
+  #make(call: CallMessage): void {
+    // Nobody waits long for the others.
+    const isUrgent = isLookup(call) || call[1] === 'purge';
+    apply(this.#cache, call).then(
+      (value) => this.#answer([call[0], value ?? undefined], isUrgent),
+      (error: unknown) => {
+        const text = error instanceof Error ? error.message : String(error);
+        this.#answer([call[0], undefined, text], isUrgent);
+      },
+    );
+  }
+
+  #answer(answer: AnswerMessage, isUrgent: boolean): void {
+    const [call, value] = answer;
+    if (!(value instanceof Uint8Array)) {
+      this.#letterBox.post(answer, isUrgent);
       return;
     }
-    const answer = (value: Uint8Array | number | undefined, error?: string) => {
-      if (figures !== undefined) writeSharedStats(figures, cache.stats());
-      sendAnswer(port, [message[0], value, error]);
-    };
-    apply(cache, message).then(
-      (value) => answer(value ?? undefined),
-      (error: unknown) => answer(undefined, error instanceof Error ? error.message : String(error)),
-    );
-  });
-  port.unref();
+    const session = ownCopy(value);
+    value.fill(0);
+    this.#letterBox.post([call, session], isUrgent, session.buffer);
+  }
+}
+
+function isLookup([, kind]: CallMessage): boolean {
+  return kind === 'get' || kind === 'take';
 }
 
 async function apply(
@@ -42,9 +131,6 @@ async function apply(
   switch (message[1]) {
     case 'get':
     case 'take':
-      // The thread that made the session has spoken before its client could come to this one, but ports are
-      // not read in the order of their messages: at the end of the turn all of them have been.
-      await setImmediate();
       return cache[message[1]](idOctets(message[2]));
     case 'put': {
       const [, , id, session, options] = message;
@@ -60,17 +146,5 @@ async function apply(
       return cache.delete(idOctets(message[2]), message[3]);
     case 'purge':
       return cache.purge(message[2]);
-  }
-}
-
-function sendAnswer(port: MessagePort, [call, value, error]: AnswerMessage): void {
-  if (value instanceof Uint8Array) {
-    const session = ownCopy(value);
-    value.fill(0);
-    port.postMessage([call, session] satisfies AnswerMessage, [session.buffer]);
-  } else if (error === undefined) {
-    port.postMessage([call, value] satisfies AnswerMessage);
-  } else {
-    port.postMessage([call, undefined, error] satisfies AnswerMessage);
   }
 }

@@ -113,6 +113,65 @@ void t.test('several threads share a cache, and one that leaves takes nothing al
   await behind.close();
 });
 
+void t.test(
+  'a session that was sent before a lookup is found, however late its port is read',
+  async (t) => {
+    const behind = new SegmentSessionCache(cacheOptions);
+    const one = new MessageChannel();
+    const two = new MessageChannel();
+    serveSessionCache(behind, one.port2);
+    const first = new RemoteSessionCache(one.port1);
+    const { id, session } = makeSession();
+    let put: Promise<void> | undefined;
+    // The other port has been looked at when this one is.
+    two.port2.on('message', () => (put ??= first.put(id, session, inLifetime())));
+    serveSessionCache(behind, two.port2);
+    const second = new RemoteSessionCache(two.port1);
+    t.same(await second.get(id), session);
+    await put;
+    t.match(behind.stats().lookups, { hit: 1, unknown: 0 });
+    await first.close();
+    await second.close();
+    await behind.close();
+  },
+);
+
+void t.test('what nobody waits for goes along with what somebody does', async (t) => {
+  const { port1, port2 } = new MessageChannel();
+  const asked: unknown[][] = [];
+  const answered: unknown[][] = [];
+  const behind = new SegmentSessionCache(cacheOptions);
+  const cache = new WholeRemoteSessionCache(port1, behind);
+  port2.on('message', (message) => {
+    if (Array.isArray(message)) asked.push(message);
+  });
+  port1.on('message', (message: unknown[]) => answered.push(message));
+  serveSessionCache(behind, port2);
+  const { id, session } = makeSession();
+  const calls = [
+    cache.delete(makeSession().id, 'superseded'),
+    cache.put(id, session, inLifetime()),
+  ];
+  t.same(await cache.get(id), session);
+  await Promise.all(calls);
+  t.same(
+    asked.map((calls) => calls.map((call) => (call as string[])[1])),
+    [['delete', 'put'], ['get']],
+  );
+  t.same(
+    answered.map((answers) => answers.length),
+    [3],
+  );
+  await cache.delete(id);
+  t.equal(behind.stats().entryCount, 0, 'or goes alone after a moment');
+  const { id: another } = makeSession();
+  await cache.put(another, session, inLifetime());
+  void cache.delete(another);
+  await cache.close();
+  // At the latest at the end.
+  await until(() => asked.length === 5);
+});
+
 void t.test('what the cache rejects with comes through', async (t) => {
   const { cache } = connect(new BrokenSessionCache());
   await t.rejects(cache.get(makeSession().id), { message: 'The disk is on fire' });
