@@ -1,6 +1,7 @@
 import { scaleLinear } from 'd3-scale';
 import { line as linePath } from 'd3-shape';
 import type { FittedLine } from './fit-line.ts';
+import type { Verdict } from './judge-soak.ts';
 import { formatMix } from './load-mix.ts';
 import type { QuietPoint, SoakResult, SoakSample } from './run-soak.ts';
 
@@ -53,7 +54,10 @@ const panels: readonly Panel[] = [
 ];
 
 /** A plot of a soak over time, as an SVG document. */
-export function drawSoak(result: SoakResult, line: FittedLine): string {
+export function drawSoak(
+  result: SoakResult,
+  { line, collectedLine }: Pick<Verdict, 'line' | 'collectedLine'>,
+): string {
   const { quietPoints } = result;
   const samples = thinOut(result.samples);
   const minutes = (sample: SoakSample): number => sample.atMs / 60_000;
@@ -61,7 +65,7 @@ export function drawSoak(result: SoakResult, line: FittedLine): string {
   const x = scaleLinear()
     .domain([0, last === undefined ? 1 : minutes(last)])
     .range([left, width - right]);
-  let top = 92;
+  let top = 108;
   const parts: string[] = [];
   for (const [index, panel] of panels.entries()) {
     parts.push(drawPanel(panel, samples, minutes, x, top));
@@ -72,7 +76,7 @@ export function drawSoak(result: SoakResult, line: FittedLine): string {
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" font-family="sans-serif" font-size="12">`,
     `<rect width="${width}" height="${height}" fill="white"/>`,
-    ...drawTitle(result, line),
+    ...drawTitle(result, line, collectedLine),
     ...parts,
     ...x
       .ticks(10)
@@ -96,17 +100,18 @@ export function describeLine({ slope, slopeInterval: [low, high] }: FittedLine):
   return `${slope.toFixed(1)} octets per connection (95 %: ${low.toFixed(1)} to ${high.toFixed(1)})`;
 }
 
-function drawTitle({ options, counts }: SoakResult, line: FittedLine): string[] {
-  const title = `Cache "${options.cacheKind}" with ${options.allocator}: ${counts.connections} connections, ${counts.resumed} of them resumed`;
+function drawTitle(
+  { options, counts }: SoakResult,
+  line: FittedLine,
+  collectedLine: FittedLine,
+): string[] {
+  const title = `Cache "${options.cacheKind}", allocator "${options.allocator}": ${counts.connections} connections, ${counts.resumed} of them resumed`;
+  const color = `fill="${fitted.color}"`;
   return [
     text(left, 22, title, 'font-size="15" font-weight="bold"'),
-    text(
-      left,
-      40,
-      `Resident memory at quiet points: ${describeLine(line)}`,
-      `fill="${fitted.color}"`,
-    ),
-    text(left, 56, `mix ${formatMix(options.mix)}`, 'font-size="10" fill="#57606a"'),
+    text(left, 40, `Resident memory at quiet points: ${describeLine(line)}`, color),
+    text(left, 56, `The same after a forced collection: ${describeLine(collectedLine)}`, color),
+    text(left, 72, `mix ${formatMix(options.mix)}`, 'font-size="10" fill="#57606a"'),
   ];
 }
 

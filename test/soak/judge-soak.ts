@@ -5,6 +5,8 @@ import type { ReachableCounts } from './soak-server.ts';
 export interface Verdict {
   /** Resident memory over connections, through the quiet points after the warm-up; octets. */
   readonly line: FittedLine;
+  /** The same where garbage was collected: without what a heap keeps for later. */
+  readonly collectedLine: FittedLine;
   /** What is wrong, a sentence each; empty: the soak is passed. */
   readonly faults: readonly string[];
 }
@@ -12,7 +14,7 @@ export interface Verdict {
 export interface JudgeOptions {
   /**
    * The most octets by which resident memory may grow with each connection, for the upper end of the 95 %
-   * interval; absent: not judged, since a short soak cannot tell.
+   * interval of both lines; absent: not judged, since a short soak cannot tell.
    */
   readonly maxSlopeBytes?: number;
 }
@@ -32,13 +34,30 @@ export function judgeSoak(result: SoakResult, { maxSlopeBytes }: JudgeOptions = 
       y: residentBytes,
     })),
   );
-  const high = line.slopeInterval[1];
+  const collectedLine = fitLine(
+    measured.map(({ connectionCount, collectedResidentBytes }) => ({
+      x: connectionCount,
+      y: collectedResidentBytes,
+    })),
+  );
   const faults = [...faultsOfLoad(result), ...faultsOfQuietPoints(result)];
-  // Written so that no number at all is a fault too.
-  if (maxSlopeBytes !== undefined && !(high < maxSlopeBytes)) {
-    faults.push(`Resident memory grows by up to ${high.toFixed(1)} octets with each connection`);
+  if (maxSlopeBytes !== undefined) {
+    faults.push(
+      ...faultsOfSlope('Resident memory', line, maxSlopeBytes),
+      ...faultsOfSlope('Resident memory after a collection', collectedLine, maxSlopeBytes),
+    );
   }
-  return { line, faults };
+  return { line, collectedLine, faults };
+}
+
+function faultsOfSlope(
+  what: string,
+  { slopeInterval: [, high] }: FittedLine,
+  maxSlopeBytes: number,
+): string[] {
+  // Written so that no number at all is a fault too.
+  if (high < maxSlopeBytes) return [];
+  return [`${what} grows by up to ${high.toFixed(1)} octets with each connection`];
 }
 
 function faultsOfLoad({ counts, options, lastError }: SoakResult): string[] {

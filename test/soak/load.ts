@@ -32,7 +32,7 @@ export interface LoadCounts {
 }
 
 /** Clients that wait to come back, for each that is connected; more are forgotten. */
-const waitingPerConnection = 8;
+const waitingPerConnection = 2;
 /** Of those whose sessions expire, how many come back nevertheless. */
 const lateCount = 20;
 
@@ -81,9 +81,9 @@ export class Load {
     await Promise.all(Array.from({ length: this.#options.concurrency }, client));
   }
 
-  /** The sessions of all clients have expired. A few of them will try theirs nevertheless. */
-  expireAll(): void {
-    this.#late = this.#waiting.slice(-lateCount);
+  /** The sessions of all clients have expired. A few of them may try theirs nevertheless. */
+  expireAll({ someComeBack }: { readonly someComeBack: boolean }): void {
+    this.#late = someComeBack ? this.#waiting.slice(-lateCount) : [];
     this.#waiting = [];
   }
 
@@ -127,8 +127,8 @@ export class Load {
 
   #pickReturning(): Returning | undefined {
     if (!this.#isChosen('returning')) return undefined;
-    // Those whose sessions may have expired stay away.
-    const earliestMs = performance.now() - this.#options.lifetimeMs / 2;
+    // Those whose sessions may expire on a busy machine before they are there stay away.
+    const earliestMs = performance.now() - this.#options.lifetimeMs / 4;
     for (;;) {
       const client = this.#waiting.shift();
       if (client === undefined || client.givenAtMs >= earliestMs) return client;

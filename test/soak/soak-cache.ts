@@ -1,42 +1,35 @@
-import {
-  NullSessionCache,
-  SegmentSessionCache,
-  type Clock,
-  type SessionCache,
-} from '../../tls/index.ts';
+import type { Clock, SessionCache } from '../../tls/index.ts';
 import { HoardingSessionCache } from '../fixtures/hoarding-session-cache.ts';
 import { NaiveMapSessionCache } from '../fixtures/naive-map-session-cache.ts';
 
-/** `map` and `never-frees` are the controls. */
-export const soakCacheKinds = ['memory', 'map', 'never-frees', 'off'] as const;
+/** `map` and `never-frees` are the controls; the others are the server's own. */
+export const soakCacheKinds = ['memory', 'map', 'never-frees', 'tickets', 'off'] as const;
 
 export type SoakCacheKind = (typeof soakCacheKinds)[number];
 
-export interface SoakCache {
+/** A cache that the server is given instead of its own. */
+export interface ControlCache {
   readonly cache: SessionCache;
-  /** For a cache whose timers do not follow the clock when it is moved: drops what has expired. */
+  /** Drops what has expired, where the cache's timers do not follow a clock that is moved. */
   readonly expire: () => void;
 }
 
 /** Room for more sessions than a soak makes between two quiet points: no cache has to evict. */
-const maxBytes = 256 * 1024 * 1024;
+export const soakCacheBytes = 256 * 1024 * 1024;
 
-const makers: Record<SoakCacheKind, (lifetimeMs: number, clock: Clock) => SoakCache> = {
-  memory: (lifetimeMs, clock) => ({
-    cache: new SegmentSessionCache({ maxBytes, lifetimeMs, clock }),
-    expire: () => {},
-  }),
-  map: (_lifetimeMs, clock) => {
+/** The cache of a control; undefined for what the server has itself. */
+export function makeControlCache(
+  kind: SoakCacheKind,
+  lifetimeMs: number,
+  clock: Clock,
+): ControlCache | undefined {
+  if (kind === 'map') {
     const cache = new NaiveMapSessionCache({ clock });
     return { cache, expire: () => cache.sweep() };
-  },
-  'never-frees': (lifetimeMs, clock) => ({
-    cache: new HoardingSessionCache({ maxBytes, lifetimeMs, clock }),
-    expire: () => {},
-  }),
-  off: () => ({ cache: new NullSessionCache(), expire: () => {} }),
-};
-
-export function makeSoakCache(kind: SoakCacheKind, lifetimeMs: number, clock: Clock): SoakCache {
-  return makers[kind](lifetimeMs, clock);
+  }
+  if (kind === 'never-frees') {
+    const cache = new HoardingSessionCache({ maxBytes: soakCacheBytes, lifetimeMs, clock });
+    return { cache, expire: () => {} };
+  }
+  return undefined;
 }

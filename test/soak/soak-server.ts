@@ -3,17 +3,15 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { TLSSocket } from 'node:tls';
 import { queryObjects, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { makeCredentials } from '../../server/authentication/make-credentials.ts';
 import { readConfiguration } from '../../server/config/read-configuration.ts';
 import { createServer } from '../../server/create-server.ts';
-import { Connection } from '../../server/imap/connection.ts';
 import { createLogger } from '../../server/logging.ts';
 import { steadyClock } from '../../tls/clock.ts';
 import { TlsHandshake } from '../../tls/tls-handshake.ts';
-import { makeSoakCache, type SoakCacheKind } from './soak-cache.ts';
+import { makeControlCache, soakCacheBytes, type SoakCacheKind } from './soak-cache.ts';
 
 export interface SoakServerOptions {
   readonly cacheKind: SoakCacheKind;
@@ -44,9 +42,8 @@ export interface ServerSample {
 
 /** Objects of connections that can still be reached after a full garbage collection. */
 export interface ReachableCounts {
-  readonly connections: number;
   readonly handshakes: number;
-  readonly tlsSockets: number;
+  /** Those of TLS included; whatever keeps a connection keeps its socket. */
   readonly sockets: number;
 }
 
@@ -57,7 +54,7 @@ const options = JSON.parse(process.argv[2] ?? '{}') as SoakServerOptions;
 const lifetimeMs = options.lifetimeSeconds * 1000;
 let skippedMs = 0;
 const clock = (): number => steadyClock() + skippedMs;
-const { cache, expire } = makeSoakCache(options.cacheKind, lifetimeMs, clock);
+const control = makeControlCache(options.cacheKind, lifetimeMs, clock);
 
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as (options: object) => void;
@@ -70,6 +67,8 @@ const server = await createServer({
       REPRISE_HOST: '127.0.0.1',
       REPRISE_IMAP_PORT: '0',
       REPRISE_IMAPS_PORT: '0',
+      REPRISE_SESSION_CACHE: control === undefined ? options.cacheKind : 'memory',
+      REPRISE_SESSION_CACHE_BYTES: String(soakCacheBytes),
       REPRISE_SESSION_LIFETIME: String(options.lifetimeSeconds),
       REPRISE_LOG_LEVEL: 'warn',
       REPRISE_WORKERS: '0',
@@ -78,7 +77,7 @@ const server = await createServer({
   }),
   logger: createLogger({ level: 'warn' }),
   clock,
-  sessionCache: cache,
+  ...(control !== undefined && { sessionCache: control.cache }),
 });
 for (const { name, password } of options.accounts) {
   await server.store.createAccount(name, await makeCredentials(password, cheapCost));
@@ -91,7 +90,7 @@ const answers: Record<Exclude<SoakRequest, 'stop'>, () => unknown> = {
   collect: () => collectGarbage({ type: 'major', flavor: 'last-resort' }),
   expire: () => {
     skippedMs += lifetimeMs;
-    expire();
+    control?.expire();
   },
 };
 
@@ -111,7 +110,7 @@ async function stop(): Promise<void> {
 
 function sample(): ServerSample {
   const memory = process.memoryUsage();
-  const { entryCount, usedBytes, heldBytes } = cache.stats();
+  const { entryCount, usedBytes, heldBytes } = server.sessionCache.stats();
   return {
     residentBytes: memory.rss,
     heapUsedBytes: memory.heapUsed,
@@ -127,9 +126,7 @@ function count(): ReachableCounts {
   const countOf = (constructor: Parameters<typeof queryObjects>[0]): number =>
     queryObjects(constructor, { format: 'count' });
   return {
-    connections: countOf(Connection),
     handshakes: countOf(TlsHandshake),
-    tlsSockets: countOf(TLSSocket),
     sockets: countOf(Socket),
   };
 }
