@@ -124,7 +124,9 @@ void t.test(
     const { id, session } = makeSession();
     let put: Promise<void> | undefined;
     // The other port has been looked at when this one is.
-    two.port2.on('message', () => (put ??= first.put(id, session, inLifetime())));
+    two.port2.on('message', () => {
+    put ??= first.put(id, session, inLifetime());
+  });
     serveSessionCache(behind, two.port2);
     const second = new RemoteSessionCache(two.port1);
     t.same(await second.get(id), session);
