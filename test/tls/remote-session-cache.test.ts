@@ -125,8 +125,8 @@ void t.test(
     let put: Promise<void> | undefined;
     // The other port has been looked at when this one is.
     two.port2.on('message', () => {
-    put ??= first.put(id, session, inLifetime());
-  });
+      put ??= first.put(id, session, inLifetime());
+    });
     serveSessionCache(behind, two.port2);
     const second = new RemoteSessionCache(two.port1);
     t.same(await second.get(id), session);
