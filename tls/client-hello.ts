@@ -37,6 +37,20 @@ export type ClientHelloResult =
 
 export const tls13 = 0x0304;
 
+/** Names of versions, the best one last; as `getProtocol()` of Node tells them. */
+const protocolNames: ReadonlyMap<number, string> = new Map([
+  [0x0301, 'TLSv1'],
+  [0x0302, 'TLSv1.1'],
+  [0x0303, 'TLSv1.2'],
+  [tls13, 'TLSv1.3'],
+]);
+
+/** The best protocol that the client offers; `unknown` where it has none that there is. */
+export function offeredProtocol({ supportedVersions }: ClientHello): string {
+  const known = supportedVersions.filter((version) => protocolNames.has(version));
+  return protocolNames.get(Math.max(...known)) ?? 'unknown';
+}
+
 const recordHeaderBytes = 5;
 const messageHeaderBytes = 4;
 const handshakeRecord = 22;

@@ -44,14 +44,9 @@ export class SessionLookup {
   async find(hello: ClientHello): Promise<FoundSession | undefined> {
     const id = wantedSessionId(hello);
     if (id === undefined) return undefined;
-    const octets = await this.#lookUp(id);
-    const stored = octets === undefined ? undefined : decodeStoredSession(octets);
-    if (stored === undefined || this.#hasEnded(stored)) {
-      octets?.fill(0);
-      return undefined;
-    }
+    const stored = await this.#lookUp(id);
     // A copy, since the id is a view on all that the client sent.
-    return { ...stored, id: Uint8Array.from(id) };
+    return stored && { ...stored, id: Uint8Array.from(id) };
   }
 
   close(): void {
@@ -59,11 +54,10 @@ export class SessionLookup {
   }
 
   // Sessions expire with their chain, and go with a purge; this is for caches that held them for longer.
-  #hasEnded({ fullHandshakeAt, certificate }: StoredSession): boolean {
-    return (
-      this.#clock() >= fullHandshakeAt + tlsLimits.resumptionChainMs ||
-      (certificate !== undefined && this.#purged.has(certificate, fullHandshakeAt))
-    );
+  #judge({ fullHandshakeAt, certificate }: StoredSession): 'hit' | 'expired' | 'unknown' {
+    if (this.#clock() >= fullHandshakeAt + tlsLimits.resumptionChainMs) return 'expired';
+    const isPurged = certificate !== undefined && this.#purged.has(certificate, fullHandshakeAt);
+    return isPurged ? 'unknown' : 'hit';
   }
 
   // A cache of others may throw at once.
@@ -71,22 +65,25 @@ export class SessionLookup {
     return this.#cache.get(id);
   }
 
-  #lookUp(id: Uint8Array): Promise<Uint8Array | undefined> {
+  #lookUp(id: Uint8Array): Promise<StoredSession | undefined> {
     return new Promise((resolve) => {
       let isOver = false;
-      const settle = (result: 'hit' | 'unknown' | 'timeout' | 'error', octets?: Uint8Array) => {
+      const settle = (failure: 'unknown' | 'timeout' | 'error', octets?: Uint8Array) => {
         if (isOver) {
           octets?.fill(0);
           return;
         }
         isOver = true;
         cancel();
+        const stored = octets && decodeStoredSession(octets);
+        const result = stored === undefined ? failure : this.#judge(stored);
+        if (result !== 'hit') octets?.fill(0);
         this.#onEvent({ kind: 'lookup', result });
-        resolve(octets);
+        resolve(result === 'hit' ? stored : undefined);
       };
       const cancel = this.#deadlines.set(() => settle('timeout'));
       this.#get(id).then(
-        (octets) => settle(octets === undefined ? 'unknown' : 'hit', octets),
+        (octets) => settle('unknown', octets),
         (error: unknown) => {
           this.#onEvent({ kind: 'cacheError', error });
           settle('error');

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { ClientCertificate, ClientCertificatePolicy } from './client-certificate.ts';
 import { ClientCertificateVerifier } from './client-certificate-verifier.ts';
-import type { ClientHello } from './client-hello.ts';
+import { type ClientHello, offeredProtocol } from './client-hello.ts';
 import { type Clock, steadyClock } from './clock.ts';
 import type { Credential } from './credential.ts';
 import { Deadlines } from './deadlines.ts';
@@ -188,12 +188,14 @@ export class TlsAcceptor {
   async #accept(socket: Socket): Promise<TlsConnection> {
     const startedAt = this.#clock();
     const address = socket.remoteAddress;
+    let hello: ClientHello | undefined;
+    let route: HelloRoute = { mode: 'none' };
     let found: FoundSession | undefined;
     socket.on('error', ignoreError);
     try {
       this.#checkOpen();
-      const hello = await this.#reader.read(socket);
-      const route = this.#route(hello);
+      hello = await this.#reader.read(socket);
+      route = this.#route(hello);
       if (route.mode === 'stateful' && hello !== undefined) {
         found = await this.#sessions?.find(hello);
         this.#checkOpen();
@@ -229,7 +231,9 @@ export class TlsAcceptor {
       // Its listener stays: the socket may still have an error to tell.
       socket.destroy();
       const error = cause instanceof TlsAcceptError ? cause : handshakeError(cause);
-      this.#onEvent({ kind: 'failure', code: error.code, address, error });
+      const protocol = hello === undefined ? 'unknown' : offeredProtocol(hello);
+      const { mode } = route;
+      this.#onEvent({ kind: 'failure', code: error.code, mode, protocol, address, error });
       throw error;
     } finally {
       found?.session.fill(0);

@@ -16,7 +16,7 @@ export const figureFamilies = {
     name: 'reprise_tls_handshakes_total',
     help:
       'TLS handshakes, by protocol version, by how the client was or can be resumed, and by outcome. ' +
-      'Of failed ones neither version nor mode is known.',
+      'Of failed ones the version is the best that the client offered; unknown where it offered none.',
     kind: 'counter',
     labels: {
       version: ['TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3', 'unknown'],

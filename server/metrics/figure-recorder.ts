@@ -38,7 +38,7 @@ export class FigureRecorder implements MetricsRecorder {
         break;
       }
       case 'failure':
-        this.#addHandshake('unknown', 'none', 'failed');
+        this.#addHandshake(event.protocol, event.mode, 'failed');
         this.#add('handshakeFailures', { cause: event.code });
         break;
       case 'lookup':

@@ -8,11 +8,17 @@ import {
   startWithCertificates,
 } from '../fixtures/certificate-setting.ts';
 import { TestAuthority } from '../fixtures/test-authority.ts';
-import { lifetimeMs } from '../fixtures/tls-acceptor-server.ts';
+import { type AcceptorServer, lifetimeMs } from '../fixtures/tls-acceptor-server.ts';
 
 const versions = ['TLSv1.2', 'TLSv1.3'] as const;
 const hourMs = 60 * 60 * 1000;
 const stranger = await TestAuthority.create('Another authority');
+
+/** What came of the last session that a client asked for. */
+function lastLookup({ events }: AcceptorServer): string | undefined {
+  const lookups = events.filter((event) => event.kind === 'lookup');
+  return lookups.at(-1)?.result;
+}
 
 void t.test('a session made under another authority gets a full handshake', async (t) => {
   for (const version of versions) {
@@ -122,6 +128,7 @@ void t.test('the sessions of a certificate that was purged', async (t) => {
     setting.time.nowMs += 2_000;
     server.acceptor.forgetCertificate(alice.fingerprint256);
     t.equal(await setting.visit(version, kept), false);
+    t.equal(lastLookup(server), 'unknown');
     t.equal(await setting.visit(version, other, bob), true);
     setting.time.nowMs += 2_000;
     await setting.visit(version);
@@ -160,8 +167,10 @@ void t.test('a chain ends also where a cache keeps its sessions', async (t) => {
     if (version === 'TLSv1.3') {
       t.equal(cache.deadlines.at(-1), startedAt + 24 * hourMs, 'no successor outlives the chain');
     }
+    t.equal(lastLookup(setting.server), 'hit');
     time.nowMs = startedAt + 24 * hourMs;
     t.equal(await setting.visit(version, session), false);
+    t.equal(lastLookup(setting.server), 'expired');
   }
 });
 

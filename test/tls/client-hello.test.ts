@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import * as fc from 'fast-check';
 import t from 'tap';
 import { type ClientHello, parseClientHello, SegmentSessionCache } from '../../tls/index.ts';
+import { offeredProtocol } from '../../tls/client-hello.ts';
 import { tlsLimits } from '../../tls/limits.ts';
 import {
   captureNodeHello,
@@ -81,6 +82,17 @@ void t.test('the hello of Node in TLS 1.2', async (t) => {
   t.same(hello.sessionTicket, new Uint8Array(0), 'it would take a ticket');
   t.same(hello.keyShareGroups, []);
   t.ok(hello.hasExtendedMasterSecret);
+});
+
+void t.test('the best protocol that is offered', async (t) => {
+  const hello = parsed(nodeHello);
+  const best = (...supportedVersions: number[]) => offeredProtocol({ ...hello, supportedVersions });
+  t.equal(best(0x7a7a, 0x0303, 0x0304, 0x0301), 'TLSv1.3', 'what nobody knows is passed over');
+  t.equal(best(0x0303), 'TLSv1.2');
+  t.equal(best(0x0302), 'TLSv1.1');
+  t.equal(best(0x0301), 'TLSv1');
+  t.equal(best(0x0300), 'unknown');
+  t.equal(best(), 'unknown');
 });
 
 void t.test('the hellos of openssl s_client', { skip: skipWithout('openssl') }, async (t) => {

@@ -77,7 +77,8 @@ void t.test('refuses what is not TLS, and goes on', async (t) => {
   const { server } = await startForTest(t);
   const raw = await sendRaw(server.port, Buffer.from('a1 LOGIN alice secret\r\n'));
   await raw.closed;
-  t.match(server.events, [{ kind: 'failure', code: 'NOT_TLS', address: '127.0.0.1' }]);
+  const nobody = { protocol: 'unknown', mode: 'none', address: '127.0.0.1' };
+  t.match(server.events, [{ kind: 'failure', code: 'NOT_TLS', ...nobody }]);
   const [event] = server.events;
   const error = event?.kind === 'failure' ? event.error : undefined;
   t.ok(error instanceof TlsAcceptError);
@@ -114,7 +115,12 @@ void t.test('a slow hello and a slow handshake have their deadlines', async (t) 
   }, 10);
   await stuck.closed;
   clearInterval(drip);
-  t.match(server.events[1], { kind: 'failure', code: 'HANDSHAKE_FAILED' });
+  t.match(server.events[1], {
+    kind: 'failure',
+    code: 'HANDSHAKE_FAILED',
+    protocol: 'TLSv1.3',
+    mode: 'stateful',
+  });
 });
 
 void t.test('a client that leaves in the middle costs nothing', async (t) => {

@@ -112,20 +112,21 @@ export function checkHandshakes(
   mode: string,
 ): void {
   const wanted: Record<string, number> = {};
-  let failedCount = 0;
   for (const [key, value] of tally) {
     const [version, outcome] = key.split(' ');
     if (outcome === undefined) {
       wanted[`reprise_tls_failures_total{cause="${key}"}`] = value;
-      failedCount += value;
+      // Who was too old has said what it speaks; the others have said nothing.
+      const labels =
+        key === 'HANDSHAKE_FAILED'
+          ? `version="TLSv1.1",mode="${mode}",outcome="failed"`
+          : 'version="unknown",mode="none",outcome="failed"';
+      const name = `reprise_tls_handshakes_total{${labels}}`;
+      wanted[name] = (wanted[name] ?? 0) + value;
     } else {
       const labels = `version="${version}",mode="${mode}",outcome="${outcome}"`;
       wanted[`reprise_tls_handshakes_total{${labels}}`] = value;
     }
-  }
-  if (failedCount > 0) {
-    const labels = 'version="unknown",mode="none",outcome="failed"';
-    wanted[`reprise_tls_handshakes_total{${labels}}`] = failedCount;
   }
   const found = Object.entries(metrics).filter(
     ([name, value]) => name.startsWith('reprise_tls_') && value !== 0,

@@ -40,12 +40,20 @@ await t.test('what threads count is added up', async (t) => {
   }
   threads[0]!.recordConnectionClosed('imaps');
   const error = new TlsAcceptError('NOT_TLS', 'x');
-  threads[1]!.recordTlsEvent({ kind: 'failure', code: 'NOT_TLS', address: '192.0.2.1', error });
+  const failure = { kind: 'failure', address: '192.0.2.1', error } as const;
+  threads[1]!.recordTlsEvent({ ...failure, code: 'NOT_TLS', mode: 'none', protocol: 'unknown' });
+  threads[1]!.recordTlsEvent({
+    ...failure,
+    code: 'HANDSHAKE_FAILED',
+    mode: 'ticket',
+    protocol: 'TLSv1.2',
+  });
   const values = await read();
   t.match(values, {
     'reprise_tls_handshakes_total{version="TLSv1.3",mode="stateful",outcome="resumed"}': 2,
     'reprise_tls_handshakes_total{version="TLSv1.2",mode="stateful",outcome="resumed"}': 0,
     'reprise_tls_handshakes_total{version="unknown",mode="none",outcome="failed"}': 1,
+    'reprise_tls_handshakes_total{version="TLSv1.2",mode="ticket",outcome="failed"}': 1,
     'reprise_tls_failures_total{cause="NOT_TLS"}': 1,
     'reprise_connections{port="imaps"}': 1,
     'reprise_connections_total{port="imaps"}': 2,
