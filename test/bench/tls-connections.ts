@@ -1,4 +1,5 @@
-// CPU time of the server for a resumed TLS 1.3 connection, greeting included, beside nginx's stream module:
+// CPU time of the server for a resumed TLS 1.3 connection, greeting included, beside nginx's stream module, and beside
+// what Node's TLS takes at the least:
 //
 //     npm run bench -- tls-connections [rounds] [connections a round] [NAME=value of Reprise's environment …]
 import { once } from 'node:events';
@@ -7,6 +8,7 @@ import { makeSelfSignedCertificate } from '../../tls/self-signed-certificate.ts'
 import { compareCpu, printCosts } from './compare-cpu.ts';
 import { visits } from './load-client.ts';
 import { startNginxStream } from './peers/nginx-stream.ts';
+import { startNodeTls } from './peers/node-tls.ts';
 import { type Peer, PeerMissingError } from './peers/peer.ts';
 import { startReprise } from './peers/reprise.ts';
 import { environmentOf } from './settings.ts';
@@ -27,6 +29,7 @@ try {
       await startReprise({ credential, workerCount, password: 'correct-horse', environment }),
     );
   }
+  peers.push(await startNodeTls(credential, environment));
   peers.push(await startNginxStream({ credential, workerCount: 2, backendPort }));
   peers.push(await startNginxStream({ credential, workerCount: 2 }));
   printCosts(

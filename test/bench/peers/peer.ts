@@ -27,14 +27,19 @@ export interface StartPeerOptions {
   readonly path: string;
   readonly argv: readonly string[];
   readonly port: number;
+  /** Added to its environment. */
+  readonly environment?: Readonly<Record<string, string>>;
   /** Called when the peer has stopped. */
   readonly onStopped: () => Promise<void>;
 }
 
 /** Starts a program that stays in the foreground, and waits until it listens. */
 export async function startPeer(options: StartPeerOptions): Promise<Peer> {
-  const { name, path, argv, port, onStopped } = options;
-  const child = spawn(path, argv, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const { name, path, argv, port, environment, onStopped } = options;
+  const child = spawn(path, argv, {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...environment },
+  });
   let printed = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.on('data', (chunk: Buffer) => (printed = (printed + chunk.toString()).slice(-4_000)));
