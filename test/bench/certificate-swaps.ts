@@ -1,7 +1,7 @@
-// Swaps certificates while clients come and go, and tells how resident memory takes it. The JS heap swells and
-// shrinks under any traffic, by more than the bound, and gives pages back late; TLS's contexts are not in it. So
-// what counts is what is resident besides it: the lowest point of each thousand connections, and of these levels
-// the highest.
+// Swaps certificates while clients come and go, and tells how resident memory takes it: the lowest point of each
+// thousand connections, and of these levels the highest so far. Also told is what is resident besides the JS heap,
+// which swells and shrinks under any traffic; TLS's contexts are not in it. With jemalloc, set as in the image, where
+// it is installed.
 // Run: node test/bench/certificate-swaps.ts [swaps, default 10000] [--left-to-the-collector, the control]
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -16,6 +16,7 @@ import {
   TlsAcceptor,
 } from '../../tls/index.ts';
 import { visitWithNode } from '../fixtures/tls-visit.ts';
+import { allocatorEnvironment } from '../soak/allocator.ts';
 
 /** Connections before the first swap: V8 takes that long to settle. */
 const warmConnections = 10_000;
@@ -33,9 +34,14 @@ type Report =
   | {
       readonly kind: 'reached';
       readonly swaps: number;
-      readonly highestMiB: number;
-      readonly residentMiB: number;
+      readonly highest: Memory;
     };
+
+/** In MiB. */
+interface Memory {
+  readonly resident: number;
+  readonly besidesHeap: number;
+}
 
 const [role, ...rest] = process.argv.slice(2);
 const isControl = process.argv.includes(controlFlag);
@@ -67,8 +73,8 @@ async function serve(swapCount: number): Promise<void> {
   }
   let connections = 0;
   let swaps = 0;
-  const samples: number[] = [];
-  let highestMiB = 0;
+  const samples: Memory[] = [];
+  let highest: Memory = { resident: 0, besidesHeap: 0 };
   const server = createServer((socket) => {
     acceptor.accept(socket).then(
       (connection) => {
@@ -76,12 +82,13 @@ async function serve(swapCount: number): Promise<void> {
         const isSwap = ++connections > warmConnections && swaps < swapCount;
         if (isSwap) acceptor.replaceCredentials([credentialOf(++swaps)]);
         connection.socket.end('hello\r\n');
-        if (connections % connectionsPerSample === 0) samples.push(residentMiB() - heapMiB());
+        if (connections % connectionsPerSample === 0) samples.push(readMemory());
         if (samples.length === connectionsPerLevel / connectionsPerSample) {
-          highestMiB = Math.max(highestMiB, Math.min(...samples.splice(0)));
+          const level = samples.splice(0).reduce((one, other) => choose(Math.min, one, other));
+          highest = choose(Math.max, highest, level);
         }
         if (isSwap && (swaps === warmSwaps || swaps === swapCount)) {
-          tell({ kind: 'reached', swaps, highestMiB, residentMiB: residentMiB() });
+          tell({ kind: 'reached', swaps, highest });
         }
       },
       () => {},
@@ -98,17 +105,18 @@ async function drive(swapCount: number): Promise<void> {
   const server = fork(import.meta.filename, ['server', String(swapCount), ...flags], {
     // As the server of the project runs.
     execArgv: ['--semi-space-growth-factor=1'],
+    env: { ...process.env, ...jemallocIfInstalled() },
   });
   const [{ port }] = (await once(server, 'message')) as [{ readonly port: number }];
-  const marks = new Map<number, number>();
+  const marks = new Map<number, Memory>();
   let isOver = false;
   server.on('message', (message) => {
     const report = message as Report;
     if (report.kind !== 'reached' || marks.has(report.swaps)) return;
-    marks.set(report.swaps, report.highestMiB);
-    const [besides, resident] = [report.highestMiB, report.residentMiB].map((n) => n.toFixed(1));
+    marks.set(report.swaps, report.highest);
+    const { resident, besidesHeap } = report.highest;
     console.log(
-      `${report.swaps} swaps: ${besides} MiB besides the heap, ${resident} MiB resident now`,
+      `${report.swaps} swaps: ${resident.toFixed(1)} MiB resident, ${besidesHeap.toFixed(1)} besides the heap`,
     );
     isOver = report.swaps === swapCount;
   });
@@ -128,19 +136,32 @@ async function drive(swapCount: number): Promise<void> {
   await Promise.all(Array.from({ length: clientCount }, visits));
   server.disconnect();
   console.log(`connections: ${JSON.stringify(counts)}`);
-  const grown = marks.get(swapCount)! - marks.get(warmSwaps)!;
+  const grown = marks.get(swapCount)!.resident - marks.get(warmSwaps)!.resident;
   const isWithin = grown <= boundMiB && counts.failed === 0 && counts.full === clientCount;
   console.log(`grown by ${grown.toFixed(1)} MiB since ${warmSwaps} swaps (bound ${boundMiB} MiB)`);
   process.exitCode = isWithin ? 0 : 1;
 }
 
-function residentMiB(): number {
+function readMemory(): Memory {
   const status = readFileSync('/proc/self/status', 'latin1');
-  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) / 1024;
+  const resident = Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) / 1024;
+  return { resident, besidesHeap: resident - process.memoryUsage().heapTotal / 2 ** 20 };
 }
 
-function heapMiB(): number {
-  return process.memoryUsage().heapTotal / 2 ** 20;
+function choose(which: (one: number, other: number) => number, a: Memory, b: Memory): Memory {
+  return {
+    resident: which(a.resident, b.resident),
+    besidesHeap: which(a.besidesHeap, b.besidesHeap),
+  };
+}
+
+function jemallocIfInstalled(): Readonly<Record<string, string>> {
+  try {
+    return allocatorEnvironment('jemalloc');
+  } catch (error) {
+    console.log((error as Error).message);
+    return {};
+  }
 }
 
 function tell(report: Report): void {
