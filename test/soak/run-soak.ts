@@ -122,9 +122,8 @@ class Soak {
     // The age of a ticket is told by OpenSSL, whose clock nobody moves.
     this.#load.expireAll({ someComeBack: this.#options.cacheKind !== 'tickets' });
     await this.#server.expire();
-    if (this.#options.cacheKind !== 'never-frees') {
-      await this.#waitFor(({ heldBytes }) => heldBytes === 0, expiryDeadlineMs);
-    }
+    const figure = this.#options.cacheKind === 'never-frees' ? 'entryCount' : 'heldBytes';
+    await this.#waitFor((sample) => sample[figure] === 0, expiryDeadlineMs);
     await sleep(this.#options.settleMs);
     const point = await this.#sample();
     await this.#server.collect();
