@@ -2,14 +2,14 @@
  * A command that is refused: the connection turns it into the tagged response. The text goes to the client,
  * so it holds nothing internal.
  */
-export class CommandError extends Error {
+export class CommandRefusedError extends Error {
   readonly status: 'NO' | 'BAD';
   /** Response code without brackets, with its arguments (RFC 5530). */
   readonly code: string | undefined;
 
   constructor(status: 'NO' | 'BAD', text: string, code?: string) {
     super(text);
-    this.name = 'CommandError';
+    this.name = 'CommandRefusedError';
     this.status = status;
     this.code = code;
   }

@@ -18,7 +18,7 @@ export interface CommandRequest {
 }
 
 /**
- * Carries out one command and resolves to how it is answered; rejects with a CommandError or a StoreError
+ * Carries out one command and resolves to how it is answered; rejects with a CommandRefusedError or a StoreError
  * for a refusal.
  */
 export type CommandHandler<Name extends Command['name']> = (

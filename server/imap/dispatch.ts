@@ -1,7 +1,7 @@
 import type { Command } from '../../protocol/command.ts';
 import type { ReaderEvent } from '../../protocol/command-reader.ts';
 import { StoreError } from '../../store/mail-store.ts';
-import { ByeError, CommandError } from './command-error.ts';
+import { ByeError, CommandRefusedError } from './command-error.ts';
 import type { CommandHandler, CommandRequest } from './command-handler.ts';
 import type { Completion } from './completion.ts';
 import { commandTable, type CommandState } from './command-table.ts';
@@ -74,13 +74,13 @@ async function syncAfter(session: Session, command: Command): Promise<void> {
 
 function checkState(session: Session, name: string, state: CommandState): void {
   if (state === 'before-login' && session.account !== undefined) {
-    throw new CommandError('BAD', `${name} is not allowed after login`);
+    throw new CommandRefusedError('BAD', `${name} is not allowed after login`);
   }
   if ((state === 'after-login' || state === 'selected') && session.account === undefined) {
-    throw new CommandError('BAD', `${name} needs a login first`);
+    throw new CommandRefusedError('BAD', `${name} needs a login first`);
   }
   if (state === 'selected' && session.selected === undefined) {
-    throw new CommandError('BAD', `${name} needs a selected mailbox`);
+    throw new CommandRefusedError('BAD', `${name} needs a selected mailbox`);
   }
 }
 
@@ -95,9 +95,9 @@ async function answerError(
     count(session, command, 'ended');
     throw error;
   }
-  if (error instanceof CommandError || error instanceof StoreError) {
+  if (error instanceof CommandRefusedError || error instanceof StoreError) {
     await syncAfter(session, command);
-    const status = error instanceof CommandError ? error.status : 'NO';
+    const status = error instanceof CommandRefusedError ? error.status : 'NO';
     count(session, command, status === 'NO' ? 'no' : 'bad');
     session.out.status(tag, status, error.message, error.code);
     return;

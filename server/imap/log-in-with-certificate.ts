@@ -1,6 +1,6 @@
 import type { Account } from '../../store/mail-store.ts';
 import type { ClientCertificate } from '../../tls/client-certificate.ts';
-import { CommandError } from './command-error.ts';
+import { CommandRefusedError } from './command-error.ts';
 import type { Completion } from './completion.ts';
 import type { Session } from './session.ts';
 
@@ -25,7 +25,7 @@ export async function logInWithCertificate(
     session.log('info', { fingerprint256, subject, reason, address }, 'login refused');
     session.countFailedLogin();
     const text = 'No certificate that is valid and names the account';
-    throw new CommandError('NO', text, 'AUTHENTICATIONFAILED');
+    throw new CommandRefusedError('NO', text, 'AUTHENTICATIONFAILED');
   }
   session.logIn(account);
   return { text: 'Logged in', code: `CAPABILITY ${session.formatCapabilities()}` };

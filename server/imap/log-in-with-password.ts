@@ -1,5 +1,5 @@
 import { VerificationQueueFullError } from '../authentication/verification-queue.ts';
-import { CommandError } from './command-error.ts';
+import { CommandRefusedError } from './command-error.ts';
 import type { Completion } from './completion.ts';
 import type { Session } from './session.ts';
 
@@ -16,7 +16,7 @@ export async function logInWithPassword(
   if (account === undefined) {
     session.log('info', { userName, address: session.connection.remoteAddress }, 'login refused');
     session.countFailedLogin();
-    throw new CommandError('NO', 'Wrong user name or password', 'AUTHENTICATIONFAILED');
+    throw new CommandRefusedError('NO', 'Wrong user name or password', 'AUTHENTICATIONFAILED');
   }
   session.logIn(account);
   return { text: 'Logged in', code: `CAPABILITY ${session.formatCapabilities()}` };
@@ -28,6 +28,6 @@ async function verify(session: Session, userName: string, password: string) {
   } catch (error) {
     if (!(error instanceof VerificationQueueFullError)) throw error;
     session.context.metrics.recordLogin('busy');
-    throw new CommandError('NO', 'Too many logins at once, try again later', 'UNAVAILABLE');
+    throw new CommandRefusedError('NO', 'Too many logins at once, try again later', 'UNAVAILABLE');
   }
 }

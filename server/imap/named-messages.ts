@@ -3,7 +3,7 @@ import {
   selectSequenceNumbers,
   type SequenceSet,
 } from '../../protocol/sequence-set.ts';
-import { CommandError } from './command-error.ts';
+import { CommandRefusedError } from './command-error.ts';
 import type { SelectedMailbox } from './selected-mailbox.ts';
 
 /**
@@ -26,7 +26,7 @@ function checkSequenceNumbers(set: SequenceSet, messageCount: number): void {
   for (const { first, last } of set) {
     const largest = Math.max(first, last);
     if (largest === Infinity || largest <= messageCount) continue;
-    throw new CommandError(
+    throw new CommandRefusedError(
       'BAD',
       `No message has the sequence number ${largest}, the mailbox has ${messageCount}`,
     );

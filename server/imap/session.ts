@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Account, MailStore } from '../../store/mail-store.ts';
 import { listCapabilities } from '../../protocol/capability.ts';
-import { ByeError, CommandError } from './command-error.ts';
+import { ByeError, CommandRefusedError } from './command-error.ts';
 import type { Connection } from './connection.ts';
 import type { ResponseStream } from './response-stream.ts';
 import type { SelectedMailbox } from './selected-mailbox.ts';
@@ -47,7 +47,7 @@ export class Session {
 
   /** The account that has logged in. Only for commands that need one. */
   get accountId(): number {
-    if (this.#account === undefined) throw new CommandError('BAD', 'Log in first');
+    if (this.#account === undefined) throw new CommandRefusedError('BAD', 'Log in first');
     return this.#account.id;
   }
 
@@ -57,13 +57,15 @@ export class Session {
 
   /** The selected mailbox. Only for commands that need one. */
   get mailbox(): SelectedMailbox {
-    if (this.#selected === undefined) throw new CommandError('BAD', 'Select a mailbox first');
+    if (this.#selected === undefined)
+      throw new CommandRefusedError('BAD', 'Select a mailbox first');
     return this.#selected;
   }
 
   /** The selected mailbox, for a command that changes it. */
   get writableMailbox(): SelectedMailbox {
-    if (this.mailbox.isReadOnly) throw new CommandError('NO', 'The mailbox is open read-only');
+    if (this.mailbox.isReadOnly)
+      throw new CommandRefusedError('NO', 'The mailbox is open read-only');
     return this.mailbox;
   }
 

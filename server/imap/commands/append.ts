@@ -1,6 +1,6 @@
 import type { AppendCommand } from '../../../protocol/command.ts';
 import type { Mailbox, MessageDraft } from '../../../store/mail-store.ts';
-import { CommandError } from '../command-error.ts';
+import { CommandRefusedError } from '../command-error.ts';
 import type { CommandHandler } from '../command-handler.ts';
 import { ConnectionLostError } from '../response-stream.ts';
 import type { Session } from '../session.ts';
@@ -29,9 +29,9 @@ async function findTarget(session: Session, command: AppendCommand): Promise<Mai
   try {
     const mailbox = await session.store.findMailbox(session.accountId, command.mailboxName);
     if (mailbox?.isSelectable !== true) {
-      throw new CommandError('NO', 'No mailbox of that name, create it first', 'TRYCREATE');
+      throw new CommandRefusedError('NO', 'No mailbox of that name, create it first', 'TRYCREATE');
     }
-    if (command.sizeBytes === 0) throw new CommandError('NO', 'Cannot add an empty message');
+    if (command.sizeBytes === 0) throw new CommandRefusedError('NO', 'Cannot add an empty message');
     return mailbox;
   } catch (error) {
     session.connection.rejectLiteral();
@@ -46,7 +46,7 @@ async function receive(session: Session, draft: MessageDraft): Promise<void> {
     const event = await session.connection.pullLiteral();
     if (event === undefined) throw new ConnectionLostError();
     if (event.kind === 'append-end') break;
-    if (event.kind === 'bad') throw new CommandError('BAD', event.text, event.code);
+    if (event.kind === 'bad') throw new CommandRefusedError('BAD', event.text, event.code);
     if (event.kind !== 'append-data') throw new Error(`Unexpected ${event.kind} event`);
     if (failure !== undefined) continue;
     try {

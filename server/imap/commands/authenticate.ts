@@ -1,4 +1,4 @@
-import { CommandError } from '../command-error.ts';
+import { CommandRefusedError } from '../command-error.ts';
 import type { CommandHandler } from '../command-handler.ts';
 import { logInWithCertificate } from '../log-in-with-certificate.ts';
 import { logInWithPassword } from '../log-in-with-password.ts';
@@ -12,10 +12,13 @@ export const authenticate: CommandHandler<'AUTHENTICATE'> = async (session, comm
   const { mechanism, initialResponse } = command;
   if (!mechanisms.includes(mechanism)) {
     const expected = mechanisms.join(', ');
-    throw new CommandError('NO', `Unknown mechanism "${mechanism}", expected one of ${expected}`);
+    throw new CommandRefusedError(
+      'NO',
+      `Unknown mechanism "${mechanism}", expected one of ${expected}`,
+    );
   }
   if (!session.isSecure) {
-    throw new CommandError('NO', 'Use STARTTLS before AUTHENTICATE', 'PRIVACYREQUIRED');
+    throw new CommandRefusedError('NO', 'Use STARTTLS before AUTHENTICATE', 'PRIVACYREQUIRED');
   }
   if (mechanism === 'EXTERNAL') {
     const authorizationId = decodeUtf8(initialResponse ?? (await challenge(session, '')));
@@ -39,10 +42,17 @@ async function exchangeLogin(session: Session, initialResponse: Uint8Array | und
 function decodePlain(response: Uint8Array) {
   const [authorizationId, userName, password, ...rest] = decodeUtf8(response).split('\0');
   if (authorizationId === undefined || !userName || password === undefined || rest.length > 0) {
-    throw new CommandError('BAD', 'Expected a PLAIN response of authzid NUL authcid NUL password');
+    throw new CommandRefusedError(
+      'BAD',
+      'Expected a PLAIN response of authzid NUL authcid NUL password',
+    );
   }
   if (authorizationId !== '' && authorizationId !== userName) {
-    throw new CommandError('NO', 'Acting for another user is not allowed', 'AUTHORIZATIONFAILED');
+    throw new CommandRefusedError(
+      'NO',
+      'Acting for another user is not allowed',
+      'AUTHORIZATIONFAILED',
+    );
   }
   return { userName, password };
 }
@@ -51,9 +61,9 @@ function decodePlain(response: Uint8Array) {
 async function challenge(session: Session, text: string): Promise<Uint8Array> {
   session.out.write(`+ ${Buffer.from(text).toString('base64')}\r\n`);
   const line = decodeLine(await session.connection.pullLine());
-  if (line === '*') throw new CommandError('BAD', 'Authentication cancelled');
+  if (line === '*') throw new CommandRefusedError('BAD', 'Authentication cancelled');
   if (line.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(line)) {
-    throw new CommandError('BAD', 'Expected a SASL response in base64');
+    throw new CommandRefusedError('BAD', 'Expected a SASL response in base64');
   }
   return Buffer.from(line, 'base64');
 }
@@ -62,6 +72,6 @@ function decodeUtf8(bytes: Uint8Array): string {
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
-    throw new CommandError('BAD', 'Expected a SASL response in UTF-8');
+    throw new CommandRefusedError('BAD', 'Expected a SASL response in UTF-8');
   }
 }

@@ -1,6 +1,6 @@
 import { formatSequenceSet } from '../../../protocol/sequence-set.ts';
 import type { CopyResult } from '../../../store/mail-store.ts';
-import { CommandError } from '../command-error.ts';
+import { CommandRefusedError } from '../command-error.ts';
 import type { CommandHandler } from '../command-handler.ts';
 import { namedMessages } from '../named-messages.ts';
 
@@ -11,7 +11,7 @@ export const copyOrMove: CommandHandler<'COPY' | 'MOVE'> = async (session, comma
   const uids = namedMessages(selected, set, isUid);
   const target = await session.store.findMailbox(session.accountId, mailboxName);
   if (target?.isSelectable !== true) {
-    throw new CommandError('NO', 'No mailbox of that name, create it first', 'TRYCREATE');
+    throw new CommandRefusedError('NO', 'No mailbox of that name, create it first', 'TRYCREATE');
   }
   const sourceId = selected.mailbox.id;
   if (name === 'COPY') {
@@ -35,5 +35,5 @@ function copyUidCode({ targetUidValidity, sourceUids, targetUids }: CopyResult):
 /** Messages that another session has expunged meanwhile could not be copied (RFC 5530). */
 function refuseLoss({ sourceUids }: CopyResult, uids: Uint32Array, isUid: boolean): void {
   if (isUid || sourceUids.length === uids.length) return;
-  throw new CommandError('NO', 'Some of the messages no longer exist', 'EXPUNGEISSUED');
+  throw new CommandRefusedError('NO', 'Some of the messages no longer exist', 'EXPUNGEISSUED');
 }

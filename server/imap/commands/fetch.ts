@@ -1,6 +1,6 @@
 import type { FetchItem } from '../../../protocol/fetch-item.ts';
 import type { MessageField, StoredMessage } from '../../../store/mail-store.ts';
-import { CommandError } from '../command-error.ts';
+import { CommandRefusedError } from '../command-error.ts';
 import type { CommandHandler } from '../command-handler.ts';
 import { fieldsOf, setsSeen, writeFetchResponse } from '../fetch-response.ts';
 import { namedMessages } from '../named-messages.ts';
@@ -30,7 +30,7 @@ export const fetch: CommandHandler<'FETCH'> = async (session, command) => {
     }
   }
   if (!isUid && count < uids.length) {
-    throw new CommandError('NO', 'Some of the messages no longer exist', 'EXPUNGEISSUED');
+    throw new CommandRefusedError('NO', 'Some of the messages no longer exist', 'EXPUNGEISSUED');
   }
   return { text: 'FETCH completed' };
 };

@@ -1,7 +1,7 @@
 import type { ReaderEvent } from '../../../protocol/command-reader.ts';
 import { decodeLine } from '../decode-line.ts';
 import type { CommandHandler } from '../command-handler.ts';
-import { ByeError, CommandError } from '../command-error.ts';
+import { ByeError, CommandRefusedError } from '../command-error.ts';
 import { ConnectionLostError } from '../response-stream.ts';
 import type { Session } from '../session.ts';
 
@@ -21,7 +21,7 @@ export const idle: CommandHandler<'IDLE'> = async (session) => {
   }
   const text = decodeLine(event);
   if (text.toUpperCase() !== 'DONE') {
-    throw new CommandError('BAD', `Expected DONE, got "${text.slice(0, 40)}"`);
+    throw new CommandRefusedError('BAD', `Expected DONE, got "${text.slice(0, 40)}"`);
   }
   return { text: 'IDLE completed' };
 };

@@ -1,5 +1,5 @@
 import type { CommandHandler } from '../command-handler.ts';
-import { CommandError } from '../command-error.ts';
+import { CommandRefusedError } from '../command-error.ts';
 import { SelectedMailbox } from '../selected-mailbox.ts';
 import type { Session } from '../session.ts';
 import type { MailboxOpening } from '../../../store/mail-store.ts';
@@ -13,9 +13,9 @@ export const select: CommandHandler<'SELECT' | 'EXAMINE'> = async (session, comm
   }
   const mailbox = await session.store.findMailbox(session.accountId, mailboxName);
   if (mailbox === undefined) {
-    throw new CommandError('NO', `No mailbox of that name`, 'NONEXISTENT');
+    throw new CommandRefusedError('NO', `No mailbox of that name`, 'NONEXISTENT');
   }
-  if (!mailbox.isSelectable) throw new CommandError('NO', 'The mailbox only holds others');
+  if (!mailbox.isSelectable) throw new CommandRefusedError('NO', 'The mailbox only holds others');
   if (isCondstore) session.hasCondstore = true;
   const isReadOnly = name === 'EXAMINE';
   const opening = await session.store.openMailbox(mailbox.id);

@@ -1,7 +1,7 @@
 import type { StatusItem } from '../../../protocol/command.ts';
 import { encodeMailboxName } from '../../../protocol/wire-text.ts';
 import type { MailboxStatus } from '../../../store/mail-store.ts';
-import { CommandError } from '../command-error.ts';
+import { CommandRefusedError } from '../command-error.ts';
 import type { CommandHandler } from '../command-handler.ts';
 
 const values: { readonly [Item in StatusItem]: (status: MailboxStatus) => number } = {
@@ -17,7 +17,7 @@ const values: { readonly [Item in StatusItem]: (status: MailboxStatus) => number
 export const status: CommandHandler<'STATUS'> = async (session, { mailboxName, items }) => {
   const mailbox = await session.store.findMailbox(session.accountId, mailboxName);
   if (mailbox === undefined || !mailbox.isSelectable) {
-    throw new CommandError('NO', 'No mailbox of that name', 'NONEXISTENT');
+    throw new CommandRefusedError('NO', 'No mailbox of that name', 'NONEXISTENT');
   }
   if (items.includes('HIGHESTMODSEQ')) session.hasCondstore = true;
   const counters = await session.store.readStatus(mailbox.id);

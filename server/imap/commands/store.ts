@@ -1,6 +1,6 @@
 import { formatSequenceSet } from '../../../protocol/sequence-set.ts';
 import type { FlagChangeResult } from '../../../store/mail-store.ts';
-import { CommandError } from '../command-error.ts';
+import { CommandRefusedError } from '../command-error.ts';
 import type { CommandHandler } from '../command-handler.ts';
 import type { Completion } from '../completion.ts';
 import { namedMessages } from '../named-messages.ts';
@@ -37,7 +37,7 @@ function complete(
   isUid: boolean,
 ): Completion {
   if (!isUid && messages.length + modifiedUids.length < uids.length) {
-    throw new CommandError('NO', 'Some of the messages no longer exist', 'EXPUNGEISSUED');
+    throw new CommandRefusedError('NO', 'Some of the messages no longer exist', 'EXPUNGEISSUED');
   }
   if (modifiedUids.length === 0) return { text: 'STORE completed' };
   const numbers = isUid
