@@ -61,7 +61,7 @@ export const segmentLimits = {
 
 /** Bounds of a cache that another thread keeps. */
 export const remoteLimits = {
-  /** Calls without an answer, about 500 octets each; past it sessions are neither sent nor looked up. */
+  /** Calls without an answer, about 500 octets each; past it nothing is sent but purges. */
   pendingCalls: 16_384,
   /** What nobody waits for is sent with the next message, or after so long, in milliseconds. */
   letterDelayMs: 2,

@@ -47,16 +47,18 @@ export class RemoteSessionCache implements SessionCache {
   }
 
   async put(id: Uint8Array, session: Uint8Array, options: PutOptions): Promise<void> {
-    if (this.#isOverloaded) return;
+    if (this.#isClosed || this.#isOverloaded) return;
     const copy = ownCopy(session);
     await this.#call((call) => [call, 'put', idText(id), copy, options], copy.buffer);
   }
 
   async promote(ids: readonly Uint8Array[], account: string): Promise<void> {
+    if (this.#isOverloaded) return;
     await this.#call((call) => [call, 'promote', ids.map(idText), account]);
   }
 
   async delete(id: Uint8Array, reason: 'superseded' | 'cleared' = 'cleared'): Promise<void> {
+    if (this.#isOverloaded) return;
     // No client waits for it, nor comes back with it.
     await this.#call((call) => [call, 'delete', idText(id), reason], undefined, false);
   }

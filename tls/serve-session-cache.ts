@@ -57,11 +57,16 @@ class ServingEnd {
   /**
    * The thread that made a session has spoken before its client could come to another one, but ports are not
    * read in the order of their messages. So before a lookup all that has come is read, and sessions are stored
-   * first.
+   * first; a cache that is not done with that at once gets a turn of the event loop.
    */
   #takeAll(): void {
     for (const end of this.#ends) end.#drain();
-    for (const end of this.#ends) end.#storeSessions();
+    const storedCount = [...this.#ends].reduce((sum, end) => sum + end.#storeSessions(), 0);
+    if (storedCount === 0) this.#makeAll();
+    else setImmediate(() => this.#makeAll());
+  }
+
+  #makeAll(): void {
     for (const end of this.#ends) end.#makeCalls();
   }
 
@@ -84,10 +89,13 @@ class ServingEnd {
     }
   }
 
-  #storeSessions(): void {
-    const calls = this.#calls;
-    this.#calls = calls.filter(([, kind]) => kind !== 'put');
-    for (const call of calls) if (call[1] === 'put') this.#make(call);
+  /** How many there were. */
+  #storeSessions(): number {
+    const puts = this.#calls.filter(([, kind]) => kind === 'put');
+    if (puts.length === 0) return 0;
+    this.#calls = this.#calls.filter(([, kind]) => kind !== 'put');
+    for (const put of puts) this.#make(put);
+    return puts.length;
   }
 
   #makeCalls(): void {

@@ -60,9 +60,10 @@ export class SessionLookup {
     return isPurged ? 'unknown' : 'hit';
   }
 
-  // A cache of others may throw at once.
+  // A cache of others may throw at once, and has its own ways to say that it found nothing.
   async #get(id: Uint8Array): Promise<Uint8Array | undefined> {
-    return this.#cache.get(id);
+    const octets: unknown = await this.#cache.get(id);
+    return octets instanceof Uint8Array ? octets : undefined;
   }
 
   #lookUp(id: Uint8Array): Promise<StoredSession | undefined> {

@@ -16,12 +16,14 @@ function runWorker(keeper: MessagePort, start: WorkerStart): void {
   const report = (message: WorkerReport) => keeper.postMessage(message, []);
   const store = connectSqliteStore(start.storeLink);
   const ticketKeys = new ReplicatedTicketKeys(start.ticketKeys);
+  const sessionCache = new RemoteSessionCache(start.sessionPort);
+  const remembered = new RemoteSessionCache(start.rememberedPort);
   const serving = new LocalServing({
     settings: start.settings,
     store,
-    sessionCache: new RemoteSessionCache(start.sessionPort),
+    sessionCache,
     ticketKeys,
-    remembered: new RemoteSessionCache(start.rememberedPort),
+    remembered,
     metrics: new FigureRecorder(start.figures),
     logger: createLogger({
       level: start.logLevel,
@@ -46,7 +48,7 @@ function runWorker(keeper: MessagePort, start: WorkerStart): void {
         return ticketKeys.replace(command.ticketKeys);
       case 'close':
         await serving.close(command.deadlineMs);
-        await store.close();
+        await Promise.all([store.close(), sessionCache.close(), remembered.close()]);
         // Ends this thread alone.
         return process.exit(0);
     }

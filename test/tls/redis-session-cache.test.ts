@@ -62,6 +62,25 @@ void t.test('a client that comes before its session', options, async (t) => {
   t.match(two.stats().lookups, { hit: 1, unknown: 1 }, 'which counts as one lookup');
 });
 
+void t.test('a session whose owner is told at once is found by it', options, async (t) => {
+  const [cache] = await connectTwo(t);
+  const sessions = Array.from({ length: 20 }, makeSession);
+  const calls = sessions.flatMap(({ id, session }) => [
+    cache.put(id, session, { ...inLifetime(), certificate: 'ab' }),
+    cache.promote([id], 'alice'),
+  ]);
+  await Promise.all(calls);
+  t.equal(await cache.purge({ account: 'alice' }), sessions.length);
+});
+
+void t.test('a lookup comes behind what was stored before it', options, async (t) => {
+  const [cache] = await connectTwo(t, { secondLookMs: 0 });
+  const { id, session } = makeSession();
+  const put = cache.put(id, session, inLifetime());
+  t.same(await cache.get(id), session);
+  await put;
+});
+
 void t.test('sessions outlive the cache', options, async (t) => {
   const prefix = `outlive-${randomBytes(6).toString('hex')}:`;
   const { id, session } = makeSession();

@@ -138,6 +138,23 @@ void t.test(
   },
 );
 
+void t.test('a session is found whose cache takes its time to store it', async (t) => {
+  const behind = new SlowSessionCache(cacheOptions);
+  const one = new MessageChannel();
+  const two = new MessageChannel();
+  serveSessionCache(behind, two.port2);
+  serveSessionCache(behind, one.port2);
+  const first = new RemoteSessionCache(one.port1);
+  const second = new RemoteSessionCache(two.port1);
+  const { id, session } = makeSession();
+  const put = first.put(id, session, inLifetime());
+  t.same(await second.get(id), session);
+  await put;
+  await first.close();
+  await second.close();
+  await behind.close();
+});
+
 void t.test('what nobody waits for goes along with what somebody does', async (t) => {
   const { port1, port2 } = new MessageChannel();
   const asked: unknown[][] = [];
@@ -190,6 +207,8 @@ void t.test('a cache that has stopped answering is not asked without end', async
   );
   t.equal(await cache.get(makeSession().id), undefined);
   await cache.put(makeSession().id, makeSession().session, inLifetime());
+  await cache.promote([makeSession().id], 'alice');
+  await cache.delete(makeSession().id);
   await until(() => behind.callCount === remoteLimits.pendingCalls);
   await cache.close();
   t.same(new Set(await Promise.all(lookups)), new Set([undefined]));
@@ -239,6 +258,16 @@ void t.test('does not keep a process alive', async (t) => {
   t.equal(code, 0);
 });
 
+/** As one that asks somebody else first. */
+class SlowSessionCache extends SegmentSessionCache {
+  override async put(...given: Parameters<SegmentSessionCache['put']>): Promise<void> {
+    const [id, session, options] = given;
+    const copy = session.slice();
+    for (let turn = 0; turn < 10; turn++) await Promise.resolve();
+    await super.put(id, copy, options);
+  }
+}
+
 class StalledSessionCache extends NullSessionCache {
   callCount = 0;
 
@@ -247,6 +276,14 @@ class StalledSessionCache extends NullSessionCache {
   }
 
   override put(): Promise<void> {
+    return this.#stall();
+  }
+
+  override promote(): Promise<void> {
+    return this.#stall();
+  }
+
+  override delete(): Promise<void> {
     return this.#stall();
   }
 

@@ -9,7 +9,12 @@ import {
   type TlsConnection,
 } from '../../tls/index.ts';
 import { skipWithout } from '../fixtures/clients.ts';
-import { lifetimeMs, startForTest, testCredential } from '../fixtures/tls-acceptor-server.ts';
+import {
+  lifetimeMs,
+  startAcceptorServer,
+  startForTest,
+  testCredential,
+} from '../fixtures/tls-acceptor-server.ts';
 import { type OpensslVersion, visitWithNode, visitWithOpenssl } from '../fixtures/tls-visit.ts';
 
 void t.test('gives out the connection and what is known of it', async (t) => {
@@ -60,6 +65,18 @@ void t.test(
     t.equal(await cache.purge({ account: 'alice' }), 1);
   },
 );
+
+void t.test('a cache that says null where it finds nothing', async (t) => {
+  const cache = new SegmentSessionCache({ maxBytes: 1024 * 1024, lifetimeMs });
+  t.teardown(() => cache.close());
+  cache.get = () => Promise.resolve(null as unknown as undefined);
+  const server = await startAcceptorServer({ cache });
+  t.teardown(() => server.stop());
+  const session = (await visitWithNode({ port: server.port, version: 'TLSv1.3' })).sessions.at(-1);
+  const visit = await visitWithNode({ port: server.port, version: 'TLSv1.3', session });
+  t.equal(visit.isResumed, false);
+  t.match(server.events.at(-2), { kind: 'lookup', result: 'unknown' });
+});
 
 void t.test('promote names the account whose sessions can be purged', async (t) => {
   const { server, cache } = await startForTest(t, {
