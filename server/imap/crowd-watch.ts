@@ -2,8 +2,8 @@
 const minChange = 200;
 
 /**
- * Notices that a crowd of clients has come, or has left: the number has doubled or halved at the least, and does
- * not change much any more. What the crowd has left behind, its logins or itself, can be given back then.
+ * Notices that a crowd of clients has come, or has left: half as many again as there were, or were left, and the
+ * number does not change much any more. What the crowd has left behind, its logins or itself, can be given back then.
  */
 export class CrowdWatch {
   readonly #onChange: () => void;
@@ -31,5 +31,5 @@ export class CrowdWatch {
 }
 
 function isCrowd(fewer: number, more: number): boolean {
-  return more - fewer >= Math.max(minChange, fewer);
+  return more - fewer >= Math.max(minChange, fewer / 2);
 }

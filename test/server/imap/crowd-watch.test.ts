@@ -28,6 +28,8 @@ void t.test(
 void t.test('CrowdWatch keeps quiet about everyday traffic', async (t) => {
   t.strictSame(crowds(199, 199, 0, 0), [0, 0, 0, 0], 'few clients');
   t.strictSame(crowds(200, 200, 0, 0), [0, 1, 1, 2], 'the least that counts');
-  t.strictSame(crowds(2_000, 2_000, 1_001, 1_001), [0, 1, 1, 1], 'fewer than half');
-  t.strictSame(crowds(1_000, 1_000, 1_999, 1_999), [0, 1, 1, 1], 'fewer than as many again');
+  t.strictSame(crowds(1_500, 1_500, 1_001, 1_001), [0, 1, 1, 1], 'fewer than a third leaves');
+  t.strictSame(crowds(1_500, 1_500, 1_000, 1_000), [0, 1, 1, 2], 'a third leaves');
+  t.strictSame(crowds(1_000, 1_000, 1_499, 1_499), [0, 1, 1, 1], 'fewer than half as many come');
+  t.strictSame(crowds(1_000, 1_000, 1_500, 1_500), [0, 1, 1, 2], 'half as many come');
 });
