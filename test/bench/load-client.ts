@@ -67,13 +67,14 @@ export class LoadClient {
   }
 }
 
-/** Goes through the steps; rejects where the connection ends before the last. */
+/** Goes through the steps; rejects where the server refuses one or the connection ends before the last. */
 function play(socket: TLSSocket, steps: readonly VisitStep[]): Promise<void> {
   return new Promise((resolve, reject) => {
     let told = '\n';
     let next = 0;
     socket.on('data', (chunk: Buffer) => {
       told += chunk.toString('latin1');
+      if (/\n\w+ (?:NO|BAD) /.test(told)) reject(new Error(`The server refuses: "${told.trim()}"`));
       for (let step = steps[next]; step !== undefined; step = steps[++next]) {
         if (!told.includes(`\n${step.after}`)) return;
         told = '\n';

@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { chmod, mkdir } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import type { SelfSignedCertificate } from '../../../tls/self-signed-certificate.ts';
@@ -24,7 +24,10 @@ export async function startDovecot({ credential, password }: DovecotOptions): Pr
   await directory.write('certificate.pem', credential.cert);
   await directory.write('key.pem', credential.key);
   await mkdir(at('run'));
-  await mkdir(at('mail'), { mode: 0o777 });
+  await mkdir(at('mail'));
+  // The mail belongs to another user.
+  await chmod(directory.path, 0o711);
+  await chmod(at('mail'), 0o777);
   const configuration = await directory.write(
     'dovecot.conf',
     `base_dir = ${at('run')}
