@@ -5,14 +5,13 @@ import {
   alice,
   authority,
   certificatesOf,
+  certificateVersions as versions,
   startWithCertificates,
+  stranger,
 } from '../fixtures/certificate-setting.ts';
-import { TestAuthority } from '../fixtures/test-authority.ts';
 import { type AcceptorServer, lifetimeMs } from '../fixtures/tls-acceptor-server.ts';
 
-const versions = ['TLSv1.2', 'TLSv1.3'] as const;
 const hourMs = 60 * 60 * 1000;
-const stranger = await TestAuthority.create('Another authority');
 
 /** What came of the last session that a client asked for. */
 function lastLookup({ events }: AcceptorServer): string | undefined {

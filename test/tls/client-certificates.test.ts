@@ -6,15 +6,15 @@ import {
   alice,
   authority,
   certificatesOf,
+  certificateVersions as versions,
   startWithCertificates,
+  stranger,
 } from '../fixtures/certificate-setting.ts';
 import { TestAuthority } from '../fixtures/test-authority.ts';
 import { lifetimeMs, startAcceptorServer } from '../fixtures/tls-acceptor-server.ts';
 import { visitWithNode } from '../fixtures/tls-visit.ts';
 
-const versions = ['TLSv1.2', 'TLSv1.3'] as const;
 const hourMs = 60 * 60 * 1000;
-const stranger = await TestAuthority.create('Another authority');
 
 void t.test('a certificate is shown in full and resumed handshakes', async (t) => {
   for (const version of versions) {
