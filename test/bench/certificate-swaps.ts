@@ -17,7 +17,7 @@ import {
   TlsAcceptor,
 } from '../../tls/index.ts';
 import { visitWithNode } from '../fixtures/tls-visit.ts';
-import { allocatorEnvironment } from '../soak/allocator.ts';
+import { allocatorEnvironment, findJemalloc } from '../soak/allocator.ts';
 
 /** Connections before the first swap: V8 takes that long to settle. */
 const warmConnections = 10_000;
@@ -114,11 +114,13 @@ async function report(swaps: number, besidesHeap: number): Promise<void> {
 }
 
 async function drive(swapCount: number): Promise<void> {
+  const allocator = findJemalloc() === undefined ? 'system' : 'jemalloc';
+  console.log(`allocator: ${allocator}`);
   const flags = isControl ? [controlFlag] : [];
   const server = fork(import.meta.filename, ['server', String(swapCount), ...flags], {
     // As the server of the project runs.
     execArgv: ['--semi-space-growth-factor=1', '--expose-gc'],
-    env: { ...process.env, ...jemallocIfInstalled() },
+    env: { ...process.env, ...allocatorEnvironment(allocator) },
   });
   const [{ port }] = (await once(server, 'message')) as [{ readonly port: number }];
   const marks = new Map<number, Memory>();
@@ -167,15 +169,6 @@ function residentMiB(): number {
 
 function heapMiB(): number {
   return process.memoryUsage().heapTotal / 2 ** 20;
-}
-
-function jemallocIfInstalled(): Readonly<Record<string, string>> {
-  try {
-    return allocatorEnvironment('jemalloc');
-  } catch (error) {
-    console.log((error as Error).message);
-    return {};
-  }
 }
 
 function tell(report: Report): void {

@@ -5,10 +5,10 @@
 //   node test/bench/session-cache-million.ts [sessions]
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { globSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import type { MillionReport } from '../fixtures/million-sessions.ts';
+import { findJemalloc } from '../soak/allocator.ts';
 
 const program = join(import.meta.dirname, '../fixtures/million-sessions.ts');
 const sessionCount = Number(process.argv[2] ?? 1_000_000);
@@ -17,7 +17,7 @@ const mebibyte = 1024 ** 2;
 const mostBytesEach = 200;
 const mostQuietBytes = 8 * mebibyte;
 
-const jemalloc = globSync('/usr/lib/*/libjemalloc.so.2')[0];
+const jemalloc = findJemalloc();
 const allocators: Record<string, Record<string, string>> = {
   glibc: {},
   ...(jemalloc !== undefined && { jemalloc: { LD_PRELOAD: jemalloc } }),

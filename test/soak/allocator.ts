@@ -5,6 +5,11 @@ export const allocators = ['jemalloc', 'system'] as const;
 
 export type Allocator = (typeof allocators)[number];
 
+/** Where jemalloc is, if it is installed. */
+export function findJemalloc(): string | undefined {
+  return globSync('/usr/lib/*/libjemalloc.so.2')[0];
+}
+
 /**
  * The environment in which a process uses the allocator.
  *
@@ -12,7 +17,7 @@ export type Allocator = (typeof allocators)[number];
  */
 export function allocatorEnvironment(allocator: Allocator): Readonly<Record<string, string>> {
   if (allocator === 'system') return {};
-  const [library] = globSync('/usr/lib/*/libjemalloc.so.2');
+  const library = findJemalloc();
   if (library === undefined) {
     throw new Error(
       'Install jemalloc (libjemalloc2 in Debian), or measure with --allocator system',
