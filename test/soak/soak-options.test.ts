@@ -1,19 +1,11 @@
 import t from 'tap';
-import { defaultMix } from './load-mix.ts';
 import { planCycles, type SoakOptions } from './soak-options.ts';
+import { soakResult } from './soak-result.ts';
 
 const options: SoakOptions = {
-  cacheKind: 'memory',
-  allocator: 'system',
-  mix: defaultMix,
+  ...soakResult([]).options,
   connectionCount: 300_000,
   warmUpCount: 60_000,
-  cycleCount: 12,
-  lifetimeSeconds: 7200,
-  concurrency: 16,
-  settleMs: 0,
-  sampleIntervalMs: 1000,
-  seed: 1,
 };
 
 void t.test('equal cycles to warm up, then growing ones', async (t) => {
