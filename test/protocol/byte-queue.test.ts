@@ -1,5 +1,6 @@
 import t from 'tap';
 import { ByteQueue } from '../../protocol/byte-queue.ts';
+import { collectGarbage } from '../fixtures/collect-garbage.ts';
 
 await t.test('gives octets back in order, across chunks, as views', (t) => {
   const queue = new ByteQueue();
@@ -51,19 +52,11 @@ await t.test('keeps the order of thousands of chunks', (t) => {
 });
 
 await t.test('lets a chunk go when its last octet is consumed', async (t) => {
-  const { setFlagsFromString } = await import('node:v8');
-  const { runInNewContext } = await import('node:vm');
-  setFlagsFromString('--expose-gc');
-  const collect = runInNewContext('gc') as () => void;
   const queue = new ByteQueue();
   const consumed = new WeakRef(pushChunk(queue));
   const waiting = new WeakRef(pushChunk(queue));
   queue.consume(1000);
-  // A WeakRef holds its target until the job that made it ends
-  await new Promise((resolve) => {
-    setImmediate(resolve);
-  });
-  collect();
+  await collectGarbage();
   t.equal(consumed.deref(), undefined, 'a consumed chunk is garbage');
   t.ok(waiting.deref(), 'one that waits is not');
   t.equal(queue.length, 1000);

@@ -1,9 +1,8 @@
 import { join } from 'node:path';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import t from 'tap';
 import { openSqliteStore } from '../../../store/open-sqlite-store.ts';
 import { Database } from '../../../store/sqlite/database.ts';
+import { collectGarbage } from '../../fixtures/collect-garbage.ts';
 import {
   addMessages,
   makeScene,
@@ -23,12 +22,7 @@ await t.test('nothing of a listener stays reachable after its end', async (t) =>
     stop();
   }
   t.equal(store.watchCount, 0);
-  setFlagsFromString('--expose-gc');
-  const collectGarbage = runInNewContext('gc') as () => void;
-  await new Promise((resolve) => {
-    setImmediate(resolve);
-  });
-  collectGarbage();
+  await collectGarbage();
   const kept = listeners.filter((listener) => listener.deref() !== undefined).length;
   t.ok(kept <= 1, `${kept} of 1000 are reachable; the last may still be on the stack`);
 });
