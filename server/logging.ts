@@ -1,5 +1,6 @@
 import pino from 'pino';
 import type { LogLevel } from './config/configuration.ts';
+import { LineBatch } from './line-batch.ts';
 
 /** Names under which a secret or mail could come into a log line by mistake. */
 const secretNames = [
@@ -39,15 +40,22 @@ export function createLogger({ level, destination, workerNumber }: LoggerOptions
         censor: '[redacted]',
       },
     },
-    // Synchronous, so that the last lines before a crash are there.
-    destination ?? pino.destination({ dest: process.stderr.fd, sync: true }),
+    destination ?? standardError(),
   );
 }
 
-/** Writes a line that another logger has made, with its line feed, to where this one writes. */
-export function writeLogLine(logger: pino.Logger, line: string): void {
+/** Writes lines that another logger has made, with their line feeds, to where this one writes. */
+export function writeLogLines(logger: pino.Logger, lines: string): void {
   const stream = (logger as unknown as Record<symbol, pino.DestinationStream>)[
     pino.symbols.streamSym
   ];
-  stream?.write(line);
+  stream?.write(lines);
+  // They have waited already.
+  if (stream instanceof LineBatch) stream.flush();
+}
+
+function standardError(): pino.DestinationStream {
+  // Synchronous, so that the last lines before a crash are there.
+  const stream = pino.destination({ dest: process.stderr.fd, sync: true });
+  return new LineBatch((lines) => stream.write(lines));
 }

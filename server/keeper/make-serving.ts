@@ -4,7 +4,7 @@ import type { SqliteMailStore } from '../../store/sqlite/sqlite-mail-store.ts';
 import type { ClientCertificatePolicy } from '../../tls/client-certificate.ts';
 import { type Clock, type Credential, type SessionCache, steadyClock } from '../../tls/index.ts';
 import type { Configuration, LogLevel } from '../config/configuration.ts';
-import { writeLogLine } from '../logging.ts';
+import { writeLogLines } from '../logging.ts';
 import type { FigureBoard } from '../metrics/figure-board.ts';
 import { FigureRecorder } from '../metrics/figure-recorder.ts';
 import { LocalServing } from '../worker/local-serving.ts';
@@ -67,7 +67,7 @@ export function makeServing(options: MakeServingOptions): Serving {
         storeLink: store.createLink(),
         figures: board.figuresOf(workerNumber),
         ...parts,
-        writeLog: (line) => writeLogLine(logger, line),
+        writeLog: (lines) => writeLogLines(logger, lines),
       }),
   });
 }

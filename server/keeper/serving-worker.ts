@@ -18,8 +18,8 @@ export interface ServingWorkerOptions {
   readonly sessionCache: SessionCache;
   readonly remembered: SessionCache;
   readonly ticketKeys: TicketKeySource;
-  /** Called with each line of the worker's log. */
-  readonly writeLog: (line: string) => void;
+  /** Called with the lines of the worker's log, one or more. */
+  readonly writeLog: (lines: string) => void;
 }
 
 /** After this long beyond its deadline a worker that does not close is ended, in milliseconds. */
@@ -46,7 +46,7 @@ export class ServingWorker {
     this.#prepared = prepared.promise;
     this.#listening = listening.promise;
     this.#worker.on('message', (report: WorkerReport) => {
-      if (report.kind === 'log') options.writeLog(report.line);
+      if (report.kind === 'log') options.writeLog(report.lines);
       else if (report.kind === 'prepared') prepared.resolve();
       else listening.resolve();
     });

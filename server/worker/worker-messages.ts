@@ -38,9 +38,9 @@ export type WorkerCommand =
  *
  * - `prepared`: everything is there, it can listen
  * - `listening`: it does
- * - `log`: a line of the log, with its line feed; only the keeper writes, so that lines stay whole
+ * - `log`: lines of the log, with their line feeds; only the keeper writes, so that lines stay whole
  */
 export type WorkerReport =
   | { readonly kind: 'prepared' }
   | { readonly kind: 'listening' }
-  | { readonly kind: 'log'; readonly line: string };
+  | { readonly kind: 'log'; readonly lines: string };

@@ -2,6 +2,7 @@ import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { connectSqliteStore } from '../../store/open-sqlite-store.ts';
 import { RemoteSessionCache } from '../../tls/remote-session-cache.ts';
 import { ReplicatedTicketKeys } from '../../tls/replicated-ticket-keys.ts';
+import { LineBatch } from '../line-batch.ts';
 import { createLogger } from '../logging.ts';
 import { FigureRecorder } from '../metrics/figure-recorder.ts';
 import { LocalServing } from './local-serving.ts';
@@ -28,7 +29,7 @@ function runWorker(keeper: MessagePort, start: WorkerStart): void {
     logger: createLogger({
       level: start.logLevel,
       workerNumber: start.workerNumber,
-      destination: { write: (line) => report({ kind: 'log', line }) },
+      destination: new LineBatch((lines) => report({ kind: 'log', lines })),
     }),
   });
   const obey = async (command: WorkerCommand) => {
