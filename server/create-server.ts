@@ -2,11 +2,12 @@ import type { Logger } from 'pino';
 import type { Account, MailStore } from '../store/mail-store.ts';
 import { openSqliteStore } from '../store/open-sqlite-store.ts';
 import type { SqliteMailStore } from '../store/sqlite/sqlite-mail-store.ts';
-import { type Clock, SegmentSessionCache, type SessionCache, steadyClock } from '../tls/index.ts';
+import { type Clock, type SessionCache, steadyClock } from '../tls/index.ts';
 import { AdminServer } from './admin/admin-server.ts';
 import { KeeperSessions } from './admin/session-administration.ts';
 import {
   forgetVerifications,
+  rememberedMark,
   rememberedVerificationBytes,
   rememberedVerificationMs,
 } from './authentication/password-verifier.ts';
@@ -14,6 +15,7 @@ import type { Configuration } from './config/configuration.ts';
 import { ControlServer } from './control/control-server.ts';
 import { StoreAdministration } from './control/store-administration.ts';
 import { ServerMetrics } from './metrics/server-metrics.ts';
+import { openMemoryCache } from './keeper/open-memory-cache.ts';
 import { openResumption, type ResumptionParts } from './keeper/open-resumption.ts';
 import { makeServing, possibleWorkerCount } from './keeper/make-serving.ts';
 import { watchClientCertificates } from './keeper/watched-client-certificates.ts';
@@ -66,6 +68,8 @@ interface Start extends Required<Omit<ServerOptions, 'sessionCache'>> {
 
 /** What all threads share, which the keeper has. */
 interface SharedParts {
+  /** Threads that serve clients; 0: this one. */
+  readonly workerCount: number;
   readonly store: SqliteMailStore;
   readonly metrics: ServerMetrics;
   readonly resumption: ResumptionParts;
@@ -113,28 +117,36 @@ export async function createServer(options: ServerOptions): Promise<RepriseServe
 
 async function openShared(start: Start): Promise<SharedParts> {
   const { configuration, logger, clock, onFailure, parts } = start;
+  const workerCount = await possibleWorkerCount(configuration, logger);
   const store = await openSqliteStore({ dataDirectory: configuration.dataDirectory, onFailure });
   parts.defer(() => store.close());
   const metrics = metricsOf(store, clock, logger);
-  const resumption = await openResumption({ ...start, onReclaim: metrics.recordReclaim });
+  const resumption = await openResumption({
+    ...start,
+    workerCount,
+    onReclaim: metrics.recordReclaim,
+  });
   parts.defer(() => resumption.close());
   metrics.watchSessionCache(resumption.sessionCache);
-  const remembered = new SegmentSessionCache({
-    maxBytes: rememberedVerificationBytes,
-    lifetimeMs: rememberedVerificationMs,
-    clock,
-  });
+  const remembered = openMemoryCache(
+    {
+      maxBytes: rememberedVerificationBytes,
+      lifetimeMs: rememberedVerificationMs,
+      recentSessionBytes: rememberedMark.length,
+      clock,
+    },
+    { workerCount, logger },
+  );
   parts.defer(() => remembered.close());
-  return { store, metrics, resumption, remembered };
+  return { workerCount, store, metrics, resumption, remembered };
 }
 
 /** The credentials, and what serves clients with them. It does not listen yet. */
 async function openServing(
   start: Start,
-  { store, metrics, resumption, remembered }: SharedParts,
+  { workerCount, store, metrics, resumption, remembered }: SharedParts,
 ): Promise<{ readonly serving: Serving; readonly certificate: string }> {
   const { configuration, logger, clock, onFailure, parts } = start;
-  const workerCount = await possibleWorkerCount(configuration, logger);
   let serving: Serving | undefined;
   const watched = await watchCredentials({
     configuration,

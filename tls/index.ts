@@ -33,6 +33,8 @@ export type {
   SessionCache,
   SessionCacheStats,
 } from './session-cache.ts';
+export type { SharedSessionCacheOptions } from './shared-session-cache.ts';
+export { SharedSessionCache } from './shared-session-cache.ts';
 export { serveSessionCache } from './serve-session-cache.ts';
 export type { TicketKey, TicketKeySource } from './ticket-key.ts';
 export type { TlsAcceptErrorCode } from './tls-accept-error.ts';

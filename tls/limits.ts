@@ -69,6 +69,27 @@ export const remoteLimits = {
   lettersTogether: 64,
 } as const;
 
+/** Bounds of a cache that threads share. */
+export const sharedLimits = {
+  /** Octets of the longest session in the table of recent ones: all but those with a client certificate fit. */
+  recentSessionBytes: 228,
+  /** Part of the cache's octets that this table may take, and the most: what it has used stays with the process. */
+  recentShare: 1 / 16,
+  recentBytes: 16 * 1024 * 1024,
+  /** Octets of the queue of each thread: some 700 sessions; the keeper reads it when half is full. */
+  queueBytes: 256 * 1024,
+  /** The keeper is told to read a queue so long after something was written to it, in milliseconds. */
+  queueDelayMs: 25,
+  /** Attempts to get a lock, each some ten nanoseconds, before a lookup asks the keeper instead. */
+  lockAttempts: 200,
+  /** How long a deletion waits for a lock: the thread that holds it may wait for a processor. */
+  lockWaitMs: 20,
+  /** Expired sessions are looked for at most so often, in milliseconds. */
+  expireIntervalMs: 1_000,
+  /** And at least so often, in case the clock was set forward. */
+  longestWaitMs: 60_000,
+} as const;
+
 /** Bounds of a cache on Redis. */
 export const redisLimits = {
   /** Time for a command; a little more than a lookup waits, so that the lookup's own deadline is what counts. */

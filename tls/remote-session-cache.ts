@@ -1,8 +1,17 @@
 import type { MessagePort } from 'node:worker_threads';
+import { type Clock, steadyClock } from './clock.ts';
 import { LetterBox } from './letter-box.ts';
 import { remoteLimits } from './limits.ts';
-import { type AnswerMessage, type CallMessage, idText, ownCopy } from './remote-session-message.ts';
+import {
+  type AnswerMessage,
+  type CallMessage,
+  idText,
+  ownCopy,
+  type ServingMessage,
+} from './remote-session-message.ts';
 import type { PurgeOwner, PutOptions, SessionCache, SessionCacheStats } from './session-cache.ts';
+import { SharedSessionEnd } from './shared-session-end.ts';
+import type { SharedSessionMemory } from './shared-session-memory.ts';
 import { makeSharedStats, readSharedStats } from './shared-stats.ts';
 
 interface PendingCall {
@@ -13,7 +22,8 @@ interface PendingCall {
 /**
  * A cache that another thread keeps and serves with {@link serveSessionCache}: a lookup is a small message
  * there and one back. Of the other calls only the one that must be known before its client comes back is a
- * message of its own; the rest, and their answers, go along with others.
+ * message of its own; the rest, and their answers, go along with others. With a {@link SharedSessionCache} at the
+ * other end most calls are no message at all.
  *
  * Where the other end is gone, lookups find nothing and the rest does nothing. Where the cache there rejects,
  * so does the call here. Where it has stopped answering, calls wait, and past a bound they are not sent at all.
@@ -21,17 +31,23 @@ interface PendingCall {
 export class RemoteSessionCache implements SessionCache {
   readonly #port: MessagePort;
   readonly #letterBox: LetterBox<CallMessage>;
+  /** From the first message on, where threads share the cache. */
+  #shared: SharedSessionEnd | undefined;
   #figures = makeSharedStats();
   readonly #pending = new Map<number, PendingCall>();
   #lastCall = 0;
   #isClosed = false;
 
-  /** @param port - belongs to the cache from here on; it keeps the process alive only while calls are pending */
-  constructor(port: MessagePort) {
+  /**
+   * @param port - belongs to the cache from here on; it keeps the process alive only while calls are pending
+   * @param clock - that of the cache at the other end
+   */
+  constructor(port: MessagePort, clock: Clock = steadyClock) {
     this.#port = port;
     this.#letterBox = new LetterBox(port);
-    port.on('message', (answers: readonly AnswerMessage[]) => {
-      for (const answer of answers) this.#settle(answer);
+    port.on('message', (message: ServingMessage) => {
+      if ('recent' in message) this.#shared = this.#shareWith(message, clock);
+      else for (const answer of message) this.#settle(answer);
     });
     port.on('close', () => this.#detach());
     port.unref();
@@ -39,7 +55,7 @@ export class RemoteSessionCache implements SessionCache {
   }
 
   async get(id: Uint8Array): Promise<Uint8Array | undefined> {
-    return this.#lookUp('get', id);
+    return this.#shared?.get(id) ?? this.#lookUp('get', id);
   }
 
   async take(id: Uint8Array): Promise<Uint8Array | undefined> {
@@ -47,18 +63,18 @@ export class RemoteSessionCache implements SessionCache {
   }
 
   async put(id: Uint8Array, session: Uint8Array, options: PutOptions): Promise<void> {
-    if (this.#isClosed || this.#isOverloaded) return;
+    if (this.#isClosed || this.#shared?.put(id, session, options) || this.#isOverloaded) return;
     const copy = ownCopy(session);
     await this.#call((call) => [call, 'put', idText(id), copy, options], copy.buffer);
   }
 
   async promote(ids: readonly Uint8Array[], account: string): Promise<void> {
-    if (this.#isOverloaded) return;
+    if (this.#shared?.promote(ids, account) || this.#isOverloaded) return;
     await this.#call((call) => [call, 'promote', ids.map(idText), account]);
   }
 
   async delete(id: Uint8Array, reason: 'superseded' | 'cleared' = 'cleared'): Promise<void> {
-    if (this.#isOverloaded) return;
+    if (this.#shared?.delete(id, reason) || this.#isOverloaded) return;
     // No client waits for it, nor comes back with it.
     await this.#call((call) => [call, 'delete', idText(id), reason], undefined, false);
   }
@@ -75,6 +91,7 @@ export class RemoteSessionCache implements SessionCache {
 
   /** Closes this end only: the cache at the other end and its other users go on. */
   async close(): Promise<void> {
+    this.#shared?.close();
     this.#letterBox.send();
     this.#detach();
     this.#port.close();
@@ -104,6 +121,11 @@ export class RemoteSessionCache implements SessionCache {
     });
   }
 
+  #shareWith(memory: SharedSessionMemory, clock: Clock): SharedSessionEnd {
+    const wakeKeeper = () => this.#port.postMessage([], []);
+    return new SharedSessionEnd({ memory, clock, wakeKeeper });
+  }
+
   #settle([call, value, error]: AnswerMessage): void {
     const pending = this.#pending.get(call);
     if (pending === undefined) {
@@ -118,6 +140,7 @@ export class RemoteSessionCache implements SessionCache {
 
   #detach(): void {
     this.#isClosed = true;
+    this.#shared = undefined;
     this.#letterBox.close();
     for (const { resolve } of this.#pending.values()) resolve(undefined);
     this.#pending.clear();

@@ -1,4 +1,5 @@
 import type { PurgeOwner, PutOptions } from './session-cache.ts';
+import type { SharedSessionMemory } from './shared-session-memory.ts';
 
 /** The first message: where the far end writes the cache's figures. */
 export type AttachMessage = Float64Array;
@@ -24,6 +25,9 @@ export type AnswerMessage = readonly [
   value: Uint8Array | number | undefined,
   error?: string | undefined,
 ];
+
+/** What the end with the cache sends: first the memory of a cache that threads share, and then answers. */
+export type ServingMessage = SharedSessionMemory | readonly AnswerMessage[];
 
 /** An id as text, octet by octet. */
 export function idText(id: Uint8Array): string {

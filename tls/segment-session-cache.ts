@@ -6,9 +6,8 @@ import { resizableMemory, type SegmentMemory } from './segment-memory.ts';
 import { planSegments } from './segment-plan.ts';
 import { SegmentStore } from './segment-store.ts';
 import type { PurgeOwner, PutOptions, SessionCache, SessionCacheStats } from './session-cache.ts';
+import { SessionLife } from './session-life.ts';
 
-/** A clock that was set back by more than this makes sessions from before expired. */
-const clockToleranceMs = 60_000;
 /** Expiry looks at the clock at least this often, in case it was set forward. */
 const longestWaitMs = 60_000;
 
@@ -39,7 +38,7 @@ export interface SegmentSessionCacheOptions {
  * {@link promote} moves them out of it. So a flood of handshakes without login evicts only its like.
  */
 export class SegmentSessionCache implements SessionCache {
-  readonly #lifetimeMs: number;
+  readonly #life: SessionLife;
   readonly #clock: Clock;
   readonly #store: SegmentStore;
   readonly #onReclaim: ((durationMs: number) => void) | undefined;
@@ -55,7 +54,7 @@ export class SegmentSessionCache implements SessionCache {
         `Cannot keep sessions for "${options.lifetimeMs}" ms: allowed are 1 to ${tlsLimits.lifetimeMs}`,
       );
     }
-    this.#lifetimeMs = options.lifetimeMs;
+    this.#life = new SessionLife(options.lifetimeMs);
     this.#clock = options.clock ?? steadyClock;
     this.#onReclaim = options.onReclaim;
     const plan = planSegments(options.maxBytes, options.segmentBytes);
@@ -70,7 +69,7 @@ export class SegmentSessionCache implements SessionCache {
   async put(id: Uint8Array, session: Uint8Array, options: PutOptions): Promise<void> {
     if (this.#isClosed) return;
     const nowMs = this.#clock();
-    const expiresAt = Math.floor(Math.min(options.expiresAt, nowMs + this.#lifetimeMs));
+    const expiresAt = this.#life.end(options.expiresAt, nowMs);
     if (!(expiresAt > nowMs)) return;
     const outcome = this.#store.add(id, session, { ...options, expiresAt });
     if (outcome !== 'stored') this.#refused[outcome]++;
@@ -127,7 +126,7 @@ export class SegmentSessionCache implements SessionCache {
       entryCount: this.#store.entryCount,
       usedBytes: this.#store.usedBytes,
       heldBytes: this.#store.heldBytes,
-      ...(oldestExpiry !== undefined && { oldestAt: oldestExpiry - this.#lifetimeMs }),
+      ...(oldestExpiry !== undefined && { oldestAt: oldestExpiry - this.#life.lifetimeMs }),
       removed: this.#store.removed,
       refused: { ...this.#refused },
       lookups: { ...this.#lookups },
@@ -169,9 +168,8 @@ export class SegmentSessionCache implements SessionCache {
     return location;
   }
 
-  // No session can expire later than one that came just now, unless the clock was set back since it came.
   #isOver(expiresAt: number, nowMs = this.#clock()): boolean {
-    return expiresAt <= nowMs || expiresAt > nowMs + this.#lifetimeMs + clockToleranceMs;
+    return this.#life.isOver(expiresAt, nowMs);
   }
 
   #expireInSteps(): void {
@@ -200,6 +198,6 @@ export class SegmentSessionCache implements SessionCache {
 
   // Many sessions expire in each step when they arrive all the time, rather than one.
   get #granularityMs(): number {
-    return Math.min(Math.max(Math.ceil(this.#lifetimeMs / 64), 10), 1_000);
+    return Math.min(Math.max(Math.ceil(this.#life.lifetimeMs / 64), 10), 1_000);
   }
 }

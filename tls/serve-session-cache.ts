@@ -8,6 +8,7 @@ import {
   ownCopy,
 } from './remote-session-message.ts';
 import type { SessionCache } from './session-cache.ts';
+import { SharedSessionCache } from './shared-session-cache.ts';
 import { writeSharedStats } from './shared-stats.ts';
 
 type Message = AttachMessage | readonly CallMessage[];
@@ -26,6 +27,15 @@ export function serveSessionCache(cache: SessionCache, port: MessagePort): void 
   const end = new ServingEnd(cache, port, ends);
   ends.add(end);
   port.on('close', () => ends.delete(end));
+  if (cache instanceof SharedSessionCache) share(cache, port);
+}
+
+/** Any message says that there may be something to read in the queue of its thread, too. */
+function share(cache: SharedSessionCache, port: MessagePort): void {
+  const thread = cache.attach();
+  port.postMessage(thread.memory, []);
+  port.on('message', () => cache.readLetters());
+  port.on('close', () => thread.detach());
 }
 
 /** This end of one port. */

@@ -51,7 +51,7 @@ export async function forgetVerifications(
 }
 
 /** What is stored beside a remembered id; the id itself says everything. */
-const rememberedMark = new Uint8Array([1]);
+export const rememberedMark = new Uint8Array([1]);
 
 /** A hash of no password, with the cost of a real one. */
 const decoyHash = `$argon2id$v=19$m=${defaultArgon2Parameters.memoryKiB},t=${defaultArgon2Parameters.passes},p=${defaultArgon2Parameters.parallelism}$${'A'.repeat(22)}$${'A'.repeat(43)}`;

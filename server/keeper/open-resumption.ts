@@ -4,17 +4,19 @@ import { DerivedTicketKeys } from '../../tls/derived-ticket-keys.ts';
 import { NullSessionCache } from '../../tls/null-session-cache.ts';
 import { RandomTicketKeys } from '../../tls/random-ticket-keys.ts';
 import type { Resumption } from '../../tls/resumption.ts';
-import { SegmentSessionCache } from '../../tls/segment-session-cache.ts';
 import type { SessionCache } from '../../tls/session-cache.ts';
 import { loadSessionCacheModule } from '../../tls/session-cache-module.ts';
 import type { TicketKeySource } from '../../tls/ticket-key.ts';
 import type { Configuration } from '../config/configuration.ts';
+import { openMemoryCache } from './open-memory-cache.ts';
 import { readSessionSecrets } from './session-secrets.ts';
 
 export interface OpenResumptionOptions {
   readonly configuration: Configuration;
   readonly logger: Logger;
   readonly clock: Clock;
+  /** Threads that serve clients; 0: this one. */
+  readonly workerCount: number;
   /** Instead of what the configuration says; closed with the rest. */
   readonly sessionCache?: SessionCache;
   /** Told how long the cache in memory takes to give memory back, step by step, in milliseconds. */
@@ -85,8 +87,11 @@ async function openSessionCache(
   const { sessionCache: setting, sessionCacheBytes: maxBytes } = configuration;
   const bounds = { maxBytes, lifetimeMs: configuration.sessionLifetimeSeconds * 1000, clock };
   if (setting.kind === 'memory') {
-    const { onReclaim } = options;
-    return new SegmentSessionCache({ ...bounds, ...(onReclaim !== undefined && { onReclaim }) });
+    const { onReclaim, workerCount, logger } = options;
+    return openMemoryCache(
+      { ...bounds, ...(onReclaim !== undefined && { onReclaim }) },
+      { workerCount, logger },
+    );
   }
   if (setting.kind === 'module') return loadSessionCacheModule(setting.path, bounds);
   if (setting.kind === 'redis') return openRedisCache(setting.url, secrets, options);

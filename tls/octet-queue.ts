@@ -1,0 +1,80 @@
+/** Where reading and writing stand: counts of octets since the beginning, modulo 2^32. */
+const readIndex = 0;
+const writeIndex = 1;
+const headBytes = 8;
+/** Before each record its length. */
+const lengthBytes = 4;
+
+/**
+ * A queue of records of octets in memory that two threads share: one writes, the other reads, neither waits, and
+ * neither is told by the other.
+ */
+export class OctetQueue {
+  readonly buffer: SharedArrayBuffer;
+  readonly #positions: Uint32Array;
+  readonly #octets: Uint8Array;
+  readonly #length: Uint8Array = new Uint8Array(lengthBytes);
+
+  /** @param buffer - from {@link allocate}, or of the other thread's queue */
+  constructor(buffer: SharedArrayBuffer) {
+    this.buffer = buffer;
+    this.#positions = new Uint32Array(buffer, 0, 2);
+    this.#octets = new Uint8Array(buffer, headBytes);
+  }
+
+  /** @param capacityBytes - a power of two, so that positions go round with their counts */
+  static allocate(capacityBytes: number): SharedArrayBuffer {
+    if (!Number.isInteger(Math.log2(capacityBytes))) {
+      throw new RangeError(`Cannot make a queue of "${capacityBytes}" octets, but of a power of 2`);
+    }
+    return new SharedArrayBuffer(headBytes + capacityBytes);
+  }
+
+  /** Octets that wait to be read. */
+  get waitingBytes(): number {
+    const written = Atomics.load(this.#positions, writeIndex);
+    return (written - Atomics.load(this.#positions, readIndex)) >>> 0;
+  }
+
+  get capacityBytes(): number {
+    return this.#octets.length;
+  }
+
+  /** Only for the thread that writes. False where there is no room, and nothing is written. */
+  write(record: Uint8Array): boolean {
+    if (this.waitingBytes + lengthBytes + record.length > this.capacityBytes) return false;
+    const start = Atomics.load(this.#positions, writeIndex);
+    new DataView(this.#length.buffer).setUint32(0, record.length);
+    this.#copyIn(this.#length, start);
+    this.#copyIn(record, start + lengthBytes);
+    Atomics.store(this.#positions, writeIndex, start + lengthBytes + record.length);
+    return true;
+  }
+
+  /** Only for the thread that reads. A copy that the caller owns; what was read is overwritten with zeros. */
+  read(): Uint8Array | undefined {
+    if (this.waitingBytes === 0) return undefined;
+    const start = Atomics.load(this.#positions, readIndex);
+    this.#moveOut(this.#length, start);
+    const record = new Uint8Array(new DataView(this.#length.buffer).getUint32(0));
+    this.#moveOut(record, start + lengthBytes);
+    Atomics.store(this.#positions, readIndex, start + lengthBytes + record.length);
+    return record;
+  }
+
+  #copyIn(octets: Uint8Array, position: number): void {
+    const start = position % this.capacityBytes;
+    const fitting = Math.min(octets.length, this.capacityBytes - start);
+    this.#octets.set(octets.subarray(0, fitting), start);
+    this.#octets.set(octets.subarray(fitting), 0);
+  }
+
+  #moveOut(octets: Uint8Array, position: number): void {
+    const start = position % this.capacityBytes;
+    const fitting = Math.min(octets.length, this.capacityBytes - start);
+    octets.set(this.#octets.subarray(start, start + fitting));
+    octets.set(this.#octets.subarray(0, octets.length - fitting), fitting);
+    this.#octets.fill(0, start, start + fitting);
+    this.#octets.fill(0, 0, octets.length - fitting);
+  }
+}

@@ -1,0 +1,80 @@
+import type { Clock } from './clock.ts';
+import { DetachedTimer } from './detached-timer.ts';
+import { sharedLimits } from './limits.ts';
+import { OctetQueue } from './octet-queue.ts';
+import { RecentSessions } from './recent-sessions.ts';
+import type { PutOptions } from './session-cache.ts';
+import { encodeLetter, type SessionLetter } from './session-letter.ts';
+import type { SharedSessionMemory } from './shared-session-memory.ts';
+
+export interface SharedSessionEndOptions {
+  readonly memory: SharedSessionMemory;
+  readonly clock: Clock;
+  /** Has the keeper read the queue; called a moment after something was written to it. */
+  readonly wakeKeeper: () => void;
+}
+
+/**
+ * One thread's end of a {@link SharedSessionCache}: what it stores all threads find at once, and the keeper is told
+ * in a queue that it reads before it answers anybody. A message for each would wake the keeper's thread, which
+ * costs more than the rest.
+ */
+export class SharedSessionEnd {
+  readonly #recent: RecentSessions;
+  readonly #queue: OctetQueue;
+  readonly #letterCount: Int32Array;
+  readonly #hitCount: Float64Array;
+  readonly #clock: Clock;
+  readonly #wakeKeeper: () => void;
+  readonly #timer = new DetachedTimer(() => this.#wakeKeeper());
+
+  constructor({ memory, clock, wakeKeeper }: SharedSessionEndOptions) {
+    this.#recent = new RecentSessions(memory.recent);
+    this.#queue = new OctetQueue(memory.queue);
+    this.#letterCount = memory.letterCount;
+    this.#hitCount = memory.hitCount;
+    this.#clock = clock;
+    this.#wakeKeeper = wakeKeeper;
+  }
+
+  /** A copy that the caller owns; undefined where only the keeper can tell. */
+  get(id: Uint8Array): Uint8Array | undefined {
+    const session = this.#recent.get(id, this.#clock());
+    if (session !== undefined) this.#hitCount[0]!++;
+    return session;
+  }
+
+  /** False where the keeper must be told by a message, as with the other calls. */
+  put(id: Uint8Array, session: Uint8Array, options: PutOptions): boolean {
+    // Before the letter: what a purge finds in neither was put after it.
+    this.#recent.put(id, session, options.expiresAt, this.#clock());
+    return this.#write({ kind: 'put', id, session, options });
+  }
+
+  promote(ids: readonly Uint8Array[], account: string): boolean {
+    return this.#write({ kind: 'promote', ids, account });
+  }
+
+  delete(id: Uint8Array, reason: 'superseded' | 'cleared'): boolean {
+    this.#recent.delete(id);
+    return this.#write({ kind: 'delete', id, reason });
+  }
+
+  /** The keeper is to read what it has not been told to read yet. */
+  close(): void {
+    if (!this.#timer.isArmed) return;
+    this.#timer.clear();
+    this.#wakeKeeper();
+  }
+
+  #write(letter: SessionLetter): boolean {
+    const number = Atomics.add(this.#letterCount, 0, 1);
+    const octets = encodeLetter({ number, letter });
+    const isWritten = this.#queue.write(octets);
+    octets.fill(0);
+    const isHalfFull = this.#queue.waitingBytes > this.#queue.capacityBytes / 2;
+    if (isHalfFull) this.close();
+    else if (isWritten && !this.#timer.isArmed) this.#timer.arm(sharedLimits.queueDelayMs);
+    return isWritten;
+  }
+}
