@@ -71,8 +71,8 @@ export const remoteLimits = {
 
 /** Bounds of a cache that threads share. */
 export const sharedLimits = {
-  /** Octets of the longest session in the table of recent ones: all but those with a client certificate fit. */
-  recentSessionBytes: 228,
+  /** Octets of the longest session in the table of recent ones: all fit but those with a client certificate. */
+  recentSessionBytes: 211,
   /** Part of the cache's octets that this table may take, and the most: what it has used stays with the process. */
   recentShare: 1 / 16,
   recentBytes: 16 * 1024 * 1024,

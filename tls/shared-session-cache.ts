@@ -9,7 +9,7 @@ import { decodeLetter, type SessionLetter } from './session-letter.ts';
 import { makeSharedSessionMemory, type SharedSessionMemory } from './shared-session-memory.ts';
 
 export interface SharedSessionCacheOptions extends SegmentSessionCacheOptions {
-  /** Octets of the longest session that all threads find without asking; default 228. */
+  /** Octets of the longest session that all threads find without asking; default 211. */
   readonly recentSessionBytes?: number;
   /** Called with what goes wrong where no caller waits; it must not throw. Default: nothing. */
   readonly onError?: (error: unknown) => void;
