@@ -84,8 +84,12 @@ export class TlsEndpoint {
     this.#server.on('newSession', (id, session, done) => {
       // TLS writes after `done`: the cache has been told before the client can come back. Nothing waits for it,
       // so that a slow or dead cache delays no handshake.
-      this.#contexts.getStore()?.addSession({ id, session });
-      done();
+      const handshake = this.#contexts.getStore();
+      handshake?.addSession({ id, session });
+      // After its handshake the connection is handed out first: what its owner writes at once goes out together
+      // with the session, in one segment. Before, the handshake waits.
+      if (handshake?.isSecure === true) setImmediate(done);
+      else done();
     });
     this.#server.on('resumeSession', (_id, done) => {
       const session = this.#contexts.getStore()?.found?.session;
@@ -100,6 +104,7 @@ export class TlsEndpoint {
  * server of HTTP puts itself there: the socket is not for others before they have come.
  */
 function succeedLater(handshake: TlsHandshake | undefined, socket: TLSSocket): void {
+  handshake?.secure();
   // Nobody else listens yet.
   socket.on('error', ignoreError);
   setImmediate(() => {

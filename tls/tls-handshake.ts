@@ -36,6 +36,7 @@ export class TlsHandshake {
   #waiting: IssuedSession[] = [];
   #certificate: string | undefined;
   #isResumed = false;
+  #isSecure = false;
   #predecessorId: Uint8Array | undefined;
   #fullHandshakeAt: number;
   #found: FoundSession | undefined;
@@ -56,6 +57,11 @@ export class TlsHandshake {
   /** Whether a session was resumed, from the cache or from a ticket; false before the end. */
   get isResumed(): boolean {
     return this.#isResumed;
+  }
+
+  /** Whether TLS has done its part: all that may come are sessions of TLS 1.3. */
+  get isSecure(): boolean {
+    return this.#isSecure;
   }
 
   /** When the chain of resumptions began that this handshake belongs to. */
@@ -100,6 +106,11 @@ export class TlsHandshake {
     this.#verdict ??= 'failed';
     for (const { session } of this.#waiting) session.fill(0);
     this.#waiting = [];
+  }
+
+  /** TLS has done its part. */
+  secure(): void {
+    this.#isSecure = true;
   }
 
   /** Begins the handshake; settles with its end. */

@@ -1,6 +1,8 @@
 import { once } from 'node:events';
 import { connect as connectPlain } from 'node:net';
 import { join } from 'node:path';
+import { duplexPair } from 'node:stream';
+import { connect as connectTls } from 'node:tls';
 import t from 'tap';
 import {
   makeSelfSignedCertificate,
@@ -45,6 +47,22 @@ void t.test('gives out the connection and what is known of it', async (t) => {
     ['full', 'lookup', 'resumed', 'full'],
   );
   t.equal(cache.stats().entryCount, 4);
+});
+
+void t.test('what is written at once goes out together with the sessions', async (t) => {
+  const { server } = await startForTest(t);
+  const socket = connectPlain(server.port, '127.0.0.1');
+  const chunks: Buffer[] = [];
+  socket.on('data', (chunk: Buffer) => chunks.push(chunk));
+  // Over a stream of JavaScript, so that TLS does not read from the socket by itself.
+  const [carried, carrier] = duplexPair();
+  socket.pipe(carrier).pipe(socket);
+  const client = connectTls({ socket: carried, rejectUnauthorized: false });
+  await once(client, 'data');
+  t.equal(client.getProtocol(), 'TLSv1.3');
+  t.equal(chunks.length, 2, 'the handshake, and all the rest');
+  client.destroy();
+  socket.destroy();
 });
 
 void t.test(
