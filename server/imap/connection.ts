@@ -10,6 +10,9 @@ import { Session } from './session.ts';
 /** How long a client that was told BYE may take to read it, in milliseconds. */
 const byeDeadlineMs = 5_000;
 
+/** After this long without a byte the kernel asks whether the client is still there, in milliseconds. */
+const keepAliveDelayMs = 120_000;
+
 /**
  * One client: its socket, the commands that come from it one at a time, and the responses that go back.
  * Commands are pulled, never pushed: while one runs, a bounded number of bytes waits and the rest stays in
@@ -30,6 +33,7 @@ export class Connection {
   #byeSinceMs = 0;
   #lastActivityMs: number;
   #writtenBytes = 0;
+  #isKeptAlive = false;
 
   constructor(context: ServiceContext, id: string, socket: Socket, tls?: TlsConnection) {
     this.#context = context;
@@ -145,6 +149,9 @@ export class Connection {
       if (nowMs - this.#byeSinceMs > byeDeadlineMs) this.destroy();
       return;
     }
+    // Most clients have left by then, and the system need not be told.
+    if (!this.#isKeptAlive) this.#socket.setKeepAlive(true, keepAliveDelayMs);
+    this.#isKeptAlive = true;
     const writtenBytes = this.#socket.bytesWritten - this.#socket.writableLength;
     // A client that reads a long response is not idle; one to whom IDLE writes a line now and then is.
     if (this.#out.isFull && writtenBytes !== this.#writtenBytes) this.#lastActivityMs = nowMs;

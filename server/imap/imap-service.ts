@@ -42,9 +42,6 @@ export interface ListeningPorts {
 /** Unanswered connections that the kernel keeps for us while we are busy. */
 const listenBacklog = 4096;
 
-/** After this long without a byte the kernel asks whether the client is still there, in milliseconds. */
-const keepAliveDelayMs = 120_000;
-
 /** IMAP on two ports: accepts clients, counts them, and sends them away when it closes. */
 export class ImapService {
   readonly #context: ServiceContext;
@@ -135,10 +132,7 @@ export class ImapService {
     if (port === -1) return -1;
     // A client may close its side behind its last command and still read the answers.
     const server = createServer({ allowHalfOpen: true, noDelay: true });
-    server.on('connection', (socket) => {
-      socket.setKeepAlive(true, keepAliveDelayMs);
-      accept(socket);
-    });
+    server.on('connection', accept);
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
       const { host, reusePort = false } = this.#options;

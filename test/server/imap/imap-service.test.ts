@@ -1,3 +1,5 @@
+import { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import t from 'tap';
 import { until } from '../../fixtures/until.ts';
 import { appendMessages, messageOf, startImapService, texts } from '../../fixtures/imap-service.ts';
@@ -98,6 +100,26 @@ await t.test('a silent client is logged out, an idle one after its time', async 
   t.match((await member.readToEnd()).at(-1)?.text, /^\* BYE Autologout/);
   await until(() => service.connectionCount === 0);
 });
+
+await t.test(
+  'of a client that stays the system is told to keep the connection alive',
+  async (t) => {
+    const kept = t.capture(Socket.prototype, 'setKeepAlive', Socket.prototype.setKeepAlive);
+    for (const [security, Kind] of [
+      ['plain', Socket],
+      ['tls', TLSSocket],
+    ] as const) {
+      const { connect } = await startImapService(t, { limits: { sweepIntervalMs: 5 } });
+      const client = await connect(security);
+      const calls: ReturnType<typeof kept> = [];
+      await until(() => calls.push(...kept()) > 0);
+      for (let count = 0; count < 20; count++) await client.ok('NOOP');
+      calls.push(...kept());
+      t.match(calls, [{ receiver: Kind, args: [true, 120_000] }]);
+      t.equal(calls.length, 1, 'once');
+    }
+  },
+);
 
 await t.test(
   'close says BYE to everybody, and lets a message that is coming in finish',
