@@ -29,7 +29,8 @@ export async function startReprise(options: RepriseOptions): Promise<Peer> {
   return {
     name: `Reprise, ${workerCount === 0 ? 'no workers' : `${workerCount} workers`}`,
     port: server.imapsPort,
-    warmUpVisits: 10_000,
+    // Of each of two workers V8 has compiled what it runs often only after some twenty thousand.
+    warmUpVisits: 40_000,
     cpuMs: () => treeCpuMs(server.pid),
     stop: async () => {
       await server.stop();
