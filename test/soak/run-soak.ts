@@ -60,9 +60,9 @@ export async function runSoak(
   options: SoakOptions,
   observer: SoakObserver = {},
 ): Promise<SoakResult> {
-  const { cacheKind, lifetimeSeconds, allocator } = options;
+  const { cacheKind, lifetimeSeconds, workerCount, allocator } = options;
   const server = await ServerUnderSoak.start(
-    { cacheKind, lifetimeSeconds, accounts },
+    { cacheKind, lifetimeSeconds, workerCount, accounts },
     allocatorEnvironment(allocator),
   );
   const soak = new Soak(server, options, observer);
@@ -122,8 +122,10 @@ class Soak {
     // The age of a ticket is told by OpenSSL, whose clock nobody moves.
     this.#load.expireAll({ someComeBack: this.#options.cacheKind !== 'tickets' });
     await this.#server.expire();
+    const { workerCount, lifetimeSeconds } = this.#options;
+    const lifeMs = workerCount > 0 ? lifetimeSeconds * 1000 : 0;
     const figure = this.#options.cacheKind === 'never-frees' ? 'entryCount' : 'heldBytes';
-    await this.#waitFor((sample) => sample[figure] === 0, expiryDeadlineMs);
+    await this.#waitFor((sample) => sample[figure] === 0, lifeMs + expiryDeadlineMs);
     await sleep(this.#options.settleMs);
     const point = await this.#sample();
     await this.#server.collect();

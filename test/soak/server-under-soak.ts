@@ -53,7 +53,7 @@ export class ServerUnderSoak {
     await this.#ask('collect');
   }
 
-  /** Moves the server's clock by the lifetime of a session. */
+  /** Moves the server's clock by the lifetime of a session, unless it has workers. */
   async expire(): Promise<void> {
     await this.#ask('expire');
   }

@@ -13,7 +13,12 @@ export interface SoakOptions {
   readonly warmUpCount: number;
   /** Cycles of traffic and quiet after the warm-up. */
   readonly cycleCount: number;
-  /** Lifetime of a session. The server's clock is moved by as much at the end of each cycle. */
+  /** Threads that serve clients; 0: the one that has the cache. */
+  readonly workerCount: number;
+  /**
+   * Lifetime of a session. The server's clock is moved by as much at the end of each cycle; with workers it cannot
+   * be, and the soak waits.
+   */
   readonly lifetimeSeconds: number;
   /** Connections at one time. */
   readonly concurrency: number;

@@ -38,6 +38,7 @@ export function soakResult(quietPoints: readonly QuietPoint[]): SoakResult {
       connectionCount: 12_000,
       warmUpCount: 1000,
       cycleCount: 12,
+      workerCount: 0,
       lifetimeSeconds: 7200,
       concurrency: 16,
       settleMs: 0,

@@ -1,4 +1,5 @@
 // The server of a soak, in a process of its own. Its parent asks for samples and moves its clock.
+import { existsSync, readdirSync, readlinkSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -16,6 +17,8 @@ import { makeControlCache, soakCacheBytes, type SoakCacheKind } from './soak-cac
 export interface SoakServerOptions {
   readonly cacheKind: SoakCacheKind;
   readonly lifetimeSeconds: number;
+  /** 0: one thread does everything, and its clock can be moved. */
+  readonly workerCount: number;
   readonly accounts: readonly { readonly name: string; readonly password: string }[];
 }
 
@@ -36,11 +39,11 @@ export interface ServerSample {
   readonly entryCount: number;
   readonly usedBytes: number;
   readonly heldBytes: number;
-  /** Sockets that the process has open. */
+  /** Sockets that the process has open for clients; 0 where the system does not tell. */
   readonly socketCount: number;
 }
 
-/** Objects of connections that can still be reached after a full garbage collection. */
+/** Objects of connections that the main thread can still reach after a full garbage collection. */
 export interface ReachableCounts {
   readonly handshakes: number;
   /** Those of TLS included; whatever keeps a connection keeps its socket. */
@@ -53,7 +56,8 @@ const cheapCost = { argon2: { memoryKiB: 64, passes: 1, parallelism: 1 }, scramI
 const options = JSON.parse(process.argv[2] ?? '{}') as SoakServerOptions;
 const lifetimeMs = options.lifetimeSeconds * 1000;
 let skippedMs = 0;
-const clock = (): number => steadyClock() + skippedMs;
+// A clock cannot be sent to workers.
+const clock = options.workerCount > 0 ? steadyClock : () => steadyClock() + skippedMs;
 const control = makeControlCache(options.cacheKind, lifetimeMs, clock);
 
 setFlagsFromString('--expose-gc');
@@ -71,7 +75,7 @@ const server = await createServer({
       REPRISE_SESSION_CACHE_BYTES: String(soakCacheBytes),
       REPRISE_SESSION_LIFETIME: String(options.lifetimeSeconds),
       REPRISE_LOG_LEVEL: 'warn',
-      REPRISE_WORKERS: '0',
+      REPRISE_WORKERS: String(options.workerCount),
       REPRISE_ADMIN_PORT: '-1',
     },
   }),
@@ -83,10 +87,13 @@ for (const { name, password } of options.accounts) {
   await server.store.createAccount(name, await makeCredentials(password, cheapCost));
 }
 
+/** Those it listens on, and that to its parent. */
+const ownSocketCount = countSockets();
+
 const answers: Record<Exclude<SoakRequest, 'stop'>, () => unknown> = {
   sample,
   count,
-  // Gives empty pages back too, so that what remains is what is used and what malloc keeps.
+  // In this thread. Gives empty pages back too, so that what remains is what is used and what malloc keeps.
   collect: () => collectGarbage({ type: 'major', flavor: 'last-resort' }),
   expire: () => {
     skippedMs += lifetimeMs;
@@ -118,8 +125,24 @@ function sample(): ServerSample {
     entryCount,
     usedBytes,
     heldBytes,
-    socketCount: process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length,
+    socketCount: countSockets() - ownSocketCount,
   };
+}
+
+/** Those of all threads. */
+function countSockets(): number {
+  const directory = '/proc/self/fd';
+  if (!existsSync(directory)) return 0;
+  return readdirSync(directory).filter((name) => isSocket(join(directory, name))).length;
+}
+
+function isSocket(path: string): boolean {
+  try {
+    return readlinkSync(path).startsWith('socket:');
+  } catch {
+    // It has been closed since.
+    return false;
+  }
 }
 
 function count(): ReachableCounts {

@@ -13,6 +13,7 @@ const options: SoakOptions = {
   connectionCount: 20_000,
   warmUpCount: 0,
   cycleCount: 5,
+  workerCount: 0,
   lifetimeSeconds: 6,
   concurrency: 16,
   settleMs: 0,
@@ -34,6 +35,18 @@ await t.test('20,000 connections leave nothing', async (t) => {
   t.ok(counts.resumed > 0.3 * counts.connections, 'clients came back');
   t.ok(counts.returnedTooLate > 0, 'some of them too late');
   t.equal(counts.resumedTooLate, 0);
+});
+
+await t.test('nor do they with workers', async (t) => {
+  const result = await runSoak({
+    ...options,
+    workerCount: 2,
+    connectionCount: 3_000,
+    cycleCount: 3,
+  });
+  t.same(judgeSoak(result).faults, []);
+  t.ok(result.counts.resumed > 0.3 * result.counts.connections, 'clients came back');
+  for (const { peakUsedBytes } of result.quietPoints) t.ok(peakUsedBytes > 0, 'was in use');
 });
 
 const controls = { buffered: true };

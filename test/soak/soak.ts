@@ -18,7 +18,8 @@ interface Arguments {
   readonly mix: LoadMix;
   readonly cycles: number;
   readonly warmUp?: number;
-  readonly lifetime: number;
+  readonly workers: number;
+  readonly lifetime?: number;
   readonly concurrency: number;
   readonly settle: number;
   readonly maxSlope: number;
@@ -54,7 +55,12 @@ const program = new Command('soak')
     'connections of the warm-up (default: a fifth of --connections)',
     wholeNumber,
   )
-  .option('--lifetime <seconds>', 'lifetime of a session', wholeNumber, 7200)
+  .option('--workers <count>', 'threads of the server; 0: one does everything', wholeNumber, 0)
+  .option(
+    '--lifetime <seconds>',
+    'lifetime of a session; with workers it is waited for (default: 7200, with workers 60)',
+    wholeNumber,
+  )
   .option('--concurrency <count>', 'connections at one time', wholeNumber, 16)
   .option('--settle <seconds>', 'rest before memory is read', wholeNumber, 3)
   .option(
@@ -74,7 +80,8 @@ const options: SoakOptions = {
   connectionCount: given.connections,
   warmUpCount: given.warmUp ?? Math.round(given.connections / 5),
   cycleCount: given.cycles,
-  lifetimeSeconds: given.lifetime,
+  workerCount: given.workers,
+  lifetimeSeconds: given.lifetime ?? (given.workers > 0 ? 60 : 7200),
   concurrency: given.concurrency,
   settleMs: given.settle * 1000,
   sampleIntervalMs: 2000,
@@ -88,7 +95,8 @@ const result = await runSoak(options, { onQuietPoint: tell });
 const { line, collectedLine, faults } = judgeSoak(result, { maxSlopeBytes: given.maxSlope });
 
 await mkdir(given.output, { recursive: true });
-const path = join(given.output, `${options.cacheKind}-${options.allocator}`);
+const name = `${options.cacheKind}-${options.allocator}`;
+const path = join(given.output, options.workerCount > 0 ? `${name}-workers` : name);
 const environment = {
   node: process.version,
   system: `${process.platform} ${process.arch}`,
