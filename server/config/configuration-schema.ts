@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { availableParallelism } from 'node:os';
 import * as z from 'zod';
+import { segmentLimits } from '../../tls/limits.ts';
 import { parseByteSize } from './byte-size.ts';
 import { parseListenAddress } from './listen-address.ts';
 import { parseSessionCacheSetting, sessionCacheForms } from './session-cache-setting.ts';
@@ -89,7 +90,7 @@ export const configurationSchema = z.strictObject({
   REPRISE_SESSION_CACHE_BYTES: z
     .string()
     .transform((text) => parseByteSize(text) ?? Number.NaN)
-    .refine((bytes) => bytes >= mebibyte && bytes <= 64 * 1024 * mebibyte, cacheText())
+    .refine((bytes) => bytes >= mebibyte && bytes <= segmentLimits.maxBytes, cacheText())
     .default(64 * mebibyte),
   REPRISE_ADMIN_PORT: z
     .string()
@@ -141,5 +142,5 @@ function lifetimeText(): string {
 }
 
 function cacheText(): string {
-  return 'must be a size from 1MiB to 64GiB (plain octets, or with KiB, MiB, GiB, kB, MB, GB)';
+  return 'must be a size from 1MiB to 32GiB (plain octets, or with KiB, MiB, GiB, kB, MB, GB)';
 }
