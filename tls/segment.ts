@@ -28,8 +28,12 @@ export interface SegmentEntry {
 
 /** Octets that an entry takes in a segment. */
 export function entryBytes(id: Uint8Array, session: Uint8Array): number {
-  const idBytes = positionOfId(id, session) < 0 ? id.length : 0;
-  return Math.ceil((headerBytes + session.length + idBytes) / unitBytes) * unitBytes;
+  return inUnits(session.length + (positionOfId(id, session) < 0 ? id.length : 0));
+}
+
+/** Octets of an entry with so much behind its header. */
+function inUnits(octetCount: number): number {
+  return Math.ceil((headerBytes + octetCount) / unitBytes) * unitBytes;
 }
 
 function positionOfId(id: Uint8Array, session: Uint8Array): number {
@@ -100,7 +104,7 @@ export class Segment {
     const idInSession = positionOfId(entry.id, entry.session);
     const isIdApart = idInSession < 0;
     const idPosition = headerBytes + (isIdApart ? entry.session.length : idInSession);
-    const byteLength = entryBytes(entry.id, entry.session);
+    const byteLength = inUnits(entry.session.length + (isIdApart ? entry.id.length : 0));
     const word = offset / 4;
     this.#words[word] = byteLength / unitBytes + entry.session.length * 0x1_0000;
     this.#words[word + 1] = entry.id.length + idPosition * 0x1_0000;

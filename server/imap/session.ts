@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import type { Account, MailStore } from '../../store/mail-store.ts';
 import { listCapabilities } from '../../protocol/capability.ts';
 import { ByeError, CommandRefusedError } from './command-error.ts';
@@ -89,7 +89,8 @@ export class Session {
   logIn(account: Account): void {
     // Not the account itself: what proves a password is of no use any more.
     this.#account = { id: account.id, name: account.name };
-    this.#sessionId = randomBytes(6).toString('hex');
+    // Of a UUID the last twelve digits are random, and Node makes many at a time.
+    this.#sessionId = randomUUID().slice(-12);
     this.connection.setAuthenticated();
     const { tls } = this.connection;
     if (tls !== undefined) this.context.acceptor.promote(tls, account.name);
