@@ -17,7 +17,8 @@ process.on('exit', () => {
 /**
  * Where a logger writes its lines, several of which are then written at once: each write wakes whoever reads the log,
  * which costs more than making the line. A line after a pause is written at once, and so is all that waits
- * where a line is a warning or worse, and where the process ends.
+ * where a line is a warning or worse, and where its thread ends by itself. Of a thread that is killed, the lines of
+ * its last moment are lost.
  */
 export class LineBatch implements pino.DestinationStream {
   readonly [metadata] = true;
@@ -40,8 +41,19 @@ export class LineBatch implements pino.DestinationStream {
     if (!this.#timer.isArmed) this.#timer.arm(lineDelayMs);
   }
 
-  /** Writes what waits. */
-  flush(): void {
+  // Pino leaves what it has logged here, in the clear, where one asks for levels.
+  set lastObj(_value: unknown) {}
+  set lastMsg(_value: unknown) {}
+  set lastTime(_value: unknown) {}
+  set lastLogger(_value: unknown) {}
+
+  /** Writes what waits; pino's own `flush` has a callback. */
+  flush(onFlushed?: (error?: Error) => void): void {
+    this.#writeWaiting();
+    onFlushed?.();
+  }
+
+  #writeWaiting(): void {
     if (this.#waiting === '') return;
     const lines = this.#waiting;
     this.#waiting = '';

@@ -49,13 +49,17 @@ export function writeLogLines(logger: pino.Logger, lines: string): void {
   const stream = (logger as unknown as Record<symbol, pino.DestinationStream>)[
     pino.symbols.streamSym
   ];
-  stream?.write(lines);
-  // They have waited already.
-  if (stream instanceof LineBatch) stream.flush();
+  if (stream instanceof LineBatch) {
+    stream.write(lines);
+    // They have waited already.
+    stream.flush();
+    return;
+  }
+  for (const line of lines.match(/.*\n/g) ?? []) stream?.write(line);
 }
 
 function standardError(): pino.DestinationStream {
-  // Synchronous, so that the last lines before a crash are there.
+  // Synchronous, so that what was written is there after a crash.
   const stream = pino.destination({ dest: process.stderr.fd, sync: true });
   return new LineBatch((lines) => stream.write(lines));
 }

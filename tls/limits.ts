@@ -75,15 +75,15 @@ export const sharedLimits = {
   recentSessionBytes: 211,
   /** Part of the cache's octets that this table may take, and the most: what it has used stays with the process. */
   recentShare: 1 / 16,
-  recentBytes: 16 * 1024 * 1024,
+  recentBytes: 4 * 1024 * 1024,
   /** Octets of the queue of each thread: some 700 sessions; the keeper reads it when half is full. */
   queueBytes: 256 * 1024,
   /** The keeper is told to read a queue so long after something was written to it, in milliseconds. */
   queueDelayMs: 25,
-  /** Attempts to get a lock, each some ten nanoseconds, before a lookup asks the keeper instead. */
+  /** Attempts to get a lock, each some ten nanoseconds: its thread must be waiting for a processor then. */
   lockAttempts: 200,
-  /** How long a deletion waits for a lock: the thread that holds it may wait for a processor. */
-  lockWaitMs: 20,
+  /** Sets of four sessions that one step of expiry looks at, some fifty microseconds. */
+  setsPerStep: 512,
   /** Expired sessions are looked for at most so often, in milliseconds. */
   expireIntervalMs: 1_000,
   /** And at least so often, in case the clock was set forward. */

@@ -30,6 +30,11 @@ export class OctetQueue {
     return new SharedArrayBuffer(headBytes + capacityBytes);
   }
 
+  /** Octets that a record takes. */
+  static bytesOf(record: Uint8Array): number {
+    return lengthBytes + record.length;
+  }
+
   /** Octets that wait to be read. */
   get waitingBytes(): number {
     const written = Atomics.load(this.#positions, writeIndex);
@@ -42,7 +47,7 @@ export class OctetQueue {
 
   /** Only for the thread that writes. False where there is no room, and nothing is written. */
   write(record: Uint8Array): boolean {
-    if (this.waitingBytes + lengthBytes + record.length > this.capacityBytes) return false;
+    if (this.waitingBytes + OctetQueue.bytesOf(record) > this.capacityBytes) return false;
     const start = Atomics.load(this.#positions, writeIndex);
     new DataView(this.#length.buffer).setUint32(0, record.length);
     this.#copyIn(this.#length, start);

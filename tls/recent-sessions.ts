@@ -8,6 +8,8 @@ const slotsPerSet = 4;
 
 const unlocked = 0;
 const locked = 1;
+/** Whoever holds the lock is to clear the set before it goes on: somebody could not wait for it. */
+const condemned = 2;
 
 /** Memory of {@link RecentSessions}: plain data, which can be sent to another thread and is shared with it. */
 export interface RecentSessionsMemory {
@@ -33,7 +35,10 @@ export interface RecentSessionsBounds extends Pick<
  * without a message to another. A session lies in one of four slots, which its id determines, until it expires,
  * is deleted, or gives way to a newer one; the octets of what goes are overwritten with zeros.
  *
- * It may forget anything at any time: whoever must not forget keeps the session elsewhere too.
+ * It may forget anything at any time: whoever must not forget keeps the session elsewhere too. Nobody's share of it is
+ * bounded, so a flood of new sessions empties it of all others. Nobody waits for a lock either: who does not get
+ * it soon finds nothing, and what it was to delete goes with the whole set. Of a thread that dies while it holds
+ * one, the set is lost: nobody reads it any more.
  */
 export class RecentSessions {
   readonly memory: RecentSessionsMemory;
@@ -45,7 +50,7 @@ export class RecentSessions {
   /** For each slot an id and room for a session. */
   readonly #octets: Uint8Array;
   readonly #slotBytes: number;
-  /** Where a session waits for memory of its own, which is not allocated under a lock. */
+  /** Where a session waits for memory of its own, which is not asked for under a lock. */
   readonly #scratch: Uint8Array;
 
   constructor(memory: RecentSessionsMemory) {
@@ -62,12 +67,21 @@ export class RecentSessions {
     this.#octets = new Uint8Array(buffer, 12 * slotCount + 4 * setCount);
   }
 
-  /** Memory for as many sessions of up to `sessionBytes` as fit into `maxBytes`; four at the least. */
+  /**
+   * Memory for as many sessions of up to `sessionBytes` as fit into `maxBytes`; four at the least.
+   *
+   * @throws RangeError where `sessionBytes` is not a whole number from 1 to 65,535
+   */
   static allocate({
     maxBytes,
     sessionBytes,
     lifetimeMs,
   }: RecentSessionsBounds): RecentSessionsMemory {
+    if (!Number.isInteger(sessionBytes) || sessionBytes < 1 || sessionBytes > 0xffff) {
+      throw new RangeError(
+        `Cannot keep recent sessions of "${sessionBytes}" octets: allowed are 1 to 65535`,
+      );
+    }
     const setBytes = slotsPerSet * (12 + idBytes + sessionBytes) + 4;
     const setCount = 2 ** Math.max(0, Math.floor(Math.log2(maxBytes / setBytes)));
     return {
@@ -80,20 +94,11 @@ export class RecentSessions {
 
   /** A copy that the caller owns; undefined where the session is not here, or has expired. */
   get(id: Uint8Array, nowMs: number): Uint8Array | undefined {
-    const length = this.#locking(id, (set) => {
-      const slot = this.#find(set, id);
-      if (slot === undefined) return undefined;
-      if (this.#life.isOver(this.#expiresAt[slot]!, nowMs)) {
-        this.#clear(slot);
-        return undefined;
-      }
-      const length = this.#lengths[slot]!;
-      const start = this.#startOf(slot) + idBytes;
-      for (let index = 0; index < length; index++) {
-        this.#scratch[index] = this.#octets[start + index]!;
-      }
-      return length;
-    });
+    if (id.length !== idBytes) return undefined;
+    const set = this.#setOf(id);
+    if (!this.#lock(set)) return undefined;
+    const length = this.#copyToScratch(set, id, nowMs);
+    this.#unlock(set);
     if (length === undefined) return undefined;
     const session = this.#scratch.slice(0, length);
     this.#scratch.fill(0, 0, length);
@@ -105,86 +110,95 @@ export class RecentSessions {
    * under this id either.
    */
   put(id: Uint8Array, session: Uint8Array, expiresAt: number, nowMs: number): boolean {
+    if (id.length !== idBytes) return false;
     const end = this.#life.end(expiresAt, nowMs);
-    const canBeHere = session.length <= this.memory.sessionBytes && end > nowMs;
-    const isStored = canBeHere && this.#locking(id, (set) => this.#store(set, id, session, end));
-    if (isStored !== true) this.delete(id);
-    return isStored === true;
+    if (session.length > this.memory.sessionBytes || !(end > nowMs)) {
+      this.delete(id);
+      return false;
+    }
+    const set = this.#setOf(id);
+    if (!this.#lockOrCondemn(set)) return false;
+    this.#store(set, id, session, end);
+    this.#unlock(set);
+    return true;
   }
 
   /** Nobody finds the session here any more. */
   delete(id: Uint8Array): void {
-    this.#locking(
-      id,
-      (set) => {
-        const slot = this.#find(set, id);
-        if (slot !== undefined) this.#clear(slot);
-      },
-      sharedLimits.lockWaitMs,
-    );
+    if (id.length !== idBytes) return;
+    const set = this.#setOf(id);
+    if (!this.#lockOrCondemn(set)) return;
+    const slot = this.#find(set, id);
+    if (slot !== undefined) this.#clear(slot);
+    this.#unlock(set);
   }
 
   /** Nobody finds a session here that was here before. */
   clear(): void {
-    this.#clearWhere(() => true);
+    for (let set = 0; set < this.memory.setCount; set++) this.#clearSetIf(set, () => true);
   }
 
-  /** Clears what has expired; when the next session will, undefined where there is none. */
-  expire(nowMs: number): number | undefined {
-    this.#clearWhere((expiresAt) => this.#life.isOver(expiresAt, nowMs));
-    let next: number | undefined;
-    for (const expiresAt of this.#expiresAt) {
-      if (expiresAt > 0 && (next === undefined || expiresAt < next)) next = expiresAt;
+  /**
+   * Clears what has expired in some of the sets, from `firstSet` on; when the next session there will expire,
+   * undefined where there is none.
+   */
+  expire(nowMs: number, firstSet = 0, setCount = this.memory.setCount): number | undefined {
+    const endSet = Math.min(firstSet + setCount, this.memory.setCount);
+    let nextMs: number | undefined;
+    for (let set = firstSet; set < endSet; set++) {
+      if (Atomics.load(this.#locks, set) === condemned) continue;
+      this.#clearSetIf(set, (expiresAt) => this.#life.isOver(expiresAt, nowMs));
+      for (let slot = set * slotsPerSet; slot < (set + 1) * slotsPerSet; slot++) {
+        const expiresAt = this.#expiresAt[slot]!;
+        if (expiresAt > 0 && (nextMs === undefined || expiresAt < nextMs)) nextMs = expiresAt;
+      }
     }
-    return next;
+    return nextMs;
   }
 
-  #clearWhere(isOver: (expiresAt: number) => boolean): void {
-    for (let slot = 0; slot < this.#expiresAt.length; slot++) {
-      if (this.#expiresAt[slot] === 0 || !isOver(this.#expiresAt[slot]!)) continue;
-      const set = Math.floor(slot / slotsPerSet);
-      if (!this.#lock(set, sharedLimits.lockWaitMs)) continue;
-      // Another may lie there by now.
+  #clearSetIf(set: number, isOver: (expiresAt: number) => boolean): void {
+    // Most sets have nothing to clear, and need no lock to tell.
+    if (!this.#hasSlotThat(set, isOver) || !this.#lockOrCondemn(set)) return;
+    for (let slot = set * slotsPerSet; slot < (set + 1) * slotsPerSet; slot++) {
       if (isOver(this.#expiresAt[slot]!)) this.#clear(slot);
-      this.#unlock(set);
     }
+    this.#unlock(set);
   }
 
-  /**
-   * Does something with the set of an id while no other thread can; undefined where that is not possible. Nothing
-   * is allocated meanwhile that could set a collection going, so that a lock is held for less than a microsecond,
-   * unless its thread has to wait for a processor.
-   */
-  #locking<T>(id: Uint8Array, act: (set: number) => T, waitMs = 0): T | undefined {
-    if (id.length !== idBytes) return undefined;
-    const word = id[0]! | (id[1]! << 8) | (id[2]! << 16) | (id[3]! << 24);
-    const set = word & (this.memory.setCount - 1);
-    if (!this.#lock(set, waitMs)) return undefined;
-    try {
-      return act(set);
-    } finally {
-      this.#unlock(set);
-    }
-  }
-
-  /**
-   * Without `waitMs` it gives up soon. A thread that dies while it holds a lock leaves a set that nobody reads any
-   * more, which is what a purge wants of it too.
-   */
-  #lock(set: number, waitMs: number): boolean {
-    for (let attempt = 0; attempt < sharedLimits.lockAttempts; attempt++) {
-      if (Atomics.compareExchange(this.#locks, set, unlocked, locked) === unlocked) return true;
-    }
-    if (waitMs === 0) return false;
-    // Whoever unlocks wakes nobody, which would cost each a call of the system: this looks again by itself.
-    for (let waitedMs = 0; waitedMs < waitMs; waitedMs++) {
-      Atomics.wait(this.#locks, set, locked, 1);
-      if (Atomics.compareExchange(this.#locks, set, unlocked, locked) === unlocked) return true;
+  #hasSlotThat(set: number, isOver: (expiresAt: number) => boolean): boolean {
+    for (let slot = set * slotsPerSet; slot < (set + 1) * slotsPerSet; slot++) {
+      if (this.#expiresAt[slot] !== 0 && isOver(this.#expiresAt[slot]!)) return true;
     }
     return false;
   }
 
+  #setOf(id: Uint8Array): number {
+    const word = id[0]! | (id[1]! << 8) | (id[2]! << 16) | (id[3]! << 24);
+    return word & (this.memory.setCount - 1);
+  }
+
+  /** Whether this thread has the set for itself; it must {@link #unlock} it, soon. */
+  #lock(set: number): boolean {
+    for (let attempt = 0; attempt < sharedLimits.lockAttempts; attempt++) {
+      const before = Atomics.compareExchange(this.#locks, set, unlocked, locked);
+      if (before === unlocked) return true;
+      if (before === condemned) return false;
+    }
+    return false;
+  }
+
+  /** Where it does not get the lock, nobody finds again what is in the set. */
+  #lockOrCondemn(set: number): boolean {
+    for (;;) {
+      if (this.#lock(set)) return true;
+      // Ends: each round in which it is neither condemned now nor was before somebody else has had the lock.
+      if (Atomics.compareExchange(this.#locks, set, locked, condemned) !== unlocked) return false;
+    }
+  }
+
   #unlock(set: number): void {
+    if (Atomics.compareExchange(this.#locks, set, locked, unlocked) === locked) return;
+    for (let slot = set * slotsPerSet; slot < (set + 1) * slotsPerSet; slot++) this.#clear(slot);
     Atomics.store(this.#locks, set, unlocked);
   }
 
@@ -212,7 +226,23 @@ export class RecentSessions {
     return oldest;
   }
 
-  #store(set: number, id: Uint8Array, session: Uint8Array, expiresAt: number): true {
+  /** The length of the session; undefined where it is not there, or has expired. */
+  #copyToScratch(set: number, id: Uint8Array, nowMs: number): number | undefined {
+    const slot = this.#find(set, id);
+    if (slot === undefined) return undefined;
+    if (this.#life.isOver(this.#expiresAt[slot]!, nowMs)) {
+      this.#clear(slot);
+      return undefined;
+    }
+    const length = this.#lengths[slot]!;
+    const start = this.#startOf(slot) + idBytes;
+    for (let index = 0; index < length; index++) {
+      this.#scratch[index] = this.#octets[start + index]!;
+    }
+    return length;
+  }
+
+  #store(set: number, id: Uint8Array, session: Uint8Array, expiresAt: number): void {
     const slot = this.#find(set, id) ?? this.#oldest(set);
     this.#clear(slot);
     const start = this.#startOf(slot);
@@ -220,7 +250,6 @@ export class RecentSessions {
     this.#octets.set(session, start + idBytes);
     this.#lengths[slot] = session.length;
     this.#expiresAt[slot] = expiresAt;
-    return true;
   }
 
   #clear(slot: number): void {

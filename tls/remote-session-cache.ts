@@ -36,6 +36,8 @@ export class RemoteSessionCache implements SessionCache {
   #figures = makeSharedStats();
   readonly #pending = new Map<number, PendingCall>();
   #lastCall = 0;
+  /** Changes that went as messages and are not answered. */
+  #changeCount = 0;
   #isClosed = false;
 
   /**
@@ -63,20 +65,24 @@ export class RemoteSessionCache implements SessionCache {
   }
 
   async put(id: Uint8Array, session: Uint8Array, options: PutOptions): Promise<void> {
-    if (this.#isClosed || this.#shared?.put(id, session, options) || this.#isOverloaded) return;
+    if (this.#isClosed || this.#writes((shared) => shared.put(id, session, options))) return;
+    this.#shared?.forget(id);
+    if (this.#isOverloaded) return;
     const copy = ownCopy(session);
-    await this.#call((call) => [call, 'put', idText(id), copy, options], copy.buffer);
+    await this.#change((call) => [call, 'put', idText(id), copy, options], copy.buffer);
   }
 
   async promote(ids: readonly Uint8Array[], account: string): Promise<void> {
-    if (this.#shared?.promote(ids, account) || this.#isOverloaded) return;
-    await this.#call((call) => [call, 'promote', ids.map(idText), account]);
+    if (this.#writes((shared) => shared.promote(ids, account)) || this.#isOverloaded) return;
+    await this.#change((call) => [call, 'promote', ids.map(idText), account]);
   }
 
   async delete(id: Uint8Array, reason: 'superseded' | 'cleared' = 'cleared'): Promise<void> {
-    if (this.#shared?.delete(id, reason) || this.#isOverloaded) return;
+    if (this.#writes((shared) => shared.delete(id, reason))) return;
+    this.#shared?.forget(id);
+    if (this.#isOverloaded) return;
     // No client waits for it, nor comes back with it.
-    await this.#call((call) => [call, 'delete', idText(id), reason], undefined, false);
+    await this.#change((call) => [call, 'delete', idText(id), reason], undefined, false);
   }
 
   async purge(owner: PurgeOwner): Promise<number> {
@@ -84,7 +90,7 @@ export class RemoteSessionCache implements SessionCache {
     return typeof count === 'number' ? count : 0;
   }
 
-  /** Those of the cache at the other end when it answered last; zeros after {@link close}. */
+  /** Those of the cache at the other end when it last heard of this one; zeros after {@link close}. */
   stats(): SessionCacheStats {
     return readSharedStats(this.#figures);
   }
@@ -105,6 +111,27 @@ export class RemoteSessionCache implements SessionCache {
     if (this.#isOverloaded) return undefined;
     const session = await this.#call((call) => [call, kind, idText(id)]);
     return session instanceof Uint8Array ? session : undefined;
+  }
+
+  /**
+   * Whether a change was written into the queue of a shared cache. The keeper reads queues before messages, so what
+   * comes after a change that went as a message goes as one too until that is answered.
+   */
+  #writes(write: (shared: SharedSessionEnd) => boolean): boolean {
+    return this.#changeCount === 0 && this.#shared !== undefined && write(this.#shared);
+  }
+
+  async #change(
+    message: (call: number) => CallMessage,
+    handOver?: ArrayBuffer,
+    isUrgent = true,
+  ): Promise<void> {
+    this.#changeCount++;
+    try {
+      await this.#call(message, handOver, isUrgent);
+    } finally {
+      this.#changeCount--;
+    }
   }
 
   #call(

@@ -42,7 +42,8 @@ export function planSegments(maxBytes: number, segmentBytes?: number): SegmentPl
   return { segmentBytes: roundUp(size), mainSegments, probationSegments, indexBytes };
 }
 
-function defaultSegmentBytes(maxBytes: number): number {
+/** Octets of a segment where nobody says: a 64th of all or less, a power of two, at most 256 KiB. */
+export function defaultSegmentBytes(maxBytes: number): number {
   const share = 2 ** Math.floor(Math.log2(maxBytes / 64));
   return Math.max(unitBytes, Math.min(share, segmentLimits.segmentBytes));
 }

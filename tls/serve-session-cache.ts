@@ -27,15 +27,6 @@ export function serveSessionCache(cache: SessionCache, port: MessagePort): void 
   const end = new ServingEnd(cache, port, ends);
   ends.add(end);
   port.on('close', () => ends.delete(end));
-  if (cache instanceof SharedSessionCache) share(cache, port);
-}
-
-/** Any message says that there may be something to read in the queue of its thread, too. */
-function share(cache: SharedSessionCache, port: MessagePort): void {
-  const thread = cache.attach();
-  port.postMessage(thread.memory, []);
-  port.on('message', () => cache.readLetters());
-  port.on('close', () => thread.detach());
 }
 
 /** This end of one port. */
@@ -52,9 +43,8 @@ class ServingEnd {
     this.#cache = cache;
     this.#port = port;
     this.#ends = ends;
-    this.#letterBox = new LetterBox(port, () => {
-      if (this.#figures !== undefined) writeSharedStats(this.#figures, cache.stats());
-    });
+    this.#letterBox = new LetterBox(port, () => this.#writeFigures());
+    if (cache instanceof SharedSessionCache) this.#share(cache);
     port.on('message', (message: Message) => {
       this.#take(message);
       if (this.#calls.some(isLookup)) this.#takeAll();
@@ -62,6 +52,21 @@ class ServingEnd {
     });
     port.on('close', () => this.#letterBox.close());
     port.unref();
+  }
+
+  /** Any message says that there may be something to read in the queue of its thread, too. */
+  #share(cache: SharedSessionCache): void {
+    const thread = cache.attach();
+    this.#port.postMessage(thread.memory, []);
+    this.#port.on('message', () => {
+      cache.readLetters();
+      this.#writeFigures();
+    });
+    this.#port.on('close', () => thread.detach());
+  }
+
+  #writeFigures(): void {
+    if (this.#figures !== undefined) writeSharedStats(this.#figures, this.#cache.stats());
   }
 
   /**

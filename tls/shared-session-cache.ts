@@ -3,13 +3,14 @@ import { DetachedTimer } from './detached-timer.ts';
 import { sharedLimits } from './limits.ts';
 import { OctetQueue } from './octet-queue.ts';
 import { RecentSessions } from './recent-sessions.ts';
+import { defaultSegmentBytes } from './segment-plan.ts';
 import { SegmentSessionCache, type SegmentSessionCacheOptions } from './segment-session-cache.ts';
 import type { PurgeOwner, PutOptions, SessionCacheStats } from './session-cache.ts';
-import { decodeLetter, type SessionLetter } from './session-letter.ts';
-import { makeSharedSessionMemory, type SharedSessionMemory } from './shared-session-memory.ts';
+import { decodeLetter, type NumberedLetter, type SessionLetter } from './session-letter.ts';
+import { type SharedSessionMemory, SharedState } from './shared-session-memory.ts';
 
 export interface SharedSessionCacheOptions extends SegmentSessionCacheOptions {
-  /** Octets of the longest session that all threads find without asking; default 211. */
+  /** Octets of the longest session that all threads find without asking, at least 1; default 211. */
   readonly recentSessionBytes?: number;
   /** Called with what goes wrong where no caller waits; it must not throw. Default: nothing. */
   readonly onError?: (error: unknown) => void;
@@ -28,32 +29,43 @@ interface AttachedThread {
   readonly hitCount: Float64Array;
 }
 
+/** A letter that was read but not obeyed, and its octets, which its views are on. */
+interface ReadLetter extends NumberedLetter {
+  readonly octets: Uint8Array;
+}
+
 /**
  * A {@link SegmentSessionCache} for several threads: this one, the keeper, has it and serves it with
  * `serveSessionCache`, the others use it through a `RemoteSessionCache`. They find the sessions that came last in a
  * table that all of them see, and ask the keeper only for older ones. What they store, promote and delete they
  * write into queues, which the keeper reads before each call, and a moment after something was written.
  *
- * The table and the queues are of fixed size: at most a sixteenth of `maxBytes` and 16 MiB, and 256 KiB for each
- * thread. Their memory does not go back to the system, as no thread can take shared memory from another.
+ * The table and the queues are of fixed size: at most a sixteenth of `maxBytes` and 4 MiB, and 256 KiB for each
+ * thread. Their memory does not go back to the system, as no thread can take shared memory from another, and is
+ * no part of `heldBytes`.
  */
 export class SharedSessionCache extends SegmentSessionCache {
   readonly #recent: RecentSessions;
-  readonly #letterCount = new Int32Array(new SharedArrayBuffer(4));
+  readonly #state = new SharedState();
   readonly #threads = new Set<AttachedThread>();
   readonly #clock: Clock;
   readonly #onError: (error: unknown) => void;
-  readonly #timer = new DetachedTimer(() => this.#expireRecent());
+  readonly #timer = new DetachedTimer(() => this.#expireStep());
+  /** Read, but written after another that may not have been. */
+  #early: ReadLetter[] = [];
+  /** Where expiry goes on, and when the next session expires in what it has passed. */
+  #expiry: { firstSet: number; nextMs: number } = { firstSet: 0, nextMs: Infinity };
   /** Of threads that have gone. */
   #hitCount = 0;
 
   /** @throws RangeError where a bound is out of range */
   constructor(options: SharedSessionCacheOptions) {
-    const { lifetimeMs, recentSessionBytes = sharedLimits.recentSessionBytes } = options;
-    const tableShare = Math.floor(options.maxBytes * sharedLimits.recentShare);
+    const { maxBytes, lifetimeMs, segmentBytes = defaultSegmentBytes(maxBytes) } = options;
+    const tableShare = Math.floor(maxBytes * sharedLimits.recentShare);
     const tableBytes = Math.min(tableShare, sharedLimits.recentBytes);
-    super({ ...options, maxBytes: options.maxBytes - tableBytes });
-    const bounds = { maxBytes: tableBytes, sessionBytes: recentSessionBytes, lifetimeMs };
+    super({ ...options, segmentBytes, maxBytes: maxBytes - tableBytes });
+    const sessionBytes = options.recentSessionBytes ?? sharedLimits.recentSessionBytes;
+    const bounds = { maxBytes: tableBytes, sessionBytes, lifetimeMs };
     this.#recent = new RecentSessions(RecentSessions.allocate(bounds));
     this.#clock = options.clock ?? steadyClock;
     this.#onError = options.onError ?? (() => {});
@@ -62,27 +74,37 @@ export class SharedSessionCache extends SegmentSessionCache {
   /** For a thread that is to use the cache. */
   attach(): SharedSessionThread {
     const queue = new OctetQueue(OctetQueue.allocate(sharedLimits.queueBytes));
-    const memory = makeSharedSessionMemory(this.#recent.memory, this.#letterCount, queue.buffer);
-    const thread = { queue, hitCount: memory.hitCount };
-    this.#threads.add(thread);
+    const hitCount = new Float64Array(new SharedArrayBuffer(8));
+    const thread = { queue, hitCount };
+    if (!this.#state.isClosed) this.#threads.add(thread);
     return {
-      memory,
+      memory: {
+        recent: this.#recent.memory,
+        state: this.#state.memory,
+        queue: queue.buffer,
+        hitCount,
+      },
       detach: () => {
         this.readLetters();
-        if (this.#threads.delete(thread)) this.#hitCount += thread.hitCount[0]!;
+        this.#forgetThread(thread);
       },
     };
   }
 
-  /** Does what the threads have written, in the order of writing. */
+  /**
+   * Does what the threads have written. What one has written after it could know of what another has written
+   * comes after that.
+   */
   readLetters(): void {
-    const written = [...this.#threads].flatMap(({ queue }) => readAll(queue));
-    if (written.length === 0) return;
-    const letters = written.map((octets) => decodeLetter(octets));
+    // Of those with lower numbers all are there now that can have been known to a thread with another one of them.
+    const endNumber = this.#state.letterCount;
+    const letters = [...this.#early, ...this.#readQueues()];
+    if (letters.length === 0) return;
     // The count goes round; no two that wait are far apart.
     letters.sort((one, other) => (one.number - other.number) | 0);
-    for (const { letter } of letters) this.#obey(letter).catch(this.#onError);
-    for (const octets of written) octets.fill(0);
+    const isEarly = ({ number }: NumberedLetter) => ((number - endNumber) | 0) >= 0;
+    this.#early = letters.filter(isEarly);
+    for (const letter of letters) if (!isEarly(letter)) this.#obey(letter);
     if (!this.#timer.isArmed) this.#timer.arm(sharedLimits.expireIntervalMs);
   }
 
@@ -93,6 +115,7 @@ export class SharedSessionCache extends SegmentSessionCache {
 
   override async put(id: Uint8Array, session: Uint8Array, options: PutOptions): Promise<void> {
     this.readLetters();
+    this.#recent.delete(id);
     return super.put(id, session, options);
   }
 
@@ -123,13 +146,16 @@ export class SharedSessionCache extends SegmentSessionCache {
   override stats(): SessionCacheStats {
     this.readLetters();
     const stats = super.stats();
-    const { lookups } = stats;
-    return { ...stats, lookups: { ...lookups, hit: lookups.hit + this.#recentHitCount } };
+    const hit = stats.lookups.hit + this.#recentHitCount;
+    return { ...stats, lookups: { ...stats.lookups, hit } };
   }
 
   override async close(): Promise<void> {
+    this.#state.close();
     this.#timer.clear();
-    this.#threads.clear();
+    for (const { octets } of [...this.#early, ...this.#readQueues()]) octets.fill(0);
+    this.#early = [];
+    for (const thread of this.#threads) this.#forgetThread(thread);
     this.#recent.clear();
     await super.close();
   }
@@ -139,25 +165,50 @@ export class SharedSessionCache extends SegmentSessionCache {
     return counts.reduce((sum, count) => sum + count, this.#hitCount);
   }
 
-  #obey(letter: SessionLetter): Promise<void> {
+  #forgetThread(thread: AttachedThread): void {
+    if (this.#threads.delete(thread)) this.#hitCount += thread.hitCount[0]!;
+  }
+
+  #readQueues(): ReadLetter[] {
+    return [...this.#threads].flatMap(({ queue }) =>
+      readWaiting(queue).map((octets) => ({ ...decodeLetter(octets), octets })),
+    );
+  }
+
+  #obey({ letter, octets }: ReadLetter): void {
+    this.#done(letter).catch(this.#onError);
+    octets.fill(0);
+  }
+
+  #done(letter: SessionLetter): Promise<void> {
     if (letter.kind === 'put') return super.put(letter.id, letter.session, letter.options);
     if (letter.kind === 'delete') return super.delete(letter.id, letter.reason);
     return super.promote(letter.ids, letter.account);
   }
 
-  #expireRecent(): void {
+  /** Looks through a part of the table; whoever has come in between is found the next time. */
+  #expireStep(): void {
     const nowMs = this.#clock();
-    const nextMs = this.#recent.expire(nowMs);
-    if (nextMs === undefined) return;
-    const { expireIntervalMs, longestWaitMs } = sharedLimits;
-    this.#timer.arm(Math.min(Math.max(nextMs - nowMs, expireIntervalMs), longestWaitMs));
+    const { firstSet, nextMs } = this.#expiry;
+    const { setsPerStep, expireIntervalMs, longestWaitMs } = sharedLimits;
+    const nextHereMs = this.#recent.expire(nowMs, firstSet, setsPerStep) ?? Infinity;
+    this.#expiry = { firstSet: firstSet + setsPerStep, nextMs: Math.min(nextMs, nextHereMs) };
+    if (this.#expiry.firstSet < this.#recent.memory.setCount) return this.#timer.arm(1);
+    const waitMs = this.#expiry.nextMs - nowMs;
+    this.#expiry = { firstSet: 0, nextMs: Infinity };
+    if (waitMs === Infinity) return;
+    this.#timer.arm(Math.min(Math.max(waitMs, expireIntervalMs), longestWaitMs));
   }
 }
 
-function readAll(queue: OctetQueue): Uint8Array[] {
+/** What waits at the call; a thread may write more meanwhile. */
+function readWaiting(queue: OctetQueue): Uint8Array[] {
   const records: Uint8Array[] = [];
-  for (let record = queue.read(); record !== undefined; record = queue.read()) {
+  for (let leftBytes = queue.waitingBytes; leftBytes > 0;) {
+    const record = queue.read();
+    if (record === undefined) break;
     records.push(record);
+    leftBytes -= OctetQueue.bytesOf(record);
   }
   return records;
 }

@@ -5,7 +5,7 @@ import { OctetQueue } from './octet-queue.ts';
 import { RecentSessions } from './recent-sessions.ts';
 import type { PutOptions } from './session-cache.ts';
 import { encodeLetter, type SessionLetter } from './session-letter.ts';
-import type { SharedSessionMemory } from './shared-session-memory.ts';
+import { type SharedSessionMemory, SharedState } from './shared-session-memory.ts';
 
 export interface SharedSessionEndOptions {
   readonly memory: SharedSessionMemory;
@@ -22,7 +22,7 @@ export interface SharedSessionEndOptions {
 export class SharedSessionEnd {
   readonly #recent: RecentSessions;
   readonly #queue: OctetQueue;
-  readonly #letterCount: Int32Array;
+  readonly #state: SharedState;
   readonly #hitCount: Float64Array;
   readonly #clock: Clock;
   readonly #wakeKeeper: () => void;
@@ -31,7 +31,7 @@ export class SharedSessionEnd {
   constructor({ memory, clock, wakeKeeper }: SharedSessionEndOptions) {
     this.#recent = new RecentSessions(memory.recent);
     this.#queue = new OctetQueue(memory.queue);
-    this.#letterCount = memory.letterCount;
+    this.#state = new SharedState(memory.state);
     this.#hitCount = memory.hitCount;
     this.#clock = clock;
     this.#wakeKeeper = wakeKeeper;
@@ -44,11 +44,13 @@ export class SharedSessionEnd {
     return session;
   }
 
-  /** False where the keeper must be told by a message, as with the other calls. */
+  /** False where there is no room, and the keeper must be told by a message, as with the other calls. */
   put(id: Uint8Array, session: Uint8Array, options: PutOptions): boolean {
     // Before the letter: what a purge finds in neither was put after it.
     this.#recent.put(id, session, options.expiresAt, this.#clock());
-    return this.#write({ kind: 'put', id, session, options });
+    const isWritten = this.#write({ kind: 'put', id, session, options });
+    if (!isWritten || this.#state.isClosed) this.#recent.delete(id);
+    return isWritten;
   }
 
   promote(ids: readonly Uint8Array[], account: string): boolean {
@@ -56,8 +58,13 @@ export class SharedSessionEnd {
   }
 
   delete(id: Uint8Array, reason: 'superseded' | 'cleared'): boolean {
-    this.#recent.delete(id);
+    this.forget(id);
     return this.#write({ kind: 'delete', id, reason });
+  }
+
+  /** Only the keeper can tell from now on what is under this id. */
+  forget(id: Uint8Array): void {
+    this.#recent.delete(id);
   }
 
   /** The keeper is to read what it has not been told to read yet. */
@@ -68,8 +75,8 @@ export class SharedSessionEnd {
   }
 
   #write(letter: SessionLetter): boolean {
-    const number = Atomics.add(this.#letterCount, 0, 1);
-    const octets = encodeLetter({ number, letter });
+    if (this.#state.isClosed) return true;
+    const octets = encodeLetter({ number: this.#state.numberLetter(), letter });
     const isWritten = this.#queue.write(octets);
     octets.fill(0);
     const isHalfFull = this.#queue.waitingBytes > this.#queue.capacityBytes / 2;

@@ -155,6 +155,9 @@ export class TlsAcceptor {
    * Brings a connection to TLS as its server. Nobody else reads from the socket any more, and what it has
    * received but not given out must belong to TLS: after STARTTLS the owner drops pipelined octets first.
    *
+   * In TLS 1.3 its sessions go out right after it is handed over, together with what is written at once: whoever
+   * destroys it in the same step sends neither.
+   *
    * @throws TlsAcceptError where it does not come to TLS; the socket is destroyed then
    */
   accept(socket: Socket): Promise<TlsConnection> {

@@ -12,7 +12,6 @@ import { createLogger } from '../../server/logging.ts';
 import { ImapClient } from '../fixtures/imap-client.ts';
 import { visitWithNode } from '../fixtures/tls-visit.ts';
 
-/** Of the cache without the table that workers share, which takes a sixteenth. */
 const cacheBytes = 1024 * 1024;
 /** An address may hold two segments of a 64th of the cache. */
 const shareBytes = cacheBytes / 32;
@@ -72,7 +71,7 @@ async function startServer(t: Test, workerCount: number): Promise<RepriseServer>
         REPRISE_IMAPS_PORT: '0',
         REPRISE_ADMIN_PORT: '-1',
         REPRISE_WORKERS: String(workerCount),
-        REPRISE_SESSION_CACHE_BYTES: String(workerCount > 0 ? withTable(cacheBytes) : cacheBytes),
+        REPRISE_SESSION_CACHE_BYTES: String(cacheBytes),
       },
     }),
     logger: createLogger({ level: 'silent' }),
@@ -80,11 +79,6 @@ async function startServer(t: Test, workerCount: number): Promise<RepriseServer>
   t.teardown(() => server.close({ deadlineMs: 1_000 }));
   await server.store.createAccount('alice', await makeCredentials('correct-horse'));
   return server;
-}
-
-/** Octets of a cache whose sixteenth is the table of workers. */
-function withTable(bytes: number): number {
-  return Math.ceil((bytes * 16) / 15);
 }
 
 /** The newest session of a client that has logged in. */

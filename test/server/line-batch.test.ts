@@ -58,6 +58,19 @@ await t.test('flush writes what waits, once', async (t) => {
   batch.flush();
   batch.flush();
   t.same(messages(), [['1'], ['2']]);
+  logger.info('3');
+  await new Promise((resolve) => logger.flush(resolve));
+  t.same(messages(), [['1'], ['2'], ['3']]);
+  await new Promise((resolve) => logger.flush(resolve));
+});
+
+await t.test('nothing of what was logged stays with it', async (t) => {
+  const { batch, logger } = makeLog();
+  const secret = { password: 'hush' };
+  logger.info(secret, 'login');
+  for (const key of ['lastObj', 'lastMsg', 'lastTime', 'lastLogger'] as const) {
+    t.equal(batch[key], undefined, key);
+  }
 });
 
 await t.test('the last lines are there, however a process ends', async (t) => {

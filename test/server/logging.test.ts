@@ -1,5 +1,5 @@
 import t from 'tap';
-import { createLogger } from '../../server/logging.ts';
+import { createLogger, writeLogLines } from '../../server/logging.ts';
 
 function capture(level: 'info' | 'debug' = 'info') {
   const lines: string[] = [];
@@ -21,6 +21,13 @@ await t.test('one JSON object a line', async (t) => {
     imapPort: 143,
     imapsPort: 993,
   });
+});
+
+await t.test('lines of another logger are written one by one, as its own', async (t) => {
+  const { lines, logger } = capture();
+  writeLogLines(logger, '{"msg":"1"}\n{"msg":"2"}\n');
+  writeLogLines(logger, '');
+  t.same(lines, ['{"msg":"1"}\n', '{"msg":"2"}\n']);
 });
 
 await t.test('secrets are left out, at every level that occurs', async (t) => {

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import t from 'tap';
 import { RecentSessions } from '../../tls/recent-sessions.ts';
+import { SessionLife } from '../../tls/session-life.ts';
 import { makeSession } from '../fixtures/session-cache-contract.ts';
 
 const lifetimeMs = 60_000;
@@ -124,6 +125,46 @@ await t.test('nothing is left of sessions that have gone', async (t) => {
   );
 });
 
+/** Looks up a session, and does something while it has the lock. */
+function whileHeld(table: RecentSessions, id: Uint8Array, act: () => void): void {
+  const { isOver } = SessionLife.prototype;
+  let hasActed = false;
+  SessionLife.prototype.isOver = function (...given) {
+    if (!hasActed) {
+      hasActed = true;
+      act();
+    }
+    return isOver.apply(this, given);
+  };
+  try {
+    table.get(id, nowMs);
+  } finally {
+    SessionLife.prototype.isOver = isOver;
+  }
+}
+
+await t.test('what goes while its lock is held is gone when it is given back', async (t) => {
+  const { memory, table, octets } = makeTable(4096);
+  const reader = new RecentSessions(memory);
+  const [kept, gone] = makeNeighbours(2);
+  const acts: Record<string, () => void> = {
+    delete: () => table.delete(gone!.id),
+    clear: () => table.clear(),
+    put: () => t.equal(table.put(gone!.id, gone!.session, expiresAt, nowMs), false),
+    expire: () => table.expire(expiresAt),
+  };
+  for (const [name, act] of Object.entries(acts)) {
+    for (const { id, session } of [kept!, gone!]) table.put(id, session, expiresAt, nowMs);
+    whileHeld(reader, kept!.id, act);
+    t.ok(
+      octets.every((octet) => octet === 0),
+      name,
+    );
+    t.equal(table.put(gone!.id, gone!.session, expiresAt, nowMs), true, 'and the set is as new');
+    t.same(reader.get(gone!.id, nowMs), gone!.session);
+  }
+});
+
 await t.test('a thread that died with a lock holds up nobody', async (t) => {
   const { memory, table } = makeTable(4096);
   const { id, session } = makeSession();
@@ -136,6 +177,8 @@ await t.test('a thread that died with a lock holds up nobody', async (t) => {
   t.equal(table.put(id, session, expiresAt, nowMs), false);
   table.delete(id);
   table.clear();
+  t.equal(table.expire(nowMs), undefined, 'nor is it looked at again and again');
+  t.equal(table.get(id, nowMs), undefined);
   const others = Array.from({ length: 50 }, () => makeSession());
   const other = others.find(({ id }) => (id[0]! & (memory.setCount - 1)) !== set)!;
   t.equal(table.put(other.id, other.session, expiresAt, nowMs), true);

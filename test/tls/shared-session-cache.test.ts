@@ -10,6 +10,7 @@ import {
   type SessionCacheStats,
 } from '../../tls/index.ts';
 import { sharedLimits } from '../../tls/limits.ts';
+import { OctetQueue } from '../../tls/octet-queue.ts';
 import type { SharedSessionMemory } from '../../tls/shared-session-memory.ts';
 import {
   contractLifetimeMs as lifetimeMs,
@@ -196,9 +197,120 @@ void t.test('a queue that is full loses nothing', async (t) => {
   t.ok(3_000 * 130 > sharedLimits.queueBytes);
   await Promise.all(calls);
   t.equal(keeper.stats().entryCount, 3_000);
-  const removed = sessions.slice(0, 10).map(({ id }) => second.delete(id, 'superseded'));
-  await Promise.all(removed);
-  t.match(keeper.stats(), { entryCount: 2_990, removed: { superseded: 10 } });
+  t.equal(
+    await keeper.purge({ account: 'alice' }),
+    3_000,
+    'nor does a promotion overtake its session',
+  );
+  const found = await Promise.all(sessions.map(({ id }) => second.get(id)));
+  t.same(new Set(found), new Set([undefined]));
+});
+
+void t.test('nor does a deletion overtake its session there', async (t) => {
+  const { ends, first, second, keeper, inLifetime } = await makeScene(t);
+  const sessions = Array.from({ length: 3_000 }, () => makeSession());
+  const calls = sessions.flatMap(({ id, session }) => [
+    first.put(id, session, inLifetime()),
+    first.delete(id, 'superseded'),
+  ]);
+  await Promise.all(calls);
+  const found = await Promise.all(sessions.map(({ id }) => second.get(id)));
+  t.same(new Set(found), new Set([undefined]));
+  t.match(keeper.stats(), { entryCount: 0, removed: { superseded: 3_000 } });
+  // After it is read, letters go as before.
+  const { id, session } = makeSession();
+  ends[0]!.sent.length = 0;
+  await first.put(id, session, inLifetime());
+  t.same(await second.get(id), session);
+  t.same(ends[0]!.sent, []);
+});
+
+void t.test('a queue that is half full is read at once', async (t) => {
+  const { ends, first, inLifetime } = await makeScene(t);
+  const queue = new OctetQueue(ends[0]!.memory.queue);
+  const sessions = Array.from({ length: 3 }, () => makeSession({ length: 60_000 }));
+  const stored = sessions.map(({ id, session }) => first.put(id, session, inLifetime()));
+  await Promise.all(stored);
+  t.ok(queue.waitingBytes > sharedLimits.queueBytes / 2);
+  // Before its moment has passed.
+  await nextTurn();
+  await nextTurn();
+  t.same(ends[0]!.sent, [[]]);
+  t.equal(queue.waitingBytes, 0);
+});
+
+void t.test('what the keeper stores is what threads find', async (t) => {
+  const { first, keeper, inLifetime } = await makeScene(t);
+  const { id, session } = makeSession();
+  await first.put(id, session, inLifetime());
+  const other = makeSession().session;
+  await keeper.put(id, other, inLifetime());
+  t.same(await first.get(id), other);
+});
+
+void t.test('a letter whose predecessor may not be there yet waits for it', async (t) => {
+  const { first, second, keeper, inLifetime } = await makeScene(t);
+  const { id, session } = makeSession();
+  // The keeper looks at the queue of the first thread, then both write, then it looks at that of the second.
+  let hasWritten = false;
+  const waitingBytes = Object.getOwnPropertyDescriptor(OctetQueue.prototype, 'waitingBytes')!;
+  Object.defineProperty(OctetQueue.prototype, 'waitingBytes', {
+    ...waitingBytes,
+    get(this: OctetQueue) {
+      const bytes = waitingBytes.get!.call(this) as number;
+      if (!hasWritten) {
+        hasWritten = true;
+        void first.put(id, session, inLifetime());
+        void second.delete(id);
+      }
+      return bytes;
+    },
+  });
+  t.teardown(() => Object.defineProperty(OctetQueue.prototype, 'waitingBytes', waitingBytes));
+  keeper.readLetters();
+  t.ok(hasWritten);
+  t.equal(await keeper.get(id), undefined, 'the deletion came later');
+});
+
+void t.test('nobody finds anything once it is closed, and nothing is left', async (t) => {
+  const { ends, first, second, keeper, inLifetime } = await makeScene(t);
+  const { id, session } = makeSession();
+  await first.put(id, session, inLifetime());
+  await second.get(id);
+  await keeper.close();
+  t.equal(await second.get(id), undefined);
+  await first.put(id, session, inLifetime());
+  t.equal(await second.get(id), undefined);
+  t.equal(keeper.stats().lookups.hit, 1);
+  for (const { memory } of [...ends.map(({ memory }) => ({ memory })), keeper.attach()]) {
+    t.ok(octetsOf(memory).every((octet) => octet === 0));
+  }
+});
+
+void t.test("a thread's end has the figures of what it has done", async (t) => {
+  const { first, inLifetime } = await makeScene(t);
+  const { id, session } = makeSession();
+  await first.put(id, session, inLifetime());
+  await first.get(id);
+  await until(() => first.stats().entryCount === 1);
+  t.match(first.stats(), { lookups: { hit: 1 } });
+});
+
+void t.test('takes sessions as large as the cache behind it would by itself', async (t) => {
+  const clock = new TestClock();
+  for (const maxBytes of [256 * 1024, 1024 * 1024]) {
+    const options = { maxBytes, lifetimeMs, clock: clock.read };
+    for (const cache of [new SegmentSessionCache(options), new SharedSessionCache(options)]) {
+      const { id, session } = makeSession({ length: maxBytes / 64 - 100 });
+      await cache.put(id, session, { expiresAt: Infinity });
+      t.same(await cache.get(id), session);
+      await cache.close();
+    }
+  }
+  for (const recentSessionBytes of [0, 1.5, 100_000]) {
+    const options = { maxBytes, lifetimeMs, recentSessionBytes };
+    t.throws(() => new SharedSessionCache(options), { name: 'RangeError' });
+  }
 });
 
 void t.test('what threads write counts in the order of writing', async (t) => {
