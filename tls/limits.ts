@@ -79,7 +79,7 @@ export const sharedLimits = {
   /** Octets of the queue of each thread: some 700 sessions; the keeper reads it when half is full. */
   queueBytes: 256 * 1024,
   /** The keeper is told to read a queue so long after something was written to it, in milliseconds. */
-  queueDelayMs: 25,
+  queueDelayMs: 100,
   /** Attempts to get a lock, each some ten nanoseconds: its thread must be waiting for a processor then. */
   lockAttempts: 200,
   /** Sets of four sessions that one step of expiry looks at, some fifty microseconds. */
