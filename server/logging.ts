@@ -55,7 +55,7 @@ export function writeLogLines(logger: pino.Logger, lines: string): void {
     stream.flush();
     return;
   }
-  for (const line of lines.match(/.*\n/g) ?? []) stream?.write(line);
+  for (const line of lines.match(/[^\n]*\n/g) ?? []) stream?.write(line);
 }
 
 function standardError(): pino.DestinationStream {

@@ -79,8 +79,12 @@ export class RemoteSessionCache implements SessionCache {
 
   async delete(id: Uint8Array, reason: 'superseded' | 'cleared' = 'cleared'): Promise<void> {
     if (this.#writes((shared) => shared.delete(id, reason))) return;
+    if (this.#isOverloaded) {
+      // Better too early than never.
+      this.#shared?.delete(id, reason);
+      return;
+    }
     this.#shared?.forget(id);
-    if (this.#isOverloaded) return;
     // No client waits for it, nor comes back with it.
     await this.#change((call) => [call, 'delete', idText(id), reason], undefined, false);
   }

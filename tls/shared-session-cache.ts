@@ -54,7 +54,9 @@ export class SharedSessionCache extends SegmentSessionCache {
   /** Read, but written after another that may not have been. */
   #early: ReadLetter[] = [];
   /** Where expiry goes on, and when the next session expires in what it has passed. */
-  #expiry: { firstSet: number; nextMs: number } = { firstSet: 0, nextMs: Infinity };
+  #expiry = { firstSet: 0, nextMs: Infinity };
+  /** Whether a session may have come into what expiry has passed. */
+  #hasCome = false;
   /** Of threads that have gone. */
   #hitCount = 0;
 
@@ -76,7 +78,7 @@ export class SharedSessionCache extends SegmentSessionCache {
     const queue = new OctetQueue(OctetQueue.allocate(sharedLimits.queueBytes));
     const hitCount = new Float64Array(new SharedArrayBuffer(8));
     const thread = { queue, hitCount };
-    if (!this.#state.isClosed) this.#threads.add(thread);
+    this.#threads.add(thread);
     return {
       memory: {
         recent: this.#recent.memory,
@@ -86,7 +88,7 @@ export class SharedSessionCache extends SegmentSessionCache {
       },
       detach: () => {
         this.readLetters();
-        this.#forgetThread(thread);
+        if (this.#threads.delete(thread)) this.#hitCount += hitCount[0]!;
       },
     };
   }
@@ -96,10 +98,12 @@ export class SharedSessionCache extends SegmentSessionCache {
    * comes after that.
    */
   readLetters(): void {
+    if (this.#state.isClosed) return this.#dropLetters();
     // Of those with lower numbers all are there now that can have been known to a thread with another one of them.
     const endNumber = this.#state.letterCount;
     const letters = [...this.#early, ...this.#readQueues()];
     if (letters.length === 0) return;
+    this.#hasCome = true;
     // The count goes round; no two that wait are far apart.
     letters.sort((one, other) => (one.number - other.number) | 0);
     const isEarly = ({ number }: NumberedLetter) => ((number - endNumber) | 0) >= 0;
@@ -153,9 +157,8 @@ export class SharedSessionCache extends SegmentSessionCache {
   override async close(): Promise<void> {
     this.#state.close();
     this.#timer.clear();
-    for (const { octets } of [...this.#early, ...this.#readQueues()]) octets.fill(0);
-    this.#early = [];
-    for (const thread of this.#threads) this.#forgetThread(thread);
+    // Of a thread that is writing now it is read, and dropped, when that tells of it or ends.
+    this.#dropLetters();
     this.#recent.clear();
     await super.close();
   }
@@ -165,8 +168,9 @@ export class SharedSessionCache extends SegmentSessionCache {
     return counts.reduce((sum, count) => sum + count, this.#hitCount);
   }
 
-  #forgetThread(thread: AttachedThread): void {
-    if (this.#threads.delete(thread)) this.#hitCount += thread.hitCount[0]!;
+  #dropLetters(): void {
+    for (const { octets } of [...this.#early, ...this.#readQueues()]) octets.fill(0);
+    this.#early = [];
   }
 
   #readQueues(): ReadLetter[] {
@@ -186,18 +190,22 @@ export class SharedSessionCache extends SegmentSessionCache {
     return super.promote(letter.ids, letter.account);
   }
 
-  /** Looks through a part of the table; whoever has come in between is found the next time. */
+  /** Looks through a part of the table. */
   #expireStep(): void {
     const nowMs = this.#clock();
-    const { firstSet, nextMs } = this.#expiry;
     const { setsPerStep, expireIntervalMs, longestWaitMs } = sharedLimits;
+    const { firstSet } = this.#expiry;
+    if (firstSet === 0) this.#hasCome = false;
     const nextHereMs = this.#recent.expire(nowMs, firstSet, setsPerStep) ?? Infinity;
-    this.#expiry = { firstSet: firstSet + setsPerStep, nextMs: Math.min(nextMs, nextHereMs) };
-    if (this.#expiry.firstSet < this.#recent.memory.setCount) return this.#timer.arm(1);
-    const waitMs = this.#expiry.nextMs - nowMs;
+    const nextMs = Math.min(this.#expiry.nextMs, nextHereMs);
+    if (firstSet + setsPerStep < this.#recent.memory.setCount) {
+      this.#expiry = { firstSet: firstSet + setsPerStep, nextMs };
+      this.#timer.arm(1);
+      return;
+    }
     this.#expiry = { firstSet: 0, nextMs: Infinity };
-    if (waitMs === Infinity) return;
-    this.#timer.arm(Math.min(Math.max(waitMs, expireIntervalMs), longestWaitMs));
+    if (nextMs === Infinity && !this.#hasCome) return;
+    this.#timer.arm(Math.min(Math.max(nextMs - nowMs, expireIntervalMs), longestWaitMs));
   }
 }
 

@@ -26,6 +26,8 @@ export class SharedSessionEnd {
   readonly #hitCount: Float64Array;
   readonly #clock: Clock;
   readonly #wakeKeeper: () => void;
+  /** The keeper was told that the queue is half full, which it has been since. */
+  #isHurried = false;
   readonly #timer = new DetachedTimer(() => this.#wakeKeeper());
 
   constructor({ memory, clock, wakeKeeper }: SharedSessionEndOptions) {
@@ -39,6 +41,7 @@ export class SharedSessionEnd {
 
   /** A copy that the caller owns; undefined where only the keeper can tell. */
   get(id: Uint8Array): Uint8Array | undefined {
+    if (this.#state.isClosed) return undefined;
     const session = this.#recent.get(id, this.#clock());
     if (session !== undefined) this.#hitCount[0]!++;
     return session;
@@ -46,9 +49,11 @@ export class SharedSessionEnd {
 
   /** False where there is no room, and the keeper must be told by a message, as with the other calls. */
   put(id: Uint8Array, session: Uint8Array, options: PutOptions): boolean {
+    if (this.#state.isClosed) return true;
     // Before the letter: what a purge finds in neither was put after it.
     this.#recent.put(id, session, options.expiresAt, this.#clock());
     const isWritten = this.#write({ kind: 'put', id, session, options });
+    // It may have been closed meanwhile.
     if (!isWritten || this.#state.isClosed) this.#recent.delete(id);
     return isWritten;
   }
@@ -80,8 +85,10 @@ export class SharedSessionEnd {
     const isWritten = this.#queue.write(octets);
     octets.fill(0);
     const isHalfFull = this.#queue.waitingBytes > this.#queue.capacityBytes / 2;
-    if (isHalfFull) this.close();
-    else if (isWritten && !this.#timer.isArmed) this.#timer.arm(sharedLimits.queueDelayMs);
+    if (isHalfFull && !this.#isHurried) this.#wakeKeeper();
+    this.#isHurried = isHalfFull;
+    // Also then: the keeper may have looked before this was written.
+    if (isWritten && !this.#timer.isArmed) this.#timer.arm(sharedLimits.queueDelayMs);
     return isWritten;
   }
 }

@@ -25,9 +25,9 @@ await t.test('one JSON object a line', async (t) => {
 
 await t.test('lines of another logger are written one by one, as its own', async (t) => {
   const { lines, logger } = capture();
-  writeLogLines(logger, '{"msg":"1"}\n{"msg":"2"}\n');
+  writeLogLines(logger, '{"msg":"1\u2028\r"}\n{"msg":"2"}\n');
   writeLogLines(logger, '');
-  t.same(lines, ['{"msg":"1"}\n', '{"msg":"2"}\n']);
+  t.same(lines, ['{"msg":"1\u2028\r"}\n', '{"msg":"2"}\n']);
 });
 
 await t.test('secrets are left out, at every level that occurs', async (t) => {

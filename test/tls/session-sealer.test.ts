@@ -12,7 +12,8 @@ void t.test('opens what it has sealed', async (t) => {
     const { id, session } = makeSession({ length, isIdInside: false });
     const sealed = sealer.seal(id, session, expiresAt);
     t.equal(sealed.length, length + sealBytes);
-    t.equal(sealed.indexOf(session), -1);
+    // Few octets may be there by chance.
+    if (length > 16) t.equal(sealed.indexOf(session), -1);
     t.same(sealer.open(id, sealed, expiresAt), session);
     t.same(new SessionSealer([secret], 'here').open(id, sealed, expiresAt), session);
     t.notSame(sealer.seal(id, session, expiresAt), sealed, 'each time it looks different');

@@ -11,6 +11,7 @@ import {
 } from '../../tls/index.ts';
 import { sharedLimits } from '../../tls/limits.ts';
 import { OctetQueue } from '../../tls/octet-queue.ts';
+import { RecentSessions } from '../../tls/recent-sessions.ts';
 import type { SharedSessionMemory } from '../../tls/shared-session-memory.ts';
 import {
   contractLifetimeMs as lifetimeMs,
@@ -367,6 +368,63 @@ void t.test('what has expired is overwritten, be there traffic or not', async (t
   await until(() => octetsOf(ends[0]!.memory).every((octet) => octet === 0));
   while (keeper.expire());
   t.match(statsUnasked(keeper), { entryCount: 0, heldBytes: 0 });
+});
+
+void t.test('nor is what comes while the table is looked through forgotten', async (t) => {
+  const clock = new TestClock();
+  // A table of eight steps.
+  const options = { maxBytes: 64 * 1024 * 1024, lifetimeMs, clock: clock.read };
+  const keeper = new SharedSessionCache(options);
+  const end = await attach(keeper, clock.read);
+  const { expire } = RecentSessions.prototype;
+  let steps = 0;
+  const limits: { longestWaitMs: number } = sharedLimits;
+  const { longestWaitMs } = limits;
+  limits.longestWaitMs = 200;
+  t.teardown(async () => {
+    limits.longestWaitMs = longestWaitMs;
+    RecentSessions.prototype.expire = expire;
+    await end.cache.close();
+    await keeper.close();
+  });
+  const { id, session } = makeSession();
+  // In the first set, which the first step has passed.
+  id.fill(0, 0, 4);
+  RecentSessions.prototype.expire = function (...given) {
+    const next = expire.apply(this, given);
+    if (++steps === 3) {
+      void end.cache.put(id, session, { expiresAt: clock.nowMs + lifetimeMs });
+      keeper.readLetters();
+      clock.nowMs += lifetimeMs;
+    }
+    return next;
+  };
+  await end.cache.delete(makeSession().id);
+  await until(() => steps >= 3);
+  await until(() => octetsOf(end.memory).every((octet) => octet === 0));
+  t.ok(steps > 8, `${steps} steps`);
+});
+
+void t.test('what is written while the keeper reads is read too', async (t) => {
+  const { ends, first, keeper, inLifetime } = await makeScene(t);
+  const { read } = OctetQueue.prototype;
+  t.teardown(() => {
+    OctetQueue.prototype.read = read;
+  });
+  const last = makeSession();
+  let hasWritten = false;
+  // A thread writes when the keeper has begun to read a queue that is more than half full.
+  OctetQueue.prototype.read = function () {
+    if (!hasWritten) {
+      hasWritten = true;
+      void first.put(last.id, last.session, inLifetime());
+    }
+    return read.call(this);
+  };
+  const large = Array.from({ length: 3 }, () => makeSession({ length: 60_000 }));
+  await Promise.all(large.map(({ id, session }) => first.put(id, session, inLifetime())));
+  await until(() => statsUnasked(keeper).entryCount === 4);
+  t.ok(ends[0]!.sent.length >= 1);
 });
 
 void t.test('holds no more than its bound, the table included', async (t) => {
