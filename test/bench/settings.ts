@@ -8,3 +8,8 @@ export function environmentOf(settings: readonly string[]): Readonly<Record<stri
 export function nodeOptionsOf(settings: readonly string[]): readonly string[] {
   return settings.filter((text) => text.startsWith('-'));
 }
+
+/** The other arguments, in order. */
+export function positionalOf(settings: readonly string[]): readonly string[] {
+  return settings.filter((text) => !text.startsWith('-') && !/^\w+=/.test(text));
+}

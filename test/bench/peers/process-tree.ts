@@ -19,6 +19,17 @@ export async function treeCpuMs(rootPid: number): Promise<number> {
   return tree.reduce((sum, { cpuMs }) => sum + cpuMs, 0);
 }
 
+/**
+ * Proportional set size of a process and all below it, in bytes: what they have in memory, of shared pages their share.
+ */
+export async function treePssBytes(rootPid: number): Promise<number> {
+  const sizes = (await processTree(rootPid)).map(async ({ pid }) => {
+    const text = await readFile(`/proc/${pid}/smaps_rollup`, 'latin1').catch(() => '');
+    return Number(/^Pss:\s+(\d+) kB$/m.exec(text)?.[1] ?? 0) * 1024;
+  });
+  return (await Promise.all(sizes)).reduce((sum, bytes) => sum + bytes, 0);
+}
+
 /** A process and all below it. */
 async function processTree(rootPid: number): Promise<readonly ProcessStat[]> {
   const names = await readdir('/proc');
