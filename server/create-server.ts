@@ -15,12 +15,12 @@ import type { Configuration } from './config/configuration.ts';
 import { ControlServer } from './control/control-server.ts';
 import { StoreAdministration } from './control/store-administration.ts';
 import { ServerMetrics } from './metrics/server-metrics.ts';
-import { openMemoryCache } from './keeper/open-memory-cache.ts';
-import { openResumption, type ResumptionParts } from './keeper/open-resumption.ts';
-import { makeServing, possibleWorkerCount } from './keeper/make-serving.ts';
-import { watchClientCertificates } from './keeper/watched-client-certificates.ts';
-import { watchCredentials } from './keeper/watched-credentials.ts';
-import type { Serving } from './worker/serving.ts';
+import { openMemoryCache } from './threads/open-memory-cache.ts';
+import { openResumption, type ResumptionParts } from './threads/open-resumption.ts';
+import { makeServing, possibleWorkerCount } from './threads/make-serving.ts';
+import { watchClientCertificates } from './threads/watched-client-certificates.ts';
+import { watchCredentials } from './threads/watched-credentials.ts';
+import type { Serving } from './threads/serving.ts';
 
 export interface ServerOptions {
   readonly configuration: Configuration;

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { readSessionSecrets } from '../../../server/keeper/session-secrets.ts';
+import { readSessionSecrets } from '../../../server/threads/session-secrets.ts';
 
 await t.test('files are read as they are, in their order', async (t) => {
   const directory = t.testdir();

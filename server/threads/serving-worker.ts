@@ -4,8 +4,8 @@ import { serveSessionCache } from '../../tls/serve-session-cache.ts';
 import type { SessionCache } from '../../tls/session-cache.ts';
 import type { TicketKeySource } from '../../tls/ticket-key.ts';
 import type { LogLevel } from '../config/configuration.ts';
-import type { ServingSettings } from '../worker/serving.ts';
-import type { WorkerCommand, WorkerReport, WorkerStart } from '../worker/worker-messages.ts';
+import type { ServingSettings } from './serving.ts';
+import type { WorkerCommand, WorkerReport, WorkerStart } from './worker-messages.ts';
 
 export interface ServingWorkerOptions {
   /** From 1. */
@@ -125,5 +125,5 @@ function portTo(cache: SessionCache) {
 /** `.ts` in a clone, `.js` in the package. */
 function threadUrl(): URL {
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-  return new URL(`../worker/worker-thread.${extension}`, import.meta.url);
+  return new URL(`./worker-thread.${extension}`, import.meta.url);
 }

@@ -1,8 +1,8 @@
 import pino from 'pino';
 import t, { type Test } from 'tap';
-import { type PoolWorker, WorkerPool } from '../../../server/keeper/worker-pool.ts';
-import type { ServingSettings } from '../../../server/worker/serving.ts';
-import type { WorkerCommand } from '../../../server/worker/worker-messages.ts';
+import { type PoolWorker, WorkerPool } from '../../../server/threads/worker-pool.ts';
+import type { ServingSettings } from '../../../server/threads/serving.ts';
+import type { WorkerCommand } from '../../../server/threads/worker-messages.ts';
 import { until } from '../../fixtures/until.ts';
 
 const settings: ServingSettings = {

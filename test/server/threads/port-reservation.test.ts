@@ -1,6 +1,6 @@
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import t, { type Test } from 'tap';
-import { canSharePorts, PortReservation } from '../../../server/keeper/port-reservation.ts';
+import { canSharePorts, PortReservation } from '../../../server/threads/port-reservation.ts';
 
 const host = '127.0.0.1';
 

@@ -3,8 +3,8 @@ import type { Logger } from 'pino';
 import type { ClientCertificatePolicy } from '../../tls/client-certificate.ts';
 import type { Credential } from '../../tls/credential.ts';
 import type { ListeningPorts } from '../imap/imap-service.ts';
-import type { Serving, ServingSettings } from '../worker/serving.ts';
-import type { WorkerCommand } from '../worker/worker-messages.ts';
+import type { Serving, ServingSettings } from './serving.ts';
+import type { WorkerCommand } from './worker-messages.ts';
 import { PortReservation } from './port-reservation.ts';
 import type { ServingWorker } from './serving-worker.ts';
 
