@@ -4,7 +4,7 @@ import { openSqliteStore } from '../store/open-sqlite-store.ts';
 import type { SqliteMailStore } from '../store/sqlite/sqlite-mail-store.ts';
 import { type Clock, type SessionCache, steadyClock } from '../tls/index.ts';
 import { AdminServer } from './admin/admin-server.ts';
-import { KeeperSessions } from './admin/session-administration.ts';
+import { CachedSessions } from './admin/session-administration.ts';
 import {
   forgetVerifications,
   rememberedMark,
@@ -15,12 +15,14 @@ import type { Configuration } from './config/configuration.ts';
 import { ControlServer } from './control/control-server.ts';
 import { StoreAdministration } from './control/store-administration.ts';
 import { ServerMetrics } from './metrics/server-metrics.ts';
-import { openMemoryCache } from './threads/open-memory-cache.ts';
-import { openResumption, type ResumptionParts } from './threads/open-resumption.ts';
-import { makeServing, possibleWorkerCount } from './threads/make-serving.ts';
-import { watchClientCertificates } from './threads/watched-client-certificates.ts';
-import { watchCredentials } from './threads/watched-credentials.ts';
-import type { Serving } from './threads/serving.ts';
+import { watchClientCertificates, watchCredentials } from './threads/certificate-files.ts';
+import type { MailServer } from './threads/mail-server.ts';
+import { openMailServer, possibleWorkerCount } from './threads/open-mail-server.ts';
+import {
+  openMemoryCache,
+  openResumption,
+  type ResumptionParts,
+} from './threads/open-resumption.ts';
 
 export interface ServerOptions {
   readonly configuration: Configuration;
@@ -66,7 +68,7 @@ interface Start extends Required<Omit<ServerOptions, 'sessionCache'>> {
   readonly parts: AsyncDisposableStack;
 }
 
-/** What all threads share, which the keeper has. */
+/** What all threads share; the main thread has it. */
 interface SharedParts {
   /** Threads that serve clients; 0: this one. */
   readonly workerCount: number;
@@ -96,10 +98,10 @@ export async function createServer(options: ServerOptions): Promise<RepriseServe
     parts,
   };
   const shared = await openShared(start);
-  const { serving, certificate } = await openServing(start, shared);
-  parts.defer(() => serving.close(deadlineMs));
-  const ports = await serving.listen();
-  const adminPort = await openAdministration(start, shared, serving);
+  const { mailServer, certificate } = await openMailServerOf(start, shared);
+  parts.defer(() => mailServer.close(deadlineMs));
+  const ports = await mailServer.listen();
+  const adminPort = await openAdministration(start, shared, mailServer);
 
   const opened = parts.move();
   return {
@@ -142,26 +144,26 @@ async function openShared(start: Start): Promise<SharedParts> {
 }
 
 /** The credentials, and what serves clients with them. It does not listen yet. */
-async function openServing(
+async function openMailServerOf(
   start: Start,
   { workerCount, store, metrics, resumption, remembered }: SharedParts,
-): Promise<{ readonly serving: Serving; readonly certificate: string }> {
+): Promise<{ readonly mailServer: MailServer; readonly certificate: string }> {
   const { configuration, logger, clock, onFailure, parts } = start;
-  let serving: Serving | undefined;
+  let mailServer: MailServer | undefined;
   const watched = await watchCredentials({
     configuration,
     logger,
-    onChange: (credentials) => serving?.replaceCredentials(credentials),
+    onChange: (credentials) => mailServer?.replaceCredentials(credentials),
   });
   parts.defer(() => watched.close());
   const watchedClients = await watchClientCertificates({
     files: configuration.clientCertificates,
     logger,
-    onChange: (policy) => serving?.replaceClientCertificates(policy),
+    onChange: (policy) => mailServer?.replaceClientCertificates(policy),
   });
   parts.defer(() => watchedClients.close());
   const { credentials } = watched;
-  serving = makeServing({
+  mailServer = openMailServer({
     configuration,
     workerCount,
     logger,
@@ -174,30 +176,30 @@ async function openServing(
     board: metrics.board,
     onFailure,
   });
-  return { serving, certificate: credentials[0]?.cert ?? '' };
+  return { mailServer, certificate: credentials[0]?.cert ?? '' };
 }
 
 /** The control socket and the admin listener, whose port comes back. */
 async function openAdministration(
   start: Start,
   { store, metrics, resumption, remembered }: SharedParts,
-  serving: Serving,
+  mailServer: MailServer,
 ): Promise<number> {
   const { configuration, logger, clock, isHealthy, parts } = start;
   const { kind, sessionCache, ticketKeys } = resumption;
   const administration = new StoreAdministration(store, {
     onAccountChanged: (account) => {
-      serving.disconnectAccount(account.id, 'Account has changed, log in again');
+      mailServer.disconnectAccount(account.id, 'Account has changed, log in again');
       forget(account, { sessionCache, remembered, logger });
     },
   });
-  const sessions = new KeeperSessions({
+  const sessions = new CachedSessions({
     kind,
     cache: sessionCache,
     ticketKeys,
     clock,
     accountName: (name) => administration.accountName(name),
-    onCertificatePurged: (fingerprint256) => serving.forgetCertificate(fingerprint256),
+    onCertificatePurged: (fingerprint256) => mailServer.forgetCertificate(fingerprint256),
   });
   const { dataDirectory } = configuration;
   const control = new ControlServer({ dataDirectory, logger, administration, sessions });

@@ -26,7 +26,7 @@ export interface SessionAdministration {
   purgeSessions(owner: PurgeOwner): Promise<PurgeReport>;
 }
 
-export interface KeeperSessionsOptions {
+export interface CachedSessionsOptions {
   readonly kind: Resumption['kind'];
   readonly cache: SessionCache;
   readonly ticketKeys: TicketKeySource;
@@ -39,10 +39,10 @@ export interface KeeperSessionsOptions {
 }
 
 /** The sessions in the cache of this process. */
-export class KeeperSessions implements SessionAdministration {
-  readonly #options: KeeperSessionsOptions;
+export class CachedSessions implements SessionAdministration {
+  readonly #options: CachedSessionsOptions;
 
-  constructor(options: KeeperSessionsOptions) {
+  constructor(options: CachedSessionsOptions) {
     this.#options = options;
   }
 

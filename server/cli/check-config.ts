@@ -1,8 +1,8 @@
 import { formatByteSize } from '../config/byte-size.ts';
 import { type Configuration, toKeys } from '../config/configuration.ts';
 import { readConfiguration } from '../config/read-configuration.ts';
-import { readSessionSecrets } from '../threads/session-secrets.ts';
-import { readClientCertificates } from '../threads/watched-client-certificates.ts';
+import { readClientCertificates } from '../threads/certificate-files.ts';
+import { readSessionSecrets } from '../threads/open-resumption.ts';
 import { loadCredential } from '../../tls/credential.ts';
 import type { GlobalOptions } from './command-options.ts';
 

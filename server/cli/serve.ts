@@ -4,7 +4,8 @@ import { createServer, type RepriseServer } from '../create-server.ts';
 import { addDemoAccount } from '../demo/demo-account.ts';
 import { describeDemo } from '../demo/describe-demo.ts';
 import { createLogger } from '../logging.ts';
-import { boundYoungGeneration } from './bound-young-generation.ts';
+import { boundYoungGeneration } from '../threads/heap.ts';
+
 import type { GlobalOptions } from './command-options.ts';
 
 /** Supervisors kill after ten seconds; what is not closed by then never will be. */

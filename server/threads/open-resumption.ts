@@ -1,15 +1,20 @@
+import { readFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import type { Clock } from '../../tls/clock.ts';
 import { DerivedTicketKeys } from '../../tls/derived-ticket-keys.ts';
 import { NullSessionCache } from '../../tls/null-session-cache.ts';
 import { RandomTicketKeys } from '../../tls/random-ticket-keys.ts';
 import type { Resumption } from '../../tls/resumption.ts';
+import { SegmentSessionCache } from '../../tls/segment-session-cache.ts';
 import type { SessionCache } from '../../tls/session-cache.ts';
 import { loadSessionCacheModule } from '../../tls/session-cache-module.ts';
+import {
+  SharedSessionCache,
+  type SharedSessionCacheOptions,
+} from '../../tls/shared-session-cache.ts';
 import type { TicketKeySource } from '../../tls/ticket-key.ts';
 import type { Configuration } from '../config/configuration.ts';
-import { openMemoryCache } from './open-memory-cache.ts';
-import { readSessionSecrets } from './session-secrets.ts';
+import { ConfigurationError } from '../config/read-configuration.ts';
 
 export interface OpenResumptionOptions {
   readonly configuration: Configuration;
@@ -23,7 +28,7 @@ export interface OpenResumptionOptions {
   readonly onReclaim?: (durationMs: number) => void;
 }
 
-/** What the keeper has so that clients of all workers can come back. */
+/** What the main thread has so that clients of all workers can come back. */
 export interface ResumptionParts {
   readonly kind: Resumption['kind'];
   /** Keeps nothing where resumption is not stateful. */
@@ -34,8 +39,11 @@ export interface ResumptionParts {
   close(): Promise<void>;
 }
 
+/** Less can be guessed, or was not made as a secret. */
+const minSecretBytes = 32;
+
 /**
- * For sessions in the keeper's memory, in milliseconds: it answers at once, unless this machine has no time
+ * For sessions in the main thread's memory, in milliseconds: it answers at once, unless this machine has no time
  * for it, and a full handshake would then cost more than the wait.
  */
 const memoryLookupDeadlineMs = 1_000;
@@ -115,4 +123,44 @@ async function openRedisCache(
       else logger.warn({ err: error }, 'session cache: no connection to Redis');
     },
   });
+}
+
+/** Who uses a cache in the main thread's memory. */
+export interface MemoryCacheUsers {
+  /** 0: the main thread alone. */
+  readonly workerCount: number;
+  readonly logger: Logger;
+}
+
+/** A cache in the main thread's memory, which the workers share, if there are any. */
+export function openMemoryCache(
+  options: SharedSessionCacheOptions,
+  { workerCount, logger }: MemoryCacheUsers,
+): SegmentSessionCache {
+  if (workerCount === 0) return new SegmentSessionCache(options);
+  const onError = (error: unknown) => logger.warn({ err: error }, 'session cache failed');
+  return new SharedSessionCache({ ...options, onError });
+}
+
+/**
+ * Reads the secrets that machines share, whole files as they are. Rejects with a `ConfigurationError` if
+ * one cannot be read or is too short.
+ */
+export async function readSessionSecrets(paths: readonly string[]): Promise<Uint8Array[]> {
+  return Promise.all(paths.map(readSecret));
+}
+
+async function readSecret(path: string): Promise<Uint8Array> {
+  const refuse = (reason: string) =>
+    new ConfigurationError([`Cannot use secret "${path}" of REPRISE_SESSION_SECRET: ${reason}`]);
+  let secret: Uint8Array;
+  try {
+    secret = await readFile(path);
+  } catch (error) {
+    throw refuse((error as NodeJS.ErrnoException).code ?? String(error));
+  }
+  if (secret.length >= minSecretBytes) return secret;
+  throw refuse(
+    `it has "${secret.length}" bytes, at least ${minSecretBytes} random ones are needed`,
+  );
 }

@@ -1,25 +1,28 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { ClientCertificatePolicy } from '../../tls/client-certificate.ts';
+import type { Clock } from '../../tls/clock.ts';
 import type { Credential } from '../../tls/credential.ts';
 import type { ListeningPorts } from '../imap/imap-service.ts';
-import type { Serving, ServingSettings } from './serving.ts';
-import type { WorkerCommand } from './worker-messages.ts';
+import type { MailServer, MailServerSettings } from './mail-server.ts';
+import { type MessageToWorker, settingsAfter } from './messages.ts';
 import { PortReservation } from './port-reservation.ts';
-import type { ServingWorker } from './serving-worker.ts';
+import type { WorkerHandle } from './worker-handle.ts';
 
 /** A worker as the pool needs it. */
-export type PoolWorker = Pick<ServingWorker, 'ended' | 'prepare' | 'listen' | 'send' | 'close'>;
+export type PoolWorker = Pick<WorkerHandle, 'ended' | 'prepare' | 'listen' | 'send' | 'close'>;
 
 export interface WorkerPoolOptions {
   /** At least 1. */
   readonly workerCount: number;
   /** A port of 0 becomes the same one for all workers. */
-  readonly settings: ServingSettings;
+  readonly settings: MailServerSettings;
   /** Starts the worker of a number, from 1. */
-  readonly startWorker: (workerNumber: number, settings: ServingSettings) => PoolWorker;
+  readonly startWorker: (workerNumber: number, settings: MailServerSettings) => PoolWorker;
   readonly logger: Logger;
-  /** Called once, where workers crash again and again. */
+  /** The steady clock. */
+  readonly clock: Clock;
+  /** Called once, if workers crash again and again. */
   readonly onFailure: (error: Error) => void;
 }
 
@@ -33,14 +36,14 @@ const maxCrashes = 5;
 const replacementPauseMs = 500;
 
 /** Workers that listen on the same ports. One that crashes is replaced. */
-export class WorkerPool implements Serving {
+export class WorkerPool implements MailServer {
   readonly #options: WorkerPoolOptions;
   /** By number, which is one more than the index. */
   readonly #workers: PoolWorker[] = [];
   readonly #closing = new AbortController();
   readonly #watches: Promise<void>[] = [];
-  /** For the workers to come. */
-  #settings: ServingSettings;
+  /** For the workers to come: as given, and changed by what the workers were told since. */
+  #settings: MailServerSettings;
 
   constructor(options: WorkerPoolOptions) {
     this.#options = options;
@@ -67,12 +70,10 @@ export class WorkerPool implements Serving {
   }
 
   replaceCredentials(credentials: readonly Credential[]): void {
-    this.#settings = { ...this.#settings, credentials };
     this.#sendAll({ kind: 'replaceCredentials', credentials });
   }
 
   replaceClientCertificates(policy: ClientCertificatePolicy): void {
-    this.#settings = { ...this.#settings, clientCertificates: policy };
     this.#sendAll({ kind: 'replaceClientCertificates', policy });
   }
 
@@ -86,8 +87,10 @@ export class WorkerPool implements Serving {
     await Promise.all(this.#watches);
   }
 
-  #sendAll(command: WorkerCommand): void {
-    for (const worker of this.#workers) worker.send(command);
+  /** Tells the workers, and those that will replace them. */
+  #sendAll(message: MessageToWorker): void {
+    this.#settings = settingsAfter(this.#settings, message, this.#options.clock());
+    for (const worker of this.#workers) worker.send(message);
   }
 
   #start(number: number): PoolWorker {
@@ -131,7 +134,7 @@ export class WorkerPool implements Serving {
     return this.#closing.signal.aborted;
   }
 
-  /** Ends early where the pool closes. */
+  /** Ends early if the pool closes. */
   async #pause(): Promise<void> {
     await delay(replacementPauseMs, undefined, { signal: this.#closing.signal }).catch(
       () => undefined,

@@ -5,21 +5,21 @@ import { ReplicatedTicketKeys } from '../../tls/replicated-ticket-keys.ts';
 import { LineBatch } from '../line-batch.ts';
 import { createLogger } from '../logging.ts';
 import { FigureRecorder } from '../metrics/figure-recorder.ts';
-import { LocalServing } from './local-serving.ts';
-import type { WorkerCommand, WorkerReport, WorkerStart } from './worker-messages.ts';
+import { LocalMailServer } from './mail-server.ts';
+import type { MessageFromWorker, MessageToWorker, WorkerStart } from './messages.ts';
 
 /**
- * A worker: serves clients with a store client and listeners of its own, and asks the keeper for sessions and
- * remembered logins. What goes wrong at the start, or later without being caught, ends the thread; the keeper
- * is told by the thread's `error` event.
+ * A worker: serves clients with a store client and listeners of its own, and asks the main thread for sessions
+ * and remembered logins. What goes wrong at the start, or later without being caught, ends the thread; the main
+ * thread is told by the thread's `error` event.
  */
-function runWorker(keeper: MessagePort, start: WorkerStart): void {
-  const report = (message: WorkerReport) => keeper.postMessage(message, []);
+function runWorker(mainThread: MessagePort, start: WorkerStart): void {
+  const tell = (message: MessageFromWorker) => mainThread.postMessage(message, []);
   const store = connectSqliteStore(start.storeLink);
   const ticketKeys = new ReplicatedTicketKeys(start.ticketKeys);
   const sessionCache = new RemoteSessionCache(start.sessionPort);
   const remembered = new RemoteSessionCache(start.rememberedPort);
-  const serving = new LocalServing({
+  const server = new LocalMailServer({
     settings: start.settings,
     store,
     sessionCache,
@@ -29,34 +29,34 @@ function runWorker(keeper: MessagePort, start: WorkerStart): void {
     logger: createLogger({
       level: start.logLevel,
       workerNumber: start.workerNumber,
-      destination: new LineBatch((lines) => report({ kind: 'log', lines })),
+      destination: new LineBatch((lines) => tell({ kind: 'log', lines })),
     }),
   });
-  const obey = async (command: WorkerCommand) => {
-    switch (command.kind) {
+  const handle = async (message: MessageToWorker) => {
+    switch (message.kind) {
       case 'listen':
-        await serving.listen();
-        return report({ kind: 'listening' });
+        await server.listen();
+        return tell({ kind: 'listening' });
       case 'disconnectAccount':
-        return serving.disconnectAccount(command.accountId, command.text);
+        return server.disconnectAccount(message.accountId, message.text);
       case 'replaceCredentials':
-        return serving.replaceCredentials(command.credentials);
+        return server.replaceCredentials(message.credentials);
       case 'replaceClientCertificates':
-        return serving.replaceClientCertificates(command.policy);
+        return server.replaceClientCertificates(message.policy);
       case 'forgetCertificate':
-        return serving.forgetCertificate(command.fingerprint256);
+        return server.forgetCertificate(message.fingerprint256);
       case 'replaceTicketKeys':
-        return ticketKeys.replace(command.ticketKeys);
+        return ticketKeys.replace(message.ticketKeys);
       case 'close':
-        await serving.close(command.deadlineMs);
+        await server.close(message.deadlineMs);
         await Promise.all([store.close(), sessionCache.close(), remembered.close()]);
         // Ends this thread alone.
         return process.exit(0);
     }
   };
   // A rejection stays unhandled, and so ends the thread.
-  keeper.on('message', (command: WorkerCommand) => void obey(command));
-  report({ kind: 'prepared' });
+  mainThread.on('message', (message: MessageToWorker) => void handle(message));
+  tell({ kind: 'prepared' });
 }
 
 if (parentPort) runWorker(parentPort, workerData as WorkerStart);

@@ -2,7 +2,7 @@
 // the certificate and the key in the files it is told.
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:tls';
-import { boundYoungGeneration } from '../../../server/cli/bound-young-generation.ts';
+import { boundYoungGeneration } from '../../../server/threads/heap.ts';
 
 boundYoungGeneration();
 const [port, cert, key] = process.argv.slice(2);

@@ -1,6 +1,6 @@
 import pino from 'pino';
 import t, { type Test } from 'tap';
-import { KeeperSessions } from '../../../server/admin/session-administration.ts';
+import { CachedSessions } from '../../../server/admin/session-administration.ts';
 import { connectToServer } from '../../../server/control/control-client.ts';
 import { ControlServer } from '../../../server/control/control-server.ts';
 import { StoreAdministration } from '../../../server/control/store-administration.ts';
@@ -37,7 +37,7 @@ async function setUp(t: Test, kind: Resumption['kind'] = 'stateful') {
   const server = new ControlServer({
     dataDirectory,
     administration,
-    sessions: new KeeperSessions(parts),
+    sessions: new CachedSessions(parts),
     logger: pino({ level: 'silent' }),
   });
   await server.listen();
@@ -101,7 +101,7 @@ await t.test('keys from a secret stay, and the report says so', async (t) => {
   const { parts } = await setUp(t);
   const ticketKeys = new DerivedTicketKeys({ secrets: [new Uint8Array(32)], lifetimeMs });
   t.teardown(() => ticketKeys.close());
-  const sessions = new KeeperSessions({ ...parts, ticketKeys });
+  const sessions = new CachedSessions({ ...parts, ticketKeys });
   t.match(await sessions.purgeSessions('all'), { purgedCount: 2, areTicketsLeft: true });
 });
 

@@ -88,7 +88,13 @@ await t.test('sessions of a purged certificate are resumed by no worker', async 
   if (session === undefined) throw new Error('There is no session');
   const purge = ['sessions', 'purge', '--certificate', fingerprint256];
   t.match(await server.process.command(purge), { code: 0 });
-  t.match(await logInOften(server, { cert, key, session }), { answers: ['OK'], resumedCount: 0 });
+  const nobodyResumes = { answers: ['OK'], resumedCount: 0 };
+  t.match(await logInOften(server, { cert, key, session }), nobodyResumes);
+  for (const worker of [1, 2]) {
+    await server.crash(worker);
+    await server.logged('worker replaced', worker);
+  }
+  t.match(await logInOften(server, { cert, key, session }), nobodyResumes, 'also later ones');
 });
 
 await t.test('files that cannot be used are told in one line', async (t) => {

@@ -125,7 +125,7 @@ await t.test('what cannot be used is told in one line', async (t) => {
   const cases: [Environment, RegExp][] = [
     [
       { REPRISE_SESSION_SECRET: join(common.REPRISE_DATA, 'short') },
-      /^reprise: Cannot use secret ".*short" of REPRISE_SESSION_SECRET: it has "1" octets/,
+      /^reprise: Cannot use secret ".*short" of REPRISE_SESSION_SECRET: it has "1" bytes/,
     ],
     [
       { REPRISE_SESSION_CACHE: `module:${join(common.REPRISE_DATA, 'a.js')}` },

@@ -1,17 +1,20 @@
 import pino from 'pino';
 import t, { type Test } from 'tap';
 import { type PoolWorker, WorkerPool } from '../../../server/threads/worker-pool.ts';
-import type { ServingSettings } from '../../../server/threads/serving.ts';
-import type { WorkerCommand } from '../../../server/threads/worker-messages.ts';
+import type { MailServerSettings } from '../../../server/threads/mail-server.ts';
+import type { MessageToWorker } from '../../../server/threads/messages.ts';
+import { tlsLimits } from '../../../tls/limits.ts';
+import { TestClock } from '../../fixtures/session-cache-contract.ts';
 import { until } from '../../fixtures/until.ts';
 
-const settings: ServingSettings = {
+const settings: MailServerSettings = {
   host: '127.0.0.1',
   imapPort: 0,
   imapsPort: -1,
   shareCount: 2,
   credentials: [],
   tlsPolicy: 'intermediate',
+  purgedCertificates: [],
   resumptionKind: 'off',
   sessionLifetimeMs: 1_000,
   verificationKey: new Uint8Array(32),
@@ -20,13 +23,13 @@ const settings: ServingSettings = {
 /** A worker that does nothing until the test ends it. */
 class FakeWorker implements PoolWorker {
   readonly number: number;
-  readonly settings: ServingSettings;
-  readonly commands: WorkerCommand[] = [];
+  readonly settings: MailServerSettings;
+  readonly messages: MessageToWorker[] = [];
   /** Why it cannot listen, where it is not to. */
   obstacle: Error | undefined;
   readonly #ended = Promise.withResolvers<Error | undefined>();
 
-  constructor(number: number, settings: ServingSettings) {
+  constructor(number: number, settings: MailServerSettings) {
     this.number = number;
     this.settings = settings;
   }
@@ -43,8 +46,8 @@ class FakeWorker implements PoolWorker {
     throw this.obstacle;
   }
 
-  send(command: WorkerCommand): void {
-    this.commands.push(command);
+  send(message: MessageToWorker): void {
+    this.messages.push(message);
   }
 
   async close(deadlineMs: number): Promise<void> {
@@ -61,6 +64,7 @@ function makePool(t: Test, prepare: (worker: FakeWorker, count: number) => void 
   const workers: FakeWorker[] = [];
   const failures: Error[] = [];
   const log: Record<string, unknown>[] = [];
+  const clock = new TestClock();
   const pool = new WorkerPool({
     workerCount: 2,
     settings,
@@ -68,6 +72,7 @@ function makePool(t: Test, prepare: (worker: FakeWorker, count: number) => void 
       {},
       { write: (line: string) => void log.push(JSON.parse(line) as Record<string, unknown>) },
     ),
+    clock: clock.read,
     onFailure: (error) => void failures.push(error),
     startWorker: (number, settings) => {
       const worker = new FakeWorker(number, settings);
@@ -77,7 +82,7 @@ function makePool(t: Test, prepare: (worker: FakeWorker, count: number) => void 
     },
   });
   t.teardown(() => pool.close(0));
-  return { pool, workers, failures, log };
+  return { pool, workers, failures, log, clock };
 }
 
 await t.test('all workers listen on the same ports and are told the same', async (t) => {
@@ -92,8 +97,8 @@ await t.test('all workers listen on the same ports and are told the same', async
   );
   pool.disconnectAccount(7, 'Gone');
   await pool.close(100);
-  for (const { commands } of workers) {
-    t.strictSame(commands, [
+  for (const { messages } of workers) {
+    t.strictSame(messages, [
       { kind: 'disconnectAccount', accountId: 7, text: 'Gone' },
       { kind: 'close', deadlineMs: 100 },
     ]);
@@ -118,9 +123,26 @@ await t.test('one that ends is replaced, with what has changed since', async (t)
   ]);
   pool.disconnectAccount(1, 'Gone');
   t.strictSame(
-    workers.map(({ commands }) => commands.length),
+    workers.map(({ messages }) => messages.length),
     [1, 2, 1],
     'the one that has ended is told nothing more',
+  );
+});
+
+await t.test('one that comes later knows the purged certificates of a day', async (t) => {
+  const { pool, workers, clock } = makePool(t);
+  await pool.listen();
+  pool.forgetCertificate('first');
+  pool.forgetCertificate('second');
+  clock.nowMs += 60_000;
+  pool.forgetCertificate('first');
+  clock.nowMs += tlsLimits.resumptionChainMs - 1;
+  pool.forgetCertificate('third');
+  workers[0]?.crash();
+  await until(() => workers.length === 3);
+  t.strictSame(
+    workers[2]?.settings.purgedCertificates.map(({ fingerprint256 }) => fingerprint256),
+    ['first', 'third'],
   );
 });
 

@@ -37,7 +37,7 @@ await t.test(
     const connected = lines.filter(({ msg }) => msg === 'connected');
     t.equal(connected.length, clientCount);
     for (const worker of [1, 2]) t.ok(connected.some((line) => line['worker'] === worker));
-    t.equal(lines.find(({ msg }) => msg === 'listening')?.['worker'], undefined, 'the keeper');
+    t.equal(lines.find(({ msg }) => msg === 'listening')?.['worker'], undefined, 'the main thread');
   },
 );
 

@@ -4,13 +4,13 @@ import { serveSessionCache } from '../../tls/serve-session-cache.ts';
 import type { SessionCache } from '../../tls/session-cache.ts';
 import type { TicketKeySource } from '../../tls/ticket-key.ts';
 import type { LogLevel } from '../config/configuration.ts';
-import type { ServingSettings } from './serving.ts';
-import type { WorkerCommand, WorkerReport, WorkerStart } from './worker-messages.ts';
+import type { MailServerSettings } from './mail-server.ts';
+import type { MessageFromWorker, MessageToWorker, WorkerStart } from './messages.ts';
 
-export interface ServingWorkerOptions {
+export interface WorkerHandleOptions {
   /** From 1. */
   readonly workerNumber: number;
-  readonly settings: ServingSettings;
+  readonly settings: MailServerSettings;
   readonly logLevel: LogLevel;
   readonly storeLink: StoreLink;
   /** Where the worker counts; see `makeFigures`. */
@@ -25,16 +25,16 @@ export interface ServingWorkerOptions {
 /** After this long beyond its deadline a worker that does not close is ended, in milliseconds. */
 const endGraceMs = 1_000;
 
-/** A worker thread as the keeper sees it. */
-export class ServingWorker {
-  /** Settles when the thread has ended: with the reason, where nobody asked for it. */
+/** A worker thread as the main thread sees it. */
+export class WorkerHandle {
+  /** Settles when the thread has ended: with the reason, if nobody asked for it. */
   readonly ended: Promise<Error | undefined>;
   readonly #worker: Worker;
   readonly #prepared: Promise<void>;
   readonly #listening: Promise<void>;
   #isClosing = false;
 
-  constructor(options: ServingWorkerOptions) {
+  constructor(options: WorkerHandleOptions) {
     const start = startOf(options);
     this.#worker = new Worker(threadUrl(), {
       name: `reprise-worker-${options.workerNumber}`,
@@ -45,9 +45,9 @@ export class ServingWorker {
     const listening = Promise.withResolvers<void>();
     this.#prepared = prepared.promise;
     this.#listening = listening.promise;
-    this.#worker.on('message', (report: WorkerReport) => {
-      if (report.kind === 'log') options.writeLog(report.lines);
-      else if (report.kind === 'prepared') prepared.resolve();
+    this.#worker.on('message', (message: MessageFromWorker) => {
+      if (message.kind === 'log') options.writeLog(message.lines);
+      else if (message.kind === 'prepared') prepared.resolve();
       else listening.resolve();
     });
     this.ended = this.#end();
@@ -75,8 +75,8 @@ export class ServingWorker {
     return this.#listening;
   }
 
-  send(command: WorkerCommand): void {
-    this.#worker.postMessage(command, []);
+  send(message: MessageToWorker): void {
+    this.#worker.postMessage(message, []);
   }
 
   /** Lets the worker close by itself, and ends it where it does not. */
@@ -102,7 +102,7 @@ export class ServingWorker {
   }
 }
 
-function startOf(options: ServingWorkerOptions): WorkerStart {
+function startOf(options: WorkerHandleOptions): WorkerStart {
   const { workerNumber, settings, logLevel, storeLink } = options;
   return {
     workerNumber,

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { collectGarbage } from '../../../server/threads/collect-garbage.ts';
+import { collectGarbage } from '../../../server/threads/heap.ts';
 
 void t.test(
   'collectGarbage frees what has grown old, without a sign of it elsewhere',

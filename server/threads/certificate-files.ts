@@ -1,11 +1,87 @@
+// The files of certificates: the server's own, and those that tell whose client certificates count. They are
+// read at the start, and again when they change.
 import { type StatsListener, unwatchFile, watchFile } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { createSecureContext } from 'node:tls';
 import type { Logger } from 'pino';
 import type { ClientCertificatePolicy } from '../../tls/client-certificate.ts';
 import { ClientCertificateVerifier } from '../../tls/client-certificate-verifier.ts';
-import { CredentialError } from '../../tls/credential.ts';
-import type { ClientCertificateFiles } from '../config/configuration.ts';
+import { type Credential, CredentialError, type LoadedCredential } from '../../tls/credential.ts';
+import { CredentialWatcher } from '../../tls/credential-watcher.ts';
+import { optionsOfPolicy } from '../../tls/tls-policy.ts';
+import type { ClientCertificateFiles, Configuration } from '../config/configuration.ts';
+import { credentialFilesOf } from '../own-credential.ts';
+
+export interface WatchedCredentialsOptions {
+  readonly configuration: Configuration;
+  readonly logger: Logger;
+  /** Called with all of them when one is another; those that TLS cannot use are kept back. */
+  readonly onChange: (credentials: readonly Credential[]) => void;
+}
+
+/** The credentials of a server, as their files are now. */
+export interface WatchedCredentials {
+  /** The first is for clients that name no server. */
+  readonly credentials: readonly Credential[];
+  /** Tells no more changes. */
+  close(): void;
+}
+
+/**
+ * Reads the credentials of a configuration and watches their files. What is wrong with new files is logged,
+ * and the old credentials stay.
+ *
+ * @throws CredentialError if one of them cannot be used to begin with
+ */
+export async function watchCredentials(
+  options: WatchedCredentialsOptions,
+): Promise<WatchedCredentials> {
+  const { configuration, logger, onChange } = options;
+  let credentials: readonly Credential[] = [];
+  const adopt = (loaded: readonly LoadedCredential[]) => {
+    for (const credential of loaded) checkUse(credential, configuration);
+    for (const { warnings } of loaded) for (const warning of warnings) logger.warn(warning);
+    credentials = loaded;
+  };
+  const refuse = (error: unknown) => {
+    logger.error({ err: error }, 'new certificate refused, the old one stays');
+  };
+  const watcher = await CredentialWatcher.open({
+    files: await credentialFilesOf(configuration, logger),
+    onError: refuse,
+    onChange: (loaded) => {
+      try {
+        adopt(loaded);
+      } catch (error) {
+        return refuse(error);
+      }
+      onChange(loaded);
+      logger.info({ certificates: loaded.map(({ name }) => name) }, 'certificates replaced');
+    },
+  });
+  try {
+    adopt(watcher.credentials);
+  } catch (error) {
+    watcher.close();
+    throw error;
+  }
+  return {
+    get credentials() {
+      return credentials;
+    },
+    close: () => watcher.close(),
+  };
+}
+
+/** A worker that is sent what TLS refuses could only crash. */
+function checkUse({ name, cert, key }: Credential, { tlsPolicy }: Configuration): void {
+  try {
+    createSecureContext({ ...optionsOfPolicy(tlsPolicy), cert, key });
+  } catch (cause) {
+    const reason = (cause as Error).message;
+    throw new CredentialError(`Cannot use certificate "${name}": ${reason}`, { cause });
+  }
+}
 
 export interface WatchedClientCertificatesOptions {
   /** Absent: clients are not asked for certificates. */
@@ -19,7 +95,7 @@ export interface WatchedClientCertificatesOptions {
 
 /** Whose client certificates count, as the files say now. */
 export interface WatchedClientCertificates {
-  /** Undefined where clients are not asked for certificates. */
+  /** Undefined if clients are not asked for certificates. */
   readonly policy: ClientCertificatePolicy | undefined;
   /** Tells no more changes. */
   close(): void;
@@ -32,7 +108,7 @@ const defaultPollMs = 2_000;
  * Reads the files of authorities and revocation lists, and reads them again when they change. What is wrong
  * with new files is logged, and the old ones count.
  *
- * @throws CredentialError where they cannot be used to begin with
+ * @throws CredentialError if they cannot be used to begin with
  */
 export async function watchClientCertificates(
   options: WatchedClientCertificatesOptions,
@@ -73,7 +149,7 @@ export async function watchClientCertificates(
 /**
  * Reads the files of authorities and revocation lists.
  *
- * @throws CredentialError where one of them cannot be used
+ * @throws CredentialError if one of them cannot be used
  */
 export async function readClientCertificates(
   files: ClientCertificateFiles,

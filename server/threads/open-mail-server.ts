@@ -7,21 +7,20 @@ import type { Configuration, LogLevel } from '../config/configuration.ts';
 import { writeLogLines } from '../logging.ts';
 import type { FigureBoard } from '../metrics/figure-board.ts';
 import { FigureRecorder } from '../metrics/figure-recorder.ts';
-import { LocalServing } from './local-serving.ts';
-import type { Serving, ServingSettings } from './serving.ts';
+import { LocalMailServer, type MailServer, type MailServerSettings } from './mail-server.ts';
 import type { ResumptionParts } from './open-resumption.ts';
 import { canSharePorts } from './port-reservation.ts';
-import { ServingWorker } from './serving-worker.ts';
+import { WorkerHandle } from './worker-handle.ts';
 import { WorkerPool } from './worker-pool.ts';
 
-export interface MakeServingOptions {
+export interface OpenMailServerOptions {
   readonly configuration: Configuration;
   /** 0: this thread; from {@link possibleWorkerCount}. */
   readonly workerCount: number;
   readonly logger: Logger;
   /** The clock of the caches; other than the default only without workers. */
   readonly clock: Clock;
-  /** The owner closes it, after the serving; so also the caches. */
+  /** The owner closes it after the mail server; the caches too. */
   readonly store: SqliteMailStore;
   readonly credentials: readonly Credential[];
   /** Undefined: clients are not asked for certificates. */
@@ -31,17 +30,17 @@ export interface MakeServingOptions {
   readonly remembered: SessionCache;
   /** Where those who serve count. */
   readonly board: FigureBoard;
-  /** Called once, where workers crash again and again. */
+  /** Called once, if workers crash again and again. */
   readonly onFailure: (error: Error) => void;
 }
 
 /**
  * What serves the clients of a configuration: this thread, or workers. It does not listen yet.
  *
- * @throws RangeError where there are to be workers and the clock is one of the caller's, which cannot be sent
- * to them
+ * @throws RangeError if there are to be workers and the clock is one of the caller's, which cannot be sent to
+ * them
  */
-export function makeServing(options: MakeServingOptions): Serving {
+export function openMailServer(options: OpenMailServerOptions): MailServer {
   const { workerCount, clock, logger, store, board, onFailure } = options;
   const { resumption, remembered } = options;
   const { sessionCache, ticketKeys } = resumption;
@@ -49,7 +48,7 @@ export function makeServing(options: MakeServingOptions): Serving {
   const settings = settingsOf(options);
   if (workerCount === 0) {
     const metrics = new FigureRecorder(board.figuresOf(0));
-    return new LocalServing({ settings, store, metrics, logger, clock, ...parts });
+    return new LocalMailServer({ settings, store, metrics, logger, clock, ...parts });
   }
   if (clock !== steadyClock) {
     throw new RangeError('Cannot send a clock to workers, set their number to 0');
@@ -58,9 +57,10 @@ export function makeServing(options: MakeServingOptions): Serving {
     workerCount,
     settings,
     logger,
+    clock,
     onFailure,
     startWorker: (workerNumber, settings) =>
-      new ServingWorker({
+      new WorkerHandle({
         workerNumber,
         settings,
         logLevel: logger.level as LogLevel,
@@ -72,7 +72,7 @@ export function makeServing(options: MakeServingOptions): Serving {
   });
 }
 
-/** As many workers as the configuration says, but one where threads cannot share a port on this system. */
+/** As many workers as the configuration says, but one if threads cannot share a port on this system. */
 export async function possibleWorkerCount(
   { workerCount }: Configuration,
   logger: Logger,
@@ -82,7 +82,7 @@ export async function possibleWorkerCount(
   return 1;
 }
 
-function settingsOf(options: MakeServingOptions): ServingSettings {
+function settingsOf(options: OpenMailServerOptions): MailServerSettings {
   const { configuration, credentials, clientCertificates, resumption, workerCount } = options;
   const { host, imapPort, imapsPort, sessionLifetimeSeconds } = configuration;
   const { kind, lookupDeadlineMs } = resumption;
@@ -94,6 +94,7 @@ function settingsOf(options: MakeServingOptions): ServingSettings {
     credentials,
     tlsPolicy: configuration.tlsPolicy,
     ...(clientCertificates !== undefined && { clientCertificates }),
+    purgedCertificates: [],
     resumptionKind: kind,
     sessionLifetimeMs: sessionLifetimeSeconds * 1000,
     ...(lookupDeadlineMs !== undefined && { lookupDeadlineMs }),

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { readSessionSecrets } from '../../../server/threads/session-secrets.ts';
+import { readSessionSecrets } from '../../../server/threads/open-resumption.ts';
 
 await t.test('files are read as they are, in their order', async (t) => {
   const directory = t.testdir();
@@ -22,6 +22,6 @@ await t.test('one that is missing or short is refused in one line, without its t
     message: `Cannot use secret "${join(directory, 'missing')}" of REPRISE_SESSION_SECRET: ENOENT`,
   });
   await t.rejects(readSessionSecrets([join(directory, 'short')]), {
-    message: /: it has "7" octets, at least 32 random ones are needed$/,
+    message: /: it has "7" bytes, at least 32 random ones are needed$/,
   });
 });
