@@ -1,7 +1,10 @@
+import type { InternalDate } from './dates.ts';
 import type { FetchItem } from './fetch-item.ts';
 import type { Flag } from './flag.ts';
 import type { SearchKey } from './search-key.ts';
 import type { SequenceSet } from './sequence-set.ts';
+
+export type { InternalDate } from './dates.ts';
 
 /** A STATUS data item. @see RFC 3501, section 6.3.10; RFC 7162, section 3.1.7 */
 export type StatusItem =
@@ -112,12 +115,4 @@ export interface AppendCommand {
   readonly internalDate?: InternalDate;
   /** Size of the message as the literal announced it. */
   readonly sizeBytes: number;
-}
-
-/** An instant with the time zone in which it was written, so that a client reads back what it sent. */
-export interface InternalDate {
-  /** Milliseconds since 1970-01-01T00:00Z; whole seconds. */
-  readonly epochMs: number;
-  /** Minutes east of UTC, -1439 to 1439. */
-  readonly zoneMinutes: number;
 }

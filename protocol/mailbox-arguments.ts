@@ -1,6 +1,6 @@
 import { CommandError } from './command-error.ts';
 import type { AppendCommand, Command, StatusItem } from './command.ts';
-import { expectDateTime } from './date-arguments.ts';
+import { expectDateTime } from './dates.ts';
 import { quoteReceived, type Decoder } from './decoder.ts';
 import { expectFlagList } from './flag-arguments.ts';
 import type { LiteralHeader } from './line-end.ts';

@@ -2,7 +2,7 @@ import iconv from 'iconv-lite';
 import { isUtf8 } from 'node:buffer';
 import { CommandError } from './command-error.ts';
 import type { Command } from './command.ts';
-import { expectDate } from './date-arguments.ts';
+import { expectDate } from './dates.ts';
 import { quoteReceived, type Decoder } from './decoder.ts';
 import { expectKeyword } from './flag-arguments.ts';
 import { maxModseq, maxSearchKeys, maxSearchNesting } from './limits.ts';

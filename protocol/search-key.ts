@@ -1,12 +1,8 @@
+import type { CalendarDay } from './dates.ts';
 import type { Flag } from './flag.ts';
 import type { SequenceSet } from './sequence-set.ts';
 
-/** A calendar day without a time zone, as `SINCE` and its like name it. `month` counts from 1. */
-export interface CalendarDay {
-  readonly year: number;
-  readonly month: number;
-  readonly day: number;
-}
+export type { CalendarDay } from './dates.ts';
 
 /**
  * One condition of SEARCH. Conditions that are only another's negation (`UNSEEN`, `UNDELETED`, `OLD`, …)

@@ -1,21 +1,20 @@
-import { encodeNString } from '../wire-text.ts';
+import { encodeList, encodeNString, joinWireText, nil, type WireText } from '../encoder.ts';
 import { parseAddressList, type EnvelopeAddress } from './address-list.ts';
 import { findHeaderValue, hasName, type HeaderField } from './header-fields.ts';
 import { mimeLimits } from './limits.ts';
 
 /**
- * The ENVELOPE of a message as wire text, one character for each octet. Sender and Reply-To default to
- * From. Of a repeated Date, Subject, In-Reply-To or Message-ID the first counts; the addresses of repeated
+ * The ENVELOPE of a message. Sender and Reply-To default to From. Of a repeated Date, Subject, In-Reply-To or Message-ID the first counts; the addresses of repeated
  * address fields are joined.
  *
  * @param fields the header of the message
  * @see RFC 3501, section 7.4.2
  */
-export function writeEnvelope(fields: readonly HeaderField[]): string {
+export function writeEnvelope(fields: readonly HeaderField[]): WireText {
   const from = readAddresses(fields, 'from');
   const sender = readAddresses(fields, 'sender');
   const replyTo = readAddresses(fields, 'reply-to');
-  return `(${[
+  return encodeList([
     encodeNString(findHeaderValue(fields, 'date')),
     encodeNString(findHeaderValue(fields, 'subject')),
     writeAddresses(from),
@@ -26,7 +25,7 @@ export function writeEnvelope(fields: readonly HeaderField[]): string {
     writeAddresses(readAddresses(fields, 'bcc')),
     encodeNString(findHeaderValue(fields, 'in-reply-to')),
     encodeNString(findHeaderValue(fields, 'message-id')),
-  ].join(' ')})`;
+  ]);
 }
 
 function readAddresses(fields: readonly HeaderField[], lowerCaseName: string): EnvelopeAddress[] {
@@ -40,10 +39,10 @@ function readAddresses(fields: readonly HeaderField[], lowerCaseName: string): E
   return addresses;
 }
 
-function writeAddresses(addresses: readonly EnvelopeAddress[]): string {
-  return addresses.length === 0 ? 'NIL' : `(${addresses.map(writeAddress).join('')})`;
+function writeAddresses(addresses: readonly EnvelopeAddress[]): WireText {
+  return addresses.length === 0 ? nil : encodeList([joinWireText(addresses.map(writeAddress))]);
 }
 
-function writeAddress({ name, route, mailbox, host }: EnvelopeAddress): string {
-  return `(${[name, route, mailbox, host].map(encodeNString).join(' ')})`;
+function writeAddress({ name, route, mailbox, host }: EnvelopeAddress): WireText {
+  return encodeList([name, route, mailbox, host].map(encodeNString));
 }

@@ -3,7 +3,8 @@ import { CommandReader, type ReaderEvent } from '../../protocol/command-reader.t
 import type { TlsConnection } from '../../tls/tls-connection.ts';
 import { ByeError } from './command-error.ts';
 import { handleEvent } from './dispatch.ts';
-import { ConnectionLostError, ResponseStream } from './response-stream.ts';
+import { ConnectionLostError } from './command.ts';
+import { Responses, SocketTransport } from './responses.ts';
 import type { ServiceContext } from './service-context.ts';
 import { Session } from './session.ts';
 
@@ -25,7 +26,7 @@ export class Connection {
   readonly #context: ServiceContext;
   readonly #reader = new CommandReader();
   #socket: Socket;
-  #out: ResponseStream;
+  #out: Responses;
   #tls: TlsConnection | undefined;
   #wake: (() => void) | undefined;
   #hasEnded = false;
@@ -45,7 +46,7 @@ export class Connection {
     this.session = new Session(context, this);
   }
 
-  get out(): ResponseStream {
+  get out(): Responses {
     return this.#out;
   }
 
@@ -204,12 +205,12 @@ export class Connection {
     this.session.log('debug', { err: error }, 'connection error');
   };
 
-  #attach(socket: Socket): ResponseStream {
+  #attach(socket: Socket): Responses {
     socket.on('data', this.#onData);
     socket.on('end', this.#onEnd);
     socket.on('close', this.#onEnd);
     socket.on('error', this.#onError);
-    return new ResponseStream(socket, this.#context.limits.responseChunkBytes);
+    return new Responses(new SocketTransport(socket), this.#context.limits.responseChunkBytes);
   }
 
   #detach(socket: Socket): void {

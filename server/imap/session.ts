@@ -70,19 +70,23 @@ export class Session {
   }
 
   greet(): void {
-    this.out.untagged(
-      `OK [CAPABILITY ${this.formatCapabilities()}] Reprise IMAP4rev1 server ready`,
-    );
+    const code = `CAPABILITY ${this.formatCapabilities()}`;
+    this.out.status('*', 'OK', 'Reprise IMAP4rev1 server ready', code);
   }
 
+  /** The capabilities as a response code lists them. */
   formatCapabilities(): string {
+    return this.listCapabilities().join(' ');
+  }
+
+  listCapabilities(): readonly string[] {
     return listCapabilities({
       isEncrypted: this.isSecure,
       isAuthenticated: this.#account !== undefined,
       canStartTls: true,
       canLogin: this.isSecure,
       hasCertificate: this.connection.tls?.clientCertificate?.isAuthorized === true,
-    }).join(' ');
+    });
   }
 
   /** The client has proved to be the account. */

@@ -1,7 +1,9 @@
-import type { CommandHandler } from '../command-handler.ts';
+import type { CommandHandler } from '../command.ts';
 
 /** @see RFC 3501, section 6.1.1 */
 export const capability: CommandHandler<'CAPABILITY'> = async (session) => {
-  session.out.untagged(`CAPABILITY ${session.formatCapabilities()}`);
+  const out = session.out.begin().atom('CAPABILITY');
+  for (const name of session.listCapabilities()) out.atom(name);
+  out.end();
   return { text: 'CAPABILITY completed' };
 };

@@ -1,5 +1,4 @@
-import { encodeString } from '../../../protocol/wire-text.ts';
-import type { CommandHandler } from '../command-handler.ts';
+import type { CommandHandler } from '../command.ts';
 import { serverVersion } from '../../version.ts';
 
 /** @see RFC 2971, section 3 */
@@ -7,7 +6,7 @@ export const identify: CommandHandler<'ID'> = async (session, { parameters }) =>
   if (parameters !== undefined) {
     session.log('debug', { client: Object.fromEntries(parameters) }, 'client identified');
   }
-  const fields = ['name', 'Reprise', 'version', serverVersion];
-  session.out.untagged(`ID (${fields.map((field) => encodeString(field)).join(' ')})`);
+  const out = session.out.begin().atom('ID').open();
+  out.string('name').string('Reprise').string('version').string(serverVersion).close().end();
   return { text: 'ID completed' };
 };

@@ -1,8 +1,8 @@
-import type { CommandHandler } from '../command-handler.ts';
+import type { CommandHandler } from '../command.ts';
 
 /** @see RFC 3501, section 6.1.3 */
 export const logout: CommandHandler<'LOGOUT'> = async (session) => {
   session.unselect();
-  session.out.untagged('BYE Reprise IMAP4rev1 server signing off');
+  session.out.status('*', 'BYE', 'Reprise IMAP4rev1 server signing off');
   return { text: 'LOGOUT completed', isEnd: true };
 };

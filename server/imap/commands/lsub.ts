@@ -1,12 +1,12 @@
-import { matchesMailboxPattern } from '../../../protocol/mailbox-name.ts';
-import { encodeMailboxName } from '../../../protocol/wire-text.ts';
-import type { CommandHandler } from '../command-handler.ts';
+import { hierarchySeparator, matchesMailboxPattern } from '../../../protocol/mailbox-name.ts';
+import type { CommandHandler } from '../command.ts';
 
 /**
  * Names that are subscribed and match; where `%` stops at a level whose subscribed children do not match,
  * the level itself as \Noselect. @see RFC 3501, section 6.3.9
  */
 export const listSubscribed: CommandHandler<'LSUB'> = async (session, { reference, pattern }) => {
+  const { out } = session;
   const fullPattern = reference + pattern;
   const names = await session.store.listSubscriptions(session.accountId);
   const existing = await session.store.listMailboxes(session.accountId);
@@ -20,10 +20,12 @@ export const listSubscribed: CommandHandler<'LSUB'> = async (session, { referenc
     }
   }
   for (const [name, isSubscribed] of isPlain) {
-    session.out.untagged(
-      `LSUB (${isSubscribed ? '' : '\\Noselect'}) "/" ${encodeMailboxName(name)}`,
-    );
-    if (session.out.isFull) await session.out.ready();
+    out
+      .begin()
+      .atom('LSUB')
+      .flags(isSubscribed ? [] : ['\\Noselect']);
+    out.string(hierarchySeparator).mailbox(name).end();
+    if (out.isFull) await out.ready();
   }
   return { text: 'LSUB completed' };
 };

@@ -1,7 +1,10 @@
-import type { CommandHandler } from '../command-handler.ts';
+import { hierarchySeparator } from '../../../protocol/mailbox-name.ts';
+import type { CommandHandler } from '../command.ts';
 
 /** @see RFC 2342, section 5 */
 export const namespace: CommandHandler<'NAMESPACE'> = async (session) => {
-  session.out.untagged('NAMESPACE (("" "/")) NIL NIL');
+  const out = session.out.begin().atom('NAMESPACE');
+  out.open().open().string('').string(hierarchySeparator).close().close();
+  out.nstring(undefined).nstring(undefined).end();
   return { text: 'NAMESPACE completed' };
 };

@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import t, { type Test } from 'tap';
-import { ConnectionLostError, ResponseStream } from '../../../server/imap/response-stream.ts';
+import { ConnectionLostError } from '../../../server/imap/command.ts';
+import { Responses, SocketTransport } from '../../../server/imap/responses.ts';
 
 /** Both ends of a connection. */
 async function socketPair(t: Test): Promise<{ near: Socket; far: Socket }> {
@@ -21,29 +22,32 @@ async function socketPair(t: Test): Promise<{ near: Socket; far: Socket }> {
 
 await t.test('text is gathered up to the chunk size, then written', async (t) => {
   const { near, far } = await socketPair(t);
-  const out = new ResponseStream(near, 10);
-  out.untagged('OK');
+  const out = new Responses(new SocketTransport(near), 10);
+  out.begin().atom('OK');
   t.equal(near.bytesWritten, 0);
-  out.write('0123456789');
+  out.atom('0123456789');
   await once(far, 'data');
-  t.equal(near.bytesWritten, 16);
+  t.equal(near.bytesWritten, 15);
 });
 
-await t.test('octets keep their order and their values', async (t) => {
+await t.test('bytes keep their order and their values', async (t) => {
   const { near, far } = await socketPair(t);
-  const out = new ResponseStream(near, 64);
+  const out = new Responses(new SocketTransport(near), 64);
   const small = Uint8Array.of(0, 0x80, 0xff);
   const large = new Uint8Array(100).fill(0xe9);
-  out.write('é');
-  out.writeBytes(small);
-  out.writeBytes(large);
-  out.write('end');
+  out.begin().string('\xe9').literal(3).bytes(small).literal(100).bytes(large).end();
   out.flush();
   near.end();
   const chunks = (await far.toArray()) as Buffer[];
   t.same(
     Buffer.concat(chunks),
-    Buffer.concat([Uint8Array.of(0xe9), small, large, Buffer.from('end')]),
+    Buffer.concat([
+      Buffer.from('* {1}\r\n\xe9 {3}\r\n', 'latin1'),
+      small,
+      Buffer.from(' {100}\r\n'),
+      large,
+      Buffer.from('\r\n'),
+    ]),
   );
 });
 
@@ -52,11 +56,12 @@ await t.test(
   async (t) => {
     const { near, far } = await socketPair(t);
     far.pause();
-    const out = new ResponseStream(near, 1024);
+    const out = new Responses(new SocketTransport(near), 1024);
     const chunk = new Uint8Array(64 * 1024);
     let writtenBytes = 0;
+    out.begin().literal(2 ** 40);
     while (!out.isFull) {
-      out.writeBytes(chunk);
+      out.bytes(chunk);
       writtenBytes += chunk.length;
       // Lets the kernel take what it can.
       await new Promise((resolve) => setImmediate(resolve));
@@ -77,14 +82,35 @@ await t.test(
 await t.test('ready rejects when the client is gone, and leaves no listener', async (t) => {
   const { near, far } = await socketPair(t);
   far.pause();
-  const out = new ResponseStream(near, 1024);
-  while (!out.isFull) out.writeBytes(new Uint8Array(1 << 20));
+  const out = new Responses(new SocketTransport(near), 1024);
+  out.begin().literal(2 ** 40);
+  while (!out.isFull) out.bytes(new Uint8Array(1 << 20));
   const before = near.listenerCount('drain') + near.listenerCount('close');
   const ready = out.ready();
   far.resetAndDestroy();
   await t.rejects(ready, ConnectionLostError);
   t.equal(near.listenerCount('drain') + near.listenerCount('close'), before);
   await t.rejects(out.ready(), ConnectionLostError);
-  out.write('nobody reads this');
+  out.bytes(new Uint8Array(3));
   out.flush();
 });
+
+await t.test(
+  'whoever writes behind a response that has not ended ends the connection',
+  async (t) => {
+    for (const write of [
+      (out: Responses) => out.status('a', 'NO', 'Internal error'),
+      (out: Responses) => out.begin(),
+      (out: Responses) => out.fetchFlags(1, 1, undefined),
+      (out: Responses) => out.continuation('idling'),
+    ]) {
+      const { near, far } = await socketPair(t);
+      const out = new Responses(new SocketTransport(near), 1024);
+      out.begin().atom('FETCH').open();
+      out.flush();
+      t.throws(() => write(out), ConnectionLostError);
+      t.equal(near.destroyed, true);
+      t.equal(Buffer.concat((await far.toArray()) as Buffer[]).toString(), '* FETCH (');
+    }
+  },
+);

@@ -1,6 +1,8 @@
+import * as fc from 'fast-check';
+import { deepEqual } from 'node:assert/strict';
 import t from 'tap';
 import { CommandError } from '../../protocol/command-error.ts';
-import { expectDate, expectDateTime } from '../../protocol/date-arguments.ts';
+import { encodeInternalDate, expectDate, expectDateTime } from '../../protocol/dates.ts';
 import { Decoder } from '../../protocol/decoder.ts';
 
 const date = (text: string) => expectDate(new Decoder(Buffer.from(text)));
@@ -54,5 +56,36 @@ await t.test('expectDateTime', (t) => {
   ]) {
     t.throws(() => dateTime(text), CommandError, text);
   }
+  t.end();
+});
+
+await t.test('internal dates', (t) => {
+  const at = (iso: string, zoneMinutes = 0) =>
+    encodeInternalDate({ epochMs: Date.parse(iso), zoneMinutes });
+  t.equal(at('2025-12-31T23:00:00Z', 60), '" 1-Jan-2026 00:00:00 +0100"');
+  t.equal(at('2026-07-17T09:05:03Z', -210), '"17-Jul-2026 05:35:03 -0330"');
+  t.equal(at('1970-01-01T00:00:00Z'), '" 1-Jan-1970 00:00:00 +0000"');
+  t.equal(at('0001-01-01T00:00:00Z'), '" 1-Jan-0001 00:00:00 +0000"');
+  t.equal(encodeInternalDate({ epochMs: 8.64e15, zoneMinutes: 0 }), '"31-Dec-9999 23:59:59 +0000"');
+  t.equal(
+    encodeInternalDate({ epochMs: -8.64e15, zoneMinutes: -1439 }),
+    '" 1-Jan-0000 00:00:00 -2359"',
+  );
+  t.end();
+});
+
+await t.test('an internal date reads back as it was', (t) => {
+  const dates = fc.record({
+    epochMs: fc
+      .integer({ min: Date.parse('0001-01-02') / 1000, max: Date.parse('9999-12-30') / 1000 })
+      .map((seconds) => seconds * 1000),
+    zoneMinutes: fc.integer({ min: -1439, max: 1439 }),
+  });
+  fc.assert(
+    fc.property(dates, (date) => {
+      deepEqual(expectDateTime(new Decoder(Buffer.from(encodeInternalDate(date)))), { ...date });
+    }),
+    { numRuns: 500 },
+  );
   t.end();
 });

@@ -1,0 +1,376 @@
+import { encodeModifiedUtf7 } from './mailbox-name.ts';
+
+declare const isWireText: unique symbol;
+
+/**
+ * Text that can go onto the wire as it is, one character a byte (latin1): whole strings, literals, atoms and lists of
+ * them. Only this module makes it, so that no caller can break a response.
+ */
+export type WireText = string & { readonly [isWireText]: true };
+
+/** Text cannot be written as what it should be: a bug of the caller, never a fault of the client. */
+export class EncoderError extends Error {
+  constructor(text: string) {
+    super(text);
+    this.name = 'EncoderError';
+  }
+}
+
+/** Bytes up to which a string is quoted; a longer one, which no line should hold, becomes a literal. */
+const maxQuotedStringBytes = 1000;
+
+const atomPattern = /^[^\x00-\x20\x7f-\uffff(){%*"\\\]]+$/;
+const flagPattern = /^\\?[^\x00-\x20\x7f-\uffff(){%*"\\\]]+$/;
+/** `resp-text-code` without its brackets. */
+const codePattern = /^[^\x00-\x1f\x7f-\uffff\]]+$/;
+const quotablePattern = /^[\x20-\x7e]*$/;
+const tagPattern = /^[^\x00-\x20\x7f-\uffff(){%*"\\+]+$/;
+
+function wire(text: string): WireText {
+  return text as WireText;
+}
+
+/** The UTF-8 bytes of Unicode text, one character a byte. */
+export function toByteText(text: string): string {
+  return /[^\x00-\x7f]/.test(text) ? Buffer.from(text, 'utf8').toString('latin1') : text;
+}
+
+/** An `atom`. Throws EncoderError for text that is none. */
+export function encodeAtom(text: string): WireText {
+  if (!atomPattern.test(text)) throw new EncoderError('Cannot write text as an atom');
+  return wire(text);
+}
+
+/** A `number`. Throws EncoderError for what is not a whole number from 0. */
+export function encodeNumber(number: number): WireText {
+  if (!Number.isSafeInteger(number) || number < 0) throw new EncoderError('Cannot write a number');
+  return wire(String(number));
+}
+
+/**
+ * A `string` of byte text: quoted if it can be, else a literal. NUL, which a string cannot hold, is left out. Throws
+ * EncoderError for characters above 0xFF.
+ *
+ * @see RFC 3501, section 4.3
+ */
+export function encodeString(byteText: string): WireText {
+  if (quotablePattern.test(byteText) && byteText.length <= maxQuotedStringBytes) {
+    return wire(`"${byteText.replace(/["\\]/g, '\\$&')}"`);
+  }
+  return encodeLiteral(byteText);
+}
+
+/** A `literal` of byte text, without NUL. Throws EncoderError for characters above 0xFF. */
+export function encodeLiteral(byteText: string): WireText {
+  if (/[^\x00-\xff]/.test(byteText)) throw new EncoderError('Cannot write a character above 0xFF');
+  const content = byteText.replaceAll('\0', '');
+  return wire(`{${content.length}}\r\n${content}`);
+}
+
+/** An `nstring`: `NIL` for undefined. */
+export function encodeNString(byteText: string | undefined): WireText {
+  return byteText === undefined ? nil : encodeString(byteText);
+}
+
+/** `NIL`. */
+export const nil = wire('NIL');
+
+/** An `astring`: bare if it can be, else as {@link encodeString}. `NIL` is quoted, because some read it. */
+export function encodeAString(byteText: string): WireText {
+  const isBare = /^[^\x00-\x20\x7f-\uffff(){%*"\\]+$/.test(byteText) && !/^nil$/i.test(byteText);
+  return isBare ? wire(byteText) : encodeString(byteText);
+}
+
+/**
+ * A Unicode mailbox name as `mailbox`: in modified UTF-7, or quoted in UTF-8 for a client that has enabled it.
+ *
+ * @see RFC 3501, section 5.1.3; RFC 6855, section 3
+ */
+export function encodeMailbox(name: string, isUtf8 = false): WireText {
+  if (!isUtf8) return encodeAString(encodeModifiedUtf7(name));
+  if (quotablePattern.test(name)) return encodeAString(name);
+  if (/[\x00-\x1f\x7f]/.test(name)) throw new EncoderError('Cannot write a mailbox name');
+  return wire(`"${toByteText(name).replace(/["\\]/g, '\\$&')}"`);
+}
+
+/** A `flag-list`; `\*` may stand in it (PERMANENTFLAGS). Throws EncoderError for text that is no flag. */
+export function encodeFlagList(flags: Iterable<string>): WireText {
+  const list = [...flags];
+  for (const flag of list) {
+    if (flag !== '\\*' && !flagPattern.test(flag)) throw new EncoderError('Cannot write a flag');
+  }
+  return wire(`(${list.join(' ')})`);
+}
+
+/** A list in parentheses, with spaces between its items. */
+export function encodeList(items: readonly WireText[]): WireText {
+  return wire(`(${items.join(' ')})`);
+}
+
+/** Items without anything between them, as the parts of a body structure and the addresses of an envelope stand. */
+export function joinWireText(items: readonly WireText[]): WireText {
+  return wire(items.join(''));
+}
+
+/**
+ * Wire text that was kept as plain text (the store keeps envelopes and body structures) as wire text again. Throws
+ * EncoderError if it could break a response: a line end other than that of a literal's header, NUL, or a character
+ * above 0xFF.
+ */
+export function readWireText(text: string): WireText {
+  if (/[\x00\r\n\u0100-\uffff]|\{\d+\}$/.test(text)) checkLiterals(text);
+  return wire(text);
+}
+
+function checkLiterals(text: string): void {
+  const breaking = /[\x00\r\n\u0100-\uffff]/g;
+  const header = /\{(\d{1,9})\}\r\n$/;
+  let literalEnd = 0;
+  for (;;) {
+    const at = breaking.exec(text)?.index;
+    if (at === undefined) break;
+    const size = header.exec(text.slice(Math.max(0, at - 11), at + 2))?.[1];
+    if (size === undefined) throw new EncoderError('Cannot write text that breaks a response');
+    const end = at + 2 + Number(size);
+    if (end > text.length || /[\0\u0100-\uffff]/.test(text.slice(at + 2, end))) {
+      throw new EncoderError('Cannot write a literal that is not whole');
+    }
+    breaking.lastIndex = end;
+    literalEnd = end;
+  }
+  if (/\{\d+\}$/.test(text.slice(literalEnd))) {
+    throw new EncoderError('Cannot write a literal that is not whole');
+  }
+}
+
+/**
+ * Text of a status response (`text`), whoever said it: control characters become spaces, characters above 127 "?"
+ * (UTF-8 for a client that has enabled it). A "[" at the beginning, which would open a response code, and the "{" of what
+ * clients that read line by line take for a literal become "(". "-" for an empty text.
+ *
+ * @see RFC 3501, section 9, `resp-text`
+ */
+export function encodeResponseText(text: string, isUtf8 = false): WireText {
+  const plain = text
+    .replace(/[\x00-\x1f\x7f-\x9f\u2028\u2029]+/g, ' ')
+    .replace(/^\[|\{(?=\d+\+?\}$)/g, '(');
+  if (plain === '') return wire('-');
+  return wire(isUtf8 ? toByteText(plain.toWellFormed()) : plain.replace(/[^\x00-\x7f]/gu, '?'));
+}
+
+/** Takes what an {@link Encoder} has gathered. */
+export interface EncoderSink {
+  /** Writes text, one character a byte, or bytes, which the caller no longer changes. */
+  write(data: string | Uint8Array): void;
+}
+
+/** Where an encoder stands: between responses, or in one, before an item with or without a space, or in a literal. */
+type Place = 'idle' | 'first' | 'next' | 'literal';
+
+/** How a status response says what became of a command. */
+export type Status = 'OK' | 'NO' | 'BAD' | 'BYE';
+
+/**
+ * Writes responses, the only way by which anything gets onto the wire. A response is begun and ended; between its items
+ * stand spaces by themselves:
+ *
+ *     out.begin().atom('LIST').flags(['\\Noselect']).string('/').mailbox('a b').end();
+ *
+ * A response that was begun and not ended (because its writer threw) lets no other begin: there is no way on which the
+ * client could follow, so the connection has to end. The same holds for a literal whose bytes did not come.
+ *
+ * Text is gathered and goes to the sink in chunks, also within a response.
+ */
+export class Encoder {
+  /** True once the client takes UTF-8 in names and texts. @see RFC 6855, section 3; RFC 9051, section 5.1 */
+  isUtf8 = false;
+  readonly #sink: EncoderSink;
+  readonly #chunkBytes: number;
+  #text = '';
+  #place: Place = 'idle';
+  /** Bytes of the present literal that have not come. */
+  #literalBytes = 0;
+
+  /** `chunkBytes`: bytes gathered before they go to the sink. */
+  constructor(sink: EncoderSink, chunkBytes: number) {
+    this.#sink = sink;
+    this.#chunkBytes = chunkBytes;
+  }
+
+  /** True between {@link begin} and {@link end}. */
+  get hasBegun(): boolean {
+    return this.#place !== 'idle';
+  }
+
+  /** Begins a response, an untagged one if there is no tag. */
+  begin(tag = '*'): this {
+    this.expectIdle();
+    if (tag !== '*' && !tagPattern.test(tag)) throw new EncoderError('Cannot write a tag');
+    this.#text += tag;
+    this.#place = 'next';
+    return this;
+  }
+
+  /** Ends the response. */
+  end(): void {
+    if (this.#place === 'idle') throw new EncoderError('No response was begun');
+    if (this.#place === 'literal') throw new EncoderError('A literal lacks bytes');
+    this.#place = 'idle';
+    this.#add('\r\n');
+  }
+
+  atom(text: string): this {
+    return this.wire(encodeAtom(text));
+  }
+
+  number(number: number): this {
+    return this.wire(encodeNumber(number));
+  }
+
+  string(byteText: string): this {
+    return this.wire(encodeString(byteText));
+  }
+
+  nstring(byteText: string | undefined): this {
+    return this.wire(encodeNString(byteText));
+  }
+
+  astring(byteText: string): this {
+    return this.wire(encodeAString(byteText));
+  }
+
+  /** A Unicode mailbox name. */
+  mailbox(name: string): this {
+    return this.wire(encodeMailbox(name, this.isUtf8));
+  }
+
+  flags(flags: Iterable<string>): this {
+    return this.wire(encodeFlagList(flags));
+  }
+
+  /** Begins a list; its items follow, and {@link close}. */
+  open(): this {
+    this.wire(wire('('));
+    this.#place = 'first';
+    return this;
+  }
+
+  close(): this {
+    this.#expectItem();
+    this.#text += ')';
+    this.#place = 'next';
+    return this;
+  }
+
+  /** Text that was encoded before. */
+  wire(text: WireText): this {
+    this.#expectItem();
+    if (this.#place === 'next') this.#text += ' ';
+    this.#place = 'next';
+    this.#add(text);
+    return this;
+  }
+
+  /** The header of a literal; exactly `sizeBytes` bytes follow by {@link bytes}. */
+  literal(sizeBytes: number): this {
+    this.wire(wire(`{${encodeNumber(sizeBytes)}}\r\n`));
+    this.#literalBytes = sizeBytes;
+    if (sizeBytes > 0) this.#place = 'literal';
+    return this;
+  }
+
+  /** Bytes of the literal. Large pieces go to the sink as they are: the caller no longer changes them. */
+  bytes(bytes: Uint8Array): this {
+    if (bytes.length > this.#literalBytes) throw new EncoderError('A literal has too many bytes');
+    this.#literalBytes -= bytes.length;
+    if (this.#place === 'literal' && this.#literalBytes === 0) this.#place = 'next';
+    if (bytes.length <= this.#chunkBytes) {
+      this.#add(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1'));
+    } else {
+      this.flush();
+      this.#sink.write(bytes);
+    }
+    return this;
+  }
+
+  /** One status response, an untagged one for the tag `*`. `code` comes without its brackets. */
+  status(tag: string, status: Status, text: string, code?: string): void {
+    const wireCode = code === undefined ? '' : `[${checkCode(code)}] `;
+    this.begin(tag);
+    this.#text += ` ${status} ${wireCode}${encodeResponseText(text, this.isUtf8)}`;
+    this.end();
+  }
+
+  /** A command continuation request. */
+  continuation(text: string): void {
+    this.expectIdle();
+    this.#add(`+ ${encodeResponseText(text, this.isUtf8)}\r\n`);
+  }
+
+  /** A SASL challenge. @see RFC 3501, section 6.2.2 */
+  challenge(bytes: Uint8Array): void {
+    this.expectIdle();
+    this.#add(`+ ${Buffer.from(bytes).toString('base64')}\r\n`);
+  }
+
+  /**
+   * A FETCH response with UID, flags and modseq, each if it is given: as {@link begin} to {@link end} would write it, but
+   * in one step, since a mailbox has as many of them as it has messages.
+   */
+  fetchFlags(
+    sequenceNumber: number,
+    uid: number | undefined,
+    flags: WireText | undefined,
+    modseq?: number,
+  ): void {
+    this.expectIdle();
+    const uidItem = uid === undefined ? '' : `UID ${uid}`;
+    const flagsItem = flags === undefined ? '' : `${uidItem && ' '}FLAGS ${flags}`;
+    const isFirst = uidItem === '' && flagsItem === '';
+    const modseqItem = modseq === undefined ? '' : `${isFirst ? '' : ' '}MODSEQ (${modseq})`;
+    this.#add(`* ${sequenceNumber} FETCH (${uidItem}${flagsItem}${modseqItem})\r\n`);
+  }
+
+  // For the commands that do not write by items yet
+  untagged(text: string): void {
+    this.expectIdle();
+    this.#add(`* ${text}\r\n`);
+  }
+
+  write(text: string): void {
+    this.#add(text);
+  }
+
+  writeBytes(bytes: Uint8Array): void {
+    this.#literalBytes = bytes.length;
+    this.bytes(bytes);
+  }
+
+  /** Hands what was gathered to the sink. */
+  flush(): void {
+    const text = this.#text;
+    if (text === '') return;
+    this.#text = '';
+    this.#sink.write(text);
+  }
+
+  /** Throws if a response has begun. */
+  protected expectIdle(): void {
+    if (this.#place !== 'idle') throw new EncoderError('A response has not ended');
+  }
+
+  #expectItem(): void {
+    if (this.#place === 'idle') throw new EncoderError('No response was begun');
+    if (this.#place === 'literal') throw new EncoderError('A literal lacks bytes');
+  }
+
+  #add(text: string): void {
+    this.#text += text;
+    if (this.#text.length >= this.#chunkBytes) this.flush();
+  }
+}
+
+function checkCode(code: string): string {
+  if (!codePattern.test(code)) throw new EncoderError('Cannot write a response code');
+  return code;
+}

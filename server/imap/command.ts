@@ -1,0 +1,72 @@
+import type { Command } from '../../protocol/command.ts';
+import type { Session } from './session.ts';
+
+/** What a command that worked is answered with: `tag OK [code] text`. */
+export interface Completion {
+  readonly text: string;
+  /** Response code without brackets. */
+  readonly code?: string;
+  /** True if the connection ends after the answer. */
+  readonly isEnd?: boolean;
+  /** True if the command has written its tagged response itself. */
+  readonly isAnswered?: boolean;
+}
+
+/** The command of a name, as the decoder gives it. */
+export type CommandNamed<Name, Each = Command> = Each extends { readonly name: infer Names }
+  ? Name extends Names
+    ? Each
+    : never
+  : never;
+
+/** How a command came. */
+export interface CommandRequest {
+  /** For a command that answers before it ends (STARTTLS). */
+  readonly tag: string;
+  /** True if the client waits for a continuation request before it sends its message (APPEND). */
+  readonly isWaiting: boolean;
+}
+
+/**
+ * Carries out one command and resolves to how it is answered; rejects with a {@link CommandRefusedError} or a StoreError
+ * for a refusal.
+ */
+export type CommandHandler<Name extends Command['name']> = (
+  session: Session,
+  command: CommandNamed<Name>,
+  request: CommandRequest,
+) => Promise<Completion>;
+
+/** A command is refused: dispatch turns this into the tagged response. The text goes to the client. */
+export class CommandRefusedError extends Error {
+  readonly status: 'NO' | 'BAD';
+  /** Response code without brackets, with its arguments (RFC 5530). */
+  readonly code: string | undefined;
+
+  constructor(status: 'NO' | 'BAD', text: string, code?: string) {
+    super(text);
+    this.name = 'CommandRefusedError';
+    this.status = status;
+    this.code = code;
+  }
+}
+
+/** The connection ends with `* BYE text`: the client broke a bound, or what it used is gone. */
+export class ByeError extends Error {
+  /** Response code without brackets. */
+  readonly code: string | undefined;
+
+  constructor(text: string, code?: string) {
+    super(text);
+    this.name = 'ByeError';
+    this.code = code;
+  }
+}
+
+/** The client is gone, or can no longer be told anything. Not an error of the server. */
+export class ConnectionLostError extends Error {
+  constructor() {
+    super('The client has closed the connection');
+    this.name = 'ConnectionLostError';
+  }
+}

@@ -1,0 +1,300 @@
+import * as fc from 'fast-check';
+import { match } from 'node:assert/strict';
+import t from 'tap';
+import { Decoder } from '../../protocol/decoder.ts';
+import {
+  encodeAString,
+  encodeAtom,
+  encodeFlagList,
+  encodeLiteral,
+  encodeMailbox,
+  encodeNString,
+  encodeNumber,
+  encodeResponseText,
+  encodeString,
+  Encoder,
+  EncoderError,
+  readWireText,
+} from '../../protocol/encoder.ts';
+
+/** An encoder, and what it has written so far, one character a byte. */
+function makeEncoder(chunkBytes = 1 << 20) {
+  const chunks: string[] = [];
+  const out = new Encoder(
+    {
+      write: (data) => {
+        chunks.push(typeof data === 'string' ? data : Buffer.from(data).toString('latin1'));
+      },
+    },
+    chunkBytes,
+  );
+  const written = () => {
+    out.flush();
+    return chunks.join('');
+  };
+  return { out, chunks, written };
+}
+
+await t.test('strings', (t) => {
+  t.equal(encodeString(''), '""');
+  t.equal(encodeString('a b'), '"a b"');
+  t.equal(encodeString(String.raw`a"b\c`), String.raw`"a\"b\\c"`);
+  t.equal(encodeString('a\r\nb'), '{4}\r\na\r\nb');
+  t.equal(encodeString('caf\xc3\xa9'), '{5}\r\ncaf\xc3\xa9');
+  t.equal(encodeString('a\0b'), '{2}\r\nab', 'NUL cannot be sent');
+  t.equal(encodeString('x'.repeat(1001)), `{1001}\r\n${'x'.repeat(1001)}`);
+  t.equal(encodeLiteral('ab'), '{2}\r\nab');
+  t.equal(encodeNString(undefined), 'NIL');
+  t.equal(encodeNString('NIL'), '"NIL"');
+  t.throws(() => encodeString('日'), EncoderError);
+  t.end();
+});
+
+await t.test('astrings and mailbox names', (t) => {
+  t.equal(encodeAString('INBOX'), 'INBOX');
+  t.equal(encodeAString('a]b'), 'a]b');
+  t.equal(encodeAString('[x]/&-'), '[x]/&-');
+  for (const text of ['', 'a b', 'a(b', 'a)b', 'a{b', 'a*b', 'a%b', 'NIL', 'nil']) {
+    t.equal(encodeAString(text), `"${text}"`);
+  }
+  t.equal(encodeAString('a\x80'), '{2}\r\na\x80');
+  t.equal(encodeMailbox('Gesendete Entwürfe'), '"Gesendete Entw&APw-rfe"');
+  t.equal(encodeMailbox('Zoë'), 'Zo&AOs-');
+  t.equal(encodeMailbox('A&B'), 'A&-B');
+  t.equal(encodeMailbox('Zoë', true), '"Zo\xc3\xab"', 'UTF-8 is quoted');
+  t.equal(encodeMailbox('A&B', true), 'A&B');
+  t.equal(encodeMailbox('\u010d\u010a'), '&AQ0BCg-');
+  t.throws(() => encodeMailbox('é\r\n', true), EncoderError);
+  t.end();
+});
+
+await t.test('atoms, numbers and flags are refused if they are none', (t) => {
+  t.equal(encodeAtom('IMAP4rev1'), 'IMAP4rev1');
+  for (const text of ['', 'a b', 'a\r\nb', 'a\0', 'a(', ')', '"', 'é', '\u010d\u010a', 'a]']) {
+    t.throws(() => encodeAtom(text), EncoderError, JSON.stringify(text));
+  }
+  t.equal(encodeNumber(0), '0');
+  for (const number of [-1, 1.5, NaN, Infinity, 2 ** 53]) {
+    t.throws(() => encodeNumber(number), EncoderError, String(number));
+  }
+  t.equal(encodeFlagList([]), '()');
+  t.equal(encodeFlagList(new Set(['\\Seen', '$Junk', '\\*'])), '(\\Seen $Junk \\*)');
+  for (const flag of ['', '\\', 'a b', 'a)', '\\Seen\r\n', 'a\\b', '*']) {
+    t.throws(() => encodeFlagList(['\\Seen', flag]), EncoderError, JSON.stringify(flag));
+  }
+  t.end();
+});
+
+await t.test('what is encoded decodes to the same', (t) => {
+  const bytes = fc.string({
+    unit: fc.integer({ min: 1, max: 255 }).map((n) => String.fromCharCode(n)),
+  });
+  fc.assert(
+    fc.property(bytes, (text) => {
+      const string = new Decoder(Buffer.from(encodeString(text), 'latin1'));
+      const astring = new Decoder(Buffer.from(encodeAString(text), 'latin1'));
+      return (
+        string.expectString('x') === text &&
+        string.isAtEnd() &&
+        astring.expectAString() === text &&
+        astring.isAtEnd()
+      );
+    }),
+    { numRuns: 1000 },
+  );
+  t.end();
+});
+
+await t.test('response text is one line of ASCII that is no response code', (t) => {
+  t.equal(encodeResponseText('Done'), 'Done');
+  t.equal(encodeResponseText(''), '-');
+  t.equal(encodeResponseText('a\r\nb\0c'), 'a b c');
+  t.equal(encodeResponseText('\u010d\u010a* 9 EXISTS'), '??* 9 EXISTS');
+  t.equal(encodeResponseText('[ALERT] x'), '(ALERT] x');
+  t.equal(encodeResponseText('No x{3}'), 'No x(3}', 'no literal follows');
+  t.equal(encodeResponseText('Zoë 😀'), 'Zo? ?');
+  t.equal(encodeResponseText('Zoë\r\n', true), 'Zo\xc3\xab ');
+  t.end();
+});
+
+await t.test('items have spaces between them', (t) => {
+  const { out, written } = makeEncoder();
+  out.begin().atom('LIST').flags(['\\Noselect']).string('/').mailbox('a b').end();
+  out.begin().number(3).atom('FETCH').open().atom('UID').number(7).atom('BODY');
+  out.open().nstring(undefined).open().close().close().close().end();
+  out.begin('a1').atom('X').astring('y').wire(encodeFlagList([])).end();
+  t.equal(
+    written(),
+    '* LIST (\\Noselect) "/" "a b"\r\n* 3 FETCH (UID 7 BODY (NIL ()))\r\na1 X y ()\r\n',
+  );
+  t.end();
+});
+
+await t.test('status responses and continuation requests', (t) => {
+  const { out, written } = makeEncoder();
+  out.status('*', 'OK', 'Ready', 'CAPABILITY IMAP4rev1 IDLE');
+  out.status('a]', 'NO', '[No] \u010d\u010a* 9 EXISTS');
+  out.isUtf8 = true;
+  out.status('*', 'BYE', 'Zoë');
+  out.continuation('Ready\r\n');
+  out.challenge(new Uint8Array());
+  out.challenge(Buffer.from('Password\0'));
+  t.equal(
+    written(),
+    '* OK [CAPABILITY IMAP4rev1 IDLE] Ready\r\na] NO (No] ??* 9 EXISTS\r\n* BYE Zo\xc3\xab\r\n' +
+      '+ Ready \r\n+ \r\n+ UGFzc3dvcmQA\r\n',
+  );
+  for (const code of ['', 'A] x', 'A\r\n', 'É', '\u010d\u010a']) {
+    t.throws(() => out.status('*', 'OK', 'x', code), EncoderError, JSON.stringify(code));
+  }
+  for (const tag of ['', '+', 'a b', 'a\r\n', '**', '\u010a']) {
+    t.throws(() => out.status(tag, 'OK', 'x'), EncoderError, JSON.stringify(tag));
+  }
+  out.status('*', 'OK', 'What was refused has written nothing');
+  t.match(written(), /A\r\n\* OK What was refused has written nothing\r\n$/);
+  t.end();
+});
+
+await t.test('flags of a message in one step, as they would be item by item', (t) => {
+  const flags = encodeFlagList(['\\Seen']);
+  const each = makeEncoder();
+  each.out.fetchFlags(1, 2, flags, 3);
+  each.out.fetchFlags(1, undefined, flags);
+  each.out.fetchFlags(1, 2, undefined, 3);
+  each.out.fetchFlags(1, undefined, undefined, 3);
+  each.out.fetchFlags(1, undefined, flags, 3);
+  t.equal(
+    each.written(),
+    [
+      '* 1 FETCH (UID 2 FLAGS (\\Seen) MODSEQ (3))',
+      '* 1 FETCH (FLAGS (\\Seen))',
+      '* 1 FETCH (UID 2 MODSEQ (3))',
+      '* 1 FETCH (MODSEQ (3))',
+      '* 1 FETCH (FLAGS (\\Seen) MODSEQ (3))',
+      '',
+    ].join('\r\n'),
+  );
+  t.end();
+});
+
+await t.test('a literal has the bytes that it announces', (t) => {
+  const { out, chunks, written } = makeEncoder(10);
+  out.begin().atom('X').literal(4).bytes(Buffer.from('a\0')).bytes(Buffer.from('\r\xff', 'latin1'));
+  out.literal(0).bytes(new Uint8Array()).atom('Y').end();
+  t.equal(written(), '* X {4}\r\na\0\r\xff {0}\r\n Y\r\n');
+  const large = Buffer.alloc(11, 'x');
+  out.begin().literal(11).bytes(large).end();
+  t.equal(written().slice(-20), ` {11}\r\n${'x'.repeat(11)}\r\n`);
+  t.ok(chunks.includes('x'.repeat(11)), 'a large piece is handed on as it is');
+  out.begin().literal(3).bytes(Buffer.from('ab'));
+  t.throws(() => out.end(), EncoderError, 'too few');
+  t.throws(() => out.atom('x'), EncoderError, 'too few');
+  t.throws(() => out.bytes(Buffer.from('cd')), EncoderError, 'too many');
+  out.bytes(Buffer.from('c'));
+  t.throws(() => out.bytes(Buffer.from('d')), EncoderError, 'too many');
+  out.end();
+  t.end();
+});
+
+await t.test('a response that has not ended lets no other begin', (t) => {
+  const { out } = makeEncoder();
+  t.throws(() => out.atom('x'), EncoderError);
+  t.throws(() => out.close(), EncoderError);
+  t.throws(() => out.end(), EncoderError);
+  out.begin().atom('X');
+  t.equal(out.hasBegun, true);
+  t.throws(() => out.begin(), EncoderError);
+  t.throws(() => out.status('*', 'OK', 'x'), EncoderError);
+  t.throws(() => out.continuation('x'), EncoderError);
+  t.throws(() => out.challenge(new Uint8Array()), EncoderError);
+  t.throws(() => out.fetchFlags(1, 1, undefined), EncoderError);
+  out.end();
+  t.equal(out.hasBegun, false);
+  out.status('*', 'OK', 'x');
+  t.end();
+});
+
+await t.test('text is gathered in chunks, also within a response', (t) => {
+  const { out, chunks } = makeEncoder(10);
+  out.begin().atom('SEARCH');
+  t.equal(chunks.length, 0);
+  for (let number = 100; number < 120; number++) out.number(number);
+  t.ok(chunks.length > 3);
+  out.end();
+  t.end();
+});
+
+await t.test('kept wire text is taken back only if it cannot break a response', (t) => {
+  for (const text of ['("a" NIL)', '({3}\r\na\r\n)', '{0}\r\n {2}\r\n\xff\r', '']) {
+    t.equal(readWireText(text), text);
+  }
+  for (const text of [
+    'a\r\n* 9 EXISTS',
+    'a\0',
+    '\u010d\u010a',
+    '{9}\r\nabc',
+    '{2}\r\n\0\0',
+    '{1}\ra',
+  ]) {
+    t.throws(() => readWireText(text), EncoderError, JSON.stringify(text));
+  }
+  t.throws(() => readWireText('{1}\r\na\r\n* 9 EXISTS'), EncoderError);
+  t.throws(() => readWireText('{99999999999}\r\na'), EncoderError);
+  t.end();
+});
+
+/** Writes one response of hostile values; what is refused throws. */
+const writers: readonly ((out: Encoder, text: string) => unknown)[] = [
+  (out, text) => out.begin().atom(text).end(),
+  (out, text) => out.begin().string(text).end(),
+  (out, text) => out.begin().nstring(text).end(),
+  (out, text) => out.begin().astring(text).end(),
+  (out, text) => out.begin().mailbox(text).end(),
+  (out, text) => out.begin().flags([text]).end(),
+  (out, text) => out.begin().wire(readWireText(text)).end(),
+  (out, text) => out.begin(text).atom('x').end(),
+  (out, text) => out.status('*', 'NO', text),
+  (out, text) => out.status('*', 'NO', 'x', text),
+  (out, text) => out.status(text, 'NO', 'x'),
+  (out, text) => out.continuation(text),
+];
+
+await t.test('no text can break a response', (t) => {
+  const hostile = fc.string({
+    unit: fc.oneof(
+      fc.constantFrom('\r', '\n', '\r\n', '\0', ']', '[', '"', '\\', '{3}\r\n', '{3}', '* ', 'ab'),
+      fc.constantFrom('\u010d', '\u010a', '\u0100', '\ud800', '\u2028', '\x80', 'é', '日'),
+      fc.string({ unit: 'binary', maxLength: 2 }),
+    ),
+  });
+  fc.assert(
+    fc.property(fc.constantFrom(...writers), hostile, fc.boolean(), (write, text, isUtf8) => {
+      const { out, written } = makeEncoder();
+      out.isUtf8 = isUtf8;
+      try {
+        write(out, text);
+      } catch (error) {
+        if (!(error instanceof EncoderError)) throw error;
+        return;
+      }
+      const line = dropLiterals(written());
+      match(line, /^[^\0\r\n\u0100-\uffff]*\r\n$/);
+    }),
+    { numRuns: 20_000 },
+  );
+  t.end();
+});
+
+/** A response without its literals, if each is whole. */
+function dropLiterals(text: string): string {
+  let line = '';
+  let rest = text;
+  for (;;) {
+    const header = /\{(\d+)\}\r\n/.exec(rest);
+    if (header === null) return line + rest;
+    const end = header.index + header[0].length + Number(header[1]);
+    if (end > rest.length) return `${line}\r${rest}`;
+    line += rest.slice(0, header.index);
+    rest = rest.slice(end);
+  }
+}
