@@ -4,7 +4,11 @@ import * as z from 'zod';
 import { segmentLimits } from '../../tls/limits.ts';
 import { parseByteSize } from './byte-size.ts';
 import { parseListenAddress } from './listen-address.ts';
-import { parseSessionCacheSetting, sessionCacheForms } from './session-cache-setting.ts';
+import {
+  parseSessionCacheSetting,
+  sessionCacheForms,
+  withoutPassword,
+} from './session-cache-setting.ts';
 
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 
@@ -74,7 +78,7 @@ export const configurationSchema = z.strictObject({
       try {
         return parseSessionCacheSetting(text) ?? refuse(`must be one of ${sessionCacheForms}`);
       } catch (error) {
-        return refuse(`is wrong: ${(error as Error).message}`);
+        return refuse(`is wrong: ${withoutPassword((error as Error).message)}`);
       }
     })
     .default({ kind: 'memory' }),

@@ -92,7 +92,7 @@ function readFile(filePath: string, problems: string[]): Map<string, Setting> {
     if (typeof value === 'string' || typeof value === 'number') {
       settings.set(key, { text: String(value), source: filePath });
     } else {
-      problems.push(`${key} in ${filePath} must be text or a number, got ${JSON.stringify(value)}`);
+      problems.push(`${key} in ${filePath} must be text or a number, got ${kindOf(value)}`);
     }
   }
   return settings;
@@ -106,8 +106,9 @@ function withoutUnknown(
   for (const [key, setting] of settings) {
     if (isConfigurationKey(key)) known.set(key, setting);
     else {
+      // Not the value: whose name is misspelt may be a password or a URL that holds one.
       problems.push(
-        `${key}="${setting.text}" (from ${setting.source}) is not a key of Reprise; the keys are ${configurationKeys.join(', ')}`,
+        `${key} (from ${setting.source}) is not a key of Reprise; the keys are ${configurationKeys.join(', ')}`,
       );
     }
   }
@@ -117,6 +118,12 @@ function withoutUnknown(
 function problem(key: ConfigurationKey, setting: Setting | undefined, allowed: string): string {
   const text = withoutPassword(setting?.text ?? '');
   return `${key}="${text}" (from ${setting?.source ?? 'nowhere'}) ${allowed}`;
+}
+
+/** What a YAML value is, without its content, which may be a secret. */
+function kindOf(value: unknown): string {
+  if (Array.isArray(value)) return 'a list';
+  return typeof value === 'object' ? 'a mapping' : `a ${typeof value}`;
 }
 
 function isConfigurationKey(key: string): key is ConfigurationKey {

@@ -40,9 +40,13 @@ export function formatSessionCacheSetting(setting: SessionCacheSetting): string 
   return setting.kind === 'redis' ? withoutPassword(setting.url) : setting.kind;
 }
 
-/** Hides the passwords of a URL, wherever it stands in the text. */
+/**
+ * Hides the passwords of a URL, wherever it stands in the text, also if the URL is malformed: everything from the
+ * colon before a password to the last `@`.
+ */
 export function withoutPassword(text: string): string {
   return text
-    .replaceAll(/(:\/\/[^\s:/@]*):[^\s/]*@/g, '$1:***@')
+    .replaceAll(/(:\/\/[^\s:/@]*):\S*@/g, '$1:***@')
+    .replaceAll(/:(?!\/\/)\S*@/g, ':***@')
     .replaceAll(/(password=)[^\s&]*/gi, '$1***');
 }

@@ -132,13 +132,22 @@ await t.test('a bad value is refused with its key, the value and what is allowed
 });
 
 await t.test('an unknown key is refused, in the environment and in the file', async (t) => {
-  t.match(
-    problemsOf({ REPRISE_IMAPPORT: '1143' })[0],
-    /^REPRISE_IMAPPORT="1143".*REPRISE_IMAP_PORT/,
-  );
+  t.match(problemsOf({ REPRISE_IMAPPORT: '1143' })[0], /^REPRISE_IMAPPORT .*REPRISE_IMAP_PORT/);
   const problems = problemsOf({}, yamlFile(t, 'REPRISE_COLOUR: red\nimapPort: 3\n'));
   t.equal(problems.length, 2);
-  t.match(problems[0], /^REPRISE_COLOUR="red" \(from .*reprise.yaml\) is not a key/);
+  t.match(problems[0], /^REPRISE_COLOUR \(from .*reprise.yaml\) is not a key/);
+});
+
+await t.test('no message shows what may be a secret', async (t) => {
+  const url = 'redis://:hunter2@cache.example.com';
+  const problems = [
+    ...problemsOf({ REPRISE_SESSION_CASHE: url, REPRISE_PASSWORD: 'hunter2' }),
+    ...problemsOf({ REPRISE_SESSION_CACHE: url.replace('://', ':/') }),
+    ...problemsOf({}, yamlFile(t, `REPRISE_SESSION_CACHE: [ "${url}" ]\nREPRISE_X: hunter2\n`)),
+    ...problemsOf({}, yamlFile(t, `REPRISE_SESSION_CACHE: { url: hunter2 }\n`)),
+  ];
+  t.equal(problems.length, 6);
+  for (const problem of problems) t.notMatch(problem, 'hunter2');
 });
 
 await t.test('all problems are told at once', async (t) => {
@@ -212,6 +221,6 @@ await t.test('a file that cannot be used is refused in one line', async (t) => {
   t.equal(broken.length, 1);
   t.notMatch(broken[0], '\n');
   t.match(problemsOf({}, yamlFile(t, '- REPRISE_IMAP_PORT')), [/keys and values/]);
-  t.match(problemsOf({}, yamlFile(t, 'REPRISE_IMAP_PORT: [1]')), [/text or a number, got \[1\]/]);
+  t.match(problemsOf({}, yamlFile(t, 'REPRISE_IMAP_PORT: [1]')), [/text or a number, got a list/]);
   t.strictSame(problemsOf({}, yamlFile(t, '')), []);
 });

@@ -38,4 +38,14 @@ await t.test('passwords are hidden, names are not', async (t) => {
     'redis+sentinel://a/b?sentinelPassword=***',
   );
   t.equal(withoutPassword('redis://a:6379/1'), 'redis://a:6379/1');
+  for (const text of [
+    'redis://bob:hunter2/x@a',
+    'redis://bob:x@hunter2@a',
+    'redis:/bob:hunter2@a',
+    'redis//bob:hunter2@a',
+    'redis:bob:hunter2@a',
+  ]) {
+    t.match(withoutPassword(text), /:\*\*\*@a$/, text);
+    t.notMatch(withoutPassword(text), 'hunter2', text);
+  }
 });
