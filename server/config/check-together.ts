@@ -7,13 +7,20 @@ export interface CombinationProblem {
   readonly text: string;
 }
 
-/** What only several keys together can get wrong. */
-export function checkTogether(values: ConfigurationValues): CombinationProblem[] {
+/** Threads of libuv's pool unless UV_THREADPOOL_SIZE says otherwise. */
+const defaultThreadPoolSize = 4;
+
+/** What only several keys together, or with variables of Node, can get wrong. */
+export function checkTogether(
+  values: ConfigurationValues,
+  environment: Readonly<Record<string, string | undefined>>,
+): CombinationProblem[] {
   return [
     ...checkPorts(values),
     ...checkCertificates(values),
     ...checkClientCertificates(values),
     ...checkSessions(values),
+    ...checkPasswordChecks(values, environment['UV_THREADPOOL_SIZE']),
   ];
 }
 
@@ -73,4 +80,17 @@ function* checkSessions(values: ConfigurationValues): Iterable<CombinationProble
       text: 'must come together with REPRISE_SESSION_SECRET, which seals what Redis keeps',
     };
   }
+}
+
+/** Files and password checks run in one pool of threads: a thread at least must be left for files. */
+function* checkPasswordChecks(
+  values: ConfigurationValues,
+  poolSizeText: string | undefined,
+): Iterable<CombinationProblem> {
+  const poolSize = Number(poolSizeText || defaultThreadPoolSize);
+  if (values.REPRISE_PASSWORD_CHECKS < poolSize) return;
+  yield {
+    key: 'REPRISE_PASSWORD_CHECKS',
+    text: `must be less than the ${poolSize} threads of libuv's pool, which files need too; UV_THREADPOOL_SIZE sets their number`,
+  };
 }

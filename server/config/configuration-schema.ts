@@ -24,6 +24,15 @@ const maxSessionLifetimeSeconds = 24 * 60 * 60;
 /** Each worker takes memory and file descriptors of its own; more than cores are of no use. */
 const maxWorkerCount = 256;
 
+/** Each runs on a thread of its own of libuv's pool, which has at most 1,024. */
+const maxPasswordChecks = 1_023;
+
+/** A waiting login takes about a kilobyte, beside its connection. */
+const waitingLogins = { min: 16, max: 1_000_000 };
+
+/** Longer, and no login would be answered before the client gives up. */
+const maxLoginDelaySeconds = 30;
+
 /** The message of each schema is the text of what is allowed. */
 const port = z
   .string()
@@ -85,17 +94,15 @@ export const configurationSchema = z.strictObject({
   REPRISE_SESSION_SECRET: paths
     .refine((list) => list.length <= 2, 'must be one file, or two: the new one, then the old one')
     .default([]),
-  REPRISE_SESSION_LIFETIME: z
-    .string()
-    .regex(/^\d{1,6}$/, lifetimeText())
-    .transform(Number)
-    .refine((value) => value >= 1 && value <= maxSessionLifetimeSeconds, lifetimeText())
-    .default(7200),
+  REPRISE_SESSION_LIFETIME: wholeNumber(1, maxSessionLifetimeSeconds, 'seconds').default(7200),
   REPRISE_SESSION_CACHE_BYTES: z
     .string()
     .transform((text) => parseByteSize(text) ?? Number.NaN)
     .refine((bytes) => bytes >= mebibyte && bytes <= segmentLimits.maxBytes, cacheText())
     .default(64 * mebibyte),
+  REPRISE_PASSWORD_CHECKS: wholeNumber(1, maxPasswordChecks, 'checks').default(2),
+  REPRISE_WAITING_LOGINS: wholeNumber(waitingLogins.min, waitingLogins.max, 'logins').default(4096),
+  REPRISE_LOGIN_DELAY: wholeNumber(0, maxLoginDelaySeconds, 'seconds').default(15),
   REPRISE_ADMIN_PORT: z
     .string()
     .transform((text, context) => {
@@ -118,6 +125,15 @@ export const configurationKeys = Object.keys(
   configurationSchema.shape,
 ) as readonly ConfigurationKey[];
 
+function wholeNumber(min: number, max: number, what: string) {
+  const message = `must be a whole number of ${what} from ${min} to ${max}`;
+  return z
+    .string()
+    .regex(/^\d{1,9}$/, message)
+    .transform(Number)
+    .refine((value) => value >= min && value <= max, message);
+}
+
 function isPath(text: string): boolean {
   return !text.includes('\0');
 }
@@ -139,10 +155,6 @@ function adminText(): string {
 
 function workersText(): string {
   return `must be a number of threads from 0 (everything in one) to ${maxWorkerCount}`;
-}
-
-function lifetimeText(): string {
-  return `must be a whole number of seconds from 1 to ${maxSessionLifetimeSeconds}`;
 }
 
 function cacheText(): string {

@@ -30,6 +30,12 @@ export interface Configuration {
   readonly sessionSecretPaths: readonly string[];
   readonly sessionLifetimeSeconds: number;
   readonly sessionCacheBytes: number;
+  /** Password checks (argon2) that run at one time, in all threads together. */
+  readonly passwordChecks: number;
+  /** Logins that wait for a check of their password, of all clients. */
+  readonly waitingLogins: number;
+  /** How long a guessed password is made to wait at most, in seconds; 0 = not at all. */
+  readonly loginDelaySeconds: number;
   /** Where metrics are served. */
   readonly admin: ListenAddress;
   readonly logLevel: LogLevel;
@@ -74,6 +80,9 @@ export function toConfiguration(values: ConfigurationValues): Configuration {
     sessionSecretPaths: values.REPRISE_SESSION_SECRET,
     sessionLifetimeSeconds: values.REPRISE_SESSION_LIFETIME,
     sessionCacheBytes: values.REPRISE_SESSION_CACHE_BYTES,
+    passwordChecks: values.REPRISE_PASSWORD_CHECKS,
+    waitingLogins: values.REPRISE_WAITING_LOGINS,
+    loginDelaySeconds: values.REPRISE_LOGIN_DELAY,
     admin: values.REPRISE_ADMIN_PORT,
     logLevel: values.REPRISE_LOG_LEVEL,
   };
@@ -108,6 +117,9 @@ export function toKeys(configuration: Configuration): ReadonlyMap<ConfigurationK
     ['REPRISE_SESSION_SECRET', listed(sessionSecretPaths)],
     ['REPRISE_SESSION_LIFETIME', configuration.sessionLifetimeSeconds],
     ['REPRISE_SESSION_CACHE_BYTES', configuration.sessionCacheBytes],
+    ['REPRISE_PASSWORD_CHECKS', configuration.passwordChecks],
+    ['REPRISE_WAITING_LOGINS', configuration.waitingLogins],
+    ['REPRISE_LOGIN_DELAY', configuration.loginDelaySeconds],
     ['REPRISE_ADMIN_PORT', formatListenAddress(configuration.admin, '127.0.0.1')],
     ['REPRISE_LOG_LEVEL', configuration.logLevel],
   ];

@@ -54,7 +54,7 @@ export function readConfiguration(options: ReadConfigurationOptions): Configurat
     }
     throw new ConfigurationError(problems);
   }
-  for (const { key, text } of checkTogether(parsed.data)) {
+  for (const { key, text } of checkTogether(parsed.data, options.environment)) {
     problems.push(key === undefined ? text : problem(key, known.get(key), text));
   }
   if (problems.length > 0) throw new ConfigurationError(problems);

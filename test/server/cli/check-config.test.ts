@@ -12,7 +12,7 @@ await t.test('shows every key in effect and what the cache holds', async (t) => 
     REPRISE_WORKERS: '2',
   });
   t.match(result, { code: 0, stderr: '' });
-  t.strictSame(result.stdout.split('\n').slice(0, 11), [
+  t.strictSame(result.stdout.split('\n').slice(0, 14), [
     'REPRISE_DATA=./data',
     'REPRISE_IMAP_PORT=1143',
     'REPRISE_IMAPS_PORT=993',
@@ -22,6 +22,9 @@ await t.test('shows every key in effect and what the cache holds', async (t) => 
     'REPRISE_SESSION_CACHE=memory',
     'REPRISE_SESSION_LIFETIME=100',
     'REPRISE_SESSION_CACHE_BYTES=2097152',
+    'REPRISE_PASSWORD_CHECKS=2',
+    'REPRISE_WAITING_LOGINS=4096',
+    'REPRISE_LOGIN_DELAY=15',
     'REPRISE_ADMIN_PORT=9143',
     'REPRISE_LOG_LEVEL=info',
   ]);

@@ -37,6 +37,9 @@ await t.test('an empty environment gives the defaults', async (t) => {
     sessionSecretPaths: [],
     sessionLifetimeSeconds: 7200,
     sessionCacheBytes: 64 * 1024 * 1024,
+    passwordChecks: 2,
+    waitingLogins: 4096,
+    loginDelaySeconds: 15,
     admin: { host: '127.0.0.1', port: 9143 },
     logLevel: 'info',
   });
@@ -59,6 +62,9 @@ await t.test('every key is read from the environment and shown again', async (t)
     REPRISE_SESSION_SECRET: 'new.key,old.key',
     REPRISE_SESSION_LIFETIME: '60',
     REPRISE_SESSION_CACHE_BYTES: '2MiB',
+    REPRISE_PASSWORD_CHECKS: '3',
+    REPRISE_WAITING_LOGINS: '100',
+    REPRISE_LOGIN_DELAY: '0',
     REPRISE_ADMIN_PORT: '[::1]:0',
     REPRISE_LOG_LEVEL: 'debug',
   };
@@ -79,6 +85,9 @@ await t.test('every key is read from the environment and shown again', async (t)
     sessionSecretPaths: ['new.key', 'old.key'],
     sessionLifetimeSeconds: 60,
     sessionCacheBytes: 2 * 1024 * 1024,
+    passwordChecks: 3,
+    waitingLogins: 100,
+    loginDelaySeconds: 0,
     admin: { host: '::1', port: 0 },
     logLevel: 'debug',
   });
@@ -109,6 +118,11 @@ await t.test('a bad value is refused with its key, the value and what is allowed
     ['REPRISE_SESSION_CACHE_BYTES', '12', 'from 1MiB to 32GiB'],
     ['REPRISE_SESSION_CACHE_BYTES', '33GiB', 'from 1MiB to 32GiB'],
     ['REPRISE_SESSION_CACHE_BYTES', 'lots', 'from 1MiB to 32GiB'],
+    ['REPRISE_PASSWORD_CHECKS', '0', 'from 1 to 1023'],
+    ['REPRISE_PASSWORD_CHECKS', '4', 'UV_THREADPOOL_SIZE'],
+    ['REPRISE_WAITING_LOGINS', '15', 'from 16 to 1000000'],
+    ['REPRISE_LOGIN_DELAY', '31', 'from 0 to 30'],
+    ['REPRISE_LOGIN_DELAY', '1.5', 'from 0 to 30'],
     ['REPRISE_WORKERS', '257', 'from 0 (everything in one) to 256'],
     ['REPRISE_WORKERS', 'auto', 'from 0 (everything in one) to 256'],
     ['REPRISE_TLS_CERT', 'a.pem,,b.pem', 'with commas between them'],
@@ -182,6 +196,7 @@ await t.test('keys that only make sense together', async (t) => {
     /^REPRISE_SESSION_CACHE="tickets" .*REPRISE_TLS_CLIENT_AUTH/,
   );
   t.strictSame(problemsOf({ REPRISE_IMAP_PORT: '0', REPRISE_IMAPS_PORT: '0' }), []);
+  t.strictSame(problemsOf({ REPRISE_PASSWORD_CHECKS: '8', UV_THREADPOOL_SIZE: '16' }), []);
 });
 
 await t.test('Redis needs a secret, and its password is not shown', async (t) => {
