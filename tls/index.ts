@@ -1,3 +1,12 @@
+export type {
+  AdmissionCounts,
+  AdmissionEndReason,
+  AdmissionEntry,
+  AdmissionOptions,
+  HandshakeTurn,
+  Visitor,
+} from './admission.ts';
+export { Admission, clearAdmissionCell, makeAdmissionCells } from './admission.ts';
 export type { Clock } from './clock.ts';
 export { steadyClock } from './clock.ts';
 export type { ClientCertificate, ClientCertificatePolicy } from './client-certificate.ts';

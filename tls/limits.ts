@@ -31,6 +31,25 @@ export function ticketLifetimeMs(lifetimeMs: number): number {
   return Math.min(lifetimeMs, tlsLimits.resumptionChainMs);
 }
 
+/** Bounds of what strangers may hold at a time, from accept until login. */
+export const admissionLimits = {
+  /** Connections of the whole process that have not logged in; each costs 2 to 60 KiB. */
+  connectionsBeforeLogin: 16_384,
+  /**
+   * TLS handshakes that run in one thread at a time. Enough to use its processor while each waits for a quick
+   * client; all at once would take some 60 KiB each and be no quicker.
+   */
+  quickHandshakes: 64,
+  /** A handshake that has not ended when the event loop has turned for so long waits for a slow client. */
+  quickTicks: 4,
+  /** Length of a tick, in milliseconds. It comes late while the thread is busy, so that is not held against clients. */
+  tickMs: 25,
+  /** Handshakes of one thread that wait for slow clients, some 60 KiB each: 1,000 a second at 500 ms fit twice. */
+  slowHandshakes: 1_024,
+  /** Of these, from one address group; one that has so many gets no turn until some end. */
+  slowHandshakesPerGroup: 512,
+} as const;
+
 /** Bounds of the segment cache. */
 export const segmentLimits = {
   /** A segment goes back in one step, which takes the system some 25 µs; smaller ones would be many mappings. */
