@@ -9,12 +9,13 @@ import { admissionLimits } from './limits.ts';
  *
  * - `room`: the process has as many as it may, and most are of its address group
  * - `slow`: there are too many slow handshakes, and most are of its address group
+ * - `late`: it has not logged in within the time that its owner gives it; only owners say so
  */
-export type AdmissionEndReason = 'room' | 'slow';
+export type AdmissionEndReason = 'room' | 'slow' | 'late';
 
 /** Who owns a stranger's socket at this time. */
 export interface Visitor {
-  /** Ends the connection. It no longer counts; nobody needs to call `leave`. */
+  /** Ends the connection, which does not count any more. */
   end(reason: AdmissionEndReason): void;
 }
 
@@ -22,7 +23,7 @@ export interface Visitor {
 export interface AdmissionEntry {
   /** Its IPv4 address, or the /64 of its IPv6 address. */
   readonly group: string;
-  /** Who ends it if it has to make room. Whoever takes the socket over sets it, and sets it back afterwards. */
+  /** Who ends it if it must. Whoever takes the socket over puts itself here, and its predecessor back at the end. */
   visitor: Visitor;
   /** How long the server has made it wait for its turn so far, in milliseconds: no deadline should count that. */
   readonly waitedMs: number;

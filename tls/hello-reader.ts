@@ -1,5 +1,4 @@
 import type { Socket } from 'node:net';
-import { addressGroup } from './address-group.ts';
 import { type ClientHello, parseClientHello } from './client-hello.ts';
 import { Deadlines } from './deadlines.ts';
 import { tlsLimits } from './limits.ts';
@@ -8,23 +7,14 @@ import { TlsAcceptError } from './tls-accept-error.ts';
 export interface HelloReaderOptions {
   /** For the whole hello, from the call on, in milliseconds. */
   readonly deadlineMs?: number;
-  /** Connections that may wait for their hello at the same time. */
-  readonly maxPending?: number;
-  /** Of these, connections from one address (IPv6: from one /64). */
-  readonly maxPendingPerAddress?: number;
 }
 
 /** Reads the ClientHello of a connection and puts it back, so that TLS finds the connection as it was. */
 export class HelloReader {
-  readonly #maxPending: number;
-  readonly #maxPendingPerAddress: number;
   readonly #deadlines: Deadlines;
-  readonly #pending = new Set<PendingHello>();
-  readonly #pendingPerAddress = new Map<string, number>();
+  readonly #pending = new Map<Socket, PendingHello>();
 
   constructor(options: HelloReaderOptions = {}) {
-    this.#maxPending = options.maxPending ?? tlsLimits.pendingHellos;
-    this.#maxPendingPerAddress = options.maxPendingPerAddress ?? tlsLimits.pendingHellosPerAddress;
     this.#deadlines = new Deadlines(options.deadlineMs ?? tlsLimits.helloDeadlineMs);
   }
 
@@ -34,39 +24,35 @@ export class HelloReader {
   }
 
   /**
-   * Reads the hello of a socket that nobody else reads from. The socket is left open, and its octets unread,
-   * also where this rejects.
+   * Reads the hello of a socket that nobody else reads from. The socket is left open, and its bytes unread,
+   * also when this rejects.
    *
-   * @returns the hello; undefined where it cannot be read, and TLS is to answer with its alert
-   * @throws TlsAcceptError `NOT_TLS`, `HELLO_TOO_LARGE`, `HELLO_TIMEOUT`, `TOO_MANY_PENDING`, `CLOSED`
+   * @returns the hello; undefined if it is malformed, so that OpenSSL answers with its alert
+   * @throws TlsAcceptError `NOT_TLS`, `HELLO_TOO_LARGE`, `HELLO_TIMEOUT`, `CLOSED`, or what {@link fail} was given
    */
   async read(socket: Socket): Promise<ClientHello | undefined> {
     if (socket.destroyed || socket.readableEnded) throw closedError();
-    const group = addressGroup(socket.remoteAddress ?? '');
-    const groupCount = this.#pendingPerAddress.get(group) ?? 0;
-    if (this.#pending.size >= this.#maxPending || groupCount >= this.#maxPendingPerAddress) {
-      throw new TlsAcceptError('TOO_MANY_PENDING', 'Cannot wait for another ClientHello');
-    }
     const pending = new PendingHello(socket);
-    const cancel = this.#deadlines.set(() =>
-      pending.fail(new TlsAcceptError('HELLO_TIMEOUT', 'Cannot wait longer for the ClientHello')),
-    );
-    this.#pending.add(pending);
-    this.#pendingPerAddress.set(group, groupCount + 1);
+    const cancel = this.#deadlines.set(() => {
+      // A thread that was busy may have the hello in its kernel: it is read before it is judged.
+      setImmediate(() => pending.fail(timeoutError()));
+    });
+    this.#pending.set(socket, pending);
     try {
       return await pending.hello;
     } finally {
       cancel();
-      this.#pending.delete(pending);
-      const left = this.#pendingPerAddress.get(group)! - 1;
-      if (left === 0) this.#pendingPerAddress.delete(group);
-      else this.#pendingPerAddress.set(group, left);
+      this.#pending.delete(socket);
     }
   }
 
-  /** Fails all that wait. */
-  close(error: TlsAcceptError): void {
-    for (const pending of this.#pending) pending.fail(error);
+  /** Lets the reading of a socket fail; does nothing if its hello is not waited for. */
+  fail(socket: Socket, error: TlsAcceptError): void {
+    this.#pending.get(socket)?.fail(error);
+  }
+
+  /** Drops the deadlines; what is still read has none. */
+  close(): void {
     this.#deadlines.clear();
   }
 }
@@ -75,7 +61,7 @@ export class HelloReader {
 class PendingHello {
   readonly hello: Promise<ClientHello | undefined>;
   readonly #socket: Socket;
-  // Only where the hello does not come in one piece.
+  // Only if the hello does not come in one piece. It grows with what has come, not with what was announced.
   #gathered: Buffer | undefined;
   #gatheredBytes = 0;
   #neededBytes = 0;
@@ -104,22 +90,19 @@ class PendingHello {
   readonly #onReadable = (): void => {
     const chunk = this.#socket.read() as Buffer | null;
     if (chunk === null) return;
-    const rest = this.#gathered === undefined ? undefined : this.#gather(this.#gathered, chunk);
-    const octets = this.#gathered?.subarray(0, this.#gatheredBytes) ?? chunk;
-    if (octets.length < this.#neededBytes) return;
-    const result = parseClientHello(octets);
+    const rest = this.#gathered === undefined ? undefined : this.#gather(chunk);
+    const bytes = this.#gathered?.subarray(0, this.#gatheredBytes) ?? chunk;
+    if (bytes.length < this.#neededBytes) return;
+    const result = parseClientHello(bytes);
     if (result.kind === 'incomplete') {
       this.#neededBytes = result.neededBytes;
       // It fits: what is incomplete is shorter than the bound.
-      if (this.#gathered === undefined) {
-        this.#gathered = Buffer.allocUnsafe(tlsLimits.helloBytes);
-        this.#gather(this.#gathered, chunk);
-      }
+      if (this.#gathered === undefined) this.#gather(chunk);
       return;
     }
     this.#detach();
     if (rest !== undefined && rest.length > 0) this.#socket.unshift(rest);
-    this.#socket.unshift(octets);
+    this.#socket.unshift(bytes);
     if (result.kind === 'hello') this.#resolve(result.hello);
     else if (result.kind === 'malformed') this.#resolve(undefined);
     else this.#reject(refusals[result.kind]());
@@ -129,11 +112,17 @@ class PendingHello {
 
   readonly #onError = (cause: Error): void => this.fail(closedError(cause));
 
-  /** Copies what fits of a chunk to what came before; the rest. */
-  #gather(gathered: Buffer, chunk: Buffer): Buffer {
-    const copied = chunk.copy(gathered, this.#gatheredBytes);
-    this.#gatheredBytes += copied;
-    return chunk.subarray(copied);
+  /** Adds as much of a chunk to what came before as a hello may have; returns the rest. */
+  #gather(chunk: Buffer): Buffer {
+    const neededBytes = Math.min(this.#gatheredBytes + chunk.length, tlsLimits.helloBytes);
+    if (this.#gathered === undefined || this.#gathered.length < neededBytes) {
+      const gathered = Buffer.allocUnsafeSlow(Math.min(2 * neededBytes, tlsLimits.helloBytes));
+      this.#gathered?.copy(gathered, 0, 0, this.#gatheredBytes);
+      this.#gathered = gathered;
+    }
+    const copiedBytes = chunk.copy(this.#gathered, this.#gatheredBytes);
+    this.#gatheredBytes += copiedBytes;
+    return chunk.subarray(copiedBytes);
   }
 
   #detach(): void {
@@ -150,9 +139,13 @@ const refusals = {
   tooLarge: () =>
     new TlsAcceptError(
       'HELLO_TOO_LARGE',
-      `Cannot read a ClientHello of more than ${tlsLimits.helloBytes} octets`,
+      `Cannot read a ClientHello of more than ${tlsLimits.helloBytes} bytes`,
     ),
 };
+
+function timeoutError(): TlsAcceptError {
+  return new TlsAcceptError('HELLO_TIMEOUT', 'Cannot wait longer for the ClientHello');
+}
 
 function closedError(cause?: Error): TlsAcceptError {
   const message = 'Cannot read a ClientHello: the client has left';

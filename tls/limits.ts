@@ -10,10 +10,6 @@ export const tlsLimits = {
   handshakeDeadlineMs: 10_000,
   /** A session that takes longer to find than a full handshake takes to make is not worth waiting for. */
   lookupDeadlineMs: 50,
-  /** Connections whose ClientHello has not arrived; each may cost `helloBytes`. */
-  pendingHellos: 2_000,
-  /** The share of one address (IPv6: one /64); a large NAT fits, as a hello is pending for one round trip. */
-  pendingHellosPerAddress: 200,
   /** RFC 8446, section 4.6.1: a ticket may not be used for longer than seven days. */
   lifetimeMs: 7 * 24 * 60 * 60 * 1000,
   /** A chain of resumptions ends so long after its full handshake, which is when a client proves itself anew. */

@@ -3,7 +3,7 @@
  *
  * - `NOT_TLS`: the client sent something else, such as a plain IMAP command on the port for TLS
  * - `HELLO_TOO_LARGE`, `HELLO_TIMEOUT`: the ClientHello broke a bound
- * - `TOO_MANY_PENDING`: too many connections wait for their ClientHello, in all or from this address
+ * - `TOO_MANY_PENDING`: too many connections have not logged in, and it was idle for longest of the addresses' that had most
  * - `CLOSED`: the client left before its ClientHello was there
  * - `HANDSHAKE_FAILED`: TLS refused, the client left in the middle, or it took too long
  * - `CLIENT_CERTIFICATE_REFUSED`: a valid client certificate is required, and this one is not

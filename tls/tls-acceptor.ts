@@ -1,6 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
+import { Admission, type AdmissionEntry, type Visitor } from './admission.ts';
+import { Arrival } from './arrival.ts';
 import type { ClientCertificate, ClientCertificatePolicy } from './client-certificate.ts';
 import { ClientCertificateVerifier } from './client-certificate-verifier.ts';
 import { type ClientHello, offeredProtocol } from './client-hello.ts';
@@ -43,13 +45,24 @@ export interface TlsAcceptorOptions {
   readonly helloDeadlineMs?: number;
   /** For the handshake after the ClientHello, in milliseconds. Default 10,000. */
   readonly handshakeDeadlineMs?: number;
-  /** Connections that may wait for their ClientHello. Default 2,000. */
-  readonly maxPendingHellos?: number;
-  /** Of these, connections from one address. Default 200. */
-  readonly maxPendingHellosPerAddress?: number;
+  /** Counts connections from {@link TlsAcceptor.accept} to the end of their handshake; absent: its own does. */
+  readonly admission?: Admission;
   /** Called with what happens; it must not throw. */
   readonly onEvent?: (event: TlsEvent) => void;
 }
+
+/** What is known of a connection that is to come to TLS. */
+interface Attempt {
+  readonly socket: Socket;
+  readonly arrival: Arrival;
+  readonly address: string | undefined;
+  readonly startedAt: number;
+  hello?: ClientHello | undefined;
+  mode: HelloRoute['mode'];
+}
+
+/** Whom an entry has when the acceptor itself counts the connection: the arrival stands in at once. */
+const nobody: Visitor = { end: () => {} };
 
 /**
  * Brings connections to TLS, whether they were accepted on a port for TLS or asked for STARTTLS, and lets
@@ -66,6 +79,7 @@ export class TlsAcceptor {
   readonly #ticketKeys: TicketKeySource | undefined;
   readonly #clock: Clock;
   readonly #onEvent: (event: TlsEvent) => void;
+  readonly #admission: Admission;
   readonly #reader: HelloReader;
   readonly #handshakeDeadlines: Deadlines;
   readonly #settings: Omit<TlsEndpointSettings, 'clientCertificates'>;
@@ -73,7 +87,7 @@ export class TlsAcceptor {
   #clientCertificates: ClientCertificateVerifier | undefined;
   #endpoints: EndpointDirectory;
   readonly #unsubscribe: (() => void) | undefined;
-  readonly #handshakes = new Set<TlsHandshake>();
+  readonly #arrivals = new Set<Arrival>();
   readonly #accepts = new Set<Promise<unknown>>();
   #isClosed = false;
 
@@ -90,10 +104,9 @@ export class TlsAcceptor {
     this.#clock = options.clock ?? steadyClock;
     this.#onEvent = options.onEvent ?? (() => {});
     this.#sessions = this.#openSessions(options);
+    this.#admission = options.admission ?? new Admission();
     this.#reader = new HelloReader({
       deadlineMs: options.helloDeadlineMs ?? tlsLimits.helloDeadlineMs,
-      maxPending: options.maxPendingHellos ?? tlsLimits.pendingHellos,
-      maxPendingPerAddress: options.maxPendingHellosPerAddress ?? tlsLimits.pendingHellosPerAddress,
     });
     const handshakeDeadlineMs = options.handshakeDeadlineMs ?? tlsLimits.handshakeDeadlineMs;
     this.#handshakeDeadlines = new Deadlines(handshakeDeadlineMs);
@@ -153,15 +166,21 @@ export class TlsAcceptor {
 
   /**
    * Brings a connection to TLS as its server. Nobody else reads from the socket any more, and what it has
-   * received but not given out must belong to TLS: after STARTTLS the owner drops pipelined octets first.
+   * received but not given out must belong to TLS: after STARTTLS the owner drops pipelined bytes first.
+   *
+   * The socket is given an `error` listener for good, within this call. Handshakes take turns by address, so a
+   * client may wait, but the deadlines do not count the time that it waits for its turn.
    *
    * In TLS 1.3 its sessions go out right after it is handed over, together with what is written at once: whoever
    * destroys it in the same step sends neither.
    *
-   * @throws TlsAcceptError where it does not come to TLS; the socket is destroyed then
+   * @param entry - of an owner that counts connections by itself, until login; absent: the acceptor counts
+   *   this one until the handshake ends
+   * @throws TlsAcceptError if it does not come to TLS; the socket is destroyed then, and the entry has left
    */
-  accept(socket: Socket): Promise<TlsConnection> {
-    const accept = this.#accept(socket);
+  accept(socket: Socket, entry?: AdmissionEntry): Promise<TlsConnection> {
+    socket.on('error', ignoreError);
+    const accept = this.#accept(socket, entry);
     const settled = accept.then(
       () => {},
       () => {},
@@ -179,29 +198,55 @@ export class TlsAcceptor {
   /** Fails what is under way with `ACCEPTOR_CLOSED`, and everything later. Connections that are there stay. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    this.#reader.close(closedError());
-    for (const handshake of this.#handshakes) handshake.fail(closedError());
+    for (const arrival of this.#arrivals) arrival.interrupt(closedError());
     await Promise.all(this.#accepts);
     this.#unsubscribe?.();
     this.#sessions?.close();
+    this.#reader.close();
     this.#handshakeDeadlines.clear();
     this.#endpoints.retire();
   }
 
-  async #accept(socket: Socket): Promise<TlsConnection> {
-    const startedAt = this.#clock();
+  async #accept(socket: Socket, given: AdmissionEntry | undefined): Promise<TlsConnection> {
     const address = socket.remoteAddress;
-    let hello: ClientHello | undefined;
-    let route: HelloRoute = { mode: 'none' };
-    let found: FoundSession | undefined;
-    socket.on('error', ignoreError);
+    const entry = given ?? this.#admission.enter(address, nobody);
+    const arrival = new Arrival(socket, entry, this.#reader);
+    const attempt: Attempt = { socket, arrival, address, startedAt: this.#clock(), mode: 'none' };
+    this.#arrivals.add(arrival);
     try {
-      this.#checkOpen();
-      hello = await this.#reader.read(socket);
-      route = this.#route(hello);
+      if (this.#isClosed) throw closedError();
+      attempt.hello = await this.#reader.read(socket);
+      arrival.check();
+      const turn = await arrival.waitForTurn();
+      try {
+        return await this.#acceptInTurn(attempt);
+      } finally {
+        turn.end();
+      }
+    } catch (cause) {
+      const error = cause instanceof TlsAcceptError ? cause : handshakeError(cause);
+      arrival.refuse(error);
+      const { hello, mode } = attempt;
+      const protocol = hello === undefined ? 'unknown' : offeredProtocol(hello);
+      this.#onEvent({ kind: 'failure', code: error.code, mode, protocol, address, error });
+      throw error;
+    } finally {
+      this.#arrivals.delete(arrival);
+      arrival.leave();
+      if (given === undefined) entry.leave();
+    }
+  }
+
+  /** Goes on with a client whose hello is there and whose turn it is. */
+  async #acceptInTurn(attempt: Attempt): Promise<TlsConnection> {
+    const { hello, arrival, address, startedAt } = attempt;
+    const route = this.#route(hello);
+    attempt.mode = route.mode;
+    let found: FoundSession | undefined;
+    try {
       if (route.mode === 'stateful' && hello !== undefined) {
         found = await this.#sessions?.find(hello);
-        this.#checkOpen();
+        arrival.check();
       }
       const handshake = new TlsHandshake({
         startedAt,
@@ -211,40 +256,31 @@ export class TlsAcceptor {
         onSession: this.#onSession,
       });
       const endpoint = this.#endpoints.find(hello?.serverName, route);
-      const tlsSocket = await this.#shakeHands(socket, handshake, endpoint);
+      const tlsSocket = await this.#shakeHands(attempt, handshake, endpoint);
       const clientCertificate = await this.#checkCertificate(tlsSocket, handshake);
-      socket.off('error', ignoreError);
-      const { isResumed, sessionIds } = handshake;
-      if (isResumed && found !== undefined) this.#sessions?.supersede(found);
-      const protocol = tlsSocket.getProtocol() ?? 'unknown';
-      const outcome = isResumed ? 'resumed' : 'full';
-      const { mode } = route;
-      this.#onEvent({ kind: 'handshake', outcome, mode, protocol });
-      const serverName = hello?.serverName;
-      return {
-        socket: tlsSocket,
-        isResumed,
-        mode,
-        protocol,
-        sessionIds,
-        serverName,
-        clientCertificate,
-      };
-    } catch (cause) {
-      // Its listener stays: the socket may still have an error to tell.
-      socket.destroy();
-      const error = cause instanceof TlsAcceptError ? cause : handshakeError(cause);
-      const protocol = hello === undefined ? 'unknown' : offeredProtocol(hello);
-      const { mode } = route;
-      this.#onEvent({ kind: 'failure', code: error.code, mode, protocol, address, error });
-      throw error;
+      arrival.check();
+      if (handshake.isResumed && found !== undefined) this.#sessions?.supersede(found);
+      return this.#finish(tlsSocket, handshake, attempt, clientCertificate);
     } finally {
       found?.session.fill(0);
     }
   }
 
+  #finish(
+    socket: TLSSocket,
+    { isResumed, sessionIds }: TlsHandshake,
+    { hello, mode }: Attempt,
+    clientCertificate: ClientCertificate | undefined,
+  ): TlsConnection {
+    const protocol = socket.getProtocol() ?? 'unknown';
+    const outcome = isResumed ? 'resumed' : 'full';
+    this.#onEvent({ kind: 'handshake', outcome, mode, protocol });
+    const serverName = hello?.serverName;
+    return { socket, isResumed, mode, protocol, sessionIds, serverName, clientCertificate };
+  }
+
   #route(hello: ClientHello | undefined): HelloRoute {
-    // Of a hello that cannot be read nothing is wanted but the alert.
+    // A malformed hello only needs OpenSSL's alert.
     if (hello === undefined) return { mode: 'none' };
     // A ticket does not tell that the sessions of its certificate were purged since.
     const canSeal = this.#clientCertificates === undefined;
@@ -252,29 +288,25 @@ export class TlsAcceptor {
     return routeHello(hello, { kind: this.#kind, keys, groups: groupCodes });
   }
 
-  #checkOpen(): void {
-    if (this.#isClosed) throw closedError();
-  }
-
   async #shakeHands(
-    socket: Socket,
+    { socket, arrival }: Attempt,
     handshake: TlsHandshake,
     endpoint: TlsEndpoint,
   ): Promise<TLSSocket> {
     if (socket.destroyed) throw handshakeError(new Error('The client has left'));
-    const cancel = this.#handshakeDeadlines.set(() =>
-      handshake.fail(handshakeError(new Error('It takes too long'))),
-    );
+    const cancel = this.#handshakeDeadlines.set(() => {
+      // A thread that was busy may have the end of it in its kernel.
+      setImmediate(() => handshake.fail(handshakeError(new Error('It takes too long'))));
+    });
     // TLS tells this too, but not in the context of the connection.
     const onClose = (): void => handshake.fail(handshakeError(new Error('The client has left')));
     socket.on('close', onClose);
-    this.#handshakes.add(handshake);
+    arrival.handshake = handshake;
     try {
       return await handshake.run(() => endpoint.open(socket, handshake));
     } finally {
       cancel();
       socket.off('close', onClose);
-      this.#handshakes.delete(handshake);
     }
   }
 
@@ -289,8 +321,6 @@ export class TlsAcceptor {
       handshake.accept(undefined);
       return undefined;
     }
-    // Nobody else listens yet.
-    socket.on('error', ignoreError);
     const certificate = await verifier.check(socket, handshake.isResumed, this.#clock());
     if (verifier.policy.isRequired && certificate?.isAuthorized !== true) {
       const error = certificateError(certificate?.reason ?? 'there is none');
@@ -299,7 +329,6 @@ export class TlsAcceptor {
     }
     if (certificate?.isAuthorized === false) handshake.dropSessions();
     else handshake.accept(certificate?.fingerprint256);
-    socket.off('error', ignoreError);
     return certificate;
   }
 

@@ -50,6 +50,7 @@ export class TlsEndpoint {
     });
     if (mode === 'stateful') this.#useCache();
     this.#server.on('secureConnection', (socket) => {
+      socket.on('error', closeAfterError);
       const handshake = this.#contexts.getStore();
       if (mode === 'stateful' && socket.getProtocol() === 'TLSv1.3')
         succeedLater(handshake, socket);
@@ -105,16 +106,20 @@ export class TlsEndpoint {
  */
 function succeedLater(handshake: TlsHandshake | undefined, socket: TLSSocket): void {
   handshake?.secure();
-  // Nobody else listens yet.
-  socket.on('error', ignoreError);
   setImmediate(() => {
-    socket.off('error', ignoreError);
     if (socket.destroyed) handshake?.fail(handshakeError(new Error('The client has left')));
     else handshake?.succeed(socket);
   });
 }
 
-function ignoreError(): void {}
+/**
+ * Node writes the alert of a fatal error, tells the error, and leaves the connection open.
+ *
+ * @see RFC 8446, section 6.2; RFC 5246, section 7.2.2
+ */
+function closeAfterError(this: TLSSocket): void {
+  this.destroy();
+}
 
 function optionsOfMode(
   mode: ResumptionMode,

@@ -3,7 +3,6 @@ import type { MailStore } from '../../store/mail-store.ts';
 import { type Clock, steadyClock } from '../../tls/clock.ts';
 import type { ClientCertificatePolicy } from '../../tls/client-certificate.ts';
 import type { Credential } from '../../tls/credential.ts';
-import { tlsLimits } from '../../tls/limits.ts';
 import type { Resumption } from '../../tls/resumption.ts';
 import type { SessionCache } from '../../tls/session-cache.ts';
 import type { TicketKeySource } from '../../tls/ticket-key.ts';
@@ -160,8 +159,6 @@ function makeAcceptor(options: LocalMailServerOptions): TlsAcceptor {
     lifetimeMs: settings.sessionLifetimeMs,
     clock,
     ...(lookupDeadlineMs !== undefined && { lookupDeadlineMs }),
-    maxPendingHellos: shareOf(tlsLimits.pendingHellos, settings),
-    maxPendingHellosPerAddress: shareOf(tlsLimits.pendingHellosPerAddress, settings),
     onEvent: (event) => {
       metrics.recordTlsEvent(event);
       if (event.kind === 'cacheError') logger.warn({ err: event.error }, 'session cache failed');

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { connect as connectPlain, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import t from 'tap';
-import { NullSessionCache, TlsAcceptError, type TlsEvent } from '../../tls/index.ts';
+import { Admission, NullSessionCache, TlsAcceptError, type TlsEvent } from '../../tls/index.ts';
 import {
   captureNodeHello,
   prependPskIdentity,
@@ -16,7 +16,7 @@ import { until } from '../fixtures/until.ts';
 
 const tls13 = { minVersion: 'TLSv1.3', maxVersion: 'TLSv1.3' } as const;
 
-/** Sends octets as they are; what the server answers until it or the test ends the connection. */
+/** Sends bytes as they are; what the server answers until it or the test ends the connection. */
 async function sendRaw(
   port: number,
   octets: Uint8Array,
@@ -77,6 +77,7 @@ void t.test('refuses what is not TLS, and goes on', async (t) => {
   const { server } = await startForTest(t);
   const raw = await sendRaw(server.port, Buffer.from('a1 LOGIN alice secret\r\n'));
   await raw.closed;
+  t.same([...raw.answer()], [21, 3, 3, 0, 2, 2, 10], 'the alert unexpected_message');
   const nobody = { protocol: 'unknown', mode: 'none', address: '127.0.0.1' };
   t.match(server.events, [{ kind: 'failure', code: 'NOT_TLS', ...nobody }]);
   const [event] = server.events;
@@ -90,6 +91,7 @@ void t.test('refuses a hello over the bound', async (t) => {
   const { server } = await startForTest(t);
   const raw = await sendRaw(server.port, Buffer.from([22, 3, 1, 0x40, 0, 1, 0, 0x40, 0]));
   await raw.closed;
+  t.same([...raw.answer()], [21, 3, 3, 0, 2, 2, 47], 'the alert illegal_parameter');
   t.match(server.events, [{ kind: 'failure', code: 'HELLO_TOO_LARGE' }]);
 });
 
@@ -146,19 +148,25 @@ void t.test('a client that leaves in the middle costs nothing', async (t) => {
   t.equal((await visitWithNode({ port: server.port, version: 'TLSv1.3' })).isResumed, false);
 });
 
-void t.test('bounds the connections that wait for their hello', async (t) => {
-  const { server } = await startForTest(t, { maxPendingHellosPerAddress: 2 });
-  const waiting = [
-    await sendRaw(server.port, Buffer.alloc(0)),
-    await sendRaw(server.port, Buffer.alloc(0)),
-  ];
+void t.test('at the bound the one that is idle for longest makes room', async (t) => {
+  const admission = new Admission({ connectionsBeforeLogin: 2 });
+  const { server } = await startForTest(t, { admission });
+  const idle = [await sendRaw(server.port, Buffer.alloc(0))];
+  await until(() => server.acceptor.pendingHelloCount === 1);
+  idle.push(await sendRaw(server.port, Buffer.from([22])));
   await until(() => server.acceptor.pendingHelloCount === 2);
-  const third = await sendRaw(server.port, Buffer.alloc(0));
-  await third.closed;
-  t.match(server.events, [{ kind: 'failure', code: 'TOO_MANY_PENDING' }]);
-  for (const { socket } of waiting) socket.destroy();
-  await until(() => server.acceptor.pendingHelloCount === 0);
   t.equal((await visitWithNode({ port: server.port, version: 'TLSv1.3' })).isResumed, false);
+  await idle[0]!.closed;
+  t.match(server.events[0], { kind: 'failure', code: 'TOO_MANY_PENDING' });
+  t.equal(idle[0]!.answer().length, 0, 'who has said nothing gets no alert');
+  idle.push(
+    await sendRaw(server.port, Buffer.alloc(0)),
+    await sendRaw(server.port, Buffer.alloc(0)),
+  );
+  await idle[1]!.closed;
+  t.same([...idle[1]!.answer()], [21, 3, 3, 0, 2, 2, 80], 'who has gets internal_error');
+  for (const { socket } of idle) socket.destroy();
+  await until(() => admission.count === 0);
 });
 
 void t.test('a cache that hangs or fails delays no handshake', async (t) => {
