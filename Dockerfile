@@ -4,8 +4,9 @@
 FROM node:26-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
-RUN npm ci
-COPY tsconfig.json tsconfig.build.json ./
+# Without scripts, which would compile what is not there yet.
+RUN npm ci --ignore-scripts
+COPY build.js tsconfig.json tsconfig.build.json ./
 COPY protocol ./protocol
 COPY tls ./tls
 COPY store ./store
@@ -19,7 +20,7 @@ RUN apt-get update \
   && apt-get install --yes --no-install-recommends libjemalloc2 \
   && rm -rf /var/lib/apt/lists/*
 COPY package.json package-lock.json ./
-RUN npm ci --omit=dev && npm cache clean --force
+RUN npm ci --omit=dev --ignore-scripts && npm cache clean --force
 COPY --from=build /app/dist ./dist
 # "reprise" on the PATH, and a data directory that belongs to the user the server runs as.
 RUN chmod +x dist/server/launch.js \

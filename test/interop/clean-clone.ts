@@ -53,6 +53,19 @@ await t.test('npm start, as it stands', { skip }, async (t) => {
   t.same(ports, { imapPort: 143, imapsPort: 993 });
 });
 
+await t.test('npm ci --omit=dev', { timeout: installDeadlineMs }, async (t) => {
+  const argv = ['ci', '--omit=dev', '--no-audit', '--no-fund'];
+  const installed = await runProgram(join(work, 'bin/npm'), argv, {
+    cwd: clone,
+    environment,
+    deadlineMs: installDeadlineMs,
+  });
+  t.equal(installed.code, 0, installed.code === 0 ? 'installs' : installed.stderr);
+  const said = `${installed.stdout.toString()}${installed.stderr}`;
+  t.match(said, /^Reprise is not compiled, .*: dist stays as it is\.$/m);
+  await access(join(clone, 'dist/server/launch.js'));
+});
+
 /** Starts the server, reads the demo account's mail with what it prints, and stops it. */
 async function startAndUse(
   t: Test,

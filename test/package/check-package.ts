@@ -9,7 +9,7 @@ import { exampleProgram, libraryProgram, typedProgram } from './consumer-program
 
 const root = resolve(import.meta.dirname, '../..');
 const installDeadlineMs = 120_000;
-t.setTimeout(4 * installDeadlineMs);
+t.setTimeout(6 * installDeadlineMs);
 const work = await mkdtemp(join(tmpdir(), 'reprise-package-'));
 t.teardown(() => rm(work, { recursive: true, force: true }));
 const project = join(work, 'project');
@@ -124,6 +124,17 @@ await t.test('npx reprise, on an older Node', { skip }, async (t) => {
   const [line, ...more] = result.stderr.trimEnd().split('\n');
   t.match(line, `Reprise needs Node 26 or newer, this is ${oldVersion}`);
   t.same(more, [], 'one line');
+});
+
+await t.test('npm install from git', { timeout: 2 * installDeadlineMs }, async (t) => {
+  const gitProject = join(work, 'git-project');
+  await mkdir(gitProject);
+  await writeFile(join(gitProject, 'package.json'), '{ "private": true, "type": "module" }');
+  const argv = ['install', '--no-audit', '--no-fund', `git+file://${root}`];
+  const installed = await run('npm', argv, { cwd: gitProject });
+  t.equal(installed.code, 0, installed.code === 0 ? 'installs' : installed.stderr);
+  const help = await run('npx', ['--no-install', 'reprise', '--help'], { cwd: gitProject });
+  t.match(help.stdout.toString(), /^Usage: reprise /, 'was compiled on the way');
 });
 
 async function contentsOf(
