@@ -66,7 +66,7 @@ export class ImapConnection {
     return ImapConnection.over(tcp, security, deadlineMs);
   }
 
-  /** The same over a TCP socket, connected or about to be, which nobody reads. */
+  /** The same over a TCP socket, connected or about to be, which nobody has read from (it may be paused). */
   static async over(tcp: Socket, security: Security, deadlineMs: number): Promise<ImapConnection> {
     const connection = new ImapConnection(security === 'tls' ? secure(tcp) : tcp, deadlineMs);
     try {
@@ -164,6 +164,7 @@ export class ImapConnection {
 
   #listen(socket: Socket): void {
     socket.on('data', (chunk: Buffer) => this.#take(chunk));
+    socket.resume();
     socket.on('error', (error) => this.#end(error));
     socket.on('close', () => this.#end(new Error('The server has left')));
   }
@@ -222,5 +223,8 @@ export class ImapConnection {
 }
 
 function secure(socket: Socket): Socket {
-  return connectTls({ socket, secureContext, rejectUnauthorized: false });
+  const secured = connectTls({ socket, secureContext, rejectUnauthorized: false });
+  // Node does not tell a TLS socket that is about to begin.
+  socket.once('close', () => secured.destroy());
+  return secured;
 }

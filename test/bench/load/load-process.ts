@@ -38,7 +38,7 @@ export class LoadProcess<Actions extends LoadActions> {
   /** @param path - of a file that calls {@link serveLoad} with the actions */
   constructor(path: string, { givesWay = false }: LoadProcessOptions = {}) {
     // A warning of Node (many listeners, TLS checks that are off) is no figure.
-    this.#child = fork(path, { execArgv: ['--no-warnings'] });
+    this.#child = fork(path, { execArgv: ['--no-warnings'], serialization: 'advanced' });
     if (givesWay) setPriority(this.#child.pid!, lowPriority);
     this.#child.on('message', (message) => {
       const answer = message as Answer;
