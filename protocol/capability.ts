@@ -1,45 +1,98 @@
-/** What a connection may do at the moment that it asks for the capabilities. */
-export interface CapabilityState {
-  /** True once TLS protects the connection. */
-  readonly isEncrypted: boolean;
-  /** True once the client has logged in. */
-  readonly isAuthenticated: boolean;
-  /** True where STARTTLS would be accepted; it is announced only until TLS protects the connection. */
-  readonly canStartTls: boolean;
-  /** True where passwords may cross the connection as it is: over TLS, or where the operator allows it. */
-  readonly canLogin: boolean;
-  /** True where the client has shown a valid certificate, with which it can log in. */
-  readonly hasCertificate: boolean;
+/** How far a connection has come: in the clear, under TLS, logged in. */
+export type ConnectionStage = 'before-tls' | 'before-login' | 'after-login';
+
+/** One capability, as its row in the table says. */
+interface CapabilityRow {
+  readonly rfc: string;
+  /** The stages in which it is announced; absent: all, because clients judge a server by its first list. */
+  readonly stages?: readonly ConnectionStage[];
+  /** True if it is announced only to a client that has shown a valid certificate. */
+  readonly needsCertificate?: true;
+  /** True if nobody can turn it off: without it the list would not be true. */
+  readonly isFixed?: true;
+  /** True if ENABLE turns it on. @see RFC 5161 */
+  readonly isEnabled?: true;
 }
 
-/** The extensions; announced before login too, because clients judge a server by its first list. */
-const extensions = [
-  'LITERAL+',
-  'IDLE',
-  'NAMESPACE',
-  'UIDPLUS',
-  'UNSELECT',
-  'MOVE',
-  'ID',
-  'ENABLE',
-  'CHILDREN',
-  'SPECIAL-USE',
-  'CONDSTORE',
-] as const;
+/** The capabilities, in the order in which they are announced. A new one is a row here. */
+const capabilities = {
+  IMAP4rev1: { rfc: 'RFC 3501', isFixed: true },
+  'LITERAL+': { rfc: 'RFC 7888' },
+  IDLE: { rfc: 'RFC 2177' },
+  NAMESPACE: { rfc: 'RFC 2342' },
+  UIDPLUS: { rfc: 'RFC 4315' },
+  UNSELECT: { rfc: 'RFC 3691' },
+  MOVE: { rfc: 'RFC 6851' },
+  ID: { rfc: 'RFC 2971' },
+  ENABLE: { rfc: 'RFC 5161' },
+  CHILDREN: { rfc: 'RFC 3348' },
+  'SPECIAL-USE': { rfc: 'RFC 6154' },
+  CONDSTORE: { rfc: 'RFC 7162', isEnabled: true },
+  'SASL-IR': { rfc: 'RFC 4959', stages: ['before-tls', 'before-login'] },
+  STARTTLS: { rfc: 'RFC 3501, section 6.2.1', stages: ['before-tls'], isFixed: true },
+  LOGINDISABLED: { rfc: 'RFC 3501, section 6.2.3', stages: ['before-tls'], isFixed: true },
+  'AUTH=PLAIN': { rfc: 'RFC 4616', stages: ['before-login'] },
+  'AUTH=LOGIN': { rfc: 'draft-murchison-sasl-login', stages: ['before-login'] },
+  'AUTH=EXTERNAL': { rfc: 'RFC 4422', stages: ['before-login'], needsCertificate: true },
+} as const satisfies { readonly [name: string]: CapabilityRow };
+
+type CapabilityTable = typeof capabilities;
+
+/** The name of a capability, as it is announced. */
+export type Capability = keyof CapabilityTable;
+
+/** A capability that a client turns on by ENABLE; a session holds the set of them. */
+export type EnabledExtension = {
+  [Name in Capability]: CapabilityTable[Name] extends { readonly isEnabled: true } ? Name : never;
+}[Capability];
+
+const rows = new Map(Object.entries<CapabilityRow>(capabilities) as [Capability, CapabilityRow][]);
+
+/** The capabilities that can be turned off: for the server, for an account, or because the store lacks what they need. */
+export const switchableCapabilities: readonly Capability[] = [...rows]
+  .filter(([, { isFixed }]) => isFixed !== true)
+  .map(([name]) => name);
+
+/** The one of {@link switchableCapabilities} with this name, in whatever case; undefined if there is none. */
+export function findSwitchableCapability(name: string): Capability | undefined {
+  const wanted = name.toLowerCase();
+  return switchableCapabilities.find((known) => known.toLowerCase() === wanted);
+}
+
+/** What ENABLE turns on by this name, in whatever case; undefined for what it does not know. */
+export function findEnabledExtension(name: string): EnabledExtension | undefined {
+  const wanted = name.toLowerCase();
+  for (const [known, row] of rows) {
+    if (known.toLowerCase() === wanted && row.isEnabled === true) return known as EnabledExtension;
+  }
+  return undefined;
+}
+
+/** What a connection can be told at the moment that it asks for the capabilities. */
+export interface CapabilityState {
+  readonly stage: ConnectionStage;
+  /** True if the client has shown a valid certificate, with which it can log in. */
+  readonly hasCertificate: boolean;
+  /** What is turned off, by whomever. It is not announced, and what it brings is unknown. */
+  readonly off: ReadonlySet<Capability>;
+}
 
 /**
- * The capabilities of a connection in its present state, in the order in which they are announced. What
- * concerns logging in (STARTTLS, LOGINDISABLED, SASL-IR, AUTH=) is gone once the client has.
+ * The capabilities of a connection in its present state, in the order in which they are announced.
  *
  * @see RFC 3501, sections 6.1.1, 6.2.1 and 6.2.3; RFC 4959
  */
-export function listCapabilities(state: CapabilityState): readonly string[] {
-  const list = ['IMAP4rev1', ...extensions];
-  if (state.isAuthenticated) return list;
-  list.push('SASL-IR');
-  if (state.canStartTls && !state.isEncrypted) list.push('STARTTLS');
-  if (state.canLogin) list.push('AUTH=PLAIN', 'AUTH=LOGIN');
-  else list.push('LOGINDISABLED');
-  if (state.hasCertificate) list.push('AUTH=EXTERNAL');
+export function listCapabilities({
+  stage,
+  hasCertificate,
+  off,
+}: CapabilityState): readonly Capability[] {
+  const list: Capability[] = [];
+  for (const [name, { stages, needsCertificate }] of rows) {
+    if (off.has(name)) continue;
+    if (stages !== undefined && !stages.includes(stage)) continue;
+    if (needsCertificate === true && !hasCertificate) continue;
+    list.push(name);
+  }
   return list;
 }

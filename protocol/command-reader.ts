@@ -1,7 +1,7 @@
 import { ByteQueue } from './byte-queue.ts';
 import { CommandDropper } from './command-dropper.ts';
-import { CommandError } from './command-error.ts';
-import { Decoder } from './decoder.ts';
+import type { Capability } from './capability.ts';
+import { CommandError, Decoder } from './decoder.ts';
 import {
   defaultMaxAppendBytes,
   limitsAfterLogin,
@@ -27,6 +27,8 @@ export type { ReaderEvent } from './reader-event.ts';
 export interface CommandReaderOptions {
   /** Octets of the largest message that APPEND takes; a larger one is answered `NO [TOOBIG]`. */
   readonly maxAppendBytes?: number;
+  /** The capabilities that are turned off; absent: none. */
+  readonly off?: ReadonlySet<Capability>;
 }
 
 const lineFeed = 0x0a;
@@ -60,6 +62,7 @@ type Step = ReaderEvent | 'again' | undefined;
 export class CommandReader {
   readonly #queue = new ByteQueue();
   readonly #maxAppendBytes: number;
+  #off: ReadonlySet<Capability>;
   #isAuthenticated = false;
   #state: State = 'line';
   #isLineExpected = false;
@@ -80,6 +83,7 @@ export class CommandReader {
 
   constructor(options: CommandReaderOptions = {}) {
     this.#maxAppendBytes = options.maxAppendBytes ?? defaultMaxAppendBytes;
+    this.#off = options.off ?? new Set();
   }
 
   /**
@@ -107,9 +111,14 @@ export class CommandReader {
     return step;
   }
 
-  /** From now on the bounds for clients that have logged in apply. */
-  setAuthenticated(): void {
+  /**
+   * From now on the bounds for clients that have logged in apply.
+   *
+   * @param off - the capabilities that are turned off from now on; absent: as before
+   */
+  setAuthenticated(off = this.#off): void {
     this.#isAuthenticated = true;
+    this.#off = off;
   }
 
   /** The next line is not a command but a line of its own (`DONE`, a SASL response). */
@@ -222,23 +231,23 @@ export class CommandReader {
     if (literal && !endsInQuotes(line)) return this.#announceLiteral(octets, literal);
     const command = trimCommandEnd(octets.subarray(0, -1), this.#lineStart);
     this.#beginCommand();
-    return readCommand(command);
+    return readCommand(command, this.#off);
   }
 
   /** `octets` are the command up to the line that announces the literal. */
   #announceLiteral(octets: Buffer, literal: LiteralHeader): Step {
-    const { tag, append, ...beginning } = readCommandBeginning(octets);
+    const { tag, streaming, ...beginning } = readCommandBeginning(octets, this.#off);
     const error =
       beginning.error ??
-      (append ? this.#checkMessage(literal) : this.#budget.charge(literal, this.#limits));
+      (streaming ? this.#checkMessage(literal) : this.#budget.charge(literal, this.#limits));
     if (error) return this.#refuse(tag, error, literal);
     this.#tag = tag ?? '';
     this.#remainingBytes = literal.sizeBytes;
     this.#isWaiting = literal.isSynchronizing;
-    if (append) {
+    if (streaming) {
       this.#forgetGathered();
       this.#state = 'message';
-      return { kind: 'append', tag: this.#tag, command: append, isWaiting: this.#isWaiting };
+      return { kind: 'append', tag: this.#tag, command: streaming, isWaiting: this.#isWaiting };
     }
     this.#lineBytes += octets.length - this.#lineStart;
     if (this.#gathered.length === 0) this.#gathered.append(octets);

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { CommandError, MissingLiteralError } from './command-error.ts';
+import type { Capability } from './capability.ts';
 import {
   maxMailboxNameBytes,
   maxNumber,
@@ -21,13 +21,44 @@ import {
   sequenceOctet,
   tagOctet,
 } from './octet-class.ts';
+import type { ResponseCode } from './response-code.ts';
 import { parseSequenceSet, type SequenceSet } from './sequence-set.ts';
+
+/** More of a {@link CommandError} than its text. */
+export interface CommandErrorOptions {
+  readonly code?: ResponseCode;
+  /** True if the answer is NO: the command is well formed and the server does not do what it says. */
+  readonly isNo?: boolean;
+}
+
+/** A command that cannot be decoded. The text is for the client; it never holds a password. */
+export class CommandError extends Error {
+  readonly code: ResponseCode | undefined;
+  readonly isNo: boolean;
+
+  constructor(text: string, options: CommandErrorOptions = {}) {
+    super(text);
+    this.name = 'CommandError';
+    this.code = options.code;
+    this.isNo = options.isNo ?? false;
+  }
+}
+
+/** The command ends with the announcement of a literal whose bytes have not come yet. */
+export class MissingLiteralError extends CommandError {
+  constructor() {
+    super('Expected literal, got end of command');
+    this.name = 'MissingLiteralError';
+  }
+}
 
 const lineFeed = 0x0a;
 const carriageReturn = 0x0d;
 const space = 0x20;
 const quote = 0x22;
 const backslash = 0x5c;
+
+const nothingOff: ReadonlySet<Capability> = new Set();
 
 /**
  * Reads one command from the octets of its lines and literals, as they came but without the last line end.
@@ -40,8 +71,11 @@ export class Decoder {
   readonly #bytes: Buffer;
   #at = 0;
   #isSecret = false;
+  readonly #off: ReadonlySet<Capability>;
 
-  constructor(bytes: Uint8Array) {
+  /** @param off - the capabilities that are turned off: what they bring is unknown then */
+  constructor(bytes: Uint8Array, off: ReadonlySet<Capability> = nothingOff) {
+    this.#off = off;
     this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
@@ -67,6 +101,11 @@ export class Decoder {
     const last = Math.min(this.#bytes.length, position + maxQuotedBytes + 1);
     while (end < last && this.#bytes[end]! > space) end++;
     return quoteReceived(this.#bytes.toString('latin1', position, end));
+  }
+
+  /** True if a capability is turned off, so that its arguments are unknown. */
+  isOff(capability: Capability): boolean {
+    return this.#off.has(capability);
   }
 
   isAtEnd(): boolean {

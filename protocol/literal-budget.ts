@@ -1,4 +1,4 @@
-import { CommandError } from './command-error.ts';
+import { CommandError } from './decoder.ts';
 import { maxLiteralCount, type ReaderLimits } from './limits.ts';
 import type { LiteralHeader } from './line-end.ts';
 

@@ -1,4 +1,4 @@
-import type { AppendCommand, Command } from './command.ts';
+import type { Command, StreamingCommand } from './grammar/commands.ts';
 import type { ResponseCode } from './response-code.ts';
 
 /**
@@ -26,7 +26,7 @@ export type ReaderEvent =
   | {
       readonly kind: 'append';
       readonly tag: string;
-      readonly command: AppendCommand;
+      readonly command: StreamingCommand;
       readonly isWaiting: boolean;
     }
   | { readonly kind: 'append-data'; readonly data: Uint8Array }
@@ -38,5 +38,7 @@ export type ReaderEvent =
       readonly text: string;
       readonly code?: ResponseCode;
       readonly isNo?: boolean;
+      /** True if there is no command of its name. */
+      readonly isUnknown?: boolean;
     }
   | { readonly kind: 'bye'; readonly text: string; readonly code?: ResponseCode };

@@ -1,4 +1,4 @@
-import type { Command } from '../../protocol/command.ts';
+import type { CommandName, CommandNamed } from '../../protocol/grammar/commands.ts';
 import type { Session } from './session.ts';
 
 /** What a command that worked is answered with: `tag OK [code] text`. */
@@ -12,13 +12,6 @@ export interface Completion {
   readonly isAnswered?: boolean;
 }
 
-/** The command of a name, as the decoder gives it. */
-export type CommandNamed<Name, Each = Command> = Each extends { readonly name: infer Names }
-  ? Name extends Names
-    ? Each
-    : never
-  : never;
-
 /** How a command came. */
 export interface CommandRequest {
   /** For a command that answers before it ends (STARTTLS). */
@@ -31,7 +24,7 @@ export interface CommandRequest {
  * Carries out one command and resolves to how it is answered; rejects with a {@link CommandRefusedError} or a StoreError
  * for a refusal.
  */
-export type CommandHandler<Name extends Command['name']> = (
+export type CommandHandler<Name extends CommandName> = (
   session: Session,
   command: CommandNamed<Name>,
   request: CommandRequest,

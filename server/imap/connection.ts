@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import type { Capability } from '../../protocol/capability.ts';
 import { CommandReader, type ReaderEvent } from '../../protocol/command-reader.ts';
 import type { TlsConnection } from '../../tls/tls-connection.ts';
 import { ByeError } from './command-error.ts';
@@ -24,7 +25,7 @@ export class Connection {
   readonly id: string;
   readonly session: Session;
   readonly #context: ServiceContext;
-  readonly #reader = new CommandReader();
+  readonly #reader: CommandReader;
   #socket: Socket;
   #out: Responses;
   #tls: TlsConnection | undefined;
@@ -38,6 +39,7 @@ export class Connection {
 
   constructor(context: ServiceContext, id: string, socket: Socket, tls?: TlsConnection) {
     this.#context = context;
+    this.#reader = new CommandReader({ off: context.capabilitiesOff });
     this.id = id;
     this.#tls = tls;
     this.#lastActivityMs = context.clock();
@@ -102,8 +104,9 @@ export class Connection {
     this.#reader.rejectLiteral();
   }
 
-  setAuthenticated(): void {
-    this.#reader.setAuthenticated();
+  /** The client has logged in; `off` are the capabilities that are turned off for its account. */
+  setAuthenticated(off: ReadonlySet<Capability>): void {
+    this.#reader.setAuthenticated(off);
   }
 
   /**

@@ -1,15 +1,19 @@
-import type { Command } from '../../protocol/command.ts';
 import type { ReaderEvent } from '../../protocol/command-reader.ts';
+import type { Command, CommandName } from '../../protocol/grammar/commands.ts';
 import { StoreError } from '../../store/mail-store.ts';
-import { ByeError, CommandRefusedError } from './command-error.ts';
-import type { CommandHandler, CommandRequest } from './command-handler.ts';
-import type { Completion } from './completion.ts';
-import { commandTable, type CommandState } from './command-table.ts';
 import type { CommandResult } from '../metrics/metrics-recorder.ts';
-import { ConnectionLostError } from './response-stream.ts';
+import {
+  ByeError,
+  CommandRefusedError,
+  ConnectionLostError,
+  type CommandHandler,
+  type CommandRequest,
+  type Completion,
+} from './command.ts';
+import { commandTable, type CommandState } from './command-table.ts';
 import type { Session } from './session.ts';
 
-/** Carries out one event of a client's input. True when the connection is to end. */
+/** Carries out one event of a client's input. True if the connection is to end. */
 export function handleEvent(session: Session, event: ReaderEvent): Promise<boolean> | boolean {
   switch (event.kind) {
     case 'command':
@@ -29,84 +33,89 @@ export function handleEvent(session: Session, event: ReaderEvent): Promise<boole
   }
 }
 
+/** How a command is answered: what its handler resolved or rejected to. */
+interface Answer extends Completion {
+  readonly status: 'OK' | 'NO' | 'BAD';
+}
+
+/** Runs a command, tells what has changed meanwhile, and answers. */
 async function answer(
   session: Session,
   command: Command,
   request: CommandRequest,
 ): Promise<boolean> {
+  let result: CommandResult = 'ended';
   try {
-    const completion = await begin(session, command, request);
-    if (completion.isAnswered !== true) {
-      await syncAfter(session, command);
-      session.out.status(request.tag, 'OK', completion.text, completion.code);
+    const { status, text, code, isAnswered, isEnd } = await run(session, command, request);
+    result = code === 'SERVERBUG' ? 'error' : resultOf(status);
+    if (isAnswered !== true) {
+      // What the command has done is durable, so it is answered, whatever becomes of the changes
+      const failure = await syncAfter(session, command);
+      session.out.status(request.tag, status, text, code);
+      if (failure !== undefined) throw failure;
     }
-    count(session, command, 'ok');
-    return completion.isEnd === true;
-  } catch (error) {
-    await answerError(session, request.tag, command, error);
-    return false;
+    return isEnd === true;
+  } finally {
+    session.context.metrics.recordCommand(command.name, result);
   }
 }
 
-function begin(session: Session, command: Command, request: CommandRequest): Promise<Completion> {
-  const entry = commandTable[command.name];
+function resultOf(status: Answer['status']): CommandResult {
+  return status === 'OK' ? 'ok' : status === 'NO' ? 'no' : 'bad';
+}
+
+/** The one place in which an error becomes an answer. Rejects with what ends the connection. */
+async function run(session: Session, command: Command, request: CommandRequest): Promise<Answer> {
+  const row = commandTable[command.name];
+  const refusal = findStateRefusal(session, command.name, row.state);
+  if (refusal !== undefined) {
+    session.connection.rejectLiteral();
+    return { status: 'BAD', text: refusal };
+  }
   try {
-    checkState(session, command.name, entry.state);
+    // The table pairs each name with the handler of that command; the compiler cannot follow the pairing
+    const handler = row.run as CommandHandler<CommandName>;
+    return { status: 'OK', ...(await handler(session, command, request)) };
   } catch (error) {
-    if (command.name === 'APPEND') session.connection.rejectLiteral();
-    throw error;
-  }
-  // The table pairs each name with the handler of that command; the compiler cannot follow the pairing.
-  const run = entry.run as CommandHandler<Command['name']>;
-  return run(session, command, request);
-}
-
-/**
- * Message sequence numbers must not change under a client that is using them: FETCH, STORE and SEARCH hold
- * back what has changed (RFC 3501, section 7.4.1).
- */
-async function syncAfter(session: Session, command: Command): Promise<void> {
-  const usesNumbers =
-    (command.name === 'FETCH' || command.name === 'STORE' || command.name === 'SEARCH') &&
-    !command.isUid;
-  if (!usesNumbers) await session.sync();
-}
-
-function checkState(session: Session, name: string, state: CommandState): void {
-  if (state === 'before-login' && session.account !== undefined) {
-    throw new CommandRefusedError('BAD', `${name} is not allowed after login`);
-  }
-  if ((state === 'after-login' || state === 'selected') && session.account === undefined) {
-    throw new CommandRefusedError('BAD', `${name} needs a login first`);
-  }
-  if (state === 'selected' && session.selected === undefined) {
-    throw new CommandRefusedError('BAD', `${name} needs a selected mailbox`);
+    if (error instanceof ByeError || error instanceof ConnectionLostError) throw error;
+    if (error instanceof CommandRefusedError) {
+      return { status: error.status, text: error.message, ...codeOf(error) };
+    }
+    if (error instanceof StoreError) return { status: 'NO', text: error.message, ...codeOf(error) };
+    session.log('error', { err: error, command: command.name }, 'command failed');
+    return { status: 'NO', text: 'Internal error, it has been logged', code: 'SERVERBUG' };
   }
 }
 
-/** The one place where an error becomes a tagged response. */
-async function answerError(
+function codeOf({ code }: { readonly code: string | undefined }): { readonly code?: string } {
+  return code === undefined ? {} : { code };
+}
+
+function findStateRefusal(
   session: Session,
-  tag: string,
-  command: Command,
-  error: unknown,
-): Promise<void> {
-  if (error instanceof ByeError || error instanceof ConnectionLostError) {
-    count(session, command, 'ended');
-    throw error;
-  }
-  if (error instanceof CommandRefusedError || error instanceof StoreError) {
-    await syncAfter(session, command);
-    const status = error instanceof CommandRefusedError ? error.status : 'NO';
-    count(session, command, status === 'NO' ? 'no' : 'bad');
-    session.out.status(tag, status, error.message, error.code);
-    return;
-  }
-  count(session, command, 'error');
-  session.log('error', { err: error, command: command.name }, 'command failed');
-  session.out.status(tag, 'NO', 'Internal error, it has been logged', 'SERVERBUG');
+  name: CommandName,
+  state: CommandState,
+): string | undefined {
+  const isLoggedIn = session.account !== undefined;
+  if (state === 'before-login')
+    return isLoggedIn ? `${name} is not allowed after login` : undefined;
+  if (state !== 'any' && !isLoggedIn) return `${name} needs a login first`;
+  const isMissing = state === 'selected' && session.selected === undefined;
+  return isMissing ? `${name} needs a selected mailbox` : undefined;
 }
 
-function count(session: Session, command: Command, result: CommandResult): void {
-  session.context.metrics.recordCommand(command.name, result);
+/** Tells the client what has changed in its mailbox. Resolves to why it cannot, which ends the connection. */
+async function syncAfter(session: Session, command: Command): Promise<Error | undefined> {
+  const { numbers } = commandTable[command.name];
+  const isUid = 'isUid' in command && command.isUid;
+  try {
+    if (numbers === 'breaks' || isUid) await session.sync();
+    return undefined;
+  } catch (error) {
+    // The mailbox can be gone before the session has been told
+    if (error instanceof StoreError && error.code === 'NONEXISTENT') {
+      return new ByeError('The selected mailbox has been deleted');
+    }
+    return error instanceof Error ? error : new Error(String(error));
+  }
 }

@@ -1,5 +1,6 @@
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import type { Logger } from 'pino';
+import type { Capability } from '../../protocol/capability.ts';
 import type { MailStore } from '../../store/mail-store.ts';
 import type { Clock } from '../../tls/clock.ts';
 import type { TlsAcceptor } from '../../tls/tls-acceptor.ts';
@@ -23,6 +24,8 @@ export interface ImapServiceOptions {
   readonly onCrowd?: () => void;
   readonly clock?: Clock;
   readonly limits?: Partial<ServiceLimits>;
+  /** Capabilities that are neither announced nor understood; absent: none. */
+  readonly capabilitiesOff?: ReadonlySet<Capability>;
   /** Address to listen on; absent: all, IPv4 and IPv6. */
   readonly host?: string;
   /** For IMAP in the clear with STARTTLS; 0: any free port, -1: off. */
@@ -65,6 +68,7 @@ export class ImapService {
       metrics: options.metrics ?? noMetrics,
       clock: options.clock ?? Date.now,
       limits: { ...defaultServiceLimits, ...options.limits },
+      capabilitiesOff: options.capabilitiesOff ?? new Set(),
       snapshots: new SnapshotRegistry(),
     };
   }

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import type { Capability } from '../../protocol/capability.ts';
 import type { MailStore } from '../../store/mail-store.ts';
 import type { Clock } from '../../tls/clock.ts';
 import type { TlsAcceptor } from '../../tls/tls-acceptor.ts';
@@ -16,5 +17,7 @@ export interface ServiceContext {
   readonly metrics: MetricsRecorder;
   readonly clock: Clock;
   readonly limits: ServiceLimits;
+  /** Neither announced nor understood. */
+  readonly capabilitiesOff: ReadonlySet<Capability>;
   readonly snapshots: SnapshotRegistry;
 }

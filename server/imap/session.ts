@@ -1,6 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import type { Account, MailStore } from '../../store/mail-store.ts';
-import { listCapabilities } from '../../protocol/capability.ts';
+import {
+  listCapabilities,
+  type Capability,
+  type EnabledExtension,
+} from '../../protocol/capability.ts';
 import { ByeError, CommandRefusedError } from './command-error.ts';
 import type { Connection } from './connection.ts';
 import type { ResponseStream } from './response-stream.ts';
@@ -14,8 +18,9 @@ export type SessionAccount = Pick<Account, 'id' | 'name'>;
 export class Session {
   readonly context: ServiceContext;
   readonly connection: Connection;
-  /** True once the client has shown that it knows modseqs (RFC 7162, section 3.1). */
-  hasCondstore = false;
+  /** What the client has turned on, by ENABLE or by using it. */
+  readonly enabled = new Set<EnabledExtension>();
+  #capabilitiesOff: ReadonlySet<Capability>;
   #account: SessionAccount | undefined;
   #selected: SelectedMailbox | undefined;
   #sessionId: string | undefined;
@@ -26,7 +31,17 @@ export class Session {
 
   constructor(context: ServiceContext, connection: Connection) {
     this.context = context;
+    this.#capabilitiesOff = context.capabilitiesOff;
     this.connection = connection;
+  }
+
+  /** True once the client has shown that it knows modseqs (RFC 7162, section 3.1). */
+  get hasCondstore(): boolean {
+    return this.enabled.has('CONDSTORE');
+  }
+
+  set hasCondstore(isOn: boolean) {
+    if (isOn) this.enabled.add('CONDSTORE');
   }
 
   get out(): ResponseStream {
@@ -79,23 +94,28 @@ export class Session {
     return this.listCapabilities().join(' ');
   }
 
+  /** True if a capability is turned off, so that nothing may be written that only it allows. */
+  isOff(capability: Capability): boolean {
+    return this.#capabilitiesOff.has(capability);
+  }
+
   listCapabilities(): readonly string[] {
+    const stage = this.isSecure ? 'before-login' : 'before-tls';
     return listCapabilities({
-      isEncrypted: this.isSecure,
-      isAuthenticated: this.#account !== undefined,
-      canStartTls: true,
-      canLogin: this.isSecure,
+      stage: this.#account === undefined ? stage : 'after-login',
+      off: this.#capabilitiesOff,
       hasCertificate: this.connection.tls?.clientCertificate?.isAuthorized === true,
     });
   }
 
-  /** The client has proved to be the account. */
-  logIn(account: Account): void {
+  /** The client has proved to be the account; `off` are the capabilities that are turned off for it. */
+  logIn(account: Account, off: ReadonlySet<Capability> = new Set()): void {
     // Not the account itself: what proves a password is of no use any more.
     this.#account = { id: account.id, name: account.name };
     // Of a UUID the last twelve digits are random, and Node makes many at a time.
     this.#sessionId = randomUUID().slice(-12);
-    this.connection.setAuthenticated();
+    this.#capabilitiesOff = new Set([...this.#capabilitiesOff, ...off]);
+    this.connection.setAuthenticated(this.#capabilitiesOff);
     const { tls } = this.connection;
     if (tls !== undefined) this.context.acceptor.promote(tls, account.name);
     this.context.metrics.recordLogin('accepted');

@@ -1,37 +1,86 @@
 import t from 'tap';
-import { listCapabilities } from '../../protocol/capability.ts';
+import {
+  findEnabledExtension,
+  findSwitchableCapability,
+  listCapabilities,
+  switchableCapabilities,
+  type Capability,
+  type ConnectionStage,
+} from '../../protocol/capability.ts';
+import { commandGrammar } from '../../protocol/grammar/commands.ts';
+import { decode } from '../fixtures/read-events.ts';
 
 const common =
   'IMAP4rev1 LITERAL+ IDLE NAMESPACE UIDPLUS UNSELECT MOVE ID ENABLE CHILDREN SPECIAL-USE CONDSTORE';
 
-await t.test('listCapabilities', (t) => {
-  const list = (
-    isEncrypted: boolean,
-    isAuthenticated: boolean,
-    canStartTls: boolean,
-    canLogin: boolean,
-    hasCertificate = false,
-  ) =>
-    listCapabilities({
-      isEncrypted,
-      isAuthenticated,
-      canStartTls,
-      canLogin,
-      hasCertificate,
-    }).join(' ');
-  t.equal(list(false, false, true, false), `${common} SASL-IR STARTTLS LOGINDISABLED`, 'on 143');
+const list = (stage: ConnectionStage, hasCertificate = false, off: Capability[] = []) =>
+  listCapabilities({ stage, hasCertificate, off: new Set(off) }).join(' ');
+
+await t.test('what is announced depends on how far the connection has come', (t) => {
+  t.equal(list('before-tls'), `${common} SASL-IR STARTTLS LOGINDISABLED`);
+  t.equal(list('before-login'), `${common} SASL-IR AUTH=PLAIN AUTH=LOGIN`);
   t.equal(
-    list(true, false, true, true),
-    `${common} SASL-IR AUTH=PLAIN AUTH=LOGIN`,
-    'after STARTTLS',
-  );
-  t.equal(list(false, false, true, true), `${common} SASL-IR STARTTLS AUTH=PLAIN AUTH=LOGIN`);
-  t.equal(list(false, false, false, false), `${common} SASL-IR LOGINDISABLED`);
-  t.equal(
-    list(true, false, true, true, true),
+    list('before-login', true),
     `${common} SASL-IR AUTH=PLAIN AUTH=LOGIN AUTH=EXTERNAL`,
     'with a certificate',
   );
-  t.equal(list(true, true, false, true, true), common, 'after login');
+  t.equal(list('after-login', true), common);
+  t.end();
+});
+
+await t.test('what is turned off is not announced', (t) => {
+  t.equal(
+    list('after-login', false, ['IDLE', 'CONDSTORE']),
+    common.replace(' IDLE', '').replace(' CONDSTORE', ''),
+  );
+  t.equal(list('before-login', false, [...switchableCapabilities]), 'IMAP4rev1');
+  t.end();
+});
+
+await t.test('names are found in whatever case', (t) => {
+  t.equal(findSwitchableCapability('auth=plain'), 'AUTH=PLAIN');
+  t.equal(findSwitchableCapability('Idle'), 'IDLE');
+  for (const name of ['IMAP4rev1', 'STARTTLS', 'LOGINDISABLED', 'NOTIFY', '', '__proto__']) {
+    t.equal(findSwitchableCapability(name), undefined, name);
+  }
+  t.equal(findEnabledExtension('condstore'), 'CONDSTORE');
+  t.equal(findEnabledExtension('IDLE'), undefined, 'ENABLE does not turn it on');
+  t.end();
+});
+
+await t.test('a command whose capability is turned off is unknown', (t) => {
+  for (const [name, row] of Object.entries(commandGrammar)) {
+    if (!('capability' in row)) continue;
+    const line = { ENABLE: 'ENABLE X', ID: 'ID NIL', MOVE: 'MOVE 1 a' }[name] ?? name;
+    t.match(decode(line), { name }, name);
+    const off = new Set([row.capability]);
+    t.equal(decode(line, { off }), `BAD Unknown command "${name}"`);
+  }
+  t.equal(decode('UID MOVE 1 a', { off: new Set(['MOVE']) }), 'BAD Unknown command "UID MOVE"');
+  t.equal(
+    decode('UID EXPUNGE 1', { off: new Set(['UIDPLUS']) }),
+    'BAD Unknown command "UID EXPUNGE"',
+  );
+  t.match(decode('EXPUNGE', { off: new Set(['UIDPLUS']) }), { name: 'EXPUNGE' });
+  t.end();
+});
+
+await t.test('what is turned off has no arguments either', (t) => {
+  const off = new Set<Capability>(['CONDSTORE', 'SASL-IR', 'AUTH=LOGIN']);
+  const refusals = {
+    'SELECT a (CONDSTORE)': 'BAD Unknown parameter "CONDSTORE"',
+    'STATUS a (HIGHESTMODSEQ)': 'BAD Unknown STATUS item "HIGHESTMODSEQ"',
+    'FETCH 1 MODSEQ': 'BAD Unknown FETCH item "MODSEQ"',
+    'FETCH 1 FLAGS (CHANGEDSINCE 1)': 'BAD Unknown FETCH modifier "CHANGEDSINCE"',
+    'STORE 1 (UNCHANGEDSINCE 1) FLAGS a': 'BAD Unknown STORE modifier "UNCHANGEDSINCE"',
+    'SEARCH MODSEQ 1': 'BAD Unknown search key "MODSEQ"',
+    'AUTHENTICATE PLAIN YQ==': 'BAD Expected end of command',
+    'AUTHENTICATE LOGIN': 'NO Unknown SASL mechanism',
+  };
+  for (const [line, refusal] of Object.entries(refusals)) {
+    t.not(typeof decode(line), 'string', `${line} is known otherwise`);
+    t.equal(decode(line, { off }), refusal);
+  }
+  t.match(decode('AUTHENTICATE PLAIN', { off }), { mechanism: 'PLAIN' });
   t.end();
 });

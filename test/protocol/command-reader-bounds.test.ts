@@ -52,7 +52,7 @@ await t.test('a literal that nobody would read to its end is BYE', (t) => {
   t.same(events('n APPEND a {268435457+}\r\n'), [bye]);
   t.same(
     eventsBeforeLogin(`n FOO {40000+}\r\n${'x'.repeat(40_000)}{40000+}\r\n`),
-    [{ kind: 'bad', tag: 'n', text: 'Unknown command "FOO"' }, bye],
+    [{ kind: 'bad', tag: 'n', text: 'Unknown command "FOO"', isUnknown: true }, bye],
     'several together count',
   );
   t.same(

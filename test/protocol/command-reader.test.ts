@@ -19,7 +19,7 @@ await t.test('lines end with CRLF or LF, in whatever chunks', (t) => {
     { kind: 'bad', tag: 'n', text: String.raw`Expected end of command, got "\x0d"` },
   ]);
   t.same(events('n NO\rOP\r\nn NOOP\r\n'), [
-    { kind: 'bad', tag: 'n', text: 'Unknown command "NO"' },
+    { kind: 'bad', tag: 'n', text: 'Unknown command "NO"', isUnknown: true },
     noop,
   ]);
   t.same(events('n NOOP\0\r\nn NOOP\r\n'), [
@@ -170,7 +170,7 @@ await t.test(
 );
 
 await t.test('a refused command is over at the end of its line, its literals included', (t) => {
-  const refusal = { kind: 'bad', tag: 'n', text: 'Unknown command "FOO"' };
+  const refusal = { kind: 'bad', tag: 'n', text: 'Unknown command "FOO"', isUnknown: true };
   t.same(events('n FOO {5}\r\nn NOOP\r\n'), [refusal, noop]);
   t.same(events('n FOO {8+}\r\nn NOOP\r\n{3+}\r\nabc\r\nn NOOP\r\n'), [refusal, noop]);
   t.same(events('n FOO {2+}\r\nab{5}\r\nn NOOP\r\n'), [refusal, noop]);

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { deepEqual } from 'node:assert/strict';
 import t from 'tap';
-import { CommandError } from '../../protocol/command-error.ts';
+import { CommandError } from '../../protocol/decoder.ts';
 import { encodeInternalDate, expectDate, expectDateTime } from '../../protocol/dates.ts';
 import { Decoder } from '../../protocol/decoder.ts';
 

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { CommandError, MissingLiteralError } from '../../protocol/command-error.ts';
+import { CommandError, MissingLiteralError } from '../../protocol/decoder.ts';
 import { Decoder, quoteReceived } from '../../protocol/decoder.ts';
 import { maxMailboxNameBytes, maxSequenceRanges } from '../../protocol/limits.ts';
 

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { CommandError } from '../../protocol/command-error.ts';
+import { CommandError } from '../../protocol/decoder.ts';
 import {
   badEvent,
   readCommand,
@@ -25,7 +25,7 @@ await t.test('readCommandBeginning tells a message from other literals', (t) => 
   t.same(beginning('a APPEND {5}\r\n'), { tag: 'a' }, 'its mailbox name');
   t.match(beginning('a APPEND {5}\r\ninbox (\\Seen) {9}\r\n'), {
     tag: 'a',
-    append: { mailboxName: 'INBOX', sizeBytes: 9 },
+    streaming: { mailboxName: 'INBOX', sizeBytes: 9 },
   });
   t.match(beginning('a FOO {5}\r\n'), { tag: 'a', error: { message: 'Unknown command "FOO"' } });
   t.match(beginning('a APPEND x y {5}\r\n').error, CommandError);

@@ -1,12 +1,16 @@
+import { findEnabledExtension } from '../../../protocol/capability.ts';
 import type { CommandHandler } from '../command.ts';
 
-/** Capabilities that the server does not know are passed over. @see RFC 5161, section 3.1 */
+/** Capabilities that the server does not know, or that are turned off, are passed over. @see RFC 5161, section 3.1 */
 export const enable: CommandHandler<'ENABLE'> = async (session, { capabilities }) => {
-  const isCondstore = capabilities.some((name) => name.toUpperCase() === 'CONDSTORE');
-  const isNew = isCondstore && !session.hasCondstore;
-  if (isNew) session.hasCondstore = true;
   const out = session.out.begin().atom('ENABLED');
-  if (isNew) out.atom('CONDSTORE');
+  for (const name of capabilities) {
+    const extension = findEnabledExtension(name);
+    if (extension === undefined || session.isOff(extension)) continue;
+    if (session.enabled.has(extension)) continue;
+    session.enabled.add(extension);
+    out.atom(extension);
+  }
   out.end();
   return { text: 'ENABLE completed' };
 };

@@ -1,6 +1,7 @@
 import { hierarchySeparator, matchesMailboxPattern } from '../../../protocol/mailbox-name.ts';
 import type { Mailbox } from '../../../store/mail-store.ts';
 import type { CommandHandler } from '../command.ts';
+import type { Session } from '../session.ts';
 
 /** @see RFC 3501, section 6.3.8; RFC 3348 (children); RFC 6154 (special use) */
 export const list: CommandHandler<'LIST'> = async (session, { reference, pattern }) => {
@@ -12,17 +13,21 @@ export const list: CommandHandler<'LIST'> = async (session, { reference, pattern
   const fullPattern = reference + pattern;
   for (const mailbox of await session.store.listMailboxes(session.accountId)) {
     if (!matchesMailboxPattern(mailbox.name, fullPattern)) continue;
-    out.begin().atom('LIST').flags(attributesOf(mailbox)).string(hierarchySeparator);
+    out.begin().atom('LIST').flags(attributesOf(session, mailbox)).string(hierarchySeparator);
     out.mailbox(mailbox.name).end();
     if (out.isFull) await out.ready();
   }
   return { text: 'LIST completed' };
 };
 
-function attributesOf({ isSelectable, hasChildren, specialUse }: Mailbox): string[] {
-  return [
-    ...(isSelectable ? [] : ['\\Noselect']),
-    hasChildren ? '\\HasChildren' : '\\HasNoChildren',
-    ...(specialUse === undefined ? [] : [specialUse]),
-  ];
+function attributesOf(
+  session: Session,
+  { isSelectable, hasChildren, specialUse }: Mailbox,
+): readonly string[] {
+  const attributes = isSelectable ? [] : ['\\Noselect'];
+  if (!session.isOff('CHILDREN')) {
+    attributes.push(hasChildren ? '\\HasChildren' : '\\HasNoChildren');
+  }
+  if (specialUse !== undefined && !session.isOff('SPECIAL-USE')) attributes.push(specialUse);
+  return attributes;
 }

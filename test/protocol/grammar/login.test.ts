@@ -1,6 +1,6 @@
 import t from 'tap';
-import { decodeBase64 } from '../../protocol/login-arguments.ts';
-import { decode } from '../fixtures/read-events.ts';
+import { decodeBase64 } from '../../../protocol/grammar/login.ts';
+import { decode } from '../../fixtures/read-events.ts';
 
 await t.test('LOGIN', (t) => {
   t.same(decode('LOGIN alice secret'), { name: 'LOGIN', userName: 'alice', password: 'secret' });

@@ -1,8 +1,7 @@
-import { CommandError } from './command-error.ts';
-import type { Command } from './command.ts';
-import { quoteReceived, type Decoder } from './decoder.ts';
-import type { BodySection, FetchItem, SectionText } from './fetch-item.ts';
-import { maxFetchItems, maxHeaderFields, maxModseq, maxSectionDepth } from './limits.ts';
+import { CommandError, quoteReceived, type Decoder } from '../decoder.ts';
+import type { BodySection, FetchItem, SectionText } from '../fetch-item.ts';
+import { maxFetchItems, maxHeaderFields, maxModseq, maxSectionDepth } from '../limits.ts';
+import type { SequenceSet } from '../sequence-set.ts';
 
 const simpleItems = [
   'ENVELOPE',
@@ -27,19 +26,26 @@ const macros = new Map<string, readonly string[]>([
   ['FULL', [...fast, 'ENVELOPE', 'BODY']],
 ]);
 
+export interface FetchArguments {
+  readonly set: SequenceSet;
+  /** Macros are expanded; an item that was asked for twice comes once. */
+  readonly items: readonly FetchItem[];
+  /** Only messages with a larger modseq (RFC 7162, section 3.1.4.1). */
+  readonly changedSince?: number;
+}
+
 /**
- * The arguments of FETCH and UID FETCH. The grammar has macros only alone; they are accepted in a list too, where
- * they can mean nothing else.
+ * The grammar has macros only alone; they are accepted in a list too, since they can mean nothing else there.
  *
  * @see RFC 3501, section 6.4.5; RFC 7162, section 3.1.4.1
  */
-export function expectFetchArguments(decoder: Decoder, isUid: boolean): Command {
+export function expectFetchArguments(decoder: Decoder): FetchArguments {
   decoder.expectSpace();
   const set = decoder.expectSequenceSet();
   decoder.expectSpace();
   const items = expectFetchItems(decoder);
   const changedSince = decoder.accept(' ') ? expectFetchModifiers(decoder) : undefined;
-  return { name: 'FETCH', isUid, set, items, ...(changedSince !== undefined && { changedSince }) };
+  return { set, items, ...(changedSince !== undefined && { changedSince }) };
 }
 
 function expectFetchItems(decoder: Decoder): readonly FetchItem[] {
@@ -64,7 +70,8 @@ function expectFetchItem(decoder: Decoder): readonly FetchItem[] {
     return [expectBodySection(decoder, name === 'BODY.PEEK')];
   }
   const item = itemsByName.get(name);
-  if (!item) throw new CommandError(`Unknown FETCH item ${quoteReceived(name)}`);
+  if (!item || (name === 'MODSEQ' && decoder.isOff('CONDSTORE')))
+    throw new CommandError(`Unknown FETCH item ${quoteReceived(name)}`);
   return [item];
 }
 
@@ -75,7 +82,7 @@ function expectBodySection(decoder: Decoder, isPeek: boolean): FetchItem {
   if (!decoder.accept('<')) return { item: 'BODY[]', isPeek, section };
   const offsetBytes = decoder.expectNumber('offset', 0, Number.MAX_SAFE_INTEGER);
   decoder.expect('.');
-  const countBytes = decoder.expectNumber('octet count above 0', 1, Number.MAX_SAFE_INTEGER);
+  const countBytes = decoder.expectNumber('byte count above 0', 1, Number.MAX_SAFE_INTEGER);
   decoder.expect('>');
   return { item: 'BODY[]', isPeek, section, partial: { offsetBytes, countBytes } };
 }
@@ -127,7 +134,7 @@ function expectFetchModifiers(decoder: Decoder): number | undefined {
   let changedSince: number | undefined;
   decoder.expectList('FETCH modifiers', 1, () => {
     const name = decoder.expectAtom('FETCH modifier').toUpperCase();
-    if (name !== 'CHANGEDSINCE') {
+    if (name !== 'CHANGEDSINCE' || decoder.isOff('CONDSTORE')) {
       throw new CommandError(`Unknown FETCH modifier ${quoteReceived(name)}`);
     }
     decoder.expectSpace();

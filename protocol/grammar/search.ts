@@ -1,24 +1,27 @@
 import iconv from 'iconv-lite';
 import { isUtf8 } from 'node:buffer';
-import { CommandError } from './command-error.ts';
-import type { Command } from './command.ts';
-import { expectDate } from './dates.ts';
-import { quoteReceived, type Decoder } from './decoder.ts';
-import { expectKeyword } from './flag-arguments.ts';
-import { maxModseq, maxSearchKeys, maxSearchNesting } from './limits.ts';
-import type { SearchKey } from './search-key.ts';
+import { expectDate } from '../dates.ts';
+import { CommandError, quoteReceived, type Decoder } from '../decoder.ts';
+import { expectKeyword } from '../flag.ts';
+import { maxModseq, maxSearchKeys, maxSearchNesting } from '../limits.ts';
+import type { SearchKey } from '../search-key.ts';
+
+export interface SearchArguments {
+  /** Several keys are one `and`. */
+  readonly criteria: SearchKey;
+}
 
 /**
- * The arguments of SEARCH and UID SEARCH. A charset that is not known is answered `NO [BADCHARSET …]`.
+ * A charset that is not known is answered `NO [BADCHARSET …]`.
  *
  * @see RFC 3501, section 6.4.4
  */
-export function expectSearchArguments(decoder: Decoder, isUid: boolean): Command {
+export function expectSearchArguments(decoder: Decoder): SearchArguments {
   decoder.expectSpace();
-  return { name: 'SEARCH', isUid, criteria: new SearchDecoder(decoder).expectCriteria() };
+  return { criteria: new SearchDecoder(decoder).expectCriteria() };
 }
 
-/** What iconv-lite lists beside charsets: encodings of octets as text. */
+/** What iconv-lite lists beside charsets: encodings of bytes as text. */
 const notCharsets = new Set(['base64', 'hex', 'binary', 'utf7imap']);
 
 const keysByName = new Map<string, SearchKey>([
@@ -67,7 +70,7 @@ class SearchDecoder {
     return this.#decoder.expectAtom('search key').toUpperCase();
   }
 
-  /** One key at a depth; `name` where its name has been read already. */
+  /** One key at a depth; `name` if its name has been read already. */
   #expectKey(depth: number, name?: string): SearchKey {
     if (depth > maxSearchNesting) {
       throw new CommandError(`Search keys are nested deeper than ${maxSearchNesting}`);
@@ -95,7 +98,8 @@ class SearchDecoder {
   #expectNamedKey(depth: number, name: string): SearchKey {
     const constant = keysByName.get(name);
     if (constant) return constant;
-    const expectArgument = argumentsByName.get(name);
+    const isOff = name === 'MODSEQ' && this.#decoder.isOff('CONDSTORE');
+    const expectArgument = isOff ? undefined : argumentsByName.get(name);
     if (!expectArgument && name !== 'NOT' && name !== 'OR') {
       throw new CommandError(`Unknown search key ${quoteReceived(name)}`);
     }
@@ -108,17 +112,17 @@ class SearchDecoder {
   }
 
   /**
-   * Text in the charset of the command. Without one, and with US-ASCII, octets above 127 are taken as UTF-8 where
+   * Text in the charset of the command. Without one, and with US-ASCII, bytes above 127 are taken as UTF-8 if
    * they are UTF-8, as sloppy clients mean them, else as ISO 8859-1.
    */
   #expectSearchText(): string {
     if (this.#charset === undefined) return this.#decoder.expectText('search text');
     const start = this.#decoder.position;
-    const octets = this.#decoder.expectAStringBytes('search text');
-    if (this.#charset === 'UTF-8' && !isUtf8(octets)) {
+    const bytes = this.#decoder.expectAStringBytes('search text');
+    if (this.#charset === 'UTF-8' && !isUtf8(bytes)) {
       throw this.#decoder.expected('search text in UTF-8', start);
     }
-    return iconv.decode(Buffer.from(octets), this.#charset);
+    return iconv.decode(Buffer.from(bytes), this.#charset);
   }
 }
 

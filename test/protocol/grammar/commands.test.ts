@@ -1,5 +1,5 @@
 import t from 'tap';
-import { decode, readEvents } from '../fixtures/read-events.ts';
+import { decode, readEvents } from '../../fixtures/read-events.ts';
 
 await t.test('commands without arguments', (t) => {
   for (const name of [
@@ -12,7 +12,6 @@ await t.test('commands without arguments', (t) => {
     'UNSELECT',
     'IDLE',
     'NAMESPACE',
-    'EXPUNGE',
   ]) {
     t.same(decode(name), { name });
     t.same(decode(name.toLowerCase()), { name });
@@ -23,7 +22,12 @@ await t.test('commands without arguments', (t) => {
 });
 
 await t.test('the UID forms', (t) => {
-  t.same(decode('uid expunge 1:2'), { name: 'EXPUNGE', uids: [{ first: 1, last: 2 }] });
+  t.same(decode('uid expunge 1:2'), {
+    name: 'EXPUNGE',
+    isUid: true,
+    uids: [{ first: 1, last: 2 }],
+  });
+  t.same(decode('expunge'), { name: 'EXPUNGE', isUid: false });
   t.equal(decode('UID EXPUNGE'), 'BAD Expected space, got end of command');
   t.equal(decode('UID'), 'BAD Expected space, got end of command');
   t.equal(decode('UID NOOP'), 'BAD Unknown command "UID NOOP"');
@@ -32,7 +36,9 @@ await t.test('the UID forms', (t) => {
 
 await t.test('what is no command', (t) => {
   const bad = (line: string) => readEvents([`${line}\r\n`]);
-  t.same(bad('t FOO bar'), [{ kind: 'bad', tag: 't', text: 'Unknown command "FOO"' }]);
+  t.same(bad('t FOO bar'), [
+    { kind: 'bad', tag: 't', text: 'Unknown command "FOO"', isUnknown: true },
+  ]);
   t.same(bad('t '), [{ kind: 'bad', tag: 't', text: 'Expected space, got end of command' }]);
   t.same(bad('t'), [{ kind: 'bad', tag: 't', text: 'Expected space, got end of command' }]);
   t.same(bad(''), [{ kind: 'bad', tag: undefined, text: 'Expected tag, got end of command' }]);
@@ -41,8 +47,12 @@ await t.test('what is no command', (t) => {
   t.same(bad('t\tNOOP'), [
     { kind: 'bad', tag: 't', text: String.raw`Expected space, got "\x09NOOP"` },
   ]);
-  t.same(bad('GET / HTTP/1.1'), [{ kind: 'bad', tag: 'GET', text: 'Unknown command "/"' }]);
+  t.same(bad('GET / HTTP/1.1'), [
+    { kind: 'bad', tag: 'GET', text: 'Unknown command "/"', isUnknown: true },
+  ]);
   t.same(bad('t  NOOP'), [{ kind: 'bad', tag: 't', text: 'Expected command, got " NOOP"' }]);
-  t.same(bad('t __proto__'), [{ kind: 'bad', tag: 't', text: 'Unknown command "__PROTO__"' }]);
+  t.same(bad('t __proto__'), [
+    { kind: 'bad', tag: 't', text: 'Unknown command "__PROTO__"', isUnknown: true },
+  ]);
   t.end();
 });

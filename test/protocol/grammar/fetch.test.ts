@@ -1,6 +1,6 @@
 import t from 'tap';
-import { maxFetchItems } from '../../protocol/limits.ts';
-import { decode } from '../fixtures/read-events.ts';
+import { maxFetchItems } from '../../../protocol/limits.ts';
+import { decode } from '../../fixtures/read-events.ts';
 
 const one = [{ first: 1, last: 1 }];
 const simple = (...names: string[]) => names.map((item) => ({ item }));
@@ -125,7 +125,7 @@ await t.test('refusals name what came', (t) => {
     ['BODY[TEXT', 'BAD Expected "]", got end of command'],
     ['BODY[HEADER.FIELDS]', 'BAD Expected space, got "]"'],
     ['BODY[HEADER.FIELDS ()]', 'BAD Expected header field names, got an empty list'],
-    ['BODY[]<0.0>', 'BAD Expected octet count above 0, got "0>"'],
+    ['BODY[]<0.0>', 'BAD Expected byte count above 0, got "0>"'],
     ['BODY[]<0>', 'BAD Expected ".", got ">"'],
     ['BODY[]<-1.5>', 'BAD Expected offset, got "-1.5>"'],
     ['FLAGS UID', 'BAD Expected list of FETCH modifiers, got "UID"'],

@@ -1,6 +1,6 @@
 import t from 'tap';
-import { maxSearchKeys, maxSearchNesting } from '../../protocol/limits.ts';
-import { decode } from '../fixtures/read-events.ts';
+import { maxSearchKeys, maxSearchNesting } from '../../../protocol/limits.ts';
+import { decode } from '../../fixtures/read-events.ts';
 
 const flag = (name: string) => ({ key: 'flag', flag: name });
 const not = (operand: object) => ({ key: 'not', operand });

@@ -1,6 +1,6 @@
 import t from 'tap';
-import { maxFlags, maxKeywordBytes } from '../../protocol/limits.ts';
-import { decode } from '../fixtures/read-events.ts';
+import { maxFlags, maxKeywordBytes } from '../../../protocol/limits.ts';
+import { decode } from '../../fixtures/read-events.ts';
 
 const store = (mode: string, isSilent: boolean, flags: string[], more: object = {}) => ({
   name: 'STORE',
@@ -46,7 +46,7 @@ await t.test('refusals', (t) => {
     ['*FLAGS x', 'BAD Expected FLAGS, got "*FLAGS"'],
     ['(UNCHANGEDSINCE x) FLAGS y', 'BAD Expected modseq, got "x)"'],
     ['(FOO 1) FLAGS y', 'BAD Unknown STORE modifier "FOO"'],
-    [`FLAGS ${'x'.repeat(maxKeywordBytes + 1)}`, 'BAD Keyword is longer than 128 octets'],
+    [`FLAGS ${'x'.repeat(maxKeywordBytes + 1)}`, 'BAD Keyword is longer than 128 bytes'],
     [
       `FLAGS ${Array(maxFlags + 1)
         .fill('x')

@@ -1,0 +1,35 @@
+import type { Capability } from '../capability.ts';
+import type { Decoder } from '../decoder.ts';
+
+/** How one command is written: a row of the table in commands.ts. */
+export interface CommandGrammar<Arguments extends object = object> {
+  /** Where the command is defined. */
+  readonly rfc: string;
+  /** What announces the command; without it the command is unknown. Absent for those of IMAP4rev1. */
+  readonly capability?: Capability;
+  /** True if there is a UID form; the command then says by `isUid` which it is. @see RFC 3501, section 6.4.8 */
+  readonly hasUid?: true;
+  /** What announces the UID form, if that is not what announces the command. */
+  readonly uidCapability?: Capability;
+  /**
+   * True if the bytes of a literal stream to whoever carries out the command, instead of being gathered: then
+   * {@link expectArguments} reads up to and with the header of that literal.
+   */
+  readonly hasStream?: true;
+  /**
+   * Reads what stands behind the name, from the space before the first argument. It throws CommandError for what the
+   * grammar does not have, MissingLiteralError if a literal that is gathered has not come.
+   */
+  readonly expectArguments: (decoder: Decoder, isUid: boolean) => Arguments;
+}
+
+/** For a command without arguments. */
+export function expectNoArguments(): object {
+  return {};
+}
+
+/** The space before a mailbox name, and the name. */
+export function expectMailboxArgument(decoder: Decoder): string {
+  decoder.expectSpace();
+  return decoder.expectMailbox();
+}

@@ -1,0 +1,49 @@
+import type { Decoder } from '../decoder.ts';
+import { hierarchySeparator } from '../mailbox-name.ts';
+import { expectMailboxArgument } from './command-grammar.ts';
+
+/** The arguments of commands that only name a mailbox. */
+export interface NameArguments {
+  readonly mailboxName: string;
+}
+
+/** @see RFC 3501, sections 6.3.4, 6.3.6 and 6.3.7 */
+export function expectNameArguments(decoder: Decoder): NameArguments {
+  return { mailboxName: expectMailboxArgument(decoder) };
+}
+
+/**
+ * A hierarchy separator at the end, by which a client says that it will create mailboxes below, is read over.
+ *
+ * @see RFC 3501, section 6.3.3
+ */
+export function expectCreateArguments(decoder: Decoder): NameArguments {
+  const name = expectMailboxArgument(decoder);
+  return { mailboxName: name.endsWith(hierarchySeparator) ? name.slice(0, -1) : name };
+}
+
+export interface RenameArguments {
+  readonly mailboxName: string;
+  readonly newName: string;
+}
+
+/** @see RFC 3501, section 6.3.5 */
+export function expectRenameArguments(decoder: Decoder): RenameArguments {
+  const mailboxName = expectMailboxArgument(decoder);
+  return { mailboxName, newName: expectMailboxArgument(decoder) };
+}
+
+/** The arguments of LIST and LSUB. */
+export interface ListArguments {
+  readonly reference: string;
+  /** With `*` and `%` as the client wrote them; empty asks for the hierarchy separator. */
+  readonly pattern: string;
+}
+
+/** Those of LIST-EXTENDED are not known. @see RFC 3501, section 6.3.8 */
+export function expectListArguments(decoder: Decoder): ListArguments {
+  decoder.expectSpace();
+  const reference = decoder.expectListMailbox();
+  decoder.expectSpace();
+  return { reference, pattern: decoder.expectListMailbox() };
+}
