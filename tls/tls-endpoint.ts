@@ -113,12 +113,13 @@ function succeedLater(handshake: TlsHandshake | undefined, socket: TLSSocket): v
 }
 
 /**
- * Node writes the alert of a fatal error, tells the error, and leaves the connection open.
+ * Ends a connection after a fatal error: Node writes the alert and tells the error, but leaves the connection
+ * open. Not within this step: if the sessions of TLS 1.3 still wait to go out, so does the alert.
  *
  * @see RFC 8446, section 6.2; RFC 5246, section 7.2.2
  */
 function closeAfterError(this: TLSSocket): void {
-  this.destroy();
+  setImmediate(() => this.destroy());
 }
 
 function optionsOfMode(
