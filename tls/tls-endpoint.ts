@@ -50,11 +50,11 @@ export class TlsEndpoint {
     });
     if (mode === 'stateful') this.#useCache();
     this.#server.on('secureConnection', (socket) => {
-      socket.on('error', closeAfterError);
       const handshake = this.#contexts.getStore();
-      if (mode === 'stateful' && socket.getProtocol() === 'TLSv1.3')
-        succeedLater(handshake, socket);
+      const hasSessionsToCome = mode === 'stateful' && socket.getProtocol() === 'TLSv1.3';
+      if (hasSessionsToCome) succeedLater(handshake, socket);
       else handshake?.succeed(socket);
+      socket.on('error', closeAfterError);
     });
     this.#server.on('tlsClientError', (error) =>
       this.#contexts.getStore()?.fail(handshakeError(error)),
@@ -106,7 +106,16 @@ export class TlsEndpoint {
  */
 function succeedLater(handshake: TlsHandshake | undefined, socket: TLSSocket): void {
   handshake?.secure();
+  let hasFailed = false;
+  const onError = (error: Error): void => {
+    hasFailed = true;
+    // After the sessions, which the alert waits for.
+    setImmediate(() => handshake?.fail(handshakeError(error)));
+  };
+  socket.once('error', onError);
   setImmediate(() => {
+    socket.off('error', onError);
+    if (hasFailed) return;
     if (socket.destroyed) handshake?.fail(handshakeError(new Error('The client has left')));
     else handshake?.succeed(socket);
   });
@@ -114,7 +123,7 @@ function succeedLater(handshake: TlsHandshake | undefined, socket: TLSSocket): v
 
 /**
  * Ends a connection after a fatal error: Node writes the alert and tells the error, but leaves the connection
- * open. Not within this step: if the sessions of TLS 1.3 still wait to go out, so does the alert.
+ * open. It ends after this step: while sessions of TLS 1.3 wait to go out, so does the alert.
  *
  * @see RFC 8446, section 6.2; RFC 5246, section 7.2.2
  */
