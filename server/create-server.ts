@@ -14,6 +14,7 @@ import {
 import type { Configuration } from './config/configuration.ts';
 import { ControlServer } from './control/control-server.ts';
 import { StoreAdministration } from './control/store-administration.ts';
+import { firstPort, type ListenerSettings } from './net/listener.ts';
 import { ServerMetrics } from './metrics/server-metrics.ts';
 import { watchClientCertificates, watchCredentials } from './threads/certificate-files.ts';
 import type { MailServer } from './threads/mail-server.ts';
@@ -40,10 +41,12 @@ export interface ServerOptions {
 
 /** A server that listens. */
 export interface RepriseServer {
-  /** -1 where it is off. */
+  /** The first for IMAP in the clear with STARTTLS; -1 if there is none. */
   readonly imapPort: number;
-  /** -1 where it is off. */
+  /** The first for IMAP over TLS; -1 if there is none. */
   readonly imapsPort: number;
+  /** All of them, with their real ports. */
+  readonly listeners: readonly ListenerSettings[];
   /** Of metrics and health; -1 where it is off. */
   readonly adminPort: number;
   /** The certificate that clients are shown who name no server, as it was at the start; PEM. */
@@ -100,12 +103,14 @@ export async function createServer(options: ServerOptions): Promise<RepriseServe
   const shared = await openShared(start);
   const { mailServer, certificate } = await openMailServerOf(start, shared);
   parts.defer(() => mailServer.close(deadlineMs));
-  const ports = await mailServer.listen();
+  const listeners = await mailServer.listen();
   const adminPort = await openAdministration(start, shared, mailServer);
 
   const opened = parts.move();
   return {
-    ...ports,
+    imapPort: firstPort(listeners, 'starttls'),
+    imapsPort: firstPort(listeners, 'tls'),
+    listeners,
     adminPort,
     certificate,
     store: shared.store,

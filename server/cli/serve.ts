@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import { formatListeners } from '../config/listeners.ts';
 import { readConfiguration } from '../config/read-configuration.ts';
 import { createServer, type RepriseServer } from '../create-server.ts';
 import { addDemoAccount } from '../demo/demo-account.ts';
@@ -34,7 +35,8 @@ export async function serve(options: GlobalOptions & { withDemo: boolean }): Pro
   const failure = Promise.withResolvers<Error>();
   const server = await createServer({ configuration, logger, onFailure: failure.resolve });
   const { imapPort, imapsPort, adminPort } = server;
-  logger.info({ imapPort, imapsPort, adminPort, pid: process.pid }, 'listening');
+  const listeners = formatListeners(server.listeners);
+  logger.info({ imapPort, imapsPort, adminPort, listeners, pid: process.pid }, 'listening');
   if (options.withDemo) {
     const password = await addDemoAccount(server.store);
     process.stdout.write(describeDemo({ configuration, imapPort, imapsPort, password }));

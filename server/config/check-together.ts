@@ -1,3 +1,4 @@
+import { withDefaultPorts } from './configuration.ts';
 import type { ConfigurationKey, ConfigurationValues } from './configuration-schema.ts';
 
 /** What is wrong with keys that are right by themselves. */
@@ -17,6 +18,7 @@ export function checkTogether(
 ): CombinationProblem[] {
   return [
     ...checkPorts(values),
+    ...checkProxies(values),
     ...checkCertificates(values),
     ...checkClientCertificates(values),
     ...checkSessions(values),
@@ -24,8 +26,19 @@ export function checkTogether(
   ];
 }
 
+/** The shorthand for one listener of each kind. */
+const portKeys = ['REPRISE_HOST', 'REPRISE_IMAP_PORT', 'REPRISE_IMAPS_PORT'] as const;
+
 function* checkPorts(values: ConfigurationValues): Iterable<CombinationProblem> {
-  const { REPRISE_IMAP_PORT: imapPort, REPRISE_IMAPS_PORT: imapsPort } = values;
+  if (values.REPRISE_LISTEN !== undefined) {
+    for (const key of portKeys) {
+      if (values[key] !== undefined) {
+        yield { key, text: 'cannot be given together with REPRISE_LISTEN, which says it all' };
+      }
+    }
+    return;
+  }
+  const { REPRISE_IMAP_PORT: imapPort, REPRISE_IMAPS_PORT: imapsPort } = withDefaultPorts(values);
   if (imapPort === -1 && imapsPort === -1) {
     yield {
       text: 'REPRISE_IMAP_PORT and REPRISE_IMAPS_PORT are both -1: one of them must be on',
@@ -35,6 +48,19 @@ function* checkPorts(values: ConfigurationValues): Iterable<CombinationProblem> 
     yield {
       text: `REPRISE_IMAP_PORT and REPRISE_IMAPS_PORT are both ${imapPort}: they must differ`,
     };
+  }
+}
+
+function* checkProxies(values: ConfigurationValues): Iterable<CombinationProblem> {
+  const isProxied = values.REPRISE_LISTEN?.some((listener) => listener.isProxied) === true;
+  const isAnyTrusted = values.REPRISE_PROXY_FROM.length > 0;
+  if (isProxied && !isAnyTrusted) {
+    const text = 'must come together with REPRISE_PROXY_FROM, the addresses of the proxies';
+    yield { key: 'REPRISE_LISTEN', text };
+  }
+  if (!isProxied && isAnyTrusted) {
+    const text = 'counts only with a listener of REPRISE_LISTEN that has +proxy';
+    yield { key: 'REPRISE_PROXY_FROM', text };
   }
 }
 

@@ -4,6 +4,7 @@ import * as z from 'zod';
 import { segmentLimits } from '../../tls/limits.ts';
 import { parseByteSize } from './byte-size.ts';
 import { parseListenAddress } from './listen-address.ts';
+import { listenerForms, parseAddressRanges, parseListeners } from './listeners.ts';
 import {
   parseSessionCacheSetting,
   sessionCacheForms,
@@ -32,6 +33,8 @@ const waitingLogins = { min: 16, max: 1_000_000 };
 
 /** Longer, and no login would be answered before the client gives up. */
 const maxLoginDelaySeconds = 30;
+/** RFC 3501, section 5.4: a client that says nothing may stay for at least 30 minutes. */
+const minAutologoutSeconds = 30 * 60;
 
 /** The message of each schema is the text of what is allowed. */
 const port = z
@@ -59,8 +62,18 @@ export const configurationSchema = z.strictObject({
     .string()
     .refine(isHost, 'must be an IP address or a host name (absent = all addresses)')
     .optional(),
-  REPRISE_IMAP_PORT: port.default(143),
-  REPRISE_IMAPS_PORT: port.default(993),
+  REPRISE_IMAP_PORT: port.optional(),
+  REPRISE_IMAPS_PORT: port.optional(),
+  REPRISE_LISTEN: parsed(parseListeners, listenerForms).optional(),
+  REPRISE_PROXY_FROM: parsed(
+    parseAddressRanges,
+    'must be an IP address or a range (10.0.0.0/8, fd00::/8), or several with commas between them',
+  ).default([]),
+  REPRISE_MAX_CONNECTIONS: wholeNumber(1, 1_000_000, 'connections').default(20_000),
+  REPRISE_MAX_CONNECTIONS_BEFORE_LOGIN: wholeNumber(1, 1_000_000, 'connections').default(16_384),
+  REPRISE_MAX_COMMANDS_BEFORE_LOGIN: wholeNumber(1, 1_000_000, 'commands').default(50),
+  REPRISE_LOGIN_DEADLINE: wholeNumber(1, 86_400, 'seconds').default(120),
+  REPRISE_AUTOLOGOUT: wholeNumber(minAutologoutSeconds, 7 * 86_400, 'seconds').default(1_860),
   REPRISE_WORKERS: z
     .string()
     .regex(/^\d{1,3}$/, workersText())
@@ -132,6 +145,16 @@ function wholeNumber(min: number, max: number, what: string) {
     .regex(/^\d{1,9}$/, message)
     .transform(Number)
     .refine((value) => value >= min && value <= max, message);
+}
+
+/** A value that a function reads; it returns undefined if the text is not what is `allowed`. */
+function parsed<Value>(parse: (text: string) => Value | undefined, allowed: string) {
+  return z.string().transform((text, context) => {
+    const value = parse(text);
+    if (value !== undefined) return value;
+    context.addIssue({ code: 'custom', message: allowed });
+    return z.NEVER;
+  });
 }
 
 function isPath(text: string): boolean {

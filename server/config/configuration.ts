@@ -5,7 +5,9 @@ import type {
   logLevels,
   tlsPolicies,
 } from './configuration-schema.ts';
+import type { ListenerSettings } from '../net/listener.ts';
 import { formatListenAddress, type ListenAddress } from './listen-address.ts';
+import { formatListeners } from './listeners.ts';
 import { formatSessionCacheSetting, type SessionCacheSetting } from './session-cache-setting.ts';
 
 /** What an operator can set, checked. Plain data, which can be sent to another thread. */
@@ -18,6 +20,12 @@ export interface Configuration {
   readonly imapPort: number;
   /** 0 = any free port, -1 = off. */
   readonly imapsPort: number;
+  /** Where to listen, instead of `host` and the two ports, which do not count then. */
+  readonly listeners?: readonly ListenerSettings[];
+  /** Addresses and ranges (`10.0.0.0/8`) of proxies whose PROXY headers count; absent: none. */
+  readonly proxyRanges?: readonly string[];
+  /** Absent: the default of each. */
+  readonly bounds?: ConnectionBounds;
   /** Threads that serve clients; 0 = the main thread serves them itself. */
   readonly workerCount: number;
   /** PEM files. The first is for clients that name no server. Empty: a self-signed one in the data directory. */
@@ -39,6 +47,20 @@ export interface Configuration {
   /** Where metrics are served. */
   readonly admin: ListenAddress;
   readonly logLevel: LogLevel;
+}
+
+/** Bounds on what clients may take, of the whole process; an absent one has its default. */
+export interface ConnectionBounds {
+  /** Connections at one time. Default 20,000. */
+  readonly maxConnections?: number;
+  /** Of these, connections that have not logged in. Default 16,384. */
+  readonly maxConnectionsBeforeLogin?: number;
+  /** Commands of one connection in one second before it has logged in. Default 50. */
+  readonly maxCommandsPerSecondBeforeLogin?: number;
+  /** From accept to login. Default 120. */
+  readonly loginDeadlineSeconds?: number;
+  /** From the last byte of a client that has logged in; at least 1800 (RFC 3501, section 5.4). Default 1860. */
+  readonly autologoutSeconds?: number;
 }
 
 export interface CertificateFiles {
@@ -67,8 +89,15 @@ export function toConfiguration(values: ConfigurationValues): Configuration {
   return {
     dataDirectory: values.REPRISE_DATA,
     ...(values.REPRISE_HOST !== undefined && { host: values.REPRISE_HOST }),
-    imapPort: values.REPRISE_IMAP_PORT,
-    imapsPort: values.REPRISE_IMAPS_PORT,
+    ...toListeners(values),
+    ...(values.REPRISE_PROXY_FROM.length > 0 && { proxyRanges: values.REPRISE_PROXY_FROM }),
+    bounds: {
+      maxConnections: values.REPRISE_MAX_CONNECTIONS,
+      maxConnectionsBeforeLogin: values.REPRISE_MAX_CONNECTIONS_BEFORE_LOGIN,
+      maxCommandsPerSecondBeforeLogin: values.REPRISE_MAX_COMMANDS_BEFORE_LOGIN,
+      loginDeadlineSeconds: values.REPRISE_LOGIN_DEADLINE,
+      autologoutSeconds: values.REPRISE_AUTOLOGOUT,
+    },
     workerCount: values.REPRISE_WORKERS,
     certificates: values.REPRISE_TLS_CERT.flatMap((certPath, index) => {
       const keyPath = values.REPRISE_TLS_KEY[index];
@@ -88,6 +117,19 @@ export function toConfiguration(values: ConfigurationValues): Configuration {
   };
 }
 
+/** The two ports with their defaults, for a configuration without a list of listeners. */
+export function withDefaultPorts(values: ConfigurationValues) {
+  const { REPRISE_IMAP_PORT = 143, REPRISE_IMAPS_PORT = 993 } = values;
+  return { REPRISE_IMAP_PORT, REPRISE_IMAPS_PORT };
+}
+
+function toListeners(values: ConfigurationValues) {
+  const { REPRISE_LISTEN: listeners } = values;
+  if (listeners !== undefined) return { imapPort: -1, imapsPort: -1, listeners };
+  const { REPRISE_IMAP_PORT: imapPort, REPRISE_IMAPS_PORT: imapsPort } = withDefaultPorts(values);
+  return { imapPort, imapsPort };
+}
+
 function toClientCertificates(values: ConfigurationValues): ClientCertificateFiles | undefined {
   const { REPRISE_TLS_CLIENT_AUTH: mode, REPRISE_TLS_CLIENT_CA: caPath } = values;
   if (mode === 'off' || caPath === undefined) return undefined;
@@ -100,12 +142,21 @@ function toClientCertificates(values: ConfigurationValues): ClientCertificateFil
  * left out.
  */
 export function toKeys(configuration: Configuration): ReadonlyMap<ConfigurationKey, string> {
-  const { certificates, clientCertificates, sessionSecretPaths } = configuration;
+  const { certificates, clientCertificates, sessionSecretPaths, listeners } = configuration;
+  const { proxyRanges = [], bounds = {} } = configuration;
+  const port = (number: number) => (listeners === undefined ? number : undefined);
   const keys: readonly (readonly [ConfigurationKey, string | number | undefined])[] = [
     ['REPRISE_DATA', configuration.dataDirectory],
     ['REPRISE_HOST', configuration.host],
-    ['REPRISE_IMAP_PORT', configuration.imapPort],
-    ['REPRISE_IMAPS_PORT', configuration.imapsPort],
+    ['REPRISE_IMAP_PORT', port(configuration.imapPort)],
+    ['REPRISE_IMAPS_PORT', port(configuration.imapsPort)],
+    ['REPRISE_LISTEN', listeners && formatListeners(listeners)],
+    ['REPRISE_PROXY_FROM', listed(proxyRanges)],
+    ['REPRISE_MAX_CONNECTIONS', bounds.maxConnections],
+    ['REPRISE_MAX_CONNECTIONS_BEFORE_LOGIN', bounds.maxConnectionsBeforeLogin],
+    ['REPRISE_MAX_COMMANDS_BEFORE_LOGIN', bounds.maxCommandsPerSecondBeforeLogin],
+    ['REPRISE_LOGIN_DEADLINE', bounds.loginDeadlineSeconds],
+    ['REPRISE_AUTOLOGOUT', bounds.autologoutSeconds],
     ['REPRISE_WORKERS', configuration.workerCount],
     ['REPRISE_TLS_CERT', listed(certificates.map(({ certPath }) => certPath))],
     ['REPRISE_TLS_KEY', listed(certificates.map(({ keyPath }) => keyPath))],

@@ -1,6 +1,8 @@
 import type { CommandName, CommandNamed } from '../../protocol/grammar/commands.ts';
 import type { Session } from './session.ts';
 
+export { ConnectionLostError } from '../net/transport.ts';
+
 /** What a command that worked is answered with: `tag OK [code] text`. */
 export interface Completion {
   readonly text: string;
@@ -53,13 +55,5 @@ export class ByeError extends Error {
     super(text);
     this.name = 'ByeError';
     this.code = code;
-  }
-}
-
-/** The client is gone, or can no longer be told anything. Not an error of the server. */
-export class ConnectionLostError extends Error {
-  constructor() {
-    super('The client has closed the connection');
-    this.name = 'ConnectionLostError';
   }
 }

@@ -1,89 +1,91 @@
-import type { Socket } from 'node:net';
+import { nextTick } from 'node:process';
 import type { Capability } from '../../protocol/capability.ts';
 import { CommandReader, type ReaderEvent } from '../../protocol/command-reader.ts';
 import type { TlsConnection } from '../../tls/tls-connection.ts';
+import type { ConnectionEndCause } from '../metrics/metrics-recorder.ts';
+import type { ByteReceiver, Transport } from '../net/transport.ts';
 import { ByeError } from './command-error.ts';
 import { handleEvent } from './dispatch.ts';
 import { ConnectionLostError } from './command.ts';
-import { Responses, SocketTransport } from './responses.ts';
+import { Responses } from './responses.ts';
 import type { ServiceContext } from './service-context.ts';
 import { Session } from './session.ts';
 
-/** How long a client that was told BYE may take to read it, in milliseconds. */
-const byeDeadlineMs = 5_000;
-
-/** After this long without a byte the kernel asks whether the client is still there, in milliseconds. */
-const keepAliveDelayMs = 120_000;
+/** The length of the window in which commands before login are counted, in milliseconds. */
+const commandWindowMs = 1_000;
 
 /**
- * One client: its socket, the commands that come from it one at a time, and the responses that go back.
- * Commands are pulled, never pushed: while one runs, a bounded number of bytes waits and the rest stays in
- * the kernel.
+ * The life of one IMAP client, from the greeting to its end: the commands that come from it one at a time, and the
+ * responses that go back. Commands are pulled, never pushed: while one runs, a bounded number of bytes waits and the
+ * rest stays in the kernel.
  */
-export class Connection {
+export class Connection implements ByteReceiver {
   /** Names the connection in the log. */
   readonly id: string;
   readonly session: Session;
+  readonly out: Responses;
   readonly #context: ServiceContext;
+  readonly #transport: Transport;
   readonly #reader: CommandReader;
-  #socket: Socket;
-  #out: Responses;
-  #tls: TlsConnection | undefined;
   #wake: (() => void) | undefined;
   #hasEnded = false;
   #byeText: string | undefined;
-  #byeSinceMs = 0;
-  #lastActivityMs: number;
-  #writtenBytes = 0;
-  #isKeptAlive = false;
+  #lastActivityAt: number;
+  #takenBytes = 0;
+  /** How long the server itself has made the client wait before login, in milliseconds. */
+  #excusedMs = 0;
+  /** True once a command before login was one that exists. */
+  #hasSpokenImap = false;
+  #windowStart = 0;
+  #windowCommandCount = 0;
 
-  constructor(context: ServiceContext, id: string, socket: Socket, tls?: TlsConnection) {
+  constructor(context: ServiceContext, id: string, transport: Transport) {
     this.#context = context;
     this.#reader = new CommandReader({ off: context.capabilitiesOff });
     this.id = id;
-    this.#tls = tls;
-    this.#lastActivityMs = context.clock();
-    this.#socket = tls?.socket ?? socket;
-    this.#out = this.#attach(this.#socket);
+    this.#transport = transport;
+    this.#lastActivityAt = context.steadyClock();
+    this.out = new Responses(transport, context.limits.responseChunkBytes);
     this.session = new Session(context, this);
-  }
-
-  get out(): Responses {
-    return this.#out;
   }
 
   /** The TLS side of the connection; undefined in the clear. */
   get tls(): TlsConnection | undefined {
-    return this.#tls;
+    return this.#transport.tls;
   }
 
+  /** The client's IP address; undefined if it is gone. */
   get remoteAddress(): string | undefined {
-    return this.#socket.remoteAddress;
+    return this.#transport.remoteAddress;
   }
 
   /** Serves the client until it or the server ends the connection. Never rejects. */
   async run(): Promise<void> {
     try {
+      this.#transport.receive(this);
       this.session.greet();
       for (;;) {
         const event = await this.pull();
         if (event === undefined) break;
-        const isEnd = await handleEvent(this.session, event);
-        this.#out.flush();
-        if (isEnd) break;
-        if (this.#out.isFull) await this.#out.ready();
+        if (this.session.account === undefined) this.#countBeforeLogin(event);
+        // What is answered at once goes out together; an answer does not wait for a command that takes longer.
+        if (this.#reader.pendingBytes > 0) nextTick(this.#flush);
+        if (await handleEvent(this.session, event)) break;
+        if (this.out.isFull) await this.out.ready();
       }
     } catch (error) {
       this.#reportEnd(error);
     } finally {
+      this.#byeText ??= '';
       this.session.end();
-      await this.#finish();
+      this.out.flush();
+      this.#transport.end();
     }
   }
 
   /**
    * The next event of the client's input; undefined when there is no more. Continuation requests are
-   * answered here. Rejects with {@link ByeError} where a bound is broken or the server shuts down.
+   * answered here. Rejects with {@link ByeError} if a bound is broken or the server shuts down.
    */
   pull(): Promise<ReaderEvent | undefined> {
     return this.#nextEvent(true);
@@ -109,60 +111,82 @@ export class Connection {
     this.#reader.setAuthenticated(off);
   }
 
-  /**
-   * Goes over to TLS. What the client sent behind STARTTLS in the clear is dropped (RFC 9051, section
-   * 6.2.1), and `announce` is sent last in the clear. Rejects with the acceptor's error.
-   */
-  async startTls(announce: string): Promise<void> {
-    const plain = this.#socket;
-    this.#detach(plain);
-    let droppedBytes = this.#reader.clear();
-    for (
-      let chunk = plain.read() as Buffer | null;
-      chunk !== null;
-      chunk = plain.read() as Buffer | null
-    ) {
-      droppedBytes += chunk.length;
-    }
-    if (droppedBytes > 0) {
-      this.session.log('warn', { droppedBytes }, 'dropped plaintext pipelined behind STARTTLS');
-    }
-    this.#out.write(announce);
-    await this.#out.flushed();
-    this.#tls = await this.#context.acceptor.accept(plain);
-    this.#socket = this.#tls.socket;
-    this.#out = this.#attach(this.#socket);
+  /** The server made the client wait for so many milliseconds before login: its deadline does not count them. */
+  excuseWait(waitMs: number): void {
+    this.#excusedMs += waitMs;
   }
 
-  /** Ends the connection with `* BYE text` as soon as the command that runs is done. */
+  /**
+   * Goes over to TLS. What was written before is sent last in the clear, and what the client sent behind STARTTLS in the
+   * clear is dropped (RFC 9051, section 6.2.1). Rejects with {@link ConnectionLostError}.
+   */
+  async startTls(): Promise<void> {
+    const droppedBytes = this.#reader.clear() + this.#transport.dropInput();
+    const { strangers, acceptor } = this.#context;
+    if (droppedBytes > 0) {
+      const text = 'dropped plaintext pipelined behind STARTTLS';
+      strangers.write('warn', this.remoteAddress, { connectionId: this.id, droppedBytes }, text);
+    }
+    this.out.flush();
+    const address = this.remoteAddress;
+    try {
+      await this.#transport.startTls(acceptor);
+    } catch (error) {
+      strangers.writeFailedHandshake(address, error);
+      throw new ConnectionLostError();
+    }
+    this.#transport.receive(this);
+  }
+
+  /** Ends the connection with `* BYE text` as soon as the command that runs is done, and soon in any case. */
   shutDown(text: string): void {
     if (this.#byeText !== undefined) return;
     this.#byeText = text;
-    this.#byeSinceMs = this.#context.clock();
+    this.#transport.endWithin(this.#context.limits.byeDeadlineMs);
     this.#wakeUp();
   }
 
   /** Ends the connection at once. */
   destroy(): void {
-    this.#socket.destroy();
+    this.#transport.destroy();
   }
 
-  /** Ends a client that has been silent for too long; called now and then for every connection. */
+  /**
+   * Ends a client that takes too long to log in, or is silent for too long after; called now and then for every
+   * connection.
+   *
+   * @param nowMs - of the steady clock
+   */
   sweep(nowMs: number): void {
-    if (this.#byeText !== undefined) {
-      if (nowMs - this.#byeSinceMs > byeDeadlineMs) this.destroy();
+    const { autologoutMs, loginDeadlineMs } = this.#context.limits;
+    if (this.session.account === undefined) {
+      const waitedMs = nowMs - this.#transport.acceptedAt - this.#excusedMs;
+      if (waitedMs > loginDeadlineMs) {
+        this.#end('loginDeadline', 'Autologout; no login for too long');
+      }
       return;
     }
-    // Most clients have left by then, and the system need not be told.
-    if (!this.#isKeptAlive) this.#socket.setKeepAlive(true, keepAliveDelayMs);
-    this.#isKeptAlive = true;
-    const writtenBytes = this.#socket.bytesWritten - this.#socket.writableLength;
+    const { takenBytes } = this.#transport;
     // A client that reads a long response is not idle; one to whom IDLE writes a line now and then is.
-    if (this.#out.isFull && writtenBytes !== this.#writtenBytes) this.#lastActivityMs = nowMs;
-    this.#writtenBytes = writtenBytes;
-    const { autologoutMs, loginDeadlineMs } = this.#context.limits;
-    const limitMs = this.session.account === undefined ? loginDeadlineMs : autologoutMs;
-    if (nowMs - this.#lastActivityMs > limitMs) this.shutDown('Autologout; idle for too long');
+    if (this.out.isFull && takenBytes !== this.#takenBytes) this.#lastActivityAt = nowMs;
+    this.#takenBytes = takenBytes;
+    if (nowMs - this.#lastActivityAt > autologoutMs) {
+      this.#end('autologout', 'Autologout; idle for too long');
+    }
+  }
+
+  receiveBytes(bytes: Buffer): void {
+    this.#lastActivityAt = this.#context.steadyClock();
+    this.#reader.push(bytes);
+    if (this.#wake !== undefined) this.#wakeUp();
+    else if (this.#reader.pendingBytes > this.#context.limits.maxPendingBytes) {
+      this.#transport.pause();
+    }
+  }
+
+  receiveEnd(): void {
+    this.#hasEnded = true;
+    this.#wakeUp();
   }
 
   // One function for all that waits: an idle client is this one suspended, and each caller that is
@@ -173,16 +197,40 @@ export class Connection {
       const event = this.#reader.next();
       if (event?.kind === 'bye') throw new ByeError(event.text, event.code);
       if (event?.kind === 'continue') {
-        this.#out.write('+ Ready for literal data\r\n');
+        this.out.continuation('Ready for literal data');
         continue;
       }
       if (event !== undefined) return event;
       if (this.#hasEnded) return undefined;
-      this.#out.flush();
-      if (this.#socket.isPaused()) this.#socket.resume();
+      this.out.flush();
+      this.#transport.resume();
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
+    }
+  }
+
+  #end(cause: ConnectionEndCause, text: string): void {
+    if (this.#byeText === undefined) this.#context.metrics.recordConnectionEnded(cause);
+    this.shutDown(text);
+  }
+
+  /** Counts a command of a client that has not logged in, whether it can be read or not. */
+  #countBeforeLogin(event: ReaderEvent): void {
+    if (event.kind === 'bad' && event.isUnknown === true && !this.#hasSpokenImap) {
+      this.#context.metrics.recordConnectionEnded('notImap');
+      throw new ByeError('This is an IMAP server, and that is no IMAP command');
+    }
+    this.#hasSpokenImap = true;
+    const now = this.#context.steadyClock();
+    if (now - this.#windowStart >= commandWindowMs) {
+      this.#windowStart = now;
+      this.#windowCommandCount = 0;
+    }
+    this.#windowCommandCount += 1;
+    if (this.#windowCommandCount > this.#context.limits.maxCommandsPerSecondBeforeLogin) {
+      this.#context.metrics.recordConnectionEnded('commandFlood');
+      throw new ByeError('Too many commands in a second before login');
     }
   }
 
@@ -192,64 +240,28 @@ export class Connection {
     wake?.();
   }
 
-  readonly #onData = (chunk: Buffer): void => {
-    this.#lastActivityMs = this.#context.clock();
-    this.#reader.push(chunk);
-    if (this.#wake !== undefined) this.#wakeUp();
-    else if (this.#reader.pendingBytes > this.#context.limits.maxPendingBytes) this.#socket.pause();
-  };
-
-  readonly #onEnd = (): void => {
-    this.#hasEnded = true;
-    this.#wakeUp();
-  };
-
-  readonly #onError = (error: Error): void => {
-    this.session.log('debug', { err: error }, 'connection error');
-  };
-
-  #attach(socket: Socket): Responses {
-    socket.on('data', this.#onData);
-    socket.on('end', this.#onEnd);
-    socket.on('close', this.#onEnd);
-    socket.on('error', this.#onError);
-    return new Responses(new SocketTransport(socket), this.#context.limits.responseChunkBytes);
-  }
-
-  #detach(socket: Socket): void {
-    socket.off('data', this.#onData);
-    socket.off('end', this.#onEnd);
-    socket.off('close', this.#onEnd);
-    socket.off('error', this.#onError);
-    socket.pause();
-  }
+  readonly #flush = (): void => this.out.flush();
 
   #reportEnd(error: unknown): void {
+    // A response that was begun cannot be ended any more, and nothing can be said behind it.
+    if (this.out.hasBegun) this.destroy();
     if (error instanceof ByeError) {
-      this.#out.status('*', 'BYE', error.message, error.code);
-      this.session.log('info', { reason: error.message }, 'closing connection');
+      this.#sayBye(error.message, error.code);
+      const reason = error.message;
+      if (this.session.account !== undefined) {
+        this.session.log('info', { reason }, 'closing connection');
+      } else {
+        const { strangers } = this.#context;
+        const fields = { connectionId: this.id, reason };
+        strangers.write('info', this.remoteAddress, fields, 'closing connection');
+      }
     } else if (!(error instanceof ConnectionLostError)) {
-      this.#out.untagged('BYE [SERVERBUG] Internal error');
+      this.#sayBye('Internal error', 'SERVERBUG');
       this.session.log('error', { err: error }, 'connection failed');
     }
   }
 
-  /** Sends what is left and closes; a client that does not read is cut off by the sweep. */
-  async #finish(): Promise<void> {
-    const socket = this.#socket;
-    this.#out.flush();
-    this.#byeText ??= '';
-    this.#byeSinceMs = this.#context.clock();
-    if (socket.closed) return;
-    const closed = new Promise<void>((resolve) => {
-      socket.once('close', () => resolve());
-    });
-    if (!socket.destroyed) {
-      // What still comes in is of no interest, but unread input would turn our FIN into a reset.
-      socket.off('data', this.#onData);
-      socket.resume();
-      socket.end();
-    }
-    await closed;
+  #sayBye(text: string, code?: string): void {
+    if (!this.out.hasBegun) this.out.status('*', 'BYE', text, code);
   }
 }

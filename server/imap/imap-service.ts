@@ -1,12 +1,15 @@
-import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import type { Logger } from 'pino';
 import type { Capability } from '../../protocol/capability.ts';
 import type { MailStore } from '../../store/mail-store.ts';
-import type { Clock } from '../../tls/clock.ts';
+import { type Clock, steadyClock } from '../../tls/clock.ts';
 import type { TlsAcceptor } from '../../tls/tls-acceptor.ts';
-import type { TlsConnection } from '../../tls/tls-connection.ts';
 import type { PasswordVerifier } from '../authentication/password-verifier.ts';
 import { type ClientPort, type MetricsRecorder, noMetrics } from '../metrics/metrics-recorder.ts';
+import { ConnectionCounts } from '../net/connection-counts.ts';
+import type { Descriptors } from '../net/descriptors.ts';
+import type { ListenerSettings } from '../net/listener.ts';
+import { Reception } from '../net/reception.ts';
+import type { Transport } from '../net/transport.ts';
 import { Connection } from './connection.ts';
 import { CrowdWatch } from './crowd-watch.ts';
 import { defaultServiceLimits, type ServiceLimits } from './limits.ts';
@@ -18,81 +21,88 @@ export interface ImapServiceOptions {
   readonly acceptor: TlsAcceptor;
   readonly verifier: PasswordVerifier;
   readonly logger: Logger;
+  readonly listeners: readonly ListenerSettings[];
+  /** True if other threads listen on the same ports; the system spreads clients over them. Default: false. */
+  readonly isShared?: boolean;
+  /** Of all threads; absent: there is one. */
+  readonly connectionCounts?: ConnectionCounts;
   /** Told of connections, logins and commands; absent: nobody is. */
   readonly metrics?: MetricsRecorder;
   /** Called when a crowd of clients has come or left, as {@link CrowdWatch} tells: the time to give memory back. */
   readonly onCrowd?: () => void;
+  /** Wall clock, for dates. */
   readonly clock?: Clock;
+  /** For durations; default: a clock that nobody sets. */
+  readonly steadyClock?: Clock;
   readonly limits?: Partial<ServiceLimits>;
   /** Capabilities that are neither announced nor understood; absent: none. */
   readonly capabilitiesOff?: ReadonlySet<Capability>;
-  /** Address to listen on; absent: all, IPv4 and IPv6. */
-  readonly host?: string;
-  /** For IMAP in the clear with STARTTLS; 0: any free port, -1: off. */
-  readonly imapPort: number;
-  /** For IMAP over TLS; 0: any free port, -1: off. */
-  readonly imapsPort: number;
-  /** Whether other threads listen on the same ports; the system spreads clients over them. */
-  readonly reusePort?: boolean;
+  readonly descriptors?: Descriptors;
 }
 
-/** The ports that a service listens on; -1: off. */
-export interface ListeningPorts {
-  readonly imapPort: number;
-  readonly imapsPort: number;
-}
-
-/** Unanswered connections that the kernel keeps for us while we are busy. */
-const listenBacklog = 4096;
-
-/** IMAP on two ports: accepts clients, counts them, and sends them away when it closes. */
+/** IMAP on a list of listeners: serves the clients that come in, and sends them away when it closes. */
 export class ImapService {
   readonly #context: ServiceContext;
-  readonly #options: ImapServiceOptions;
-  readonly #servers: Server[] = [];
+  readonly #reception: Reception;
+  readonly #onCrowd: () => void;
   readonly #connections = new Set<Connection>();
-  /** Sockets in their TLS handshake. */
-  readonly #pending = new Set<Socket>();
   #sweeper: NodeJS.Timeout | undefined;
   #connectionNumber = 0;
-  #isClosing = false;
-  #onEmpty: (() => void) | undefined;
 
   constructor(options: ImapServiceOptions) {
-    this.#options = options;
+    const { store, acceptor, verifier, logger, listeners } = options;
+    const limits = { ...defaultServiceLimits, ...options.limits };
+    const metrics = options.metrics ?? noMetrics;
+    const steady = options.steadyClock ?? steadyClock;
+    this.#onCrowd = options.onCrowd ?? (() => {});
+    this.#reception = new Reception({
+      listeners,
+      isShared: options.isShared ?? false,
+      acceptor,
+      counts: options.connectionCounts ?? new ConnectionCounts(),
+      limits,
+      logger,
+      metrics,
+      clock: steady,
+      ...(options.descriptors !== undefined && { descriptors: options.descriptors }),
+      refusal: '* BYE [UNAVAILABLE] Too many connections\r\n',
+      serve: (transport, listener) => this.#serve(transport, listener),
+    });
     this.#context = {
-      store: options.store,
-      acceptor: options.acceptor,
-      verifier: options.verifier,
-      logger: options.logger,
-      metrics: options.metrics ?? noMetrics,
+      store,
+      acceptor,
+      verifier,
+      logger,
+      strangers: this.#reception.strangers,
+      metrics,
       clock: options.clock ?? Date.now,
-      limits: { ...defaultServiceLimits, ...options.limits },
       capabilitiesOff: options.capabilitiesOff ?? new Set(),
+      steadyClock: steady,
+      limits,
       snapshots: new SnapshotRegistry(),
     };
   }
 
   /** Clients that are connected, those in their TLS handshake included. */
   get connectionCount(): number {
-    return this.#connections.size + this.#pending.size;
+    return this.#reception.connectionCount;
   }
 
-  /** Starts to listen; rejects with the system's error where a port cannot be bound. */
-  async listen(): Promise<ListeningPorts> {
-    const { imapPort, imapsPort } = this.#options;
+  /**
+   * Starts to listen; returns the listeners with their real ports. Rejects with the system's error if an address cannot
+   * be bound.
+   */
+  async listen(): Promise<readonly ListenerSettings[]> {
     try {
-      const ports = {
-        imapPort: await this.#listenOn(imapPort, (socket) => this.#serve(socket)),
-        imapsPort: await this.#listenOn(imapsPort, (socket) => void this.#serveTls(socket)),
-      };
-      const { limits, clock } = this.#context;
-      const crowds = new CrowdWatch(this.#options.onCrowd ?? (() => {}));
+      const listeners = await this.#reception.listen();
+      const { limits, steadyClock: clock } = this.#context;
+      const crowds = new CrowdWatch(this.#onCrowd);
       this.#sweeper = setInterval(() => {
-        for (const connection of this.#connections) connection.sweep(clock());
+        const now = clock();
+        for (const connection of this.#connections) connection.sweep(now);
         crowds.observe(this.connectionCount);
       }, limits.sweepIntervalMs).unref();
-      return ports;
+      return listeners;
     } catch (error) {
       await this.close();
       throw error;
@@ -111,78 +121,23 @@ export class ImapService {
    * `deadlineMs` (8 s unless told).
    */
   async close({ deadlineMs = 8_000 } = {}): Promise<void> {
-    this.#isClosing = true;
-    for (const server of this.#servers) server.close();
-    for (const socket of this.#pending) socket.destroy();
+    this.#reception.stopListening();
     for (const connection of this.#connections) connection.shutDown('Server is shutting down');
-    await this.#emptied(deadlineMs);
+    await this.#reception.close(deadlineMs);
     clearInterval(this.#sweeper);
   }
 
-  async #emptied(deadlineMs: number): Promise<void> {
-    if (this.#connections.size === 0) return;
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(() => {
-        for (const connection of this.#connections) connection.destroy();
-      }, deadlineMs);
-      this.#onEmpty = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
-  }
-
-  async #listenOn(port: number, accept: (socket: Socket) => void): Promise<number> {
-    if (port === -1) return -1;
-    // A client may close its side behind its last command and still read the answers.
-    const server = createServer({ allowHalfOpen: true, noDelay: true });
-    server.on('connection', accept);
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      const { host, reusePort = false } = this.#options;
-      server.listen({ port, host, reusePort, backlog: listenBacklog }, resolve);
-    });
-    server.on('error', (error) => this.#context.logger.error({ err: error }, 'listener error'));
-    this.#servers.push(server);
-    return (server.address() as AddressInfo).port;
-  }
-
-  async #serveTls(socket: Socket): Promise<void> {
-    if (this.#isFull) {
-      this.#context.metrics.recordConnectionRefused();
-      return void socket.destroy();
-    }
-    this.#pending.add(socket);
-    try {
-      const tls = await this.#context.acceptor.accept(socket);
-      this.#pending.delete(socket);
-      this.#serve(socket, tls);
-    } catch (error) {
-      this.#pending.delete(socket);
-      const address = socket.remoteAddress;
-      this.#context.logger.info({ err: error, address }, 'TLS handshake failed');
-    }
-  }
-
-  get #isFull(): boolean {
-    return this.#isClosing || this.connectionCount >= this.#context.limits.maxConnections;
-  }
-
-  #serve(socket: Socket, tls?: TlsConnection): void {
-    if (this.#isFull) {
-      this.#context.metrics.recordConnectionRefused();
-      return refuse(tls?.socket ?? socket);
-    }
+  #serve(transport: Transport, listener: ListenerSettings): void {
     this.#connectionNumber += 1;
-    const connection = new Connection(this.#context, `c${this.#connectionNumber}`, socket, tls);
+    const connection = new Connection(this.#context, `c${this.#connectionNumber}`, transport);
     this.#connections.add(connection);
-    // The system is asked for the address, so only where it is wanted.
+    // The system is asked for the address, so only if it is wanted.
     if (this.#context.logger.isLevelEnabled('debug')) {
-      const { session, remoteAddress: address } = connection;
-      const { protocol, isResumed: resumed } = tls ?? {};
-      session.log('debug', { address, protocol, resumed }, 'connected');
+      const { remoteAddress: address } = transport;
+      const { protocol, isResumed: resumed } = transport.tls ?? {};
+      connection.session.log('debug', { address, protocol, resumed }, 'connected');
     }
-    const port = tls === undefined ? 'imap' : 'imaps';
+    const port: ClientPort = listener.kind === 'tls' ? 'imaps' : 'imap';
     this.#context.metrics.recordConnectionOpened(port);
     void this.#run(connection, port);
   }
@@ -191,12 +146,5 @@ export class ImapService {
     await connection.run();
     this.#connections.delete(connection);
     this.#context.metrics.recordConnectionClosed(port);
-    if (this.#connections.size === 0) this.#onEmpty?.();
   }
-}
-
-function refuse(socket: Socket): void {
-  socket.on('error', () => socket.destroy());
-  socket.end('* BYE [UNAVAILABLE] Too many connections\r\n');
-  socket.resume();
 }

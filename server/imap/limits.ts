@@ -1,16 +1,19 @@
+import { defaultNetworkLimits, type NetworkLimits } from '../net/limits.ts';
+
 /** Bounds of the IMAP service. Those of the command grammar are in protocol/limits.ts. */
-export interface ServiceLimits {
-  /** Connections at one time, all clients together; one more gets `* BYE` and is closed. */
-  readonly maxConnections: number;
+export interface ServiceLimits extends NetworkLimits {
   /**
    * A client that has logged in and says nothing is logged out after this many milliseconds; at least 30
    * minutes (RFC 3501, section 5.4).
    */
   readonly autologoutMs: number;
-  /** The same for a client that has not logged in; short, because it costs and owes nothing. */
+  /**
+   * A client must log in this many milliseconds after it was accepted, whatever it sends; what the server made it wait
+   * does not count.
+   */
   readonly loginDeadlineMs: number;
-  /** How often idle clients are looked for, in milliseconds: one timer for all connections. */
-  readonly sweepIntervalMs: number;
+  /** How long a client that is sent away while a command runs may take to finish it, in milliseconds. */
+  readonly byeDeadlineMs: number;
   /** Commands in one second before login; one more ends the connection (Exchange 5.5 fell to such floods). */
   readonly maxCommandsPerSecondBeforeLogin: number;
   /** Refused logins on one connection; the last one ends it. */
@@ -19,15 +22,15 @@ export interface ServiceLimits {
   readonly maxBadCommands: number;
   /** Bytes of a client that wait while its command runs; above it nothing more is read from its socket. */
   readonly maxPendingBytes: number;
-  /** Octets of responses gathered before they are handed to the socket. */
+  /** Bytes of responses gathered before they are handed to the socket. */
   readonly responseChunkBytes: number;
 }
 
 export const defaultServiceLimits: ServiceLimits = {
-  maxConnections: 20_000,
+  ...defaultNetworkLimits,
   autologoutMs: 31 * 60_000,
   loginDeadlineMs: 2 * 60_000,
-  sweepIntervalMs: 10_000,
+  byeDeadlineMs: 10_000,
   maxCommandsPerSecondBeforeLogin: 50,
   maxFailedLogins: 5,
   maxBadCommands: 20,

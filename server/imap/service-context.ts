@@ -5,6 +5,7 @@ import type { Clock } from '../../tls/clock.ts';
 import type { TlsAcceptor } from '../../tls/tls-acceptor.ts';
 import type { PasswordVerifier } from '../authentication/password-verifier.ts';
 import type { MetricsRecorder } from '../metrics/metrics-recorder.ts';
+import type { StrangerLog } from '../net/stranger-log.ts';
 import type { ServiceLimits } from './limits.ts';
 import type { SnapshotRegistry } from './snapshot-registry.ts';
 
@@ -14,8 +15,13 @@ export interface ServiceContext {
   readonly acceptor: TlsAcceptor;
   readonly verifier: PasswordVerifier;
   readonly logger: Logger;
+  /** For lines that a client can cause without logging in. */
+  readonly strangers: StrangerLog;
   readonly metrics: MetricsRecorder;
+  /** Wall clock, for dates. */
   readonly clock: Clock;
+  /** A clock that nobody sets, for durations. */
+  readonly steadyClock: Clock;
   readonly limits: ServiceLimits;
   /** Neither announced nor understood. */
   readonly capabilitiesOff: ReadonlySet<Capability>;

@@ -26,8 +26,6 @@ export class Session {
   #sessionId: string | undefined;
   #failedLoginCount = 0;
   #badCommandCount = 0;
-  #windowStartMs = 0;
-  #windowCommandCount = 0;
 
   constructor(context: ServiceContext, connection: Connection) {
     this.context = context;
@@ -139,19 +137,9 @@ export class Session {
     }
   }
 
-  /** Counts a command; before login the connection ends when they come too fast. */
+  /** Counts a command that can be read. */
   countCommand(): void {
     this.#badCommandCount = 0;
-    if (this.#account !== undefined) return;
-    const nowMs = this.context.clock();
-    if (nowMs - this.#windowStartMs >= 1_000 || nowMs < this.#windowStartMs) {
-      this.#windowStartMs = nowMs;
-      this.#windowCommandCount = 0;
-    }
-    this.#windowCommandCount += 1;
-    if (this.#windowCommandCount > this.context.limits.maxCommandsPerSecondBeforeLogin) {
-      throw new ByeError('Too many commands in a second before login');
-    }
   }
 
   select(mailbox: SelectedMailbox): void {

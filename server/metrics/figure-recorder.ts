@@ -9,6 +9,7 @@ import {
 import type {
   ClientPort,
   CommandResult,
+  ConnectionEndCause,
   LoginResult,
   MetricsRecorder,
 } from './metrics-recorder.ts';
@@ -60,6 +61,10 @@ export class FigureRecorder implements MetricsRecorder {
 
   recordConnectionRefused(): void {
     this.#add('connectionsRefused', {});
+  }
+
+  recordConnectionEnded(cause: ConnectionEndCause): void {
+    this.#add('connectionsEnded', { cause });
   }
 
   recordLogin(result: LoginResult): void {

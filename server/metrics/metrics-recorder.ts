@@ -18,6 +18,26 @@ export type LoginResult = 'accepted' | 'refused' | 'busy';
  */
 export type CommandResult = 'ok' | 'no' | 'bad' | 'error' | 'ended';
 
+/**
+ * Why the server has ended a connection:
+ *
+ * - `loginDeadline`, `autologout`: no login in time; nothing said for too long after
+ * - `notImap`: the first command before login was none
+ * - `commandFlood`: too many commands in a second before login
+ * - `stalled`: the client took no output for too long, or too much waits for it
+ * - `proxyHeader`: a PROXY header was missing, malformed or from an address that is not trusted
+ * - `room`, `slow`: as `AdmissionEndReason`
+ */
+export type ConnectionEndCause =
+  | 'loginDeadline'
+  | 'autologout'
+  | 'notImap'
+  | 'commandFlood'
+  | 'stalled'
+  | 'proxyHeader'
+  | 'room'
+  | 'slow';
+
 /** Counts what happens in a thread that serves clients. Its methods are cheap and do not throw. */
 export interface MetricsRecorder {
   recordTlsEvent(event: TlsEvent): void;
@@ -26,6 +46,8 @@ export interface MetricsRecorder {
   recordConnectionClosed(port: ClientPort): void;
   /** A client was sent away, since there were too many or the server stops. */
   recordConnectionRefused(): void;
+  /** The server has ended a connection that a client would have kept. */
+  recordConnectionEnded(cause: ConnectionEndCause): void;
   recordLogin(result: LoginResult): void;
   /** @param name - undefined where the command could not be read */
   recordCommand(name: Command['name'] | undefined, result: CommandResult): void;
@@ -37,6 +59,7 @@ export const noMetrics: MetricsRecorder = {
   recordConnectionOpened() {},
   recordConnectionClosed() {},
   recordConnectionRefused() {},
+  recordConnectionEnded() {},
   recordLogin() {},
   recordCommand() {},
 };

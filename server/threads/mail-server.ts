@@ -9,15 +9,17 @@ import type { TicketKeySource } from '../../tls/ticket-key.ts';
 import { TlsAcceptor } from '../../tls/tls-acceptor.ts';
 import type { TlsPolicy } from '../../tls/tls-policy.ts';
 import { StoredPasswordVerifier } from '../authentication/password-verifier.ts';
-import { ImapService, type ListeningPorts } from '../imap/imap-service.ts';
-import { defaultServiceLimits } from '../imap/limits.ts';
+import { ImapService } from '../imap/imap-service.ts';
+import type { ServiceLimits } from '../imap/limits.ts';
 import type { MetricsRecorder } from '../metrics/metrics-recorder.ts';
+import { ConnectionCounts } from '../net/connection-counts.ts';
+import type { ListenerSettings } from '../net/listener.ts';
 import { collectGarbage } from './heap.ts';
 
 /** Serves mail clients: in this thread ({@link LocalMailServer}) or in several (`WorkerPool`). */
 export interface MailServer {
-  /** Starts to listen. Rejects with the system's error if a port cannot be bound; close it then too. */
-  listen(): Promise<ListeningPorts>;
+  /** Starts to listen; returns the listeners with their real ports. Rejects with the system's error if a port cannot be bound; close it then too. */
+  listen(): Promise<readonly ListenerSettings[]>;
   /** Sends away the clients that have logged in to an account. */
   disconnectAccount(accountId: number, text: string): void;
   /** Uses other credentials for the connections to come. At least one, and each one that TLS can use. */
@@ -35,12 +37,11 @@ export interface MailServer {
 
 /** How clients are served. Plain data, which can be sent to another thread. */
 export interface MailServerSettings {
-  /** Address to listen on; absent: all, IPv4 and IPv6. */
-  readonly host?: string;
-  /** 0: any free port, -1: off. */
-  readonly imapPort: number;
-  /** 0: any free port, -1: off. */
-  readonly imapsPort: number;
+  readonly listeners: readonly ListenerSettings[];
+  /** The bounds of the whole process that differ from the defaults. */
+  readonly limits: Partial<ServiceLimits>;
+  /** Where each thread counts its connections; see `makeConnectionSlots`. */
+  readonly connectionSlots: Int32Array;
   /** Threads that share the load, and so the bounds on connections and logins; at least 1. */
   readonly shareCount: number;
   /** The first is for clients that name no server. */
@@ -69,6 +70,8 @@ export interface PurgedCertificate {
 
 export interface LocalMailServerOptions {
   readonly settings: MailServerSettings;
+  /** The number of this thread among those that serve, from 0. */
+  readonly threadIndex: number;
   /** The owner closes it after the mail server; the caches too. */
   readonly store: MailStore;
   /** Used if resumption is stateful. */
@@ -91,8 +94,8 @@ export class LocalMailServer implements MailServer {
 
   /** @throws what TLS throws for a credential that cannot be used */
   constructor(options: LocalMailServerOptions) {
-    const { settings, store, metrics, logger } = options;
-    const { host, imapPort, imapsPort, shareCount } = settings;
+    const { settings, threadIndex, store, metrics, logger } = options;
+    const { listeners, limits, connectionSlots, shareCount } = settings;
     this.#acceptor = makeAcceptor(options);
     for (const { fingerprint256 } of settings.purgedCertificates) {
       this.forgetCertificate(fingerprint256);
@@ -104,15 +107,14 @@ export class LocalMailServer implements MailServer {
       metrics,
       logger,
       onCrowd: () => void collectGarbage(),
-      ...(host !== undefined && { host }),
-      imapPort,
-      imapsPort,
-      reusePort: shareCount > 1,
-      limits: { maxConnections: shareOf(defaultServiceLimits.maxConnections, settings) },
+      listeners,
+      isShared: shareCount > 1,
+      connectionCounts: new ConnectionCounts(connectionSlots, threadIndex),
+      limits,
     });
   }
 
-  listen(): Promise<ListeningPorts> {
+  listen(): Promise<readonly ListenerSettings[]> {
     return this.#service.listen();
   }
 
@@ -171,8 +173,4 @@ function resumptionOf(options: LocalMailServerOptions): Resumption {
   const kind = settings.resumptionKind;
   if (kind === 'stateful') return { kind, cache: sessionCache, ticketKeys };
   return kind === 'tickets' ? { kind, ticketKeys } : { kind };
-}
-
-function shareOf(bound: number, { shareCount }: MailServerSettings): number {
-  return Math.ceil(bound / shareCount);
 }

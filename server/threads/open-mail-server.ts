@@ -4,6 +4,9 @@ import type { SqliteMailStore } from '../../store/sqlite/sqlite-mail-store.ts';
 import type { ClientCertificatePolicy } from '../../tls/client-certificate.ts';
 import { type Clock, type Credential, type SessionCache, steadyClock } from '../../tls/index.ts';
 import type { Configuration, LogLevel } from '../config/configuration.ts';
+import { listenersOf } from '../config/listeners.ts';
+import type { ServiceLimits } from '../imap/limits.ts';
+import { makeConnectionSlots } from '../net/connection-counts.ts';
 import { writeLogLines } from '../logging.ts';
 import type { FigureBoard } from '../metrics/figure-board.ts';
 import { FigureRecorder } from '../metrics/figure-recorder.ts';
@@ -48,7 +51,15 @@ export function openMailServer(options: OpenMailServerOptions): MailServer {
   const settings = settingsOf(options);
   if (workerCount === 0) {
     const metrics = new FigureRecorder(board.figuresOf(0));
-    return new LocalMailServer({ settings, store, metrics, logger, clock, ...parts });
+    return new LocalMailServer({
+      settings,
+      threadIndex: 0,
+      store,
+      metrics,
+      logger,
+      clock,
+      ...parts,
+    });
   }
   if (clock !== steadyClock) {
     throw new RangeError('Cannot send a clock to workers, set their number to 0');
@@ -84,13 +95,14 @@ export async function possibleWorkerCount(
 
 function settingsOf(options: OpenMailServerOptions): MailServerSettings {
   const { configuration, credentials, clientCertificates, resumption, workerCount } = options;
-  const { host, imapPort, imapsPort, sessionLifetimeSeconds } = configuration;
+  const { sessionLifetimeSeconds } = configuration;
+  const threadCount = Math.max(workerCount, 1);
   const { kind, lookupDeadlineMs } = resumption;
   return {
-    ...(host !== undefined && { host }),
-    imapPort,
-    imapsPort,
-    shareCount: Math.max(workerCount, 1),
+    listeners: listenersOf(configuration),
+    limits: limitsOf(configuration),
+    connectionSlots: makeConnectionSlots(threadCount),
+    shareCount: threadCount,
     credentials,
     tlsPolicy: configuration.tlsPolicy,
     ...(clientCertificates !== undefined && { clientCertificates }),
@@ -99,5 +111,17 @@ function settingsOf(options: OpenMailServerOptions): MailServerSettings {
     sessionLifetimeMs: sessionLifetimeSeconds * 1000,
     ...(lookupDeadlineMs !== undefined && { lookupDeadlineMs }),
     verificationKey: new Uint8Array(randomBytes(32)),
+  };
+}
+
+/** The bounds that an operator has set. */
+function limitsOf({ bounds = {} }: Configuration): Partial<ServiceLimits> {
+  const { maxConnections, maxCommandsPerSecondBeforeLogin } = bounds;
+  const { loginDeadlineSeconds, autologoutSeconds } = bounds;
+  return {
+    ...(maxConnections !== undefined && { maxConnections }),
+    ...(maxCommandsPerSecondBeforeLogin !== undefined && { maxCommandsPerSecondBeforeLogin }),
+    ...(loginDeadlineSeconds !== undefined && { loginDeadlineMs: loginDeadlineSeconds * 1000 }),
+    ...(autologoutSeconds !== undefined && { autologoutMs: autologoutSeconds * 1000 }),
   };
 }

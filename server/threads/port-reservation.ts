@@ -1,5 +1,5 @@
 import { type AddressInfo, createServer, type Server } from 'node:net';
-import type { ListeningPorts } from '../imap/imap-service.ts';
+import type { ListenerSettings } from '../net/listener.ts';
 
 /**
  * Ports that nobody else listens on, held until workers take them over. Workers share their ports with
@@ -7,29 +7,27 @@ import type { ListeningPorts } from '../imap/imap-service.ts';
  * reservation does not share, and finds it.
  */
 export class PortReservation {
-  /** Where the wish was 0, the port that the system has chosen. */
-  readonly ports: ListeningPorts;
+  /** As they were asked for, with the port that the system has chosen if that was 0. */
+  readonly listeners: readonly ListenerSettings[];
   readonly #servers: readonly Server[];
 
-  private constructor(ports: ListeningPorts, servers: readonly Server[]) {
-    this.ports = ports;
+  private constructor(listeners: readonly ListenerSettings[], servers: readonly Server[]) {
+    this.listeners = listeners;
     this.#servers = servers;
   }
 
-  /** Rejects with the system's error where a port cannot be bound, and holds none then. */
-  static async take(wishes: ListeningPorts & { readonly host?: string }): Promise<PortReservation> {
+  /** Rejects with the system's error if an address cannot be bound, and holds none then. */
+  static async take(wishes: readonly ListenerSettings[]): Promise<PortReservation> {
     const servers: Server[] = [];
-    const take = async (port: number) => {
-      if (port === -1) return -1;
-      const server = createServer((socket) => socket.destroy());
-      await listen(server, port, wishes.host);
-      servers.push(server);
-      return (server.address() as AddressInfo).port;
-    };
+    const listeners: ListenerSettings[] = [];
     try {
-      const imapPort = await take(wishes.imapPort);
-      const imapsPort = await take(wishes.imapsPort);
-      return new PortReservation({ imapPort, imapsPort }, servers);
+      for (const wish of wishes) {
+        const server = createServer((socket) => socket.destroy());
+        await listen(server, wish.port, wish.host);
+        servers.push(server);
+        listeners.push({ ...wish, port: (server.address() as AddressInfo).port });
+      }
+      return new PortReservation(listeners, servers);
     } catch (error) {
       await closeAll(servers);
       throw error;

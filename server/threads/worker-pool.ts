@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import type { ClientCertificatePolicy } from '../../tls/client-certificate.ts';
 import type { Clock } from '../../tls/clock.ts';
 import type { Credential } from '../../tls/credential.ts';
-import type { ListeningPorts } from '../imap/imap-service.ts';
+import type { ListenerSettings } from '../net/listener.ts';
 import type { MailServer, MailServerSettings } from './mail-server.ts';
 import { type MessageToWorker, settingsAfter } from './messages.ts';
 import { PortReservation } from './port-reservation.ts';
@@ -50,10 +50,10 @@ export class WorkerPool implements MailServer {
     this.#settings = options.settings;
   }
 
-  async listen(): Promise<ListeningPorts> {
-    const reservation = await PortReservation.take(this.#settings);
+  async listen(): Promise<readonly ListenerSettings[]> {
+    const reservation = await PortReservation.take(this.#settings.listeners);
     try {
-      this.#settings = { ...this.#settings, ...reservation.ports };
+      this.#settings = { ...this.#settings, listeners: reservation.listeners };
       for (let number = 1; number <= this.#options.workerCount; number++) this.#start(number);
       await Promise.all(this.#workers.map((worker) => worker.prepare()));
     } finally {
@@ -62,7 +62,7 @@ export class WorkerPool implements MailServer {
     }
     await Promise.all(this.#workers.map((worker) => worker.listen()));
     for (const index of this.#workers.keys()) this.#watches.push(this.#watch(index + 1));
-    return reservation.ports;
+    return reservation.listeners;
   }
 
   disconnectAccount(accountId: number, text: string): void {

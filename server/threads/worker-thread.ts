@@ -21,6 +21,7 @@ function runWorker(mainThread: MessagePort, start: WorkerStart): void {
   const remembered = new RemoteSessionCache(start.rememberedPort);
   const server = new LocalMailServer({
     settings: start.settings,
+    threadIndex: start.workerNumber - 1,
     store,
     sessionCache,
     ticketKeys,

@@ -30,6 +30,13 @@ await t.test('an empty environment gives the defaults', async (t) => {
     dataDirectory: './data',
     imapPort: 143,
     imapsPort: 993,
+    bounds: {
+      maxConnections: 20_000,
+      maxConnectionsBeforeLogin: 16_384,
+      maxCommandsPerSecondBeforeLogin: 50,
+      loginDeadlineSeconds: 120,
+      autologoutSeconds: 1_860,
+    },
     workerCount: availableParallelism(),
     certificates: [],
     tlsPolicy: 'intermediate',
@@ -51,6 +58,11 @@ await t.test('every key is read from the environment and shown again', async (t)
     REPRISE_HOST: '::1',
     REPRISE_IMAP_PORT: '0',
     REPRISE_IMAPS_PORT: '-1',
+    REPRISE_MAX_CONNECTIONS: '500',
+    REPRISE_MAX_CONNECTIONS_BEFORE_LOGIN: '100',
+    REPRISE_MAX_COMMANDS_BEFORE_LOGIN: '10',
+    REPRISE_LOGIN_DEADLINE: '30',
+    REPRISE_AUTOLOGOUT: '3600',
     REPRISE_WORKERS: '3',
     REPRISE_TLS_CERT: 'cert.pem, other.pem',
     REPRISE_TLS_KEY: 'key.pem,other-key.pem',
@@ -74,6 +86,13 @@ await t.test('every key is read from the environment and shown again', async (t)
     host: '::1',
     imapPort: 0,
     imapsPort: -1,
+    bounds: {
+      maxConnections: 500,
+      maxConnectionsBeforeLogin: 100,
+      maxCommandsPerSecondBeforeLogin: 10,
+      loginDeadlineSeconds: 30,
+      autologoutSeconds: 3_600,
+    },
     workerCount: 3,
     certificates: [
       { certPath: 'cert.pem', keyPath: 'key.pem' },
@@ -92,12 +111,37 @@ await t.test('every key is read from the environment and shown again', async (t)
     logLevel: 'debug',
   });
   const shown = toKeys(configuration);
-  t.strictSame([...shown.keys()], [...configurationKeys]);
+  const listKeys = ['REPRISE_LISTEN', 'REPRISE_PROXY_FROM'];
+  t.strictSame(
+    [...shown.keys()],
+    configurationKeys.filter((key) => !listKeys.includes(key)),
+  );
   t.strictSame(
     readConfiguration({ environment: Object.fromEntries(shown) }),
     configuration,
     'what is shown can be pasted back',
   );
+});
+
+await t.test('a list of listeners stands instead of the ports, and is shown again', async (t) => {
+  const environment = {
+    REPRISE_LISTEN: '993:tls, 127.0.0.1:143:starttls,[::1]:1993:tls+proxy',
+    REPRISE_PROXY_FROM: '10.0.0.0/8, fd00::/8,192.168.1.7',
+  };
+  const configuration = readConfiguration({ environment });
+  t.match(configuration, {
+    imapPort: -1,
+    imapsPort: -1,
+    listeners: [
+      { port: 993, kind: 'tls' },
+      { host: '127.0.0.1', port: 143, kind: 'starttls' },
+      { host: '::1', port: 1993, kind: 'tls', isProxied: true },
+    ],
+    proxyRanges: ['10.0.0.0/8', 'fd00::/8', '192.168.1.7'],
+  });
+  const shown = Object.fromEntries(toKeys(configuration));
+  t.notOk('REPRISE_IMAP_PORT' in shown, 'the ports do not count');
+  t.strictSame(readConfiguration({ environment: shown }), configuration);
 });
 
 await t.test('an empty variable counts as absent', async (t) => {
@@ -123,6 +167,17 @@ await t.test('a bad value is refused with its key, the value and what is allowed
     ['REPRISE_WAITING_LOGINS', '15', 'from 16 to 1000000'],
     ['REPRISE_LOGIN_DELAY', '31', 'from 0 to 30'],
     ['REPRISE_LOGIN_DELAY', '1.5', 'from 0 to 30'],
+    ['REPRISE_LISTEN', '993', 'PORT:KIND'],
+    ['REPRISE_LISTEN', '993:ssl', 'PORT:KIND'],
+    ['REPRISE_LISTEN', '-1:tls', 'PORT:KIND'],
+    ['REPRISE_LISTEN', '993:tls,', 'PORT:KIND'],
+    ['REPRISE_LISTEN', '993:tls,993:starttls', 'PORT:KIND'],
+    ['REPRISE_LISTEN', '::1:993:tls', 'PORT:KIND'],
+    ['REPRISE_PROXY_FROM', '10.0.0.0/33', 'an IP address or a range'],
+    ['REPRISE_PROXY_FROM', 'proxy.example.com', 'an IP address or a range'],
+    ['REPRISE_MAX_CONNECTIONS', '0', 'from 1 to 1000000'],
+    ['REPRISE_LOGIN_DEADLINE', '2m', 'from 1 to 86400'],
+    ['REPRISE_AUTOLOGOUT', '1799', 'from 1800 to 604800'],
     ['REPRISE_WORKERS', '257', 'from 0 (everything in one) to 256'],
     ['REPRISE_WORKERS', 'auto', 'from 0 (everything in one) to 256'],
     ['REPRISE_TLS_CERT', 'a.pem,,b.pem', 'with commas between them'],
@@ -197,6 +252,21 @@ await t.test('keys that only make sense together', async (t) => {
   );
   t.strictSame(problemsOf({ REPRISE_IMAP_PORT: '0', REPRISE_IMAPS_PORT: '0' }), []);
   t.strictSame(problemsOf({ REPRISE_PASSWORD_CHECKS: '8', UV_THREADPOOL_SIZE: '16' }), []);
+  for (const [key, value] of [
+    ['REPRISE_HOST', '::1'],
+    ['REPRISE_IMAP_PORT', '143'],
+    ['REPRISE_IMAPS_PORT', '993'],
+  ] as const) {
+    t.match(
+      problemsOf({ REPRISE_LISTEN: '993:tls', [key]: value })[0],
+      new RegExp(`^${key}="${value}" .*REPRISE_LISTEN`),
+    );
+  }
+  t.match(
+    problemsOf({ REPRISE_LISTEN: '993:tls+proxy' })[0],
+    /^REPRISE_LISTEN="993:tls\+proxy" .*REPRISE_PROXY_FROM/,
+  );
+  t.match(problemsOf({ REPRISE_PROXY_FROM: '::1' })[0], /^REPRISE_PROXY_FROM="::1" .*\+proxy/);
 });
 
 await t.test('Redis needs a secret, and its password is not shown', async (t) => {

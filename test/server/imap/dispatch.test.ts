@@ -3,8 +3,9 @@ import type { ReaderEvent } from '../../../protocol/reader-event.ts';
 import { commandTable } from '../../../server/imap/command-table.ts';
 import { ByeError, ConnectionLostError } from '../../../server/imap/command.ts';
 import { handleEvent } from '../../../server/imap/dispatch.ts';
-import { Responses, type ResponseTransport } from '../../../server/imap/responses.ts';
+import { Responses } from '../../../server/imap/responses.ts';
 import type { Session } from '../../../server/imap/session.ts';
+import type { ByteSink } from '../../../server/net/transport.ts';
 import { StoreError } from '../../../store/mail-store.ts';
 import { startImapService } from '../../fixtures/imap-service.ts';
 import { readEvents } from '../../fixtures/read-events.ts';
@@ -41,11 +42,10 @@ function makeSession(parts: {
 }) {
   const chunks: string[] = [];
   const calls: string[] = [];
-  const transport: ResponseTransport = {
+  const transport: ByteSink = {
     write: (data) => void chunks.push(Buffer.from(data as string, 'latin1').toString('latin1')),
     isFull: false,
     drained: async () => {},
-    flushed: async () => {},
     destroy: () => void calls.push('destroy'),
   };
   const out = new Responses(transport, 1 << 20);

@@ -73,7 +73,7 @@ await t.test(
 await t.test('a flood of commands before login ends the connection', async (t) => {
   const { connect, login } = await startImapService(t, {
     limits: { maxCommandsPerSecondBeforeLogin: 10 },
-    clock: () => 1_000_000,
+    steadyClock: () => 1_000_000,
   });
   const client = await connect();
   client.send('a NOOP\r\n'.repeat(20));
@@ -88,7 +88,7 @@ await t.test('a silent client is logged out, an idle one after its time', async 
   let nowMs = 0;
   const { connect, login, service } = await startImapService(t, {
     limits: { loginDeadlineMs: 1_000, autologoutMs: 10_000, sweepIntervalMs: 5 },
-    clock: () => nowMs,
+    steadyClock: () => nowMs,
   });
   const [stranger, member] = [await connect(), await login()];
   nowMs = 1_500;

@@ -1,8 +1,9 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import t, { type Test } from 'tap';
-import { ConnectionLostError } from '../../../server/imap/command.ts';
-import { Responses, SocketTransport } from '../../../server/imap/responses.ts';
+import { Responses } from '../../../server/imap/responses.ts';
+import { defaultNetworkLimits } from '../../../server/net/limits.ts';
+import { ConnectionLostError, Transport } from '../../../server/net/transport.ts';
 
 /** Both ends of a connection. */
 async function socketPair(t: Test): Promise<{ near: Socket; far: Socket }> {
@@ -20,9 +21,17 @@ async function socketPair(t: Test): Promise<{ near: Socket; far: Socket }> {
   return { near, far };
 }
 
+function transportOf(socket: Socket): Transport {
+  return new Transport(socket, 0, {
+    limits: { ...defaultNetworkLimits, maxWaitingBytes: 1 << 30 },
+    transportFailed: () => {},
+    transportClosed: () => {},
+  });
+}
+
 await t.test('text is gathered up to the chunk size, then written', async (t) => {
   const { near, far } = await socketPair(t);
-  const out = new Responses(new SocketTransport(near), 10);
+  const out = new Responses(transportOf(near), 10);
   out.begin().atom('OK');
   t.equal(near.bytesWritten, 0);
   out.atom('0123456789');
@@ -32,7 +41,7 @@ await t.test('text is gathered up to the chunk size, then written', async (t) =>
 
 await t.test('bytes keep their order and their values', async (t) => {
   const { near, far } = await socketPair(t);
-  const out = new Responses(new SocketTransport(near), 64);
+  const out = new Responses(transportOf(near), 64);
   const small = Uint8Array.of(0, 0x80, 0xff);
   const large = new Uint8Array(100).fill(0xe9);
   out.begin().string('\xe9').literal(3).bytes(small).literal(100).bytes(large).end();
@@ -56,7 +65,7 @@ await t.test(
   async (t) => {
     const { near, far } = await socketPair(t);
     far.pause();
-    const out = new Responses(new SocketTransport(near), 1024);
+    const out = new Responses(transportOf(near), 1024);
     const chunk = new Uint8Array(64 * 1024);
     let writtenBytes = 0;
     out.begin().literal(2 ** 40);
@@ -82,7 +91,7 @@ await t.test(
 await t.test('ready rejects when the client is gone, and leaves no listener', async (t) => {
   const { near, far } = await socketPair(t);
   far.pause();
-  const out = new Responses(new SocketTransport(near), 1024);
+  const out = new Responses(transportOf(near), 1024);
   out.begin().literal(2 ** 40);
   while (!out.isFull) out.bytes(new Uint8Array(1 << 20));
   const before = near.listenerCount('drain') + near.listenerCount('close');
@@ -105,7 +114,7 @@ await t.test(
       (out: Responses) => out.continuation('idling'),
     ]) {
       const { near, far } = await socketPair(t);
-      const out = new Responses(new SocketTransport(near), 1024);
+      const out = new Responses(transportOf(near), 1024);
       out.begin().atom('FETCH').open();
       out.flush();
       t.throws(() => write(out), ConnectionLostError);

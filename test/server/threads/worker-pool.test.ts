@@ -1,5 +1,6 @@
 import pino from 'pino';
 import t, { type Test } from 'tap';
+import { makeConnectionSlots } from '../../../server/net/connection-counts.ts';
 import { type PoolWorker, WorkerPool } from '../../../server/threads/worker-pool.ts';
 import type { MailServerSettings } from '../../../server/threads/mail-server.ts';
 import type { MessageToWorker } from '../../../server/threads/messages.ts';
@@ -8,9 +9,9 @@ import { TestClock } from '../../fixtures/session-cache-contract.ts';
 import { until } from '../../fixtures/until.ts';
 
 const settings: MailServerSettings = {
-  host: '127.0.0.1',
-  imapPort: 0,
-  imapsPort: -1,
+  listeners: [{ host: '127.0.0.1', port: 0, kind: 'starttls' }],
+  limits: {},
+  connectionSlots: makeConnectionSlots(2),
   shareCount: 2,
   credentials: [],
   tlsPolicy: 'intermediate',
@@ -87,12 +88,12 @@ function makePool(t: Test, prepare: (worker: FakeWorker, count: number) => void 
 
 await t.test('all workers listen on the same ports and are told the same', async (t) => {
   const { pool, workers } = makePool(t);
-  const ports = await pool.listen();
+  const listeners = await pool.listen();
   t.strictSame(
-    workers.map(({ number, settings }) => [number, settings.imapPort]),
+    workers.map(({ number, settings }) => [number, settings.listeners]),
     [
-      [1, ports.imapPort],
-      [2, ports.imapPort],
+      [1, listeners],
+      [2, listeners],
     ],
   );
   pool.disconnectAccount(7, 'Gone');
@@ -114,7 +115,7 @@ await t.test('one that ends is replaced, with what has changed since', async (t)
   await until(() => workers.length === 3);
   t.match(workers[2], {
     number: 1,
-    settings: { credentials, imapPort: workers[0]?.settings.imapPort },
+    settings: { credentials, listeners: workers[0]?.settings.listeners },
   });
   await until(() => log.length === 2);
   t.match(log, [

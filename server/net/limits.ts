@@ -1,0 +1,54 @@
+/** Bounds on connections, whatever is spoken on them. Those of IMAP are in server/imap/limits.ts. */
+export interface NetworkLimits {
+  /** Connections at one time, of all threads together; one more is refused, and told so. */
+  readonly maxConnections: number;
+  /** How long a client that was told its end may take to read it and to close, in milliseconds. */
+  readonly closeDeadlineMs: number;
+  /**
+   * Refused clients that are waited for; beyond it they are cut off at once. Each keeps a descriptor until its
+   * deadline.
+   */
+  readonly maxRefusedConnections: number;
+  /**
+   * A client that takes nothing of what waits for it is cut off after this many milliseconds. It is far longer than a
+   * phone is without a network on a train, and TCP itself would wait for a quarter of an hour.
+   */
+  readonly stallDeadlineMs: number;
+  /**
+   * Bytes of output that may wait for one client. Those who write wait themselves long before (see
+   * {@link Transport.isFull}), so this only ends a client whose server forgot to.
+   */
+  readonly maxWaitingBytes: number;
+  /** How often stalled clients are looked for, in milliseconds: one timer for all connections. */
+  readonly sweepIntervalMs: number;
+  /** Log lines about strangers of one address group in a minute, for each text; more are counted. */
+  readonly maxStrangerLinesPerGroup: number;
+  /** The same of all groups together: 16 threads stay below 100 KB a minute. */
+  readonly maxStrangerLines: number;
+}
+
+export const defaultNetworkLimits: NetworkLimits = {
+  maxConnections: 20_000,
+  closeDeadlineMs: 5_000,
+  maxRefusedConnections: 200,
+  stallDeadlineMs: 5 * 60_000,
+  maxWaitingBytes: 16 * 1024 * 1024,
+  sweepIntervalMs: 10_000,
+  maxStrangerLinesPerGroup: 3,
+  maxStrangerLines: 30,
+};
+
+/** Unanswered connections that the kernel keeps for us while we are busy: with so many a start of 5,000 lost none. */
+export const listenBacklog = 4096;
+
+/** After this long without a byte the kernel asks whether the client is still there, in milliseconds. */
+export const keepAliveDelayMs = 120_000;
+
+/** Descriptors that clients leave to files, databases and caches. With fewer than 8 times as many, it is an eighth. */
+export const reservedDescriptors = 64;
+
+/** The same shortage is logged again after so long, in milliseconds. */
+export const shortageLogIntervalMs = 60_000;
+
+/** Lines about strangers are counted anew after so long, in milliseconds. */
+export const strangerWindowMs = 60_000;

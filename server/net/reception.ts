@@ -1,0 +1,200 @@
+import type { Socket } from 'node:net';
+import type { Logger } from 'pino';
+import type { TlsAcceptor } from '../../tls/tls-acceptor.ts';
+import type { Clock } from '../../tls/clock.ts';
+import type { MetricsRecorder } from '../metrics/metrics-recorder.ts';
+import type { ConnectionCounts } from './connection-counts.ts';
+import { Descriptors } from './descriptors.ts';
+import { type NetworkLimits, shortageLogIntervalMs } from './limits.ts';
+import { Listener, type ListenerSettings } from './listener.ts';
+import { StrangerLog } from './stranger-log.ts';
+import { Transport, type TransportOwner } from './transport.ts';
+
+export interface ReceptionOptions {
+  readonly listeners: readonly ListenerSettings[];
+  /** True if other threads listen on the same ports. */
+  readonly isShared: boolean;
+  readonly acceptor: Pick<TlsAcceptor, 'accept'>;
+  readonly counts: ConnectionCounts;
+  readonly limits: NetworkLimits;
+  readonly logger: Logger;
+  readonly metrics: MetricsRecorder;
+  /** A steady clock. */
+  readonly clock: Clock;
+  readonly descriptors?: Descriptors;
+  /** What a client is told that is refused, in the words of the protocol, with its line end. */
+  readonly refusal: string;
+  /** Speaks the protocol with a client that has come through; it ends the transport itself. */
+  readonly serve: (transport: Transport, listener: ListenerSettings) => void;
+}
+
+/**
+ * Receives clients: listens, counts those who come, refuses those for whom there is no room, brings the others to TLS
+ * where that comes first, and hands them to the protocol. It answers for every socket until that is closed.
+ */
+export class Reception implements TransportOwner {
+  readonly limits: NetworkLimits;
+  /** Log lines about clients that have not logged in. */
+  readonly strangers: StrangerLog;
+  readonly #options: ReceptionOptions;
+  readonly #descriptors: Descriptors;
+  readonly #listeners: Listener[] = [];
+  /** Those that the protocol does not know yet. */
+  readonly #arriving = new Set<Transport>();
+  readonly #served = new Set<Transport>();
+  readonly #refused = new Set<Transport>();
+  readonly #shortageLoggedAt = new Map<string, number>();
+  #sweeper: NodeJS.Timeout | undefined;
+  #isClosing = false;
+  #onEmpty: (() => void) | undefined;
+
+  constructor(options: ReceptionOptions) {
+    const { limits, logger, clock } = options;
+    this.limits = limits;
+    this.strangers = new StrangerLog({ logger, clock, limits });
+    this.#options = options;
+    this.#descriptors = options.descriptors ?? new Descriptors();
+  }
+
+  /** Clients of this thread that are connected, in their handshakes too; without those that were refused. */
+  get connectionCount(): number {
+    return this.#arriving.size + this.#served.size;
+  }
+
+  /**
+   * Starts to listen; returns the listeners with their real ports, in the order of the settings. Rejects with the
+   * system's error if an address cannot be bound; close it then too.
+   */
+  async listen(): Promise<readonly ListenerSettings[]> {
+    const { listeners, isShared, limits, logger } = this.#options;
+    this.#descriptors.readLimit();
+    const bound: ListenerSettings[] = [];
+    for (const settings of listeners) {
+      const listener = new Listener({
+        settings,
+        isShared,
+        onSocket: this.#receive,
+        onError: (error) => logger.error({ err: error }, 'listener error'),
+      });
+      this.#listeners.push(listener);
+      bound.push(await listener.listen());
+    }
+    this.#sweeper = setInterval(() => this.#sweep(), limits.sweepIntervalMs).unref();
+    return bound;
+  }
+
+  /** Stops to listen, and drops the clients that the protocol does not know yet; it ends the others itself. */
+  stopListening(): void {
+    this.#isClosing = true;
+    for (const listener of this.#listeners) listener.close();
+    for (const transport of this.#arriving) transport.destroy();
+  }
+
+  /** Settles when all clients are gone. Those that are still there after `deadlineMs` are cut off. */
+  async close(deadlineMs: number): Promise<void> {
+    this.stopListening();
+    if (!this.#isEmpty) {
+      const timer = setTimeout(() => {
+        for (const transport of [...this.#served, ...this.#refused]) transport.destroy();
+      }, deadlineMs);
+      await new Promise<void>((resolve) => {
+        this.#onEmpty = resolve;
+      });
+      clearTimeout(timer);
+    }
+    clearInterval(this.#sweeper);
+    this.strangers.flush();
+  }
+
+  transportFailed(transport: Transport, error: Error): void {
+    const { remoteAddress: address } = transport;
+    this.#options.logger.debug({ err: error, address }, 'connection error');
+  }
+
+  transportClosed(transport: Transport): void {
+    if (!this.#refused.delete(transport)) {
+      this.#arriving.delete(transport);
+      this.#served.delete(transport);
+      this.#options.counts.remove();
+    }
+    if (this.#isEmpty) this.#onEmpty?.();
+  }
+
+  get #isEmpty(): boolean {
+    return this.connectionCount === 0 && this.#refused.size === 0;
+  }
+
+  readonly #receive = (socket: Socket, listener: ListenerSettings): void => {
+    const transport = new Transport(socket, this.#options.clock(), this);
+    const shortage = this.#shortageFor(socket);
+    if (shortage !== undefined) return this.#refuse(transport, listener, shortage);
+    this.#arriving.add(transport);
+    this.#options.counts.add();
+    void this.#admit(transport, listener);
+  };
+
+  /** Nobody waits for it: the protocol's own wait is all that is kept of a client that is served. */
+  async #admit(transport: Transport, listener: ListenerSettings): Promise<void> {
+    // Asked for now: a socket that is closed has none.
+    const address = transport.remoteAddress;
+    try {
+      if (listener.kind === 'tls') await transport.startTls(this.#options.acceptor);
+      if (transport.isClosed || this.#isClosing) return transport.destroy();
+      this.#arriving.delete(transport);
+      this.#served.add(transport);
+      this.#options.serve(transport, listener);
+    } catch (error) {
+      this.strangers.writeFailedHandshake(address, error);
+      transport.destroy();
+    }
+  }
+
+  /** Why there is no room for one more client; undefined if there is. */
+  #shortageFor(socket: Socket): 'closing' | 'connections' | 'descriptors' | undefined {
+    if (this.#isClosing) return 'closing';
+    if (this.#options.counts.total >= this.limits.maxConnections) return 'connections';
+    return this.#descriptors.isShort(socket) ? 'descriptors' : undefined;
+  }
+
+  #refuse(
+    transport: Transport,
+    listener: ListenerSettings,
+    reason: 'closing' | 'connections' | 'descriptors',
+  ): void {
+    this.#options.metrics.recordConnectionRefused();
+    if (reason !== 'closing') this.#logShortage(reason);
+    // Under TLS a word would cost a handshake, for which there is no room either.
+    const isCutOff =
+      listener.kind === 'tls' || this.#refused.size >= this.limits.maxRefusedConnections;
+    this.#refused.add(transport);
+    if (isCutOff) return transport.destroy();
+    transport.write(this.#options.refusal);
+    transport.end();
+  }
+
+  /** Once, and again after a while. */
+  #logShortage(reason: 'connections' | 'descriptors'): void {
+    const now = this.#options.clock();
+    const loggedAt = this.#shortageLoggedAt.get(reason);
+    if (loggedAt !== undefined && now - loggedAt < shortageLogIntervalMs) return;
+    this.#shortageLoggedAt.set(reason, now);
+    const { logger, counts } = this.#options;
+    if (reason === 'connections') {
+      const { maxConnections } = this.limits;
+      logger.warn({ maxConnections }, 'refusing clients: there are too many connections');
+    } else {
+      const { limit } = this.#descriptors;
+      const connections = counts.total;
+      logger.error({ limit, connections }, 'refusing clients: out of file descriptors');
+    }
+  }
+
+  #sweep(): void {
+    const now = this.#options.clock();
+    if (!this.#descriptors.readLimit()) this.#logShortage('descriptors');
+    for (const transport of this.#served) {
+      if (transport.sweep(now)) this.#options.metrics.recordConnectionEnded('stalled');
+    }
+    this.strangers.sweep();
+  }
+}

@@ -1,0 +1,272 @@
+import type { Socket } from 'node:net';
+import type { TlsAcceptor } from '../../tls/tls-acceptor.ts';
+import type { TlsConnection } from '../../tls/tls-connection.ts';
+import { keepAliveDelayMs, type NetworkLimits } from './limits.ts';
+
+/** The client is gone; what was to be written has no reader. Not an error of the server. */
+export class ConnectionLostError extends Error {
+  constructor() {
+    super('The client has closed the connection');
+    this.name = 'ConnectionLostError';
+  }
+}
+
+/** Where a protocol writes: the way out of a {@link Transport}. */
+export interface ByteSink {
+  /**
+   * Sends bytes, or text of one byte a character (latin1). Bytes are not changed by their owner afterwards. What is
+   * written to a client that is gone is dropped.
+   */
+  write(data: string | Uint8Array): void;
+  /** True while the client does not keep up: wait for {@link drained} before writing more. */
+  readonly isFull: boolean;
+  /** Settles when the client has taken what waits; rejects with {@link ConnectionLostError} when it is gone. */
+  drained(): Promise<void>;
+  /** Ends the connection at once; what waits is lost. */
+  destroy(): void;
+}
+
+/** What a protocol does with the bytes of its client. */
+export interface ByteReceiver {
+  /** Takes bytes, and owns them. May call {@link Transport.pause}. */
+  receiveBytes(bytes: Buffer): void;
+  /** No more bytes come: the client has closed its side, or is gone. Called at least once. */
+  receiveEnd(): void;
+}
+
+/** Who answers for a transport. */
+export interface TransportOwner {
+  readonly limits: Pick<NetworkLimits, 'closeDeadlineMs' | 'maxWaitingBytes' | 'stallDeadlineMs'>;
+  /** The connection has failed; it is closed already, or about to be. */
+  transportFailed(transport: Transport, error: Error): void;
+  /** The socket is closed, and its descriptor given back. Called once. */
+  transportClosed(transport: Transport): void;
+}
+
+/**
+ * The bytes of one client, in and out. It owns the socket and its `error` listener from accept to close: while the
+ * client waits, in the clear, through STARTTLS, under TLS, and while it is sent away. A protocol reads and writes here
+ * and knows no socket; what lies beneath changes when TLS starts.
+ */
+export class Transport implements ByteSink {
+  /** When the client came, in milliseconds of a steady clock. */
+  readonly acceptedAt: number;
+  readonly #owner: TransportOwner;
+  /** The TCP connection. Whatever lies above it, it is closed last. */
+  readonly #plain: Socket;
+  /** What is read and written: the TCP connection, or TLS above it. */
+  #socket: Socket;
+  #tls: TlsConnection | undefined;
+  #receiver: ByteReceiver | undefined;
+  #closeTimer: NodeJS.Timeout | undefined;
+  #isStartingTls = false;
+  #isEnding = false;
+  #isClosed = false;
+  #isKeptAlive = false;
+  #sweptBytes = 0;
+  #lastTakenAt: number | undefined;
+
+  /**
+   * @param socket - just accepted; nobody else reads from it, writes to it or closes it any more
+   * @param acceptedAt - milliseconds of a steady clock
+   */
+  constructor(socket: Socket, acceptedAt: number, owner: TransportOwner) {
+    this.#owner = owner;
+    this.acceptedAt = acceptedAt;
+    this.#plain = socket;
+    this.#socket = socket;
+    socket.on('error', this.#onError);
+    socket.on('close', this.#onClose);
+  }
+
+  /** The TLS side of the connection; undefined in the clear. */
+  get tls(): TlsConnection | undefined {
+    return this.#tls;
+  }
+
+  /** The client's IP address; undefined if it is gone. The system is asked for it. */
+  get remoteAddress(): string | undefined {
+    return this.#plain.remoteAddress;
+  }
+
+  /** True once the socket is closed. */
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  /** Gives what the client sends to a receiver, from the first {@link resume} on, until {@link dropInput}. */
+  receive(receiver: ByteReceiver): void {
+    this.#receiver = receiver;
+    this.#attach();
+    if (this.#isClosed) receiver.receiveEnd();
+  }
+
+  /** Gives bytes to the receiver, until {@link pause}. */
+  resume(): void {
+    if (this.#socket.isPaused()) this.#socket.resume();
+  }
+
+  /** Leaves the bytes to come in the kernel. */
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  /** Takes the receiver away, and drops what has come for it; returns the number of bytes dropped. */
+  dropInput(): number {
+    const socket = this.#socket;
+    this.#detach();
+    this.#receiver = undefined;
+    socket.pause();
+    let droppedBytes = 0;
+    for (;;) {
+      const chunk = socket.read() as Buffer | null;
+      if (chunk === null) return droppedBytes;
+      droppedBytes += chunk.length;
+    }
+  }
+
+  write(data: string | Uint8Array): void {
+    const socket = this.#socket;
+    if (socket.destroyed || !socket.writable) return;
+    if (typeof data === 'string') socket.write(data, 'latin1');
+    else socket.write(data);
+    if (socket.writableLength > this.#owner.limits.maxWaitingBytes) {
+      this.#fail(new Error('Cannot keep more output for a client that does not read'));
+    }
+  }
+
+  get isFull(): boolean {
+    return this.#socket.writableNeedDrain;
+  }
+
+  async drained(): Promise<void> {
+    const socket = this.#socket;
+    if (socket.destroyed) throw new ConnectionLostError();
+    if (!socket.writableNeedDrain) return;
+    await new Promise<void>((resolve, reject) => {
+      const settle = (): void => {
+        socket.off('drain', settle);
+        socket.off('close', settle);
+        if (socket.destroyed) reject(new ConnectionLostError());
+        else resolve();
+      };
+      socket.on('drain', settle);
+      socket.on('close', settle);
+    });
+  }
+
+  /**
+   * Goes over to TLS, once all that was written has been sent in the clear. The input must have been dropped, or never
+   * begun.
+   *
+   * @throws TlsAcceptError if it does not come to TLS; the socket is destroyed then
+   * @throws ConnectionLostError if the client leaves before
+   */
+  async startTls(acceptor: Pick<TlsAcceptor, 'accept'>): Promise<TlsConnection> {
+    await this.#flushed();
+    this.#isStartingTls = true;
+    const tls = await acceptor.accept(this.#plain).finally(() => {
+      this.#isStartingTls = false;
+    });
+    this.#tls = tls;
+    this.#socket = tls.socket;
+    tls.socket.on('error', this.#onError);
+    return tls;
+  }
+
+  /** Sends what was written and closes. A client that does not read it, or does not close too, is cut off soon. */
+  end(): void {
+    if (this.#isEnding || this.#isClosed) return;
+    this.#isEnding = true;
+    // Nothing can be said in the middle of a handshake.
+    if (this.#isStartingTls) return this.destroy();
+    this.endWithin(this.#owner.limits.closeDeadlineMs);
+    const socket = this.#socket;
+    if (socket.destroyed) return;
+    // What still comes in is of no interest, but unread input would turn our end into a reset.
+    this.#detach();
+    socket.resume();
+    socket.end();
+  }
+
+  /** Destroys the connection after so many milliseconds, unless it is closed before. Only the first call counts. */
+  endWithin(deadlineMs: number): void {
+    if (this.#isClosed) return;
+    this.#closeTimer ??= setTimeout(() => this.destroy(), deadlineMs);
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+    this.#plain.destroy();
+  }
+
+  /**
+   * Called now and then for every connection: cuts off a client that has taken nothing for too long while output waited
+   * for it. Output counts as taken in the chunks in which it was written.
+   *
+   * @param nowMs - of a steady clock
+   * @returns true if the client was cut off
+   */
+  sweep(nowMs: number): boolean {
+    // Most clients have left by now, and the system need not be told.
+    if (!this.#isKeptAlive) this.#socket.setKeepAlive(true, keepAliveDelayMs);
+    this.#isKeptAlive = true;
+    const { takenBytes } = this;
+    const isWaiting = this.#socket.writableLength > 0;
+    if (!isWaiting || takenBytes !== this.#sweptBytes) this.#lastTakenAt = nowMs;
+    this.#sweptBytes = takenBytes;
+    if (nowMs - (this.#lastTakenAt ?? nowMs) < this.#owner.limits.stallDeadlineMs) return false;
+    this.destroy();
+    return true;
+  }
+
+  /** Bytes of output that the client, or the kernel for it, has taken, in the chunks in which they were written. */
+  get takenBytes(): number {
+    return this.#socket.bytesWritten - this.#socket.writableLength;
+  }
+
+  /** Settles when all that was written has left for the kernel; rejects if the client is gone. */
+  async #flushed(): Promise<void> {
+    const socket = this.#socket;
+    if (socket.destroyed) throw new ConnectionLostError();
+    if (socket.writableLength === 0) return;
+    await new Promise<void>((resolve, reject) => {
+      const onClose = (): void => reject(new ConnectionLostError());
+      socket.once('close', onClose);
+      socket.write('', () => {
+        socket.off('close', onClose);
+        resolve();
+      });
+    });
+    if (socket.destroyed) throw new ConnectionLostError();
+  }
+
+  #attach(): void {
+    this.#socket.on('data', this.#onData);
+    this.#socket.on('end', this.#onEnd);
+  }
+
+  #detach(): void {
+    this.#socket.off('data', this.#onData);
+    this.#socket.off('end', this.#onEnd);
+  }
+
+  #fail(error: Error): void {
+    this.#owner.transportFailed(this, error);
+    this.destroy();
+  }
+
+  readonly #onData = (chunk: Buffer): void => this.#receiver?.receiveBytes(chunk);
+
+  readonly #onEnd = (): void => this.#receiver?.receiveEnd();
+
+  // Node does not close a connection whose TLS has failed. The alert has been handed to the kernel by now.
+  readonly #onError = (error: Error): void => this.#fail(error);
+
+  readonly #onClose = (): void => {
+    this.#isClosed = true;
+    clearTimeout(this.#closeTimer);
+    this.#receiver?.receiveEnd();
+    this.#owner.transportClosed(this);
+  };
+}
