@@ -74,6 +74,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
       configuration: {
         dataDirectory,
         host,
+        capabilitiesOff: [],
         imapPort: 0,
         imapsPort: 0,
         workerCount: 0,

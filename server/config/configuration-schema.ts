@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import { availableParallelism } from 'node:os';
 import * as z from 'zod';
 import { segmentLimits } from '../../tls/limits.ts';
+import { findSwitchableCapability, switchableCapabilities } from '../../protocol/capability.ts';
 import { parseByteSize } from './byte-size.ts';
 import { parseListenAddress } from './listen-address.ts';
 import { listenerForms, parseAddressRanges, parseListeners } from './listeners.ts';
@@ -116,6 +117,16 @@ export const configurationSchema = z.strictObject({
   REPRISE_PASSWORD_CHECKS: wholeNumber(1, maxPasswordChecks, 'checks').default(2),
   REPRISE_WAITING_LOGINS: wholeNumber(waitingLogins.min, waitingLogins.max, 'logins').default(4096),
   REPRISE_LOGIN_DELAY: wholeNumber(0, maxLoginDelaySeconds, 'seconds').default(15),
+  REPRISE_CAPABILITIES_OFF: z
+    .string()
+    .transform((text, context) => {
+      const names = text.split(',').map((name) => name.trim());
+      const known = names.map((name) => findSwitchableCapability(name));
+      if (known.every((name) => name !== undefined)) return [...new Set(known)];
+      context.addIssue({ code: 'custom', message: capabilitiesText() });
+      return z.NEVER;
+    })
+    .default([]),
   REPRISE_ADMIN_PORT: z
     .string()
     .transform((text, context) => {
@@ -170,6 +181,10 @@ function isHost(text: string): boolean {
 
 function portText(): string {
   return 'must be a port from 0 to 65535 (0 = any free port) or -1 (off)';
+}
+
+function capabilitiesText(): string {
+  return `must be capabilities with commas between them, of ${switchableCapabilities.join(', ')}`;
 }
 
 function adminText(): string {

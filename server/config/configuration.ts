@@ -1,3 +1,4 @@
+import type { Capability } from '../../protocol/capability.ts';
 import type {
   clientAuthModes,
   ConfigurationKey,
@@ -44,6 +45,8 @@ export interface Configuration {
   readonly waitingLogins: number;
   /** How long a guessed password is made to wait at most, in seconds; 0 = not at all. */
   readonly loginDelaySeconds: number;
+  /** IMAP extensions that are neither announced nor understood. */
+  readonly capabilitiesOff: readonly Capability[];
   /** Where metrics are served. */
   readonly admin: ListenAddress;
   readonly logLevel: LogLevel;
@@ -112,6 +115,7 @@ export function toConfiguration(values: ConfigurationValues): Configuration {
     passwordChecks: values.REPRISE_PASSWORD_CHECKS,
     waitingLogins: values.REPRISE_WAITING_LOGINS,
     loginDelaySeconds: values.REPRISE_LOGIN_DELAY,
+    capabilitiesOff: values.REPRISE_CAPABILITIES_OFF,
     admin: values.REPRISE_ADMIN_PORT,
     logLevel: values.REPRISE_LOG_LEVEL,
   };
@@ -171,6 +175,7 @@ export function toKeys(configuration: Configuration): ReadonlyMap<ConfigurationK
     ['REPRISE_PASSWORD_CHECKS', configuration.passwordChecks],
     ['REPRISE_WAITING_LOGINS', configuration.waitingLogins],
     ['REPRISE_LOGIN_DELAY', configuration.loginDelaySeconds],
+    ['REPRISE_CAPABILITIES_OFF', listed(configuration.capabilitiesOff)],
     ['REPRISE_ADMIN_PORT', formatListenAddress(configuration.admin, '127.0.0.1')],
     ['REPRISE_LOG_LEVEL', configuration.logLevel],
   ];
@@ -179,8 +184,8 @@ export function toKeys(configuration: Configuration): ReadonlyMap<ConfigurationK
   );
 }
 
-function listed(paths: readonly string[]): string | undefined {
-  return paths.length === 0 ? undefined : paths.join(',');
+function listed(items: readonly string[]): string | undefined {
+  return items.length === 0 ? undefined : items.join(',');
 }
 
 function clientAuthMode(files: ClientCertificateFiles | undefined): ClientAuthMode {

@@ -107,12 +107,12 @@ export class Session {
   }
 
   /** The client has proved to be the account; `off` are the capabilities that are turned off for it. */
-  logIn(account: Account, off: ReadonlySet<Capability> = new Set()): void {
+  logIn(account: Account, off: readonly Capability[] = []): void {
     // Not the account itself: what proves a password is of no use any more.
     this.#account = { id: account.id, name: account.name };
     // Of a UUID the last twelve digits are random, and Node makes many at a time.
     this.#sessionId = randomUUID().slice(-12);
-    this.#capabilitiesOff = new Set([...this.#capabilitiesOff, ...off]);
+    if (off.length > 0) this.#capabilitiesOff = new Set([...this.#capabilitiesOff, ...off]);
     this.connection.setAuthenticated(this.#capabilitiesOff);
     const { tls } = this.connection;
     if (tls !== undefined) this.context.acceptor.promote(tls, account.name);

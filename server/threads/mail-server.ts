@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import type { Capability } from '../../protocol/capability.ts';
 import type { MailStore } from '../../store/mail-store.ts';
 import { type Clock, steadyClock } from '../../tls/clock.ts';
 import type { ClientCertificatePolicy } from '../../tls/client-certificate.ts';
@@ -51,6 +52,8 @@ export interface MailServerSettings {
   readonly clientCertificates?: ClientCertificatePolicy;
   /** Client certificates whose sessions count no more; the oldest purge first. */
   readonly purgedCertificates: readonly PurgedCertificate[];
+  /** IMAP extensions that are neither announced nor understood. */
+  readonly capabilitiesOff: readonly Capability[];
   readonly resumptionKind: Resumption['kind'];
   /** How long a client can come back with a session, in milliseconds. */
   readonly sessionLifetimeMs: number;
@@ -111,6 +114,7 @@ export class LocalMailServer implements MailServer {
       isShared: shareCount > 1,
       connectionCounts: new ConnectionCounts(connectionSlots, threadIndex),
       limits,
+      capabilitiesOff: new Set(settings.capabilitiesOff),
     });
   }
 

@@ -107,6 +107,7 @@ function settingsOf(options: OpenMailServerOptions): MailServerSettings {
     tlsPolicy: configuration.tlsPolicy,
     ...(clientCertificates !== undefined && { clientCertificates }),
     purgedCertificates: [],
+    capabilitiesOff: configuration.capabilitiesOff,
     resumptionKind: kind,
     sessionLifetimeMs: sessionLifetimeSeconds * 1000,
     ...(lookupDeadlineMs !== undefined && { lookupDeadlineMs }),

@@ -47,6 +47,7 @@ await t.test('an empty environment gives the defaults', async (t) => {
     passwordChecks: 2,
     waitingLogins: 4096,
     loginDelaySeconds: 15,
+    capabilitiesOff: [],
     admin: { host: '127.0.0.1', port: 9143 },
     logLevel: 'info',
   });
@@ -77,6 +78,7 @@ await t.test('every key is read from the environment and shown again', async (t)
     REPRISE_PASSWORD_CHECKS: '3',
     REPRISE_WAITING_LOGINS: '100',
     REPRISE_LOGIN_DELAY: '0',
+    REPRISE_CAPABILITIES_OFF: 'idle, CONDSTORE,IDLE',
     REPRISE_ADMIN_PORT: '[::1]:0',
     REPRISE_LOG_LEVEL: 'debug',
   };
@@ -107,6 +109,7 @@ await t.test('every key is read from the environment and shown again', async (t)
     passwordChecks: 3,
     waitingLogins: 100,
     loginDelaySeconds: 0,
+    capabilitiesOff: ['IDLE', 'CONDSTORE'],
     admin: { host: '::1', port: 0 },
     logLevel: 'debug',
   });
@@ -178,6 +181,8 @@ await t.test('a bad value is refused with its key, the value and what is allowed
     ['REPRISE_MAX_CONNECTIONS', '0', 'from 1 to 1000000'],
     ['REPRISE_LOGIN_DEADLINE', '2m', 'from 1 to 86400'],
     ['REPRISE_AUTOLOGOUT', '1799', 'from 1800 to 604800'],
+    ['REPRISE_CAPABILITIES_OFF', 'IDLE,NOTIFY', 'of LITERAL+, IDLE, NAMESPACE'],
+    ['REPRISE_CAPABILITIES_OFF', 'STARTTLS', 'AUTH=EXTERNAL'],
     ['REPRISE_WORKERS', '257', 'from 0 (everything in one) to 256'],
     ['REPRISE_WORKERS', 'auto', 'from 0 (everything in one) to 256'],
     ['REPRISE_TLS_CERT', 'a.pem,,b.pem', 'with commas between them'],

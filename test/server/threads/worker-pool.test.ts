@@ -16,6 +16,7 @@ const settings: MailServerSettings = {
   credentials: [],
   tlsPolicy: 'intermediate',
   purgedCertificates: [],
+  capabilitiesOff: [],
   resumptionKind: 'off',
   sessionLifetimeMs: 1_000,
   verificationKey: new Uint8Array(32),

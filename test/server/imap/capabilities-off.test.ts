@@ -1,0 +1,31 @@
+import t from 'tap';
+import { startImapService, texts } from '../../fixtures/imap-service.ts';
+
+const { login, connect } = await startImapService(t, {
+  capabilitiesOff: new Set(['CONDSTORE', 'MOVE', 'CHILDREN', 'SPECIAL-USE', 'AUTH=PLAIN']),
+});
+
+await t.test('what is turned off is not announced, before login and after', async (t) => {
+  const stranger = await connect();
+  t.match(
+    stranger.greeting,
+    / LITERAL\+ IDLE NAMESPACE UIDPLUS UNSELECT ID ENABLE SASL-IR AUTH=LOGIN\]/,
+  );
+  const client = await login();
+  t.same(texts(await client.ok('CAPABILITY')), [
+    '* CAPABILITY IMAP4rev1 LITERAL+ IDLE NAMESPACE UIDPLUS UNSELECT ID ENABLE',
+  ]);
+});
+
+await t.test('what is turned off is unknown', async (t) => {
+  const stranger = await connect();
+  t.match(await stranger.command('AUTHENTICATE PLAIN'), {
+    status: 'NO',
+    text: 'Unknown SASL mechanism',
+  });
+  const client = await login();
+  t.match(await client.command('MOVE 1 x'), { status: 'BAD', text: 'Unknown command "MOVE"' });
+  t.match(await client.command('SELECT INBOX (CONDSTORE)'), { status: 'BAD' });
+  t.same(texts(await client.ok('ENABLE CONDSTORE')), ['* ENABLED']);
+  t.same(texts(await client.ok('LIST "" Sent')), ['* LIST () "/" Sent']);
+});
