@@ -5,7 +5,7 @@ import type { SearchKey } from '../protocol/search-key.ts';
 
 /**
  * The mail store: accounts, their mailboxes, the messages in them, and what changes. Every promise of a
- * change settles only after the change is durable; a promise that rejects left nothing behind.
+ * change settles only after the change is durable; a promise that rejects means that nothing was changed.
  *
  * Every change in a mailbox gets the next modseq of that mailbox (from 1 up, RFC 7162). One call changes
  * under one modseq, so that the caller can tell its own changes from others'.
@@ -18,7 +18,7 @@ export interface MailStore {
 
   /** Creates an account with an INBOX and the special-use mailboxes. `ALREADYEXISTS`, `CANNOT` (name). */
   createAccount(name: string, credentials: Credentials): Promise<Account>;
-  /** By name, without regard to ASCII case; undefined where there is none. Read afresh at every call. */
+  /** By name, without regard to ASCII case; undefined if there is none. Read afresh at every call. */
   findAccount(name: string): Promise<Account | undefined>;
   /** All, by name. */
   listAccounts(): Promise<readonly Account[]>;
@@ -35,7 +35,7 @@ export interface MailStore {
   /** Missing parents are made too. `ALREADYEXISTS`, `CANNOT` (name). */
   createMailbox(accountId: number, name: string): Promise<Mailbox>;
   /**
-   * With its messages. Where it has children it stays as a \Noselect level (RFC 3501, section 6.3.4).
+   * With its messages. If it has children it stays as a \Noselect level (RFC 3501, section 6.3.4).
    * `NONEXISTENT`, `CANNOT` (INBOX), `HASCHILDREN` (already \Noselect, with children).
    */
   deleteMailbox(accountId: number, name: string): Promise<void>;
@@ -53,54 +53,66 @@ export interface MailStore {
   // One mailbox
 
   /** Counters, at no cost that grows with the mailbox. `NONEXISTENT`. */
-  readStatus(mailboxId: number): Promise<MailboxStatus>;
-  /** All UIDs of the mailbox, ascending, and the status at the same instant. `NONEXISTENT`. */
-  openMailbox(mailboxId: number): Promise<MailboxOpening>;
+  readStatus(box: MailboxKey): Promise<MailboxStatus>;
+  /**
+   * Watches the mailbox and reads its counters, in one step: every commit after `status.modseq` is told, in order.
+   * A commit that `status` already contains may be told too; its modseq is not above `status.highestModseq`.
+   * The listener must be quick; after `close` it is not called and nothing of it stays reachable. `NONEXISTENT`.
+   */
+  open(box: MailboxKey, listener: MailboxListener): Promise<OpenMailbox>;
+  /**
+   * The states of all messages with a UID above `afterUid`, ascending, in slices of bounded size between which others
+   * run. Each slice is as of its own instant, not before the call: whoever watches the mailbox brings it up to date with
+   * the events that come meanwhile.
+   */
+  readStates(box: MailboxKey, afterUid: number): AsyncIterable<MessageStates>;
+  /**
+   * What changed after `since` and up to `until` (modseqs), ascending by modseq, in slices of bounded size between which
+   * others run. A message that changes again meanwhile, past `until`, may be missing. `NONEXISTENT`.
+   */
+  readChanges(box: MailboxKey, since: number, until: number): AsyncIterable<MailboxChanges>;
   /**
    * The messages that no session has been told of yet become the caller's \Recent ones, and nobody else's
-   * (RFC 3501, section 2.3.2). The result is a range of UIDs `[first, next)`, empty where first = next.
+   * (RFC 3501, section 2.3.2). The result is a range of UIDs `[firstUid, nextUid)`, empty if they are equal. Kept in the
+   * memory of the store and written with a later change, so that it costs no wait for the disk; a crash may make
+   * messages \Recent again.
    */
-  claimRecent(mailboxId: number): Promise<{ readonly firstUid: number; readonly nextUid: number }>;
-  /** What has changed in the mailbox after `modseq`. `NONEXISTENT` where the mailbox is gone. */
-  readChanges(mailboxId: number, modseq: number): Promise<MailboxChanges>;
-  /**
-   * The listener is called after each commit that changed the mailbox, whoever made it; it must be quick.
-   * The return value ends it. Nothing of the listener stays reachable then.
-   */
-  watch(mailboxId: number, listener: MailboxListener): () => void;
+  claimRecent(box: MailboxKey): Promise<{ readonly firstUid: number; readonly nextUid: number }>;
 
   // Messages
 
-  /** A draft takes the octets of one message and is then added to a mailbox. */
+  /** A draft takes the bytes of one message and is then added to a mailbox. */
   beginMessage(accountId: number): MessageDraft;
   /**
    * Rows of those of the UIDs (ascending) that exist, in order, in batches of bounded size, so that a
-   * mailbox of any size is never in memory whole. `fields` says what is read beyond uid, flags and modseq.
+   * mailbox of any size is never in memory whole. `fields` says what is read beyond uid, size and body.
    */
   readMessages(
-    mailboxId: number,
+    box: MailboxKey,
     uids: Uint32Array,
     fields: ReadonlySet<MessageField>,
   ): AsyncIterable<readonly StoredMessage[]>;
   /**
-   * Octets `[start, end)` of a message's body in chunks of at most 64 KiB. Bodies of messages that are
+   * Bytes `[start, end)` of a message's body in chunks of at most 64 KiB. Bodies of messages that are
    * expunged meanwhile stay readable for at least ten minutes. `NONEXISTENT`.
    */
   readBody(bodyId: number, start: number, end: number): AsyncIterable<Uint8Array>;
   /**
-   * UIDs, ascending, of the messages that match. The caller has turned sequence numbers into UIDs and
-   * `recent` into UIDs (no `sequence` or `recent` key is left). With a modseq key the caller reads the
-   * modseqs itself.
+   * Those of the candidates (UIDs, ascending) that match, ascending. The caller has turned sequence numbers and \Recent
+   * into UIDs (no `sequence` or `recent` key is left).
    */
-  search(mailboxId: number, criteria: SearchKey): Promise<Uint32Array>;
+  search(box: MailboxKey, criteria: SearchKey, candidates: Uint32Array): Promise<Uint32Array>;
   /** All named messages that exist, under one modseq. Unknown UIDs are passed over. */
-  storeFlags(mailboxId: number, uids: Uint32Array, change: FlagChange): Promise<FlagChangeResult>;
-  /** To the end of the target, in order, flags and internal dates kept. `NONEXISTENT`. */
-  copyMessages(mailboxId: number, uids: Uint32Array, targetId: number): Promise<CopyResult>;
+  storeFlags(box: MailboxKey, uids: Uint32Array, change: FlagChange): Promise<FlagChangeResult>;
+  /**
+   * Those of the messages that exist, to the end of the target, in order, flags and internal dates kept, in one step.
+   * `NONEXISTENT` (source or target).
+   */
+  copyMessages(box: MailboxKey, uids: Uint32Array, target: MailboxKey): Promise<CopyResult>;
   /** Copies and expunges in one step (RFC 6851). `NONEXISTENT`. */
-  moveMessages(mailboxId: number, uids: Uint32Array, targetId: number): Promise<CopyResult>;
-  /** Removes those of the UIDs (all of the mailbox where undefined) that have \Deleted. */
-  expungeMessages(mailboxId: number, uids: Uint32Array | undefined): Promise<ExpungeResult>;
+  moveMessages(box: MailboxKey, uids: Uint32Array, target: MailboxKey): Promise<CopyResult>;
+  /** Removes those of the UIDs (all of the mailbox if undefined) that have \Deleted. */
+  expungeMessages(box: MailboxKey, uids: Uint32Array | undefined): Promise<ExpungeResult>;
 
   // The whole
 
@@ -142,9 +154,14 @@ export interface Account {
 /** @see RFC 6154, section 2 */
 export type SpecialUse = '\\Archive' | '\\Drafts' | '\\Junk' | '\\Sent' | '\\Trash';
 
-export interface Mailbox {
-  readonly id: number;
+/** Names a mailbox for good: its name may change, and another may get the name. */
+export interface MailboxKey {
   readonly accountId: number;
+  /** Never used again, also after the mailbox is deleted. */
+  readonly mailboxId: number;
+}
+
+export interface Mailbox extends MailboxKey {
   readonly name: string;
   /** False for a level that only holds children (\Noselect). */
   readonly isSelectable: boolean;
@@ -166,49 +183,62 @@ export interface MailboxStatus {
   readonly highestModseq: number;
 }
 
-export interface MailboxOpening {
+export interface OpenMailbox {
   readonly status: MailboxStatus;
-  readonly uids: Uint32Array;
-  /** Smallest UID without \Seen; undefined where there is none. */
-  readonly firstUnseenUid?: number;
   /** Keywords in use in the mailbox, in the order of their first use. */
   readonly keywords: readonly Flag[];
+  /** Ends the watch. */
+  close(): void;
 }
 
-/** What changed after a modseq, net: a message that came and went is only in `expungedUids`. */
+/** UIDs, modseqs and flags of several messages, as columns of equal length. Whoever receives them may keep them. */
+export interface MessageStates {
+  readonly uids: Uint32Array;
+  readonly modseqs: Float64Array;
+  /** For each message, the place of its flags in `flagSets`. */
+  readonly flags: Uint32Array;
+  /** Without \Recent, which belongs to a session. System flags first; keywords in the spelling of their first use. */
+  readonly flagSets: readonly (readonly Flag[])[];
+}
+
+/** Part of what changed in a mailbox after a modseq, net: a message that came and went is only in `expungedUids`. */
 export interface MailboxChanges {
-  /** The mailbox's highest modseq now. */
-  readonly modseq: number;
-  /** Ascending; messages that came or changed, without those that are gone again. */
-  readonly messages: readonly ChangedMessage[];
-  /** Ascending. */
+  /** Messages that came or changed, without those that are gone again. */
+  readonly messages: MessageStates;
   readonly expungedUids: Uint32Array;
 }
 
-export interface ChangedMessage {
-  readonly uid: number;
-  readonly modseq: number;
-  readonly flags: readonly Flag[];
-  /** True where the message itself came after the modseq, not only a change of its flags. */
-  readonly isNew: boolean;
-}
+/** One commit in a mailbox, as it is told to those who watch it. */
+export type MailboxEvent =
+  | {
+      readonly kind: 'changed';
+      /** The modseq of the change: one above that of the event before. */
+      readonly modseq: number;
+      /** Messages that came or changed, ascending by UID. */
+      readonly messages: MessageStates;
+      /** Ascending. */
+      readonly expungedUids: Uint32Array;
+    }
+  | {
+      /** As `changed`, but of so many messages that they are not told: {@link MailStore.readChanges} reads them. */
+      readonly kind: 'changed-much';
+      readonly modseq: number;
+    }
+  /** The mailbox is deleted. The last event. */
+  | { readonly kind: 'gone' };
 
-/** `modseq` is the mailbox's highest after the commit; `gone` where the mailbox was deleted. */
-export type MailboxListener = (change: { readonly modseq: number; readonly gone: boolean }) => void;
+export type MailboxListener = (event: MailboxEvent) => void;
 
 export type MessageField = 'dates' | 'envelope' | 'bodyStructure' | 'structure';
 
 /** A message; what was not asked for is absent. */
 export interface StoredMessage {
   readonly uid: number;
-  readonly modseq: number;
-  /** Without \Recent, which belongs to a session. */
-  readonly flags: readonly Flag[];
   readonly sizeBytes: number;
   readonly bodyId: number;
   /** With `dates`. */
   readonly internalDate?: InternalDate;
-  /** With `envelope`: wire text of ENVELOPE, one character an octet. */
+  /** With `envelope`: wire text of ENVELOPE, one character a byte. */
   readonly envelope?: string;
   /** With `bodyStructure`: wire text of BODYSTRUCTURE. */
   readonly bodyStructure?: string;
@@ -218,11 +248,11 @@ export interface StoredMessage {
 
 /** A message on its way in. It costs a bounded amount of memory, however large the message is. */
 export interface MessageDraft {
-  /** Takes the next octets, copied before it returns; wait for the promise before the next call. */
+  /** Takes the next bytes, copied before it returns; wait for the promise before the next call. */
   write(chunk: Uint8Array): Promise<void>;
   /** Adds the message at the end of a mailbox; the draft is used up. `NONEXISTENT`, `OVERQUOTA`. */
   addTo(
-    mailboxId: number,
+    box: MailboxKey,
     properties: { readonly flags: readonly Flag[]; readonly internalDate: InternalDate },
   ): Promise<AddedMessage>;
   /** Gives up; nothing is left behind. Does nothing after `addTo`. */
@@ -243,11 +273,15 @@ export interface FlagChange {
 }
 
 export interface FlagChangeResult {
-  /** The modseq of the change; the mailbox's highest where nothing changed. */
-  readonly modseq: number;
-  /** Every named message that exists and passed `unchangedSince`, also where its flags stayed the same. */
-  readonly messages: readonly Omit<ChangedMessage, 'isNew'>[];
-  /** Ascending; refused by `unchangedSince`. */
+  /** The modseq of the change; undefined if no flag of any message changed. */
+  readonly modseq: number | undefined;
+  /** UIDs of the messages whose flags changed, ascending. */
+  readonly changedUids: Uint32Array;
+  /** For each of these its modseq before the change, by which the caller knows what its client had been told. */
+  readonly previousModseqs: Float64Array;
+  /** UIDs of the messages that exist and passed `unchangedSince`, and whose flags were so already; ascending. */
+  readonly unchangedUids: Uint32Array;
+  /** UIDs that `unchangedSince` refused; ascending. */
   readonly modifiedUids: Uint32Array;
 }
 
