@@ -136,7 +136,7 @@ async function addMessage(store: MailStore, options: TestMessage): Promise<Added
     typeof message === 'string' ? Buffer.from(message.replaceAll(/\r?\n/g, '\r\n')) : message,
   );
   const date = options.internalDate ?? new Date();
-  return draft.addTo(mailbox.id, {
+  return draft.addTo(mailbox, {
     flags,
     internalDate: { epochMs: Math.floor(date.getTime() / 1000) * 1000, zoneMinutes: 0 },
   });

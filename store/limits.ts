@@ -3,18 +3,18 @@ const mebibyte = 1024 * kibibyte;
 
 /** Bounds of the store: each with its unit and the reason for it. */
 export const limits = {
-  /** Octets of a chunk of a stored body: what one step of reading or writing a message holds. */
+  /** Bytes of a chunk of a stored body: what one step of reading or writing a message holds. */
   chunkBytes: 64 * kibibyte,
   /** Chunks of one body; their numbers share the chunk's key with the body's. */
   maxChunkCount: 65_536,
-  /** Octets of one message. RFC 3501 has 32-bit sizes; this keeps one message from filling the disk. */
+  /** Bytes of one message. RFC 3501 has 32-bit sizes; this keeps one message from filling the disk. */
   maxMessageBytes: 1024 * mebibyte,
   /** Up to this size a message goes to the writer in one request, above in steps of this size. */
   stageBytes: 256 * kibibyte,
 
   /** Requests in one transaction, so that the first of them does not wait for too many others. */
   maxGroupRequests: 256,
-  /** Octets of messages in one transaction, for the same reason. */
+  /** Bytes of messages in one transaction, for the same reason. */
   maxGroupBytes: 8 * mebibyte,
 
   /** How long a body without messages stays readable, for a client that is still fetching it. */
@@ -32,9 +32,16 @@ export const limits = {
   /** Free pages of the file that one step of collecting gives back to the file system at most. */
   collectPages: 256,
 
+  /** Messages of one slice of states or changes: 0.8 ms for others of the thread to wait. */
+  sliceMessages: 8192,
+  /** Messages that one event tells of; a watcher reads more than that in slices. 1 MiB in each thread. */
+  maxEventMessages: 65_536,
+  /** How long claims of \Recent messages stay in memory before they are written by themselves. */
+  recentFlushMs: 5000,
+
   /** Rows of one batch of {@link MailStore.readMessages} at most. */
   batchRows: 512,
-  /** Octets of structure text of one such batch, past which it ends early. */
+  /** Bytes of structure text of one such batch, past which it ends early. */
   batchBytes: mebibyte,
 
   /** Keywords of one mailbox: bits in two columns. RFC 3501 lets a server refuse more. */
@@ -60,7 +67,7 @@ export const limits = {
 
   /** Rows that a search reads before it lets others run. */
   searchRows: 1000,
-  /** Octets of a header that a search looks at. */
+  /** Bytes of a header that a search looks at. */
   searchHeaderBytes: mebibyte,
   /** Characters of a message's text that a search keeps for its next condition. */
   searchCachedCharacters: mebibyte,

@@ -174,7 +174,7 @@ export interface MailboxStatus {
   readonly messageCount: number;
   readonly unseenCount: number;
   readonly deletedCount: number;
-  /** Messages that no session has been told of. */
+  /** Messages that no session has claimed. It may still count those that were claimed in the last few seconds. */
   readonly recentCount: number;
   readonly sizeBytes: number;
   readonly uidNext: number;

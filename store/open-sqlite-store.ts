@@ -13,6 +13,8 @@ export interface SqliteStoreOptions {
   readonly clock?: () => number;
   /** How often what nobody can reach is deleted; a minute by default, 0 for never. */
   readonly collectIntervalMs?: number;
+  /** How long claims of \Recent messages may stay in memory; `limits.recentFlushMs` by default. */
+  readonly recentFlushMs?: number;
   /** Told if the writer thread dies: every change is refused from then on. By default nobody is. */
   readonly onFailure?: (error: Error) => void;
 }
@@ -30,9 +32,10 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
   try {
     const path = join(dataDirectory, 'mail.db');
     migrateFile(path);
-    const writer = await Writer.start(path, options.onFailure ?? (() => undefined));
+    const { recentFlushMs = limits.recentFlushMs, onFailure = () => undefined } = options;
+    const writer = await Writer.start({ path, recentFlushMs }, onFailure);
     return new SqliteMailStore({
-      link: { path, port: writer.connect() },
+      link: { path, ...writer.connect() },
       clock,
       owned: { writer, lock, collectIntervalMs },
     });

@@ -58,7 +58,7 @@ export class StoreAdministration implements Administration {
     // A level that only holds children becomes a mailbox when it is created.
     const mailbox =
       found?.isSelectable === true ? found : await this.#store.createMailbox(account.id, name);
-    const { uidValidity } = await this.#store.readStatus(mailbox.id);
+    const { uidValidity } = await this.#store.readStatus(mailbox);
     return new StoreImportTarget(this.#store, mailbox, uidValidity);
   }
 

@@ -24,29 +24,28 @@ export class StoreImportTarget implements ImportTarget {
   readonly #mailbox: Mailbox;
 
   constructor(store: MailStore, mailbox: Mailbox, uidValidity: number) {
-    this.key = `${mailbox.accountId}/${mailbox.id}/${uidValidity}`;
+    this.key = `${mailbox.accountId}/${mailbox.mailboxId}/${uidValidity}`;
     this.#store = store;
     this.#mailbox = mailbox;
   }
 
   async uidNext(): Promise<number> {
-    return (await this.#store.readStatus(this.#mailbox.id)).uidNext;
+    return (await this.#store.readStatus(this.#mailbox)).uidNext;
   }
 
   async countMessages(
     fromUid: number,
     messages: readonly Pick<ImportMessage, 'sha256' | 'sizeBytes'>[],
   ): Promise<readonly number[]> {
-    const { uids } = await this.#store.openMailbox(this.#mailbox.id);
-    const first = uids.findIndex((uid) => uid >= fromUid);
-    const recent = first === -1 ? new Uint32Array() : uids.subarray(first);
     const sizes = new Set(messages.map((message) => message.sizeBytes));
     const counts = new Map<string, number>();
-    for await (const batch of this.#store.readMessages(this.#mailbox.id, recent, noFields)) {
-      for (const message of batch) {
-        if (!sizes.has(message.sizeBytes)) continue;
-        const hash = await this.#hashOf(message);
-        counts.set(hash, (counts.get(hash) ?? 0) + 1);
+    for await (const { uids } of this.#store.readStates(this.#mailbox, fromUid - 1)) {
+      for await (const batch of this.#store.readMessages(this.#mailbox, uids, noFields)) {
+        for (const message of batch) {
+          if (!sizes.has(message.sizeBytes)) continue;
+          const hash = await this.#hashOf(message);
+          counts.set(hash, (counts.get(hash) ?? 0) + 1);
+        }
       }
     }
     return messages.map((message) => counts.get(message.sha256) ?? 0);
@@ -78,12 +77,12 @@ export class StoreImportTarget implements ImportTarget {
     if (draft === undefined) return refused('It was not read');
     if ('kind' in draft) return draft;
     return orRefused(async () => {
-      await draft.addTo(this.#mailbox.id, message);
+      await draft.addTo(this.#mailbox, message);
       return { kind: 'added' };
     });
   }
 
-  /** The octets of a message as a draft, or why it is none. */
+  /** The bytes of a message as a draft, or why it is none. */
   async #write(message: ImportMessage): Promise<MessageDraft | ImportOutcome> {
     const draft = this.#store.beginMessage(this.#mailbox.accountId);
     const hash = createHash('sha256');

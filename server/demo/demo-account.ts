@@ -20,7 +20,7 @@ export async function addDemoAccount(store: MailStore): Promise<string | undefin
   for (const { text, flags, epochMs } of demoMessages(Date.now())) {
     const draft = store.beginMessage(account.id);
     await draft.write(Buffer.from(text));
-    await draft.addTo(inbox.id, { flags, internalDate: { epochMs, zoneMinutes: 0 } });
+    await draft.addTo(inbox, { flags, internalDate: { epochMs, zoneMinutes: 0 } });
   }
   return password;
 }

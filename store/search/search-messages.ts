@@ -1,9 +1,11 @@
 import type { SearchKey } from '../../protocol/search-key.ts';
+import { selectFromSorted } from '../../protocol/sequence-set.ts';
 import { limits } from '../limits.ts';
-import { StoreError } from '../mail-store.ts';
+import { StoreError, type MailboxKey } from '../mail-store.ts';
 import type { Database } from '../sqlite/database.ts';
 import { readKeywords } from '../sqlite/keyword-table.ts';
-import { readStatus } from '../sqlite/mailbox-reads.ts';
+import { checkMailbox } from '../sqlite/mailbox-counters.ts';
+import { stepSource, UidScan, type UidStep } from '../sqlite/uid-scan.ts';
 import { makeCondition, type Condition, type SearchRow } from './conditions.ts';
 import { MessageText } from './message-text.ts';
 import { Pacer } from './pacer.ts';
@@ -24,27 +26,32 @@ type Row = [
 ];
 
 /**
- * Scans the mailbox batch by batch: what the rows decide first, then the octets of the messages that are
- * still open. Memory does not grow with the messages; others run between batches and within large messages.
+ * Walks through the candidates step by step: what the rows decide first, then the bytes of the messages that are
+ * still open. Memory does not grow with the messages; others run between steps and within large messages.
  *
  * @see MailStore.search
  */
 export async function searchMessages(
   database: Database,
-  mailboxId: number,
+  box: MailboxKey,
   criteria: SearchKey,
+  candidates: Uint32Array,
 ): Promise<Uint32Array> {
-  const { condition, first, last } = prepare(database, mailboxId, criteria);
+  const { condition, first, last } = prepare(database, box, criteria);
+  const wanted = first > last ? new Uint32Array() : selectFromSorted([{ first, last }], candidates);
+  const scan = new UidScan(wanted, limits.searchRows);
   const pacer = new Pacer();
   const found: number[] = [];
-  let next = first;
-  while (next <= last) {
-    const rows = readRows(database, mailboxId, next, last);
-    for (const row of rows) {
+  for (let step = scan.step; step !== undefined; step = scan.step) {
+    const rows = readRows(database, box, step);
+    const isWanted = scan.take(
+      step,
+      Uint32Array.from(rows, ([uid]) => uid),
+    );
+    for (const [index, row] of rows.entries()) {
+      if (isWanted[index] === 0) continue;
       if (await isMatch(database, pacer, condition, row)) found.push(row[0]);
     }
-    if (rows.length < limits.searchRows) break;
-    next = (rows.at(-1)?.[0] ?? last) + 1;
     await pacer.pause();
   }
   return Uint32Array.from(found);
@@ -52,13 +59,13 @@ export async function searchMessages(
 
 function prepare(
   database: Database,
-  mailboxId: number,
+  box: MailboxKey,
   criteria: SearchKey,
 ): { condition: Condition; first: number; last: number } {
   return database.snapshot(() => {
-    readStatus(database, mailboxId);
-    const largestUid = readLargestUid(database, mailboxId);
-    const keywords = readKeywords(database, mailboxId);
+    checkMailbox(database, box);
+    const largestUid = readLargestUid(database, box.mailboxId);
+    const keywords = readKeywords(database, box.mailboxId);
     const bounds = findBounds(criteria, largestUid);
     return { condition: makeCondition(criteria, { keywords, largestUid }), ...bounds };
   });
@@ -85,16 +92,14 @@ function findBounds(criteria: SearchKey, largestUid: number): { first: number; l
   return { first, last };
 }
 
-function readRows(database: Database, mailboxId: number, first: number, last: number): Row[] {
+function readRows(database: Database, { mailboxId }: MailboxKey, step: UidStep): Row[] {
+  const { from, values } = stepSource(step, mailboxId);
+  // The rows of the step first, then the bodies of just these.
   return database.rows<Row>(
     `SELECT m.uid, m.modseq, m.system_flags, m.keywords_low, m.keywords_high, m.size_bytes,
-       m.internal_seconds, m.zone_minutes, m.body_id, b.sent_day, b.header_bytes
-     FROM messages m CROSS JOIN bodies b ON b.id = m.body_id
-     WHERE m.mailbox_id = ? AND m.uid BETWEEN ? AND ? ORDER BY m.uid LIMIT ?`,
-    mailboxId,
-    first,
-    last,
-    limits.searchRows,
+       m.internal_seconds, m.zone_minutes, m.body_id, b.sent_day, coalesce(b.header_bytes, 0)
+     FROM (SELECT m.* FROM ${from}) m LEFT JOIN bodies b ON b.id = m.body_id`,
+    ...values,
   );
 }
 

@@ -1,35 +1,39 @@
-import type { CopyResult } from '../mail-store.ts';
+import type { CopyResult, MailboxKey } from '../mail-store.ts';
 import { mapKeywords } from './keyword-writes.ts';
-import { countIn, readModseq, readTarget } from './mailbox-counters.ts';
+import { checkMailbox, countIn, readModseq, readTarget } from './mailbox-counters.ts';
+import { queryStates, stateColumnsSql } from './message-states.ts';
 import { readTotals, selected, selectedUids, selectMessages } from './selection.ts';
 import type { WriteContext } from './write-context.ts';
+
+const copiesSql = stateColumnsSql('messages WHERE mailbox_id = ? AND uid >= ? ORDER BY uid');
 
 /** @see MailStore.copyMessages */
 export function copyMessages(
   context: WriteContext,
-  { mailboxId, uids, targetId }: { mailboxId: number; uids: Uint32Array; targetId: number },
+  { box, uids, target }: { box: MailboxKey; uids: Uint32Array; target: MailboxKey },
 ): CopyResult {
-  readModseq(context, mailboxId);
-  selectMessages(context, mailboxId, uids);
-  return copySelection(context, mailboxId, targetId);
+  checkMailbox(context.database, box);
+  selectMessages(context, box.mailboxId, uids);
+  return copySelection(context, box.mailboxId, target);
 }
 
 /** Copies what `selection` names. */
 export function copySelection(
   context: WriteContext,
   mailboxId: number,
-  targetId: number,
+  target: MailboxKey,
 ): CopyResult {
   const { database } = context;
+  const targetId = target.mailboxId;
   const sourceUids = selectedUids(context);
-  const [uidNext, targetUidValidity] = readTarget(context, targetId, sourceUids.length);
+  const [uidNext, targetUidValidity] = readTarget(context, target, sourceUids.length);
   const targetUids = sourceUids.map((_, index) => uidNext + index);
   if (sourceUids.length === 0) {
     return {
       targetUidValidity,
       sourceUids,
       targetUids,
-      targetModseq: readModseq(context, targetId),
+      targetModseq: readModseq(database, target),
     };
   }
   mapKeywords(context, mailboxId, targetId);
@@ -50,6 +54,9 @@ export function copySelection(
      FROM (SELECT m.body_id, count(*) AS count FROM ${selected} GROUP BY m.body_id) r
      WHERE id = r.body_id`,
     mailboxId,
+  );
+  context.noteChanged(targetId, targetUids.length, () =>
+    queryStates(database, targetId, copiesSql, targetId, uidNext),
   );
   return { targetUidValidity, sourceUids, targetUids, targetModseq };
 }

@@ -1,29 +1,31 @@
-import type { CopyResult, ExpungeResult } from '../mail-store.ts';
+import type { CopyResult, ExpungeResult, MailboxKey } from '../mail-store.ts';
 import { copySelection } from './copy-writes.ts';
-import { readModseq } from './mailbox-counters.ts';
+import { checkMailbox, readModseq } from './mailbox-counters.ts';
 import { readTotals, selected, selectedUids, selectMessages } from './selection.ts';
 import type { WriteContext } from './write-context.ts';
 
 /** @see MailStore.expungeMessages */
 export function expungeMessages(
   context: WriteContext,
-  { mailboxId, uids }: { mailboxId: number; uids: Uint32Array | undefined },
+  { box, uids }: { box: MailboxKey; uids: Uint32Array | undefined },
 ): ExpungeResult {
-  readModseq(context, mailboxId);
-  selectMessages(context, mailboxId, uids, { isDeletedOnly: true });
+  checkMailbox(context.database, box);
+  selectMessages(context, box.mailboxId, uids, { isDeletedOnly: true });
   const expunged = selectedUids(context);
-  return { modseq: removeSelection(context, mailboxId, expunged.length), uids: expunged };
+  return { modseq: removeSelection(context, box, expunged), uids: expunged };
 }
 
-/** Expunges what `selection` names; the modseq of that. */
-function removeSelection(context: WriteContext, mailboxId: number, count: number): number {
-  if (count === 0) return readModseq(context, mailboxId);
+/** Expunges what `selection` names (`uids`); the modseq of that. */
+function removeSelection(context: WriteContext, box: MailboxKey, uids: Uint32Array): number {
   const { database } = context;
+  const { mailboxId } = box;
+  if (uids.length === 0) return readModseq(database, box);
   const modseq = context.takeModseq(mailboxId);
   countOut(context, mailboxId);
   releaseBodies(context, mailboxId);
   database.run('INSERT INTO expunged SELECT ?, ?, uid FROM temp.selection', mailboxId, modseq);
   deleteSelection(context, mailboxId);
+  context.noteExpunged(mailboxId, uids);
   return modseq;
 }
 
@@ -62,20 +64,20 @@ export function deleteSelection({ database }: WriteContext, mailboxId: number): 
 /** @see MailStore.moveMessages */
 export function moveMessages(
   context: WriteContext,
-  { mailboxId, uids, targetId }: { mailboxId: number; uids: Uint32Array; targetId: number },
+  { box, uids, target }: { box: MailboxKey; uids: Uint32Array; target: MailboxKey },
 ): CopyResult {
-  readModseq(context, mailboxId);
-  selectMessages(context, mailboxId, uids);
-  return moveSelection(context, mailboxId, targetId);
+  checkMailbox(context.database, box);
+  selectMessages(context, box.mailboxId, uids);
+  return moveSelection(context, box, target);
 }
 
 /** Moves what `selection` names. */
 export function moveSelection(
   context: WriteContext,
-  mailboxId: number,
-  targetId: number,
+  box: MailboxKey,
+  target: MailboxKey,
 ): CopyResult {
-  const copy = copySelection(context, mailboxId, targetId);
-  const sourceModseq = removeSelection(context, mailboxId, copy.sourceUids.length);
+  const copy = copySelection(context, box.mailboxId, target);
+  const sourceModseq = removeSelection(context, box, copy.sourceUids);
   return { ...copy, sourceModseq };
 }

@@ -1,4 +1,4 @@
-import type { FlagChange } from '../mail-store.ts';
+import type { FlagChange, FlagChangeResult, MailboxKey } from '../mail-store.ts';
 import {
   applyMask,
   areSameWords,
@@ -6,45 +6,188 @@ import {
   flagMask,
   seenBit,
   type FlagMask,
-  type FlagWords,
 } from './flag-words.ts';
-import type { FlagChangeColumns } from './flag-change-columns.ts';
 import { defineFlags } from './keyword-writes.ts';
 import { readKeywords } from './keyword-table.ts';
-import { readModseq } from './mailbox-counters.ts';
-import { selectMessages } from './selection.ts';
+import { checkMailbox } from './mailbox-counters.ts';
+import {
+  FlagSetNumbers,
+  stateColumnsSql,
+  toStateArrays,
+  type StateArrays,
+  type StateColumns,
+} from './message-states.ts';
+import { NumberColumn } from './number-column.ts';
+import { stepSource, UidScan, type UidStep } from './uid-scan.ts';
 import type { WriteContext } from './write-context.ts';
-
-/** A message before the change. */
-type FlagRow = [uid: number, modseq: number, ...words: FlagWords];
 
 /** @see MailStore.storeFlags */
 export function storeFlags(
   context: WriteContext,
-  { mailboxId, uids, change }: { mailboxId: number; uids: Uint32Array; change: FlagChange },
-): FlagChangeColumns {
-  const { database } = context;
-  const highestModseq = readModseq(context, mailboxId);
-  const mask = readMask(context, mailboxId, change);
-  const rows = readFlags(context, mailboxId, uids);
-  const since = change.unchangedSince ?? Infinity;
-  const accepted = rows.filter(([, modseq]) => modseq <= since);
-  const changed = accepted.filter(([, , ...words]) => !areSameWords(applyMask(words, mask), words));
-  const modseq =
-    changed.length === 0 ? highestModseq : changeFlags(context, mailboxId, changed, mask);
-  const changedUids = new Set(changed.map(([uid]) => uid));
-  const table = readKeywords(database, mailboxId);
-  return {
-    modseq,
-    uids: Uint32Array.from(accepted, ([uid]) => uid),
-    modseqs: Float64Array.from(accepted, ([uid, old]) => (changedUids.has(uid) ? modseq : old)),
-    words: Uint32Array.from(accepted.flatMap(([, , ...words]) => applyMask(words, mask))),
-    modifiedUids: Uint32Array.from(
-      rows.filter(([, old]) => old > since),
-      ([uid]) => uid,
-    ),
-    keywords: table.numbers.map((number) => [number, table.nameOf(number) ?? ''] as const),
+  { box, uids, change }: { box: MailboxKey; uids: Uint32Array; change: FlagChange },
+): FlagChangeResult {
+  checkMailbox(context.database, box);
+  return new FlagWrite(context, box, change).run(uids);
+}
+
+/** Above this many runs in a step one statement that looks each UID up is quicker than one for each run. */
+const maxRuns = 64;
+
+/** One STORE, on its way through the named messages. */
+class FlagWrite {
+  readonly #context: WriteContext;
+  readonly #box: MailboxKey;
+  readonly #mask: FlagMask;
+  readonly #unchangedSince: number;
+  /** Flag sets before the change and after it. */
+  readonly #flagSets = new FlagSetNumbers();
+  /** By the number of a flag set before the change: that after it, which is the same if it changes nothing. */
+  readonly #after: number[] = [];
+  readonly #changed = {
+    uids: new NumberColumn(Uint32Array),
+    previousModseqs: new NumberColumn(Float64Array),
+    flags: new NumberColumn(Uint32Array),
   };
+  readonly #unchangedUids = new NumberColumn(Uint32Array);
+  readonly #modifiedUids = new NumberColumn(Uint32Array);
+  #unseenCount = 0;
+  #deletedCount = 0;
+
+  constructor(context: WriteContext, box: MailboxKey, change: FlagChange) {
+    this.#context = context;
+    this.#box = box;
+    this.#mask = readMask(context, box.mailboxId, change);
+    this.#unchangedSince = change.unchangedSince ?? Infinity;
+  }
+
+  run(uids: Uint32Array): FlagChangeResult {
+    const scan = new UidScan(uids);
+    for (let step = scan.step; step !== undefined; step = scan.step) {
+      const states = this.#read(step);
+      this.#change(step, states, scan.take(step, states.uids));
+    }
+    const changedUids = this.#changed.uids.toArray();
+    return {
+      modseq: changedUids.length === 0 ? undefined : this.#finish(changedUids),
+      changedUids,
+      previousModseqs: this.#changed.previousModseqs.toArray(),
+      unchangedUids: this.#unchangedUids.toArray(),
+      modifiedUids: this.#modifiedUids.toArray(),
+    };
+  }
+
+  #read(step: UidStep): StateArrays {
+    const { from, values } = stepSource(step, this.#box.mailboxId);
+    const columns = this.#context.database.row<StateColumns>(stateColumnsSql(from), ...values);
+    return toStateArrays(columns ?? ['[]', '[]', '[]'], this.#flagSets);
+  }
+
+  /** Sorts the messages of a step into changed, unchanged and modified, and writes the changed ones. */
+  #change(step: UidStep, { uids, modseqs, flags }: StateArrays, isWanted: Uint8Array): void {
+    const runs: UidRun[] = [];
+    const firstChanged = this.#changed.uids.length;
+    let isRunOpen = false;
+    for (let index = 0; index < uids.length; index++) {
+      const uid = uids[index]!;
+      if (isWanted[index] === 0) {
+        isRunOpen = false;
+        continue;
+      }
+      if (modseqs[index]! > this.#unchangedSince) {
+        this.#modifiedUids.push(uid);
+        isRunOpen = false;
+        continue;
+      }
+      const after = this.#setAfter(flags[index]!);
+      if (after === flags[index]) {
+        this.#unchangedUids.push(uid);
+        isRunOpen = false;
+        continue;
+      }
+      this.#changed.uids.push(uid);
+      this.#changed.previousModseqs.push(modseqs[index]!);
+      this.#changed.flags.push(after);
+      this.#count(flags[index]!, after);
+      if (isRunOpen) runs.at(-1)!.lastUid = uid;
+      else runs.push({ firstUid: uid, lastUid: uid });
+      isRunOpen = true;
+    }
+    if (step.kind === 'list' || runs.length > maxRuns) {
+      this.#updateList(this.#changed.uids.toArray(firstChanged));
+    } else for (const run of runs) this.#updateRun(run);
+  }
+
+  #setAfter(before: number): number {
+    let after = this.#after[before];
+    if (after === undefined) {
+      const words = this.#flagSets.wordsOf(before);
+      const changed = applyMask(words, this.#mask);
+      after = areSameWords(words, changed) ? before : this.#flagSets.numberOfWords(changed);
+      this.#after[before] = after;
+    }
+    return after;
+  }
+
+  #count(before: number, after: number): void {
+    const [old] = this.#flagSets.wordsOf(before);
+    const [changed] = this.#flagSets.wordsOf(after);
+    this.#unseenCount -= bitChange(old, changed, seenBit);
+    this.#deletedCount += bitChange(old, changed, deletedBit);
+  }
+
+  /** Between the ends of a run lies no message that does not change. */
+  #updateRun({ firstUid, lastUid }: UidRun): void {
+    this.#update('uid BETWEEN ? AND ?', firstUid, lastUid);
+  }
+
+  #updateList(uids: Uint32Array): void {
+    if (uids.length === 0) return;
+    this.#update('uid IN (SELECT value FROM json_each(?))', `[${uids.join()}]`);
+  }
+
+  #update(condition: string, ...values: (number | string)[]): void {
+    const { keep, set } = this.#mask;
+    this.#context.database.run(
+      `UPDATE messages SET modseq = ?, system_flags = system_flags & ? | ?,
+         keywords_low = keywords_low & ? | ?, keywords_high = keywords_high & ? | ?
+       WHERE mailbox_id = ? AND ${condition}`,
+      this.#context.takeModseq(this.#box.mailboxId),
+      keep[0],
+      set[0],
+      keep[1],
+      set[1],
+      keep[2],
+      set[2],
+      this.#box.mailboxId,
+      ...values,
+    );
+  }
+
+  /** The modseq of the change. */
+  #finish(uids: Uint32Array): number {
+    const { mailboxId } = this.#box;
+    const { database } = this.#context;
+    const modseq = this.#context.takeModseq(mailboxId);
+    database.run(
+      'UPDATE mailboxes SET unseen_count = unseen_count + ?, deleted_count = deleted_count + ? WHERE id = ?',
+      this.#unseenCount,
+      this.#deletedCount,
+      mailboxId,
+    );
+    this.#context.noteChanged(mailboxId, uids.length, () => ({
+      uids,
+      modseqs: new Float64Array(uids.length).fill(modseq),
+      flags: this.#changed.flags.toArray(),
+      flagSets: this.#flagSets.toFlagSets(readKeywords(database, mailboxId)),
+    }));
+    return modseq;
+  }
+}
+
+/** Messages that change and lie side by side. */
+interface UidRun {
+  readonly firstUid: number;
+  lastUid: number;
 }
 
 /** Removing a keyword that the mailbox does not know must not make it known. */
@@ -56,52 +199,7 @@ function readMask(context: WriteContext, mailboxId: number, { mode, flags }: Fla
   return flagMask(mode, words);
 }
 
-function readFlags(context: WriteContext, mailboxId: number, uids: Uint32Array): FlagRow[] {
-  selectMessages(context, mailboxId, uids);
-  return context.database.rows<FlagRow>(
-    `SELECT m.uid, m.modseq, m.system_flags, m.keywords_low, m.keywords_high
-     FROM temp.selection s CROSS JOIN messages m ON m.mailbox_id = ? AND m.uid = s.uid
-     ORDER BY s.uid`,
-    mailboxId,
-  );
-}
-
-function changeFlags(
-  context: WriteContext,
-  mailboxId: number,
-  changed: readonly FlagRow[],
-  mask: FlagMask,
-): number {
-  const { database } = context;
-  const modseq = context.takeModseq(mailboxId);
-  database.run(
-    `UPDATE messages SET modseq = ?,
-       system_flags = system_flags & ? | ?,
-       keywords_low = keywords_low & ? | ?,
-       keywords_high = keywords_high & ? | ?
-     WHERE mailbox_id = ? AND uid IN (SELECT value FROM json_each(?))`,
-    modseq,
-    mask.keep[0],
-    mask.set[0],
-    mask.keep[1],
-    mask.set[1],
-    mask.keep[2],
-    mask.set[2],
-    mailboxId,
-    `[${changed.map(([uid]) => uid).join()}]`,
-  );
-  const gained = (bit: number) =>
-    changed.reduce((sum, [, , ...words]) => sum + bitChange(words, applyMask(words, mask), bit), 0);
-  database.run(
-    'UPDATE mailboxes SET unseen_count = unseen_count - ?, deleted_count = deleted_count + ? WHERE id = ?',
-    gained(seenBit),
-    gained(deletedBit),
-    mailboxId,
-  );
-  return modseq;
-}
-
-/** 1 where the change sets the bit, -1 where it clears it. */
-function bitChange(before: FlagWords, after: FlagWords, bit: number): number {
-  return ((after[0] & bit) === 0 ? 0 : 1) - ((before[0] & bit) === 0 ? 0 : 1);
+/** 1 if the change sets the bit, -1 if it clears it. */
+function bitChange(before: number, after: number, bit: number): number {
+  return ((after & bit) === 0 ? 0 : 1) - ((before & bit) === 0 ? 0 : 1);
 }

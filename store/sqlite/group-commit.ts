@@ -1,7 +1,8 @@
 import { limits } from '../limits.ts';
 import type { Database } from './database.ts';
-import { WriteContext, type MailboxChange } from './write-context.ts';
-import { runOperation } from './write-operations.ts';
+import { RecentClaims } from './recent-claims.ts';
+import { WriteContext, type MailboxCommit } from './write-context.ts';
+import { isInMemory, runInMemory, runOperation } from './write-operations.ts';
 import { toFailure, type WriteAnswer, type WriteRequest } from './writer-messages.ts';
 
 /** A request, and the client that waits for the answer. */
@@ -10,10 +11,13 @@ export interface QueuedRequest {
   readonly request: WriteRequest;
 }
 
-/** What a committed group has to tell: each answer to its client, the changes to all. */
+/**
+ * What a committed group has to tell: each answer to its client, and the events, in the order of the requests, to
+ * those who watch.
+ */
 export type GroupListener = (
   answers: readonly { readonly clientId: number; readonly answer: WriteAnswer }[],
-  changes: readonly MailboxChange[],
+  events: readonly MailboxCommit[],
 ) => void;
 
 /**
@@ -24,6 +28,7 @@ export class GroupCommit {
   readonly #database: Database;
   readonly #onGroup: GroupListener;
   readonly #queue: QueuedRequest[] = [];
+  readonly #claims = new RecentClaims();
   /** Bodies that drafts are writing, with the client whose draft it is. */
   readonly stagings = new Map<number, number>();
 
@@ -36,6 +41,11 @@ export class GroupCommit {
     return this.#queue.length === 0;
   }
 
+  /** True if there are claims of \Recent messages that are not written. */
+  get hasClaims(): boolean {
+    return !this.#claims.isEmpty;
+  }
+
   add(request: QueuedRequest): void {
     this.#queue.push(request);
   }
@@ -43,7 +53,24 @@ export class GroupCommit {
   /** Takes the next group from the queue, runs it and answers. */
   runNext(): void {
     const group = this.#queue.splice(0, this.#nextGroupLength());
-    if (group.length > 0) this.#runGroup(group);
+    const writes = group.filter(({ request }) => !isInMemory(request.operation));
+    if (writes.length > 0) this.#runGroup(writes, { writesClaims: true });
+    const others = group.filter(({ request }) => isInMemory(request.operation));
+    // After the commit, so that nothing is claimed that a failure takes back.
+    if (others.length > 0) this.#answer(others, (request) => this.#runInMemory(request));
+  }
+
+  /** Writes the claims by themselves. If that fails they stay: the next change, or the next call, may do it. */
+  writeClaims(): void {
+    if (this.#claims.isEmpty) return;
+    try {
+      this.#database.run('BEGIN IMMEDIATE');
+      this.#claims.write(this.#database);
+      this.#database.run('COMMIT');
+      this.#claims.clear();
+    } catch {
+      if (this.#database.isTransaction) this.#database.execute('ROLLBACK');
+    }
   }
 
   #nextGroupLength(): number {
@@ -55,48 +82,51 @@ export class GroupCommit {
     return end === -1 ? this.#queue.length : end;
   }
 
-  #runGroup(group: readonly QueuedRequest[]): void {
-    const changes = new Map<number, MailboxChange>();
+  #runGroup(group: readonly QueuedRequest[], { writesClaims }: { writesClaims: boolean }): void {
+    const events: MailboxCommit[] = [];
     let answers: WriteAnswer[];
+    let hasWrittenClaims = false;
     try {
       this.#database.run('BEGIN IMMEDIATE');
-      answers = group.map((queued) => this.#runRequest(queued, changes));
+      answers = group.map((queued) => this.#runRequest(queued, events));
+      if (writesClaims && events.length > 0 && this.hasClaims) {
+        hasWrittenClaims = true;
+        this.#claims.write(this.#database);
+      }
       this.#database.run('COMMIT');
     } catch (error) {
       if (this.#database.isTransaction) this.#database.execute('ROLLBACK');
-      this.#runAlone(group, error);
+      // There may be room for the requests, but not for the claims.
+      if (hasWrittenClaims) this.#runGroup(group, { writesClaims: false });
+      else this.#runAlone(group, error);
       return;
     }
+    if (hasWrittenClaims) this.#claims.clear();
     this.#onGroup(
       group.map(({ clientId }, index) => ({ clientId, answer: answers[index] as WriteAnswer })),
-      [...changes.values()],
+      events,
     );
   }
 
   /** A fault took the whole transaction (a full disk, say): the requests that can do without the others may. */
   #runAlone(group: readonly QueuedRequest[], error: unknown): void {
     if (group.length > 1) {
-      for (const queued of group) this.#runGroup([queued]);
+      for (const queued of group) this.#runGroup([queued], { writesClaims: false });
       return;
     }
-    const answers = group.map(({ clientId, request }) => ({
-      clientId,
-      answer: { id: request.id, failure: toFailure(error) },
-    }));
-    this.#onGroup(answers, []);
+    this.#answer(group, () => {
+      throw error;
+    });
   }
 
-  #runRequest(
-    { clientId, request }: QueuedRequest,
-    changes: Map<number, MailboxChange>,
-  ): WriteAnswer {
+  #runRequest({ clientId, request }: QueuedRequest, events: MailboxCommit[]): WriteAnswer {
     const { id, operation, argument, nowMs } = request;
     const context = new WriteContext(this.#database, { clientId, nowMs, stagings: this.stagings });
     this.#database.run('SAVEPOINT request');
     try {
       const value = runOperation(operation, context, argument);
       this.#database.run('RELEASE request');
-      for (const change of context.changes) changes.set(change.mailboxId, change);
+      events.push(...context.events);
       return { id, value };
     } catch (error) {
       // Without a transaction SQLite has rolled back the whole group already.
@@ -104,5 +134,21 @@ export class GroupCommit {
       this.#database.execute('ROLLBACK TO request; RELEASE request');
       return { id, failure: toFailure(error) };
     }
+  }
+
+  #runInMemory({ operation, argument }: WriteRequest): unknown {
+    return runInMemory(operation, { database: this.#database, claims: this.#claims }, argument);
+  }
+
+  #answer(group: readonly QueuedRequest[], run: (request: WriteRequest) => unknown): void {
+    const answers = group.map(({ clientId, request }) => {
+      const { id } = request;
+      try {
+        return { clientId, answer: { id, value: run(request) } };
+      } catch (error) {
+        return { clientId, answer: { id, failure: toFailure(error) } };
+      }
+    });
+    this.#onGroup(answers, []);
   }
 }

@@ -1,21 +1,23 @@
 import { limits } from '../limits.ts';
-import { StoreError } from '../mail-store.ts';
+import { StoreError, type MailboxKey } from '../mail-store.ts';
+import type { Database } from './database.ts';
 import type { Totals } from './selection.ts';
 import type { WriteContext } from './write-context.ts';
 
-/** The UID that comes next, UIDVALIDITY and account of a mailbox that takes messages. */
-type TargetRow = [uidNext: number, uidValidity: number, accountId: number];
+/** The UID that comes next and UIDVALIDITY of a mailbox that takes messages. */
+type TargetRow = [uidNext: number, uidValidity: number];
 
 /** Of a mailbox to which so many messages will be added. `NONEXISTENT`, `LIMIT`. */
 export function readTarget(
   { database }: WriteContext,
-  mailboxId: number,
+  { accountId, mailboxId }: MailboxKey,
   count: number,
 ): TargetRow {
   const row = database.row<TargetRow>(
-    `SELECT uid_next, uid_validity, account_id FROM mailboxes
-     WHERE id = ? AND account_id IS NOT NULL AND is_selectable = 1`,
+    `SELECT uid_next, uid_validity FROM mailboxes
+     WHERE id = ? AND account_id = ? AND is_selectable = 1`,
     mailboxId,
+    accountId,
   );
   if (row === undefined) throw noMailbox();
   if (row[0] + count > limits.maxUid) throw new StoreError('LIMIT', 'The mailbox has no UIDs left');
@@ -43,14 +45,20 @@ export function countIn(
   return modseq;
 }
 
-/** The highest modseq of a mailbox. `NONEXISTENT`. */
-export function readModseq({ database }: WriteContext, mailboxId: number): number {
+/** The highest modseq of a mailbox. `NONEXISTENT`, also if it is another account's. */
+export function readModseq(database: Database, { accountId, mailboxId }: MailboxKey): number {
   const row = database.row<[number]>(
-    'SELECT highest_modseq FROM mailboxes WHERE id = ? AND account_id IS NOT NULL',
+    'SELECT highest_modseq FROM mailboxes WHERE id = ? AND account_id = ?',
     mailboxId,
+    accountId,
   );
   if (row === undefined) throw noMailbox();
   return row[0];
+}
+
+/** `NONEXISTENT` if the account has no such mailbox. */
+export function checkMailbox(database: Database, box: MailboxKey): void {
+  readModseq(database, box);
 }
 
 /** What is refused for a mailbox that is gone. */

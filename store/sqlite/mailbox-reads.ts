@@ -1,15 +1,13 @@
+import type { Flag } from '../../protocol/flag.ts';
 import {
   StoreError,
-  type ChangedMessage,
   type Mailbox,
-  type MailboxChanges,
-  type MailboxOpening,
+  type MailboxKey,
   type MailboxStatus,
   type SpecialUse,
 } from '../mail-store.ts';
 import { compareMailboxNames, normalizeMailboxName } from '../names.ts';
 import type { Database } from './database.ts';
-import { seenBit, type FlagWords } from './flag-words.ts';
 import { readKeywords } from './keyword-table.ts';
 import { noMailbox } from './mailbox-counters.ts';
 import { findMailboxRow, hasChildren } from './mailbox-rows.ts';
@@ -25,9 +23,9 @@ export function listMailboxes(database: Database, accountId: number): Mailbox[] 
   );
   return rows
     .toSorted(([, a], [, b]) => compareMailboxNames(a, b))
-    .map(([id, name, isSelectable, specialUse]) => ({
-      id,
+    .map(([mailboxId, name, isSelectable, specialUse]) => ({
       accountId,
+      mailboxId,
       name,
       isSelectable: isSelectable === 1,
       hasChildren: parents.has(name),
@@ -45,10 +43,11 @@ export function findMailbox(
   const row =
     normalName === undefined ? undefined : findMailboxRow(database, accountId, normalName);
   if (row === undefined) return undefined;
-  const { specialUse, ...mailbox } = row;
+  const { id, specialUse, ...mailbox } = row;
   return {
     ...mailbox,
     accountId,
+    mailboxId: id,
     hasChildren: hasChildren(database, accountId, row.name),
     ...(specialUse !== undefined && { specialUse }),
   };
@@ -75,12 +74,16 @@ export function listSubscriptions(database: Database, accountId: number): string
 type StatusRow = [number, number, number, number, number, number, number, number];
 
 /** @see MailStore.readStatus */
-export function readStatus(database: Database, mailboxId: number): MailboxStatus {
+export function readStatus(
+  database: Database,
+  { accountId, mailboxId }: MailboxKey,
+): MailboxStatus {
   const row = database.row<StatusRow>(
     `SELECT message_count, unseen_count, deleted_count, recent_count, size_bytes, uid_next,
        uid_validity, highest_modseq
-     FROM mailboxes WHERE id = ? AND account_id IS NOT NULL`,
+     FROM mailboxes WHERE id = ? AND account_id = ?`,
     mailboxId,
+    accountId,
   );
   if (row === undefined) throw noMailbox();
   return {
@@ -95,75 +98,13 @@ export function readStatus(database: Database, mailboxId: number): MailboxStatus
   };
 }
 
-/** @see MailStore.openMailbox */
-export function openMailbox(database: Database, mailboxId: number): MailboxOpening {
-  return database.snapshot(() => {
-    const status = readStatus(database, mailboxId);
-    const firstUnseenUid =
-      status.unseenCount === 0 ? undefined : readFirstUnseen(database, mailboxId);
-    return {
-      status,
-      uids: readUids(database, mailboxId),
-      keywords: readKeywords(database, mailboxId).names,
-      ...(firstUnseenUid !== undefined && { firstUnseenUid }),
-    };
-  });
-}
-
-/** As one text of numbers: 100,000 rows of one number each cost Node three times as much. */
-function readUids(database: Database, mailboxId: number): Uint32Array {
-  const row = database.row<[string]>(
-    `SELECT json_group_array(uid) FROM (SELECT uid FROM messages WHERE mailbox_id = ? ORDER BY uid)`,
-    mailboxId,
-  );
-  return Uint32Array.from(JSON.parse(row?.[0] ?? '[]') as number[]);
-}
-
-function readFirstUnseen(database: Database, mailboxId: number): number | undefined {
-  const row = database.row<[number]>(
-    `SELECT uid FROM messages WHERE mailbox_id = ? AND system_flags & ${seenBit} = 0
-     ORDER BY uid LIMIT 1`,
-    mailboxId,
-  );
-  return row?.[0];
-}
-
-/** @see MailStore.readChanges */
-export function readChanges(database: Database, mailboxId: number, modseq: number): MailboxChanges {
-  return database.snapshot(() => {
-    const { highestModseq } = readStatus(database, mailboxId);
-    const expunged = database.rows<[number]>(
-      'SELECT uid FROM expunged WHERE mailbox_id = ? AND modseq > ?',
-      mailboxId,
-      modseq,
-    );
-    return {
-      modseq: highestModseq,
-      messages: readChangedMessages(database, mailboxId, modseq),
-      expungedUids: Uint32Array.from(expunged, ([uid]) => uid).toSorted(),
-    };
-  });
-}
-
-function readChangedMessages(
+/** What {@link MailStore.open} reads. `NONEXISTENT`. */
+export function readOpening(
   database: Database,
-  mailboxId: number,
-  since: number,
-): ChangedMessage[] {
-  // Without the hint SQLite may read the whole mailbox to save the sorting.
-  const rows = database.rows<[number, number, number, ...FlagWords]>(
-    `SELECT uid, modseq, created_modseq, system_flags, keywords_low, keywords_high
-     FROM messages INDEXED BY messages_by_modseq
-     WHERE mailbox_id = ? AND modseq > ? ORDER BY uid`,
-    mailboxId,
-    since,
-  );
-  if (rows.length === 0) return [];
-  const keywords = readKeywords(database, mailboxId);
-  return rows.map(([uid, modseq, createdModseq, ...words]) => ({
-    uid,
-    modseq,
-    flags: keywords.flagsOf(words),
-    isNew: createdModseq > since,
+  box: MailboxKey,
+): { status: MailboxStatus; keywords: readonly Flag[] } {
+  return database.snapshot(() => ({
+    status: readStatus(database, box),
+    keywords: readKeywords(database, box.mailboxId).names,
   }));
 }

@@ -98,10 +98,10 @@ export function takeUidValidity({ database, nowMs }: WriteContext): number {
 
 /** Takes the mailbox out of its account at once; the collector deletes what is in it. */
 export function removeMailboxRow(context: WriteContext, mailboxId: number): void {
-  const modseq = context.takeModseq(mailboxId);
+  context.takeModseq(mailboxId);
   context.database.run(
     "UPDATE mailboxes SET account_id = NULL, name = '', special_use = NULL WHERE id = ?",
     mailboxId,
   );
-  context.noteGone(mailboxId, modseq);
+  context.noteGone(mailboxId);
 }

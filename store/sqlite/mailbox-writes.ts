@@ -36,8 +36,8 @@ export function createMailbox(context: WriteContext, { accountId, name }: NamedM
         specialUse: undefined,
       });
   return {
-    id,
     accountId,
+    mailboxId: id,
     name: normalName,
     isSelectable: true,
     hasChildren: hasChildren(database, accountId, normalName),
@@ -121,9 +121,9 @@ function emptyInbox(
   inbox: MailboxRow,
   newName: string,
 ): void {
-  const { id } = createMailbox(context, { accountId, name: newName });
+  const target = createMailbox(context, { accountId, name: newName });
   selectMessages(context, inbox.id, undefined);
-  moveSelection(context, inbox.id, id);
+  moveSelection(context, { accountId, mailboxId: inbox.id }, target);
 }
 
 function requireMailbox(context: WriteContext, accountId: number, name: string): MailboxRow {

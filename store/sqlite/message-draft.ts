@@ -4,11 +4,16 @@ import type { Flag } from '../../protocol/flag.ts';
 import { writeBodyStructure } from '../../protocol/mime/body-structure.ts';
 import { MimeWalker } from '../../protocol/mime/mime-walker.ts';
 import { limits } from '../limits.ts';
-import { StoreError, type AddedMessage, type MessageDraft } from '../mail-store.ts';
+import {
+  StoreError,
+  type AddedMessage,
+  type MailboxKey,
+  type MessageDraft,
+} from '../mail-store.ts';
 import type { BodyContent } from './body-writes.ts';
 import { sentDayOf } from './sent-day.ts';
 import { StepBuffer } from './step-buffer.ts';
-import type { WriterClient } from './writer-client.ts';
+import { toKey, type WriterClient } from './writer-client.ts';
 
 /**
  * A message on its way in: reads its structure and digest as the octets come. A small one goes to the writer
@@ -51,7 +56,7 @@ export class SqliteMessageDraft implements MessageDraft {
   }
 
   async addTo(
-    mailboxId: number,
+    box: MailboxKey,
     properties: { readonly flags: readonly Flag[]; readonly internalDate: InternalDate },
   ): Promise<AddedMessage> {
     this.#checkUsable();
@@ -66,7 +71,7 @@ export class SqliteMessageDraft implements MessageDraft {
       const payloadBytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
       return await this.#writer.request(
         'addMessage',
-        { accountId, mailboxId, flags, internalDate, content },
+        { accountId, box: toKey(box), flags, internalDate, content },
         { payloadBytes, transfer },
       );
     } catch (error) {

@@ -1,14 +1,18 @@
 import type { MimePart } from '../../protocol/mime/mime-structure.ts';
 import { limits } from '../limits.ts';
-import { StoreError, type MessageField, type StoredMessage } from '../mail-store.ts';
+import {
+  StoreError,
+  type MailboxKey,
+  type MessageField,
+  type StoredMessage,
+} from '../mail-store.ts';
 import type { Database, SqlValue } from './database.ts';
-import { readKeywords } from './keyword-table.ts';
+import { checkMailbox } from './mailbox-counters.ts';
 import { bodyState } from './schema.ts';
 
 /** Columns that every row has, then those of the text fields in the order of `textFields`. */
-const fixedColumns =
-  'm.uid, m.modseq, m.system_flags, m.keywords_low, m.keywords_high, m.size_bytes, m.body_id, m.internal_seconds, m.zone_minutes';
-type FixedRow = [number, number, number, number, number, number, number, number, number];
+const fixedColumns = 'm.uid, m.size_bytes, m.body_id, m.internal_seconds, m.zone_minutes';
+type FixedRow = [number, number, number, number, number];
 
 const textColumns = [
   ['envelope', 't.envelope'],
@@ -24,50 +28,38 @@ const textColumns = [
  */
 export async function* readMessages(
   database: Database,
-  mailboxId: number,
+  box: MailboxKey,
   uids: Uint32Array,
   fields: ReadonlySet<MessageField>,
 ): AsyncGenerator<readonly StoredMessage[]> {
   let position = 0;
   while (position < uids.length) {
     const batchUids = uids.subarray(position, position + limits.batchRows);
-    const batch = readBatch(database, mailboxId, batchUids, fields);
+    const batch = readBatch(database, box, batchUids, fields);
     const lastUid = batch.isWhole ? batchUids.at(-1) : batch.messages.at(-1)?.uid;
     while (position < uids.length && uids[position]! <= lastUid!) position++;
     if (batch.messages.length > 0) yield batch.messages;
   }
 }
 
-/** `isWhole`: false where the batch ended early for its octets. */
+/** `isWhole`: false if the batch ended early for its bytes. */
 function readBatch(
   database: Database,
-  mailboxId: number,
+  box: MailboxKey,
   uids: Uint32Array,
   fields: ReadonlySet<MessageField>,
 ): { messages: StoredMessage[]; isWhole: boolean } {
   return database.snapshot(() => {
-    const keywords = readKeywords(database, mailboxId);
+    checkMailbox(database, box);
     const messages: StoredMessage[] = [];
     let bytes = 0;
     const rows = database.iterate<[...FixedRow, ...SqlValue[]]>(
       batchSql(fields),
       `[${uids.join()}]`,
-      mailboxId,
+      box.mailboxId,
     );
-    for (const [
-      uid,
-      modseq,
-      system,
-      low,
-      high,
-      sizeBytes,
-      bodyId,
-      seconds,
-      zone,
-      ...texts
-    ] of rows) {
-      const flags = keywords.flagsOf([system, low, high]);
-      const message = { uid, modseq, flags, sizeBytes, bodyId };
+    for (const [uid, sizeBytes, bodyId, seconds, zone, ...texts] of rows) {
+      const message = { uid, sizeBytes, bodyId };
       messages.push({ ...message, ...readFields(fields, seconds, zone, texts as string[]) });
       bytes += texts.reduce<number>((sum, text) => sum + String(text).length, 0);
       if (bytes >= limits.batchBytes) return { messages, isWhole: false };

@@ -1,27 +1,34 @@
 import type { InternalDate } from '../../protocol/command.ts';
 import type { Flag } from '../../protocol/flag.ts';
-import type { AddedMessage } from '../mail-store.ts';
+import type { AddedMessage, MailboxKey } from '../mail-store.ts';
 import { referToBody, type BodyContent } from './body-writes.ts';
 import { deletedBit, seenBit } from './flag-words.ts';
+import { readKeywords } from './keyword-table.ts';
 import { defineFlags } from './keyword-writes.ts';
 import { countIn, noMailbox, readTarget } from './mailbox-counters.ts';
 import type { WriteContext } from './write-context.ts';
 
-/** @see MessageDraft.addTo */
+/**
+ * `accountId` is that of the draft, which has to be the mailbox's.
+ *
+ * @see MessageDraft.addTo
+ */
 export function addMessage(
   context: WriteContext,
   message: {
     readonly accountId: number;
-    readonly mailboxId: number;
+    readonly box: MailboxKey;
     readonly flags: readonly Flag[];
     readonly internalDate: InternalDate;
     readonly content: BodyContent;
   },
 ): AddedMessage {
-  const { mailboxId, content, internalDate } = message;
-  const [uid, uidValidity, accountId] = readTarget(context, mailboxId, 1);
-  if (accountId !== message.accountId) throw noMailbox();
-  const [system, low, high] = defineFlags(context, mailboxId, message.flags);
+  const { box, content, internalDate } = message;
+  const { mailboxId } = box;
+  if (box.accountId !== message.accountId) throw noMailbox();
+  const [uid, uidValidity] = readTarget(context, box, 1);
+  const words = defineFlags(context, mailboxId, message.flags);
+  const [system, low, high] = words;
   const bodyId = referToBody(context, content);
   const modseq = countIn(context, mailboxId, [
     1,
@@ -43,22 +50,13 @@ export function addMessage(
     low,
     high,
   );
+  context.noteChanged(mailboxId, 1, () => ({
+    uids: Uint32Array.of(uid),
+    modseqs: Float64Array.of(modseq),
+    flags: Uint32Array.of(0),
+    flagSets: [
+      message.flags.length === 0 ? [] : readKeywords(context.database, mailboxId).flagsOf(words),
+    ],
+  }));
   return { uid, uidValidity, modseq };
-}
-
-/** @see MailStore.claimRecent */
-export function claimRecent(
-  { database }: WriteContext,
-  { mailboxId }: { mailboxId: number },
-): { firstUid: number; nextUid: number } {
-  const row = database.row<[number, number]>(
-    `SELECT recent_from_uid, uid_next FROM mailboxes WHERE id = ? AND account_id IS NOT NULL`,
-    mailboxId,
-  );
-  if (row === undefined) throw noMailbox();
-  database.run(
-    'UPDATE mailboxes SET recent_from_uid = uid_next, recent_count = 0 WHERE id = ?',
-    mailboxId,
-  );
-  return { firstUid: row[0], nextUid: row[1] };
 }

@@ -1,4 +1,3 @@
-import type { MessagePort } from 'node:worker_threads';
 import type { SearchKey } from '../../protocol/search-key.ts';
 import type { DataDirectoryLock } from '../data-directory-lock.ts';
 import type {
@@ -10,39 +9,38 @@ import type {
   FlagChangeResult,
   Mailbox,
   MailboxChanges,
+  MailboxKey,
   MailboxListener,
-  MailboxOpening,
   MailboxStatus,
   MailStore,
   MessageDraft,
   MessageField,
+  MessageStates,
+  OpenMailbox,
   StoredMessage,
 } from '../mail-store.ts';
 import { searchMessages } from '../search/search-messages.ts';
 import { findAccount, listAccounts } from './account-reads.ts';
 import { Collection } from './collection.ts';
 import { Database } from './database.ts';
-import { toFlagChangeResult } from './flag-change-columns.ts';
 import { findFaults } from './find-faults.ts';
 import {
   findMailbox,
   listMailboxes,
   listSubscriptions,
-  openMailbox,
-  readChanges,
+  readOpening,
   readStatus,
 } from './mailbox-reads.ts';
 import { SqliteMessageDraft } from './message-draft.ts';
 import { readBody, readMessages } from './message-reads.ts';
+import { readChanges, readStates } from './message-states.ts';
 import { readStoreFigures, type StoreFigures } from './store-figures.ts';
-import { WriterClient } from './writer-client.ts';
-import type { Writer } from './writer.ts';
+import { toKey, WriterClient } from './writer-client.ts';
+import type { Writer, WriterLink } from './writer.ts';
 
 /** What a thread needs to be a client of an open store. Can be sent to a worker thread. */
-export interface StoreLink {
+export interface StoreLink extends WriterLink {
   readonly path: string;
-  /** To transfer with the message. */
-  readonly port: MessagePort;
 }
 
 /** What the client that opened the store also has to end. */
@@ -72,7 +70,7 @@ export class SqliteMailStore implements MailStore {
     const { link, clock, owned } = options;
     this.#path = link.path;
     this.#database = new Database(link.path, 'reader');
-    this.#client = new WriterClient(link.port, clock);
+    this.#client = new WriterClient(link, clock);
     this.#owned = owned;
     if (owned) this.#collection = new Collection(this.#client, owned.collectIntervalMs);
   }
@@ -131,27 +129,30 @@ export class SqliteMailStore implements MailStore {
     return listSubscriptions(this.#database, accountId);
   }
 
-  async readStatus(mailboxId: number): Promise<MailboxStatus> {
-    return readStatus(this.#database, mailboxId);
+  /** `recentCount` may still count what was claimed in the last `limits.recentFlushMs`. */
+  async readStatus(box: MailboxKey): Promise<MailboxStatus> {
+    return readStatus(this.#database, box);
   }
 
-  async openMailbox(mailboxId: number): Promise<MailboxOpening> {
-    return openMailbox(this.#database, mailboxId);
+  async open(box: MailboxKey, listener: MailboxListener): Promise<OpenMailbox> {
+    const read = () => readOpening(this.#database, box);
+    const { value, close } = await this.#client.open(box.mailboxId, listener, read);
+    return { ...value, close };
   }
 
-  async claimRecent(mailboxId: number): Promise<{ firstUid: number; nextUid: number }> {
-    const { recentCount, uidNext } = readStatus(this.#database, mailboxId);
-    // Most sessions open a mailbox without new mail; they must not cost a write each.
+  readStates(box: MailboxKey, afterUid: number): AsyncIterable<MessageStates> {
+    return readStates(this.#database, box, afterUid);
+  }
+
+  readChanges(box: MailboxKey, since: number, until: number): AsyncIterable<MailboxChanges> {
+    return readChanges(this.#database, box, since, until);
+  }
+
+  async claimRecent(box: MailboxKey): Promise<{ firstUid: number; nextUid: number }> {
+    const { recentCount, uidNext } = readStatus(this.#database, box);
+    // Most sessions open a mailbox without new mail; they need not ask the writer.
     if (recentCount === 0) return { firstUid: uidNext, nextUid: uidNext };
-    return this.#client.request('claimRecent', { mailboxId });
-  }
-
-  async readChanges(mailboxId: number, modseq: number): Promise<MailboxChanges> {
-    return readChanges(this.#database, mailboxId, modseq);
-  }
-
-  watch(mailboxId: number, listener: MailboxListener): () => void {
-    return this.#client.watch(mailboxId, listener);
+    return this.#client.request('claimRecent', toKey(box));
   }
 
   beginMessage(accountId: number): MessageDraft {
@@ -159,40 +160,45 @@ export class SqliteMailStore implements MailStore {
   }
 
   readMessages(
-    mailboxId: number,
+    box: MailboxKey,
     uids: Uint32Array,
     fields: ReadonlySet<MessageField>,
   ): AsyncIterable<readonly StoredMessage[]> {
-    return readMessages(this.#database, mailboxId, uids, fields);
+    return readMessages(this.#database, box, uids, fields);
   }
 
   readBody(bodyId: number, start: number, end: number): AsyncIterable<Uint8Array> {
     return readBody(this.#database, bodyId, start, end);
   }
 
-  async search(mailboxId: number, criteria: SearchKey): Promise<Uint32Array> {
-    return this.#track(searchMessages(this.#database, mailboxId, criteria));
+  async search(
+    box: MailboxKey,
+    criteria: SearchKey,
+    candidates: Uint32Array,
+  ): Promise<Uint32Array> {
+    return this.#track(searchMessages(this.#database, box, criteria, candidates));
   }
 
   async storeFlags(
-    mailboxId: number,
+    box: MailboxKey,
     uids: Uint32Array,
     change: FlagChange,
   ): Promise<FlagChangeResult> {
-    const columns = await this.#client.request('storeFlags', { mailboxId, uids, change });
-    return toFlagChangeResult(columns);
+    return this.#client.request('storeFlags', { box: toKey(box), uids, change });
   }
 
-  async copyMessages(mailboxId: number, uids: Uint32Array, targetId: number): Promise<CopyResult> {
-    return this.#client.request('copyMessages', { mailboxId, uids, targetId });
+  async copyMessages(box: MailboxKey, uids: Uint32Array, target: MailboxKey): Promise<CopyResult> {
+    const keys = { box: toKey(box), target: toKey(target) };
+    return this.#client.request('copyMessages', { ...keys, uids });
   }
 
-  async moveMessages(mailboxId: number, uids: Uint32Array, targetId: number): Promise<CopyResult> {
-    return this.#client.request('moveMessages', { mailboxId, uids, targetId });
+  async moveMessages(box: MailboxKey, uids: Uint32Array, target: MailboxKey): Promise<CopyResult> {
+    const keys = { box: toKey(box), target: toKey(target) };
+    return this.#client.request('moveMessages', { ...keys, uids });
   }
 
-  async expungeMessages(mailboxId: number, uids: Uint32Array | undefined): Promise<ExpungeResult> {
-    return this.#client.request('expungeMessages', { mailboxId, uids });
+  async expungeMessages(box: MailboxKey, uids: Uint32Array | undefined): Promise<ExpungeResult> {
+    return this.#client.request('expungeMessages', { box: toKey(box), uids });
   }
 
   async checkIntegrity(): Promise<readonly string[]> {
@@ -214,7 +220,7 @@ export class SqliteMailStore implements MailStore {
   createLink(): StoreLink {
     if (this.#owned === undefined)
       throw new Error('Only the client that opened the store has links');
-    return { path: this.#path, port: this.#owned.writer.connect() };
+    return { path: this.#path, ...this.#owned.writer.connect() };
   }
 
   /** Watches that have not ended. */

@@ -11,14 +11,16 @@ import {
   subscribe,
   unsubscribe,
 } from './mailbox-writes.ts';
-import { addMessage, claimRecent } from './message-writes.ts';
+import type { Database } from './database.ts';
+import { addMessage } from './message-writes.ts';
+import type { RecentClaims } from './recent-claims.ts';
+import type { MailboxKey } from '../mail-store.ts';
 import type { WriteContext } from './write-context.ts';
 
-/** Everything that the writer does, by the name under which clients ask for it. */
+/** Everything that the writer does in a transaction, by the name under which clients ask for it. */
 export const writeOperations = {
   addMessage,
   changeCredentials,
-  claimRecent,
   collect,
   copyMessages,
   createAccount,
@@ -36,15 +38,34 @@ export const writeOperations = {
   unsubscribe,
 };
 
-type Operations = typeof writeOperations;
+/** What an operation that needs no transaction has to work with. */
+export interface MemoryContext {
+  readonly database: Database;
+  readonly claims: RecentClaims;
+}
+
+/** What the writer does between two transactions, without a wait for the disk. */
+export const memoryOperations = {
+  claimRecent: ({ database, claims }: MemoryContext, box: MailboxKey) =>
+    claims.claim(database, box),
+  /** The answer tells the client that the writer knows it, and its watches. */
+  greet: (_context: MemoryContext, _argument: undefined) => undefined,
+};
+
+type Operations = typeof writeOperations & typeof memoryOperations;
 
 export type OperationName = keyof Operations;
 
-/** What an operation takes; undefined where it takes nothing. */
+/** What an operation takes; undefined if it takes nothing. */
 export type OperationArgument<Name extends OperationName> = Parameters<Operations[Name]>[1];
 
 /** What it answers. */
 export type OperationResult<Name extends OperationName> = ReturnType<Operations[Name]>;
+
+/** True for an operation that needs no transaction. */
+export function isInMemory(name: OperationName): name is keyof typeof memoryOperations {
+  return Object.hasOwn(memoryOperations, name);
+}
 
 /** Runs an operation of which only the name is known. The client's types made sure of the argument. */
 export function runOperation(
@@ -52,6 +73,26 @@ export function runOperation(
   context: WriteContext,
   argument: unknown,
 ): unknown {
-  const operation = writeOperations[name] as (context: WriteContext, argument: unknown) => unknown;
+  return run(writeOperations, name, context, argument);
+}
+
+/** As {@link runOperation}, for one that is {@link isInMemory}. */
+export function runInMemory(
+  name: OperationName,
+  context: MemoryContext,
+  argument: unknown,
+): unknown {
+  return run(memoryOperations, name, context, argument);
+}
+
+function run<Context>(
+  operations: object,
+  name: OperationName,
+  context: Context,
+  argument: unknown,
+): unknown {
+  const named = operations as Record<string, (context: Context, argument: unknown) => unknown>;
+  const operation = named[name];
+  if (operation === undefined) throw new Error(`There is no operation "${name}"`);
   return operation(context, argument);
 }

@@ -1,5 +1,6 @@
 import type { MessagePort, Transferable } from 'node:worker_threads';
-import type { MailboxListener } from '../mail-store.ts';
+import type { MailboxKey, MailboxListener } from '../mail-store.ts';
+import { MailboxWatches } from './mailbox-watches.ts';
 import type { OperationArgument, OperationName, OperationResult } from './write-operations.ts';
 import {
   fromFailure,
@@ -7,15 +8,16 @@ import {
   type WriteRequest,
   type WriterReport,
 } from './writer-messages.ts';
+import type { WriterLink } from './writer.ts';
 
 interface Pending {
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: Error) => void;
 }
 
-/** How a request differs from one without octets. */
+/** How a request differs from one without bytes. */
 export interface WriteOptions {
-  /** Octets of messages in the argument. */
+  /** Bytes of messages in the argument. */
   readonly payloadBytes?: number;
   /** Buffers that move to the writer and are empty here from then on. */
   readonly transfer?: readonly Transferable[];
@@ -29,14 +31,16 @@ export class WriterClient {
   readonly #port: MessagePort;
   readonly #now: () => number;
   readonly #pending = new Map<number, Pending>();
-  /** By mailbox; an object for each watch, so that a listener may watch twice. */
-  readonly #watches = new Map<number, Set<{ readonly listener: MailboxListener }>>();
+  readonly #watches: MailboxWatches;
+  /** Settles when the writer has answered once, and so knows the client. */
+  #greeting: Promise<void> | undefined;
   #lastId = 0;
   #isClosed = false;
   #onIdle: (() => void) | undefined;
 
-  constructor(port: MessagePort, now: () => number) {
+  constructor({ port, watchCounters }: WriterLink, now: () => number) {
     this.#port = port;
+    this.#watches = new MailboxWatches(watchCounters);
     this.#now = now;
     port.on('message', (report: WriterReport) => this.#receive(report));
     port.once('close', () => this.#end());
@@ -59,22 +63,26 @@ export class WriterClient {
     });
   }
 
-  /** @see MailStore.watch */
-  watch(mailboxId: number, listener: MailboxListener): () => void {
-    const watch = { listener };
-    const watches = this.#watches.get(mailboxId) ?? new Set();
-    this.#watches.set(mailboxId, watches.add(watch));
-    return () => {
-      watches.delete(watch);
-      if (watches.size === 0 && this.#watches.get(mailboxId) === watches) {
-        this.#watches.delete(mailboxId);
-      }
-    };
+  /**
+   * Begins to watch, then reads, so that no commit is missed that `read` does not see. `close` ends the watch.
+   *
+   * @see MailStore.open
+   */
+  async open<T>(
+    mailboxId: number,
+    listener: MailboxListener,
+    read: () => T,
+  ): Promise<{ readonly value: T; readonly close: () => void }> {
+    // Once for each client: a commit before the writer knows the client would be told to nobody.
+    this.#greeting ??= this.request('greet', undefined);
+    await this.#greeting;
+    if (this.#isClosed) throw storeClosed();
+    return this.#watches.open(mailboxId, listener, read);
   }
 
   /** Watches that have not ended. */
   get watchCount(): number {
-    return [...this.#watches.values()].reduce((count, watches) => count + watches.size, 0);
+    return this.#watches.count;
   }
 
   /** Waits for the answers that are due, then closes the port. */
@@ -89,10 +97,8 @@ export class WriterClient {
     this.#port.close();
   }
 
-  #receive({ answers, changes }: WriterReport): void {
-    for (const { mailboxId, modseq, gone } of changes) {
-      for (const { listener } of this.#watches.get(mailboxId) ?? []) listener({ modseq, gone });
-    }
+  #receive({ answers, events }: WriterReport): void {
+    for (const { mailboxId, event } of events) this.#watches.tell(mailboxId, event);
     for (const answer of answers) this.#settle(answer);
     this.#noteIdle();
   }
@@ -123,4 +129,9 @@ export class WriterClient {
 /** What a call is refused with after `close`, or when the writer thread has died. */
 export function storeClosed(): Error {
   return new Error('The store is closed');
+}
+
+/** Only what names the mailbox: the caller's object may have more in it, which would be copied. */
+export function toKey({ accountId, mailboxId }: MailboxKey): MailboxKey {
+  return { accountId, mailboxId };
 }

@@ -1,6 +1,6 @@
 import type { MessagePort } from 'node:worker_threads';
 import { StoreError, type StoreErrorCode } from '../mail-store.ts';
-import type { MailboxChange } from './write-context.ts';
+import type { MailboxCommit } from './write-context.ts';
 import type { OperationName } from './write-operations.ts';
 
 /** A client asks the writer for a change. */
@@ -11,14 +11,17 @@ export interface WriteRequest {
   readonly argument: unknown;
   /** The client's clock; the writer has none of its own. */
   readonly nowMs: number;
-  /** Octets of messages in the argument, for the bound of a group. */
+  /** Bytes of messages in the argument, for the bound of a group. */
   readonly payloadBytes: number;
 }
 
-/** After a commit: the answers to the client's own requests, and what changed, whoever asked. */
+/**
+ * After a commit: the answers to the client's own requests, and what changed in mailboxes that it watches,
+ * whoever asked. One message for both, so that a client hears of a change before the answer to it.
+ */
 export interface WriterReport {
   readonly answers: readonly WriteAnswer[];
-  readonly changes: readonly MailboxChange[];
+  readonly events: readonly MailboxCommit[];
 }
 
 export type WriteAnswer =
@@ -33,7 +36,13 @@ export interface Failure {
 
 /** From the thread that opened the store to the writer thread. */
 export type WriterControl =
-  { readonly kind: 'connect'; readonly port: MessagePort } | { readonly kind: 'close' };
+  | {
+      readonly kind: 'connect';
+      readonly port: MessagePort;
+      /** What the client watches. */
+      readonly watchCounters: SharedArrayBuffer;
+    }
+  | { readonly kind: 'close' };
 
 /** From the writer thread, once: that it is ready, or why it is not. */
 export type WriterStart =

@@ -2,6 +2,7 @@ import { parentPort, workerData, type MessagePort } from 'node:worker_threads';
 import { dropAllStagings } from './collector.ts';
 import { Database } from './database.ts';
 import { GroupCommit, type GroupListener } from './group-commit.ts';
+import { isWatched } from './mailbox-watches.ts';
 import { temporaryTables } from './schema.ts';
 import { WriteContext } from './write-context.ts';
 import {
@@ -11,17 +12,33 @@ import {
   type WriteRequest,
 } from './writer-messages.ts';
 
+/** What the thread is started with. */
+export interface WriterOptions {
+  readonly path: string;
+  /** How long claims of \Recent messages stay in memory; `limits.recentFlushMs`. */
+  readonly recentFlushMs: number;
+}
+
+interface Client {
+  readonly port: MessagePort;
+  readonly watchCounters: Int32Array;
+}
+
 /** The thread that makes every change of the store, for any number of clients. */
 class WriterThread {
   readonly #database: Database;
   readonly #groups: GroupCommit;
-  readonly #clients = new Map<number, MessagePort>();
+  readonly #clients = new Map<number, Client>();
+  readonly #recentFlushMs: number;
   readonly #onEnd: () => void;
+  /** Runs while there are claims of \Recent messages that are not written. */
+  #claimTimer: NodeJS.Timeout | undefined;
   #lastClientId = 0;
   #isScheduled = false;
   #isClosing = false;
 
-  constructor(path: string, onEnd: () => void) {
+  constructor({ path, recentFlushMs }: WriterOptions, onEnd: () => void) {
+    this.#recentFlushMs = recentFlushMs;
     this.#onEnd = onEnd;
     this.#database = new Database(path, 'writer');
     this.#database.execute(temporaryTables);
@@ -31,9 +48,9 @@ class WriterThread {
   }
 
   /** Serves a client until its port closes. */
-  connect(port: MessagePort): void {
+  connect(port: MessagePort, watchCounters: SharedArrayBuffer): void {
     const clientId = ++this.#lastClientId;
-    this.#clients.set(clientId, port);
+    this.#clients.set(clientId, { port, watchCounters: new Int32Array(watchCounters) });
     port.on('message', (request: WriteRequest) => {
       this.#groups.add({ clientId, request });
       this.#schedule();
@@ -47,7 +64,7 @@ class WriterThread {
     this.#schedule();
   }
 
-  /** What the client's drafts have staged nobody can finish. */
+  /** Nobody can finish what the client's drafts have staged. */
   #disconnect(clientId: number): void {
     this.#clients.delete(clientId);
     const staged = [...this.#groups.stagings].filter(([, owner]) => owner === clientId);
@@ -78,18 +95,33 @@ class WriterThread {
     this.#groups.runNext();
     if (!this.#groups.isEmpty) this.#schedule();
     else if (this.#isClosing) this.#end();
+    if (!this.#isClosing) this.#scheduleClaims();
   }
 
-  readonly #report: GroupListener = (answers, changes) => {
-    for (const [clientId, port] of this.#clients) {
+  /** A change that comes meanwhile writes the claims too; then the timer finds nothing to do. */
+  #scheduleClaims(): void {
+    if (this.#claimTimer !== undefined || !this.#groups.hasClaims) return;
+    this.#claimTimer = setTimeout(() => {
+      this.#claimTimer = undefined;
+      this.#groups.writeClaims();
+      this.#scheduleClaims();
+    }, this.#recentFlushMs);
+  }
+
+  /** After the commit, so that {@link isWatched} misses nobody. */
+  readonly #report: GroupListener = (answers, events) => {
+    for (const [clientId, { port, watchCounters }] of this.#clients) {
       const own = answers.filter((answer) => answer.clientId === clientId);
-      if (own.length === 0 && changes.length === 0) continue;
-      port.postMessage({ answers: own.map(({ answer }) => answer), changes });
+      const watched = events.filter(({ mailboxId }) => isWatched(watchCounters, mailboxId));
+      if (own.length === 0 && watched.length === 0) continue;
+      port.postMessage({ answers: own.map(({ answer }) => answer), events: watched });
     }
   };
 
   #end(): void {
-    for (const port of this.#clients.values()) port.close();
+    clearTimeout(this.#claimTimer);
+    this.#groups.writeClaims();
+    for (const { port } of this.#clients.values()) port.close();
     this.#database.close();
     this.#onEnd();
   }
@@ -99,14 +131,13 @@ function start(port: MessagePort): void {
   const report = (message: WriterStart) => port.postMessage(message);
   let writer: WriterThread;
   try {
-    const { path } = workerData as { path: string };
-    writer = new WriterThread(path, () => port.close());
+    writer = new WriterThread(workerData as WriterOptions, () => port.close());
   } catch (error) {
     report({ kind: 'failed', text: toFailure(error).text });
     return;
   }
   port.on('message', (control: WriterControl) => {
-    if (control.kind === 'connect') writer.connect(control.port);
+    if (control.kind === 'connect') writer.connect(control.port, control.watchCounters);
     else writer.close();
   });
   report({ kind: 'ready' });

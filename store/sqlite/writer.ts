@@ -1,5 +1,15 @@
 import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads';
+import { makeWatchCounters } from './mailbox-watches.ts';
 import type { WriterControl, WriterStart } from './writer-messages.ts';
+import type { WriterOptions } from './writer-thread.ts';
+
+/** A client's way to the writer. */
+export interface WriterLink {
+  /** To transfer with the message if the client is in another thread. */
+  readonly port: MessagePort;
+  /** Which mailboxes the client watches; shared with the writer. */
+  readonly watchCounters: SharedArrayBuffer;
+}
 
 /** A running writer thread, and what starts and ends it. */
 export class Writer {
@@ -14,11 +24,11 @@ export class Writer {
   }
 
   /**
-   * Starts a writer on a file of the newest schema. Rejects where that fails. `onFailure` is told if the
+   * Starts a writer on a file of the newest schema. Rejects if that fails. `onFailure` is told if the
    * thread dies later: its clients' ports close then, and every request is refused.
    */
-  static async start(path: string, onFailure: (error: Error) => void): Promise<Writer> {
-    const worker = startThread('writer-thread', { path });
+  static async start(options: WriterOptions, onFailure: (error: Error) => void): Promise<Writer> {
+    const worker = startThread('writer-thread', options);
     const writer = new Writer(worker);
     const start = await new Promise<WriterStart>((resolve, reject) => {
       worker.once('message', resolve);
@@ -35,11 +45,12 @@ export class Writer {
     return writer;
   }
 
-  /** A port for one more client, in this thread or another. */
-  connect(): MessagePort {
+  /** What one more client needs, in this thread or another. */
+  connect(): WriterLink {
     const { port1, port2 } = new MessageChannel();
-    this.#send({ kind: 'connect', port: port1 }, [port1]);
-    return port2;
+    const watchCounters = makeWatchCounters();
+    this.#send({ kind: 'connect', port: port1, watchCounters }, [port1]);
+    return { port: port2, watchCounters };
   }
 
   /** Lets the thread finish what is queued and waits for its end. */
