@@ -104,18 +104,17 @@ function findStateRefusal(
   return isMissing ? `${name} needs a selected mailbox` : undefined;
 }
 
-/** Tells the client what has changed in its mailbox. Resolves to why it cannot, which ends the connection. */
+/**
+ * Tells the client what has changed in its mailbox. While it may use message sequence numbers only EXPUNGE waits (RFC 3501,
+ * section 7.4.1). Resolves to why the client cannot be told, which ends the connection.
+ */
 async function syncAfter(session: Session, command: Command): Promise<Error | undefined> {
   const { numbers } = commandTable[command.name];
   const isUid = 'isUid' in command && command.isUid;
   try {
-    if (numbers === 'breaks' || isUid) await session.sync();
+    await session.sync({ expunge: numbers === 'breaks' || isUid });
     return undefined;
   } catch (error) {
-    // The mailbox can be gone before the session has been told
-    if (error instanceof StoreError && error.code === 'NONEXISTENT') {
-      return new ByeError('The selected mailbox has been deleted');
-    }
     return error instanceof Error ? error : new Error(String(error));
   }
 }

@@ -14,7 +14,7 @@ import { Connection } from './connection.ts';
 import { CrowdWatch } from './crowd-watch.ts';
 import { defaultServiceLimits, type ServiceLimits } from './limits.ts';
 import type { ServiceContext } from './service-context.ts';
-import { SnapshotRegistry } from './snapshot-registry.ts';
+import { MailboxFeeds } from './mailbox-feeds.ts';
 
 export interface ImapServiceOptions {
   readonly store: MailStore;
@@ -76,10 +76,15 @@ export class ImapService {
       strangers: this.#reception.strangers,
       metrics,
       clock: options.clock ?? Date.now,
-      capabilitiesOff: options.capabilitiesOff ?? new Set(),
       steadyClock: steady,
       limits,
-      snapshots: new SnapshotRegistry(),
+      capabilitiesOff: options.capabilitiesOff ?? new Set(),
+      feeds: new MailboxFeeds({
+        store,
+        clock: steady,
+        retentionMs: limits.feedRetentionMs,
+        retainedBytes: limits.retainedFeedBytes,
+      }),
     };
   }
 
@@ -95,12 +100,13 @@ export class ImapService {
   async listen(): Promise<readonly ListenerSettings[]> {
     try {
       const listeners = await this.#reception.listen();
-      const { limits, steadyClock: clock } = this.#context;
+      const { limits, steadyClock: clock, feeds } = this.#context;
       const crowds = new CrowdWatch(this.#onCrowd);
       this.#sweeper = setInterval(() => {
         const now = clock();
         for (const connection of this.#connections) connection.sweep(now);
         crowds.observe(this.connectionCount);
+        feeds.sweep();
       }, limits.sweepIntervalMs).unref();
       return listeners;
     } catch (error) {
@@ -125,6 +131,7 @@ export class ImapService {
     for (const connection of this.#connections) connection.shutDown('Server is shutting down');
     await this.#reception.close(deadlineMs);
     clearInterval(this.#sweeper);
+    this.#context.feeds.close();
   }
 
   #serve(transport: Transport, listener: ListenerSettings): void {

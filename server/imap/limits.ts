@@ -24,6 +24,10 @@ export interface ServiceLimits extends NetworkLimits {
   readonly maxPendingBytes: number;
   /** Bytes of responses gathered before they are handed to the socket. */
   readonly responseChunkBytes: number;
+  /** How long what is known of a mailbox stays after its last session has left, in milliseconds: phones come back. */
+  readonly feedRetentionMs: number;
+  /** Bytes that all of it takes at most, in each thread; what was left first goes first. */
+  readonly retainedFeedBytes: number;
 }
 
 export const defaultServiceLimits: ServiceLimits = {
@@ -36,4 +40,6 @@ export const defaultServiceLimits: ServiceLimits = {
   maxBadCommands: 20,
   maxPendingBytes: 64 * 1024,
   responseChunkBytes: 16 * 1024,
+  feedRetentionMs: 60_000,
+  retainedFeedBytes: 32 * 1024 * 1024,
 };

@@ -7,7 +7,7 @@ import type { PasswordVerifier } from '../authentication/password-verifier.ts';
 import type { MetricsRecorder } from '../metrics/metrics-recorder.ts';
 import type { StrangerLog } from '../net/stranger-log.ts';
 import type { ServiceLimits } from './limits.ts';
-import type { SnapshotRegistry } from './snapshot-registry.ts';
+import type { MailboxFeeds } from './mailbox-feeds.ts';
 
 /** What all connections of a service share. */
 export interface ServiceContext {
@@ -25,5 +25,5 @@ export interface ServiceContext {
   readonly limits: ServiceLimits;
   /** Neither announced nor understood. */
   readonly capabilitiesOff: ReadonlySet<Capability>;
-  readonly snapshots: SnapshotRegistry;
+  readonly feeds: MailboxFeeds;
 }

@@ -8,7 +8,7 @@ import {
 import { ByeError, CommandRefusedError } from './command-error.ts';
 import type { Connection } from './connection.ts';
 import type { ResponseStream } from './response-stream.ts';
-import type { SelectedMailbox } from './selected-mailbox.ts';
+import type { MailboxView } from './mailbox-view.ts';
 import type { ServiceContext } from './service-context.ts';
 
 /** The account of a session. */
@@ -22,7 +22,7 @@ export class Session {
   readonly enabled = new Set<EnabledExtension>();
   #capabilitiesOff: ReadonlySet<Capability>;
   #account: SessionAccount | undefined;
-  #selected: SelectedMailbox | undefined;
+  #selected: MailboxView | undefined;
   #sessionId: string | undefined;
   #failedLoginCount = 0;
   #badCommandCount = 0;
@@ -64,22 +64,21 @@ export class Session {
     return this.#account.id;
   }
 
-  get selected(): SelectedMailbox | undefined {
+  get selected(): MailboxView | undefined {
     return this.#selected;
   }
 
   /** The selected mailbox. Only for commands that need one. */
-  get mailbox(): SelectedMailbox {
+  get view(): MailboxView {
     if (this.#selected === undefined)
       throw new CommandRefusedError('BAD', 'Select a mailbox first');
     return this.#selected;
   }
 
   /** The selected mailbox, for a command that changes it. */
-  get writableMailbox(): SelectedMailbox {
-    if (this.mailbox.isReadOnly)
-      throw new CommandRefusedError('NO', 'The mailbox is open read-only');
-    return this.mailbox;
+  get writableView(): MailboxView {
+    if (this.view.isReadOnly) throw new CommandRefusedError('NO', 'The mailbox is open read-only');
+    return this.view;
   }
 
   greet(): void {
@@ -142,19 +141,26 @@ export class Session {
     this.#badCommandCount = 0;
   }
 
-  select(mailbox: SelectedMailbox): void {
-    this.#selected = mailbox;
+  select(view: MailboxView): void {
+    this.#selected = view;
   }
 
   /** Leaves the selected mailbox, if there is one. */
   unselect(): void {
-    this.#selected?.close();
+    const view = this.#selected;
     this.#selected = undefined;
+    if (view === undefined) return;
+    view.close();
+    this.context.feeds.release(view.feed);
   }
 
-  /** Tells the client what has changed in the selected mailbox. */
-  async sync(): Promise<void> {
-    if (this.#selected?.isStale === true) await this.#selected.sync(this.out, this.hasCondstore);
+  /**
+   * Tells the client what has changed in the selected mailbox.
+   *
+   * @param options - `expunge`: false while the client may use message sequence numbers
+   */
+  async sync({ expunge }: { readonly expunge: boolean }): Promise<void> {
+    await this.#selected?.poll(this.out, { expunge, hasModseq: this.hasCondstore });
   }
 
   /** The connection is over. */

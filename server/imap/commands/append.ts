@@ -12,7 +12,7 @@ export const append: CommandHandler<'APPEND'> = async (session, command, request
   const draft = session.store.beginMessage(session.accountId);
   try {
     await receive(session, draft);
-    const added = await draft.addTo(mailbox.id, {
+    const added = await draft.addTo(mailbox, {
       flags: command.flags,
       internalDate: command.internalDate ?? {
         epochMs: Math.floor(session.context.clock() / 1000) * 1000,

@@ -2,8 +2,8 @@ import type { CommandHandler } from '../command-handler.ts';
 
 /** Removes what has \Deleted without telling, unless read-only. @see RFC 3501, section 6.4.2 */
 export const closeMailbox: CommandHandler<'CLOSE'> = async (session) => {
-  const { mailbox, isReadOnly } = session.mailbox;
+  const { box, isReadOnly } = session.view;
   session.unselect();
-  if (!isReadOnly) await session.store.expungeMessages(mailbox.id, undefined);
+  if (!isReadOnly) await session.store.expungeMessages(box, undefined);
   return { text: 'CLOSE completed' };
 };

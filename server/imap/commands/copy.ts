@@ -1,39 +1,52 @@
 import { formatSequenceSet } from '../../../protocol/sequence-set.ts';
-import type { CopyResult } from '../../../store/mail-store.ts';
+import { StoreError, type CopyResult, type Mailbox } from '../../../store/mail-store.ts';
 import { CommandRefusedError } from '../command-error.ts';
 import type { CommandHandler } from '../command-handler.ts';
-import { namedMessages } from '../named-messages.ts';
+import type { MailboxView } from '../mailbox-view.ts';
+import type { Session } from '../session.ts';
 
-/** @see RFC 3501, section 6.4.7; RFC 6851 (MOVE); RFC 4315, section 3 (COPYUID) */
+/**
+ * Takes the messages that still exist (RFC 2180, section 4.4.2): a client that was answered NO would do it again.
+ *
+ * @see RFC 3501, section 6.4.7; RFC 6851 (MOVE); RFC 4315, section 3 (COPYUID)
+ */
 export const copyOrMove: CommandHandler<'COPY' | 'MOVE'> = async (session, command) => {
   const { name, set, isUid, mailboxName } = command;
-  const selected = name === 'MOVE' ? session.writableMailbox : session.mailbox;
-  const uids = namedMessages(selected, set, isUid);
-  const target = await session.store.findMailbox(session.accountId, mailboxName);
-  if (target?.isSelectable !== true) {
-    throw new CommandRefusedError('NO', 'No mailbox of that name, create it first', 'TRYCREATE');
-  }
-  const sourceId = selected.mailbox.id;
-  if (name === 'COPY') {
-    const result = await session.store.copyMessages(sourceId, uids, target.id);
-    refuseLoss(result, uids, isUid);
-    return { text: 'COPY completed', ...copyUidCode(result) };
-  }
-  const result = await session.store.moveMessages(sourceId, uids, target.id);
+  const view = name === 'MOVE' ? session.writableView : session.view;
+  const uids = view.named(set, isUid);
+  const target = await findTarget(session, mailboxName);
+  const transferred =
+    name === 'COPY'
+      ? session.store.copyMessages(view.box, uids, target)
+      : session.store.moveMessages(view.box, uids, target);
+  const result = await transferred.catch((error: unknown) => refuse(view, error));
   const { code } = copyUidCode(result);
+  if (name === 'COPY') return { text: 'COPY completed', ...(code !== undefined && { code }) };
+  await view.feed.reach(result.sourceModseq);
   // Before the EXPUNGE responses, so that the client can still tell which message went where.
   if (code !== undefined) session.out.untagged(`OK [${code}] Moved`);
   return { text: 'MOVE completed' };
 };
 
+async function findTarget(session: Session, mailboxName: string): Promise<Mailbox> {
+  const target = await session.store.findMailbox(session.accountId, mailboxName);
+  if (target?.isSelectable !== true) throw noTarget();
+  return target;
+}
+
+/** If the source is there, it is the target that has vanished meanwhile. */
+function refuse(view: MailboxView, error: unknown): never {
+  const isGone = error instanceof StoreError && error.code === 'NONEXISTENT';
+  if (isGone && view.feed.ended === undefined) throw noTarget();
+  throw error;
+}
+
+function noTarget(): CommandRefusedError {
+  return new CommandRefusedError('NO', 'No mailbox of that name, create it first', 'TRYCREATE');
+}
+
 function copyUidCode({ targetUidValidity, sourceUids, targetUids }: CopyResult): { code?: string } {
   if (sourceUids.length === 0) return {};
   const sets = `${formatSequenceSet(sourceUids)} ${formatSequenceSet(targetUids)}`;
   return { code: `COPYUID ${targetUidValidity} ${sets}` };
-}
-
-/** Messages that another session has expunged meanwhile could not be copied (RFC 5530). */
-function refuseLoss({ sourceUids }: CopyResult, uids: Uint32Array, isUid: boolean): void {
-  if (isUid || sourceUids.length === uids.length) return;
-  throw new CommandRefusedError('NO', 'Some of the messages no longer exist', 'EXPUNGEISSUED');
 }

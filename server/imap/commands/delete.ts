@@ -4,7 +4,7 @@ import type { CommandHandler } from '../command-handler.ts';
 export const deleteMailbox: CommandHandler<'DELETE'> = async (session, { mailboxName }) => {
   const { selected } = session;
   const mailbox = await session.store.findMailbox(session.accountId, mailboxName);
-  const isSelected = selected !== undefined && mailbox?.id === selected.mailbox.id;
+  const isSelected = selected !== undefined && mailbox?.mailboxId === selected.box.mailboxId;
   await session.store.deleteMailbox(session.accountId, mailboxName);
   if (isSelected) {
     session.unselect();

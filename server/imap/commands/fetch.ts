@@ -1,39 +1,35 @@
 import type { FetchItem } from '../../../protocol/fetch-item.ts';
 import type { MessageField, StoredMessage } from '../../../store/mail-store.ts';
-import { CommandRefusedError } from '../command-error.ts';
 import type { CommandHandler } from '../command-handler.ts';
+import type { Completion } from '../completion.ts';
 import { fieldsOf, setsSeen, writeFetchResponse } from '../fetch-response.ts';
-import { namedMessages } from '../named-messages.ts';
-import type { SelectedMailbox } from '../selected-mailbox.ts';
+import { pause, type MailboxView } from '../mailbox-view.ts';
 import type { Session } from '../session.ts';
+
+/** Messages that are looked at before others run. */
+const sliceMessages = 1024;
 
 /** @see RFC 3501, section 6.4.5; RFC 7162, section 3.1.4 (CHANGEDSINCE, MODSEQ) */
 export const fetch: CommandHandler<'FETCH'> = async (session, command) => {
   const { isUid, changedSince } = command;
-  const selected = session.mailbox;
+  const { view } = session;
   const items = completeItems(command.items, isUid, changedSince !== undefined);
   if (items.some(({ item }) => item === 'MODSEQ')) session.hasCondstore = true;
-  const named = namedMessages(selected, command.set, isUid);
-  const uids = changedSince === undefined ? named : await onlyChanged(session, named, changedSince);
-  const marksSeen = !selected.isReadOnly && items.some(setsSeen);
-  let count = 0;
-  for await (const batch of session.store.readMessages(
-    selected.mailbox.id,
-    uids,
-    fieldsOf(items) satisfies ReadonlySet<MessageField>,
-  )) {
-    count += batch.length;
-    const unseen = marksSeen ? await markSeen(session, selected, batch) : undefined;
-    for (const message of batch) {
-      const changed = unseen?.get(message.uid);
-      await writeFetchResponse(session, changed ?? message, withFlags(items, changed));
-    }
-  }
-  if (!isUid && count < uids.length) {
-    throw new CommandRefusedError('NO', 'Some of the messages no longer exist', 'EXPUNGEISSUED');
-  }
-  return { text: 'FETCH completed' };
+  const uids = view.named(command.set, isUid);
+  const since = changedSince ?? -1;
+  const fields = fieldsOf(items);
+  const missing =
+    fields === undefined
+      ? await fetchFromFeed(session, uids, items, since)
+      : await fetchFromStore(session, changedAfter(view, uids, since), items, fields);
+  return complete(isUid, missing);
 };
+
+/** Messages that are gone are passed over; the client is told why a number had no answer (RFC 2180, section 4.1.3). */
+function complete(isUid: boolean, missingCount: number): Completion {
+  if (isUid || missingCount === 0) return { text: 'FETCH completed' };
+  return { text: 'FETCH completed, some messages are gone', code: 'EXPUNGEISSUED' };
+}
 
 /** UID FETCH answers with the UID, CHANGEDSINCE with the modseq, asked for or not. */
 function completeItems(
@@ -49,36 +45,94 @@ function completeItems(
   ];
 }
 
-async function onlyChanged(session: Session, uids: Uint32Array, modseq: number) {
-  const { messages } = await session.store.readChanges(session.mailbox.mailbox.id, modseq);
-  const changed = new Set(messages.map(({ uid }) => uid));
-  return uids.filter((uid) => changed.has(uid));
+function changedAfter({ feed }: MailboxView, uids: Uint32Array, since: number): Uint32Array {
+  if (since < 0) return uids;
+  let index = -1;
+  return uids.filter((uid) => {
+    const found = feed.indexOf(uid, index + 1);
+    if (found === -1) return false;
+    index = found;
+    return feed.modseqAt(index) > since;
+  });
 }
 
-/** Sets \Seen where it is missing; the messages that changed, by UID, as they are now. */
-async function markSeen(
+/** UID, FLAGS and MODSEQ; returns how many of the messages are gone. */
+async function fetchFromFeed(
   session: Session,
-  selected: SelectedMailbox,
-  batch: readonly StoredMessage[],
-): Promise<ReadonlyMap<number, StoredMessage>> {
-  const unseen = batch.filter(({ flags }) => !flags.includes('\\Seen'));
-  if (unseen.length === 0) return new Map();
-  const byUid = new Map(unseen.map((message) => [message.uid, message]));
-  const { modseq, messages } = await session.store.storeFlags(
-    selected.mailbox.id,
-    Uint32Array.from(byUid.keys()),
-    { mode: 'add', flags: ['\\Seen'] },
-  );
-  selected.markReported(modseq);
-  for (const { uid, ...changed } of messages) {
-    const message = byUid.get(uid);
-    if (message !== undefined) byUid.set(uid, { ...message, ...changed });
+  uids: Uint32Array,
+  items: readonly FetchItem[],
+  since: number,
+): Promise<number> {
+  const { view, out } = session;
+  const { feed } = view;
+  const has = (name: FetchItem['item']): boolean => items.some(({ item }) => item === name);
+  const told = { uid: has('UID'), flags: has('FLAGS'), modseq: has('MODSEQ') };
+  let [number, index, missingCount] = [0, -1, 0];
+  for (const [place, uid] of uids.entries()) {
+    if (place % sliceMessages === sliceMessages - 1) await pause(out);
+    const found = feed.indexOf(uid, index + 1);
+    if (found === -1) {
+      missingCount += 1;
+      continue;
+    }
+    index = found;
+    number = view.numberOf(uid, number + 1) ?? number;
+    if (feed.modseqAt(index) > since) view.writeFlags(out, { number, index, ...told });
   }
-  return byUid;
+  return missingCount;
 }
 
-/** The client is told of \Seen in the same response. */
-function withFlags(items: readonly FetchItem[], changed: StoredMessage | undefined) {
-  if (changed === undefined || items.some(({ item }) => item === 'FLAGS')) return items;
-  return [...items, { item: 'FLAGS' } as const];
+/** All other items; returns how many of the messages are gone. */
+async function fetchFromStore(
+  session: Session,
+  uids: Uint32Array,
+  items: readonly FetchItem[],
+  fields: ReadonlySet<MessageField>,
+): Promise<number> {
+  const { view, store } = session;
+  const marksSeen = !view.isReadOnly && items.some(setsSeen);
+  let [number, answeredCount] = [0, 0];
+  for await (const rows of store.readMessages(view.box, uids, fields)) {
+    const seenUids = marksSeen ? await markSeen(session, rows) : undefined;
+    for (const row of rows) {
+      const index = view.feed.indexOf(row.uid);
+      if (index === -1) continue;
+      number = view.numberOf(row.uid, number + 1) ?? number;
+      answeredCount += 1;
+      const told =
+        seenUids?.has(row.uid) === true ? withChange(items, session.hasCondstore) : items;
+      await writeFetchResponse(session, { row, number, index }, told);
+    }
+  }
+  return uids.length - answeredCount;
+}
+
+/** Sets \Seen where it is missing; UIDs of the messages that this changed. */
+async function markSeen(
+  { store, view }: Session,
+  rows: readonly StoredMessage[],
+): Promise<ReadonlySet<number>> {
+  const { feed } = view;
+  const unseen = rows.filter(({ uid }) => {
+    const index = feed.indexOf(uid);
+    return index !== -1 && !feed.flagSetAt(index).isSeen;
+  });
+  if (unseen.length === 0) return new Set();
+  const uids = Uint32Array.from(unseen, ({ uid }) => uid);
+  const change = { mode: 'add', flags: ['\\Seen'] } as const;
+  const { modseq, changedUids } = await store.storeFlags(view.box, uids, change);
+  if (modseq === undefined) return new Set();
+  await feed.reach(modseq);
+  view.noteOwnChange(modseq);
+  return new Set(changedUids);
+}
+
+/** The client is told of \Seen in the same response, and of the modseq (RFC 7162, section 3.1). */
+function withChange(items: readonly FetchItem[], hasModseq: boolean): readonly FetchItem[] {
+  const has = (name: FetchItem['item']): boolean => items.some(({ item }) => item === name);
+  return [
+    ...items,
+    ...(has('FLAGS') ? [] : [{ item: 'FLAGS' } as const]),
+    ...(has('MODSEQ') || !hasModseq ? [] : [{ item: 'MODSEQ' } as const]),
+  ];
 }

@@ -2,21 +2,20 @@ import type { ReaderEvent } from '../../../protocol/command-reader.ts';
 import { decodeLine } from '../decode-line.ts';
 import type { CommandHandler } from '../command-handler.ts';
 import { ByeError, CommandRefusedError } from '../command-error.ts';
+import type { MailboxView } from '../mailbox-view.ts';
 import { ConnectionLostError } from '../response-stream.ts';
 import type { Session } from '../session.ts';
 
 /** Tells the client at once what changes, until it sends DONE. @see RFC 2177, section 3 */
 export const idle: CommandHandler<'IDLE'> = async (session) => {
   session.out.write('+ idling\r\n');
-  await session.sync();
+  await session.sync({ expunge: true });
   const { selected } = session;
-  const notifier = selected === undefined ? undefined : new IdleNotifier(session);
-  if (selected !== undefined) selected.onChange = () => notifier?.wake();
+  const notifier = selected === undefined ? undefined : new IdleNotifier(session, selected);
   let event: ReaderEvent | undefined;
   try {
     event = await session.connection.pullLine();
   } finally {
-    if (selected !== undefined) selected.onChange = undefined;
     await notifier?.stop();
   }
   const text = decodeLine(event);
@@ -26,43 +25,52 @@ export const idle: CommandHandler<'IDLE'> = async (session) => {
   return { text: 'IDLE completed' };
 };
 
-/** Runs one sync at a time, and one more where a change came meanwhile. */
+/** Polls while there is news, one poll at a time. What wakes it is that there is news, not that some has come. */
 class IdleNotifier {
   readonly #session: Session;
+  readonly #view: MailboxView;
+  /** Undefined while the client knows everything. */
   #running: Promise<void> | undefined;
   #isStopped = false;
 
-  constructor(session: Session) {
+  constructor(session: Session, view: MailboxView) {
     this.#session = session;
-  }
-
-  wake(): void {
-    if (this.#isStopped || this.#running !== undefined) return;
-    this.#running = this.#run();
+    this.#view = view;
+    view.onNews = () => this.#wake();
+    this.#wake();
   }
 
   /** Settles when nothing is being written any more. */
   async stop(): Promise<void> {
     this.#isStopped = true;
+    this.#view.onNews = undefined;
     await this.#running;
   }
 
+  #wake(): void {
+    if (this.#running !== undefined || this.#isStopped || !this.#view.hasNews) return;
+    // It ends in a later step, when nothing comes between its last look at the news and this.
+    this.#running = this.#run().finally(() => {
+      this.#running = undefined;
+      this.#wake();
+    });
+  }
+
   async #run(): Promise<void> {
-    const { selected, out, connection, hasCondstore } = this.#session;
+    const { out, connection } = this.#session;
     try {
-      while (!this.#isStopped && selected?.isStale === true) {
-        await selected.sync(out, hasCondstore);
+      while (!this.#isStopped && this.#view.hasNews) {
+        await this.#session.sync({ expunge: true });
         out.flush();
         if (out.isFull) await out.ready();
       }
     } catch (error) {
+      this.#isStopped = true;
       if (error instanceof ByeError) connection.shutDown(error.message);
       else if (!(error instanceof ConnectionLostError)) {
         this.#session.log('error', { err: error }, 'IDLE notification failed');
         connection.shutDown('[SERVERBUG] Internal error');
       }
-    } finally {
-      this.#running = undefined;
     }
   }
 }

@@ -1,27 +1,37 @@
 import type { SearchKey } from '../../../protocol/search-key.ts';
-import type { SequenceRange, SequenceSet } from '../../../protocol/sequence-set.ts';
 import type { CommandHandler } from '../command-handler.ts';
-import { namedMessages } from '../named-messages.ts';
-import type { SelectedMailbox } from '../selected-mailbox.ts';
+import { makeFeedTest, resolveForStore } from '../feed-search.ts';
+import { pause, type MailboxView } from '../mailbox-view.ts';
 import type { Session } from '../session.ts';
+
+/** Messages that are looked at before others run: a millisecond or two. */
+const sliceMessages = 16_384;
+
+/** Numbers that are written at once. */
+const sliceNumbers = 1024;
 
 /** @see RFC 3501, section 6.4.4; RFC 7162, section 3.1.5 (MODSEQ) */
 export const search: CommandHandler<'SEARCH'> = async (session, { isUid, criteria }) => {
-  const selected = session.mailbox;
+  const { view, out } = session;
   const hasModseq = usesModseq(criteria);
   if (hasModseq) session.hasCondstore = true;
-  const resolved = resolveKey(selected, criteria);
-  const found = await session.store.search(selected.mailbox.id, resolved);
-  const known = found.filter((uid) => selected.snapshot.sequenceNumberOf(uid) !== undefined);
-  const { out } = session;
+  const uids = await find(session, criteria);
+  const numbers: number[] = [];
+  let [number, index, modseq] = [0, -1, 1];
+  for (const uid of uids) {
+    const foundNumber = view.numberOf(uid, number + 1);
+    const foundIndex = view.feed.indexOf(uid, index + 1);
+    if (foundNumber === undefined || foundIndex === -1) continue;
+    [number, index] = [foundNumber, foundIndex];
+    numbers.push(isUid ? uid : number);
+    modseq = Math.max(modseq, view.feed.modseqAt(index));
+  }
   out.write('* SEARCH');
-  for (const uid of known) {
-    out.write(` ${isUid ? uid : selected.snapshot.sequenceNumberOf(uid)}`);
-    if (out.isFull) await out.ready();
+  for (let start = 0; start < numbers.length; start += sliceNumbers) {
+    if (start > 0) await pause(out);
+    out.write(` ${numbers.slice(start, start + sliceNumbers).join(' ')}`);
   }
-  if (hasModseq && known.length > 0) {
-    out.write(` (MODSEQ ${await highestModseq(session, selected, known)})`);
-  }
+  if (hasModseq && numbers.length > 0) out.write(` (MODSEQ ${modseq})`);
   out.write('\r\n');
   return { text: 'SEARCH completed' };
 };
@@ -41,58 +51,42 @@ function usesModseq(key: SearchKey): boolean {
   }
 }
 
-/** Puts UIDs for what only this session knows: message sequence numbers, `*`, \Recent. */
-function resolveKey(selected: SelectedMailbox, key: SearchKey): SearchKey {
-  switch (key.key) {
-    case 'sequence':
-    case 'uid':
-      return uidKey(namedMessages(selected, key.set, key.key === 'uid'));
-    case 'recent':
-      return uidKey(selected.recentUids());
-    case 'and':
-      return { key: 'and', keys: key.keys.map((each) => resolveKey(selected, each)) };
-    case 'or':
-      return {
-        key: 'or',
-        left: resolveKey(selected, key.left),
-        right: resolveKey(selected, key.right),
-      };
-    case 'not':
-      return { key: 'not', operand: resolveKey(selected, key.operand) };
-    default:
-      return key;
+/** UIDs, ascending, of the messages that match. The store is asked for those only that the feed leaves open. */
+async function find(
+  { view, store, out }: Session,
+  criteria: SearchKey,
+): Promise<readonly number[] | Uint32Array> {
+  const matching: number[] = [];
+  const open: number[] = [];
+  for (let start = 0; start < view.count; start += sliceMessages) {
+    if (start > 0) await pause(out);
+    examine(view, criteria, start, { matching, open });
   }
+  if (open.length === 0) return matching;
+  const candidates = Uint32Array.from(open);
+  const found = await store.search(view.box, resolveForStore(criteria, view), candidates);
+  return matching.length === 0 ? found : Uint32Array.from([...matching, ...found]).toSorted();
 }
 
-function uidKey(uids: Uint32Array): SearchKey {
-  return { key: 'uid', set: rangesOf(uids) };
-}
-
-/** Ascending UIDs as ranges; no UIDs give the empty set. */
-function rangesOf(uids: Uint32Array): SequenceSet {
-  const ranges: SequenceRange[] = [];
-  let first: number | undefined;
-  let last = 0;
-  for (const uid of uids) {
-    if (first !== undefined && uid !== last + 1) {
-      ranges.push({ first, last });
-      first = uid;
-    }
-    first ??= uid;
-    last = uid;
+/** Looks at a slice of the messages that the client knows of and that are still there. */
+function examine(
+  view: MailboxView,
+  criteria: SearchKey,
+  start: number,
+  found: { readonly matching: number[]; readonly open: number[] },
+): void {
+  const { uids, feed } = view;
+  const test = makeFeedTest(criteria, view);
+  const end = Math.min(start + sliceMessages, uids.length);
+  const message = { uid: 0, number: 0, index: -1 };
+  for (let place = start; place < end; place++) {
+    message.uid = uids[place] as number;
+    message.number = place + 1;
+    const index = feed.indexOf(message.uid, message.index + 1);
+    if (index === -1) continue;
+    message.index = index;
+    const verdict = test(message);
+    if (verdict === true) found.matching.push(message.uid);
+    else if (verdict === undefined) found.open.push(message.uid);
   }
-  if (first !== undefined) ranges.push({ first, last });
-  return ranges;
-}
-
-async function highestModseq(
-  session: Session,
-  { mailbox }: SelectedMailbox,
-  uids: Uint32Array,
-): Promise<number> {
-  let highest = 1;
-  for await (const batch of session.store.readMessages(mailbox.id, uids, new Set())) {
-    for (const { modseq } of batch) highest = Math.max(highest, modseq);
-  }
-  return highest;
 }

@@ -1,8 +1,8 @@
 import type { CommandHandler } from '../command-handler.ts';
 import { CommandRefusedError } from '../command-error.ts';
-import { SelectedMailbox } from '../selected-mailbox.ts';
+import { MailboxView } from '../mailbox-view.ts';
 import type { Session } from '../session.ts';
-import type { MailboxOpening } from '../../../store/mail-store.ts';
+import type { Mailbox } from '../../../store/mail-store.ts';
 
 /** @see RFC 3501, sections 6.3.1 and 6.3.2; RFC 7162, section 3.1.8 (CONDSTORE) */
 export const select: CommandHandler<'SELECT' | 'EXAMINE'> = async (session, command) => {
@@ -18,26 +18,31 @@ export const select: CommandHandler<'SELECT' | 'EXAMINE'> = async (session, comm
   if (!mailbox.isSelectable) throw new CommandRefusedError('NO', 'The mailbox only holds others');
   if (isCondstore) session.hasCondstore = true;
   const isReadOnly = name === 'EXAMINE';
-  const opening = await session.store.openMailbox(mailbox.id);
-  const selected = new SelectedMailbox(session.context, mailbox, opening, isReadOnly);
-  session.select(selected);
-  await selected.claimRecent(opening.status.recentCount);
-  describe(session, selected, opening);
+  describe(session, await open(session, mailbox, isReadOnly));
   return { text: `${name} completed`, code: isReadOnly ? 'READ-ONLY' : 'READ-WRITE' };
 };
 
-function describe(session: Session, selected: SelectedMailbox, opening: MailboxOpening): void {
-  const { out } = session;
-  const { uidValidity, uidNext, highestModseq } = opening.status;
-  const { snapshot } = selected;
-  out.untagged(`FLAGS ${selected.formatKnownFlags()}`);
-  const permanent = selected.isReadOnly ? '()' : selected.formatKnownFlags('\\*');
+/** If anything fails no mailbox is selected (RFC 3501, section 6.3.1). */
+async function open(session: Session, mailbox: Mailbox, isReadOnly: boolean): Promise<MailboxView> {
+  const { recentCount } = await session.store.readStatus(mailbox);
+  const feed = await session.context.feeds.acquire(mailbox);
+  const view = new MailboxView(feed, isReadOnly);
+  session.select(view);
+  if (isReadOnly) view.showRecent(recentCount);
+  else await view.claimRecent();
+  return view;
+}
+
+function describe({ out }: Session, view: MailboxView): void {
+  const { feed } = view;
+  out.untagged(`FLAGS ${view.knownFlagsText()}`);
+  const permanent = view.isReadOnly ? '()' : view.knownFlagsText('\\*');
   out.untagged(`OK [PERMANENTFLAGS ${permanent}] Flags that can be changed`);
-  out.untagged(`${snapshot.uids.length} EXISTS`);
-  out.untagged(`${selected.recentCount} RECENT`);
-  const unseen = snapshot.sequenceNumberOf(opening.firstUnseenUid ?? 0);
+  out.untagged(`${view.count} EXISTS`);
+  out.untagged(`${view.recentCount} RECENT`);
+  const unseen = view.firstUnseenNumber();
   if (unseen !== undefined) out.untagged(`OK [UNSEEN ${unseen}] First unseen message`);
-  out.untagged(`OK [UIDVALIDITY ${uidValidity}] UIDs are valid`);
-  out.untagged(`OK [UIDNEXT ${uidNext}] Predicted next UID`);
-  out.untagged(`OK [HIGHESTMODSEQ ${highestModseq}] Highest`);
+  out.untagged(`OK [UIDVALIDITY ${feed.uidValidity}] UIDs are valid`);
+  out.untagged(`OK [UIDNEXT ${view.uidNext}] Predicted next UID`);
+  out.untagged(`OK [HIGHESTMODSEQ ${view.toldModseq}] Highest`);
 }

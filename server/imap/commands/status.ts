@@ -20,7 +20,7 @@ export const status: CommandHandler<'STATUS'> = async (session, { mailboxName, i
     throw new CommandRefusedError('NO', 'No mailbox of that name', 'NONEXISTENT');
   }
   if (items.includes('HIGHESTMODSEQ')) session.hasCondstore = true;
-  const counters = await session.store.readStatus(mailbox.id);
+  const counters = await session.store.readStatus(mailbox);
   const pairs = items.map((item) => `${item} ${values[item](counters)}`);
   session.out.untagged(`STATUS ${encodeMailboxName(mailbox.name)} (${pairs.join(' ')})`);
   return { text: 'STATUS completed' };

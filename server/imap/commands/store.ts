@@ -1,47 +1,72 @@
 import { formatSequenceSet } from '../../../protocol/sequence-set.ts';
 import type { FlagChangeResult } from '../../../store/mail-store.ts';
-import { CommandRefusedError } from '../command-error.ts';
 import type { CommandHandler } from '../command-handler.ts';
 import type { Completion } from '../completion.ts';
-import { namedMessages } from '../named-messages.ts';
-import type { SelectedMailbox } from '../selected-mailbox.ts';
+import { pause, type MailboxView } from '../mailbox-view.ts';
+import type { Session } from '../session.ts';
 
-/** @see RFC 3501, section 6.4.6; RFC 7162, section 3.1.3 (UNCHANGEDSINCE) */
+/** Messages that are looked at before others run. */
+const sliceMessages = 1024;
+
+/**
+ * Messages that are gone are passed over (RFC 2180, section 4.2.1).
+ *
+ * @see RFC 3501, section 6.4.6; RFC 7162, section 3.1.3 (UNCHANGEDSINCE)
+ */
 export const store: CommandHandler<'STORE'> = async (session, command) => {
   const { isUid, isSilent, mode, flags, unchangedSince } = command;
-  const selected = session.writableMailbox;
-  const uids = namedMessages(selected, command.set, isUid);
+  const view = session.writableView;
+  const uids = view.named(command.set, isUid);
   if (unchangedSince !== undefined) session.hasCondstore = true;
-  // Where others have changed something that the client has not been told, it is told of this too.
-  const isUpToDate = !selected.hasForeignChanges;
-  const result = await session.store.storeFlags(selected.mailbox.id, uids, {
+  const result = await session.store.storeFlags(view.box, uids, {
     mode,
     flags,
     ...(unchangedSince === undefined ? {} : { unchangedSince }),
   });
-  if (!isSilent || isUpToDate) selected.markReported(result.modseq);
-  const hasModseq = session.hasCondstore;
-  if (!isSilent || hasModseq) {
-    for (const message of result.messages) {
-      selected.writeFlags(session.out, message, { hasFlags: !isSilent, hasUid: isUid, hasModseq });
-      if (session.out.isFull) await session.out.ready();
-    }
-  }
-  return complete(selected, uids, result, isUid);
+  await view.feed.reach(result.modseq);
+  await answer(session, result, { isUid, isSilent });
+  if (result.modseq !== undefined) view.noteOwnChange(result.modseq);
+  return complete(view, result, isUid);
 };
 
-function complete(
-  selected: SelectedMailbox,
-  uids: Uint32Array,
-  { messages, modifiedUids }: FlagChangeResult,
-  isUid: boolean,
-): Completion {
-  if (!isUid && messages.length + modifiedUids.length < uids.length) {
-    throw new CommandRefusedError('NO', 'Some of the messages no longer exist', 'EXPUNGEISSUED');
+interface AnswerOptions {
+  readonly isUid: boolean;
+  readonly isSilent: boolean;
+}
+
+/**
+ * Tells the client what became of the messages. `.SILENT` hides flags that the client can tell by itself: not those of a
+ * message that somebody else had changed since the client was last told.
+ */
+async function answer(
+  session: Session,
+  { changedUids, previousModseqs, unchangedUids }: FlagChangeResult,
+  { isUid, isSilent }: AnswerOptions,
+): Promise<void> {
+  const { view, out, hasCondstore } = session;
+  const { feed } = view;
+  let [number, index, changed, unchanged] = [0, -1, 0, 0];
+  const count = changedUids.length + unchangedUids.length;
+  while (changed + unchanged < count) {
+    if ((changed + unchanged) % sliceMessages === sliceMessages - 1) await pause(out);
+    const isChanged = (changedUids[changed] ?? Infinity) < (unchangedUids[unchanged] ?? Infinity);
+    const uid = (isChanged ? changedUids[changed] : unchangedUids[unchanged]) as number;
+    const isKnown = !isChanged || view.wasTold(previousModseqs[changed] as number);
+    if (isChanged) changed += 1;
+    else unchanged += 1;
+    const hasFlags = !isSilent || !isKnown;
+    if (!hasFlags && !hasCondstore) continue;
+    const found = feed.indexOf(uid, index + 1);
+    if (found === -1) continue;
+    index = found;
+    number = view.numberOf(uid, number + 1) ?? number;
+    view.writeFlags(out, { number, index, uid: isUid, flags: hasFlags, modseq: hasCondstore });
   }
+}
+
+function complete(view: MailboxView, result: FlagChangeResult, isUid: boolean): Completion {
+  const { modifiedUids } = result;
   if (modifiedUids.length === 0) return { text: 'STORE completed' };
-  const numbers = isUid
-    ? modifiedUids
-    : modifiedUids.map((uid) => selected.snapshot.sequenceNumberOf(uid) as number);
+  const numbers = isUid ? modifiedUids : modifiedUids.map((uid) => view.numberOf(uid) as number);
   return { text: 'Conditional STORE failed', code: `MODIFIED ${formatSequenceSet(numbers)}` };
 }

@@ -139,7 +139,7 @@ await t.test(
     await closed;
     const account = await store.findAccount('alice');
     const inbox = await store.findMailbox(account?.id ?? 0, 'INBOX');
-    t.equal((await store.readStatus(inbox?.id ?? 0)).messageCount, 1);
+    t.equal(inbox && (await store.readStatus(inbox)).messageCount, 1);
   },
 );
 

@@ -1,0 +1,378 @@
+import { setImmediate } from 'node:timers/promises';
+import type { Flag } from '../../protocol/flag.ts';
+import { systemFlags } from '../../protocol/flag.ts';
+import {
+  selectFromSorted,
+  selectSequenceNumbers,
+  type SequenceSet,
+} from '../../protocol/sequence-set.ts';
+import type { MailboxKey } from '../../store/mail-store.ts';
+import { ByeError, CommandRefusedError } from './command-error.ts';
+import type { FlagSet } from './flag-sets.ts';
+import {
+  indexOfUid,
+  lowerBound,
+  mergeUids,
+  type FeedReader,
+  type FeedStep,
+  type MailboxFeed,
+} from './mailbox-feed.ts';
+import { RecentMessages } from './recent-messages.ts';
+import type { ResponseStream } from './response-stream.ts';
+
+/** Lines that are written before others run. */
+const sliceLines = 1024;
+
+/** UIDs in the steps that a view may lag behind before it lets go of them and compares instead; also the mailbox's size. */
+const minLagUids = 65_536;
+
+/** What {@link MailboxView.poll} may tell. */
+export interface PollOptions {
+  /** False while the client may use message sequence numbers, which EXPUNGE would change. */
+  readonly expunge: boolean;
+  /** True if FETCH responses tell the modseq. */
+  readonly hasModseq: boolean;
+}
+
+/**
+ * What one client has been told of the mailbox that it has selected: which messages, under which numbers, and up to which
+ * modseq. {@link poll} tells the rest. While the view is up to date it shares the feed's array of UIDs.
+ */
+export class MailboxView implements FeedReader {
+  readonly box: MailboxKey;
+  readonly isReadOnly: boolean;
+  /** Called after each change in the mailbox, whoever made it. */
+  onNews: (() => void) | undefined;
+  readonly feed: MailboxFeed;
+  readonly #recent = new RecentMessages();
+  readonly #unfollow: () => void;
+  #uids: Uint32Array;
+  #count: number;
+  #uidNext: number;
+  #toldModseq: number;
+  /** Modseqs above it of this session's own changes, which have been told too. */
+  readonly #ownModseqs = new Set<number>();
+  /** The last steps of which flags, and EXPUNGE, have been told; undefined if the view has fallen too far behind. */
+  #flagStep: FeedStep | undefined;
+  #expungeStep: FeedStep | undefined;
+  #keywordCount: number;
+
+  /** A view of the feed as it is now. */
+  constructor(feed: MailboxFeed, isReadOnly: boolean) {
+    this.feed = feed;
+    this.box = feed.box;
+    this.isReadOnly = isReadOnly;
+    this.#uids = feed.uids;
+    this.#count = feed.count;
+    this.#uidNext = feed.uidNext;
+    this.#toldModseq = feed.modseq;
+    this.#flagStep = feed.lastStep;
+    this.#expungeStep = feed.lastStep;
+    this.#keywordCount = feed.flagSets.keywords.length;
+    this.#unfollow = feed.follow(this);
+  }
+
+  /** Stops following the mailbox. */
+  close(): void {
+    this.onNews = undefined;
+    this.#unfollow();
+  }
+
+  /** Messages that the client knows of. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Their UIDs, ascending. They do not change while a command runs, only by {@link poll}. */
+  get uids(): Uint32Array {
+    return this.#uids.subarray(0, this.#count);
+  }
+
+  /** UIDs from here on the client has not been told of. */
+  get uidNext(): number {
+    return this.#uidNext;
+  }
+
+  /** Flags up to this modseq have been told. */
+  get toldModseq(): number {
+    return this.#toldModseq;
+  }
+
+  get recentCount(): number {
+    return this.#recent.count;
+  }
+
+  isRecent(uid: number): boolean {
+    return this.#recent.has(uid);
+  }
+
+  /** True if there may be something that the client has not been told. */
+  get hasNews(): boolean {
+    const { lastStep, ended } = this.feed;
+    return ended !== undefined || this.#flagStep !== lastStep || this.#expungeStep !== lastStep;
+  }
+
+  /**
+   * The message sequence number of a UID; undefined if the client knows of no such message.
+   *
+   * @param hint - a number that it may have, such as the one after the number before it
+   */
+  numberOf(uid: number, hint = 1): number | undefined {
+    const index = indexOfUid(this.#uids, this.#count, uid, hint - 1);
+    return index === -1 ? undefined : index + 1;
+  }
+
+  /**
+   * UIDs, ascending, of the messages that a set names. UIDs that do not exist are passed over (RFC 3501, section 6.4.8); a
+   * message sequence number that does not is refused, unless it belongs to a range that ends in `*`.
+   */
+  named(set: SequenceSet, isUid: boolean): Uint32Array {
+    if (isUid) return selectFromSorted(set, this.uids);
+    for (const { first, last } of set) {
+      const largest = Math.max(first, last);
+      if (largest === Infinity || largest <= this.#count) continue;
+      throw new CommandRefusedError(
+        'BAD',
+        `No message has the sequence number ${largest}, the mailbox has ${this.#count}`,
+      );
+    }
+    return this.uidsOfNumbers(set);
+  }
+
+  /** As {@link named} for message sequence numbers, but those that do not exist are passed over. */
+  uidsOfNumbers(set: SequenceSet): Uint32Array {
+    const numbers = selectSequenceNumbers(set, this.#count);
+    for (const [place, number] of numbers.entries()) {
+      numbers[place] = this.#uids[number - 1] as number;
+    }
+    return numbers;
+  }
+
+  /** The number of the first message without \Seen; undefined if all have it. Only for a view that is up to date. */
+  firstUnseenNumber(): number | undefined {
+    for (let index = 0; index < this.#count; index++) {
+      if (!this.feed.flagSetAt(index).isSeen) return index + 1;
+    }
+    return undefined;
+  }
+
+  /** Ascending. */
+  recentUids(): Uint32Array {
+    return this.uids.filter((uid) => this.#recent.has(uid));
+  }
+
+  /** The flags as FETCH tells them, \Recent among them. */
+  flagsText(uid: number, { text }: FlagSet): string {
+    if (!this.#recent.has(uid)) return text;
+    return text === '' ? '\\Recent' : `\\Recent ${text}`;
+  }
+
+  /** All flags that are defined in the mailbox, as a list. */
+  knownFlagsText(...more: readonly Flag[]): string {
+    return `(${[...systemFlags, ...this.feed.flagSets.keywords, ...more].join(' ')})`;
+  }
+
+  /** Sends a new FLAGS response if there are keywords that the client has not heard of, before they come in a FETCH. */
+  tellKeywords(out: ResponseStream): void {
+    const { keywords } = this.feed.flagSets;
+    if (keywords.length === this.#keywordCount) return;
+    this.#keywordCount = keywords.length;
+    out.untagged(`FLAGS ${this.knownFlagsText()}`);
+  }
+
+  /** The modseq is that of a change by this session, and everything that it changed has been told by the command itself. */
+  noteOwnChange(modseq: number): void {
+    if (modseq > this.#toldModseq) this.#ownModseqs.add(modseq);
+  }
+
+  /** True if the client has been told of a message's flags as of this modseq. */
+  wasTold(modseq: number): boolean {
+    return modseq <= this.#toldModseq || this.#ownModseqs.has(modseq);
+  }
+
+  /** Makes the messages that nobody has been told of this client's \Recent ones. Only after SELECT; later `poll` does. */
+  async claimRecent(): Promise<void> {
+    const claimed = await this.feed.claimRecent();
+    if (claimed !== undefined) this.#recent.add(...claimed, this.uids);
+  }
+
+  /** For a read-only session, which sees what is \Recent and leaves it to others: the last so many messages. */
+  showRecent(count: number): void {
+    const firstUid = this.uids.at(-count);
+    if (count > 0 && firstUid !== undefined) this.#recent.add(firstUid, this.#uidNext, this.uids);
+  }
+
+  /**
+   * Tells the client what has changed: EXPUNGE if that is allowed, EXISTS and RECENT, flags. Waits for a client that does not
+   * keep up, and lets others run. Throws ByeError if the mailbox is gone.
+   */
+  async poll(out: ResponseStream, { expunge, hasModseq }: PollOptions): Promise<void> {
+    const { ended } = this.feed;
+    if (ended !== undefined) throw new ByeError(ended.message);
+    if (!this.hasNews) return;
+    if (expunge) await this.#tellExpunged(out);
+    const newFromUid = this.#uidNext;
+    await this.#tellArrived(out);
+    await this.#tellFlags(out, newFromUid, hasModseq);
+  }
+
+  /** Lets go of steps that hold more than comparing costs. */
+  onFeedChange(): void {
+    const { lastStep, count } = this.feed;
+    const least = lastStep.uidTotal - Math.max(minLagUids, count);
+    if (this.#flagStep !== undefined && this.#flagStep.uidTotal < least) this.#flagStep = undefined;
+    if (this.#expungeStep !== undefined && this.#expungeStep.uidTotal < least) {
+      this.#expungeStep = undefined;
+    }
+    this.onNews?.();
+  }
+
+  async #tellExpunged(out: ResponseStream): Promise<void> {
+    for (;;) {
+      const { lastStep } = this.feed;
+      const expunged = this.#untoldExpunged();
+      let index = -1;
+      for (const [told, uid] of expunged.entries()) {
+        index = indexOfUid(this.#uids, this.#count, uid, index + 1);
+        out.untagged(`${index + 1 - told} EXPUNGE`);
+        this.#recent.remove(uid);
+        if (told % sliceLines === sliceLines - 1) await pause(out);
+      }
+      this.#expungeStep = lastStep;
+      if (this.#share()) return;
+      // More was expunged while we waited for the client.
+      this.#uids = without(this.#uids, this.#count, expunged);
+      this.#count = this.#uids.length;
+    }
+  }
+
+  /** UIDs that the client knows of and that are gone, ascending. */
+  #untoldExpunged(): Uint32Array {
+    if (this.#expungeStep === undefined) {
+      return this.uids.filter((uid) => this.feed.indexOf(uid) === -1);
+    }
+    const lists: Uint32Array[] = [];
+    for (let step = this.#expungeStep.next; step !== undefined; step = step.next) {
+      lists.push(step.expungedUids);
+    }
+    return mergeUids(lists).filter((uid) => this.numberOf(uid) !== undefined);
+  }
+
+  /** Goes over to the feed's array if all that is missing there has been told; false if it has not. */
+  #share(): boolean {
+    if (this.#expungeStep !== this.feed.lastStep) {
+      if (this.#untoldExpunged().length > 0) return false;
+      this.#expungeStep = this.feed.lastStep;
+    }
+    this.#uids = this.feed.uids;
+    this.#count = lowerBound(this.feed.uids, this.feed.count, this.#uidNext);
+    return true;
+  }
+
+  async #tellArrived(out: ResponseStream): Promise<void> {
+    if (this.feed.uidNext === this.#uidNext) return;
+    const claimed = this.isReadOnly ? undefined : await this.feed.claimRecent();
+    const before = this.#count;
+    this.#takeArrived();
+    this.#recent.arrive(this.uids.subarray(before));
+    if (claimed !== undefined) this.#recent.add(...claimed, this.uids);
+    if (this.#count === before) return;
+    out.untagged(`${this.#count} EXISTS`);
+    out.untagged(`${this.#recent.count} RECENT`);
+  }
+
+  #takeArrived(): void {
+    const { uids, count, uidNext } = this.feed;
+    const known = this.#uidNext;
+    const isShared = this.#share();
+    this.#uidNext = uidNext;
+    if (isShared) {
+      this.#count = count;
+      return;
+    }
+    // The client still counts messages that are gone.
+    const arrived = uids.subarray(lowerBound(uids, count, known), count);
+    const own = new Uint32Array(this.#count + arrived.length);
+    own.set(this.uids);
+    own.set(arrived, this.#count);
+    this.#uids = own;
+    this.#count = own.length;
+  }
+
+  /** @param newFromUid - messages from here on the client has just been told of, and asks for their flags */
+  async #tellFlags(out: ResponseStream, newFromUid: number, hasModseq: boolean): Promise<void> {
+    const { lastStep } = this.feed;
+    const toldModseq = this.#toldModseq;
+    let [number, index, examined] = [0, -1, 0];
+    for (const uid of this.#untoldFlags()) {
+      examined += 1;
+      if (examined % sliceLines === 0) await pause(out);
+      if (uid >= newFromUid) break;
+      const found = this.feed.indexOf(uid, index + 1);
+      const foundNumber = this.numberOf(uid, number + 1);
+      if (found === -1 || foundNumber === undefined) continue;
+      [number, index] = [foundNumber, found];
+      const modseq = this.feed.modseqAt(index);
+      if (modseq <= toldModseq || this.#ownModseqs.has(modseq)) continue;
+      this.writeFlags(out, { number, index, uid: true, flags: true, modseq: hasModseq });
+    }
+    this.#flagStep = lastStep;
+    this.#toldModseq = Math.max(lastStep.modseq, toldModseq);
+    for (const modseq of this.#ownModseqs) {
+      if (modseq <= this.#toldModseq) this.#ownModseqs.delete(modseq);
+    }
+  }
+
+  /** UIDs of messages that changed after what has been told, ascending. */
+  #untoldFlags(): Uint32Array {
+    if (this.#flagStep === undefined) {
+      const { feed } = this;
+      const since = this.#toldModseq;
+      return feed.uids.subarray(0, feed.count).filter((_, index) => feed.modseqAt(index) > since);
+    }
+    const lists: Uint32Array[] = [];
+    for (let step = this.#flagStep.next; step !== undefined; step = step.next) {
+      lists.push(step.changedUids);
+    }
+    return mergeUids(lists);
+  }
+
+  /** Writes `* n FETCH (…)` of a message with what is asked for of UID, flags and modseq. */
+  writeFlags(out: ResponseStream, line: FlagsLine): void {
+    const { feed } = this;
+    const uid = feed.uids[line.index] as number;
+    if (line.flags) this.tellKeywords(out);
+    let text = '';
+    if (line.uid) text += ` UID ${uid}`;
+    if (line.flags) text += ` FLAGS (${this.flagsText(uid, feed.flagSetAt(line.index))})`;
+    if (line.modseq) text += ` MODSEQ (${feed.modseqAt(line.index)})`;
+    out.untagged(`${line.number} FETCH (${text.slice(1)})`);
+  }
+}
+
+/** A FETCH response with nothing but what the feed knows. */
+export interface FlagsLine {
+  /** Message sequence number. */
+  readonly number: number;
+  /** Place in the feed. */
+  readonly index: number;
+  /** Whether to tell each of these. */
+  readonly uid: boolean;
+  readonly flags: boolean;
+  readonly modseq: boolean;
+}
+
+/** Waits for a client that does not keep up; else lets others run. */
+export async function pause(out: ResponseStream): Promise<void> {
+  if (out.isFull) await out.ready();
+  else await setImmediate();
+}
+
+/** The first `count` UIDs without those that are gone (some of them, ascending). */
+function without(uids: Uint32Array, count: number, gone: Uint32Array): Uint32Array {
+  let next = 0;
+  return uids.subarray(0, count).filter((uid) => {
+    while (next < gone.length && (gone[next] as number) < uid) next += 1;
+    return gone[next] !== uid;
+  });
+}
