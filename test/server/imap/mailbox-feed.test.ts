@@ -1,0 +1,216 @@
+import t from 'tap';
+import { MailboxFeed, mergeUids } from '../../../server/imap/mailbox-feed.ts';
+import { MailboxFeeds } from '../../../server/imap/mailbox-feeds.ts';
+import { FakeMailbox } from '../../fixtures/fake-mailbox.ts';
+import { until } from '../../fixtures/until.ts';
+
+/** What the feed holds: UID, modseq, flags. */
+function contents(feed: MailboxFeed): string[] {
+  return Array.from(
+    { length: feed.count },
+    (_, index) => `${feed.uids[index]} ${feed.modseqAt(index)} ${feed.flagSetAt(index).text}`,
+  );
+}
+
+/** What the mailbox holds, in the same form. */
+function truth(mailbox: FakeMailbox): string[] {
+  return [...mailbox.messages.values()]
+    .toSorted((a, b) => a.uid - b.uid)
+    .map(({ uid, modseq, flags }) => `${uid} ${modseq} ${flags.join(' ')}`);
+}
+
+/** A mailbox of messages without flags. */
+function mailboxOf(count: number): FakeMailbox {
+  const mailbox = new FakeMailbox();
+  for (let index = 0; index < count; index++) mailbox.add();
+  return mailbox;
+}
+
+await t.test('loads the mailbox in slices, and follows what is committed', async (t) => {
+  const mailbox = mailboxOf(5);
+  const feed = await MailboxFeed.open(mailbox.store, mailbox.box);
+  t.same(contents(feed), truth(mailbox));
+  t.match(feed, { count: 5, modseq: 6, uidNext: 6, uidValidity: 7 });
+  mailbox.setFlags([2, 4], ['\\Seen', 'Work']);
+  mailbox.add(['\\Flagged']);
+  mailbox.expunge([1, 5]);
+  t.same(contents(feed), truth(mailbox));
+  t.match(feed, { count: 4, modseq: 9, uidNext: 7 });
+  t.same(feed.flagSets.keywords, ['Work']);
+  t.equal(mailbox.calls.readChanges, 0, 'the events say everything');
+});
+
+await t.test('what is committed while it loads is neither lost nor taken twice', async (t) => {
+  const mailbox = mailboxOf(6);
+  let slice = 0;
+  mailbox.onSlice = () => {
+    slice += 1;
+    if (slice === 1) {
+      mailbox.setFlags([1, 5], ['\\Seen']);
+      mailbox.expunge([2, 6]);
+      mailbox.add();
+    }
+    if (slice === 2) mailbox.setFlags([4], ['\\Deleted']);
+  };
+  const feed = await MailboxFeed.open(mailbox.store, mailbox.box);
+  t.same(contents(feed), truth(mailbox));
+  t.match(feed, { modseq: mailbox.modseq, uidNext: 8 });
+});
+
+await t.test(
+  'after a gap it reads the difference once, and what comes meanwhile waits',
+  async (t) => {
+    const mailbox = mailboxOf(5);
+    const feed = await MailboxFeed.open(mailbox.store, mailbox.box);
+    mailbox.setFlags([5], ['\\Seen'], false);
+    mailbox.add(['\\Draft'], false);
+    mailbox.add([], false);
+    // The one that came first has the higher modseq then.
+    mailbox.setFlags([6], ['\\Answered'], false);
+    mailbox.expunge([3], false);
+    let isChanged = false;
+    mailbox.onSlice = () => {
+      if (isChanged) return;
+      isChanged = true;
+      mailbox.setFlags([1], ['\\Flagged']);
+      mailbox.expunge([2]);
+    };
+    mailbox.setFlags([4], ['\\Seen']);
+    const { modseq } = mailbox;
+    await feed.reach(modseq);
+    await until(() => feed.modseq === mailbox.modseq);
+    t.same(contents(feed), truth(mailbox));
+    t.equal(mailbox.calls.readChanges, 1);
+    t.equal(feed.uidNext, 8);
+  },
+);
+
+await t.test('a change of too many messages to be told is read in slices', async (t) => {
+  const mailbox = mailboxOf(7);
+  const feed = await MailboxFeed.open(mailbox.store, mailbox.box);
+  mailbox.setFlags([1, 2, 3, 4, 5, 6, 7], ['\\Seen'], false);
+  mailbox.tell({ kind: 'changed-much', modseq: mailbox.modseq });
+  await feed.reach(mailbox.modseq);
+  t.same(contents(feed), truth(mailbox));
+});
+
+await t.test('an array that a view holds is only added to', async (t) => {
+  const mailbox = mailboxOf(4);
+  const feed = await MailboxFeed.open(mailbox.store, mailbox.box);
+  const { uids } = feed;
+  mailbox.add();
+  t.equal(feed.uids, uids, 'there was room');
+  mailbox.expunge([2]);
+  t.not(feed.uids, uids);
+  t.same([...uids.subarray(0, 5)], [1, 2, 3, 4, 5]);
+  t.same([...feed.uids.subarray(0, feed.count)], [1, 3, 4, 5]);
+});
+
+await t.test('sets of flags that no message has any more are forgotten', async (t) => {
+  const mailbox = mailboxOf(3);
+  const feed = await MailboxFeed.open(mailbox.store, mailbox.box);
+  for (let number = 0; number < 3000; number++) mailbox.setFlags([2], [`k${number}`]);
+  t.ok(feed.flagSets.size < 1100, `${feed.flagSets.size} sets`);
+  t.same(contents(feed), truth(mailbox));
+});
+
+await t.test('a mailbox that is deleted ends the feed, and whoever waits for it', async (t) => {
+  const mailbox = mailboxOf(1);
+  const feed = await MailboxFeed.open(mailbox.store, mailbox.box);
+  let changes = 0;
+  feed.follow({ onFeedChange: () => (changes += 1) });
+  const arrival = feed.reach(99);
+  mailbox.tell({ kind: 'gone' });
+  await arrival;
+  t.match(feed.ended, { message: 'The selected mailbox has been deleted' });
+  t.equal(changes, 1);
+});
+
+await t.test(
+  '\\Recent is claimed once for all sessions, and a full disk costs nothing else',
+  async (t) => {
+    const mailbox = mailboxOf(2);
+    mailbox.recent = { firstUid: 1, nextUid: 3 };
+    const feed = await MailboxFeed.open(mailbox.store, mailbox.box);
+    t.same(await feed.claimRecent(), [1, 3]);
+    t.equal(await feed.claimRecent(), undefined);
+    t.equal(mailbox.calls.claimRecent, 1);
+    mailbox.add();
+    mailbox.recent = undefined;
+    t.equal(await feed.claimRecent(), undefined);
+    t.equal(mailbox.calls.claimRecent, 2);
+  },
+);
+
+await t.test('sessions of a mailbox share one feed, which stays for a while', async (t) => {
+  let nowMs = 0;
+  const mailbox = mailboxOf(3);
+  const feeds = new MailboxFeeds({
+    store: mailbox.store,
+    clock: () => nowMs,
+    retentionMs: 60_000,
+    retainedBytes: 1 << 20,
+  });
+  const [first, second] = await Promise.all([
+    feeds.acquire(mailbox.box),
+    feeds.acquire(mailbox.box),
+  ]);
+  t.equal(first, second);
+  t.match(mailbox.calls, { open: 1, readStates: 1 });
+  feeds.release(first);
+  feeds.release(second);
+  nowMs = 59_999;
+  feeds.sweep();
+  t.equal(await feeds.acquire(mailbox.box), first, 'a phone came back');
+  nowMs = 200_000;
+  feeds.sweep();
+  t.equal(feeds.count, 1, 'it is in use');
+  feeds.release(first);
+  nowMs = 260_000;
+  feeds.sweep();
+  t.equal(feeds.count, 0);
+  t.equal(mailbox.listenerCount, 0);
+});
+
+await t.test('feeds that nobody uses take a bounded number of bytes', async (t) => {
+  const mailboxes = [1, 2, 3].map((mailboxId) => {
+    const mailbox = mailboxOf(100);
+    return { mailbox, box: { accountId: 1, mailboxId } };
+  });
+  const { sizeBytes } = await MailboxFeed.open(mailboxes[0]!.mailbox.store, mailboxes[0]!.box);
+  const stores = new Map(mailboxes.map(({ mailbox, box }) => [box.mailboxId, mailbox.store]));
+  const storeOf = (id: number) => stores.get(id)!;
+  const feeds = new MailboxFeeds({
+    store: {
+      open: (box: { mailboxId: number }, ...rest: [never]) =>
+        storeOf(box.mailboxId).open(box as never, ...rest),
+      readStates: (box: { mailboxId: number }, after: number) =>
+        storeOf(box.mailboxId).readStates(box as never, after),
+    } as never,
+    clock: () => 0,
+    retentionMs: 60_000,
+    retainedBytes: 2 * sizeBytes,
+  });
+  const opened = await Promise.all(mailboxes.map(({ box }) => feeds.acquire(box)));
+  for (const feed of opened) feeds.release(feed);
+  t.equal(feeds.count, 2);
+  t.equal(await feeds.acquire(mailboxes[2]!.box), opened[2]);
+  t.not(await feeds.acquire(mailboxes[0]!.box), opened[0], 'what was left first went first');
+});
+
+await t.test('a feed that has ended serves nobody new', async (t) => {
+  const mailbox = mailboxOf(1);
+  const feeds = new MailboxFeeds({
+    store: mailbox.store,
+    clock: () => 0,
+    retentionMs: 60_000,
+    retainedBytes: 1 << 20,
+  });
+  const feed = await feeds.acquire(mailbox.box);
+  mailbox.tell({ kind: 'gone' });
+  t.not(await feeds.acquire(mailbox.box), feed);
+  feeds.release(feed);
+  t.equal(mailbox.listenerCount, 1, 'that of the new one');
+});
+
+t.same([...mergeUids([Uint32Array.of(5, 9), Uint32Array.of(), Uint32Array.of(1, 5)])], [1, 5, 9]);
