@@ -1,3 +1,5 @@
+import { lowerBound } from './mailbox-feed.ts';
+
 /** Ranges that are kept; the oldest go first. Only sessions that share the mail of one mailbox have many. */
 const maxRanges = 4096;
 
@@ -56,13 +58,6 @@ export class RecentMessages {
   }
 }
 
-/** From the end, where ranges lie: a range of few messages costs little in a large mailbox. */
 function countIn({ firstUid, nextUid }: UidRange, uids: Uint32Array): number {
-  let count = 0;
-  for (let index = uids.length - 1; index >= 0; index--) {
-    const uid = uids[index] as number;
-    if (uid < firstUid) break;
-    if (uid < nextUid) count += 1;
-  }
-  return count;
+  return lowerBound(uids, uids.length, nextUid) - lowerBound(uids, uids.length, firstUid);
 }
