@@ -1,0 +1,200 @@
+import t from 'tap';
+import { StoreError } from '../../../store/mail-store.ts';
+import type { ImapClient } from '../../fixtures/imap-client.ts';
+import { appendMessages, messageOf, startImapService, texts } from '../../fixtures/imap-service.ts';
+
+const service = await startImapService(t);
+let mailboxCount = 0;
+
+/** A mailbox of its own with this many messages, and two clients that have selected it. */
+async function twoClients(messageCount: number): Promise<{
+  readonly name: string;
+  readonly a: ImapClient;
+  readonly b: ImapClient;
+}> {
+  const name = `m${++mailboxCount}`;
+  const [a, b] = [await service.login(), await service.login()];
+  await a.ok(`CREATE ${name}`);
+  for (let index = 1; index <= messageCount; index++) await appendMessages(a, name, `s${index}`);
+  await a.ok(`SELECT ${name}`);
+  await b.ok(`SELECT ${name}`);
+  return { name, a, b };
+}
+
+/** What NOOP tells. */
+const noop = async (client: ImapClient) => texts(await client.ok('NOOP'));
+
+await t.test('a STORE without effect hides no change of another session (A1)', async (t) => {
+  const { a, b } = await twoClients(2);
+  await b.ok('STORE 1 +FLAGS (\\Flagged)');
+  const told = [...texts(await a.ok('STORE 2 +FLAGS (\\Seen)')), ...(await noop(a))];
+  t.equal(told.filter((line) => /^\* 1 FETCH .*\\Flagged/.test(line)).length, 1);
+});
+
+await t.test('the change of another is told under STORE itself, silent or not (A1)', async (t) => {
+  const { a, b } = await twoClients(3);
+  await b.ok('STORE 1 +FLAGS (\\Flagged)');
+  t.match(texts(await a.ok('STORE 2 +FLAGS (\\Seen)')), [
+    /^\* 2 FETCH/,
+    /^\* 1 FETCH \(UID 1 FLAGS \(.*\\Flagged.*\)\)$/,
+  ]);
+  await b.ok('STORE 2 +FLAGS (\\Flagged)');
+  t.match(
+    texts(await a.ok('STORE 1:3 +FLAGS.SILENT (\\Answered)')),
+    [/^\* 2 FETCH \(FLAGS \(.*\\Answered.*\\Flagged.*\)\)$/],
+    'the client could not tell the flags of the second by itself',
+  );
+  t.same(await noop(a), []);
+});
+
+await t.test('what is gone elsewhere is passed over by COPY, MOVE, STORE and FETCH', async (t) => {
+  const { a, b } = await twoClients(4);
+  await b.ok('STORE 2 +FLAGS.SILENT (\\Deleted)');
+  await b.ok('EXPUNGE');
+  const stored = await a.ok('STORE 1:3 +FLAGS.SILENT (\\Flagged)');
+  t.same(texts(stored), [], 'A21');
+  const fetched = await a.ok('FETCH 1:3 (UID)');
+  t.match(fetched.text, /^\[EXPUNGEISSUED\]/, 'A12');
+  t.same(texts(fetched), ['* 1 FETCH (UID 1)', '* 3 FETCH (UID 3)']);
+  t.same(texts(await a.ok('SEARCH 1:100')), ['* SEARCH 1 3 4'], 'A22');
+  const copied = await a.ok('COPY 1:3 Archive');
+  t.match(copied.text, /^\[COPYUID \d+ 1,3 \d+:\d+\]/, 'A2');
+  await b.ok('STORE 1 +FLAGS.SILENT (\\Deleted)');
+  await b.ok('EXPUNGE');
+  t.match(texts(await a.ok('MOVE 1:2 Trash')), [/^\* OK \[COPYUID \d+ 3 \d+\]/, /^\* 1 EXPUNGE$/]);
+  t.same(await noop(a), []);
+  t.same(texts(await a.ok('FETCH 1:* (UID)')), ['* 1 FETCH (UID 4)']);
+});
+
+await t.test('a FETCH that sets \\Seen tells the modseq (A8)', async (t) => {
+  const { a } = await twoClients(0);
+  await a.ok(`APPEND m${mailboxCount}`, messageOf('unseen'));
+  await a.ok('ENABLE CONDSTORE');
+  const [line] = texts(await a.ok('FETCH 1 (BODY[TEXT])'));
+  t.match(line, /FLAGS \(.*\\Seen\) MODSEQ \(\d+\)\)$/);
+  t.same(await noop(a), []);
+});
+
+await t.test(
+  'EXISTS and flags need not wait for a command that forbids EXPUNGE (A13)',
+  async (t) => {
+    const { a, b, name } = await twoClients(2);
+    await b.ok('STORE 1 +FLAGS.SILENT (\\Flagged)');
+    await b.ok('STORE 2 +FLAGS.SILENT (\\Deleted)');
+    await b.ok('EXPUNGE');
+    await appendMessages(b, name, 'new');
+    t.match(texts(await a.ok('FETCH 1 (UID)')), [
+      '* 1 FETCH (UID 1)',
+      '* 3 EXISTS',
+      /RECENT$/,
+      /^\* 1 FETCH \(UID 1 FLAGS \(.*\\Flagged.*\)\)$/,
+    ]);
+    t.same(await noop(a), ['* 2 EXPUNGE']);
+  },
+);
+
+await t.test('an idling client hears the last of many quick changes (A4)', async (t) => {
+  const { a, b } = await twoClients(1);
+  a.send('i IDLE\r\n');
+  await a.read();
+  const stores = Array.from(
+    { length: 200 },
+    (_, index) => `s${index} STORE 1 FLAGS.SILENT (k${index % 7} n${index % 2})`,
+  );
+  b.send(`${stores.join('\r\n')}\r\n`);
+  await b.readTagged('s199');
+  const last = /\bn1 k3\)/;
+  for (;;) if (last.test((await a.read()).text)) break;
+  await b.ok('STORE 1 FLAGS.SILENT (end)');
+  for (;;) if (/\bend\)/.test((await a.read()).text)) break;
+  a.send('DONE\r\n');
+  t.match(await a.readTagged('i'), { status: 'OK' });
+});
+
+await t.test('a session whose mailbox is deleted is told so (A11)', async (t) => {
+  const { a, b, name } = await twoClients(1);
+  await b.ok('SELECT INBOX');
+  await b.ok(`DELETE ${name}`);
+  a.send('x STORE 1 +FLAGS (\\Seen)\r\n');
+  const [bye] = (await a.readToEnd()).filter(({ text }) => text.startsWith('* BYE'));
+  t.match(bye?.text, /deleted/);
+});
+
+await t.test('a COPY whose target vanishes asks for it to be created (A11)', async (t) => {
+  const { login } = await startImapService(t, {
+    storeMethods: {
+      async copyMessages() {
+        throw new StoreError('NONEXISTENT', 'The mailbox does not exist');
+      },
+    },
+  });
+  const client = await login();
+  await appendMessages(client, 'INBOX', 'one');
+  await client.ok('SELECT INBOX');
+  t.match(await client.command('COPY 1 Archive'), { status: 'NO', text: /^\[TRYCREATE\]/ });
+});
+
+await t.test(
+  'a SELECT costs no write, and none that fails leaves a mailbox selected (A5)',
+  async (t) => {
+    let isFull = false;
+    const { login } = await startImapService(t, {
+      storeMethods: {
+        async claimRecent() {
+          throw new Error('database or disk is full');
+        },
+        async *readStates(this: never) {
+          if (isFull) throw new Error('disk I/O error');
+          yield* [];
+        },
+      },
+    });
+    const client = await login();
+    await client.ok('SELECT INBOX');
+    isFull = true;
+    t.match(await client.command('SELECT Archive'), { status: 'NO' });
+    t.match(await client.command('FETCH 1 FLAGS'), { status: 'BAD' }, 'nothing is selected');
+  },
+);
+
+await t.test('a response that cannot be finished ends the connection (A9)', async (t) => {
+  const { login } = await startImapService(t, {
+    storeMethods: {
+      // oxlint-disable-next-line require-yield -- it fails before
+      async *readBody() {
+        throw new Error('disk I/O error');
+      },
+    },
+  });
+  const client = await login();
+  await appendMessages(client, 'INBOX', 'one');
+  await client.ok('SELECT INBOX');
+  client.send('f FETCH 1 (BODY.PEEK[HEADER.FIELDS (SUBJECT)])\r\n');
+  const rest = await client.readToEnd();
+  t.notOk(rest.some(({ text }) => /\bNO\b|\bBAD\b|\bOK\b/.test(text)));
+});
+
+await t.test(
+  'sessions of a mailbox read the store once for a change, however many they are (A7)',
+  async (t) => {
+    let readCount = 0;
+    const count = <Arguments extends unknown[], Result>(method: (...args: Arguments) => Result) =>
+      function counted(this: unknown, ...args: Arguments): Result {
+        readCount += 1;
+        return method.apply(this, args);
+      };
+    const methods: Record<string, unknown> = {};
+    const { login, store } = await startImapService(t, { storeMethods: methods });
+    for (const name of ['open', 'readStates', 'readChanges', 'readMessages'] as const) {
+      methods[name] = count(store[name] as (...args: unknown[]) => unknown);
+    }
+    const clients = await Promise.all(Array.from({ length: 6 }, () => login()));
+    for (const client of clients) await client.ok('SELECT INBOX');
+    t.equal(readCount, 2, 'opened, and read, once');
+    await appendMessages(clients[0]!, 'INBOX', 'one', 'two');
+    await clients[0]!.ok('STORE 1:* +FLAGS (\\Seen)');
+    for (const client of clients) await client.ok('NOOP');
+    await Promise.all(clients.map((client) => client.ok('FETCH 1:* (UID FLAGS)')));
+    t.equal(readCount, 2, 'events say the rest');
+  },
+);
