@@ -1,4 +1,3 @@
-import { setImmediate } from 'node:timers/promises';
 import type { Flag } from '../../protocol/flag.ts';
 import { systemFlags } from '../../protocol/flag.ts';
 import {
@@ -19,9 +18,13 @@ import {
 } from './mailbox-feed.ts';
 import { RecentMessages } from './recent-messages.ts';
 import type { ResponseStream } from './response-stream.ts';
+import { turns } from './turns.ts';
 
-/** Lines that are written before others run. */
-const sliceLines = 1024;
+/** Lines that are written before others run: half a millisecond. */
+const sliceLines = 512;
+
+/** Messages that are looked at before others run, if there is nothing to write. */
+const sliceMessages = 16_384;
 
 /** UIDs in the steps that a view may lag behind before it lets go of them and compares instead; also the mailbox's size. */
 const minLagUids = 65_536;
@@ -303,10 +306,13 @@ export class MailboxView implements FeedReader {
   async #tellFlags(out: ResponseStream, newFromUid: number, hasModseq: boolean): Promise<void> {
     const { lastStep } = this.feed;
     const toldModseq = this.#toldModseq;
-    let [number, index, examined] = [0, -1, 0];
+    let [number, index, sliceLeft] = [0, -1, 1];
     for (const uid of this.#untoldFlags()) {
-      examined += 1;
-      if (examined % sliceLines === 0) await pause(out);
+      sliceLeft -= 1 / sliceMessages;
+      if (sliceLeft <= 0) {
+        await pause(out);
+        sliceLeft = 1;
+      }
       if (uid >= newFromUid) break;
       const found = this.feed.indexOf(uid, index + 1);
       const foundNumber = this.numberOf(uid, number + 1);
@@ -315,6 +321,7 @@ export class MailboxView implements FeedReader {
       const modseq = this.feed.modseqAt(index);
       if (modseq <= toldModseq || this.#ownModseqs.has(modseq)) continue;
       this.writeFlags(out, { number, index, uid: true, flags: true, modseq: hasModseq });
+      sliceLeft -= 1 / sliceLines;
     }
     this.#flagStep = lastStep;
     this.#toldModseq = Math.max(lastStep.modseq, toldModseq);
@@ -362,10 +369,10 @@ export interface FlagsLine {
   readonly modseq: boolean;
 }
 
-/** Waits for a client that does not keep up; else lets others run. */
+/** Between two slices of what a client is told: waits for a client that does not keep up, and lets others run. */
 export async function pause(out: ResponseStream): Promise<void> {
   if (out.isFull) await out.ready();
-  else await setImmediate();
+  await turns.take();
 }
 
 /** The first `count` UIDs without those that are gone (some of them, ascending). */
