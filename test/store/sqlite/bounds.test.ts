@@ -7,6 +7,7 @@ import {
   addMessages,
   isSound,
   makeScene,
+  readUids,
   refuses,
   requireMailbox,
 } from '../../fixtures/mail-store-contract/store-steps.ts';
@@ -39,12 +40,14 @@ await t.test('UIDs of a mailbox', async (t) => {
   const archive = await requireMailbox(store, scene.accountId, 'Archive');
   await addMessages(scene, ['1', '2']);
   const writer = new Database(join(dataDirectory, 'mail.db'), 'writer');
-  writer.execute(`UPDATE mailboxes SET uid_next = ${limits.maxUid - 1} WHERE id = ${archive.id}`);
+  writer.execute(
+    `UPDATE mailboxes SET uid_next = ${limits.maxUid - 1} WHERE id = ${archive.mailboxId}`,
+  );
   writer.close();
-  await refuses(t, store.copyMessages(scene.inbox.id, Uint32Array.of(1, 2), archive.id), 'LIMIT');
-  const { uid } = await addMessage(scene, 'last\r\n', { mailboxId: archive.id });
+  await refuses(t, store.copyMessages(scene.inbox, Uint32Array.of(1, 2), archive), 'LIMIT');
+  const { uid } = await addMessage(scene, 'last\r\n', { box: archive });
   t.equal(uid, limits.maxUid - 1);
-  await refuses(t, addMessage(scene, 'none left\r\n', { mailboxId: archive.id }), 'LIMIT');
-  t.same([...(await store.openMailbox(archive.id)).uids], [uid]);
+  await refuses(t, addMessage(scene, 'none left\r\n', { box: archive }), 'LIMIT');
+  t.same([...(await readUids(store, archive))], [uid]);
   await isSound(t, store);
 });

@@ -13,6 +13,7 @@ import {
   isSound,
   makeScene,
   readAll,
+  readUids,
 } from '../../fixtures/mail-store-contract/store-steps.ts';
 import { makeDataDirectory, makeSqliteStore } from '../../fixtures/sqlite-store.ts';
 
@@ -57,8 +58,8 @@ await t.test('each step is bounded, and a crash between two is harmless', async 
   await addMessage(scene, Buffer.alloc(10_000_000, 'x'));
   await addMessages(scene, ['1', '2', '3']);
   const box = await store.createMailbox(scene.accountId, 'box');
-  const { uids } = await store.openMailbox(scene.inbox.id);
-  for (let round = 0; round < 600; round++) await store.copyMessages(scene.inbox.id, uids, box.id);
+  const uids = await readUids(store, scene.inbox);
+  for (let round = 0; round < 600; round++) await store.copyMessages(scene.inbox, uids, box);
   await store.renameMailbox(scene.accountId, 'INBOX', 'old');
   await store.deleteMailbox(scene.accountId, 'old');
   await store.deleteMailbox(scene.accountId, 'box');
@@ -92,11 +93,11 @@ await t.test('the file shrinks, but for pages that new mail will need', async (t
     await addMessage(scene, Buffer.alloc(5_000_000, `${index}`), { flags: ['\\Deleted'] });
   }
   await addMessages(scene, ['stays']);
-  await store.expungeMessages(scene.inbox.id, undefined);
+  await store.expungeMessages(scene.inbox, undefined);
   await advance(limits.bodyRetentionMs);
   const reopened = await reopen();
-  t.ok(statSync(path).size < (limits.keptFreePages + 200) * 4096, `${statSync(path).size} octets`);
-  t.equal((await readAll(reopened, scene.inbox.id)).length, 1);
+  t.ok(statSync(path).size < (limits.keptFreePages + 200) * 4096, `${statSync(path).size} bytes`);
+  t.equal((await readAll(reopened, scene.inbox)).length, 1);
   await isSound(t, reopened);
 });
 
@@ -110,8 +111,8 @@ await t.test('the interval collects without being asked', async (t) => {
   });
   const scene = await makeScene(store);
   await addMessages(scene, ['1'], { flags: ['\\Deleted'] });
-  const [message] = await readAll(store, scene.inbox.id);
-  await store.expungeMessages(scene.inbox.id, undefined);
+  const [message] = await readAll(store, scene.inbox);
+  await store.expungeMessages(scene.inbox, undefined);
   nowMs += limits.bodyRetentionMs;
   const isReadable = async () => {
     try {

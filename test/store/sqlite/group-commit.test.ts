@@ -6,13 +6,13 @@ import { migrate } from '../../../store/sqlite/migrate.ts';
 import { temporaryTables } from '../../../store/sqlite/schema.ts';
 import type { OperationName } from '../../../store/sqlite/write-operations.ts';
 import type { WriteAnswer, WriteRequest } from '../../../store/sqlite/writer-messages.ts';
-import type { MailboxChange } from '../../../store/sqlite/write-context.ts';
+import type { MailboxCommit } from '../../../store/sqlite/write-context.ts';
 import { limits } from '../../../store/limits.ts';
 import { makeDataDirectory } from '../../fixtures/sqlite-store.ts';
 
 interface Group {
   readonly answers: readonly WriteAnswer[];
-  readonly changes: readonly MailboxChange[];
+  readonly events: readonly MailboxCommit[];
   /** Accounts that another connection sees when the group is answered. */
   readonly visibleAccounts: number;
 }
@@ -29,9 +29,9 @@ function makeGroups(t: Test) {
     database.close();
   });
   const groups: Group[] = [];
-  const commit = new GroupCommit(database, (answers, changes) => {
+  const commit = new GroupCommit(database, (answers, events) => {
     const [visibleAccounts] = reader.row<[number]>('SELECT count(*) FROM accounts')!;
-    groups.push({ answers: answers.map(({ answer }) => answer), changes, visibleAccounts });
+    groups.push({ answers: answers.map(({ answer }) => answer), events, visibleAccounts });
   });
   let id = 0;
   const ask = (operation: OperationName, argument: unknown, payloadBytes = 0): void => {
@@ -61,7 +61,8 @@ await t.test('a request that fails is rolled back alone', (t) => {
   askAccount('A');
   ask('deleteMailbox', { accountId: 1, name: 'Sent' });
   ask('renameMailbox', { accountId: 1, name: 'Trash', newName: 'Archive' });
-  ask('addMessage', { mailboxId: 1, accountId: 1, flags: [], internalDate: {}, content: {} });
+  const box = { accountId: 1, mailboxId: 1 };
+  ask('addMessage', { box, accountId: 1, flags: [], internalDate: {}, content: {} });
   askAccount('b');
   commit.runNext();
   t.match(groups, [
@@ -77,7 +78,7 @@ await t.test('a request that fails is rolled back alone', (t) => {
       ],
     },
   ]);
-  t.match(groups[0]!.changes, [{ gone: true }], 'what failed has changed nothing');
+  t.match(groups[0]!.events, [{ event: { kind: 'gone' } }], 'what failed has changed nothing');
   t.end();
 });
 
@@ -138,7 +139,7 @@ await t.test('a commit that fails is no acknowledgement', (t) => {
   t.end();
 });
 
-await t.test('groups are bounded in requests and octets', (t) => {
+await t.test('groups are bounded in requests and bytes', (t) => {
   const { commit, groups, askAccount } = makeGroups(t);
   for (let index = 0; index < limits.maxGroupRequests + 1; index++) askAccount(`a${index}`);
   commit.runNext();

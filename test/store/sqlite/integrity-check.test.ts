@@ -72,7 +72,7 @@ await t.test('every kind of damage is found', async (t) => {
   const scene = await makeScene(store);
   await addMessages(scene, ['one']);
   await addMessage(scene, Buffer.alloc(200_000, 'x'));
-  await store.claimRecent(scene.inbox.id);
+  await store.claimRecent(scene.inbox);
   await store.close();
   const copyFile = () => {
     const path = join(makeDataDirectory(t), 'mail.db');

@@ -21,7 +21,7 @@ await t.test('a message of 50 MB is never held whole', async (t) => {
   // What is compiled and cached for any message is there before it is measured.
   await addLarge(scene, 4 * mebibyte);
   const { uid, mostBytes } = await addLarge(scene, 50 * mebibyte);
-  const [message] = await readSome(store, scene.inbox.id, Uint32Array.of(uid));
+  const [message] = await readSome(store, scene.inbox, Uint32Array.of(uid));
   t.equal(message!.sizeBytes, 50 * mebibyte);
   // The heap of a test moves by some MiB of its own.
   t.ok(mostBytes < 8 * mebibyte, `${mostBytes} octets`);
@@ -45,7 +45,7 @@ async function addLarge(
     onChunk?.(chunk);
     if (++chunkCount % 40 === 0) mostHeld = Math.max(mostHeld, await reachableBytes());
   }
-  const { uid } = await draft.addTo(inbox.id, {
+  const { uid } = await draft.addTo(inbox, {
     flags: [],
     internalDate: { epochMs: 0, zoneMinutes: 0 },
   });

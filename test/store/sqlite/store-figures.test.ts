@@ -35,11 +35,11 @@ await t.test('figures count each copy of a message, and each body once', async (
   };
   t.same(await store.readFigures(), figures);
   t.equal(singleInstanceRatio(figures), 1.75);
-  await store.storeFlags(alice.inbox.id, Uint32Array.of(one.uid), {
+  await store.storeFlags(alice.inbox, Uint32Array.of(one.uid), {
     mode: 'add',
     flags: ['\\Deleted'],
   });
-  await store.expungeMessages(alice.inbox.id, undefined);
+  await store.expungeMessages(alice.inbox, undefined);
   t.match(
     await store.readFigures(),
     { messageCount: 2, messageBytes: 6_000, bodyCount: 1, bodyBytes: 3_000 },

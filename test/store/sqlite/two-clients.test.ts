@@ -18,11 +18,13 @@ await t.test('two clients see and hear what the other does', async (t) => {
   const scene = await makeScene(store);
   const second = connectSqliteStore(store.createLink());
   const heard: number[] = [];
-  second.watch(scene.inbox.id, ({ modseq }) => heard.push(modseq));
+  await second.open(scene.inbox, (event) => {
+    if (event.kind === 'changed') heard.push(event.modseq);
+  });
   await addMessages(scene, ['1']);
   await addMessages({ ...scene, store: second }, ['2']);
   t.same(heard, [2, 3]);
-  t.equal((await readAll(second, scene.inbox.id)).length, 2);
+  t.equal((await readAll(second, scene.inbox)).length, 2);
   t.throws(() => second.createLink(), /opened/);
   await second.close();
   await t.rejects(second.createMailbox(scene.accountId, 'late'), /closed/);
@@ -42,11 +44,11 @@ await t.test('a client in another thread', async (t) => {
     const draft = store.beginMessage(workerData.accountId);
     await draft.write(Buffer.alloc(600_000, 'x'));
     const internalDate = { epochMs: 0, zoneMinutes: 0 };
-    const added = await draft.addTo(workerData.mailboxId, { flags: [], internalDate });
-    parentPort.postMessage({ added, status: await store.readStatus(workerData.mailboxId) });
+    const added = await draft.addTo(workerData.box, { flags: [], internalDate });
+    parentPort.postMessage({ added, status: await store.readStatus(workerData.box) });
     await store.close();`;
   const worker = new Worker(new URL(`data:text/javascript,${encodeURIComponent(program)}`), {
-    workerData: { link, module, accountId: scene.accountId, mailboxId: scene.inbox.id },
+    workerData: { link, module, accountId: scene.accountId, box: scene.inbox },
     transferList: [link.port],
   });
   const end = once(worker, 'exit');
@@ -54,7 +56,7 @@ await t.test('a client in another thread', async (t) => {
   t.match(message, { added: { uid: 1, modseq: 2 }, status: { messageCount: 1 } });
   await end;
   await addMessages(scene, ['2']);
-  t.equal((await store.readStatus(scene.inbox.id)).messageCount, 2);
+  t.equal((await store.readStatus(scene.inbox)).messageCount, 2);
 });
 
 await t.test('what a client has staged goes with it', async (t) => {
@@ -89,6 +91,6 @@ await t.test(
     await t.rejects(store.subscribe(scene.accountId, 'x'), /closed/);
     const reopened = await reopen();
     const done = outcomes.filter(({ status }) => status === 'fulfilled').length;
-    t.equal((await reopened.readStatus(scene.inbox.id)).messageCount, done);
+    t.equal((await reopened.readStatus(scene.inbox)).messageCount, done);
   },
 );

@@ -7,19 +7,22 @@ import {
   addMessages,
   makeScene,
   readSome,
+  readUids,
 } from '../../fixtures/mail-store-contract/store-steps.ts';
 import { makeDataDirectory, makeSqliteStore } from '../../fixtures/sqlite-store.ts';
 
 await t.test('nothing of a listener stays reachable after its end', async (t) => {
   const { store } = await makeSqliteStore(t);
   const scene = await makeScene(store);
+  const boxes = await store.listMailboxes(scene.accountId);
   const listeners: WeakRef<object>[] = [];
   for (let round = 0; round < 1000; round++) {
-    const session = { octets: new Uint8Array(1000) };
-    const stop = store.watch(scene.inbox.id + (round % 3), () => session.octets.fill(1));
+    const session = { bytes: new Uint8Array(1000) };
+    const box = boxes[round % 3]!;
+    const { close } = await store.open(box, () => session.bytes.fill(1));
     listeners.push(new WeakRef(session));
     if (round % 100 === 0) await addMessages(scene, [`${round}`]);
-    stop();
+    close();
   }
   t.equal(store.watchCount, 0);
   await collectGarbage();
@@ -35,11 +38,11 @@ await t.test('a reader that rests in the middle pins no state of the file', asyn
     Array.from({ length: 30 }, (_, index) => `${index}`),
   );
   const uids = Uint32Array.from({ length: 30 }, (_, index) => index + 1);
-  const [message] = await readSome(store, scene.inbox.id, uids);
-  const messages = store.readMessages(scene.inbox.id, uids, new Set(['envelope']));
-  const octets = store.readBody(message!.bodyId, 0, 100);
+  const [message] = await readSome(store, scene.inbox, uids);
+  const messages = store.readMessages(scene.inbox, uids, new Set(['envelope']));
+  const bytes = store.readBody(message!.bodyId, 0, 100);
   for await (const _ of messages) {
-    for await (const _ of octets) {
+    for await (const _ of bytes) {
       await addMessages(scene, ['more']);
       const writer = new Database(join(dataDirectory, 'mail.db'), 'writer');
       const [isBusy, pages, checkpointed] = writer.row<[number, number, number]>(
@@ -57,8 +60,8 @@ await t.test('readers do not wait for a write that is under way', async (t) => {
   await addMessages(scene, ['1']);
   const writer = new Database(join(dataDirectory, 'mail.db'), 'writer');
   writer.execute('BEGIN IMMEDIATE; UPDATE mailboxes SET message_count = 99');
-  t.equal((await store.readStatus(scene.inbox.id)).messageCount, 1);
-  t.equal((await store.openMailbox(scene.inbox.id)).uids.length, 1);
+  t.equal((await store.readStatus(scene.inbox)).messageCount, 1);
+  t.equal((await readUids(store, scene.inbox)).length, 1);
   writer.execute('ROLLBACK');
   writer.close();
 });
@@ -67,14 +70,14 @@ await t.test('a claim without new messages writes nothing', async (t) => {
   const { store, dataDirectory } = await makeSqliteStore(t);
   const scene = await makeScene(store);
   await addMessages(scene, ['1']);
-  await store.claimRecent(scene.inbox.id);
+  await store.claimRecent(scene.inbox);
   const reader = new Database(join(dataDirectory, 'mail.db'), 'reader');
   const version = () => reader.row<[number]>('PRAGMA data_version')![0];
   const before = version();
-  await store.claimRecent(scene.inbox.id);
+  await store.claimRecent(scene.inbox);
   t.equal(version(), before);
   await addMessages(scene, ['2']);
-  await store.claimRecent(scene.inbox.id);
+  await store.claimRecent(scene.inbox);
   t.not(version(), before);
   reader.close();
 });
