@@ -85,13 +85,13 @@ export function runInMemory(
   return run(memoryOperations, name, context, argument);
 }
 
-function run<Context>(
+function run(
   operations: object,
   name: OperationName,
-  context: Context,
+  context: unknown,
   argument: unknown,
 ): unknown {
-  const named = operations as Record<string, (context: Context, argument: unknown) => unknown>;
+  const named = operations as Record<string, (context: unknown, argument: unknown) => unknown>;
   const operation = named[name];
   if (operation === undefined) throw new Error(`There is no operation "${name}"`);
   return operation(context, argument);

@@ -20,7 +20,7 @@ async function append(): Promise<void> {
   const draft = store.beginMessage(accountId);
   await draft.write(Buffer.from(`Message-ID: <${count}@bench>\r\n`));
   await draft.write(samples[count++ % samples.length]!);
-  await draft.addTo(inbox.id, { flags: [], internalDate: { epochMs: 0, zoneMinutes: 0 } });
+  await draft.addTo(inbox, { flags: [], internalDate: { epochMs: 0, zoneMinutes: 0 } });
 }
 
 async function measure(streamCount: number): Promise<void> {

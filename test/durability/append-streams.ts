@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { writeSync } from 'node:fs';
 import { openSqliteStore } from '../../store/open-sqlite-store.ts';
 import { SeededRandom } from '../fixtures/seeded-random.ts';
+import { readUids } from '../fixtures/mail-store-contract/store-steps.ts';
 
 /** How many streams append at once. */
 export const streamCount = 16;
@@ -37,12 +38,12 @@ async function run(dataDirectory: string, round: string, lastLine: number): Prom
     for (let index = 0; ; index++) {
       const name = `${round}.${stream}.${index}`;
       const draft = store.beginMessage(accountId);
-      const octets = numberedMessage(name);
-      for (let start = 0; start < octets.length; start += 30_000) {
-        await draft.write(octets.subarray(start, start + 30_000));
+      const bytes = numberedMessage(name);
+      for (let start = 0; start < bytes.length; start += 30_000) {
+        await draft.write(bytes.subarray(start, start + 30_000));
       }
       const internalDate = { epochMs: 0, zoneMinutes: 0 };
-      const { uid } = await draft.addTo(inbox!.id, { flags: [], internalDate });
+      const { uid } = await draft.addTo(inbox!, { flags: [], internalDate });
       // At once and not through a stream, which the kill could catch with lines in it.
       writeSync(1, `${name} ${uid}\n`);
       if (++lineCount === lastLine) process.kill(process.pid, 'SIGKILL');
@@ -51,13 +52,13 @@ async function run(dataDirectory: string, round: string, lastLine: number): Prom
 
   const file = async () => {
     for (;;) {
-      const { uids } = await store.openMailbox(inbox!.id);
-      const { targetUids } = await store.copyMessages(inbox!.id, uids.slice(-5), archive!.id);
-      await store.storeFlags(archive!.id, targetUids, {
+      const uids = await readUids(store, inbox!);
+      const { targetUids } = await store.copyMessages(inbox!, uids.slice(-5), archive!);
+      await store.storeFlags(archive!, targetUids, {
         mode: 'add',
         flags: ['\\Deleted', 'filed'],
       });
-      await store.expungeMessages(archive!.id, targetUids.slice(0, 3));
+      await store.expungeMessages(archive!, targetUids.slice(0, 3));
     }
   };
 

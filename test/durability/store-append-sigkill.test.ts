@@ -6,8 +6,10 @@ import type { MailStore } from '../../store/mail-store.ts';
 import { openSqliteStore } from '../../store/open-sqlite-store.ts';
 import {
   makeScene,
-  readOctets,
+  readBytes,
+  readOpening,
   readSome,
+  readUids,
   requireMailbox,
 } from '../fixtures/mail-store-contract/store-steps.ts';
 import { SeededRandom } from '../fixtures/seeded-random.ts';
@@ -80,20 +82,21 @@ async function checkStore(
   }
 }
 
-/** A line `name uid` for each message; `broken` where its octets are not those of the name. */
+/** A line `name uid` for each message; `broken` if its bytes are not those of the name. */
 async function readNew(
   store: MailStore,
   firstUid: number,
 ): Promise<{ found: Set<string>; nextUid: number }> {
   const account = await store.findAccount('alice');
   const inbox = await requireMailbox(store, account!.id, 'INBOX');
-  const { uids, status } = await store.openMailbox(inbox.id);
+  const { status } = await readOpening(store, inbox);
+  const uids = await readUids(store, inbox);
   const found = new Set<string>();
   const newUids = uids.filter((uid) => uid >= firstUid);
-  for (const { uid, bodyId } of await readSome(store, inbox.id, newUids)) {
-    const octets = await readOctets(store, bodyId);
-    const name = /^Subject: (.*)\r\n/.exec(octets.toString('latin1', 0, 100))?.[1] ?? '';
-    found.add(`${octets.equals(numberedMessage(name)) ? name : 'broken'} ${uid}`);
+  for (const { uid, bodyId } of await readSome(store, inbox, newUids)) {
+    const bytes = await readBytes(store, bodyId);
+    const name = /^Subject: (.*)\r\n/.exec(bytes.toString('latin1', 0, 100))?.[1] ?? '';
+    found.add(`${bytes.equals(numberedMessage(name)) ? name : 'broken'} ${uid}`);
   }
   return { found, nextUid: status.uidNext };
 }

@@ -22,7 +22,7 @@ async function countMessages(dataDirectory: string): Promise<Record<string, numb
   const counts: Record<string, number> = {};
   const account = await store.findAccount('alice');
   for (const mailbox of await store.listMailboxes(account?.id ?? 0)) {
-    const { messageCount } = await store.readStatus(mailbox.id);
+    const { messageCount } = await store.readStatus(mailbox);
     if (messageCount > 0) counts[mailbox.name] = messageCount;
   }
   t.strictSame(await store.checkIntegrity(), []);

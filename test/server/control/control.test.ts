@@ -14,6 +14,7 @@ import { StoreAdministration } from '../../../server/control/store-administratio
 import type { ImportMessage, ImportTarget } from '../../../server/import/import-target.ts';
 import type { Account } from '../../../store/mail-store.ts';
 import { openSqliteStore } from '../../../store/open-sqlite-store.ts';
+import { readAll } from '../../fixtures/mail-store-contract/store-steps.ts';
 
 /** Has tests of its own. */
 const sessions = {} as unknown as SessionAdministration;
@@ -122,11 +123,7 @@ await t.test('messages are imported in order, with flags and dates', async (t) =
   t.equal(await target.uidNext(), 4);
   const account = await store.findAccount('alice');
   const inbox = await store.findMailbox(account?.id ?? 0, 'INBOX');
-  const { uids } = await store.openMailbox(inbox?.id ?? 0);
-  const rows = [];
-  for await (const batch of store.readMessages(inbox?.id ?? 0, uids, new Set(['dates'] as const))) {
-    rows.push(...batch);
-  }
+  const rows = await readAll(store, inbox!, ['dates']);
   t.strictSame(
     rows.map((row) => row.sizeBytes),
     [16, large.length, 18],
@@ -201,7 +198,7 @@ await t.test(
     });
     const account = await store.findAccount('alice');
     const inbox = await store.findMailbox(account?.id ?? 0, 'INBOX');
-    t.equal((await store.readStatus(inbox?.id ?? 0)).messageCount, 0);
+    t.equal((await store.readStatus(inbox!)).messageCount, 0);
   },
 );
 

@@ -5,7 +5,7 @@ import type { ImportMessage } from '../../../server/import/import-target.ts';
 import type { MailStore, MessageDraft } from '../../../store/mail-store.ts';
 
 const mailbox = {
-  id: 1,
+  mailboxId: 1,
   accountId: 1,
   name: 'INBOX',
   isSelectable: true,

@@ -4,9 +4,13 @@ import { ImportJournal } from '../../../server/import/import-journal.ts';
 import { importMessages } from '../../../server/import/import-messages.ts';
 import type { ImportSource, SourceMessage } from '../../../server/import/import-source.ts';
 import type { ImportTarget } from '../../../server/import/import-target.ts';
-import type { MailStore } from '../../../store/mail-store.ts';
+import type { MailboxKey, MailStore } from '../../../store/mail-store.ts';
 import { openSqliteStore } from '../../../store/open-sqlite-store.ts';
 import { readAll, sha256 } from './read-all.ts';
+import {
+  readAll as readMessages,
+  readUids,
+} from '../../fixtures/mail-store-contract/store-steps.ts';
 
 const report = { onProgress: () => undefined, onRefused: () => undefined };
 
@@ -43,7 +47,6 @@ async function setUp(t: Test) {
   t.teardown(() => store.close());
   const account = await store.createAccount('alice', { argon2id: '', scramSha256: '' });
   const inbox = await store.findMailbox(account.id, 'INBOX');
-  const inboxId = inbox?.id ?? 0;
   const target = await new StoreAdministration(store).openImport('alice', 'INBOX');
   /** One run, with a journal opened and closed as by a process of its own. */
   const run = async (texts: readonly string[], through: ImportTarget = target) => {
@@ -54,17 +57,14 @@ async function setUp(t: Test) {
       journal.close();
     }
   };
-  return { store, inboxId, target, run };
+  return { store, inbox: inbox!, target, run };
 }
 
-async function bodies(store: MailStore, mailboxId: number): Promise<string[]> {
-  const { uids } = await store.openMailbox(mailboxId);
+async function bodies(store: MailStore, box: MailboxKey): Promise<string[]> {
   const texts: string[] = [];
-  for await (const batch of store.readMessages(mailboxId, uids, new Set())) {
-    for (const { bodyId, sizeBytes } of batch) {
-      const bytes = await readAll(store.readBody(bodyId, 0, sizeBytes));
-      texts.push(bytes.toString().split('\r\n\r\n')[1] ?? '');
-    }
+  for (const { bodyId, sizeBytes } of await readMessages(store, box)) {
+    const bytes = await readAll(store.readBody(bodyId, 0, sizeBytes));
+    texts.push(bytes.toString().split('\r\n\r\n')[1] ?? '');
   }
   return texts;
 }
@@ -72,39 +72,39 @@ async function bodies(store: MailStore, mailboxId: number): Promise<string[]> {
 await t.test(
   'a second run imports nothing twice, and equal messages are all imported',
   async (t) => {
-    const { store, inboxId, run } = await setUp(t);
+    const { store, inbox, run } = await setUp(t);
     t.strictSame(await run(['a', 'b', 'a', 'c']), { added: 4, skipped: 0, refused: 0 });
     t.strictSame(await run(['a', 'b', 'a', 'c']), { added: 0, skipped: 4, refused: 0 });
-    t.strictSame(await bodies(store, inboxId), ['a', 'b', 'a', 'c']);
+    t.strictSame(await bodies(store, inbox), ['a', 'b', 'a', 'c']);
     t.strictSame(await run(['a', 'b', 'a', 'c', 'a', 'd']), { added: 2, skipped: 4, refused: 0 });
-    t.strictSame(await bodies(store, inboxId), ['a', 'b', 'a', 'c', 'a', 'd']);
+    t.strictSame(await bodies(store, inbox), ['a', 'b', 'a', 'c', 'a', 'd']);
   },
 );
 
 await t.test('what a client has deleted since does not come back', async (t) => {
-  const { store, inboxId, run } = await setUp(t);
+  const { store, inbox, run } = await setUp(t);
   await run(['a', 'b']);
-  const { uids } = await store.openMailbox(inboxId);
-  await store.storeFlags(inboxId, uids, { mode: 'add', flags: ['\\Deleted'] });
-  await store.expungeMessages(inboxId, undefined);
+  const uids = await readUids(store, inbox);
+  await store.storeFlags(inbox, uids, { mode: 'add', flags: ['\\Deleted'] });
+  await store.expungeMessages(inbox, undefined);
   t.strictSame(await run(['a', 'b', 'c']), { added: 1, skipped: 2, refused: 0 });
-  t.strictSame(await bodies(store, inboxId), ['c']);
+  t.strictSame(await bodies(store, inbox), ['c']);
 });
 
 await t.test('more messages than one step takes, in order', async (t) => {
-  const { store, inboxId, run } = await setUp(t);
+  const { store, inbox, run } = await setUp(t);
   const texts = Array.from(
     { length: 300 },
     (_, index) => `${index % 100} ${'x'.repeat(index * 40)}`,
   );
   texts[150] = 'large '.repeat(1_000_000);
   t.match(await run(texts), { added: 300 });
-  t.strictSame(await bodies(store, inboxId), texts);
+  t.strictSame(await bodies(store, inbox), texts);
   t.match(await run(texts), { added: 0, skipped: 300 });
 });
 
 await t.test('killed after the store had the messages and before the journal knew', async (t) => {
-  const { store, inboxId, target, run } = await setUp(t);
+  const { store, inbox, target, run } = await setUp(t);
   const killed: ImportTarget = {
     ...bound(target),
     addMessages: async (messages) => {
@@ -115,11 +115,11 @@ await t.test('killed after the store had the messages and before the journal kne
   await run(['a']);
   await t.rejects(run(['a', 'b', 'c', 'b'], killed), { message: 'killed' });
   t.strictSame(await run(['a', 'b', 'c', 'b']), { added: 0, skipped: 4, refused: 0 });
-  t.strictSame(await bodies(store, inboxId), ['a', 'b', 'c', 'b']);
+  t.strictSame(await bodies(store, inbox), ['a', 'b', 'c', 'b']);
 });
 
 await t.test('killed when the store had only some of them', async (t) => {
-  const { store, inboxId, target, run } = await setUp(t);
+  const { store, inbox, target, run } = await setUp(t);
   const killed: ImportTarget = {
     ...bound(target),
     addMessages: async (messages) => {
@@ -129,13 +129,13 @@ await t.test('killed when the store had only some of them', async (t) => {
   };
   await t.rejects(run(['b', 'c', 'b'], killed));
   t.strictSame(await run(['b', 'c', 'b']), { added: 1, skipped: 2, refused: 0 });
-  t.strictSame(await bodies(store, inboxId), ['b', 'c', 'b']);
+  t.strictSame(await bodies(store, inbox), ['b', 'c', 'b']);
 });
 
 await t.test(
   'killed before the store had any; an equal message from before does not count',
   async (t) => {
-    const { store, inboxId, target, run } = await setUp(t);
+    const { store, inbox, target, run } = await setUp(t);
     const killed: ImportTarget = {
       ...bound(target),
       addMessages: async () => {
@@ -146,7 +146,7 @@ await t.test(
     await target.addMessages(await fromSource(['a']));
     await t.rejects(run(['a', 'b'], killed));
     t.strictSame(await run(['a', 'b']), { added: 2, skipped: 0, refused: 0 });
-    t.strictSame(await bodies(store, inboxId), ['a', 'a', 'b']);
+    t.strictSame(await bodies(store, inbox), ['a', 'a', 'b']);
   },
 );
 
