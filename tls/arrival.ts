@@ -85,10 +85,10 @@ const alerts: Partial<Record<TlsAcceptErrorCode, number>> = { NOT_TLS: 10, HELLO
 const endErrors: Record<AdmissionEndReason, () => TlsAcceptError> = {
   room: () =>
     new TlsAcceptError('TOO_MANY_PENDING', 'Cannot keep the connection: others need room'),
-  slow: () => handshakeError(new Error('The client is slow, and too many are')),
-  late: () => handshakeError(new Error('The time to log in is over')),
+  slow: () => handshakeError('the client is slow, and too many are'),
+  late: () => handshakeError('the time to log in is over'),
 };
 
 function clientLeftError(): TlsAcceptError {
-  return handshakeError(new Error('The client has left'));
+  return handshakeError('the client has left');
 }

@@ -19,7 +19,10 @@ export type TlsAcceptErrorCode =
   | 'CLIENT_CERTIFICATE_REFUSED'
   | 'ACCEPTOR_CLOSED';
 
-/** What {@link TlsAcceptor.accept} rejects with; `cause` is the error of TLS or of the socket, if there was one. */
+/**
+ * What {@link TlsAcceptor.accept} rejects with; `cause` is the error of TLS or of the socket, if there was one. It
+ * has no stack trace: it is about what a client did, and floods of clients would fill logs with theirs.
+ */
 export class TlsAcceptError extends Error {
   override readonly name = 'TlsAcceptError';
   readonly code: TlsAcceptErrorCode;
@@ -27,17 +30,21 @@ export class TlsAcceptError extends Error {
   constructor(code: TlsAcceptErrorCode, message: string, options?: ErrorOptions) {
     super(message, options);
     this.code = code;
+    this.stack = `${this.name}: ${message}`;
   }
 }
 
-/** The error of a handshake that failed, without what OpenSSL says of its own inside. */
+/**
+ * The error of a handshake that failed, without what OpenSSL says of its own inside.
+ *
+ * @param cause - the error of TLS or of the socket, or else the reason, as the end of a sentence
+ */
 export function handshakeError(cause: unknown): TlsAcceptError {
   const text = cause instanceof Error ? cause.message : String(cause);
   // OpenSSL's own errors: thread, code, library, function, reason, place.
   const reason = /error:[0-9A-F]+:[^:]*:[^:]*:([^:]+)/.exec(text)?.[1] ?? text;
-  return new TlsAcceptError('HANDSHAKE_FAILED', `Cannot finish the TLS handshake: ${reason}`, {
-    cause,
-  });
+  const message = `Cannot finish the TLS handshake: ${reason}`;
+  return new TlsAcceptError('HANDSHAKE_FAILED', message, cause instanceof Error ? { cause } : {});
 }
 
 /** @param reason - why the certificate is not valid, as the end of a sentence */

@@ -293,13 +293,13 @@ export class TlsAcceptor {
     handshake: TlsHandshake,
     endpoint: TlsEndpoint,
   ): Promise<TLSSocket> {
-    if (socket.destroyed) throw handshakeError(new Error('The client has left'));
+    if (socket.destroyed) throw handshakeError('the client has left');
     const cancel = this.#handshakeDeadlines.set(() => {
       // A thread that was busy may have the end of it in its kernel.
-      setImmediate(() => handshake.fail(handshakeError(new Error('It takes too long'))));
+      setImmediate(() => handshake.fail(handshakeError('it takes too long')));
     });
     // TLS tells this too, but not in the context of the connection.
-    const onClose = (): void => handshake.fail(handshakeError(new Error('The client has left')));
+    const onClose = (): void => handshake.fail(handshakeError('the client has left'));
     socket.on('close', onClose);
     arrival.handshake = handshake;
     try {

@@ -116,7 +116,7 @@ function succeedLater(handshake: TlsHandshake | undefined, socket: TLSSocket): v
   setImmediate(() => {
     socket.off('error', onError);
     if (hasFailed) return;
-    if (socket.destroyed) handshake?.fail(handshakeError(new Error('The client has left')));
+    if (socket.destroyed) handshake?.fail(handshakeError('the client has left'));
     else handshake?.succeed(socket);
   });
 }

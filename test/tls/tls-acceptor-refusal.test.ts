@@ -84,6 +84,7 @@ void t.test('refuses what is not TLS, and goes on', async (t) => {
   const error = event?.kind === 'failure' ? event.error : undefined;
   t.ok(error instanceof TlsAcceptError);
   t.notMatch(error?.message ?? '', /alice|secret/, 'nothing of what the client said');
+  t.equal(error?.stack, `TlsAcceptError: ${error?.message}`, 'one line');
   t.equal((await visitWithNode({ port: server.port, version: 'TLSv1.3' })).isResumed, false);
 });
 
@@ -168,6 +169,28 @@ void t.test('at the bound the one that is idle for longest makes room', async (t
   for (const { socket } of idle) socket.destroy();
   await until(() => admission.count === 0);
 });
+
+void t.test(
+  'a socket has somebody who hears its errors, from accept on and for good',
+  async (t) => {
+    const accepted: Socket[] = [];
+    const { server } = await startForTest(t, {
+      beforeTls: async (socket) => void accepted.push(socket),
+    });
+    const refused = await sendRaw(server.port, Buffer.from('a1 NOOP\r\n'));
+    const silent = await sendRaw(server.port, Buffer.alloc(0));
+    await refused.closed;
+    await until(() => server.acceptor.pendingHelloCount === 1);
+    const client = connectTls({ port: server.port, host: '127.0.0.1', rejectUnauthorized: false });
+    client.on('error', () => {});
+    await once(client, 'data');
+    t.equal(accepted.length, 3);
+    // Without a listener each of these would throw, and end the process.
+    for (const socket of accepted) socket.emit('error', new Error('Connection reset'));
+    await Promise.all([silent.closed, once(client, 'close')]);
+    for (const socket of accepted) socket.emit('error', new Error('Connection reset again'));
+  },
+);
 
 void t.test('a cache that hangs or fails delays no handshake', async (t) => {
   const never = new Promise<never>(() => {});
