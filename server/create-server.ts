@@ -5,11 +5,13 @@ import type { SqliteMailStore } from '../store/sqlite/sqlite-mail-store.ts';
 import { type Clock, type SessionCache, steadyClock } from '../tls/index.ts';
 import { AdminServer } from './admin/admin-server.ts';
 import { CachedSessions } from './admin/session-administration.ts';
+import type { LoginLimits } from './authentication/limits.ts';
+import { PasswordCheckQueue } from './authentication/password-check-queue.ts';
 import {
-  forgetVerifications,
-  rememberedMark,
-  rememberedVerificationBytes,
-  rememberedVerificationMs,
+  forgetVerifiedLogins,
+  verifiedLoginBytes,
+  verifiedLoginLifetimeMs,
+  verifiedMark,
 } from './authentication/password-verifier.ts';
 import type { Configuration } from './config/configuration.ts';
 import { ControlServer } from './control/control-server.ts';
@@ -29,7 +31,7 @@ export interface ServerOptions {
   readonly configuration: Configuration;
   readonly logger: Logger;
   /**
-   * Milliseconds for the expiry of TLS sessions and remembered logins; default: a clock nobody can set.
+   * Milliseconds for the expiry of TLS sessions and verified logins; default: a clock nobody can set.
    * Another one is only possible without workers.
    */
   readonly clock?: Clock;
@@ -78,8 +80,8 @@ interface SharedParts {
   readonly store: SqliteMailStore;
   readonly metrics: ServerMetrics;
   readonly resumption: ResumptionParts;
-  /** Remembered logins. */
-  readonly remembered: SessionCache;
+  readonly verifiedLogins: SessionCache;
+  readonly passwordChecks: PasswordCheckQueue;
 }
 
 /**
@@ -135,23 +137,33 @@ async function openShared(start: Start): Promise<SharedParts> {
   });
   parts.defer(() => resumption.close());
   metrics.watchSessionCache(resumption.sessionCache);
-  const remembered = openMemoryCache(
+  const verifiedLogins = openMemoryCache(
     {
-      maxBytes: rememberedVerificationBytes,
-      lifetimeMs: rememberedVerificationMs,
-      recentSessionBytes: rememberedMark.length,
+      maxBytes: verifiedLoginBytes,
+      lifetimeMs: verifiedLoginLifetimeMs,
+      recentSessionBytes: verifiedMark.length,
       clock,
     },
     { workerCount, logger },
   );
-  parts.defer(() => remembered.close());
-  return { workerCount, store, metrics, resumption, remembered };
+  parts.defer(() => verifiedLogins.close());
+  const passwordChecks = new PasswordCheckQueue({ limits: loginLimitsOf(configuration) });
+  parts.defer(() => passwordChecks.close());
+  return { workerCount, store, metrics, resumption, verifiedLogins, passwordChecks };
+}
+
+function loginLimitsOf(configuration: Configuration): LoginLimits {
+  return {
+    maxConcurrentChecks: configuration.passwordChecks,
+    maxWaiting: configuration.waitingLogins,
+    maxDelayMs: configuration.loginDelaySeconds * 1000,
+  };
 }
 
 /** The credentials, and what serves clients with them. It does not listen yet. */
 async function openMailServerOf(
   start: Start,
-  { workerCount, store, metrics, resumption, remembered }: SharedParts,
+  { workerCount, store, metrics, resumption, verifiedLogins, passwordChecks }: SharedParts,
 ): Promise<{ readonly mailServer: MailServer; readonly certificate: string }> {
   const { configuration, logger, clock, onFailure, parts } = start;
   let mailServer: MailServer | undefined;
@@ -177,7 +189,8 @@ async function openMailServerOf(
     credentials,
     clientCertificates: watchedClients.policy,
     resumption,
-    remembered,
+    verifiedLogins,
+    passwordChecks,
     board: metrics.board,
     onFailure,
   });
@@ -187,7 +200,7 @@ async function openMailServerOf(
 /** The control socket and the admin listener, whose port comes back. */
 async function openAdministration(
   start: Start,
-  { store, metrics, resumption, remembered }: SharedParts,
+  { store, metrics, resumption, verifiedLogins }: SharedParts,
   mailServer: MailServer,
 ): Promise<number> {
   const { configuration, logger, clock, isHealthy, parts } = start;
@@ -195,7 +208,7 @@ async function openAdministration(
   const administration = new StoreAdministration(store, {
     onAccountChanged: (account) => {
       mailServer.disconnectAccount(account.id, 'Account has changed, log in again');
-      forget(account, { sessionCache, remembered, logger });
+      forget(account, { sessionCache, verifiedLogins, logger });
     },
   });
   const sessions = new CachedSessions({
@@ -225,12 +238,12 @@ function metricsOf(store: SqliteMailStore, clock: Clock, logger: Logger): Server
 /** Nobody comes back as the account without logging in anew. */
 function forget(
   account: Account,
-  caches: { sessionCache: SessionCache; remembered: SessionCache; logger: Logger },
+  caches: { sessionCache: SessionCache; verifiedLogins: SessionCache; logger: Logger },
 ): void {
-  const { sessionCache, remembered, logger } = caches;
+  const { sessionCache, verifiedLogins, logger } = caches;
   const forgotten = Promise.all([
     sessionCache.purge({ account: account.name }),
-    forgetVerifications(remembered, account),
+    forgetVerifiedLogins(verifiedLogins, account),
   ]);
   forgotten.catch((error: unknown) => {
     logger.warn({ err: error, account: account.name }, 'cannot forget the sessions of an account');

@@ -14,7 +14,7 @@ export interface TestServerOptions {
   readonly accounts?: Readonly<Record<string, string>>;
   /** How long TLS sessions live, in seconds; default 7200. */
   readonly sessionLifetimeSeconds?: number;
-  /** Milliseconds for the expiry of TLS sessions and remembered logins. */
+  /** Milliseconds for the expiry of TLS sessions and verified logins. */
   readonly clock?: Clock;
   /** Default: `silent`. */
   readonly logLevel?: LogLevel;

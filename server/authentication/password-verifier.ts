@@ -1,123 +1,153 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import type { Account, MailStore } from '../../store/mail-store.ts';
+import { addressGroup } from '../../tls/address-group.ts';
 import { type Clock, steadyClock } from '../../tls/clock.ts';
 import type { SessionCache } from '../../tls/session-cache.ts';
+import type { LoginAttempt } from './failed-logins.ts';
+import { maxAccountKeyLength } from './limits.ts';
+import { PasswordCheckQueue, type PasswordChecks } from './password-check-queue.ts';
 import { defaultArgon2Parameters, isPasswordOf } from './password-hash.ts';
 import { preparePassword } from './prepare-password.ts';
-import { VerificationQueue } from './verification-queue.ts';
 
 /** Checks the name and password of a login. */
 export interface PasswordVerifier {
   /**
-   * The account whose password this is; undefined where there is no such account or the password is
-   * another. Which of the two cannot be told from the time it takes. Rejects with a
-   * `VerificationQueueFullError` where too many wait.
+   * The account whose password this is, as it is in the store now; undefined if there is no such account or the
+   * password is wrong. Which of the two cannot be told from the time it takes. Rejects with a `LoginBusyError` if
+   * too many wait.
+   *
+   * @param address - the client's IP address; absent: all without one count as one client
    */
-  verify(userName: string, password: string): Promise<Account | undefined>;
+  verify(userName: string, password: string, address?: string): Promise<Account | undefined>;
 }
 
-/** How long a right password is remembered: a phone that reconnects all day pays argon2 once an hour. */
-export const rememberedVerificationMs = 60 * 60 * 1000;
+/** How long a right password need not be checked again: a phone that reconnects all day pays argon2 once an hour. */
+export const verifiedLoginLifetimeMs = 60 * 60 * 1000;
 
-/** Memory for what is remembered, about 25,000 logins. */
-export const rememberedVerificationBytes = 4 * 1024 * 1024;
-
-/**
- * Two of libuv's four threads, which all threads of ours share: the other two are for files. 256 waiting take
- * about four seconds at 30 ms each, after which a client has given up.
- */
-const queueBounds = { concurrency: 2, maxWaiting: 256 };
+/** Memory for verified logins, about 25,000 of them. */
+export const verifiedLoginBytes = 4 * 1024 * 1024;
 
 export interface StoredPasswordVerifierOptions {
   readonly accounts: Pick<MailStore, 'findAccount'>;
-  /** A cache of its own, whose entries live {@link rememberedVerificationMs}. The caller closes it. */
-  readonly remembered: SessionCache;
-  /** The clock of `remembered`. */
+  /** A cache of its own, whose entries live {@link verifiedLoginLifetimeMs}. The caller closes it. */
+  readonly verifiedLogins: SessionCache;
+  /** The clock of `verifiedLogins`. */
   readonly clock?: Clock;
-  readonly queue?: VerificationQueue;
-  /** With which logins are hashed: 32 octets, secret; verifiers that share `remembered` share it. Default: random. */
+  /** Decides when a password is checked. The caller closes it. Default: a queue of this verifier alone. */
+  readonly checks?: PasswordChecks;
+  /** Verified logins are hashed with it: 32 bytes, secret; verifiers that share `verifiedLogins` share it. Default: random. */
   readonly key?: Uint8Array;
-  /** Verifiers in other threads that share the bounds of the queue, this one included. Default 1. */
-  readonly shareCount?: number;
 }
 
-/** Drops what is remembered of an account, as after a change of its password. */
-export async function forgetVerifications(
-  remembered: SessionCache,
+/** Drops the verified logins of an account, as after a change of its password. */
+export async function forgetVerifiedLogins(
+  verifiedLogins: SessionCache,
   account: Pick<Account, 'id'>,
 ): Promise<void> {
   // No login depends on it, since the changed hash gives another id: this only frees the room early.
-  await remembered.purge({ account: ownerName(account) });
+  await verifiedLogins.purge({ account: ownerName(account) });
 }
 
-/** What is stored beside a remembered id; the id itself says everything. */
-export const rememberedMark = new Uint8Array([1]);
+/** What is stored under the id of a verified login; the id itself says everything. */
+export const verifiedMark = new Uint8Array([1]);
 
-/** A hash of no password, with the cost of a real one. */
-const decoyHash = `$argon2id$v=19$m=${defaultArgon2Parameters.memoryKiB},t=${defaultArgon2Parameters.passes},p=${defaultArgon2Parameters.parallelism}$${'A'.repeat(22)}$${'A'.repeat(43)}`;
+/** A hash that no password has, with the cost of a real one: checked if there is no account, so that it takes as long. */
+const unmatchedHash = `$argon2id$v=19$m=${defaultArgon2Parameters.memoryKiB},t=${defaultArgon2Parameters.passes},p=${defaultArgon2Parameters.parallelism}$${'A'.repeat(22)}$${'A'.repeat(43)}`;
 
 /**
- * Verifies against the argon2id hash of the store. A right password is remembered as an HMAC over account,
- * password and the hash that the store holds at that login, under a key that never leaves memory: after a
- * change of the password, or a removal of the account, the next login is refused. A wrong one is not
- * remembered.
+ * Verifies against the argon2id hash of the store. A right password is kept as an HMAC over account, password and
+ * the hash that the store holds at that login, under a key that never leaves memory: after a change of the password,
+ * or a removal of the account, the next login is refused. A wrong one is not kept.
+ *
+ * A login whose password was verified before is answered at once, unless there were so many wrong ones for the
+ * account from the same address group that somebody there must be guessing; then it waits for its turn.
  */
 export class StoredPasswordVerifier implements PasswordVerifier {
   readonly #accounts: Pick<MailStore, 'findAccount'>;
-  readonly #remembered: SessionCache;
+  readonly #verifiedLogins: SessionCache;
   readonly #clock: Clock;
-  readonly #queue: VerificationQueue;
+  readonly #checks: PasswordChecks;
   readonly #key: Uint8Array;
-  /** Checks under way, so that the connections a client opens at once share one. */
-  readonly #checks = new Map<string, Promise<boolean>>();
+  /** Checks that wait or run, so that the connections a client opens at once share one. */
+  readonly #pending = new Map<string, Promise<boolean>>();
 
   constructor(options: StoredPasswordVerifierOptions) {
     this.#accounts = options.accounts;
-    this.#remembered = options.remembered;
+    this.#verifiedLogins = options.verifiedLogins;
     this.#clock = options.clock ?? steadyClock;
     this.#key = options.key ?? randomBytes(32);
-    this.#queue = options.queue ?? sharedQueue(options.shareCount ?? 1);
+    this.#checks = options.checks ?? new PasswordCheckQueue();
   }
 
-  async verify(userName: string, password: string): Promise<Account | undefined> {
+  async verify(userName: string, password: string, address = ''): Promise<Account | undefined> {
     const account = await this.#accounts.findAccount(userName);
     const prepared = preparePassword(password);
-    if (account === undefined || prepared === undefined) {
-      await this.#queue.run(() => isPasswordOf('decoy', decoyHash));
-      return undefined;
+    const id = this.#loginId(account, userName, prepared ?? password);
+    const attempt: LoginAttempt = {
+      group: addressGroup(address),
+      account: account?.name ?? userName.toLowerCase().slice(0, maxAccountKeyLength),
+      // Never 0, which stands for no mark.
+      passwordMark: id.readInt32LE() | 1,
+    };
+    const isQuick = !this.#checks.failedLogins.isGuessing(attempt);
+    const isRight =
+      (isQuick && (await this.#isVerified(id))) ||
+      (await this.#runOnce(id, attempt, () => this.#check(id, account, prepared)));
+    return isRight && account !== undefined ? this.#readAgain(account) : undefined;
+  }
+
+  /**
+   * Checks a password whose turn has come. Does as much if there is no account, or no password looks like this, so
+   * that it takes as long.
+   */
+  async #check(
+    id: Uint8Array,
+    account: Account | undefined,
+    password: string | undefined,
+  ): Promise<boolean> {
+    // Another thread may have verified it meanwhile.
+    if (await this.#isVerified(id)) return true;
+    if (account === undefined || password === undefined) {
+      await isPasswordOf('', unmatchedHash);
+      return false;
     }
-    const id = this.#rememberedId(account, prepared);
-    if ((await this.#remembered.get(id)) !== undefined) return account;
-    if (!(await this.#check(id, account, prepared))) return undefined;
-    const expiresAt = this.#clock() + rememberedVerificationMs;
-    await this.#remembered.put(id, rememberedMark, { expiresAt, account: ownerName(account) });
-    return account;
+    if (!(await isPasswordOf(password, account.credentials.argon2id))) return false;
+    const expiresAt = this.#clock() + verifiedLoginLifetimeMs;
+    await this.#verifiedLogins.put(id, verifiedMark, { expiresAt, account: ownerName(account) });
+    return true;
   }
 
-  async #check(id: Uint8Array, account: Account, password: string): Promise<boolean> {
-    const key = Buffer.from(id).toString('base64');
-    const running = this.#checks.get(key);
-    if (running !== undefined) return running;
-    const check = this.#queue
-      .run(() => isPasswordOf(password, account.credentials.argon2id))
-      .finally(() => this.#checks.delete(key));
-    this.#checks.set(key, check);
-    return check;
+  async #isVerified(id: Uint8Array): Promise<boolean> {
+    return (await this.#verifiedLogins.get(id)) !== undefined;
   }
 
-  #rememberedId(account: Account, password: string): Uint8Array {
+  /** The account, unless it was removed or its password was changed while the login waited. */
+  async #readAgain({ id, name, credentials }: Account): Promise<Account | undefined> {
+    const account = await this.#accounts.findAccount(name);
+    const isUnchanged = account?.id === id && account.credentials.argon2id === credentials.argon2id;
+    return isUnchanged ? account : undefined;
+  }
+
+  /** Joins the same login of the same address group, if one waits or runs. */
+  async #runOnce(
+    id: Uint8Array,
+    attempt: LoginAttempt,
+    check: () => Promise<boolean>,
+  ): Promise<boolean> {
+    const key = `${attempt.group} ${Buffer.from(id).toString('base64')}`;
+    const pending = this.#pending.get(key);
+    if (pending !== undefined) return pending;
+    const result = this.#checks.run(attempt, check).finally(() => this.#pending.delete(key));
+    this.#pending.set(key, result);
+    return result;
+  }
+
+  #loginId(account: Account | undefined, userName: string, password: string): Buffer {
+    const { id, name = userName, credentials } = account ?? {};
     // JSON keeps the fields apart, whatever they hold.
-    const text = JSON.stringify([account.id, account.name, account.credentials.argon2id, password]);
+    const text = JSON.stringify([id, name, credentials?.argon2id, password]);
     return createHmac('sha256', this.#key).update(text).digest();
   }
-}
-
-function sharedQueue(shareCount: number): VerificationQueue {
-  const { concurrency, maxWaiting } = queueBounds;
-  return new VerificationQueue({
-    concurrency: Math.ceil(concurrency / shareCount),
-    maxWaiting: Math.ceil(maxWaiting / shareCount),
-  });
 }
 
 function ownerName(account: Pick<Account, 'id'>): string {

@@ -1,7 +1,13 @@
-import { VerificationQueueFullError } from '../authentication/verification-queue.ts';
+import { LoginBusyError } from '../authentication/password-check-queue.ts';
 import { CommandRefusedError } from './command-error.ts';
 import type { Completion } from './completion.ts';
 import type { Session } from './session.ts';
+
+/** What a connection can do that has a deadline for the login. */
+interface LoginDeadline {
+  /** The server made the client wait so long, which does not count. */
+  excuseWait?(waitedMs: number): void;
+}
 
 /**
  * Checks a password and logs in. Which of name and password was wrong is not told (RFC 5530, section 3,
@@ -23,11 +29,16 @@ export async function logInWithPassword(
 }
 
 async function verify(session: Session, userName: string, password: string) {
+  const { verifier, clock } = session.context;
+  const connection: Session['connection'] & LoginDeadline = session.connection;
+  const startedAtMs = clock();
   try {
-    return await session.context.verifier.verify(userName, password);
+    return await verifier.verify(userName, password, connection.remoteAddress);
   } catch (error) {
-    if (!(error instanceof VerificationQueueFullError)) throw error;
-    session.context.metrics.recordLogin('busy');
-    throw new CommandRefusedError('NO', 'Too many logins at once, try again later', 'UNAVAILABLE');
+    if (!(error instanceof LoginBusyError)) throw error;
+    session.countFailedLogin('busy');
+    throw new CommandRefusedError('NO', error.message, error.code);
+  } finally {
+    connection.excuseWait?.(clock() - startedAtMs);
   }
 }

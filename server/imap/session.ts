@@ -119,10 +119,10 @@ export class Session {
     this.log('info', { account: account.name }, 'logged in');
   }
 
-  /** Counts a refused login; the connection ends at the bound. */
-  countFailedLogin(): void {
+  /** Counts a login that was refused, or not looked at since too many waited; the connection ends at the bound. */
+  countFailedLogin(result: 'refused' | 'busy' = 'refused'): void {
     this.#failedLoginCount += 1;
-    this.context.metrics.recordLogin('refused');
+    this.context.metrics.recordLogin(result);
     if (this.#failedLoginCount >= this.context.limits.maxFailedLogins) {
       throw new ByeError('Too many failed logins');
     }

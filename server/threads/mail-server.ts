@@ -9,6 +9,7 @@ import type { SessionCache } from '../../tls/session-cache.ts';
 import type { TicketKeySource } from '../../tls/ticket-key.ts';
 import { TlsAcceptor } from '../../tls/tls-acceptor.ts';
 import type { TlsPolicy } from '../../tls/tls-policy.ts';
+import type { PasswordChecks } from '../authentication/password-check-queue.ts';
 import { StoredPasswordVerifier } from '../authentication/password-verifier.ts';
 import { ImapService } from '../imap/imap-service.ts';
 import type { ServiceLimits } from '../imap/limits.ts';
@@ -43,7 +44,7 @@ export interface MailServerSettings {
   readonly limits: Partial<ServiceLimits>;
   /** Where each thread counts its connections; see `makeConnectionSlots`. */
   readonly connectionSlots: Int32Array;
-  /** Threads that share the load, and so the bounds on connections and logins; at least 1. */
+  /** Threads that share the load, and so the bound on connections; at least 1. */
   readonly shareCount: number;
   /** The first is for clients that name no server. */
   readonly credentials: readonly Credential[];
@@ -59,7 +60,7 @@ export interface MailServerSettings {
   readonly sessionLifetimeMs: number;
   /** For finding a session, in milliseconds; absent: the default of the acceptor. */
   readonly lookupDeadlineMs?: number;
-  /** The key that remembered logins are hashed with; 32 bytes, the same for all threads, secret. */
+  /** The key that verified logins are hashed with; 32 bytes, the same for all threads, secret. */
   readonly verificationKey: Uint8Array;
 }
 
@@ -81,8 +82,10 @@ export interface LocalMailServerOptions {
   readonly sessionCache: SessionCache;
   /** Used if there is resumption. */
   readonly ticketKeys: TicketKeySource;
-  /** For remembered logins. */
-  readonly remembered: SessionCache;
+  /** Logins whose passwords need not be checked again for a while. */
+  readonly verifiedLogins: SessionCache;
+  /** Decides when a password is checked. Closed with the mail server, so that nobody waits any longer. */
+  readonly passwordChecks: PasswordChecks;
   /** Told of TLS handshakes and of what clients do. */
   readonly metrics: MetricsRecorder;
   readonly logger: Logger;
@@ -93,6 +96,7 @@ export interface LocalMailServerOptions {
 /** Serves clients in this thread. */
 export class LocalMailServer implements MailServer {
   readonly #acceptor: TlsAcceptor;
+  readonly #passwordChecks: PasswordChecks;
   readonly #service: ImapService;
 
   /** @throws what TLS throws for a credential that cannot be used */
@@ -100,6 +104,7 @@ export class LocalMailServer implements MailServer {
     const { settings, threadIndex, store, metrics, logger } = options;
     const { listeners, limits, connectionSlots, shareCount } = settings;
     this.#acceptor = makeAcceptor(options);
+    this.#passwordChecks = options.passwordChecks;
     for (const { fingerprint256 } of settings.purgedCertificates) {
       this.forgetCertificate(fingerprint256);
     }
@@ -139,6 +144,7 @@ export class LocalMailServer implements MailServer {
   }
 
   async close(deadlineMs: number): Promise<void> {
+    this.#passwordChecks.close();
     await this.#service.close({ deadlineMs });
     await this.#acceptor.close();
   }
@@ -147,11 +153,12 @@ export class LocalMailServer implements MailServer {
 function makeVerifier({
   settings,
   store,
-  remembered,
+  verifiedLogins,
+  passwordChecks: checks,
   clock = steadyClock,
 }: LocalMailServerOptions) {
-  const { verificationKey: key, shareCount } = settings;
-  return new StoredPasswordVerifier({ accounts: store, remembered, clock, key, shareCount });
+  const { verificationKey: key } = settings;
+  return new StoredPasswordVerifier({ accounts: store, verifiedLogins, checks, clock, key });
 }
 
 function makeAcceptor(options: LocalMailServerOptions): TlsAcceptor {

@@ -5,6 +5,7 @@ import type { ClientCertificatePolicy } from '../../tls/client-certificate.ts';
 import type { Credential } from '../../tls/credential.ts';
 import { tlsLimits } from '../../tls/limits.ts';
 import type { TicketKey } from '../../tls/ticket-key.ts';
+import type { PasswordCheckLink } from '../authentication/password-check-link.ts';
 import type { LogLevel } from '../config/configuration.ts';
 import type { MailServerSettings, PurgedCertificate } from './mail-server.ts';
 
@@ -22,8 +23,10 @@ export interface WorkerStart {
   readonly storeLink: StoreLink;
   /** To the session cache of the main thread. */
   readonly sessionPort: MessagePort;
-  /** To the remembered logins of the main thread. */
-  readonly rememberedPort: MessagePort;
+  /** To the verified logins of the main thread. */
+  readonly verifiedLoginsPort: MessagePort;
+  /** To the queue of password checks in the main thread. */
+  readonly passwordChecks: PasswordCheckLink;
 }
 
 /** Every message between the main thread and a worker. */

@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import type { SqliteMailStore } from '../../store/sqlite/sqlite-mail-store.ts';
 import type { ClientCertificatePolicy } from '../../tls/client-certificate.ts';
 import { type Clock, type Credential, type SessionCache, steadyClock } from '../../tls/index.ts';
+import type { PasswordCheckQueue } from '../authentication/password-check-queue.ts';
 import type { Configuration, LogLevel } from '../config/configuration.ts';
 import { listenersOf } from '../config/listeners.ts';
 import type { ServiceLimits } from '../imap/limits.ts';
@@ -29,8 +30,10 @@ export interface OpenMailServerOptions {
   /** Undefined: clients are not asked for certificates. */
   readonly clientCertificates: ClientCertificatePolicy | undefined;
   readonly resumption: Omit<ResumptionParts, 'close'>;
-  /** For remembered logins. */
-  readonly remembered: SessionCache;
+  /** Logins whose passwords need not be checked again for a while. */
+  readonly verifiedLogins: SessionCache;
+  /** Of all threads; the owner closes it after the mail server. */
+  readonly passwordChecks: PasswordCheckQueue;
   /** Where those who serve count. */
   readonly board: FigureBoard;
   /** Called once, if workers crash again and again. */
@@ -45,9 +48,9 @@ export interface OpenMailServerOptions {
  */
 export function openMailServer(options: OpenMailServerOptions): MailServer {
   const { workerCount, clock, logger, store, board, onFailure } = options;
-  const { resumption, remembered } = options;
+  const { resumption, verifiedLogins, passwordChecks } = options;
   const { sessionCache, ticketKeys } = resumption;
-  const parts = { sessionCache, ticketKeys, remembered };
+  const parts = { sessionCache, ticketKeys, verifiedLogins, passwordChecks };
   const settings = settingsOf(options);
   if (workerCount === 0) {
     const metrics = new FigureRecorder(board.figuresOf(0));

@@ -3,6 +3,8 @@ import type { StoreLink } from '../../store/sqlite/sqlite-mail-store.ts';
 import { serveSessionCache } from '../../tls/serve-session-cache.ts';
 import type { SessionCache } from '../../tls/session-cache.ts';
 import type { TicketKeySource } from '../../tls/ticket-key.ts';
+import { linkPasswordChecks } from '../authentication/password-check-link.ts';
+import type { PasswordCheckQueue } from '../authentication/password-check-queue.ts';
 import type { LogLevel } from '../config/configuration.ts';
 import type { MailServerSettings } from './mail-server.ts';
 import type { MessageFromWorker, MessageToWorker, WorkerStart } from './messages.ts';
@@ -16,7 +18,8 @@ export interface WorkerHandleOptions {
   /** Where the worker counts; see `makeFigures`. */
   readonly figures: Float64Array;
   readonly sessionCache: SessionCache;
-  readonly remembered: SessionCache;
+  readonly verifiedLogins: SessionCache;
+  readonly passwordChecks: PasswordCheckQueue;
   readonly ticketKeys: TicketKeySource;
   /** Called with the lines of the worker's log, one or more. */
   readonly writeLog: (lines: string) => void;
@@ -39,7 +42,12 @@ export class WorkerHandle {
     this.#worker = new Worker(threadUrl(), {
       name: `reprise-worker-${options.workerNumber}`,
       workerData: start,
-      transferList: [start.storeLink.port, start.sessionPort, start.rememberedPort],
+      transferList: [
+        start.storeLink.port,
+        start.sessionPort,
+        start.verifiedLoginsPort,
+        start.passwordChecks.port,
+      ],
     });
     const prepared = Promise.withResolvers<void>();
     const listening = Promise.withResolvers<void>();
@@ -112,7 +120,8 @@ function startOf(options: WorkerHandleOptions): WorkerStart {
     figures: options.figures,
     storeLink,
     sessionPort: portTo(options.sessionCache),
-    rememberedPort: portTo(options.remembered),
+    verifiedLoginsPort: portTo(options.verifiedLogins),
+    passwordChecks: linkPasswordChecks(options.passwordChecks),
   };
 }
 

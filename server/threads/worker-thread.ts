@@ -2,6 +2,7 @@ import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { connectSqliteStore } from '../../store/open-sqlite-store.ts';
 import { RemoteSessionCache } from '../../tls/remote-session-cache.ts';
 import { ReplicatedTicketKeys } from '../../tls/replicated-ticket-keys.ts';
+import { LinkedPasswordChecks } from '../authentication/password-check-link.ts';
 import { LineBatch } from '../line-batch.ts';
 import { createLogger } from '../logging.ts';
 import { FigureRecorder } from '../metrics/figure-recorder.ts';
@@ -10,7 +11,7 @@ import type { MessageFromWorker, MessageToWorker, WorkerStart } from './messages
 
 /**
  * A worker: serves clients with a store client and listeners of its own, and asks the main thread for sessions
- * and remembered logins. What goes wrong at the start, or later without being caught, ends the thread; the main
+ * and verified logins. What goes wrong at the start, or later without being caught, ends the thread; the main
  * thread is told by the thread's `error` event.
  */
 function runWorker(mainThread: MessagePort, start: WorkerStart): void {
@@ -18,14 +19,15 @@ function runWorker(mainThread: MessagePort, start: WorkerStart): void {
   const store = connectSqliteStore(start.storeLink);
   const ticketKeys = new ReplicatedTicketKeys(start.ticketKeys);
   const sessionCache = new RemoteSessionCache(start.sessionPort);
-  const remembered = new RemoteSessionCache(start.rememberedPort);
+  const verifiedLogins = new RemoteSessionCache(start.verifiedLoginsPort);
   const server = new LocalMailServer({
     settings: start.settings,
     threadIndex: start.workerNumber - 1,
     store,
     sessionCache,
     ticketKeys,
-    remembered,
+    verifiedLogins,
+    passwordChecks: new LinkedPasswordChecks(start.passwordChecks),
     metrics: new FigureRecorder(start.figures),
     logger: createLogger({
       level: start.logLevel,
@@ -50,7 +52,7 @@ function runWorker(mainThread: MessagePort, start: WorkerStart): void {
         return ticketKeys.replace(message.ticketKeys);
       case 'close':
         await server.close(message.deadlineMs);
-        await Promise.all([store.close(), sessionCache.close(), remembered.close()]);
+        await Promise.all([store.close(), sessionCache.close(), verifiedLogins.close()]);
         // Ends this thread alone.
         return process.exit(0);
     }
