@@ -20,7 +20,12 @@ export async function logInWithPassword(
 ): Promise<Completion> {
   const account = await verify(session, userName, password);
   if (account === undefined) {
-    session.log('info', { userName, address: session.connection.remoteAddress }, 'login refused');
+    const address = session.connection.remoteAddress;
+    session.log(
+      'info',
+      { userName: await loggableName(session, userName), address },
+      'login refused',
+    );
     session.countFailedLogin();
     throw new CommandRefusedError('NO', 'Wrong user name or password', 'AUTHENTICATIONFAILED');
   }
@@ -41,4 +46,10 @@ async function verify(session: Session, userName: string, password: string) {
   } finally {
     connection.excuseWait?.(clock() - startedAtMs);
   }
+}
+
+/** The name of an account; of any other name the first letter, since people type their password as user name. */
+async function loggableName({ store }: Session, userName: string): Promise<string> {
+  const account = await store.findAccount(userName);
+  return account?.name ?? `${userName.slice(0, userName.length < 4 ? 0 : 1)}***`;
 }

@@ -116,7 +116,8 @@ export class Session {
     const { tls } = this.connection;
     if (tls !== undefined) this.context.acceptor.promote(tls, account.name);
     this.context.metrics.recordLogin('accepted');
-    this.log('info', { account: account.name }, 'logged in');
+    const address = this.connection.remoteAddress;
+    this.log('info', { account: account.name, address }, 'logged in');
   }
 
   /** Counts a login that was refused, or not looked at since too many waited; the connection ends at the bound. */

@@ -5,6 +5,23 @@ import type { Session } from '../../../server/imap/session.ts';
 import { noMetrics } from '../../../server/metrics/metrics-recorder.ts';
 import { startImapService } from '../../fixtures/imap-service.ts';
 
+await t.test('the log names accounts and addresses, never a password', async (t) => {
+  const { connect, log } = await startImapService(t);
+  const client = await connect();
+  await client.command('LOGIN ALICE wrong');
+  await client.command('LOGIN secretpassword alice');
+  await client.command('LOGIN abc alice');
+  await client.ok('LOGIN alice secret');
+  const lines = log.filter(({ msg }) => msg === 'login refused' || msg === 'logged in');
+  t.match(lines, [
+    { msg: 'login refused', userName: 'alice', address: '127.0.0.1' },
+    { msg: 'login refused', userName: 's***', address: '127.0.0.1' },
+    { msg: 'login refused', userName: '***', address: '127.0.0.1' },
+    { msg: 'logged in', account: 'alice', address: '127.0.0.1' },
+  ]);
+  t.notMatch(JSON.stringify(log), /secretpassword|abc/);
+});
+
 await t.test('logins that are not looked at end the connection as wrong ones do', async (t) => {
   const results: string[] = [];
   const { connect } = await startImapService(t, {
