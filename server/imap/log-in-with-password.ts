@@ -3,12 +3,6 @@ import { CommandRefusedError } from './command-error.ts';
 import type { Completion } from './completion.ts';
 import type { Session } from './session.ts';
 
-/** What a connection can do that has a deadline for the login. */
-interface LoginDeadline {
-  /** The server made the client wait so long, which does not count. */
-  excuseWait?(waitedMs: number): void;
-}
-
 /**
  * Checks a password and logs in. Which of name and password was wrong is not told (RFC 5530, section 3,
  * AUTHENTICATIONFAILED).
@@ -20,12 +14,12 @@ export async function logInWithPassword(
 ): Promise<Completion> {
   const account = await verify(session, userName, password);
   if (account === undefined) {
-    const address = session.connection.remoteAddress;
-    session.log(
-      'info',
-      { userName: await loggableName(session, userName), address },
-      'login refused',
-    );
+    // Each line costs a password check, so that they cannot be many, and fail2ban needs them all.
+    const fields = {
+      userName: await loggableName(session, userName),
+      address: session.connection.remoteAddress,
+    };
+    session.log('info', fields, 'login refused');
     session.countFailedLogin();
     throw new CommandRefusedError('NO', 'Wrong user name or password', 'AUTHENTICATIONFAILED');
   }
@@ -34,17 +28,16 @@ export async function logInWithPassword(
 }
 
 async function verify(session: Session, userName: string, password: string) {
-  const { verifier, clock } = session.context;
-  const connection: Session['connection'] & LoginDeadline = session.connection;
-  const startedAtMs = clock();
+  const { connection, context } = session;
+  const startedAtMs = context.steadyClock();
   try {
-    return await verifier.verify(userName, password, connection.remoteAddress);
+    return await context.verifier.verify(userName, password, connection.remoteAddress);
   } catch (error) {
     if (!(error instanceof LoginBusyError)) throw error;
     session.countFailedLogin('busy');
     throw new CommandRefusedError('NO', error.message, error.code);
   } finally {
-    connection.excuseWait?.(clock() - startedAtMs);
+    connection.excuseWait(context.steadyClock() - startedAtMs);
   }
 }
 

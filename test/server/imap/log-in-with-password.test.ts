@@ -74,7 +74,7 @@ await t.test('the connection is told how long the client had to wait', async (t)
         excuseWait: (waitedMs: number) => void waits.push(waitedMs),
       },
       context: {
-        clock: () => time.now,
+        steadyClock: () => time.now,
         verifier: {
           verify: () => {
             time.now += 7_000;
