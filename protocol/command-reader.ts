@@ -1,7 +1,14 @@
-import { ByteQueue } from './byte-queue.ts';
-import { CommandDropper } from './command-dropper.ts';
 import type { Capability } from './capability.ts';
-import { CommandError, Decoder } from './decoder.ts';
+import { CommandError, type LiteralHeader } from './decoder.ts';
+import {
+  CommandDropper,
+  endsInQuotes,
+  findAnnouncement,
+  LiteralBudget,
+  trimCarriageReturn,
+  trimCommandEnd,
+} from './framing.ts';
+import type { CommandGrammar } from './grammar/command-grammar.ts';
 import {
   defaultMaxAppendBytes,
   limitsAfterLogin,
@@ -10,49 +17,56 @@ import {
   maxTagBytes,
   type ReaderLimits,
 } from './limits.ts';
+import { ByteBuffer, ByteQueue } from './queue.ts';
 import {
-  endsInQuotes,
-  findAnnouncement,
-  trimCarriageReturn,
-  trimCommandEnd,
-  type LiteralHeader,
-} from './line-end.ts';
-import { LiteralBudget } from './literal-budget.ts';
-import { OctetBuffer } from './octet-buffer.ts';
-import { badEvent, readCommand, readCommandBeginning, readTag } from './read-command.ts';
+  badEvent,
+  knownCommands,
+  readBeginning,
+  readCommand,
+  readNext,
+  readStart,
+  type CommandSyntax,
+} from './read-command.ts';
 import type { ReaderEvent } from './reader-event.ts';
 
 export type { ReaderEvent } from './reader-event.ts';
 
 export interface CommandReaderOptions {
-  /** Octets of the largest message that APPEND takes; a larger one is answered `NO [TOOBIG]`. */
+  /** Bytes of the largest literal that streams (a message); a larger one is answered `NO [TOOBIG]`. */
   readonly maxAppendBytes?: number;
   /** The capabilities that are turned off; absent: none. */
   readonly off?: ReadonlySet<Capability>;
+  /** The commands that there are, by name; absent: all of the server. */
+  readonly commands?: ReadonlyMap<string, CommandGrammar>;
 }
 
 const lineFeed = 0x0a;
 
-/**
- * What the next octets are.
- *
- * - `line`: of a command, or a line of its own
- * - `literal`: of a literal that is kept until its command is whole
- * - `message`: of the message of an APPEND
- * - `message-end`: of the line end behind that message
- * - `dropped`: of a command that has been refused
- * - `over`: of nobody; the connection is to be closed
- */
-type State = 'line' | 'literal' | 'message' | 'message-end' | 'dropped' | 'over';
+/** Bytes in which the tag and the name of a command lie: the longest tag, a space, `UID `, the longest name. */
+const maxStartBytes = maxTagBytes + 32;
 
-/** A step of the reader: an event, undefined where bytes are missing, `again` where there is more to do. */
+/**
+ * What the next bytes are.
+ *
+ * - `line`: of a line of a command, or a line of its own
+ * - `literal`: of a literal that is kept until its command is whole
+ * - `stream`: of a literal that streams
+ * - `dropped`: of a command that has been refused
+ * - `over`: nobody's; the connection is to be closed
+ */
+type State = 'line' | 'literal' | 'stream' | 'dropped' | 'over';
+
+/** A step of the reader: an event, undefined if bytes are missing, `again` if there is more to do. */
 type Step = ReaderEvent | 'again' | undefined;
 
 /**
  * Reads the bytes of a client as commands: push bytes in, take events out one at a time. Bytes that were
  * pushed and not yet taken wait inside, so the connection stops reading from the socket while it is busy.
  *
- * The events depend on the bytes alone, never on how they were split into chunks (`append-data` apart, whose
+ * A command is gathered until it is whole, but for the literals that its grammar streams: what stands before, between
+ * and behind those is gathered each for itself.
+ *
+ * The events depend on the bytes alone, never on how they were split into chunks (`stream-data` apart, whose
  * pieces are). The time is linear in the bytes. Between commands nothing is held but what was pushed.
  *
  * Lines end with CRLF or LF. Spaces at the end of a command are read over.
@@ -62,32 +76,36 @@ type Step = ReaderEvent | 'again' | undefined;
 export class CommandReader {
   readonly #queue = new ByteQueue();
   readonly #maxAppendBytes: number;
-  #off: ReadonlySet<Capability>;
+  #syntax: CommandSyntax;
   #isAuthenticated = false;
   #state: State = 'line';
   #isLineExpected = false;
-  /** The command so far: its whole lines and literals, and the line that is not whole yet. */
-  readonly #gathered = new OctetBuffer();
+  /** What was gathered so far: whole lines and literals, and the line that is not whole yet. */
+  readonly #gathered = new ByteBuffer();
   /** Where the present line begins in what was gathered. */
   #lineStart = 0;
-  /** Octets of the command's lines before the present one. */
+  /** Bytes of the lines before the present one. */
   #lineBytes = 0;
   readonly #budget = new LiteralBudget();
-  /** Octets of the present literal or message that have not been consumed. */
+  /** Bytes of the present literal that have not been consumed. */
   #remainingBytes = 0;
-  /** The command whose literal or message is being read. */
+  /** The command whose literal is being read. */
   #tag = '';
-  /** True where the client has been told nothing yet and may never send the literal. */
+  /** How the command goes on behind a literal that has streamed; undefined in a command without one so far. */
+  #streaming: CommandGrammar | undefined;
+  /** The bounds of the present command, if it has others than most. */
+  #ownLimits: ReaderLimits | undefined;
+  /** True if the client has been told nothing yet and may never send the literal. */
   #isWaiting = false;
   readonly #dropper = new CommandDropper();
 
   constructor(options: CommandReaderOptions = {}) {
     this.#maxAppendBytes = options.maxAppendBytes ?? defaultMaxAppendBytes;
-    this.#off = options.off ?? new Set();
+    this.#syntax = { off: options.off ?? new Set(), commands: options.commands ?? knownCommands };
   }
 
   /**
-   * Octets that were pushed and not yet consumed by {@link next}. The beginning of a command whose end has not come
+   * Bytes that were pushed and not yet consumed by {@link next}. The beginning of a command whose end has not come
    * does not count, so a connection may wait for 0.
    */
   get pendingBytes(): number {
@@ -100,8 +118,8 @@ export class CommandReader {
   }
 
   /**
-   * The next event, or undefined until more bytes come. After `continue`, and after `append` with `isWaiting`, the
-   * call says that the literal is wanted.
+   * The next event, or undefined until more bytes come. After `continue`, and after `stream` and `stream-next` with
+   * `isWaiting`, the call says that the literal is wanted.
    */
   next(): ReaderEvent | undefined {
     this.#isWaiting = false;
@@ -116,9 +134,9 @@ export class CommandReader {
    *
    * @param off - the capabilities that are turned off from now on; absent: as before
    */
-  setAuthenticated(off = this.#off): void {
+  setAuthenticated(off = this.#syntax.off): void {
     this.#isAuthenticated = true;
-    this.#off = off;
+    this.#syntax = { ...this.#syntax, off };
   }
 
   /** The next line is not a command but a line of its own (`DONE`, a SASL response). */
@@ -127,23 +145,23 @@ export class CommandReader {
   }
 
   /**
-   * Gives up the literal that the last `continue` or `append` event announced; no more events of that command
-   * come, and the connection answers it. Called before the next {@link next}, it means that a client that waits
-   * never sends the literal: the command is over. Called later, or for a non-synchronizing literal, it means that
-   * the literal and the rest of the line are read and dropped. Does nothing where no literal is being read.
+   * Gives up the literal that the last `continue`, `stream` or `stream-next` event announced; no more events of that
+   * command come, and the connection answers it. Called before the next {@link next}, it means that a client that
+   * waits never sends the literal: the command is over. Called later, or for a non-synchronizing literal, it means
+   * that the literal and the rest of the command are read and dropped. Does nothing if no literal is being read.
    */
   rejectLiteral(): void {
-    if (this.#state === 'message-end') {
-      this.#dropLine();
-    } else if (this.#state === 'literal' || this.#state === 'message') {
+    if (this.#state === 'literal' || this.#state === 'stream') {
       if (this.#isWaiting) this.#beginCommand();
       else this.#dropLiteral(this.#remainingBytes);
+    } else if (this.#state === 'line' && this.#streaming) {
+      this.#dropLine();
     }
   }
 
   /**
-   * Drops what was pushed and not consumed (STARTTLS with pipelined plaintext), an unfinished command too; the
-   * octets dropped.
+   * Drops what was pushed and not consumed (STARTTLS with pipelined plaintext), an unfinished command too; returns the
+   * number of bytes dropped.
    */
   clear(): number {
     const dropped = this.#queue.clear() + this.#gathered.length;
@@ -153,18 +171,17 @@ export class CommandReader {
   }
 
   get #limits(): ReaderLimits {
-    return this.#isAuthenticated ? limitsAfterLogin : limitsBeforeLogin;
+    return this.#ownLimits ?? (this.#isAuthenticated ? limitsAfterLogin : limitsBeforeLogin);
   }
 
   #step(): Step {
     switch (this.#state) {
       case 'line':
-      case 'message-end':
         return this.#readLine();
       case 'literal':
         return this.#readLiteral();
-      case 'message':
-        return this.#readMessage();
+      case 'stream':
+        return this.#readStream();
       case 'dropped':
         return this.#drop();
       default:
@@ -176,13 +193,15 @@ export class CommandReader {
   #beginCommand(): void {
     this.#state = 'line';
     this.#forgetGathered();
-    this.#budget.reset();
+    this.#streaming = undefined;
+    this.#ownLimits = undefined;
     this.#remainingBytes = 0;
     this.#isWaiting = false;
   }
 
   #forgetGathered(): void {
     this.#gathered.clear();
+    this.#budget.reset();
     this.#lineStart = 0;
     this.#lineBytes = 0;
   }
@@ -192,82 +211,134 @@ export class CommandReader {
     if (!head) return undefined;
     const lineFeedAt = head.indexOf(lineFeed);
     const count = lineFeedAt < 0 ? head.length : lineFeedAt;
-    const bound = this.#isLineExpected ? maxContinuationLineBytes : this.#limits.lineBytes;
     const lineBytes = this.#lineBytes + this.#gathered.length - this.#lineStart + count;
-    if (lineBytes > bound) return this.#refuseLongLine(head);
+    const bound = this.#isLineExpected ? maxContinuationLineBytes : this.#limits.lineBytes;
+    if (lineBytes > bound && !this.#isAllowedToBe(lineBytes, head)) {
+      return this.#refuseLongLine(head);
+    }
     if (lineFeedAt < 0) {
       this.#gathered.append(head);
       this.#queue.consume(count);
       return 'again';
     }
     // A line that came whole, as most do, is read where it is
-    let octets = head.subarray(0, lineFeedAt + 1);
+    let bytes = head.subarray(0, lineFeedAt + 1);
     if (this.#gathered.length > 0) {
-      this.#gathered.append(octets);
-      octets = this.#gathered.view();
+      this.#gathered.append(bytes);
+      bytes = this.#gathered.view();
     }
     this.#queue.consume(lineFeedAt + 1);
-    return this.#endLine(octets);
+    return this.#endLine(bytes);
+  }
+
+  /** True if the command is one that may have longer lines than most; asked once for each. */
+  #isAllowedToBe(lineBytes: number, head: Buffer): boolean {
+    if (this.#isLineExpected || this.#streaming || this.#ownLimits) return false;
+    this.#takeLimits(readStart(this.#startOf(head), this.#syntax).grammar);
+    return lineBytes <= this.#limits.lineBytes;
+  }
+
+  #takeLimits(grammar: CommandGrammar | undefined): void {
+    if (!this.#isAuthenticated) this.#ownLimits = grammar?.limitsBeforeLogin ?? limitsBeforeLogin;
+  }
+
+  /** As much of a command as holds its tag and its name. */
+  #startOf(head: Buffer): Buffer {
+    const gathered = this.#gathered.view().subarray(0, maxStartBytes);
+    return Buffer.concat([gathered, head.subarray(0, maxStartBytes)]);
   }
 
   #refuseLongLine(head: Buffer): Step {
     if (this.#isLineExpected) return this.#closeWith('Line is too long');
-    const start = Buffer.concat([this.#gathered.view(), head.subarray(0, maxTagBytes + 1)]);
-    const tag = this.#state === 'message-end' ? this.#tag : readTag(start);
+    const error = new CommandError(`Line is longer than ${this.#limits.lineBytes} bytes`);
+    const tag = this.#streaming ? this.#tag : readStart(this.#startOf(head), this.#syntax).tag;
     this.#dropLine();
-    return badEvent(tag, new CommandError(`Line is longer than ${this.#limits.lineBytes} octets`));
+    return badEvent(tag, error);
   }
 
-  /** `octets` are the command up to and with the LF of its present line. */
-  #endLine(octets: Buffer): Step {
-    const line = octets.subarray(this.#lineStart, -1);
+  /** `bytes` are what was gathered, up to and with the LF of the present line. */
+  #endLine(bytes: Buffer): Step {
+    const line = bytes.subarray(this.#lineStart, -1);
     if (this.#isLineExpected) {
       this.#isLineExpected = false;
       this.#beginCommand();
       return { kind: 'line', line: trimCarriageReturn(line) };
     }
     const literal = findAnnouncement(line);
-    if (this.#state === 'message-end') return this.#endMessage(line, literal);
-    if (literal && !endsInQuotes(line)) return this.#announceLiteral(octets, literal);
-    const command = trimCommandEnd(octets.subarray(0, -1), this.#lineStart);
+    if (literal && !endsInQuotes(line)) return this.#announceLiteral(bytes, literal);
+    const rest = trimCommandEnd(bytes.subarray(0, -1), this.#lineStart);
+    if (this.#streaming) return this.#endStreaming(rest, this.#streaming);
     this.#beginCommand();
-    return readCommand(command, this.#off);
+    return readCommand(rest, this.#syntax);
   }
 
-  /** `octets` are the command up to the line that announces the literal. */
-  #announceLiteral(octets: Buffer, literal: LiteralHeader): Step {
-    const { tag, streaming, ...beginning } = readCommandBeginning(octets, this.#off);
-    const error =
-      beginning.error ??
-      (streaming ? this.#checkMessage(literal) : this.#budget.charge(literal, this.#limits));
+  /** `rest` stands behind the last literal that has streamed. */
+  #endStreaming(rest: Buffer, grammar: CommandGrammar): Step {
+    const { error } = readNext(rest, grammar, this.#syntax);
+    if (error) return this.#refuse(this.#tag, error, undefined);
+    this.#beginCommand();
+    return { kind: 'stream-end' };
+  }
+
+  /** `bytes` are what was gathered, up to and with the line that announces the literal. */
+  #announceLiteral(bytes: Buffer, literal: LiteralHeader): Step {
+    if (this.#streaming) return this.#announceNext(bytes, literal, this.#streaming);
+    const { tag, error, grammar, command } = readBeginning(bytes, this.#syntax);
     if (error) return this.#refuse(tag, error, literal);
     this.#tag = tag ?? '';
-    this.#remainingBytes = literal.sizeBytes;
-    this.#isWaiting = literal.isSynchronizing;
-    if (streaming) {
-      this.#forgetGathered();
-      this.#state = 'message';
-      return { kind: 'append', tag: this.#tag, command: streaming, isWaiting: this.#isWaiting };
-    }
-    this.#lineBytes += octets.length - this.#lineStart;
-    if (this.#gathered.length === 0) this.#gathered.append(octets);
-    this.#state = 'literal';
+    this.#takeLimits(grammar);
+    if (!command) return this.#gatherLiteral(bytes, literal);
+    const tooMuch = this.#checkStream(command.name, literal);
+    if (tooMuch) return this.#refuse(tag, tooMuch, literal);
+    this.#beginStream(literal);
+    this.#streaming = grammar;
+    return { kind: 'stream', tag: this.#tag, command, isWaiting: this.#isWaiting };
+  }
+
+  /** A literal behind one that has streamed. */
+  #announceNext(bytes: Buffer, literal: LiteralHeader, grammar: CommandGrammar): Step {
+    const { part, error } = readNext(bytes, grammar, this.#syntax);
+    if (error) return this.#refuse(this.#tag, error, literal);
+    if (!part) return this.#gatherLiteral(bytes, literal);
+    const tooMuch = this.#checkStream('', literal);
+    if (tooMuch) return this.#refuse(this.#tag, tooMuch, literal);
+    this.#beginStream(literal);
+    return { kind: 'stream-next', part, isWaiting: this.#isWaiting };
+  }
+
+  #gatherLiteral(bytes: Buffer, literal: LiteralHeader): Step {
+    const error = this.#budget.charge(literal, this.#limits);
+    if (error) return this.#refuse(this.#tag, error, literal);
+    this.#lineBytes += bytes.length - this.#lineStart;
+    if (this.#gathered.length === 0) this.#gathered.append(bytes);
+    this.#beginLiteral('literal', literal);
     return this.#isWaiting ? { kind: 'continue', tag: this.#tag } : 'again';
   }
 
-  #checkMessage(literal: LiteralHeader): CommandError | undefined {
-    if (!this.#isAuthenticated) return new CommandError('Log in before APPEND');
+  #beginStream(literal: LiteralHeader): void {
+    this.#forgetGathered();
+    this.#beginLiteral('stream', literal);
+  }
+
+  #beginLiteral(state: 'literal' | 'stream', literal: LiteralHeader): void {
+    this.#state = state;
+    this.#remainingBytes = literal.sizeBytes;
+    this.#isWaiting = literal.isSynchronizing;
+  }
+
+  #checkStream(name: string, literal: LiteralHeader): CommandError | undefined {
+    if (!this.#isAuthenticated) return new CommandError(`Log in before ${name}`);
     if (literal.sizeBytes <= this.#maxAppendBytes) return undefined;
-    const text = `Message is larger than ${this.#maxAppendBytes} octets`;
+    const text = `Message is larger than ${this.#maxAppendBytes} bytes`;
     return new CommandError(text, { isNo: true, code: 'TOOBIG' });
   }
 
   #readLiteral(): Step {
     if (this.#remainingBytes > 0) {
-      const octets = this.#queue.take(this.#remainingBytes);
-      if (!octets) return undefined;
-      this.#gathered.append(octets);
-      this.#remainingBytes -= octets.length;
+      const bytes = this.#queue.take(this.#remainingBytes);
+      if (!bytes) return undefined;
+      this.#gathered.append(bytes);
+      this.#remainingBytes -= bytes.length;
     }
     if (this.#remainingBytes === 0) {
       this.#state = 'line';
@@ -276,26 +347,15 @@ export class CommandReader {
     return 'again';
   }
 
-  #readMessage(): Step {
+  #readStream(): Step {
     if (this.#remainingBytes === 0) {
-      this.#state = 'message-end';
+      this.#state = 'line';
       return 'again';
     }
     const data = this.#queue.take(this.#remainingBytes);
     if (!data) return undefined;
     this.#remainingBytes -= data.length;
-    return { kind: 'append-data', data };
-  }
-
-  /** `line` is what stands behind a message: nothing, in a command that is well formed. */
-  #endMessage(line: Buffer, literal: LiteralHeader | undefined): Step {
-    const rest = trimCommandEnd(line, 0);
-    if (rest.length === 0) {
-      this.#beginCommand();
-      return { kind: 'append-end' };
-    }
-    const error = new Decoder(rest).expected('end of command behind the message');
-    return this.#refuse(this.#tag, error, literal);
+    return { kind: 'stream-data', data };
   }
 
   /** Refuses the command whose line has just been read, and finds the next one. */

@@ -8,19 +8,18 @@ import {
   maxSequenceRanges,
   maxTagBytes,
 } from './limits.ts';
-import { parseLiteralSize, type LiteralHeader } from './line-end.ts';
 import { decodeMailboxName, decodeMailboxPattern } from './mailbox-name.ts';
 import {
-  astringOctet,
-  atomOctet,
-  digitOctet,
-  isOctetOf,
-  listOctet,
-  nameOctet,
-  quotedOctet,
-  sequenceOctet,
-  tagOctet,
-} from './octet-class.ts';
+  astringByte,
+  atomByte,
+  digitByte,
+  isByteOf,
+  listByte,
+  nameByte,
+  quotedByte,
+  sequenceByte,
+  tagByte,
+} from './byte-class.ts';
 import type { ResponseCode } from './response-code.ts';
 import { parseSequenceSet, type SequenceSet } from './sequence-set.ts';
 
@@ -58,14 +57,21 @@ const space = 0x20;
 const quote = 0x22;
 const backslash = 0x5c;
 
+/** The size that a literal announces, and whether the client waits for a continuation request. */
+export interface LiteralHeader {
+  /** Bytes; Infinity for a number that is too large to be one. */
+  readonly sizeBytes: number;
+  readonly isSynchronizing: boolean;
+}
+
 const nothingOff: ReadonlySet<Capability> = new Set();
 
 /**
- * Reads one command from the octets of its lines and literals, as they came but without the last line end.
+ * Reads one command from the bytes of its lines and literals, as they came but without the last line end.
  * Methods are named after the rules of RFC 3501, section 9; `expectX` throws a {@link CommandError} where rule X
  * does not match, the others consume nothing and answer undefined or false.
  *
- * All text that it gives is copied, so that nothing keeps the command's octets alive.
+ * All text that it gives is copied, so that nothing keeps the command's bytes alive.
  */
 export class Decoder {
   readonly #bytes: Buffer;
@@ -79,7 +85,7 @@ export class Decoder {
     this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
-  /** Where the next octet is; what {@link expected} takes to point at the beginning of a word. */
+  /** Where the next byte is; what {@link expected} takes to point at the beginning of a word. */
   get position(): number {
     return this.#at;
   }
@@ -116,7 +122,7 @@ export class Decoder {
     if (!this.isAtEnd()) throw this.expected('end of command');
   }
 
-  /** True where the next octet is this character, which stays. */
+  /** True where the next byte is this character, which stays. */
   isNext(character: string): boolean {
     return this.#bytes[this.#at] === character.charCodeAt(0);
   }
@@ -136,51 +142,51 @@ export class Decoder {
     if (!this.accept(' ')) throw this.expected('space');
   }
 
-  /** A run of octets of one class, as wire text; empty where there is none. */
-  #run(octetClass: number): string {
+  /** A run of bytes of one class, as wire text; empty where there is none. */
+  #run(byteClass: number): string {
     const start = this.#at;
-    while (isOctetOf(this.#bytes[this.#at], octetClass)) this.#at++;
+    while (isByteOf(this.#bytes[this.#at], byteClass)) this.#at++;
     return this.#bytes.toString('latin1', start, this.#at);
   }
 
-  #expectRun(octetClass: number, what: string): string {
-    const text = this.#run(octetClass);
+  #expectRun(byteClass: number, what: string): string {
+    const text = this.#run(byteClass);
     if (text === '') throw this.expected(what);
     return text;
   }
 
   expectTag(): string {
-    const tag = this.#expectRun(tagOctet, 'tag');
+    const tag = this.#expectRun(tagByte, 'tag');
     if (tag.length > maxTagBytes) {
-      throw new CommandError(`Tag is longer than ${maxTagBytes} octets`);
+      throw new CommandError(`Tag is longer than ${maxTagBytes} bytes`);
     }
     return tag;
   }
 
   expectAtom(what = 'atom'): string {
-    return this.#expectRun(atomOctet, what);
+    return this.#expectRun(atomByte, what);
   }
 
   /** The name of a FETCH item, a section or the like, in capitals; it ends before "[". */
   expectName(what: string): string {
-    return this.#expectRun(nameOctet, what).toUpperCase();
+    return this.#expectRun(nameByte, what).toUpperCase();
   }
 
   isDigitNext(): boolean {
-    return isOctetOf(this.#bytes[this.#at], digitOctet);
+    return isByteOf(this.#bytes[this.#at], digitByte);
   }
 
   /** An integer from `least` to `most`. Leading zeros are read over, as most servers do. */
   expectNumber(what: string, least = 0, most = maxNumber): number {
     const start = this.#at;
-    const digits = this.#run(digitOctet).replace(/^0+(?=\d)/, '');
+    const digits = this.#run(digitByte).replace(/^0+(?=\d)/, '');
     const number = digits.length <= maxNumberDigits ? Number(digits) : Infinity;
     if (digits === '' || number < least) throw this.expected(what, start);
     if (number > most) throw this.expected(`${what} up to ${most}`, start);
     return number;
   }
 
-  /** Takes `string`, quoted or literal; its octets, perhaps as a view. */
+  /** Takes `string`, quoted or literal; its bytes, perhaps as a view. */
   #string(): Buffer | undefined {
     if (this.isNext('"')) return this.#expectQuoted();
     return this.isNext('{') ? this.#expectLiteral() : undefined;
@@ -197,7 +203,7 @@ export class Decoder {
           throw this.expected('quote or backslash behind a backslash');
         }
         escapeCount++;
-      } else if (!isOctetOf(this.#bytes[this.#at], quotedOctet)) {
+      } else if (!isByteOf(this.#bytes[this.#at], quotedByte)) {
         throw this.isAtEnd()
           ? this.expected('quoted string', open)
           : this.expected('text in quoted string');
@@ -220,7 +226,7 @@ export class Decoder {
   expectLiteralHeader(): LiteralHeader {
     const start = this.#at;
     if (!this.accept('{')) throw this.expected('literal', start);
-    const digits = this.#run(digitOctet);
+    const digits = this.#run(digitByte);
     const isSynchronizing = !this.accept('+');
     if (digits === '' || !this.accept('}')) throw this.expected('literal', start);
     if (this.#bytes[this.#at] === carriageReturn) this.#at++;
@@ -229,16 +235,22 @@ export class Decoder {
     return { sizeBytes: parseLiteralSize(digits), isSynchronizing };
   }
 
-  /** The octets of an `astring`. They may be a view on the command: whoever keeps them copies them. */
+  /** As {@link expectLiteralHeader}, or `~{size}` for a `literal8`, which may hold NUL. @see RFC 3516, section 4.4 */
+  expectLiteral8Header(): LiteralHeader & { readonly isBinary: boolean } {
+    const isBinary = this.accept('~');
+    return { ...this.expectLiteralHeader(), isBinary };
+  }
+
+  /** The bytes of an `astring`. They may be a view on the command: whoever keeps them copies them. */
   expectAStringBytes(what = 'string'): Uint8Array {
     const string = this.#string();
     if (string) return string;
     const start = this.#at;
-    this.#expectRun(astringOctet, what);
+    this.#expectRun(astringByte, what);
     return this.#bytes.subarray(start, this.#at);
   }
 
-  /** An `astring` as wire text, one character an octet. */
+  /** An `astring` as wire text, one character an byte. */
   expectAString(what = 'string'): string {
     return toLatin1(this.expectAStringBytes(what));
   }
@@ -260,7 +272,7 @@ export class Decoder {
     const string = this.#string();
     if (string) return decodeText(string);
     const start = this.#at;
-    if (this.#run(atomOctet).toUpperCase() !== 'NIL') throw this.expected(what, start);
+    if (this.#run(atomByte).toUpperCase() !== 'NIL') throw this.expected(what, start);
     return undefined;
   }
 
@@ -278,7 +290,7 @@ export class Decoder {
   /** A `list-mailbox` (or the reference before it) in Unicode, with its wildcards. */
   expectListMailbox(): string {
     const string = this.#string();
-    const wirePattern = string ? toLatin1(string) : this.#expectRun(listOctet, 'mailbox pattern');
+    const wirePattern = string ? toLatin1(string) : this.#expectRun(listByte, 'mailbox pattern');
     checkMailboxName(wirePattern);
     return decodeMailboxPattern(wirePattern);
   }
@@ -289,7 +301,7 @@ export class Decoder {
 
   expectSequenceSet(): SequenceSet {
     const start = this.#at;
-    const text = this.#run(sequenceOctet);
+    const text = this.#run(sequenceByte);
     if (text.split(',', maxSequenceRanges + 1).length > maxSequenceRanges) {
       throw new CommandError(`Sequence set has more than ${maxSequenceRanges} ranges`);
     }
@@ -324,7 +336,7 @@ export function quoteReceived(wireText: string): string {
   const plain = wireText
     .slice(0, maxQuotedBytes)
     .replace(/["\\]/g, '\\$&')
-    .replace(/[^\x20-\x7e]/g, (octet) => `\\x${octet.charCodeAt(0).toString(16).padStart(2, '0')}`);
+    .replace(/[^\x20-\x7e]/g, (byte) => `\\x${byte.charCodeAt(0).toString(16).padStart(2, '0')}`);
   return `"${plain}${wireText.length > maxQuotedBytes ? '...' : ''}"`;
 }
 
@@ -338,19 +350,25 @@ function unescape(content: Buffer, escapeCount: number): Buffer {
   return plain;
 }
 
-function toLatin1(octets: Uint8Array): string {
-  return Buffer.from(octets.buffer, octets.byteOffset, octets.byteLength).toString('latin1');
+function toLatin1(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
 }
 
-function decodeText(octets: Uint8Array): string {
-  return isUtf8(octets)
-    ? new TextDecoder('utf-8', { ignoreBOM: true }).decode(octets)
-    : toLatin1(octets);
+function decodeText(bytes: Uint8Array): string {
+  return isUtf8(bytes)
+    ? new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes)
+    : toLatin1(bytes);
 }
 
 function checkMailboxName(wireName: string): void {
   if (wireName.length > maxMailboxNameBytes) {
-    const text = `Mailbox name is longer than ${maxMailboxNameBytes} octets`;
+    const text = `Mailbox name is longer than ${maxMailboxNameBytes} bytes`;
     throw new CommandError(text, { isNo: true, code: 'CANNOT' });
   }
+}
+
+/** The size that digits say, at least one; Infinity where they say more than a safe integer. */
+export function parseLiteralSize(digits: string): number {
+  const significant = digits.replace(/^0+(?=\d)/, '');
+  return significant.length < maxNumberDigits ? Number(significant) : Infinity;
 }

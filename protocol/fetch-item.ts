@@ -48,6 +48,6 @@ export type FetchItem =
       /** True for `BODY.PEEK[…]`, which does not set \Seen. */
       readonly isPeek: boolean;
       readonly section: BodySection;
-      /** `<offset.count>` in octets; absent for the whole section. */
+      /** `<offset.count>` in bytes; absent for the whole section. */
       readonly partial?: { readonly offsetBytes: number; readonly countBytes: number };
     };

@@ -6,20 +6,20 @@
 /** Bounds on what one client makes the reader buffer; they differ before and after login. */
 export interface ReaderLimits {
   /**
-   * Octets of all lines of one command, literals apart. Over it: BAD, and the rest of the line is dropped.
-   * After login long UID sets come (RFC 7162, section 4, wants at least 8192 octets); before it nothing
+   * Bytes of all lines of one command, literals apart. Over it: BAD, and the rest of the line is dropped.
+   * After login long UID sets come (RFC 7162, section 4, wants at least 8192 bytes); before it nothing
    * long is of use. @see RFC 9051, section 4 ("command line length")
    */
   readonly lineBytes: number;
   /**
-   * Octets of one literal other than a message. Mailbox names, passwords and search terms are short; the
+   * Bytes of one literal other than a message. Mailbox names, passwords and search terms are short; the
    * bound keeps a client from parking memory. @see RFC 9051, section 4.3
    */
   readonly literalBytes: number;
-  /** Octets of all literals of one command other than a message; with `lineBytes` what a command can cost. */
+  /** Bytes of all literals of one command other than a message; with `lineBytes` what a command can cost. */
   readonly commandLiteralBytes: number;
   /**
-   * Octets of a refused command that are read and dropped so that the next command is found; over it: BYE.
+   * Bytes of a refused command that are read and dropped so that the next command is found; over it: BYE.
    * It costs time on the network only, so that a client with LITERAL+ learns why its message was refused.
    * @see RFC 7888, section 4
    */
@@ -34,6 +34,16 @@ export const limitsBeforeLogin: ReaderLimits = {
   droppedBytes: 64 * 1024,
 };
 
+/**
+ * The same for ID, whose 30 fields of 30 and 1,024 bytes anyone may send: in quotes they take 31,740 bytes, and some room
+ * for backslashes; as literals 31,620. @see RFC 2971, section 3.3
+ */
+export const idLimitsBeforeLogin: ReaderLimits = {
+  ...limitsBeforeLogin,
+  lineBytes: 36 * 1024,
+  commandLiteralBytes: 32 * 1024,
+};
+
 /** A client that has logged in. */
 export const limitsAfterLogin: ReaderLimits = {
   lineBytes: 64 * 1024,
@@ -42,22 +52,22 @@ export const limitsAfterLogin: ReaderLimits = {
   droppedBytes: 256 * 1024 * 1024,
 };
 
-/** Octets of a message in APPEND where the configuration says nothing. @see RFC 7889, section 3 */
+/** Bytes of a message in APPEND if the configuration says nothing. @see RFC 7889, section 3 */
 export const defaultMaxAppendBytes = 64 * 1024 * 1024;
 
 /**
- * Octets that are dropped of one line without end; over it: BYE. No client writes such a line, so nothing
+ * Bytes that are dropped of one line without end; over it: BYE. No client writes such a line, so nothing
  * is gained by waiting for its end. Before login `droppedBytes` is smaller and counts.
  */
 export const maxDroppedLineBytes = 1024 * 1024;
 
 /**
- * Octets of a line outside of a command: `DONE`, or a SASL response, of which Kerberos tickets are the
+ * Bytes of a line outside of a command: `DONE`, or a SASL response, of which Kerberos tickets are the
  * longest. Over it: BYE, for there is no tag to answer. @see RFC 4422, section 4
  */
 export const maxContinuationLineBytes = 16 * 1024;
 
-/** Octets of a tag, which every tagged response repeats. Clients use 4 to 12. @see RFC 3501, section 2.2.1 */
+/** Bytes of a tag, which every tagged response repeats. Clients use 4 to 12. @see RFC 3501, section 2.2.1 */
 export const maxTagBytes = 128;
 
 /** Literals of one command: each needs a turn of its own. */
@@ -66,7 +76,7 @@ export const maxLiteralCount = 128;
 /** Digits of a number that are looked at; with more it is too large in any case. */
 export const maxNumberDigits = 16;
 
-/** Octets of a received word that an error text repeats. */
+/** Bytes of a received word that an error text repeats. */
 export const maxQuotedBytes = 40;
 
 /** Ranges in a sequence set; 64 KiB of line hold about as many UIDs. @see RFC 9051, section 9, `sequence-set` */
@@ -93,23 +103,23 @@ export const maxSectionDepth = 128;
 /** Flags in one STORE or APPEND. @see RFC 3501, section 6.4.6 */
 export const maxFlags = 128;
 
-/** Octets of a keyword, which every FETCH of FLAGS repeats. @see RFC 3501, section 2.3.2 */
+/** Bytes of a keyword, which every FETCH of FLAGS repeats. @see RFC 3501, section 2.3.2 */
 export const maxKeywordBytes = 128;
 
 /** Field-value pairs in ID. @see RFC 2971, section 3.3 */
 export const maxIdPairs = 30;
 
-/** Octets of a field name in ID. @see RFC 2971, section 3.3 */
+/** Bytes of a field name in ID. @see RFC 2971, section 3.3 */
 export const maxIdNameBytes = 30;
 
-/** Octets of a value in ID. @see RFC 2971, section 3.3 */
+/** Bytes of a value in ID. @see RFC 2971, section 3.3 */
 export const maxIdValueBytes = 1024;
 
 /** Capabilities in one ENABLE. @see RFC 5161, section 3.1 */
 export const maxEnableCount = 64;
 
 /**
- * Octets of a mailbox name on the wire (modified UTF-7) and of a LIST pattern. What a mailbox may be called
+ * Bytes of a mailbox name on the wire (modified UTF-7) and of a LIST pattern. What a mailbox may be called
  * is the store's to say; this bounds what the parser decodes and matches. @see RFC 3501, section 5.1
  */
 export const maxMailboxNameBytes = 4096;

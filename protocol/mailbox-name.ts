@@ -21,8 +21,8 @@ function encodeModifiedBase64(text: string): string {
 }
 
 /**
- * The Unicode of a name in modified UTF-7. Undefined where it is not: a shift that does not end, a lone
- * surrogate, octets that are not printable ASCII, or an encoding other than the one that
+ * The Unicode of a name in modified UTF-7. Undefined if it is not: a shift that does not end, a lone
+ * surrogate, bytes that are not printable ASCII, or an encoding other than the one that
  * {@link encodeModifiedUtf7} gives, because a name must not have two spellings.
  *
  * @see RFC 3501, section 5.1.3
@@ -35,17 +35,17 @@ export function decodeModifiedUtf7(text: string): string | undefined {
 }
 
 function decodeModifiedBase64(base64: string): string {
-  const octets = Buffer.from(base64.replaceAll(',', '/'), 'base64');
-  return octets
-    .subarray(0, octets.length & ~1)
+  const bytes = Buffer.from(base64.replaceAll(',', '/'), 'base64');
+  return bytes
+    .subarray(0, bytes.length & ~1)
     .swap16()
     .toString('utf16le');
 }
 
 /**
- * A mailbox name as a client sent it (one character an octet) in Unicode, NFC, `INBOX` in capitals.
- * Octets above 127 are no modified UTF-7: such a name is taken as UTF-8, as sloppy clients mean it, and `&` is
- * then nothing special. Undefined where the name is neither.
+ * A mailbox name as a client sent it (one character an byte) in Unicode, NFC, `INBOX` in capitals.
+ * Bytes above 127 are no modified UTF-7: such a name is taken as UTF-8, as sloppy clients mean it, and `&` is
+ * then nothing special. Undefined if the name is neither.
  */
 export function decodeMailboxName(wireName: string): string | undefined {
   const name = isAscii(wireName) ? decodeModifiedUtf7(wireName) : decodeUtf8(wireName);
@@ -62,7 +62,7 @@ export function decodeMailboxPattern(wirePattern: string): string {
 }
 
 /**
- * NFC, and the first level in capitals where it is `INBOX`, whatever its case.
+ * NFC, and the first level in capitals if it is `INBOX`, whatever its case.
  *
  * @see RFC 3501, section 5.1
  */
@@ -71,7 +71,7 @@ export function normalizeMailboxName(name: string): string {
 }
 
 /**
- * Why no mailbox can have this name, as text for the client; undefined where one can. Control characters,
+ * Why no mailbox can have this name, as text for the client; undefined if one can. Control characters,
  * empty levels and the wildcards of LIST are refused: a client could not name such a mailbox again.
  */
 export function findMailboxNameFault(name: string): string | undefined {
@@ -85,7 +85,7 @@ export function findMailboxNameFault(name: string): string | undefined {
 }
 
 /**
- * True where a mailbox name matches a LIST pattern (reference and pattern already joined): `*` stands for
+ * True if a mailbox name matches a LIST pattern (reference and pattern already joined): `*` stands for
  * anything, `%` for anything within a level. `INBOX` as first level matches in any case.
  *
  * The time is at most the product of both lengths.
@@ -133,7 +133,7 @@ function matchesWildcards(name: string, pattern: string): boolean {
   }
 }
 
-/** True where `%` may take the character at `at`. */
+/** True if `%` may take the character at `at`. */
 function canSkip(name: string, at: number): boolean {
   return at < name.length && name[at] !== hierarchySeparator;
 }
@@ -143,6 +143,6 @@ function isAscii(text: string): boolean {
 }
 
 function decodeUtf8(wireText: string): string | undefined {
-  const octets = Buffer.from(wireText, 'latin1');
-  return isUtf8(octets) ? octets.toString('utf8') : undefined;
+  const bytes = Buffer.from(wireText, 'latin1');
+  return isUtf8(bytes) ? bytes.toString('utf8') : undefined;
 }

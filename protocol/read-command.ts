@@ -4,7 +4,17 @@ import type { CommandGrammar } from './grammar/command-grammar.ts';
 import { commandGrammar, type Command, type StreamingCommand } from './grammar/commands.ts';
 import type { ReaderEvent } from './reader-event.ts';
 
-const grammarByName = new Map<string, CommandGrammar>(Object.entries(commandGrammar));
+/** Every command of the server, by its name. */
+export const knownCommands: ReadonlyMap<string, CommandGrammar> = new Map(
+  Object.entries<CommandGrammar>(commandGrammar),
+);
+
+/** What a client may write. */
+export interface CommandSyntax {
+  readonly commands: ReadonlyMap<string, CommandGrammar>;
+  /** The capabilities that are turned off: what they bring is unknown. */
+  readonly off: ReadonlySet<Capability>;
+}
 
 /** There is no command of this name. */
 class UnknownCommandError extends CommandError {
@@ -22,12 +32,12 @@ interface CommandStart {
 }
 
 /** The name of a command, behind its tag and the space. */
-function expectCommandName(decoder: Decoder): CommandStart {
+function expectCommandName(decoder: Decoder, { commands }: CommandSyntax): CommandStart {
   const first = decoder.expectAtom('command').toUpperCase();
   const isUid = first === 'UID';
   if (isUid) decoder.expectSpace();
   const name = isUid ? decoder.expectAtom('command').toUpperCase() : first;
-  const grammar = grammarByName.get(name);
+  const grammar = commands.get(name);
   if (!grammar || !isKnown(decoder, grammar, isUid)) {
     throw new UnknownCommandError(isUid ? `UID ${name}` : name);
   }
@@ -48,18 +58,14 @@ function expectCommand(decoder: Decoder, { name, isUid, grammar }: CommandStart)
   return { name, ...(grammar.hasUid && { isUid }), ...read } as unknown as Command;
 }
 
-/**
- * The command in its bytes (lines and literals, without the last line end), or why it is none.
- *
- * @param off - the capabilities that are turned off
- */
-export function readCommand(bytes: Uint8Array, off?: ReadonlySet<Capability>): ReaderEvent {
+/** The command in its bytes (lines and literals, without the last line end), or why it is none. */
+export function readCommand(bytes: Uint8Array, syntax: CommandSyntax): ReaderEvent {
   let tag: string | undefined;
   try {
-    const decoder = new Decoder(bytes, off);
+    const decoder = new Decoder(bytes, syntax.off);
     tag = decoder.expectTag();
     decoder.expectSpace();
-    const start = expectCommandName(decoder);
+    const start = expectCommandName(decoder, syntax);
     const command = expectCommand(decoder, start);
     // A command whose literal streams is taken apart when the literal is announced
     if (start.grammar.hasStream) throw decoder.expected('literal as the last argument');
@@ -76,40 +82,75 @@ export interface CommandBeginning {
   readonly tag: string | undefined;
   /** Why there is no such command, so that its literal need not be sent. */
   readonly error?: CommandError;
+  readonly grammar?: CommandGrammar;
   /** Present if the literal streams. */
-  readonly streaming?: StreamingCommand;
+  readonly command?: StreamingCommand;
 }
 
 /**
  * Reads a command up to a literal that it announces: `bytes` end with the line end behind `{size}`. Only the name is
  * read of commands whose literals do not stream, because the rest is read when it is whole.
  */
-export function readCommandBeginning(
-  bytes: Uint8Array,
-  off?: ReadonlySet<Capability>,
-): CommandBeginning {
+export function readBeginning(bytes: Uint8Array, syntax: CommandSyntax): CommandBeginning {
   let tag: string | undefined;
+  let grammar: CommandGrammar | undefined;
   try {
-    const decoder = new Decoder(bytes, off);
+    const decoder = new Decoder(bytes, syntax.off);
     tag = decoder.expectTag();
     decoder.expectSpace();
-    const start = expectCommandName(decoder);
-    if (!start.grammar.hasStream) return { tag };
-    return { tag, streaming: expectCommand(decoder, start) as StreamingCommand };
+    const start = expectCommandName(decoder, syntax);
+    ({ grammar } = start);
+    if (!grammar.hasStream) return { tag, grammar };
+    const command = expectCommand(decoder, start) as StreamingCommand;
+    decoder.expectEnd();
+    return { tag, grammar, command };
   } catch (error) {
     // A literal before the one that streams, such as a mailbox name
-    if (error instanceof MissingLiteralError) return { tag };
+    if (error instanceof MissingLiteralError) return { tag, ...(grammar && { grammar }) };
     return { tag, error: toCommandError(error) };
   }
 }
 
-/** The tag at the beginning of a line that is not whole; undefined if there is none. */
-export function readTag(bytes: Uint8Array): string | undefined {
+/** What stands behind a literal that has streamed. */
+export interface CommandContinuation {
+  readonly error?: CommandError;
+  /** What the grammar has read up to the next literal that streams. */
+  readonly part?: object;
+}
+
+/**
+ * Reads on behind a literal that has streamed: up to the end of the command, or up to a literal that is announced. There
+ * is neither an error nor a part if that literal is one to gather, or if the command has ended.
+ */
+export function readNext(
+  bytes: Uint8Array,
+  grammar: CommandGrammar,
+  { off }: CommandSyntax,
+): CommandContinuation {
   try {
-    return new Decoder(bytes).expectTag();
+    const decoder = new Decoder(bytes, off);
+    const part = grammar.expectNext?.(decoder);
+    if (!decoder.isAtEnd()) throw decoder.expected('end of command behind the literal');
+    return part ? { part } : {};
+  } catch (error) {
+    return error instanceof MissingLiteralError ? {} : { error: toCommandError(error) };
+  }
+}
+
+/** The tag and the grammar of a command of which only the beginning has come, as far as there are any. */
+export function readStart(
+  bytes: Uint8Array,
+  syntax: CommandSyntax,
+): { readonly tag?: string; readonly grammar?: CommandGrammar } {
+  let tag: string | undefined;
+  try {
+    const decoder = new Decoder(bytes, syntax.off);
+    tag = decoder.expectTag();
+    decoder.expectSpace();
+    return { tag, grammar: expectCommandName(decoder, syntax).grammar };
   } catch (error) {
     toCommandError(error);
-    return undefined;
+    return tag === undefined ? {} : { tag };
   }
 }
 

@@ -4,18 +4,19 @@ import type { ResponseCode } from './response-code.ts';
 /**
  * What a CommandReader found next in the bytes of a client.
  *
- * - `command`: a whole command but APPEND
+ * - `command`: a whole command
  * - `continue`: the client waits for a command continuation request before it sends a literal; the
  *   connection writes `+ …` and goes on
- * - `append`: an APPEND whose message begins; `append-data` events follow, together `sizeBytes` octets, and then
- *   `append-end`, or `bad` where anything but the end of the line follows the message (so also MULTIAPPEND): the
- *   connection then drops the message. The data is a view on the chunk that was pushed: whoever keeps it copies
- *   it. The connection answers `isWaiting` (a synchronizing literal) with a continuation request, or rejects the
- *   message with `rejectLiteral` before it is sent
+ * - `stream`: a command whose literal streams, up to that literal; `stream-data` events follow, together as many bytes as
+ *   were announced. Then comes `stream-next` (what stands before the next literal that streams, and again
+ *   `stream-data`), `stream-end`, or `bad` if what follows the literal is not of the command's grammar: the connection
+ *   then drops what has streamed. The data is a view on the chunk that was pushed: whoever keeps it copies it. With
+ *   `isWaiting` (a synchronizing literal) the connection answers with a continuation request, or rejects the literal with
+ *   `rejectLiteral` before it is sent
  * - `line`: a line that was asked for with `expectLine` (`DONE`, a SASL response), without its CRLF. It may be a
  *   view, too
- * - `bad`: a command that cannot be read; the connection answers `tag BAD [code] text` (`* BAD …` where tag is
- *   undefined), or `tag NO [code] text` where `isNo` is true (a charset that is not known, a message that is too
+ * - `bad`: a command that cannot be read; the connection answers `tag BAD [code] text` (`* BAD …` if tag is
+ *   undefined), or `tag NO [code] text` if `isNo` is true (a charset that is not known, a message that is too
  *   large, a mailbox name that cannot be), and goes on with the next one
  * - `bye`: a bound was broken in a way that leaves no next command; the connection answers `* BYE [code] text`
  *   and closes. No event comes after it
@@ -24,13 +25,14 @@ export type ReaderEvent =
   | { readonly kind: 'command'; readonly tag: string; readonly command: Command }
   | { readonly kind: 'continue'; readonly tag: string }
   | {
-      readonly kind: 'append';
+      readonly kind: 'stream';
       readonly tag: string;
       readonly command: StreamingCommand;
       readonly isWaiting: boolean;
     }
-  | { readonly kind: 'append-data'; readonly data: Uint8Array }
-  | { readonly kind: 'append-end' }
+  | { readonly kind: 'stream-data'; readonly data: Uint8Array }
+  | { readonly kind: 'stream-next'; readonly part: object; readonly isWaiting: boolean }
+  | { readonly kind: 'stream-end' }
   | { readonly kind: 'line'; readonly line: Uint8Array }
   | {
       readonly kind: 'bad';

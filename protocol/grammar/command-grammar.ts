@@ -1,5 +1,6 @@
 import type { Capability } from '../capability.ts';
 import type { Decoder } from '../decoder.ts';
+import type { ReaderLimits } from '../limits.ts';
 
 /** How one command is written: a row of the table in commands.ts. */
 export interface CommandGrammar<Arguments extends object = object> {
@@ -21,6 +22,13 @@ export interface CommandGrammar<Arguments extends object = object> {
    * grammar does not have, MissingLiteralError if a literal that is gathered has not come.
    */
   readonly expectArguments: (decoder: Decoder, isUid: boolean) => Arguments;
+  /**
+   * Reads on behind a literal that has streamed: up to and with the header of the next one that streams, or to the end of
+   * the command, for which it returns undefined. Absent if nothing may follow.
+   */
+  readonly expectNext?: (decoder: Decoder) => object | undefined;
+  /** Bounds for a client that has not logged in, if the command needs more than others. */
+  readonly limitsBeforeLogin?: ReaderLimits;
 }
 
 /** For a command without arguments. */

@@ -1,3 +1,4 @@
+import { idLimitsBeforeLogin } from '../limits.ts';
 import { expectNoArguments, type CommandGrammar } from './command-grammar.ts';
 import { expectAppendArguments } from './append.ts';
 import { expectEnableArguments } from './enable.ts';
@@ -39,7 +40,12 @@ export const commandGrammar = {
     expectArguments: expectExpungeArguments,
   },
   FETCH: { rfc: 'RFC 3501, section 6.4.5', hasUid: true, expectArguments: expectFetchArguments },
-  ID: { rfc: 'RFC 2971', capability: 'ID', expectArguments: expectIdArguments },
+  ID: {
+    rfc: 'RFC 2971',
+    capability: 'ID',
+    limitsBeforeLogin: idLimitsBeforeLogin,
+    expectArguments: expectIdArguments,
+  },
   IDLE: { rfc: 'RFC 2177', capability: 'IDLE', expectArguments: expectNoArguments },
   LIST: { rfc: 'RFC 3501, section 6.3.8', expectArguments: expectListArguments },
   LOGIN: { rfc: 'RFC 3501, section 6.2.3', expectArguments: expectLoginArguments },

@@ -17,11 +17,11 @@ import type { Session } from './session.ts';
 export function handleEvent(session: Session, event: ReaderEvent): Promise<boolean> | boolean {
   switch (event.kind) {
     case 'command':
-    case 'append':
+    case 'stream':
       session.countCommand();
       return answer(session, event.command, {
         tag: event.tag,
-        isWaiting: event.kind === 'append' && event.isWaiting,
+        isWaiting: event.kind === 'stream' && event.isWaiting,
       });
     case 'bad':
       session.out.status(event.tag ?? '*', event.isNo ? 'NO' : 'BAD', event.text, event.code);

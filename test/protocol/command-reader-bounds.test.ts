@@ -1,5 +1,5 @@
 import t from 'tap';
-import { limitsBeforeLogin, maxTagBytes } from '../../protocol/limits.ts';
+import { idLimitsBeforeLogin, limitsBeforeLogin, maxTagBytes } from '../../protocol/limits.ts';
 import { makeReader, mergeData, readEvents } from '../fixtures/read-events.ts';
 
 const noop = { kind: 'command', tag: 'n', command: { name: 'NOOP' } };
@@ -67,7 +67,7 @@ await t.test('a line that is too long', (t) => {
   const long = (tag: string | undefined, bound: number) => ({
     kind: 'bad',
     tag,
-    text: `Line is longer than ${bound} octets`,
+    text: `Line is longer than ${bound} bytes`,
   });
   const x = (count: number) => 'x'.repeat(count);
   t.same(eventsBeforeLogin(`n LOGIN a ${x(9000)}\r\nn NOOP\r\n`), [long('n', 8192), noop]);
@@ -99,15 +99,15 @@ await t.test('the bound of a line is exact, its CR included', (t) => {
 await t.test('a megabyte of tag, with an end and without', (t) => {
   const tag = 'x'.repeat(1_000_000);
   t.same(events(`${tag} NOOP\r\nn NOOP\r\n`), [
-    { kind: 'bad', tag: undefined, text: 'Line is longer than 65536 octets' },
+    { kind: 'bad', tag: undefined, text: 'Line is longer than 65536 bytes' },
     noop,
   ]);
   t.same(eventsBeforeLogin(tag, '\r\nn NOOP\r\n'), [
-    { kind: 'bad', tag: undefined, text: 'Line is longer than 8192 octets' },
+    { kind: 'bad', tag: undefined, text: 'Line is longer than 8192 bytes' },
     { kind: 'bye', text: 'Line is too long' },
   ]);
   t.same(events(`${'x'.repeat(maxTagBytes + 1)} NOOP\r\n`), [
-    { kind: 'bad', tag: undefined, text: 'Tag is longer than 128 octets' },
+    { kind: 'bad', tag: undefined, text: 'Tag is longer than 128 bytes' },
   ]);
   t.same(events(tag, tag).at(-1), { kind: 'bye', text: 'Line is too long' });
   t.end();
@@ -121,5 +121,48 @@ await t.test('the bounds of login apply from setAuthenticated on', (t) => {
   t.match(reader.next(), { kind: 'bad' });
   reader.setAuthenticated();
   t.match(reader.next(), { kind: 'command' });
+  t.end();
+});
+
+await t.test('ID may be as large as it can be, before login too (RFC 2971, section 3.3)', (t) => {
+  const fields = Array.from(
+    { length: 30 },
+    (_, index) => `field${String(index).padStart(25, '0')}`,
+  );
+  const value = 'x'.repeat(1024);
+  const quoted = `n ID (${fields.map((field) => `"${field}" "${value}"`).join(' ')})\r\n`;
+  const literals = `n ID (${fields
+    .map((field) => `{30+}\r\n${field} {1024+}\r\n${value}`)
+    .join(' ')})\r\n`;
+  const parameters = new Map(fields.map((field) => [field, value]));
+  for (const text of [quoted, literals]) {
+    const id = { kind: 'command', tag: 'n', command: { name: 'ID', parameters } };
+    t.same(eventsBeforeLogin(text, 'n NOOP\r\n'), [id, noop]);
+    t.same(eventsBeforeLogin(...text.split(''), 'n NOOP\r\n'), [id, noop], 'one byte at a time');
+  }
+  t.end();
+});
+
+await t.test('ID has bounds, and no other command has its bounds', (t) => {
+  const x = (count: number) => 'x'.repeat(count);
+  const { lineBytes, commandLiteralBytes } = idLimitsBeforeLogin;
+  const long = (bound: number) => ({
+    kind: 'bad',
+    tag: 'n',
+    text: `Line is longer than ${bound} bytes`,
+  });
+  t.same(eventsBeforeLogin(`n ID ("${x(lineBytes)}\r\nn NOOP\r\n`), [long(lineBytes), noop]);
+  t.same(eventsBeforeLogin(`n NOOP ("${x(9000)}\r\nn NOOP\r\n`), [long(8192), noop]);
+  t.same(
+    eventsBeforeLogin(`n ID NIL\r\nn LOGIN "${x(9000)}\r\nn NOOP\r\n`).slice(1),
+    [long(8192), noop],
+    'nor has the next one',
+  );
+  const literal = `{4000+}\r\n${x(4000)} `;
+  const count = Math.ceil(commandLiteralBytes / 4000) + 1;
+  t.same(eventsBeforeLogin(`n ID (${literal.repeat(count)})\r\nn NOOP\r\n`), [
+    { kind: 'bad', tag: 'n', text: 'Literal is too large', code: 'TOOBIG' },
+    noop,
+  ]);
   t.end();
 });

@@ -1,15 +1,21 @@
 import t from 'tap';
-import { limitsAfterLogin, limitsBeforeLogin, type ReaderLimits } from '../../protocol/limits.ts';
+import {
+  idLimitsBeforeLogin,
+  limitsAfterLogin,
+  limitsBeforeLogin,
+  type ReaderLimits,
+} from '../../protocol/limits.ts';
 import { makeReader } from '../fixtures/read-events.ts';
+import { commandsWithPour } from '../fixtures/streaming-command.ts';
 
-/** Octets that were searched, copied, and allocated for what is gathered. */
+/** Bytes that were searched, copied, and allocated for what is gathered. */
 const cost = { searched: 0, copied: 0, allocated: 0, largest: 0 };
 
 /** Buffers that count what is done with them. */
 const countingPrototype = Object.create(Buffer.prototype, {
   indexOf: {
-    value(this: Buffer, octet: number) {
-      const at = Buffer.prototype.indexOf.call(this, octet);
+    value(this: Buffer, byte: number) {
+      const at = Buffer.prototype.indexOf.call(this, byte);
       cost.searched += at < 0 ? this.length : at + 1;
       return at;
     },
@@ -31,9 +37,9 @@ Buffer.allocUnsafeSlow = (size) => {
   cost.largest = Math.max(cost.largest, size);
   const buffer = allocUnsafeSlow(size);
   Object.defineProperty(buffer, 'set', {
-    value: (octets: Uint8Array, offset?: number) => {
-      cost.copied += octets.length;
-      Uint8Array.prototype.set.call(buffer, octets, offset);
+    value: (bytes: Uint8Array, offset?: number) => {
+      cost.copied += bytes.length;
+      Uint8Array.prototype.set.call(buffer, bytes, offset);
     },
   });
   return buffer;
@@ -42,15 +48,15 @@ t.teardown(() => {
   Buffer.allocUnsafeSlow = allocUnsafeSlow;
 });
 
-/** What it costs to read a text in chunks of a size, and how many octets never came out as pending. */
+/** What it costs to read a text in chunks of a size, and how many bytes never came out as pending. */
 function measure(text: string, chunkBytes: number, isAuthenticated = true): typeof cost {
-  const octets = Buffer.from(text, 'latin1');
+  const bytes = Buffer.from(text, 'latin1');
   Object.assign(cost, { searched: 0, copied: 0, allocated: 0, largest: 0 });
-  const reader = makeReader({ isAuthenticated });
+  const reader = makeReader({ isAuthenticated, commands: commandsWithPour });
   for (let at = 0; at < text.length; at += chunkBytes) {
-    reader.push(counted(octets.subarray(at, at + chunkBytes)));
+    reader.push(counted(bytes.subarray(at, at + chunkBytes)));
     while (reader.next());
-    if (reader.pendingBytes > 0) throw new Error('The reader left octets behind');
+    if (reader.pendingBytes > 0) throw new Error('The reader left bytes behind');
   }
   return { ...cost };
 }
@@ -60,15 +66,21 @@ const inputs = {
   'a line that is refused and dropped': `a LOGIN b ${'x'.repeat(500_000)}\r\n`,
   'a literal': `a LOGIN b {60000+}\r\n${'x'.repeat(60_000)}\r\n`,
   'many literals': `a SEARCH ${`TO {400+}\r\n${'x'.repeat(400)} `.repeat(100)}ALL\r\n`,
+  'a long ID before login': `a ID ("${'x'.repeat(35_000)}\r\n`,
+  'several messages': `a POUR b {100000+}\r\n${'x'.repeat(100_000)}${` ADD ${'y'.repeat(60_000)} {1000+}\r\n${'x'.repeat(1000)}`.repeat(4)}\r\n`,
   'a message': `a APPEND b {300000+}\r\n${'x'.repeat(300_000)}\r\n`,
   'many commands': 'a NOOP\r\n'.repeat(10_000),
   'many line feeds': '\n'.repeat(10_000),
 };
 
-await t.test('the cost is linear, one octet at a time as well', (t) => {
+await t.test('the cost is linear, one byte at a time as well', (t) => {
   for (const [name, text] of Object.entries(inputs)) {
     for (const chunkBytes of [1, 2, 100, 65_536]) {
-      const { searched, copied, allocated } = measure(text, chunkBytes);
+      const { searched, copied, allocated } = measure(
+        text,
+        chunkBytes,
+        !name.includes('before login'),
+      );
       const label = `${name} in chunks of ${chunkBytes}`;
       // The chunk in which a line gets too long is searched once more, to drop it
       t.ok(
@@ -100,6 +112,10 @@ await t.test('a reader holds no more than its bounds, whatever comes', (t) => {
     'a LOGIN {4000}\r\n',
     'a FOO {60000+}\r\n',
     'a APPEND b {1000000+}\r\n',
+    'a POUR b {1+}\r\ny ADD ',
+    `a POUR b {1+}\r\ny ${'ADD {60000+}\r\n'.padEnd(60_000)}`,
+    'a ID ("',
+    `a ID (${`{4000+}\r\n${'x'.repeat(4000)} `.repeat(200)}`,
     `a SEARCH ${`TO {4000+}\r\n${'x'.repeat(4000)} `.repeat(200)}`,
     `a SEARCH ${`TO {60000+}\r\n${'x'.repeat(60_000)} `.repeat(20)}`,
     `a SEARCH ${'TO {0+}\r\n '.repeat(200)}`,
@@ -108,10 +124,10 @@ await t.test('a reader holds no more than its bounds, whatever comes', (t) => {
     const text = begin + 'y'.repeat(300_000);
     for (const [isAuthenticated, limits] of [
       [true, limitsAfterLogin],
-      [false, limitsBeforeLogin],
+      [false, begin.startsWith('a ID') ? idLimitsBeforeLogin : limitsBeforeLogin],
     ] as const) {
       const { largest } = measure(text, 1000, isAuthenticated);
-      t.ok(largest <= bound(limits), `${largest} octets for ${JSON.stringify(begin.slice(0, 30))}`);
+      t.ok(largest <= bound(limits), `${largest} bytes for ${JSON.stringify(begin.slice(0, 30))}`);
     }
   }
   t.end();
@@ -119,6 +135,6 @@ await t.test('a reader holds no more than its bounds, whatever comes', (t) => {
 
 await t.test('what is announced and not sent costs nothing', (t) => {
   const { largest } = measure('a LOGIN {65536+}\r\n', 100);
-  t.ok(largest <= 256, `${largest} octets`);
+  t.ok(largest <= 256, `${largest} bytes`);
   t.end();
 });

@@ -56,7 +56,7 @@ const hostileText = fc
     },
   )
   .map((pieces) => pieces.join(''));
-const octets = fc
+const bytes = fc
   .uint8Array({ maxLength: 200 })
   .map((array) => Buffer.from(array).toString('latin1'));
 
@@ -72,19 +72,19 @@ function checkSplit(text: string, shares: readonly number[], isAuthenticated: bo
   const options = { isAuthenticated, maxAppendBytes: 60 };
   const whole = mergeData(readEvents([text], options));
   deepEqual(mergeData(readEvents(split(text, shares), options)), whole);
-  deepEqual(mergeData(readEvents(text, options)), whole, 'one octet at a time');
+  deepEqual(mergeData(readEvents(text, options)), whole, 'one byte at a time');
 }
 
-await t.test('any octets in any chunks give the same events and no error', (t) => {
-  fc.assert(fc.property(fc.oneof(hostileText, octets), cuts, fc.boolean(), checkSplit), {
+await t.test('any bytes in any chunks give the same events and no error', (t) => {
+  fc.assert(fc.property(fc.oneof(hostileText, bytes), cuts, fc.boolean(), checkSplit), {
     numRuns: 6000,
   });
   t.end();
 });
 
-await t.test('what the connection repeats of hostile octets cannot break a response', (t) => {
+await t.test('what the connection repeats of hostile bytes cannot break a response', (t) => {
   fc.assert(
-    fc.property(fc.oneof(hostileText, octets), (text) => {
+    fc.property(fc.oneof(hostileText, bytes), (text) => {
       for (const event of readEvents([text])) {
         if ('tag' in event && event.tag !== undefined) assertMatch(event.tag, /^[!-~]{1,128}$/);
         if ('text' in event) assertMatch(event.text, /^[A-Z][ -~]{1,250}$/);
@@ -131,7 +131,7 @@ function textOf(event: ReaderEvent): string | undefined {
 
 /** True for the event at which a command is over. */
 function isWhole(event: ReaderEvent): boolean {
-  return event.kind === 'command' || event.kind === 'append-end' || event.kind === 'bad';
+  return event.kind === 'command' || event.kind === 'stream-end' || event.kind === 'bad';
 }
 
 const mutations = fc.array(

@@ -3,12 +3,12 @@ import { drainEvents, makeReader, mergeData, readEvents } from '../fixtures/read
 
 const noop = { kind: 'command', tag: 'n', command: { name: 'NOOP' } };
 const append = (tag: string, sizeBytes: number, isWaiting: boolean) => ({
-  kind: 'append',
+  kind: 'stream',
   tag,
   command: { name: 'APPEND', mailboxName: 'a', flags: [], sizeBytes },
   isWaiting,
 });
-const data = (text: string) => ({ kind: 'append-data', data: text });
+const data = (text: string) => ({ kind: 'stream-data', data: text });
 const events = (...chunks: string[]) => mergeData(readEvents(chunks));
 const eventsBeforeLogin = (...chunks: string[]) =>
   mergeData(readEvents(chunks, { isAuthenticated: false }));
@@ -82,18 +82,18 @@ await t.test('APPEND streams its message', (t) => {
   t.same(events('n APPEND a {5}\r\n', 'ab', '\r\n', 'c', '\r\nn NOOP\r\n'), [
     append('n', 5, true),
     data('ab\r\nc'),
-    { kind: 'append-end' },
+    { kind: 'stream-end' },
     noop,
   ]);
   t.same(events('n APPEND a {0+}\r\n\r\nn NOOP\r\n'), [
     append('n', 0, false),
-    { kind: 'append-end' },
+    { kind: 'stream-end' },
     noop,
   ]);
   t.same(events('n APPEND a {2+}\r\n\0\xff \nn NOOP\r\n'), [
     append('n', 2, false),
     data('\0\xff'),
-    { kind: 'append-end' },
+    { kind: 'stream-end' },
     noop,
   ]);
   t.end();
@@ -105,7 +105,7 @@ await t.test('the data is a view on the chunk', (t) => {
   reader.push(chunk);
   reader.next();
   const event = reader.next();
-  t.equal(event?.kind === 'append-data' && event.data.buffer, chunk.buffer);
+  t.equal(event?.kind === 'stream-data' && event.data.buffer, chunk.buffer);
   t.end();
 });
 
@@ -120,7 +120,7 @@ await t.test(
       ['c\r\nn NOOP\r\n'],
     ]) {
       const seen = events('n APPEND a {3+}\r\nab', ...tail);
-      t.same(seen.slice(0, 3), [append('n', 3, false), data('abc'), { kind: 'append-end' }]);
+      t.same(seen.slice(0, 3), [append('n', 3, false), data('abc'), { kind: 'stream-end' }]);
     }
     t.same(events('n APPEND a {3+}\r\nabc').at(-1), data('abc'), 'it does not end without');
     t.end();
@@ -131,14 +131,14 @@ await t.test('behind a message only the end of the line may come', (t) => {
   const refusal = (got: string) => ({
     kind: 'bad',
     tag: 'n',
-    text: `Expected end of command behind the message, got ${got}`,
+    text: `Expected end of command behind the literal, got ${got}`,
   });
   const behind = (tail: string) => events(`n APPEND a {2+}\r\nab${tail}`).slice(2);
   t.same(behind('c\r\nn NOOP\r\n'), [refusal('"c"'), noop]);
   t.same(behind(' (\\Seen) {5}\r\nn NOOP\r\n'), [refusal('" (\\\\Seen)"'), noop], 'MULTIAPPEND');
   t.same(behind(' {5+}\r\nn FOOx\r\nn NOOP\r\n'), [refusal('" {5+}"'), noop]);
   t.same(behind('x'.repeat(70_000)), [
-    { kind: 'bad', tag: 'n', text: 'Line is longer than 65536 octets' },
+    { kind: 'bad', tag: 'n', text: 'Line is longer than 65536 bytes' },
   ]);
   t.end();
 });
@@ -157,7 +157,7 @@ await t.test(
     const tooBig = {
       kind: 'bad',
       tag: 'n',
-      text: 'Message is larger than 4 octets',
+      text: 'Message is larger than 4 bytes',
       code: 'TOOBIG',
       isNo: true,
     };
@@ -217,20 +217,20 @@ await t.test('rejectLiteral', (t) => {
   };
   const rest = 'n NOOP\r\n';
   t.same(after('n SELECT {5}\r\n', { rest }), ['continue', noop], 'never sent');
-  t.same(after('n APPEND a {5}\r\n', { rest }), ['append', noop], 'never sent');
+  t.same(after('n APPEND a {5}\r\n', { rest }), ['stream', noop], 'never sent');
   t.same(
     after('n APPEND a {5+}\r\nhel', { rest: `lo\r\n${rest}` }),
-    ['append', noop],
+    ['stream', noop],
     'read and dropped',
   );
   t.same(
     after('n APPEND a {5}\r\nhel', { isLate: true, rest: `lo {3+}\r\nabc\r\n${rest}` }),
-    ['append-data', noop],
+    ['stream-data', noop],
     'given up halfway',
   );
   t.same(
     after('n APPEND a {3+}\r\nhel', { isLate: true, rest: `\r\n${rest}` }),
-    ['append-data', noop],
+    ['stream-data', noop],
     'given up at its end',
   );
   t.same(after('n NOOP\r\n', { rest }), ['command', noop], 'does nothing without a literal');

@@ -1,6 +1,11 @@
 import t from 'tap';
-import { CommandError, MissingLiteralError } from '../../protocol/decoder.ts';
-import { Decoder, quoteReceived } from '../../protocol/decoder.ts';
+import {
+  CommandError,
+  Decoder,
+  MissingLiteralError,
+  parseLiteralSize,
+  quoteReceived,
+} from '../../protocol/decoder.ts';
 import { maxMailboxNameBytes, maxSequenceRanges } from '../../protocol/limits.ts';
 
 const decoderOf = (text: string) => new Decoder(Buffer.from(text, 'latin1'));
@@ -44,11 +49,11 @@ await t.test('atoms, tags and names end where the grammar says', (t) => {
     rest('a%*] b', (d) => d.expectListMailbox()),
     ['a%*]', ' b'],
   );
-  for (const octet of ['(', ')', '{', ' ', '%', '*', '"', '\\', ']', '\x7f', '\0', '\r', '\xe9']) {
+  for (const byte of ['(', ')', '{', ' ', '%', '*', '"', '\\', ']', '\x7f', '\0', '\r', '\xe9']) {
     t.match(
-      refusal(octet, (d) => d.expectAtom('flag')),
+      refusal(byte, (d) => d.expectAtom('flag')),
       /^Expected flag, got "/,
-      JSON.stringify(octet),
+      JSON.stringify(byte),
     );
   }
   t.equal(
@@ -57,7 +62,7 @@ await t.test('atoms, tags and names end where the grammar says', (t) => {
   );
   t.equal(
     refusal('x'.repeat(129), (d) => d.expectTag()),
-    'Tag is longer than 128 octets',
+    'Tag is longer than 128 bytes',
   );
   t.end();
 });
@@ -102,7 +107,7 @@ await t.test('text is UTF-8, else ISO 8859-1 (Q182618)', (t) => {
   t.equal(decoderOf('{4}\r\nZo\xc3\xab').expectText('x'), 'Zoë');
   t.equal(decoderOf('Zo\xc3\xab').expectText('x'), 'Zoë', 'also without quotes');
   t.equal(decoderOf('"l\xf6sen"').expectText('x'), 'lösen');
-  t.equal(decoderOf('"\xef\xbb\xbfa"').expectText('x'), '\ufeffa', 'every octet of it');
+  t.equal(decoderOf('"\xef\xbb\xbfa"').expectText('x'), '\ufeffa', 'every byte of it');
   t.equal(decoderOf('nil').expectNText('x'), undefined);
   t.equal(decoderOf('"nil"').expectNText('x'), 'nil');
   t.equal(
@@ -223,5 +228,14 @@ await t.test('text that was read does not keep the command alive', (t) => {
   bytes.fill(0);
   t.equal(atom, 'abcdefghijklmnopqrstuvwxyz');
   t.equal(text, 'password');
+  t.end();
+});
+
+await t.test('parseLiteralSize', (t) => {
+  t.equal(parseLiteralSize('0'), 0);
+  t.equal(parseLiteralSize('000'), 0);
+  t.equal(parseLiteralSize('0000000000000000000012'), 12);
+  t.equal(parseLiteralSize('999999999999999'), 999_999_999_999_999);
+  t.equal(parseLiteralSize('9999999999999999'), Infinity);
   t.end();
 });

@@ -38,7 +38,7 @@ await t.test('modified UTF-7', (t) => {
     ['&AO/p-', 'a slash in base64'],
     ['&!!-', 'no base64'],
     ['a\tb', 'a control character'],
-    ['caf\xe9', 'an octet above 127'],
+    ['caf\xe9', 'an byte above 127'],
   ] as const) {
     t.equal(decodeModifiedUtf7(wire), undefined, fault);
   }

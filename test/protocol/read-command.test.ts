@@ -2,30 +2,36 @@ import t from 'tap';
 import { CommandError } from '../../protocol/decoder.ts';
 import {
   badEvent,
+  knownCommands,
+  readBeginning,
   readCommand,
-  readCommandBeginning,
-  readTag,
+  readNext,
+  readStart,
+  type CommandSyntax,
 } from '../../protocol/read-command.ts';
 
-const beginning = (text: string) => readCommandBeginning(Buffer.from(text));
+const syntax: CommandSyntax = { commands: knownCommands, off: new Set() };
+const append = knownCommands.get('APPEND')!;
+const beginning = (text: string) => readBeginning(Buffer.from(text), syntax);
 
 await t.test('readCommand', (t) => {
-  t.same(readCommand(Buffer.from('a NOOP')), {
+  t.same(readCommand(Buffer.from('a NOOP'), syntax), {
     kind: 'command',
     tag: 'a',
     command: { name: 'NOOP' },
   });
-  t.match(readCommand(Buffer.from('a')), { kind: 'bad', tag: 'a' });
-  t.match(readCommand(Buffer.from('')), { kind: 'bad', tag: undefined });
+  t.match(readCommand(Buffer.from('a'), syntax), { kind: 'bad', tag: 'a' });
+  t.match(readCommand(Buffer.from(''), syntax), { kind: 'bad', tag: undefined });
   t.end();
 });
 
-await t.test('readCommandBeginning tells a message from other literals', (t) => {
-  t.same(beginning('a LOGIN {5}\r\n'), { tag: 'a' });
-  t.same(beginning('a APPEND {5}\r\n'), { tag: 'a' }, 'its mailbox name');
+await t.test('readBeginning tells a literal that streams from others', (t) => {
+  t.same(beginning('a LOGIN {5}\r\n'), { tag: 'a', grammar: knownCommands.get('LOGIN') });
+  t.same(beginning('a APPEND {5}\r\n'), { tag: 'a', grammar: append }, 'its mailbox name');
   t.match(beginning('a APPEND {5}\r\ninbox (\\Seen) {9}\r\n'), {
     tag: 'a',
-    streaming: { mailboxName: 'INBOX', sizeBytes: 9 },
+    grammar: append,
+    command: { name: 'APPEND', mailboxName: 'INBOX', sizeBytes: 9 },
   });
   t.match(beginning('a FOO {5}\r\n'), { tag: 'a', error: { message: 'Unknown command "FOO"' } });
   t.match(beginning('a APPEND x y {5}\r\n').error, CommandError);
@@ -33,10 +39,22 @@ await t.test('readCommandBeginning tells a message from other literals', (t) => 
   t.end();
 });
 
-await t.test('readTag', (t) => {
-  t.equal(readTag(Buffer.from('a1 NOOP')), 'a1');
-  t.equal(readTag(Buffer.from('x'.repeat(129))), undefined);
-  t.equal(readTag(Buffer.from('')), undefined);
+await t.test('readNext', (t) => {
+  const next = (text: string) => readNext(Buffer.from(text), append, syntax);
+  t.same(next(''), {});
+  t.match(next(' {5}\r\n').error, {
+    message: 'Expected end of command behind the literal, got " {5}"',
+  });
+  t.end();
+});
+
+await t.test('readStart', (t) => {
+  const start = (text: string) => readStart(Buffer.from(text), syntax);
+  t.same(start('a1 NOOP'), { tag: 'a1', grammar: knownCommands.get('NOOP') });
+  t.same(start('a1 uid fetch 1'), { tag: 'a1', grammar: knownCommands.get('FETCH') });
+  t.same(start('a1 FOO'), { tag: 'a1' });
+  t.same(start('x'.repeat(129)), {});
+  t.same(start(''), {});
   t.end();
 });
 

@@ -45,9 +45,9 @@ async function receive(session: Session, draft: MessageDraft): Promise<void> {
   for (;;) {
     const event = await session.connection.pullLiteral();
     if (event === undefined) throw new ConnectionLostError();
-    if (event.kind === 'append-end') break;
+    if (event.kind === 'stream-end') break;
     if (event.kind === 'bad') throw new CommandRefusedError('BAD', event.text, event.code);
-    if (event.kind !== 'append-data') throw new Error(`Unexpected ${event.kind} event`);
+    if (event.kind !== 'stream-data') throw new Error(`Unexpected ${event.kind} event`);
     if (failure !== undefined) continue;
     try {
       await draft.write(event.data);

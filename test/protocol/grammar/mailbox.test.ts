@@ -76,13 +76,13 @@ await t.test('APPEND', (t) => {
   const append = (text: string) => mergeData(readEvents([`t APPEND ${text}\r\n`]));
   t.same(append('a {3+}\r\nabc'), [
     {
-      kind: 'append',
+      kind: 'stream',
       tag: 't',
       command: { name: 'APPEND', mailboxName: 'a', flags: [], sizeBytes: 3 },
       isWaiting: false,
     },
-    { kind: 'append-data', data: 'abc' },
-    { kind: 'append-end' },
+    { kind: 'stream-data', data: 'abc' },
+    { kind: 'stream-end' },
   ]);
   t.match(append('a (\\seen $x) {1+}\r\nx'), [{ command: { flags: ['\\Seen', '$x'] } }]);
   t.match(append('a () " 1-Jan-2026 00:00:00 +0100" {1+}\r\nx'), [
@@ -91,7 +91,7 @@ await t.test('APPEND', (t) => {
   t.match(append('{5+}\r\ninbox {1+}\r\nx'), [
     { command: { mailboxName: 'INBOX', sizeBytes: 1 } },
     {},
-    { kind: 'append-end' },
+    { kind: 'stream-end' },
   ]);
   for (const [text, refusal] of [
     ['a "text"', 'Expected date and time, got "\\"text\\""'],

@@ -1,8 +1,8 @@
 import t from 'tap';
-import { ByteQueue } from '../../protocol/byte-queue.ts';
+import { ByteBuffer, ByteQueue } from '../../protocol/queue.ts';
 import { collectGarbage } from '../fixtures/collect-garbage.ts';
 
-await t.test('gives octets back in order, across chunks, as views', (t) => {
+await t.test('gives bytes back in order, across chunks, as views', (t) => {
   const queue = new ByteQueue();
   const first = Buffer.from('abc');
   queue.push(first);
@@ -51,7 +51,7 @@ await t.test('keeps the order of thousands of chunks', (t) => {
   t.end();
 });
 
-await t.test('lets a chunk go when its last octet is consumed', async (t) => {
+await t.test('lets a chunk go when its last byte is consumed', async (t) => {
   const queue = new ByteQueue();
   const consumed = new WeakRef(pushChunk(queue));
   const waiting = new WeakRef(pushChunk(queue));
@@ -67,3 +67,28 @@ function pushChunk(queue: ByteQueue): Buffer {
   queue.push(chunk);
   return chunk;
 }
+
+await t.test('a buffer appends', (t) => {
+  const buffer = new ByteBuffer();
+  t.equal(buffer.length, 0);
+  t.equal(buffer.view().length, 0);
+  let expected = '';
+  for (const piece of ['', 'a', 'bc', 'x'.repeat(300), 'y'.repeat(5000), 'z']) {
+    buffer.append(Buffer.from(piece));
+    expected += piece;
+    t.equal(buffer.length, expected.length);
+    t.equal(buffer.view().toString(), expected);
+  }
+  t.end();
+});
+
+await t.test('clearing a buffer leaves a view its bytes', (t) => {
+  const buffer = new ByteBuffer();
+  buffer.append(Buffer.from('abc'));
+  const view = buffer.view();
+  buffer.clear();
+  buffer.append(Buffer.from('xyz'));
+  t.equal(view.toString(), 'abc');
+  t.equal(buffer.view().toString(), 'xyz');
+  t.end();
+});
