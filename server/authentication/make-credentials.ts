@@ -7,19 +7,19 @@ import { defaultScramIterations, makeScramVerifier } from './scram-verifier.ts';
 export class UnusablePasswordError extends Error {
   constructor() {
     super(
-      `Cannot use this password: it must have 1 to ${maxPasswordBytes} octets and no control characters`,
+      `Cannot use this password: it must have 1 to ${maxPasswordBytes} bytes and no control characters`,
     );
     this.name = 'UnusablePasswordError';
   }
 }
 
-/** What the verifiers cost; lower it for accounts of tests only. */
+/** How much work the stored hashes take to check; less is for accounts of tests only. */
 export interface CredentialCost {
   readonly argon2?: Argon2Parameters;
   readonly scramIterations?: number;
 }
 
-/** The verifiers of a password as they are stored. Rejects with an {@link UnusablePasswordError}. */
+/** Hashes a password as the store keeps it. Rejects with an {@link UnusablePasswordError}. */
 export async function makeCredentials(
   password: string,
   cost: CredentialCost = {},

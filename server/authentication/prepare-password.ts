@@ -14,7 +14,7 @@ export const maxPasswordBytes = 1024;
 
 /**
  * A password in the form that is hashed and compared, so that it does not matter how a keyboard composed
- * it: SASLprep without the check of bidirectional text. Undefined where no password can look like this: it
+ * it: SASLprep without the check of bidirectional text. Undefined if no password can look like this: it
  * is empty, too long or holds a control character.
  *
  * @see RFC 4013, section 2

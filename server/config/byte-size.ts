@@ -10,8 +10,8 @@ const units: Readonly<Record<string, number>> = {
 };
 
 /**
- * Octets of a size as people write it: `67108864`, `64MiB`, `64 MB`. Units of 1,000 (kB, MB, GB) and of
- * 1,024 (KiB, MiB, GiB), without regard to case. Undefined where the text is not such a size.
+ * Bytes of a size as people write it: `67108864`, `64MiB`, `64 MB`. Units of 1,000 (kB, MB, GB) and of
+ * 1,024 (KiB, MiB, GiB), without regard to case. Undefined if the text is not such a size.
  */
 export function parseByteSize(text: string): number | undefined {
   const match = /^(\d{1,15}(?:\.\d{1,6})?) ?([a-z]{0,3})$/i.exec(text);

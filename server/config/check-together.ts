@@ -3,7 +3,7 @@ import type { ConfigurationKey, ConfigurationValues } from './configuration-sche
 
 /** What is wrong with keys that are right by themselves. */
 export interface CombinationProblem {
-  /** The key that is to change; absent where the text names them. */
+  /** The key that is to change; absent if the text names them. */
   readonly key?: ConfigurationKey;
   readonly text: string;
 }

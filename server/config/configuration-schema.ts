@@ -23,7 +23,7 @@ const mebibyte = 1024 * 1024;
 /** A chain of resumptions ends after a day, so no session is of use for longer. */
 const maxSessionLifetimeSeconds = 24 * 60 * 60;
 
-/** Each worker takes memory and file descriptors of its own; more than cores are of no use. */
+/** Each worker takes memory and file descriptors of its own; more than there are cores do not help. */
 const maxWorkerCount = 256;
 
 /** Each runs on a thread of its own of libuv's pool, which has at most 1,024. */
@@ -196,5 +196,5 @@ function workersText(): string {
 }
 
 function cacheText(): string {
-  return 'must be a size from 1MiB to 32GiB (plain octets, or with KiB, MiB, GiB, kB, MB, GB)';
+  return 'must be a size from 1MiB to 32GiB (plain bytes, or with KiB, MiB, GiB, kB, MB, GB)';
 }

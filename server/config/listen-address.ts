@@ -9,7 +9,7 @@ export interface ListenAddress {
 }
 
 /**
- * Reads `9143`, `-1`, `0.0.0.0:9143` or `[::1]:9143`; a port alone is one of `defaultHost`. Undefined where
+ * Reads `9143`, `-1`, `0.0.0.0:9143` or `[::1]:9143`; a port alone is one of `defaultHost`. Undefined if
  * the text is none of these.
  */
 export function parseListenAddress(text: string, defaultHost: string): ListenAddress | undefined {

@@ -21,9 +21,9 @@ export const sessionCacheForms =
   'memory, tickets, off, module:PATH, or a URL of Redis (redis://, rediss://, with +sentinel or +cluster before the colon)';
 
 /**
- * Undefined where the text is no such setting.
+ * Undefined if the text is no such setting.
  *
- * @throws TypeError where it is a URL of Redis and wrong as such
+ * @throws TypeError if it is a malformed URL of Redis
  */
 export function parseSessionCacheSetting(text: string): SessionCacheSetting | undefined {
   if (text === 'memory' || text === 'tickets' || text === 'off') return { kind: text };

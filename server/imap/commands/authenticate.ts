@@ -38,7 +38,7 @@ async function exchangeLogin(session: Session, initialResponse: Uint8Array | und
   return { userName, password };
 }
 
-/** `authzid NUL authcid NUL password`. Nobody may act for another, so authzid is empty or the same. */
+/** `authzid NUL authcid NUL password`. A user cannot act for another one, so authzid is empty or the same. */
 function decodePlain(response: Uint8Array) {
   const [authorizationId, userName, password, ...rest] = decodeUtf8(response).split('\0');
   if (authorizationId === undefined || !userName || password === undefined || rest.length > 0) {

@@ -39,6 +39,6 @@ await t.test('what no password can be', async (t) => {
   t.equal(
     preparePassword('é'.repeat(maxPasswordBytes / 2 + 1)),
     undefined,
-    'octets, not characters',
+    'bytes, not characters',
   );
 });
