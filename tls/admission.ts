@@ -135,7 +135,7 @@ export class Admission {
    * @param address - of the client; absent: it stands for itself, with all others that have none
    */
   enter(address: string | undefined, visitor: Visitor): AdmissionEntry {
-    this.#makeRoom();
+    this.#keepBound();
     const name = addressGroup(address ?? '');
     const group = this.#groups.get(name) ?? makeGroup(name);
     this.#groups.set(name, group);
@@ -146,17 +146,27 @@ export class Admission {
     return entry;
   }
 
+  /**
+   * Ends the connection of this thread that has to make room first, for an owner that has a bound of its own.
+   *
+   * @returns false if there is none that can
+   */
+  makeRoom(): boolean {
+    const group = this.#ranking.first;
+    const entry = group && (first(group.idle) ?? first(group.waiting));
+    // The server works for all of them, which has its own bounds.
+    if (entry === undefined) return false;
+    const { visitor } = entry;
+    entry.leave();
+    visitor.end('room');
+    return true;
+  }
+
   /** A thread that has less than an even share of all leaves it to the others to make room. */
-  #makeRoom(): void {
+  #keepBound(): void {
     const evenShare = this.#maxCount / this.#cells.length;
     while (this.processCount >= this.#maxCount && this.count >= evenShare) {
-      const group = this.#ranking.first;
-      const entry = group && (first(group.idle) ?? first(group.waiting));
-      // The server works for all of them, which has its own bounds.
-      if (entry === undefined) return;
-      const { visitor } = entry;
-      entry.leave();
-      visitor.end('room');
+      if (!this.makeRoom()) return;
     }
   }
 

@@ -32,8 +32,6 @@ export class Connection implements ByteReceiver {
   #byeText: string | undefined;
   #lastActivityAt: number;
   #takenBytes = 0;
-  /** How long the server itself has made the client wait before login, in milliseconds. */
-  #excusedMs = 0;
   /** True once a command before login was one that exists. */
   #hasSpokenImap = false;
   #windowStart = 0;
@@ -67,7 +65,10 @@ export class Connection implements ByteReceiver {
       for (;;) {
         const event = await this.pull();
         if (event === undefined) break;
-        if (this.session.account === undefined) this.#countBeforeLogin(event);
+        if (this.session.account === undefined) {
+          this.#countBeforeLogin(event);
+          this.#transport.markBusy();
+        }
         // What is answered at once goes out together; an answer does not wait for a command that takes longer.
         if (this.#reader.pendingBytes > 0) nextTick(this.#flush);
         if (await handleEvent(this.session, event)) break;
@@ -109,11 +110,12 @@ export class Connection implements ByteReceiver {
   /** The client has logged in; `off` are the capabilities that are turned off for its account. */
   setAuthenticated(off: ReadonlySet<Capability>): void {
     this.#reader.setAuthenticated(off);
+    this.#transport.admit();
   }
 
   /** The server made the client wait for so many milliseconds before login: its deadline does not count them. */
   excuseWait(waitMs: number): void {
-    this.#excusedMs += waitMs;
+    this.#transport.excuseWait(waitMs);
   }
 
   /**
@@ -160,9 +162,8 @@ export class Connection implements ByteReceiver {
   sweep(nowMs: number): void {
     const { autologoutMs, loginDeadlineMs } = this.#context.limits;
     if (this.session.account === undefined) {
-      const waitedMs = nowMs - this.#transport.acceptedAt - this.#excusedMs;
-      if (waitedMs > loginDeadlineMs) {
-        this.#end('loginDeadline', 'Autologout; no login for too long');
+      if (this.#transport.takenMs(nowMs) > loginDeadlineMs) {
+        this.#end('late', 'Autologout; no login for too long');
       }
       return;
     }
@@ -204,6 +205,7 @@ export class Connection implements ByteReceiver {
       if (this.#hasEnded) return undefined;
       this.out.flush();
       this.#transport.resume();
+      this.#transport.markIdle();
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });

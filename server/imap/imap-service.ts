@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { Capability } from '../../protocol/capability.ts';
 import type { MailStore } from '../../store/mail-store.ts';
+import { Admission } from '../../tls/admission.ts';
 import { type Clock, steadyClock } from '../../tls/clock.ts';
 import type { TlsAcceptor } from '../../tls/tls-acceptor.ts';
 import type { PasswordVerifier } from '../authentication/password-verifier.ts';
@@ -24,6 +25,8 @@ export interface ImapServiceOptions {
   readonly listeners: readonly ListenerSettings[];
   /** True if other threads listen on the same ports; the system spreads clients over them. Default: false. */
   readonly isShared?: boolean;
+  /** Counts those who have not logged in; absent: one of its own, for one thread. */
+  readonly admission?: Admission;
   /** Of all threads; absent: there is one. */
   readonly connectionCounts?: ConnectionCounts;
   /** Told of connections, logins and commands; absent: nobody is. */
@@ -59,6 +62,7 @@ export class ImapService {
       listeners,
       isShared: options.isShared ?? false,
       acceptor,
+      admission: options.admission ?? new Admission({ clock: steady }),
       counts: options.connectionCounts ?? new ConnectionCounts(),
       limits,
       logger,

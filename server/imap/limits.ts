@@ -7,11 +7,6 @@ export interface ServiceLimits extends NetworkLimits {
    * minutes (RFC 3501, section 5.4).
    */
   readonly autologoutMs: number;
-  /**
-   * A client must log in this many milliseconds after it was accepted, whatever it sends; what the server made it wait
-   * does not count.
-   */
-  readonly loginDeadlineMs: number;
   /** How long a client that is sent away while a command runs may take to finish it, in milliseconds. */
   readonly byeDeadlineMs: number;
   /** Commands in one second before login; one more ends the connection (Exchange 5.5 fell to such floods). */
@@ -33,7 +28,6 @@ export interface ServiceLimits extends NetworkLimits {
 export const defaultServiceLimits: ServiceLimits = {
   ...defaultNetworkLimits,
   autologoutMs: 31 * 60_000,
-  loginDeadlineMs: 2 * 60_000,
   byeDeadlineMs: 10_000,
   maxCommandsPerSecondBeforeLogin: 50,
   maxFailedLogins: 5,

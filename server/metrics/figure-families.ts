@@ -68,14 +68,14 @@ export const figureFamilies = {
   connectionsEnded: {
     name: 'reprise_connections_ended_total',
     help:
-      'Clients whose connection the server has ended, by cause. loginDeadline: no login in time; notImap: their first ' +
+      'Clients whose connection the server has ended, by cause. late: no login in time; notImap: their first ' +
       'command was none; commandFlood: too many commands in a second before login; stalled: took no output; ' +
       'proxyHeader: a PROXY header was missing, malformed or from an address that is not trusted; room: had to make ' +
       'room before login; slow: handshakes that took longest while there were too many.',
     kind: 'counter',
     labels: {
       cause: [
-        'loginDeadline',
+        'late',
         'autologout',
         'notImap',
         'commandFlood',

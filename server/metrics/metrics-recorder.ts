@@ -21,7 +21,7 @@ export type CommandResult = 'ok' | 'no' | 'bad' | 'error' | 'ended';
 /**
  * Why the server has ended a connection:
  *
- * - `loginDeadline`, `autologout`: no login in time; nothing said for too long after
+ * - `late`, `autologout`: no login in time; nothing said for too long after
  * - `notImap`: the first command before login was none
  * - `commandFlood`: too many commands in a second before login
  * - `stalled`: the client took no output for too long, or too much waits for it
@@ -29,14 +29,7 @@ export type CommandResult = 'ok' | 'no' | 'bad' | 'error' | 'ended';
  * - `room`, `slow`: as `AdmissionEndReason`
  */
 export type ConnectionEndCause =
-  | 'loginDeadline'
-  | 'autologout'
-  | 'notImap'
-  | 'commandFlood'
-  | 'stalled'
-  | 'proxyHeader'
-  | 'room'
-  | 'slow';
+  'late' | 'autologout' | 'notImap' | 'commandFlood' | 'stalled' | 'proxyHeader' | 'room' | 'slow';
 
 /** Counts what happens in a thread that serves clients. Its methods are cheap and do not throw. */
 export interface MetricsRecorder {

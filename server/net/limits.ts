@@ -2,6 +2,11 @@
 export interface NetworkLimits {
   /** Connections at one time, of all threads together; one more is refused, and told so. */
   readonly maxConnections: number;
+  /**
+   * A client must log in this many milliseconds after it was accepted, whatever it sends; what the server made it wait
+   * does not count.
+   */
+  readonly loginDeadlineMs: number;
   /** How long a client that was told its end may take to read it and to close, in milliseconds. */
   readonly closeDeadlineMs: number;
   /**
@@ -29,6 +34,7 @@ export interface NetworkLimits {
 
 export const defaultNetworkLimits: NetworkLimits = {
   maxConnections: 20_000,
+  loginDeadlineMs: 2 * 60_000,
   closeDeadlineMs: 5_000,
   maxRefusedConnections: 200,
   stallDeadlineMs: 5 * 60_000,

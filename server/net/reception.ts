@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
+import type { Admission, AdmissionEndReason } from '../../tls/admission.ts';
 import type { TlsAcceptor } from '../../tls/tls-acceptor.ts';
 import type { Clock } from '../../tls/clock.ts';
 import type { MetricsRecorder } from '../metrics/metrics-recorder.ts';
@@ -15,6 +16,8 @@ export interface ReceptionOptions {
   /** True if other threads listen on the same ports. */
   readonly isShared: boolean;
   readonly acceptor: Pick<TlsAcceptor, 'accept'>;
+  /** Counts those who have not logged in. */
+  readonly admission: Admission;
   readonly counts: ConnectionCounts;
   readonly limits: NetworkLimits;
   readonly logger: Logger;
@@ -22,7 +25,7 @@ export interface ReceptionOptions {
   /** A steady clock. */
   readonly clock: Clock;
   readonly descriptors?: Descriptors;
-  /** What a client is told that is refused, in the words of the protocol, with its line end. */
+  /** What a client is told for whom there is no room, in the words of the protocol, with its line end. */
   readonly refusal: string;
   /** Speaks the protocol with a client that has come through; it ends the transport itself. */
   readonly serve: (transport: Transport, listener: ListenerSettings) => void;
@@ -125,11 +128,17 @@ export class Reception implements TransportOwner {
   }
 
   readonly #receive = (socket: Socket, listener: ListenerSettings): void => {
-    const transport = new Transport(socket, this.#options.clock(), this);
+    const { clock, counts, admission } = this.#options;
+    const transport = new Transport(socket, clock(), this);
     const shortage = this.#shortageFor(socket);
-    if (shortage !== undefined) return this.#refuse(transport, listener, shortage);
+    // Rather than those who come, those go who came long ago and have not logged in.
+    if (shortage === 'closing' || (shortage !== undefined && !admission.makeRoom())) {
+      return this.#refuse(transport, listener, shortage);
+    }
     this.#arriving.add(transport);
-    this.#options.counts.add();
+    counts.add();
+    const end = (reason: AdmissionEndReason) => this.#sendAway(transport, reason);
+    transport.enter(admission.enter(transport.remoteAddress, { end }));
     void this.#admit(transport, listener);
   };
 
@@ -147,6 +156,14 @@ export class Reception implements TransportOwner {
       this.strangers.writeFailedHandshake(address, error);
       transport.destroy();
     }
+  }
+
+  /** Ends a client that has not logged in, to make room for others. */
+  #sendAway(transport: Transport, reason: AdmissionEndReason): void {
+    this.#options.metrics.recordConnectionEnded(reason);
+    this.strangers.write('info', transport.remoteAddress, { reason }, 'closing connection');
+    if (this.#served.has(transport)) transport.write(this.#options.refusal);
+    transport.endNow();
   }
 
   /** Why there is no room for one more client; undefined if there is. */
@@ -192,6 +209,9 @@ export class Reception implements TransportOwner {
   #sweep(): void {
     const now = this.#options.clock();
     if (!this.#descriptors.readLimit()) this.#logShortage('descriptors');
+    for (const transport of this.#arriving) {
+      if (transport.takenMs(now) > this.limits.loginDeadlineMs) transport.endLate();
+    }
     for (const transport of this.#served) {
       if (transport.sweep(now)) this.#options.metrics.recordConnectionEnded('stalled');
     }

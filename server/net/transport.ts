@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import type { AdmissionEntry } from '../../tls/admission.ts';
 import type { TlsAcceptor } from '../../tls/tls-acceptor.ts';
 import type { TlsConnection } from '../../tls/tls-connection.ts';
 import { keepAliveDelayMs, type NetworkLimits } from './limits.ts';
@@ -57,6 +58,9 @@ export class Transport implements ByteSink {
   /** What is read and written: the TCP connection, or TLS above it. */
   #socket: Socket;
   #tls: TlsConnection | undefined;
+  /** The place among those who have not logged in; undefined after login, and if there is none. */
+  #entry: AdmissionEntry | undefined;
+  #excusedMs = 0;
   #receiver: ByteReceiver | undefined;
   #closeTimer: NodeJS.Timeout | undefined;
   #isStartingTls = false;
@@ -92,6 +96,45 @@ export class Transport implements ByteSink {
   /** True once the socket is closed. */
   get isClosed(): boolean {
     return this.#isClosed;
+  }
+
+  /** Takes a place among those who have not logged in; it is left at login or at the end. */
+  enter(entry: AdmissionEntry): void {
+    this.#entry = entry;
+  }
+
+  /** The client has logged in, and no longer has to make room for others. */
+  admit(): void {
+    this.#entry?.admit();
+    this.#entry = undefined;
+  }
+
+  /** The server works for the client, which does not have to make room meanwhile. */
+  markBusy(): void {
+    this.#entry?.markBusy();
+  }
+
+  /** The server waits for the client, which may have to make room. */
+  markIdle(): void {
+    this.#entry?.markIdle();
+  }
+
+  /** The server made the client wait for so many milliseconds: the time to log in does not count them. */
+  excuseWait(waitMs: number): void {
+    this.#excusedMs += waitMs;
+  }
+
+  /**
+   * How long the client has taken since it was accepted, without what the server made it wait, in milliseconds. Only
+   * before login.
+   */
+  takenMs(nowMs: number): number {
+    return nowMs - this.acceptedAt - this.#excusedMs - (this.#entry?.waitedMs ?? 0);
+  }
+
+  /** Ends a client that is in its handshake, if it takes too long to log in. */
+  endLate(): void {
+    this.#entry?.visitor.end('late');
   }
 
   /** Gives what the client sends to a receiver, from the first {@link resume} on, until {@link dropInput}. */
@@ -165,7 +208,7 @@ export class Transport implements ByteSink {
   async startTls(acceptor: Pick<TlsAcceptor, 'accept'>): Promise<TlsConnection> {
     await this.#flushed();
     this.#isStartingTls = true;
-    const tls = await acceptor.accept(this.#plain).finally(() => {
+    const tls = await acceptor.accept(this.#plain, this.#entry).finally(() => {
       this.#isStartingTls = false;
     });
     this.#tls = tls;
@@ -187,6 +230,13 @@ export class Transport implements ByteSink {
     this.#detach();
     socket.resume();
     socket.end();
+  }
+
+  /** Sends what was written and closes, without waiting for the client to close too. */
+  endNow(): void {
+    if (this.#isStartingTls) return this.destroy();
+    this.end();
+    this.#socket.destroySoon();
   }
 
   /** Destroys the connection after so many milliseconds, unless it is closed before. Only the first call counts. */
@@ -266,6 +316,8 @@ export class Transport implements ByteSink {
   readonly #onClose = (): void => {
     this.#isClosed = true;
     clearTimeout(this.#closeTimer);
+    this.#entry?.leave();
+    this.#entry = undefined;
     this.#receiver?.receiveEnd();
     this.#owner.transportClosed(this);
   };

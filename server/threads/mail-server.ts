@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { Capability } from '../../protocol/capability.ts';
 import type { MailStore } from '../../store/mail-store.ts';
+import { Admission, clearAdmissionCell } from '../../tls/admission.ts';
 import { type Clock, steadyClock } from '../../tls/clock.ts';
 import type { ClientCertificatePolicy } from '../../tls/client-certificate.ts';
 import type { Credential } from '../../tls/credential.ts';
@@ -44,7 +45,11 @@ export interface MailServerSettings {
   readonly limits: Partial<ServiceLimits>;
   /** Where each thread counts its connections; see `makeConnectionSlots`. */
   readonly connectionSlots: Int32Array;
-  /** Threads that share the load, and so the bound on connections; at least 1. */
+  /** Where each thread counts those that have not logged in; see `makeAdmissionCells`. */
+  readonly admissionCells: SharedArrayBuffer;
+  /** The most of these in the process; absent: the default of `Admission`. */
+  readonly maxConnectionsBeforeLogin?: number;
+  /** Threads that share the load, and so listen on the same ports; at least 1. */
   readonly shareCount: number;
   /** The first is for clients that name no server. */
   readonly credentials: readonly Credential[];
@@ -117,6 +122,7 @@ export class LocalMailServer implements MailServer {
       onCrowd: () => void collectGarbage(),
       listeners,
       isShared: shareCount > 1,
+      admission: makeAdmission(options),
       connectionCounts: new ConnectionCounts(connectionSlots, threadIndex),
       limits,
       capabilitiesOff: new Set(settings.capabilitiesOff),
@@ -148,6 +154,17 @@ export class LocalMailServer implements MailServer {
     await this.#service.close({ deadlineMs });
     await this.#acceptor.close();
   }
+}
+
+function makeAdmission({ settings, threadIndex: index }: LocalMailServerOptions): Admission {
+  const counts = { cells: settings.admissionCells, index };
+  const { maxConnectionsBeforeLogin: connectionsBeforeLogin } = settings;
+  // The thread that had this number before may have crashed.
+  clearAdmissionCell(counts);
+  return new Admission({
+    counts,
+    ...(connectionsBeforeLogin !== undefined && { connectionsBeforeLogin }),
+  });
 }
 
 function makeVerifier({

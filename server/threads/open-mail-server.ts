@@ -2,7 +2,13 @@ import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { SqliteMailStore } from '../../store/sqlite/sqlite-mail-store.ts';
 import type { ClientCertificatePolicy } from '../../tls/client-certificate.ts';
-import { type Clock, type Credential, type SessionCache, steadyClock } from '../../tls/index.ts';
+import {
+  type Clock,
+  type Credential,
+  makeAdmissionCells,
+  type SessionCache,
+  steadyClock,
+} from '../../tls/index.ts';
 import type { PasswordCheckQueue } from '../authentication/password-check-queue.ts';
 import type { Configuration, LogLevel } from '../config/configuration.ts';
 import { listenersOf } from '../config/listeners.ts';
@@ -99,12 +105,15 @@ export async function possibleWorkerCount(
 function settingsOf(options: OpenMailServerOptions): MailServerSettings {
   const { configuration, credentials, clientCertificates, resumption, workerCount } = options;
   const { sessionLifetimeSeconds } = configuration;
+  const { maxConnectionsBeforeLogin } = configuration.bounds ?? {};
   const threadCount = Math.max(workerCount, 1);
   const { kind, lookupDeadlineMs } = resumption;
   return {
     listeners: listenersOf(configuration),
     limits: limitsOf(configuration),
     connectionSlots: makeConnectionSlots(threadCount),
+    admissionCells: makeAdmissionCells(threadCount),
+    ...(maxConnectionsBeforeLogin !== undefined && { maxConnectionsBeforeLogin }),
     shareCount: threadCount,
     credentials,
     tlsPolicy: configuration.tlsPolicy,

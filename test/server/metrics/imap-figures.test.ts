@@ -28,12 +28,12 @@ await t.test('connections, by the port they came to', async (t) => {
 await t.test('connections that are one too many', async (t) => {
   const figures = makeFigures();
   const metrics = new FigureRecorder(figures);
-  const { connect } = await startImapService(t, { metrics, limits: { maxConnections: 1 } });
-  await connect('plain');
+  const { connect, login } = await startImapService(t, { metrics, limits: { maxConnections: 1 } });
+  await login();
   const refused = await connect('plain').catch(() => undefined);
   await refused?.readToEnd();
   t.same(read(figures, 'connectionsRefused'), { '': 1 });
-  t.same(read(figures, 'connectionsOpened'), { imap: 1 });
+  t.same(read(figures, 'connectionsOpened'), { imaps: 1 });
 });
 
 await t.test('logins and commands, by what they were answered with', async (t) => {

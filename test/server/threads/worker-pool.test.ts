@@ -4,6 +4,7 @@ import { makeConnectionSlots } from '../../../server/net/connection-counts.ts';
 import { type PoolWorker, WorkerPool } from '../../../server/threads/worker-pool.ts';
 import type { MailServerSettings } from '../../../server/threads/mail-server.ts';
 import type { MessageToWorker } from '../../../server/threads/messages.ts';
+import { makeAdmissionCells } from '../../../tls/admission.ts';
 import { tlsLimits } from '../../../tls/limits.ts';
 import { TestClock } from '../../fixtures/session-cache-contract.ts';
 import { until } from '../../fixtures/until.ts';
@@ -12,6 +13,7 @@ const settings: MailServerSettings = {
   listeners: [{ host: '127.0.0.1', port: 0, kind: 'starttls' }],
   limits: {},
   connectionSlots: makeConnectionSlots(2),
+  admissionCells: makeAdmissionCells(2),
   shareCount: 2,
   credentials: [],
   tlsPolicy: 'intermediate',
