@@ -176,11 +176,16 @@ export class TlsAcceptor {
    *
    * @param entry - of an owner that counts connections by itself, until login; absent: the acceptor counts
    *   this one until the handshake ends
+   * @param address - of the client, if it is not the socket's peer but somebody for whom that speaks
    * @throws TlsAcceptError if it does not come to TLS; the socket is destroyed then, and the entry has left
    */
-  accept(socket: Socket, entry?: AdmissionEntry): Promise<TlsConnection> {
+  accept(
+    socket: Socket,
+    entry?: AdmissionEntry,
+    address: string | undefined = socket.remoteAddress,
+  ): Promise<TlsConnection> {
     socket.on('error', ignoreError);
-    const accept = this.#accept(socket, entry);
+    const accept = this.#accept(socket, entry, address);
     const settled = accept.then(
       () => {},
       () => {},
@@ -207,8 +212,11 @@ export class TlsAcceptor {
     this.#endpoints.retire();
   }
 
-  async #accept(socket: Socket, given: AdmissionEntry | undefined): Promise<TlsConnection> {
-    const address = socket.remoteAddress;
+  async #accept(
+    socket: Socket,
+    given: AdmissionEntry | undefined,
+    address: string | undefined,
+  ): Promise<TlsConnection> {
     const entry = given ?? this.#admission.enter(address, nobody);
     const arrival = new Arrival(socket, entry, this.#reader);
     const attempt: Attempt = { socket, arrival, address, startedAt: this.#clock(), mode: 'none' };

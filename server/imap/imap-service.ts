@@ -9,6 +9,7 @@ import { type ClientPort, type MetricsRecorder, noMetrics } from '../metrics/met
 import { ConnectionCounts } from '../net/connection-counts.ts';
 import type { Descriptors } from '../net/descriptors.ts';
 import type { ListenerSettings } from '../net/listener.ts';
+import type { AddressRanges } from '../net/proxy-protocol.ts';
 import { Reception } from '../net/reception.ts';
 import type { Transport } from '../net/transport.ts';
 import { Connection } from './connection.ts';
@@ -41,6 +42,8 @@ export interface ImapServiceOptions {
   /** Capabilities that are neither announced nor understood; absent: none. */
   readonly capabilitiesOff?: ReadonlySet<Capability>;
   readonly descriptors?: Descriptors;
+  /** Proxies whose PROXY headers count; absent: none. */
+  readonly proxies?: AddressRanges;
 }
 
 /** IMAP on a list of listeners: serves the clients that come in, and sends them away when it closes. */
@@ -69,6 +72,7 @@ export class ImapService {
       metrics,
       clock: steady,
       ...(options.descriptors !== undefined && { descriptors: options.descriptors }),
+      ...(options.proxies !== undefined && { proxies: options.proxies }),
       refusal: '* BYE [UNAVAILABLE] Too many connections\r\n',
       serve: (transport, listener) => this.#serve(transport, listener),
     });

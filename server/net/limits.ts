@@ -58,3 +58,13 @@ export const shortageLogIntervalMs = 60_000;
 
 /** Lines about strangers are counted anew after so long, in milliseconds. */
 export const strangerWindowMs = 60_000;
+
+/** Bounds of the PROXY header. */
+export const proxyLimits = {
+  /** The longest line of version 1, with its end. @see PROXY protocol, section 2.1 */
+  textBytes: 107,
+  /** Of version 2: proxies add names and certificates of some hundred bytes; its length field could say 64 KiB. */
+  binaryBytes: 4 * 1024,
+  /** A proxy sends it at once, so this only has to outlast a lost packet, in milliseconds. */
+  deadlineMs: 5_000,
+} as const;

@@ -8,6 +8,7 @@ import type { ConnectionCounts } from './connection-counts.ts';
 import { Descriptors } from './descriptors.ts';
 import { type NetworkLimits, shortageLogIntervalMs } from './limits.ts';
 import { Listener, type ListenerSettings } from './listener.ts';
+import { type AddressRanges, ProxyHeaderError } from './proxy-protocol.ts';
 import { StrangerLog } from './stranger-log.ts';
 import { Transport, type TransportOwner } from './transport.ts';
 
@@ -25,6 +26,8 @@ export interface ReceptionOptions {
   /** A steady clock. */
   readonly clock: Clock;
   readonly descriptors?: Descriptors;
+  /** Proxies whose PROXY headers count; absent: none. */
+  readonly proxies?: AddressRanges;
   /** What a client is told for whom there is no room, in the words of the protocol, with its line end. */
   readonly refusal: string;
   /** Speaks the protocol with a client that has come through; it ends the transport itself. */
@@ -131,31 +134,56 @@ export class Reception implements TransportOwner {
     const { clock, counts, admission } = this.#options;
     const transport = new Transport(socket, clock(), this);
     const shortage = this.#shortageFor(socket);
+    if (shortage !== undefined && shortage !== 'closing') this.#logShortage(shortage);
     // Rather than those who come, those go who came long ago and have not logged in.
     if (shortage === 'closing' || (shortage !== undefined && !admission.makeRoom())) {
-      return this.#refuse(transport, listener, shortage);
+      return this.#refuse(transport, listener);
     }
     this.#arriving.add(transport);
     counts.add();
-    const end = (reason: AdmissionEndReason) => this.#sendAway(transport, reason);
-    transport.enter(admission.enter(transport.remoteAddress, { end }));
+    this.#enter(transport);
     void this.#admit(transport, listener);
   };
 
   /** Nobody waits for it: the protocol's own wait is all that is kept of a client that is served. */
   async #admit(transport: Transport, listener: ListenerSettings): Promise<void> {
     // Asked for now: a socket that is closed has none.
-    const address = transport.remoteAddress;
+    let address = transport.remoteAddress;
     try {
+      if (listener.isProxied === true) {
+        await this.#identify(transport);
+        address = transport.remoteAddress;
+      }
       if (listener.kind === 'tls') await transport.startTls(this.#options.acceptor);
       if (transport.isClosed || this.#isClosing) return transport.destroy();
       this.#arriving.delete(transport);
       this.#served.add(transport);
       this.#options.serve(transport, listener);
     } catch (error) {
-      this.strangers.writeFailedHandshake(address, error);
+      if (error instanceof ProxyHeaderError) this.#reportProxy(address, error);
+      else this.strangers.writeFailedHandshake(address, error);
       transport.destroy();
     }
+  }
+
+  /** Learns from the PROXY header who the client is, which counts from now on instead of the proxy. */
+  async #identify(transport: Transport): Promise<void> {
+    const { remoteAddress = '' } = transport;
+    if (this.#options.proxies?.includes(remoteAddress) !== true) {
+      throw new ProxyHeaderError('the address is not one of a trusted proxy');
+    }
+    await transport.readProxyHeader();
+    if (!transport.isClosed) this.#enter(transport);
+  }
+
+  #reportProxy(address: string | undefined, { message: reason }: ProxyHeaderError): void {
+    this.#options.metrics.recordConnectionEnded('proxyHeader');
+    this.strangers.write('warn', address, { reason }, 'refused a connection on a port for proxies');
+  }
+
+  #enter(transport: Transport): void {
+    const end = (reason: AdmissionEndReason) => this.#sendAway(transport, reason);
+    transport.enter(this.#options.admission.enter(transport.remoteAddress, { end }));
   }
 
   /** Ends a client that has not logged in, to make room for others. */
@@ -173,13 +201,8 @@ export class Reception implements TransportOwner {
     return this.#descriptors.isShort(socket) ? 'descriptors' : undefined;
   }
 
-  #refuse(
-    transport: Transport,
-    listener: ListenerSettings,
-    reason: 'closing' | 'connections' | 'descriptors',
-  ): void {
+  #refuse(transport: Transport, listener: ListenerSettings): void {
     this.#options.metrics.recordConnectionRefused();
-    if (reason !== 'closing') this.#logShortage(reason);
     // Under TLS a word would cost a handshake, for which there is no room either.
     const isCutOff =
       listener.kind === 'tls' || this.#refused.size >= this.limits.maxRefusedConnections;
@@ -198,11 +221,17 @@ export class Reception implements TransportOwner {
     const { logger, counts } = this.#options;
     if (reason === 'connections') {
       const { maxConnections } = this.limits;
-      logger.warn({ maxConnections }, 'refusing clients: there are too many connections');
+      logger.warn(
+        { maxConnections },
+        'too many connections: strangers make room, or new clients are refused',
+      );
     } else {
       const { limit } = this.#descriptors;
       const connections = counts.total;
-      logger.error({ limit, connections }, 'refusing clients: out of file descriptors');
+      logger.error(
+        { limit, connections },
+        'out of file descriptors: strangers make room, or new clients are refused',
+      );
     }
   }
 

@@ -2,7 +2,8 @@ import type { Socket } from 'node:net';
 import type { AdmissionEntry } from '../../tls/admission.ts';
 import type { TlsAcceptor } from '../../tls/tls-acceptor.ts';
 import type { TlsConnection } from '../../tls/tls-connection.ts';
-import { keepAliveDelayMs, type NetworkLimits } from './limits.ts';
+import { keepAliveDelayMs, type NetworkLimits, proxyLimits } from './limits.ts';
+import { readProxyHeader } from './proxy-protocol.ts';
 
 /** The client is gone; what was to be written has no reader. Not an error of the server. */
 export class ConnectionLostError extends Error {
@@ -58,6 +59,7 @@ export class Transport implements ByteSink {
   /** What is read and written: the TCP connection, or TLS above it. */
   #socket: Socket;
   #tls: TlsConnection | undefined;
+  #proxiedAddress: string | undefined;
   /** The place among those who have not logged in; undefined after login, and if there is none. */
   #entry: AdmissionEntry | undefined;
   #excusedMs = 0;
@@ -88,9 +90,9 @@ export class Transport implements ByteSink {
     return this.#tls;
   }
 
-  /** The client's IP address; undefined if it is gone. The system is asked for it. */
+  /** The client's IP address, as its proxy says if there is one; undefined if it is gone. The system is asked for it. */
   get remoteAddress(): string | undefined {
-    return this.#plain.remoteAddress;
+    return this.#proxiedAddress ?? this.#plain.remoteAddress;
   }
 
   /** True once the socket is closed. */
@@ -98,8 +100,21 @@ export class Transport implements ByteSink {
     return this.#isClosed;
   }
 
-  /** Takes a place among those who have not logged in; it is left at login or at the end. */
+  /**
+   * Reads the PROXY header, and takes the address in it for the client's.
+   *
+   * @throws ProxyHeaderError if there is none
+   */
+  async readProxyHeader(): Promise<void> {
+    const { address } = await readProxyHeader(this.#plain, proxyLimits.deadlineMs);
+    this.#proxiedAddress = address;
+  }
+
+  /**
+   * Takes a place among those who have not logged in, and leaves the one that it had. It is left at login or at the end.
+   */
   enter(entry: AdmissionEntry): void {
+    this.#entry?.leave();
     this.#entry = entry;
   }
 
@@ -208,7 +223,7 @@ export class Transport implements ByteSink {
   async startTls(acceptor: Pick<TlsAcceptor, 'accept'>): Promise<TlsConnection> {
     await this.#flushed();
     this.#isStartingTls = true;
-    const tls = await acceptor.accept(this.#plain, this.#entry).finally(() => {
+    const tls = await acceptor.accept(this.#plain, this.#entry, this.remoteAddress).finally(() => {
       this.#isStartingTls = false;
     });
     this.#tls = tls;

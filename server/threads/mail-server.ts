@@ -17,6 +17,7 @@ import type { ServiceLimits } from '../imap/limits.ts';
 import type { MetricsRecorder } from '../metrics/metrics-recorder.ts';
 import { ConnectionCounts } from '../net/connection-counts.ts';
 import type { ListenerSettings } from '../net/listener.ts';
+import { AddressRanges } from '../net/proxy-protocol.ts';
 import { collectGarbage } from './heap.ts';
 
 /** Serves mail clients: in this thread ({@link LocalMailServer}) or in several (`WorkerPool`). */
@@ -41,6 +42,8 @@ export interface MailServer {
 /** How clients are served. Plain data, which can be sent to another thread. */
 export interface MailServerSettings {
   readonly listeners: readonly ListenerSettings[];
+  /** Addresses and ranges of proxies whose PROXY headers count. */
+  readonly proxyRanges: readonly string[];
   /** The bounds of the whole process that differ from the defaults. */
   readonly limits: Partial<ServiceLimits>;
   /** Where each thread counts its connections; see `makeConnectionSlots`. */
@@ -122,6 +125,7 @@ export class LocalMailServer implements MailServer {
       onCrowd: () => void collectGarbage(),
       listeners,
       isShared: shareCount > 1,
+      proxies: new AddressRanges(settings.proxyRanges),
       admission: makeAdmission(options),
       connectionCounts: new ConnectionCounts(connectionSlots, threadIndex),
       limits,

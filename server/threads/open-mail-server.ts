@@ -110,6 +110,7 @@ function settingsOf(options: OpenMailServerOptions): MailServerSettings {
   const { kind, lookupDeadlineMs } = resumption;
   return {
     listeners: listenersOf(configuration),
+    proxyRanges: configuration.proxyRanges ?? [],
     limits: limitsOf(configuration),
     connectionSlots: makeConnectionSlots(threadCount),
     admissionCells: makeAdmissionCells(threadCount),

@@ -9,6 +9,7 @@ import {
   Transport,
   type TransportOwner,
 } from '../../../server/net/transport.ts';
+import { Admission } from '../../../tls/admission.ts';
 import { TlsAcceptError } from '../../../tls/tls-accept-error.ts';
 
 /** An owner that keeps what it is told. */
@@ -207,5 +208,20 @@ await t.test(
     t.equal(transport.sweep(1_600_999), false);
     t.equal(transport.sweep(1_601_000), true);
     await closed;
+  },
+);
+
+await t.test(
+  'the time to log in does not count what the server made the client wait',
+  async (t) => {
+    const { owner } = makeOwner();
+    const transport = new Transport(new Socket(), 1_000, owner);
+    t.equal(transport.takenMs(5_000), 4_000);
+    transport.excuseWait(1_500);
+    t.equal(transport.takenMs(5_000), 2_500);
+    const admission = new Admission({ clock: () => 3_000 });
+    const entry = admission.enter('192.0.2.1', { end: () => {} });
+    transport.enter({ ...entry, waitedMs: 500, admit: () => {} });
+    t.equal(transport.takenMs(5_000), 2_000);
   },
 );

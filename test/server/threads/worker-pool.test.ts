@@ -11,6 +11,7 @@ import { until } from '../../fixtures/until.ts';
 
 const settings: MailServerSettings = {
   listeners: [{ host: '127.0.0.1', port: 0, kind: 'starttls' }],
+  proxyRanges: [],
   limits: {},
   connectionSlots: makeConnectionSlots(2),
   admissionCells: makeAdmissionCells(2),
