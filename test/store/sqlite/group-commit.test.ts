@@ -40,7 +40,7 @@ function makeGroups(t: Test) {
   };
   const askAccount = (name: string, payloadBytes = 0): void =>
     ask('createAccount', { name, credentials: { argon2id: '', scramSha256: '' } }, payloadBytes);
-  return { database, commit, groups, ask, askAccount };
+  return { path, database, commit, groups, ask, askAccount };
 }
 
 await t.test('what is queued is one transaction, answered after it', (t) => {
@@ -156,5 +156,109 @@ await t.test('groups are bounded in requests and bytes', (t) => {
     [2, 1, 1],
     'one that is larger than the bound goes alone',
   );
+  t.end();
+});
+
+/** INBOX of the first account with a message in it, and requests about it. */
+function makeInbox(groups: ReturnType<typeof makeGroups>) {
+  const { commit, database, ask, askAccount } = groups;
+  askAccount('alice');
+  commit.runNext();
+  const box = { accountId: 1, mailboxId: 1 };
+  database.execute(`INSERT INTO messages VALUES (1, 1, 2, 2, 1, 1, 1, 0, 0, 0, 0);
+    UPDATE mailboxes SET uid_next = 2, highest_modseq = 2, message_count = 1, unseen_count = 1,
+      recent_count = 1, size_bytes = 1 WHERE id = 1`);
+  groups.groups.length = 0;
+  let isSeen = false;
+  const askChange = () => {
+    const mode = isSeen ? 'remove' : 'add';
+    isSeen = !isSeen;
+    ask('storeFlags', { box, uids: Uint32Array.of(1), change: { mode, flags: ['\\Seen'] } });
+  };
+  const recent = () =>
+    database.row<[number, number]>('SELECT recent_from_uid, recent_count FROM mailboxes')!;
+  return { askChange, askClaim: () => ask('claimRecent', box), recent };
+}
+
+await t.test('a claim that cannot be written fails nobody, and is written later', (t) => {
+  const made = makeGroups(t);
+  const { commit, database, groups } = made;
+  const { askChange, askClaim, recent } = makeInbox(made);
+  for (const end of ['ROLLBACK', 'ABORT', 'FAIL'] as const) {
+    database.execute(`UPDATE mailboxes SET recent_from_uid = 1, recent_count = 1 WHERE id = 1;
+      CREATE TEMP TRIGGER fault BEFORE UPDATE OF recent_from_uid ON main.mailboxes
+      BEGIN SELECT RAISE(${end}, 'no room'); END`);
+    askClaim();
+    askClaim();
+    commit.runNext();
+    askChange();
+    askClaim();
+    commit.runNext();
+    const answers = groups.splice(0).flatMap((group) => group.answers);
+    t.match(
+      answers.map((answer) => ('value' in answer ? answer.value : answer.failure)),
+      [
+        { firstUid: 1, nextUid: 2 },
+        { firstUid: 2, nextUid: 2 },
+        { changedUids: { 0: 1 } },
+        { firstUid: 2, nextUid: 2 },
+      ],
+      end,
+    );
+    commit.writeClaims();
+    t.ok(commit.hasClaims);
+    t.notOk(database.isTransaction);
+    database.execute('DROP TRIGGER temp.fault');
+    t.same(recent(), [1, 1]);
+    askChange();
+    commit.runNext();
+    t.same(recent(), [2, 0]);
+    t.notOk(commit.hasClaims);
+    groups.length = 0;
+  }
+  t.end();
+});
+
+await t.test('nothing is claimed of a message that is rolled back', (t) => {
+  const made = makeGroups(t);
+  const { commit, database, groups } = made;
+  const { askChange, askClaim } = makeInbox(made);
+  // The claim stands behind a copy in the same group, and the commit of the group fails.
+  database.execute(`PRAGMA foreign_keys = ON;
+    CREATE TABLE parent (id INTEGER PRIMARY KEY);
+    CREATE TABLE child (id INTEGER REFERENCES parent (id) DEFERRABLE INITIALLY DEFERRED);
+    INSERT INTO bodies (id, state, size_bytes, header_bytes, reference_count) VALUES (1, 1, 1, 0, 1);
+    CREATE TRIGGER orphan AFTER INSERT ON messages BEGIN INSERT INTO child VALUES (7); END`);
+  const box = { accountId: 1, mailboxId: 1 };
+  made.ask('copyMessages', { box, uids: Uint32Array.of(1), target: box });
+  askClaim();
+  askChange();
+  commit.runNext();
+  const answers = groups.flatMap((group) => group.answers);
+  t.match(
+    answers.toSorted((a, b) => a.id - b.id),
+    [
+      { failure: { text: /FOREIGN KEY/ } },
+      { value: { firstUid: 1, nextUid: 2 } },
+      { value: { changedUids: { 0: 1 } } },
+    ],
+  );
+  t.end();
+});
+
+await t.test('claims alone are no transaction', (t) => {
+  const made = makeGroups(t);
+  const { commit, database, groups } = made;
+  const { askClaim } = makeInbox(made);
+  // The lock of another writer does not keep a claim waiting.
+  const other = new Database(made.path, 'writer');
+  other.execute('BEGIN IMMEDIATE');
+  askClaim();
+  made.ask('greet', undefined);
+  commit.runNext();
+  t.match(groups, [{ answers: [{ value: { firstUid: 1 } }, { value: undefined }] }]);
+  other.execute('ROLLBACK');
+  other.close();
+  t.notOk(database.isTransaction);
   t.end();
 });

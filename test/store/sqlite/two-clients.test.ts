@@ -10,6 +10,7 @@ import {
   isSound,
   makeScene,
   readAll,
+  requireMailbox,
 } from '../../fixtures/mail-store-contract/store-steps.ts';
 import { makeSqliteStore } from '../../fixtures/sqlite-store.ts';
 
@@ -30,6 +31,33 @@ await t.test('two clients see and hear what the other does', async (t) => {
   await t.rejects(second.createMailbox(scene.accountId, 'late'), /closed/);
   await addMessages(scene, ['3']);
   t.same(heard, [2, 3]);
+});
+
+await t.test('only a client that watches the mailbox gets a message', async (t) => {
+  const { store } = await makeSqliteStore(t);
+  const scene = await makeScene(store);
+  const archive = await requireMailbox(store, scene.accountId, 'Archive');
+  const link = store.createLink();
+  const second = connectSqliteStore(link);
+  await (await second.open(scene.inbox, () => undefined)).close();
+  const messages: unknown[] = [];
+  link.port.on('message', (message) => messages.push(message));
+  await addMessages(scene, ['1', '2']);
+  // An answer comes behind everything that was posted before it.
+  const barrier = () => second.subscribe(scene.accountId, 'x');
+  await barrier();
+  t.equal(messages.length, 1, 'the answer alone');
+  const { close } = await second.open(archive, () => undefined);
+  await addMessages(scene, ['3']);
+  await addMessages(scene, ['4'], { box: archive });
+  await barrier();
+  t.match(messages.slice(1), [{ events: [{ mailboxId: archive.mailboxId }] }, { events: [] }]);
+  t.equal(messages.length, 3);
+  close();
+  await addMessages(scene, ['5'], { box: archive });
+  await barrier();
+  t.equal(messages.length, 4, 'the answer alone again');
+  await second.close();
 });
 
 await t.test('a client in another thread', async (t) => {
