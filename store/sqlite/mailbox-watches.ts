@@ -67,10 +67,8 @@ export class MailboxWatches {
 
   /** Tells those who watch the mailbox. */
   tell(mailboxId: number, event: MailboxEvent): void {
-    // A copy: a listener may open and close others, which begin with the next event.
-    for (const watch of Array.from(this.#watches.get(mailboxId) ?? [])) {
-      if (this.#watches.get(mailboxId)?.has(watch) === true) watch.listener(event);
-    }
+    // A listener may end itself and others, which then hear nothing.
+    for (const { listener } of this.#watches.get(mailboxId) ?? []) listener(event);
   }
 
   /** Ends all. */

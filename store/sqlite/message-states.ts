@@ -77,7 +77,8 @@ export type StateArrays = Omit<MessageStates, 'flagSets'>;
 export function toStateArrays(columns: StateColumns, numbers: FlagSetNumbers): StateArrays {
   const keys = JSON.parse(columns[2]) as FlagKey[];
   const flags = new Uint32Array(keys.length);
-  for (const [index, key] of keys.entries()) flags[index] = numbers.numberOf(key);
+  // Not for-of with entries(), which takes four times as long.
+  for (let index = 0; index < keys.length; index++) flags[index] = numbers.numberOf(keys[index]!);
   return {
     uids: toUids(columns[0]),
     modseqs: Float64Array.from(JSON.parse(columns[1]) as number[]),

@@ -90,19 +90,25 @@ export class UidScan {
   }
 }
 
-/** The messages of a step, ascending, as what follows FROM in a query on `messages m`. */
+/**
+ * The messages of a step, ascending, as what follows FROM in a query on `messages m`.
+ *
+ * @param join tables that are joined to it, each row of `messages` with one of theirs
+ */
 export function stepSource(
   step: UidStep,
   mailboxId: number,
+  join = '',
 ): { readonly from: string; readonly values: readonly SQLInputValue[] } {
   if (step.kind === 'list') {
     return {
-      from: 'json_each(?) j CROSS JOIN messages m ON m.mailbox_id = ? AND m.uid = j.value',
+      from: `json_each(?) j CROSS JOIN messages m ON m.mailbox_id = ? AND m.uid = j.value ${join}`,
       values: [`[${step.uids.join()}]`, mailboxId],
     };
   }
   return {
-    from: 'messages m WHERE m.mailbox_id = ? AND m.uid BETWEEN ? AND ? ORDER BY m.uid LIMIT ?',
+    from: `messages m ${join} WHERE m.mailbox_id = ? AND m.uid BETWEEN ? AND ?
+      ORDER BY m.uid LIMIT ?`,
     values: [mailboxId, step.firstUid, step.lastUid, step.maxRows],
   };
 }

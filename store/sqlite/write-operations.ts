@@ -73,7 +73,7 @@ export function runOperation(
   context: WriteContext,
   argument: unknown,
 ): unknown {
-  return run(writeOperations, name, context, argument);
+  return find(writeOperations, name)(context, argument);
 }
 
 /** As {@link runOperation}, for one that is {@link isInMemory}. */
@@ -82,17 +82,14 @@ export function runInMemory(
   context: MemoryContext,
   argument: unknown,
 ): unknown {
-  return run(memoryOperations, name, context, argument);
+  return find(memoryOperations, name)(context, argument);
 }
 
-function run(
+function find(
   operations: object,
   name: OperationName,
-  context: unknown,
-  argument: unknown,
-): unknown {
-  const named = operations as Record<string, (context: unknown, argument: unknown) => unknown>;
-  const operation = named[name];
+): (context: WriteContext | MemoryContext, argument: unknown) => unknown {
+  const operation = (operations as Record<string, ReturnType<typeof find>>)[name];
   if (operation === undefined) throw new Error(`There is no operation "${name}"`);
-  return operation(context, argument);
+  return operation;
 }

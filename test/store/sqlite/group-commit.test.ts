@@ -255,8 +255,17 @@ await t.test('claims alone are no transaction', (t) => {
   other.execute('BEGIN IMMEDIATE');
   askClaim();
   made.ask('greet', undefined);
+  made.ask('claimRecent', { accountId: 2, mailboxId: 1 });
   commit.runNext();
-  t.match(groups, [{ answers: [{ value: { firstUid: 1 } }, { value: undefined }] }]);
+  t.match(groups, [
+    {
+      answers: [
+        { value: { firstUid: 1 } },
+        { value: undefined },
+        { failure: { code: 'NONEXISTENT' } },
+      ],
+    },
+  ]);
   other.execute('ROLLBACK');
   other.close();
   t.notOk(database.isTransaction);

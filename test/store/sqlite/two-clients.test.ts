@@ -39,7 +39,8 @@ await t.test('only a client that watches the mailbox gets a message', async (t) 
   const archive = await requireMailbox(store, scene.accountId, 'Archive');
   const link = store.createLink();
   const second = connectSqliteStore(link);
-  await (await second.open(scene.inbox, () => undefined)).close();
+  const ended = await second.open(scene.inbox, () => undefined);
+  ended.close();
   const messages: unknown[] = [];
   link.port.on('message', (message) => messages.push(message));
   await addMessages(scene, ['1', '2']);

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import t from 'tap';
 import { connectSqliteStore, openSqliteStore } from '../../../store/open-sqlite-store.ts';
+import type { OpenMailbox } from '../../../store/mail-store.ts';
 import { Database } from '../../../store/sqlite/database.ts';
 import { collectGarbage } from '../../fixtures/collect-garbage.ts';
 import {
@@ -16,18 +17,22 @@ await t.test('nothing of a listener stays reachable after its end', async (t) =>
   const scene = await makeScene(store);
   const boxes = await store.listMailboxes(scene.accountId);
   const listeners: WeakRef<object>[] = [];
+  // Whoever keeps an ended opening keeps nothing of its listener.
+  const openings: OpenMailbox[] = [];
   for (let round = 0; round < 1000; round++) {
     const session = { bytes: new Uint8Array(1000) };
     const box = boxes[round % 3]!;
-    const { close } = await store.open(box, () => session.bytes.fill(1));
+    const opening = await store.open(box, () => session.bytes.fill(1));
+    openings.push(opening);
     listeners.push(new WeakRef(session));
     if (round % 100 === 0) await addMessages(scene, [`${round}`]);
-    close();
+    opening.close();
   }
   t.equal(store.watchCount, 0);
   await collectGarbage();
   const kept = listeners.filter((listener) => listener.deref() !== undefined).length;
   t.ok(kept <= 1, `${kept} of 1000 are reachable; the last may still be on the stack`);
+  t.equal(openings.length, 1000);
 });
 
 await t.test('a reader that rests in the middle pins no state of the file', async (t) => {
