@@ -2,13 +2,12 @@ import { createHash } from 'node:crypto';
 import { writeSync } from 'node:fs';
 import { openSqliteStore } from '../../store/open-sqlite-store.ts';
 import { SeededRandom } from '../fixtures/seeded-random.ts';
-import { readUids } from '../fixtures/mail-store-contract/store-steps.ts';
 
 /** How many streams append at once. */
 export const streamCount = 16;
 
 /**
- * The octets of the message of that name, the same in every process. About one in eight is large enough to
+ * The bytes of the message of that name, the same in every process. About one in eight is large enough to
  * be staged; one in sixteen is the same as many others.
  */
 export function numberedMessage(name: string): Buffer {
@@ -52,8 +51,9 @@ async function run(dataDirectory: string, round: string, lastLine: number): Prom
 
   const file = async () => {
     for (;;) {
-      const uids = await readUids(store, inbox!);
-      const { targetUids } = await store.copyMessages(inbox!, uids.slice(-5), archive!);
+      const { uidNext } = await store.readStatus(inbox!);
+      const last = Uint32Array.from({ length: 5 }, (_, index) => Math.max(0, uidNext - 5 + index));
+      const { targetUids } = await store.copyMessages(inbox!, last, archive!);
       await store.storeFlags(archive!, targetUids, {
         mode: 'add',
         flags: ['\\Deleted', 'filed'],

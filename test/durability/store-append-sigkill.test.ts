@@ -7,7 +7,6 @@ import { openSqliteStore } from '../../store/open-sqlite-store.ts';
 import {
   makeScene,
   readBytes,
-  readOpening,
   readSome,
   readUids,
   requireMailbox,
@@ -89,14 +88,13 @@ async function readNew(
 ): Promise<{ found: Set<string>; nextUid: number }> {
   const account = await store.findAccount('alice');
   const inbox = await requireMailbox(store, account!.id, 'INBOX');
-  const { status } = await readOpening(store, inbox);
-  const uids = await readUids(store, inbox);
+  const { uidNext } = await store.readStatus(inbox);
   const found = new Set<string>();
-  const newUids = uids.filter((uid) => uid >= firstUid);
+  const newUids = (await readUids(store, inbox)).filter((uid) => uid >= firstUid);
   for (const { uid, bodyId } of await readSome(store, inbox, newUids)) {
     const bytes = await readBytes(store, bodyId);
     const name = /^Subject: (.*)\r\n/.exec(bytes.toString('latin1', 0, 100))?.[1] ?? '';
     found.add(`${bytes.equals(numberedMessage(name)) ? name : 'broken'} ${uid}`);
   }
-  return { found, nextUid: status.uidNext };
+  return { found, nextUid: uidNext };
 }

@@ -14,7 +14,7 @@ import { StoreAdministration } from '../../../server/control/store-administratio
 import type { ImportMessage, ImportTarget } from '../../../server/import/import-target.ts';
 import type { Account } from '../../../store/mail-store.ts';
 import { openSqliteStore } from '../../../store/open-sqlite-store.ts';
-import { readAll } from '../../fixtures/mail-store-contract/store-steps.ts';
+import { readAll, requireMailbox } from '../../fixtures/mail-store-contract/store-steps.ts';
 
 /** Has tests of its own. */
 const sessions = {} as unknown as SessionAdministration;
@@ -122,8 +122,8 @@ await t.test('messages are imported in order, with flags and dates', async (t) =
   t.strictSame(outcomes, [{ kind: 'added' }, { kind: 'added' }, { kind: 'added' }]);
   t.equal(await target.uidNext(), 4);
   const account = await store.findAccount('alice');
-  const inbox = await store.findMailbox(account?.id ?? 0, 'INBOX');
-  const rows = await readAll(store, inbox!, ['dates']);
+  const inbox = await requireMailbox(store, account?.id ?? 0, 'INBOX');
+  const rows = await readAll(store, inbox, ['dates']);
   t.strictSame(
     rows.map((row) => row.sizeBytes),
     [16, large.length, 18],
@@ -197,8 +197,8 @@ await t.test(
       name: 'ImportSourceError',
     });
     const account = await store.findAccount('alice');
-    const inbox = await store.findMailbox(account?.id ?? 0, 'INBOX');
-    t.equal((await store.readStatus(inbox!)).messageCount, 0);
+    const inbox = await requireMailbox(store, account?.id ?? 0, 'INBOX');
+    t.equal((await store.readStatus(inbox)).messageCount, 0);
   },
 );
 

@@ -5,8 +5,8 @@ import type { ImportMessage } from '../../../server/import/import-target.ts';
 import type { MailStore, MessageDraft } from '../../../store/mail-store.ts';
 
 const mailbox = {
-  mailboxId: 1,
   accountId: 1,
+  mailboxId: 1,
   name: 'INBOX',
   isSelectable: true,
   hasChildren: false,

@@ -6,11 +6,12 @@ import type { ImportSource, SourceMessage } from '../../../server/import/import-
 import type { ImportTarget } from '../../../server/import/import-target.ts';
 import type { MailboxKey, MailStore } from '../../../store/mail-store.ts';
 import { openSqliteStore } from '../../../store/open-sqlite-store.ts';
-import { readAll, sha256 } from './read-all.ts';
 import {
-  readAll as readMessages,
+  readSome,
   readUids,
+  requireMailbox,
 } from '../../fixtures/mail-store-contract/store-steps.ts';
+import { readAll, sha256 } from './read-all.ts';
 
 const report = { onProgress: () => undefined, onRefused: () => undefined };
 
@@ -46,7 +47,7 @@ async function setUp(t: Test) {
   const store = await openSqliteStore({ dataDirectory, collectIntervalMs: 0 });
   t.teardown(() => store.close());
   const account = await store.createAccount('alice', { argon2id: '', scramSha256: '' });
-  const inbox = await store.findMailbox(account.id, 'INBOX');
+  const inbox = await requireMailbox(store, account.id, 'INBOX');
   const target = await new StoreAdministration(store).openImport('alice', 'INBOX');
   /** One run, with a journal opened and closed as by a process of its own. */
   const run = async (texts: readonly string[], through: ImportTarget = target) => {
@@ -57,12 +58,12 @@ async function setUp(t: Test) {
       journal.close();
     }
   };
-  return { store, inbox: inbox!, target, run };
+  return { store, inbox, target, run };
 }
 
 async function bodies(store: MailStore, box: MailboxKey): Promise<string[]> {
   const texts: string[] = [];
-  for (const { bodyId, sizeBytes } of await readMessages(store, box)) {
+  for (const { bodyId, sizeBytes } of await readSome(store, box, await readUids(store, box))) {
     const bytes = await readAll(store.readBody(bodyId, 0, sizeBytes));
     texts.push(bytes.toString().split('\r\n\r\n')[1] ?? '');
   }
