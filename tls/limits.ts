@@ -4,10 +4,10 @@ export const tlsLimits = {
   helloBytes: 16 * 1024,
   /** Records that a ClientHello may be spread over: a client needs one or two, and each is looked at again. */
   helloRecords: 64,
-  /** Time for the whole ClientHello. A client sends it in one go, so this only has to outlast bad networks. */
-  helloDeadlineMs: 10_000,
-  /** Time for the handshake after the ClientHello, however the client spreads its bytes. */
-  handshakeDeadlineMs: 10_000,
+  /** Time for the whole ClientHello: to wait for it costs little, and a client may be as busy as we are. */
+  helloDeadlineMs: 20_000,
+  /** Time for the handshake from its turn on, however the client spreads its bytes. */
+  handshakeDeadlineMs: 20_000,
   /** A session that takes longer to find than a full handshake takes to make is not worth waiting for. */
   lookupDeadlineMs: 50,
   /** RFC 8446, section 4.6.1: a ticket may not be used for longer than seven days. */

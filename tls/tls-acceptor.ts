@@ -41,9 +41,9 @@ export interface TlsAcceptorOptions {
   readonly clock?: Clock;
   /** For finding a session, in milliseconds; past it the client gets a full handshake. Default 50. */
   readonly lookupDeadlineMs?: number;
-  /** For the ClientHello, in milliseconds. Default 10,000. */
+  /** For the ClientHello, in milliseconds. Default 20,000. */
   readonly helloDeadlineMs?: number;
-  /** For the handshake after the ClientHello, in milliseconds. Default 10,000. */
+  /** For the handshake, from its turn on, in milliseconds. Default 20,000. */
   readonly handshakeDeadlineMs?: number;
   /** Counts connections from {@link TlsAcceptor.accept} to the end of their handshake; absent: its own does. */
   readonly admission?: Admission;

@@ -44,7 +44,8 @@ export class TlsEndpoint {
       cert: credential.cert,
       key: credential.key,
       sessionIdContext: sessionIdContextOf(credential, settings.clientCertificates),
-      handshakeTimeout: settings.handshakeDeadlineMs,
+      // Never the first: the acceptor's own deadline reads what the kernel has before it judges.
+      handshakeTimeout: 2 * settings.handshakeDeadlineMs,
       ...optionsOfMode(mode, key, settings),
       ...optionsOfTrust(settings.clientCertificates),
     });

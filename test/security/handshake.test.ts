@@ -18,10 +18,10 @@ await t.test('clients that stop within the hello are dropped at the deadline', a
   for (const [index, socket] of sockets.entries()) socket.write(helloStart.subarray(0, index % 11));
   const other = await server.login('tls');
   await other.ok('NOOP');
-  t.ok(Date.now() - begun < 5_000, 'another client is served meanwhile');
+  t.ok(Date.now() - begun < 15_000, 'another client is served meanwhile');
   await closed;
   const tookMs = Date.now() - begun;
-  t.ok(tookMs > 5_000 && tookMs < 16_000, `closed after ${tookMs} ms`);
+  t.ok(tookMs > 15_000 && tookMs < 60_000, `closed after ${tookMs} ms`);
 });
 
 await t.test(
