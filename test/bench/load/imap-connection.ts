@@ -9,7 +9,7 @@ export interface ImapConnectionOptions {
   readonly security: Security;
   /** The client's own address, one of 127.0.0.0/8; absent: the system's choice. */
   readonly localAddress?: string;
-  /** How long to wait for an answer; default 120 s. */
+  /** How long to wait for an answer; default 300 s. */
   readonly deadlineMs?: number;
 }
 
@@ -56,7 +56,7 @@ export class ImapConnection {
 
   /** Connects, makes the handshake that is asked for, and waits for the greeting. */
   static async connect(options: ImapConnectionOptions): Promise<ImapConnection> {
-    const { port, security, localAddress, deadlineMs = 120_000 } = options;
+    const { port, security, localAddress, deadlineMs = 300_000 } = options;
     const tcp = connectTcp({
       port,
       host: '127.0.0.1',

@@ -7,15 +7,19 @@ import { freePort, type Peer, PeerMissingError, startPeer } from './peer.ts';
 
 export interface DovecotOptions {
   readonly credential: SelfSignedCertificate;
+  /** Of every account; whoever logs in has one. */
   readonly password: string;
+  /** How it keeps mail; default: a Maildir. */
+  readonly mailFormat?: 'maildir' | 'sdbox';
 }
 
 /**
  * Dovecot with the login process of its "high-performance mode", which stays: one, since each has ticket keys of
  * its own and nobody could resume with another. It checks passwords in the clear, from its cache, and keeps its
- * mail in a Maildir. All that spares it work.
+ * mail in a Maildir unless told otherwise. All that spares it work.
  */
-export async function startDovecot({ credential, password }: DovecotOptions): Promise<Peer> {
+export async function startDovecot(options: DovecotOptions): Promise<Peer> {
+  const { credential, password, mailFormat = 'maildir' } = options;
   const path = findProgram('dovecot', 'dovecot-imapd');
   if (userInfo().uid !== 0) throw new PeerMissingError('Dovecot needs root, for its users');
   const directory = await makePeerDirectory();
@@ -39,7 +43,7 @@ ssl = required
 ssl_cert = <${at('certificate.pem')}
 ssl_key = <${at('key.pem')}
 ssl_min_protocol = TLSv1.2
-mail_location = maildir:${at('mail')}/%u
+mail_location = ${mailFormat}:${at('mail')}/%u
 first_valid_uid = 1
 auth_cache_size = 10M
 passdb {

@@ -14,8 +14,10 @@ export interface Peer {
   readonly port: number;
   /** Visits after which it costs no less: what runs often is compiled by then, what is cached is there. */
   readonly warmUpVisits: number;
-  /** CPU time of its processes so far, in milliseconds. */
+  /** CPU time of its processes so far, in milliseconds; from the last restart on. */
   cpuMs(): Promise<number>;
+  /** Ends it and starts it anew, on the same data and port. */
+  restart(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -35,7 +37,35 @@ export interface StartPeerOptions {
 
 /** Starts a program that stays in the foreground, and waits until it listens. */
 export async function startPeer(options: StartPeerOptions): Promise<Peer> {
-  const { name, path, argv, port, environment, onStopped } = options;
+  const { name, port, onStopped } = options;
+  let child: ChildProcess;
+  const start = async (): Promise<void> => {
+    child = await startChild(options);
+  };
+  try {
+    await start();
+  } catch (error) {
+    await onStopped();
+    throw error;
+  }
+  return {
+    name,
+    port,
+    warmUpVisits: 200,
+    cpuMs: () => treeCpuMs(child.pid ?? 0),
+    restart: async () => {
+      await end(child);
+      await start();
+    },
+    stop: async () => {
+      await end(child);
+      await onStopped();
+    },
+  };
+}
+
+async function startChild(options: StartPeerOptions): Promise<ChildProcess> {
+  const { name, path, argv, port, environment } = options;
   const child = spawn(path, argv, {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...environment },
@@ -44,17 +74,13 @@ export async function startPeer(options: StartPeerOptions): Promise<Peer> {
   for (const stream of [child.stdout, child.stderr]) {
     stream.on('data', (chunk: Buffer) => (printed = (printed + chunk.toString()).slice(-4_000)));
   }
-  const stop = async () => {
-    await end(child);
-    await onStopped();
-  };
   try {
     await untilListening(child, port);
+    return child;
   } catch (error) {
-    await stop();
+    await end(child);
     throw new Error(`Cannot start ${name}: ${printed}`, { cause: error });
   }
-  return { name, port, warmUpVisits: 200, cpuMs: () => treeCpuMs(child.pid ?? 0), stop };
 }
 
 /** A port of 127.0.0.1 that was free a moment ago, for programs that cannot choose one themselves. */
