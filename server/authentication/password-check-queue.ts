@@ -107,9 +107,9 @@ export class PasswordCheckQueue implements PasswordChecks {
     const surplus = this.#findSurplus(login);
     if (surplus !== undefined) this.#refuseAsGuess(surplus);
     if (surplus === login) return login;
-    // All others have had their chance: only the newcomer may start.
+    // All others have had their chance: only this account's oldest login may start, which is mostly the newcomer.
     const startMs = this.#hasFreePlace ? startMsOf(account) : Number.POSITIVE_INFINITY;
-    if (startMs <= nowMs) this.#start(login);
+    if (startMs <= nowMs) this.#start(account.waiting[0] ?? login);
     else this.#wakeAt(Math.min(startMs, nowMs + maxWaitMs), nowMs);
     return login;
   }

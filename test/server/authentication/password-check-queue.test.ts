@@ -1,3 +1,4 @@
+import { array, assert, asyncProperty, boolean, constant, nat, oneof, record } from 'fast-check';
 import t from 'tap';
 import type { LoginAttempt } from '../../../server/authentication/failed-logins.ts';
 import { defaultLoginLimits, type LoginLimits } from '../../../server/authentication/limits.ts';
@@ -309,3 +310,46 @@ await t.test('a queue that closes refuses those who wait and those who come', as
   t.equal(checked.state, 'right', 'what runs is finished');
   t.equal(timer.firesAt, Number.POSITIVE_INFINITY);
 });
+
+await t.test('whatever comes, the bounds hold and everybody gets an answer', async (t) => {
+  const step = oneof(
+    record({ kind: constant('join' as const), group: nat(3), account: nat(3) }),
+    record({ kind: constant('end' as const), which: nat(2), isRight: boolean() }),
+    record({ kind: constant('pass' as const), ms: nat(8_000) }),
+  );
+  await assert(
+    asyncProperty(array(step, { maxLength: 120 }), async (steps) => {
+      const { logIn, pass, running, logins, queue, timer } = setUp({
+        maxConcurrentChecks: 2,
+        maxWaiting: 16,
+      });
+      for (const each of steps) {
+        if (each.kind === 'join') logIn(`10.0.0.${each.group}`, `account${each.account}`);
+        else if (each.kind === 'pass') await pass(each.ms);
+        else await running()[each.which]?.end(each.isRight);
+        await settle();
+        const names = running().map(({ name }) => name);
+        if (names.length > 2 || new Set(names).size < names.length || queue.waitingCount > 16) {
+          return false;
+        }
+        for (const group of [0, 1, 2, 3]) {
+          const waiting = logins.filter(
+            ({ name, state }) => state === 'waiting' && name.startsWith(`10.0.0.${group}/`),
+          );
+          if (waiting.length > 4) return false;
+        }
+      }
+      for (let round = 0; logins.some(isOpen) && round < 500; round += 1) {
+        await running()[0]?.end(true);
+        await pass(1_000);
+      }
+      return !logins.some(isOpen) && timer.firesAt === Number.POSITIVE_INFINITY;
+    }),
+    { numRuns: 200 },
+  );
+  t.pass();
+});
+
+function isOpen({ state }: Login): boolean {
+  return state === 'waiting' || state === 'running';
+}
