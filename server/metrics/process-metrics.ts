@@ -17,7 +17,6 @@ export function addProcessMetrics(registry: PolledRegistry): () => Promise<void>
   registry.addGauge({
     name: 'reprise_build_info',
     help: 'Always 1; its labels tell the versions.',
-    labelNames: ['version', 'node', 'openssl'],
     read: () => [
       [
         {

@@ -30,7 +30,6 @@ export class ServerMetrics {
       const metric = {
         name: family.name,
         help: family.help,
-        labelNames: Object.keys(family.labels),
         read: () =>
           name === 'lookups' ? this.#readLookups() : this.#read(name as FigureFamilyName),
       };

@@ -40,7 +40,6 @@ export function addSessionCacheMetrics(
     registry.addCounter({
       name: `reprise_session_cache_${name}_total`,
       help,
-      labelNames: [label],
       read: () => {
         const stats = read();
         return readingsOf(label, (stats && pick(stats)) ?? {});
