@@ -2,7 +2,8 @@ import type { Logger } from 'pino';
 import type { Account, MailStore } from '../store/mail-store.ts';
 import { openSqliteStore } from '../store/open-sqlite-store.ts';
 import type { SqliteMailStore } from '../store/sqlite/sqlite-mail-store.ts';
-import { type Clock, type SessionCache, steadyClock } from '../tls/index.ts';
+import { type Clock, steadyClock } from '../tls/clock.ts';
+import type { SessionCache } from '../tls/session-cache.ts';
 import { AdminServer } from './admin/admin-server.ts';
 import { CachedSessions } from './admin/session-administration.ts';
 import type { LoginLimits } from './authentication/limits.ts';
@@ -179,22 +180,21 @@ async function openMailServerOf(
     onChange: (policy) => mailServer?.replaceClientCertificates(policy),
   });
   parts.defer(() => watchedClients.close());
-  const { credentials } = watched;
-  mailServer = openMailServer({
+  mailServer = await openMailServer({
     configuration,
     workerCount,
     logger,
     clock,
     store,
-    credentials,
-    clientCertificates: watchedClients.policy,
+    credentials: watched,
+    clientCertificates: watchedClients,
     resumption,
     verifiedLogins,
     passwordChecks,
     board: metrics.board,
     onFailure,
   });
-  return { mailServer, certificate: credentials[0]?.cert ?? '' };
+  return { mailServer, certificate: watched.credentials[0]?.cert ?? '' };
 }
 
 /** The control socket and the admin listener, whose port comes back. */

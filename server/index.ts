@@ -14,7 +14,8 @@
  */
 export { makeCredentials, UnusablePasswordError } from './authentication/make-credentials.ts';
 export type { Configuration, LogLevel } from './config/configuration.ts';
-export { ConfigurationError, readConfiguration } from './config/read-configuration.ts';
+export { ConfigurationError } from './config/configuration-error.ts';
+export { readConfiguration } from './config/read-configuration.ts';
 export { createServer, type RepriseServer, type ServerOptions } from './create-server.ts';
 export { createLogger, type LoggerOptions } from './logging.ts';
 export { DataDirectoryInUseError } from '../store/data-directory-lock.ts';

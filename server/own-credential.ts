@@ -4,7 +4,8 @@ import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import { CredentialError, loadCredential, makeSelfSignedCertificate } from '../tls/index.ts';
+import { CredentialError, loadCredential } from '../tls/credential.ts';
+import { callInThread } from './threads/call-in-thread.ts';
 import type { CertificateFiles, Configuration } from './config/configuration.ts';
 
 /** A self-signed certificate that ends sooner than this is replaced at start. */
@@ -34,7 +35,7 @@ export async function credentialFilesOf(
     const hostNames = [
       ...new Set(['localhost', hostname(), configuration.host ?? 'localhost']),
     ].filter(isCertifiable);
-    const { cert, key } = await makeSelfSignedCertificate({ hostNames });
+    const { cert, key } = await callInThread('makeSelfSignedCertificate', { hostNames });
     await mkdir(paths.directory, { recursive: true, mode: 0o700 });
     // The certificate last: where it is, its key is too.
     await writeDurably(paths.keyPath, key, 0o600);

@@ -1,4 +1,4 @@
-import iconv from 'iconv-lite';
+import { iconv } from '../mime/text-libraries.ts';
 import { isUtf8 } from 'node:buffer';
 import { expectDate } from '../dates.ts';
 import { CommandError, quoteReceived, type Decoder } from '../decoder.ts';
@@ -122,7 +122,7 @@ class SearchDecoder {
     if (this.#charset === 'UTF-8' && !isUtf8(bytes)) {
       throw this.#decoder.expected('search text in UTF-8', start);
     }
-    return iconv.decode(Buffer.from(bytes), this.#charset);
+    return iconv().decode(Buffer.from(bytes), this.#charset);
   }
 }
 
@@ -133,7 +133,7 @@ function expectCharset(decoder: Decoder): string | undefined {
   if (name === 'UTF-8' || name === 'UTF8') return 'UTF-8';
   // As iconv-lite reads a name: without a year (`ISO_8859-1:1987`) and punctuation
   const plain = name.toLowerCase().replace(/:\d{4}$|[^0-9a-z]/g, '');
-  if (/^[\x21-\x7e]{1,40}$/.test(name) && !notCharsets.has(plain) && iconv.encodingExists(name)) {
+  if (/^[\x21-\x7e]{1,40}$/.test(name) && !notCharsets.has(plain) && iconv().encodingExists(name)) {
     return name;
   }
   throw new CommandError(`Unknown charset ${quoteReceived(name)}`, {

@@ -1,4 +1,4 @@
-import libmime from 'libmime';
+import { libmime } from './text-libraries.ts';
 import { toLowerCase, trim, trimEnd } from './ascii-text.ts';
 
 /** One field of a header. Text is wire text: one character for each octet (latin1). */
@@ -95,7 +95,7 @@ export function decodeHeaderText(value: string): string {
   const text = decodeRawOctets(value);
   if (!text.includes('=?')) return text;
   try {
-    return libmime.decodeWords(text);
+    return libmime().decodeWords(text);
   } catch {
     return text;
   }

@@ -1,4 +1,4 @@
-import iconv from 'iconv-lite';
+import { iconv } from './text-libraries.ts';
 import { decode as decodeQuotedPrintable } from 'libqp';
 import { trim } from './ascii-text.ts';
 import type { MimePart } from './mime-structure.ts';
@@ -44,8 +44,8 @@ function charsetOf(part: Pick<MimePart, 'parameters'>): string {
 function decodeCharset(bytes: Uint8Array, charset: string): string {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   // US-ASCII with octets above 127 is mislabelled, and nearly always UTF-8.
-  const isNamed = !/^(us-)?ascii$/i.test(charset) && iconv.encodingExists(charset);
-  if (isNamed) return iconv.decode(buffer, charset);
+  const isNamed = !/^(us-)?ascii$/i.test(charset) && iconv().encodingExists(charset);
+  if (isNamed) return iconv().decode(buffer, charset);
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(buffer);
   } catch {

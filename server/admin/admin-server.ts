@@ -1,5 +1,5 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { IncomingMessage, Server as HttpServer, ServerResponse } from 'node:http';
+import { type AddressInfo, createServer, type Server as TcpServer, type Socket } from 'node:net';
 import type { Logger } from 'pino';
 import type { ListenAddress } from '../config/listen-address.ts';
 import { AdminListenError } from './admin-listen-error.ts';
@@ -18,11 +18,8 @@ export interface AdminServerOptions {
 /** More than a scraper and a few people need. */
 const maxConnections = 32;
 
-/** For a request, headers and all, in milliseconds. */
-const requestDeadlineMs = 10_000;
-
-/** How often broken deadlines are looked for, in milliseconds. */
-const deadlineCheckMs = 5_000;
+/** For a connection, which is closed after one answer, in milliseconds. */
+const connectionDeadlineMs = 10_000;
 
 interface Answer {
   readonly status: number;
@@ -33,44 +30,58 @@ interface Answer {
 /**
  * Serves `/metrics` to Prometheus, and `/healthz` to whoever wants to know whether the server is well. It
  * changes nothing and tells no secrets, but asks for no password either: it listens on a loopback address
- * unless told.
+ * unless told. HTTP is loaded for the first client; many servers never have one.
  */
 export class AdminServer {
   readonly #options: AdminServerOptions;
-  readonly #server: Server;
+  readonly #listener: TcpServer;
+  readonly #sockets = new Set<Socket>();
+  #http: Promise<HttpServer> | undefined;
 
   constructor(options: AdminServerOptions) {
     this.#options = options;
-    this.#server = createServer(
-      {
-        requestTimeout: requestDeadlineMs,
-        headersTimeout: requestDeadlineMs,
-        connectionsCheckingInterval: deadlineCheckMs,
-      },
-      (request, response) => void this.#serve(request, response),
-    );
-    this.#server.maxConnections = maxConnections;
+    this.#listener = createServer((socket) => void this.#accept(socket));
+    this.#listener.maxConnections = maxConnections;
   }
 
-  /** The port it listens on; -1 where it is off. Rejects with an {@link AdminListenError}. */
+  /** The port it listens on; -1 if it is off. Rejects with an {@link AdminListenError}. */
   async listen(): Promise<number> {
     const { address, logger } = this.#options;
     if (address.port === -1) return -1;
     await new Promise<void>((resolve, reject) => {
-      this.#server.once('error', (cause) => reject(new AdminListenError(address, cause)));
-      this.#server.listen(address.port, address.host, resolve);
+      this.#listener.once('error', (cause) => reject(new AdminListenError(address, cause)));
+      this.#listener.listen(address.port, address.host, resolve);
     });
-    this.#server.on('error', (error) => logger.error({ err: error }, 'admin listener error'));
-    return (this.#server.address() as AddressInfo).port;
+    this.#listener.on('error', (error) => logger.error({ err: error }, 'admin listener error'));
+    return (this.#listener.address() as AddressInfo).port;
   }
 
   /** Stops, cutting off what is under way. */
   async close(): Promise<void> {
-    if (!this.#server.listening) return;
+    if (!this.#listener.listening) return;
     await new Promise<void>((resolve) => {
-      this.#server.close(() => resolve());
-      this.#server.closeAllConnections();
+      this.#listener.close(() => resolve());
+      for (const socket of this.#sockets) socket.destroy();
     });
+  }
+
+  async #accept(socket: Socket): Promise<void> {
+    this.#sockets.add(socket);
+    const deadline = setTimeout(() => socket.destroy(), connectionDeadlineMs);
+    socket.once('close', () => {
+      clearTimeout(deadline);
+      this.#sockets.delete(socket);
+    });
+    socket.on('error', () => socket.destroy());
+    this.#http ??= this.#openHttp();
+    // Node's way to serve a connection that was accepted elsewhere.
+    (await this.#http).emit('connection', socket);
+  }
+
+  /** It does not listen itself. */
+  async #openHttp(): Promise<HttpServer> {
+    const { createServer } = await import('node:http');
+    return createServer((request, response) => void this.#serve(request, response));
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -83,6 +94,7 @@ export class AdminServer {
       'content-type': contentType,
       'content-length': Buffer.byteLength(body),
       'cache-control': 'no-store',
+      connection: 'close',
       'x-content-type-options': 'nosniff',
       ...(status === 405 && { allow: 'GET, HEAD' }),
     });

@@ -1,6 +1,6 @@
 import { AdminListenError } from '../admin/admin-listen-error.ts';
 import { UnusablePasswordError } from '../authentication/make-credentials.ts';
-import { ConfigurationError } from '../config/read-configuration.ts';
+import { ConfigurationError } from '../config/configuration-error.ts';
 import { ControlConnectionError } from '../control/octet-stream.ts';
 import { ImportRunningError } from '../import/import-journal.ts';
 import { ImportSourceError } from '../import/import-source.ts';

@@ -7,7 +7,6 @@ import type {
   PurgeOptions,
   SessionStatsOptions,
 } from './command-options.ts';
-import { describeError } from './describe-error.ts';
 
 /** Each command loads what it needs itself: most of a server is not needed to list its users. */
 const commands = {
@@ -26,6 +25,7 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
     await program.parseAsync(argv, { from: 'user' });
     return Number(process.exitCode ?? 0);
   } catch (error) {
+    const { describeError } = await import('./describe-error.ts');
     process.stderr.write(`${describeError(error)}\n`);
     return 1;
   }

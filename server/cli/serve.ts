@@ -1,10 +1,10 @@
 import type { Logger } from 'pino';
+import type { Configuration } from '../config/configuration.ts';
+import { ConfigurationError } from '../config/configuration-error.ts';
 import { formatListeners } from '../config/listeners.ts';
-import { readConfiguration } from '../config/read-configuration.ts';
 import { createServer, type RepriseServer } from '../create-server.ts';
-import { addDemoAccount } from '../demo/demo-account.ts';
-import { describeDemo } from '../demo/describe-demo.ts';
 import { createLogger } from '../logging.ts';
+import { callInThread } from '../threads/call-in-thread.ts';
 import { boundYoungGeneration } from '../threads/heap.ts';
 
 import type { GlobalOptions } from './command-options.ts';
@@ -20,10 +20,7 @@ const sameSignalMs = 300;
  * signal came and all could be closed.
  */
 export async function serve(options: GlobalOptions & { withDemo: boolean }): Promise<void> {
-  const configuration = readConfiguration({
-    environment: process.env,
-    ...(options.config !== undefined && { filePath: options.config }),
-  });
+  const configuration = await readConfiguration(options);
   boundYoungGeneration();
   const logger = createLogger({ level: configuration.logLevel });
   process.on('uncaughtException', (error) => {
@@ -38,6 +35,8 @@ export async function serve(options: GlobalOptions & { withDemo: boolean }): Pro
   const listeners = formatListeners(server.listeners);
   logger.info({ imapPort, imapsPort, adminPort, listeners, pid: process.pid }, 'listening');
   if (options.withDemo) {
+    const { addDemoAccount } = await import('../demo/demo-account.ts');
+    const { describeDemo } = await import('../demo/describe-demo.ts');
     const password = await addDemoAccount(server.store);
     process.stdout.write(describeDemo({ configuration, imapPort, imapsPort, password }));
   }
@@ -45,6 +44,18 @@ export async function serve(options: GlobalOptions & { withDemo: boolean }): Pro
   if (typeof cause === 'string') logger.info({ signal: cause }, 'stopping');
   else logger.fatal({ err: cause }, 'cannot go on');
   await stop(server, logger, typeof cause === 'string' ? 0 : 1);
+}
+
+async function readConfiguration({ config }: GlobalOptions): Promise<Configuration> {
+  try {
+    return await callInThread('readConfiguration', {
+      environment: { ...process.env },
+      ...(config !== undefined && { filePath: config }),
+    });
+  } catch (error) {
+    const { problems } = error as Partial<ConfigurationError>;
+    throw problems === undefined ? error : new ConfigurationError(problems);
+  }
 }
 
 async function stop(server: RepriseServer, logger: Logger, exitCode: number): Promise<void> {

@@ -2,23 +2,13 @@ import { readFileSync } from 'node:fs';
 import { parse as parseYaml } from 'yaml';
 import { checkTogether } from './check-together.ts';
 import { type Configuration, toConfiguration } from './configuration.ts';
+import { ConfigurationError } from './configuration-error.ts';
 import {
   type ConfigurationKey,
   configurationKeys,
   configurationSchema,
 } from './configuration-schema.ts';
 import { withoutPassword } from './session-cache-setting.ts';
-
-/** The configuration cannot be used; `problems` says why, one line each. */
-export class ConfigurationError extends Error {
-  readonly problems: readonly string[];
-
-  constructor(problems: readonly string[]) {
-    super(problems.join('\n'));
-    this.name = 'ConfigurationError';
-    this.problems = problems;
-  }
-}
 
 export interface ReadConfigurationOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;

@@ -6,11 +6,7 @@ import { StoreError } from '../../store/mail-store.ts';
 import type { SessionAdministration } from '../admin/session-administration.ts';
 import type { ImportMessage, ImportTarget } from '../import/import-target.ts';
 import type { Administration } from './administration.ts';
-import {
-  type ControlRequest,
-  controlRequestSchema,
-  type ControlResponse,
-} from './control-protocol.ts';
+import type { ControlRequest, ControlResponse } from './control-protocol.ts';
 import { ControlConnectionError, OctetStream } from './octet-stream.ts';
 import { controlSocketPath, withSocketPath } from './socket-path.ts';
 
@@ -75,6 +71,8 @@ export class ControlServer {
   }
 
   async #answer(session: ControlSession, line: unknown): Promise<ControlResponse> {
+    // Loaded for the first command: a server that nobody administers does without.
+    const { controlRequestSchema } = await import('./control-protocol.ts');
     const request = controlRequestSchema.safeParse(line);
     if (!request.success) {
       // Octets may follow that would be taken for lines.

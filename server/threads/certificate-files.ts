@@ -115,12 +115,13 @@ export async function watchClientCertificates(
 ): Promise<WatchedClientCertificates> {
   const { files, logger, onChange, pollMs = defaultPollMs } = options;
   if (files === undefined) return { policy: undefined, close: () => undefined };
-  const policy = await readClientCertificates(files);
+  let policy = await readClientCertificates(files);
   let isClosed = false;
   const read = async () => {
     try {
       const changed = await readClientCertificates(files);
       if (isClosed) return;
+      policy = changed;
       onChange(changed);
       logger.info('authorities and revocation lists of clients replaced');
     } catch (error) {
@@ -138,7 +139,9 @@ export async function watchClientCertificates(
     watchFile(path, { persistent: false, interval: pollMs }, listener);
   }
   return {
-    policy,
+    get policy() {
+      return policy;
+    },
     close: () => {
       isClosed = true;
       for (const path of paths) unwatchFile(path, listener);

@@ -1,14 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { SqliteMailStore } from '../../store/sqlite/sqlite-mail-store.ts';
-import type { ClientCertificatePolicy } from '../../tls/client-certificate.ts';
-import {
-  type Clock,
-  type Credential,
-  makeAdmissionCells,
-  type SessionCache,
-  steadyClock,
-} from '../../tls/index.ts';
+import { makeAdmissionCells } from '../../tls/admission.ts';
+import { type Clock, steadyClock } from '../../tls/clock.ts';
+import type { SessionCache } from '../../tls/session-cache.ts';
 import type { PasswordCheckQueue } from '../authentication/password-check-queue.ts';
 import type { Configuration, LogLevel } from '../config/configuration.ts';
 import { listenersOf } from '../config/listeners.ts';
@@ -17,7 +12,8 @@ import { makeConnectionSlots } from '../net/connection-counts.ts';
 import { writeLogLines } from '../logging.ts';
 import type { FigureBoard } from '../metrics/figure-board.ts';
 import { FigureRecorder } from '../metrics/figure-recorder.ts';
-import { LocalMailServer, type MailServer, type MailServerSettings } from './mail-server.ts';
+import type { WatchedClientCertificates, WatchedCredentials } from './certificate-files.ts';
+import type { MailServer, MailServerSettings } from './mail-server.ts';
 import type { ResumptionParts } from './open-resumption.ts';
 import { canSharePorts } from './port-reservation.ts';
 import { WorkerHandle } from './worker-handle.ts';
@@ -32,9 +28,8 @@ export interface OpenMailServerOptions {
   readonly clock: Clock;
   /** The owner closes it after the mail server; the caches too. */
   readonly store: SqliteMailStore;
-  readonly credentials: readonly Credential[];
-  /** Undefined: clients are not asked for certificates. */
-  readonly clientCertificates: ClientCertificatePolicy | undefined;
+  readonly credentials: WatchedCredentials;
+  readonly clientCertificates: WatchedClientCertificates;
   readonly resumption: Omit<ResumptionParts, 'close'>;
   /** Logins whose passwords need not be checked again for a while. */
   readonly verifiedLogins: SessionCache;
@@ -48,18 +43,19 @@ export interface OpenMailServerOptions {
 
 /**
  * What serves the clients of a configuration: this thread, or workers. It does not listen yet.
- *
- * @throws RangeError if there are to be workers and the clock is one of the caller's, which cannot be sent to
- * them
+ * Rejects with a RangeError if there are to be workers and the clock is one of the caller's, which cannot be
+ * sent to them.
  */
-export function openMailServer(options: OpenMailServerOptions): MailServer {
+export async function openMailServer(options: OpenMailServerOptions): Promise<MailServer> {
   const { workerCount, clock, logger, store, board, onFailure } = options;
   const { resumption, verifiedLogins, passwordChecks } = options;
   const { sessionCache, ticketKeys } = resumption;
   const parts = { sessionCache, ticketKeys, verifiedLogins, passwordChecks };
-  const settings = settingsOf(options);
   if (workerCount === 0) {
+    // Only here: the main thread beside workers need not load what serves clients.
+    const { LocalMailServer } = await import('./mail-server.ts');
     const metrics = new FigureRecorder(board.figuresOf(0));
+    const settings = settingsOf(options);
     return new LocalMailServer({
       settings,
       threadIndex: 0,
@@ -75,7 +71,7 @@ export function openMailServer(options: OpenMailServerOptions): MailServer {
   }
   return new WorkerPool({
     workerCount,
-    settings,
+    settings: settingsOf(options),
     logger,
     clock,
     onFailure,
@@ -104,6 +100,7 @@ export async function possibleWorkerCount(
 
 function settingsOf(options: OpenMailServerOptions): MailServerSettings {
   const { configuration, credentials, clientCertificates, resumption, workerCount } = options;
+  const { policy } = clientCertificates;
   const { sessionLifetimeSeconds } = configuration;
   const { maxConnectionsBeforeLogin } = configuration.bounds ?? {};
   const threadCount = Math.max(workerCount, 1);
@@ -116,9 +113,9 @@ function settingsOf(options: OpenMailServerOptions): MailServerSettings {
     admissionCells: makeAdmissionCells(threadCount),
     ...(maxConnectionsBeforeLogin !== undefined && { maxConnectionsBeforeLogin }),
     shareCount: threadCount,
-    credentials,
+    credentials: credentials.credentials,
     tlsPolicy: configuration.tlsPolicy,
-    ...(clientCertificates !== undefined && { clientCertificates }),
+    ...(policy !== undefined && { clientCertificates: policy }),
     purgedCertificates: [],
     capabilitiesOff: configuration.capabilitiesOff,
     resumptionKind: kind,

@@ -14,7 +14,7 @@ import {
 } from '../../tls/shared-session-cache.ts';
 import type { TicketKeySource } from '../../tls/ticket-key.ts';
 import type { Configuration } from '../config/configuration.ts';
-import { ConfigurationError } from '../config/read-configuration.ts';
+import { ConfigurationError } from '../config/configuration-error.ts';
 
 export interface OpenResumptionOptions {
   readonly configuration: Configuration;

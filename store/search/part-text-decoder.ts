@@ -1,4 +1,5 @@
-import iconv from 'iconv-lite';
+import type { DecoderStream } from 'iconv-lite';
+import { iconv } from '../../protocol/mime/text-libraries.ts';
 import type { MimePart } from '../../protocol/mime/mime-structure.ts';
 import { decodePartBytes, decodePartText } from '../../protocol/mime/part-text.ts';
 
@@ -16,7 +17,7 @@ export class PartTextDecoder {
   readonly #part: MimePart;
   readonly #window = Buffer.allocUnsafe(windowBytes);
   #bytes = 0;
-  #charsetDecoder: iconv.DecoderStream | undefined;
+  #charsetDecoder: DecoderStream | undefined;
 
   constructor(part: MimePart) {
     this.#part = part;
@@ -43,7 +44,7 @@ export class PartTextDecoder {
   }
 
   #decodeWindow(): string {
-    this.#charsetDecoder ??= iconv.getDecoder(charsetOf(this.#part));
+    this.#charsetDecoder ??= iconv().getDecoder(charsetOf(this.#part));
     const cut = this.#findCut();
     const octets = decodePartBytes(this.#part, this.#window.subarray(0, cut));
     const text = this.#charsetDecoder.write(Buffer.from(octets));
@@ -92,6 +93,6 @@ function findQuotedPrintableCut(window: Buffer): number {
 
 function charsetOf(part: MimePart): string {
   const charset = part.parameters.find(([name]) => name === 'charset')?.[1].trim() ?? '';
-  const isNamed = !/^(us-)?ascii$/i.test(charset) && iconv.encodingExists(charset);
+  const isNamed = !/^(us-)?ascii$/i.test(charset) && iconv().encodingExists(charset);
   return isNamed ? charset : 'utf-8';
 }

@@ -4,10 +4,8 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { toKeys } from '../../../server/config/configuration.ts';
 import { configurationKeys } from '../../../server/config/configuration-schema.ts';
-import {
-  ConfigurationError,
-  readConfiguration,
-} from '../../../server/config/read-configuration.ts';
+import { ConfigurationError } from '../../../server/config/configuration-error.ts';
+import { readConfiguration } from '../../../server/config/read-configuration.ts';
 
 function problemsOf(environment: Record<string, string>, filePath?: string): readonly string[] {
   try {
