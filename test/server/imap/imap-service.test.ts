@@ -4,8 +4,10 @@ import t from 'tap';
 import { until } from '../../fixtures/until.ts';
 import { appendMessages, messageOf, startImapService, texts } from '../../fixtures/imap-service.ts';
 
+const plainService = await startImapService(t);
+
 await t.test('port 143 hides LOGIN until TLS, and announces the rest', async (t) => {
-  const { connect } = await startImapService(t);
+  const { connect } = plainService;
   const client = await connect('plain');
   t.match(client.greeting, /^\* OK \[CAPABILITY IMAP4rev1 .*STARTTLS.*LOGINDISABLED.*\] /);
   t.match(await client.command('LOGIN alice secret'), {
@@ -23,7 +25,7 @@ await t.test('port 143 hides LOGIN until TLS, and announces the rest', async (t)
 });
 
 await t.test('LOGIN and AUTHENTICATE answer with the capabilities', async (t) => {
-  const { connect } = await startImapService(t);
+  const { connect } = plainService;
   const client = await connect();
   t.match((await client.ok('LOGIN alice secret')).text, /^\[CAPABILITY IMAP4rev1 /);
   const plain = await connect();
@@ -57,7 +59,7 @@ await t.test('bad credentials are refused without a hint, and only so often', as
 await t.test(
   'cancelled and malformed SASL exchanges are BAD, the connection goes on',
   async (t) => {
-    const { connect } = await startImapService(t);
+    const { connect } = plainService;
     const client = await connect();
     for (const answer of ['*', 'not base64!', 'AAAA', '/////w==']) {
       client.send('a AUTHENTICATE PLAIN\r\n');
@@ -146,7 +148,7 @@ await t.test(
 await t.test(
   'pipelined commands are answered in order, also behind a half-closed socket',
   async (t) => {
-    const { connect } = await startImapService(t);
+    const { connect } = plainService;
     const client = await connect('plain');
     client.send('a NOOP\r\nb CAPABILITY\r\nc LOGOUT\r\n');
     client.socket.end();
@@ -170,7 +172,7 @@ await t.test(
 );
 
 await t.test('small commands', async (t) => {
-  const { login } = await startImapService(t);
+  const { login } = plainService;
   const client = await login();
   t.match(texts(await client.ok('ID ("name" "tap")')), [/^\* ID \("name" "Reprise" "version" "\d/]);
   t.same(texts(await client.ok('NAMESPACE')), ['* NAMESPACE (("" "/")) NIL NIL']);
@@ -183,7 +185,7 @@ await t.test('small commands', async (t) => {
 });
 
 await t.test('log lines carry the ids of connection and session, never a password', async (t) => {
-  const { login, log } = await startImapService(t);
+  const { login, log } = plainService;
   await (await login()).logout();
   const line = log.find(({ msg }) => msg === 'logged in');
   t.match(line, { connectionId: /^c\d+$/, sessionId: /^[0-9a-f]{12}$/, account: 'alice' });

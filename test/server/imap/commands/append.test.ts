@@ -2,8 +2,10 @@ import t from 'tap';
 import { until } from '../../../fixtures/until.ts';
 import { messageOf, startImapService, texts } from '../../../fixtures/imap-service.ts';
 
+const { service, connect, newAccount } = await startImapService(t);
+
 await t.test('APPEND answers with APPENDUID; flags and date are kept', async (t) => {
-  const { login } = await startImapService(t);
+  const login = await newAccount();
   const client = await login();
   const result = await client.ok(
     'APPEND Drafts (\\Draft Later) "17-Jul-1996 02:44:25 -0700"',
@@ -17,14 +19,14 @@ await t.test('APPEND answers with APPENDUID; flags and date are kept', async (t)
 });
 
 await t.test('APPEND to the selected mailbox tells EXISTS', async (t) => {
-  const { login } = await startImapService(t);
+  const login = await newAccount();
   const client = await login();
   await client.ok('SELECT INBOX');
   t.same(texts(await client.ok('APPEND INBOX', messageOf('one'))), ['* 1 EXISTS', '* 1 RECENT']);
 });
 
 await t.test('without its mailbox the message is refused before it is sent', async (t) => {
-  const { login } = await startImapService(t);
+  const login = await newAccount();
   const client = await login();
   const refused = await client.command('APPEND Nowhere', messageOf('one'));
   t.match(refused, { status: 'NO', text: /^\[TRYCREATE\]/ });
@@ -32,7 +34,7 @@ await t.test('without its mailbox the message is refused before it is sent', asy
 });
 
 await t.test('a refused message that is on its way already is read and dropped', async (t) => {
-  const { login } = await startImapService(t);
+  const login = await newAccount();
   const client = await login();
   client.send('a APPEND Nowhere {12+}\r\nx LOGOUT\r\nyy\r\nb NOOP\r\n');
   t.match(await client.readTagged('a'), { status: 'NO', text: /^\[TRYCREATE\]/ });
@@ -40,7 +42,8 @@ await t.test('a refused message that is on its way already is read and dropped',
 });
 
 await t.test('a client that leaves in the middle of a message leaves nothing behind', async (t) => {
-  const { login, service } = await startImapService(t);
+  const login = await newAccount();
+  const before = service.connectionCount;
   const client = await login();
   const other = await login();
   client.send('a APPEND INBOX {100000}\r\n');
@@ -49,11 +52,10 @@ await t.test('a client that leaves in the middle of a message leaves nothing beh
   await client.drop();
   t.match(texts(await other.ok('STATUS INBOX (MESSAGES)')), [/MESSAGES 0/]);
   await other.logout();
-  await until(() => service.connectionCount === 0);
+  await until(() => service.connectionCount === before);
 });
 
 await t.test('APPEND needs a login', async (t) => {
-  const { connect } = await startImapService(t);
   const client = await connect();
   t.match(await client.command('APPEND INBOX', messageOf('one')), { status: 'BAD' });
   await client.ok('NOOP');

@@ -1,8 +1,10 @@
 import t from 'tap';
 import { appendMessages, startImapService, texts } from '../../../fixtures/imap-service.ts';
 
+const { newAccount } = await startImapService(t);
+
 await t.test('COPY keeps flags and answers with COPYUID', async (t) => {
-  const { login } = await startImapService(t);
+  const login = await newAccount();
   const client = await login();
   await appendMessages(client, 'INBOX', 'one', 'two', 'three');
   await appendMessages(client, 'Archive', 'old');
@@ -17,7 +19,7 @@ await t.test('COPY keeps flags and answers with COPYUID', async (t) => {
 });
 
 await t.test('COPY to a mailbox that does not exist asks for it to be created', async (t) => {
-  const { login } = await startImapService(t);
+  const login = await newAccount();
   const client = await login();
   await appendMessages(client, 'INBOX', 'one');
   await client.ok('SELECT INBOX');
@@ -26,7 +28,7 @@ await t.test('COPY to a mailbox that does not exist asks for it to be created', 
 });
 
 await t.test('MOVE sends COPYUID before the EXPUNGE responses', async (t) => {
-  const { login } = await startImapService(t);
+  const login = await newAccount();
   const client = await login();
   await appendMessages(client, 'INBOX', 'one', 'two', 'three');
   await client.ok('SELECT INBOX');
@@ -39,7 +41,7 @@ await t.test('MOVE sends COPYUID before the EXPUNGE responses', async (t) => {
 });
 
 await t.test('EXPUNGE counts down, UID EXPUNGE removes only what it names', async (t) => {
-  const { login } = await startImapService(t);
+  const login = await newAccount();
   const client = await login();
   await appendMessages(client, 'INBOX', 'one', 'two', 'three', 'four');
   await client.ok('SELECT INBOX');

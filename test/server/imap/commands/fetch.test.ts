@@ -1,4 +1,4 @@
-import t, { type Test } from 'tap';
+import t from 'tap';
 import { messageOf, startImapService, texts } from '../../../fixtures/imap-service.ts';
 
 const multipart = Buffer.from(
@@ -28,18 +28,21 @@ const partHeader =
 
 const header = `${multipart.toString('latin1').split('\r\n\r\n')[0]}\r\n\r\n`;
 
-async function selectWith(t: Test, ...messages: readonly Buffer[]) {
-  const service = await startImapService(t);
-  const client = await service.login();
+const { newAccount } = await startImapService(t);
+
+/** A client of an account whose INBOX, which it has selected, has these messages. */
+async function selectWith(...messages: readonly Buffer[]) {
+  const login = await newAccount();
+  const client = await login();
   for (const message of messages) {
     await client.ok('APPEND INBOX () "17-Jul-1996 02:44:25 -0700"', message);
   }
   await client.ok('SELECT INBOX');
-  return { ...service, client };
+  return { login, client };
 }
 
 await t.test('FETCH answers each item in the order of the command', async (t) => {
-  const { client } = await selectWith(t, messageOf('hello'));
+  const { client } = await selectWith(messageOf('hello'));
   t.same(texts(await client.ok('FETCH 1 (UID RFC822.SIZE INTERNALDATE FLAGS MODSEQ)')), [
     `* 1 FETCH (UID 1 RFC822.SIZE ${messageOf('hello').length} INTERNALDATE "17-Jul-1996 02:44:25 -0700" FLAGS (\\Recent) MODSEQ (2))`,
   ]);
@@ -52,7 +55,7 @@ await t.test('FETCH answers each item in the order of the command', async (t) =>
 });
 
 await t.test('sections, partial sections and what does not exist', async (t) => {
-  const { client } = await selectWith(t, multipart);
+  const { client } = await selectWith(multipart);
   const fetched = async (items: string): Promise<string | undefined> =>
     texts(await client.ok(`FETCH 1 ${items}`))[0];
   t.equal(await fetched('BODY.PEEK[1]'), '* 1 FETCH (BODY[1] {5}first)');
@@ -76,7 +79,7 @@ await t.test('sections, partial sections and what does not exist', async (t) => 
 });
 
 await t.test('reading a body sets \\Seen and says so, PEEK does not', async (t) => {
-  const { client } = await selectWith(t, messageOf('one'));
+  const { client } = await selectWith(messageOf('one'));
   t.notMatch(texts(await client.ok('FETCH 1 BODY.PEEK[TEXT]'))[0], /FLAGS/);
   t.match(texts(await client.ok('FETCH 1 BODY[TEXT]'))[0], / FLAGS \(\\Recent \\Seen\)\)$/);
   t.notMatch(texts(await client.ok('FETCH 1 BODY[TEXT]'))[0], /FLAGS/, 'nothing changed');
@@ -84,20 +87,20 @@ await t.test('reading a body sets \\Seen and says so, PEEK does not', async (t) 
 });
 
 await t.test('UID FETCH answers with the UID and passes over UIDs that do not exist', async (t) => {
-  const { client } = await selectWith(t, messageOf('one'), messageOf('two'));
+  const { client } = await selectWith(messageOf('one'), messageOf('two'));
   t.same(texts(await client.ok('UID FETCH 2:7 RFC822.SIZE')), ['* 2 FETCH (UID 2 RFC822.SIZE 54)']);
   t.same(texts(await client.ok('UID FETCH 9:* (UID)')), ['* 2 FETCH (UID 2)'], '* is the last');
   t.same(texts(await client.ok('UID FETCH 5:6 (UID)')), []);
 });
 
 await t.test('a sequence number that no message has is refused by name', async (t) => {
-  const { client } = await selectWith(t, messageOf('one'));
+  const { client } = await selectWith(messageOf('one'));
   t.match(await client.command('FETCH 1:3 FLAGS'), { status: 'BAD', text: /number 3/ });
   await client.ok('FETCH 1:* FLAGS');
 });
 
 await t.test('CHANGEDSINCE answers only what changed, with its modseq', async (t) => {
-  const { client } = await selectWith(t, messageOf('one'), messageOf('two'));
+  const { client } = await selectWith(messageOf('one'), messageOf('two'));
   const { text } = (await client.ok('UID FETCH 1:* MODSEQ')).untagged[1] ?? { text: '' };
   const modseq = Number(/MODSEQ \((\d+)\)/.exec(text)?.[1]);
   t.same(texts(await client.ok(`UID FETCH 1:* FLAGS (CHANGEDSINCE ${modseq})`)), []);
@@ -110,7 +113,7 @@ await t.test('CHANGEDSINCE answers only what changed, with its modseq', async (t
 await t.test(
   'a message that another session removed is reported, and the numbers hold',
   async (t) => {
-    const { client, login } = await selectWith(t, messageOf('one'), messageOf('two'));
+    const { client, login } = await selectWith(messageOf('one'), messageOf('two'));
     const other = await login();
     await other.ok('SELECT INBOX');
     await other.ok('STORE 1 +FLAGS (\\Deleted)');

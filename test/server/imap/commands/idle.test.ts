@@ -1,8 +1,10 @@
 import t from 'tap';
 import { appendMessages, startImapService } from '../../../fixtures/imap-service.ts';
 
+const { newAccount } = await startImapService(t);
+
 await t.test('an idling client hears of new mail, flags and removals at once', async (t) => {
-  const { login } = await startImapService(t);
+  const login = await newAccount();
   const [client, other] = [await login(), await login()];
   await appendMessages(other, 'INBOX', 'one');
   await client.ok('SELECT INBOX');
@@ -21,7 +23,7 @@ await t.test('an idling client hears of new mail, flags and removals at once', a
 });
 
 await t.test('anything but DONE ends IDLE with a clear BAD', async (t) => {
-  const { login } = await startImapService(t);
+  const login = await newAccount();
   const client = await login();
   client.send('i IDLE\r\n');
   await client.read();
@@ -33,7 +35,7 @@ await t.test('anything but DONE ends IDLE with a clear BAD', async (t) => {
 await t.test(
   'IDLE works without a selected mailbox and tells what happened before it',
   async (t) => {
-    const { login } = await startImapService(t);
+    const login = await newAccount();
     const [client, other] = [await login(), await login()];
     client.send('i IDLE\r\n');
     t.match((await client.read()).text, /^\+ /);

@@ -1,8 +1,10 @@
 import t from 'tap';
 import { startImapService, texts } from '../../../fixtures/imap-service.ts';
 
+const { newAccount } = await startImapService(t);
+
 await t.test('LIST tells names, children and special use', async (t) => {
-  const { login } = await startImapService(t);
+  const login = await newAccount();
   const client = await login();
   await client.ok('CREATE Work/Reports');
   await client.ok('CREATE "Entw&APw-rfe"');
@@ -20,7 +22,7 @@ await t.test('LIST tells names, children and special use', async (t) => {
 await t.test(
   'a deleted mailbox with children stays as a level that cannot be selected',
   async (t) => {
-    const { login } = await startImapService(t);
+    const login = await newAccount();
     const client = await login();
     await client.ok('CREATE Work/Reports');
     await client.ok('DELETE Work');
@@ -32,7 +34,7 @@ await t.test(
 );
 
 await t.test('refusals carry response codes', async (t) => {
-  const { login } = await startImapService(t);
+  const login = await newAccount();
   const client = await login();
   t.match(await client.command('CREATE INBOX'), { status: 'NO', text: /^\[ALREADYEXISTS\]/ });
   t.match(await client.command('DELETE INBOX'), { status: 'NO', text: /^\[CANNOT\]/ });
@@ -44,7 +46,7 @@ await t.test('refusals carry response codes', async (t) => {
 await t.test(
   'RENAME takes the children along, INBOX is emptied into the new mailbox',
   async (t) => {
-    const { login } = await startImapService(t);
+    const login = await newAccount();
     const client = await login();
     await client.ok('CREATE a/b');
     await client.ok('RENAME a c');
@@ -60,7 +62,7 @@ await t.test(
 );
 
 await t.test('LSUB lists subscriptions, and levels above them for %', async (t) => {
-  const { login } = await startImapService(t);
+  const login = await newAccount();
   const client = await login();
   for (const name of ['INBOX', 'Archive', 'Drafts', 'Junk', 'Sent', 'Trash']) {
     await client.ok(`UNSUBSCRIBE ${name}`);
@@ -76,7 +78,7 @@ await t.test('LSUB lists subscriptions, and levels above them for %', async (t) 
 });
 
 await t.test('DELETE of the selected mailbox leaves it; another session is told BYE', async (t) => {
-  const { login } = await startImapService(t);
+  const login = await newAccount();
   const [client, other] = [await login(), await login()];
   await client.ok('CREATE Temp');
   await client.ok('SELECT Temp');
@@ -88,7 +90,7 @@ await t.test('DELETE of the selected mailbox leaves it; another session is told 
 });
 
 await t.test('STATUS gives the items in the order of the command', async (t) => {
-  const { login } = await startImapService(t);
+  const login = await newAccount();
   const client = await login();
   await client.ok('APPEND INBOX', Buffer.from('Subject: x\r\n\r\ny\r\n'));
   t.match(texts(await client.ok('STATUS INBOX (UIDNEXT MESSAGES UNSEEN RECENT HIGHESTMODSEQ)')), [

@@ -1,8 +1,10 @@
 import t from 'tap';
 import { appendMessages, startImapService, texts } from '../../../fixtures/imap-service.ts';
 
+const { newAccount } = await startImapService(t);
+
 await t.test('SEARCH answers with numbers, UID SEARCH with UIDs', async (t) => {
-  const { login } = await startImapService(t);
+  const login = await newAccount();
   const client = await login();
   await appendMessages(client, 'INBOX', 'gone', 'red apple', 'green apple', 'pear');
   await client.ok('SELECT INBOX');
@@ -19,7 +21,7 @@ await t.test('SEARCH answers with numbers, UID SEARCH with UIDs', async (t) => {
 });
 
 await t.test('SEARCH MODSEQ answers with the highest modseq of what it found', async (t) => {
-  const { login } = await startImapService(t);
+  const login = await newAccount();
   const client = await login();
   await appendMessages(client, 'INBOX', 'one', 'two');
   await client.ok('SELECT INBOX');
@@ -30,7 +32,7 @@ await t.test('SEARCH MODSEQ answers with the highest modseq of what it found', a
 });
 
 await t.test('an unknown charset is refused with the ones that are known', async (t) => {
-  const { login } = await startImapService(t);
+  const login = await newAccount();
   const client = await login();
   await client.ok('SELECT INBOX');
   const refused = await client.command('SEARCH CHARSET X-NONE SUBJECT x');

@@ -6,8 +6,10 @@ import {
   texts,
 } from '../../../fixtures/imap-service.ts';
 
+const { newAccount } = await startImapService(t);
+
 await t.test('SELECT describes the mailbox', async (t) => {
-  const { login } = await startImapService(t);
+  const login = await newAccount();
   const client = await login();
   await client.ok('APPEND INBOX (\\Seen Work)', messageOf('one'));
   await client.ok('APPEND INBOX', messageOf('two'));
@@ -27,7 +29,7 @@ await t.test('SELECT describes the mailbox', async (t) => {
 await t.test(
   'only the first session sees a message as \\Recent, EXAMINE takes nothing',
   async (t) => {
-    const { login } = await startImapService(t);
+    const login = await newAccount();
     const [first, second] = [await login(), await login()];
     await appendMessages(first, 'INBOX', 'one', 'two');
     t.ok(texts(await second.ok('EXAMINE INBOX')).includes('* 2 RECENT'));
@@ -42,7 +44,7 @@ await t.test(
 );
 
 await t.test('EXAMINE lets nothing be changed', async (t) => {
-  const { login } = await startImapService(t);
+  const login = await newAccount();
   const client = await login();
   await client.ok('APPEND INBOX', messageOf('one'));
   const result = await client.ok('EXAMINE INBOX');
@@ -56,7 +58,7 @@ await t.test('EXAMINE lets nothing be changed', async (t) => {
 });
 
 await t.test('a SELECT that fails leaves no mailbox selected', async (t) => {
-  const { login } = await startImapService(t);
+  const login = await newAccount();
   const client = await login();
   await client.ok('SELECT INBOX');
   const failed = await client.command('SELECT Nowhere');
@@ -66,7 +68,7 @@ await t.test('a SELECT that fails leaves no mailbox selected', async (t) => {
 });
 
 await t.test('CLOSE removes deleted messages silently, UNSELECT leaves them', async (t) => {
-  const { login } = await startImapService(t);
+  const login = await newAccount();
   const client = await login();
   await appendMessages(client, 'INBOX', 'one', 'two');
   await client.ok('SELECT INBOX');

@@ -1,16 +1,19 @@
-import t, { type Test } from 'tap';
+import t from 'tap';
 import { appendMessages, startImapService, texts } from '../../../fixtures/imap-service.ts';
 
-async function selectTwo(t: Test) {
-  const service = await startImapService(t);
-  const client = await service.login();
+const { newAccount } = await startImapService(t);
+
+/** A client of an account whose INBOX, which it has selected, has two messages. */
+async function selectTwo() {
+  const login = await newAccount();
+  const client = await login();
   await appendMessages(client, 'INBOX', 'one', 'two');
   await client.ok('SELECT INBOX');
-  return { ...service, client };
+  return { login, client };
 }
 
 await t.test('STORE adds, removes and replaces flags', async (t) => {
-  const { client } = await selectTwo(t);
+  const { client } = await selectTwo();
   t.same(texts(await client.ok('STORE 1 +FLAGS (\\Flagged)')), [
     '* 1 FETCH (FLAGS (\\Recent \\Flagged \\Seen))',
   ]);
@@ -27,7 +30,7 @@ await t.test('STORE adds, removes and replaces flags', async (t) => {
 });
 
 await t.test('a new keyword is announced before it is used', async (t) => {
-  const { client } = await selectTwo(t);
+  const { client } = await selectTwo();
   t.same(texts(await client.ok('STORE 1 FLAGS (Work)')), [
     '* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft Work)',
     '* 1 FETCH (FLAGS (\\Recent Work))',
@@ -38,7 +41,7 @@ await t.test('a new keyword is announced before it is used', async (t) => {
 await t.test(
   'a session hears of what another changed, also under its own silent STORE',
   async (t) => {
-    const { client, login } = await selectTwo(t);
+    const { client, login } = await selectTwo();
     const other = await login();
     await other.ok('SELECT INBOX');
     await client.ok('STORE 1 +FLAGS (\\Flagged)');
@@ -53,7 +56,7 @@ await t.test(
 );
 
 await t.test('UNCHANGEDSINCE refuses what has changed since, and says which', async (t) => {
-  const { client } = await selectTwo(t);
+  const { client } = await selectTwo();
   const modseqs = texts(await client.ok('FETCH 1:2 (MODSEQ)')).map((line) =>
     Number(/MODSEQ \((\d+)\)/.exec(line)?.[1]),
   );
