@@ -37,14 +37,16 @@ void t.test('oldestAt is when the oldest session came that is still there', asyn
 void t.test('onReclaim is told of each step of expiry and purge', async (t) => {
   const steps: number[] = [];
   let isExpired: (() => void) | undefined;
-  const cache = new SegmentSessionCache({
-    maxBytes: 1 << 20,
-    lifetimeMs: 20,
-    onReclaim: (durationMs) => {
-      steps.push(durationMs);
-      isExpired?.();
-    },
-  });
+  const make = (lifetimeMs: number) =>
+    new SegmentSessionCache({
+      maxBytes: 1 << 20,
+      lifetimeMs,
+      onReclaim: (durationMs) => {
+        steps.push(durationMs);
+        isExpired?.();
+      },
+    });
+  const cache = make(60_000);
   const one = makeSession();
   await cache.put(one.id, one.session, { expiresAt, account: 'alice' });
   t.equal(await cache.purge({ account: 'nobody' }), 0);
@@ -54,15 +56,17 @@ void t.test('onReclaim is told of each step of expiry and purge', async (t) => {
   await cache.put(one.id, one.session, { expiresAt });
   await cache.purge('all');
   t.equal(steps.length, 2);
+  const shortCache = make(20);
   const expired = new Promise<void>((resolve) => {
     isExpired = resolve;
   });
   // The cache's own timer keeps no process running.
   const alive = setInterval(() => undefined, 1_000);
-  await cache.put(one.id, one.session, { expiresAt });
+  await shortCache.put(one.id, one.session, { expiresAt });
   await expired;
   clearInterval(alive);
   t.ok(steps.length >= 3);
   t.ok(steps.every((durationMs) => durationMs >= 0 && durationMs < 1_000));
   await cache.close();
+  await shortCache.close();
 });
