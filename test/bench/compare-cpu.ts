@@ -1,4 +1,5 @@
 import { LoadClient, type VisitStep } from './load-client.ts';
+import { median, printFigure } from './figures.ts';
 import type { Peer } from './peers/peer.ts';
 
 /** Clients at a time. */
@@ -61,6 +62,17 @@ export function printCosts(costs: readonly PeerCost[]): void {
   }
 }
 
+/** Prints the CPU of one as a multiple of another's, and what it is to be at most. */
+export function printRatio(
+  one: PeerCost | undefined,
+  other: PeerCost | undefined,
+  atMost: number,
+): void {
+  if (one === undefined || other === undefined) return;
+  const name = `${one.peer.name} / ${other.peer.name}`;
+  printFigure(name, one.medianMs / other.medianMs, 'times', { atMost });
+}
+
 async function visitAll(
   clients: readonly LoadClient[],
   steps: readonly VisitStep[],
@@ -74,8 +86,4 @@ async function visitAll(
     }),
   );
   return resumedCount;
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 }

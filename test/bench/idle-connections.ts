@@ -2,19 +2,27 @@
 // that no room which earlier connections left behind hides a part of it:
 //
 //     npm run bench -- idle-connections [clients] [NAME=value of its environment …] [options of its node …]
+//
+// With jemalloc as in the image if it is installed, unless LD_PRELOAD is given.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ImapClient } from '../fixtures/imap-client.ts';
 import { startServerProcess, type ServerProcess } from '../fixtures/server-process.ts';
+import { allocatorEnvironment, findJemalloc } from '../soak/allocator.ts';
+import { printFigure } from './figures.ts';
 import { idleClients } from './idle-clients.ts';
-import { environmentOf, nodeOptionsOf } from './settings.ts';
+import { environmentOf, nodeOptionsOf, positionalOf } from './settings.ts';
 
-const [clientCount = '2000', ...settings] = process.argv.slice(2);
+const settings = process.argv.slice(2);
+const [clientCount = '2000'] = positionalOf(settings);
 const largest = Number(clientCount);
 /** For what the logins have left behind to be collected. */
 const settleMs = 25_000;
+const boundKiB = 42;
 
+const allocator = findJemalloc() === undefined ? 'system' : 'jemalloc';
+console.log(`allocator: ${allocator}, unless the settings name another`);
 const server = await startServerProcess({
-  environment: environmentOf(settings),
+  environment: { ...allocatorEnvironment(allocator), ...environmentOf(settings) },
   nodeOptions: nodeOptionsOf(settings),
 });
 try {
@@ -41,6 +49,9 @@ async function measure(server: ServerProcess): Promise<void> {
     );
     before = now;
   }
+  printFigure('each on average', (before - start) / clients.length / 1024, 'KiB', {
+    atMost: boundKiB,
+  });
   await Promise.all(clients.map((client) => client.drop()));
 }
 

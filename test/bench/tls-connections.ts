@@ -5,7 +5,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { makeSelfSignedCertificate } from '../../tls/self-signed-certificate.ts';
-import { compareCpu, printCosts } from './compare-cpu.ts';
+import { compareCpu, printCosts, printRatio } from './compare-cpu.ts';
 import { visits } from './load-client.ts';
 import { startNginxStream } from './peers/nginx-stream.ts';
 import { startNodeTls } from './peers/node-tls.ts';
@@ -14,6 +14,8 @@ import { startReprise } from './peers/reprise.ts';
 import { environmentOf } from './settings.ts';
 
 const [rounds = '5', connections = '2000', ...settings] = process.argv.slice(2);
+/** CPU of one thread of Reprise, as a multiple of nginx's by itself: what it was before. */
+const maxRatio = 1.33;
 const environment = environmentOf(settings);
 const credential = await makeSelfSignedCertificate({ hostNames: ['localhost'] });
 const peers: Peer[] = [];
@@ -32,14 +34,14 @@ try {
   peers.push(await startNodeTls(credential, environment));
   peers.push(await startNginxStream({ credential, workerCount: 2, backendPort }));
   peers.push(await startNginxStream({ credential, workerCount: 2 }));
-  printCosts(
-    await compareCpu({
-      peers,
-      steps: visits.greeting(),
-      roundCount: Number(rounds),
-      visitsPerRound: Number(connections),
-    }),
-  );
+  const costs = await compareCpu({
+    peers,
+    steps: visits.greeting(),
+    roundCount: Number(rounds),
+    visitsPerRound: Number(connections),
+  });
+  printCosts(costs);
+  printRatio(costs[1], costs.at(-1), maxRatio);
 } catch (error) {
   if (!(error instanceof PeerMissingError)) throw error;
   console.log(`Skipped: ${error.message}`);
