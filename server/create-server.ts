@@ -18,6 +18,7 @@ import type { Configuration } from './config/configuration.ts';
 import { ControlServer } from './control/control-server.ts';
 import { StoreAdministration } from './control/store-administration.ts';
 import { firstPort, type ListenerSettings } from './net/listener.ts';
+import { lostLogLines } from './logging.ts';
 import { ServerMetrics } from './metrics/server-metrics.ts';
 import { watchClientCertificates, watchCredentials } from './threads/certificate-files.ts';
 import type { MailServer } from './threads/mail-server.ts';
@@ -232,7 +233,8 @@ function metricsOf(store: SqliteMailStore, clock: Clock, logger: Logger): Server
   const onError = (error: unknown) => {
     logger.warn({ err: error }, 'cannot read the figures of the store');
   };
-  return new ServerMetrics({ store: { readFigures: () => store.readFigures(), onError }, clock });
+  const figures = { readFigures: () => store.readFigures(), onError };
+  return new ServerMetrics({ store: figures, clock, lostLogLines });
 }
 
 /** Nobody comes back as the account without logging in anew. */

@@ -1,6 +1,7 @@
 import pino from 'pino';
 import type { LogLevel } from './config/configuration.ts';
 import { LineBatch } from './line-batch.ts';
+import { LogOutput } from './log-output.ts';
 
 /** Names under which a secret or mail could come into a log line by mistake. */
 const secretNames = [
@@ -58,8 +59,24 @@ export function writeLogLines(logger: pino.Logger, lines: string): void {
   for (const line of lines.match(/[^\n]*\n/g) ?? []) stream?.write(line);
 }
 
+/** Lines of the log that standard error did not take, since the start of the process. */
+export function lostLogLines(): number {
+  return standardErrorOutput?.lostLineCount ?? 0;
+}
+
+/** A process has one standard error, and so one output for it. */
+let standardErrorOutput: LogOutput | undefined;
+
 function standardError(): pino.DestinationStream {
-  // Synchronous, so that what was written is there after a crash.
-  const stream = pino.destination({ dest: process.stderr.fd, sync: true });
-  return new LineBatch((lines) => stream.write(lines));
+  const output = openStandardError();
+  return new LineBatch((lines) => output.write(lines));
+}
+
+function openStandardError(): LogOutput {
+  if (standardErrorOutput !== undefined) return standardErrorOutput;
+  // Not process.stderr: Node would have a pipe no longer wait for its reader.
+  const output = new LogOutput({ fd: 2 });
+  standardErrorOutput = output;
+  process.on('exit', () => output.finish());
+  return output;
 }

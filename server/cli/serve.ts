@@ -20,15 +20,17 @@ const sameSignalMs = 300;
  * signal came and all could be closed.
  */
 export async function serve(options: GlobalOptions & { withDemo: boolean }): Promise<void> {
+  // From the beginning: as process 1 of a container nothing else would end us.
+  const signal = nextSignal();
+  let logger: Logger | undefined;
+  process.on('SIGHUP', () => logger?.info({ signal: 'SIGHUP' }, 'this signal does nothing yet'));
   const configuration = await readConfiguration(options);
   boundYoungGeneration();
-  const logger = createLogger({ level: configuration.logLevel });
+  logger = createLogger({ level: configuration.logLevel });
   process.on('uncaughtException', (error) => {
     logger.fatal({ err: error }, 'uncaught error');
     process.exit(1);
   });
-  // From the beginning: as process 1 of a container nothing else would end us.
-  const signal = nextSignal();
   const failure = Promise.withResolvers<Error>();
   const server = await createServer({ configuration, logger, onFailure: failure.resolve });
   const { imapPort, imapsPort, adminPort } = server;
@@ -38,6 +40,8 @@ export async function serve(options: GlobalOptions & { withDemo: boolean }): Pro
     const { addDemoAccount } = await import('../demo/demo-account.ts');
     const { describeDemo } = await import('../demo/describe-demo.ts');
     const password = await addDemoAccount(server.store);
+    // Whoever read it may be gone.
+    process.stdout.on('error', (error) => logger.warn({ err: error }, 'cannot print'));
     process.stdout.write(describeDemo({ configuration, imapPort, imapsPort, password }));
   }
   const cause = await Promise.race([signal, failure.promise]);

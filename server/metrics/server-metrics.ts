@@ -11,6 +11,8 @@ export interface ServerMetricsOptions {
   readonly store: StoreMetricsOptions;
   /** The clock of the session cache. */
   readonly clock: Clock;
+  /** Lines of the log that could not be written since the start. */
+  readonly lostLogLines: () => number;
 }
 
 /** The metrics of a server: of its threads added up, of its session cache, its store and its process. */
@@ -25,7 +27,7 @@ export class ServerMetrics {
   #figures: Float64Array = this.board.sum();
   #unknownLookups = 0;
 
-  constructor({ store, clock }: ServerMetricsOptions) {
+  constructor({ store, clock, lostLogLines }: ServerMetricsOptions) {
     for (const [name, family] of Object.entries(figureFamilies)) {
       const metric = {
         name: family.name,
@@ -40,6 +42,11 @@ export class ServerMetrics {
       name: 'reprise_workers_replaced_total',
       help: 'Workers that were started in the place of one that crashed.',
       read: () => oneReading(this.board.replacedCount),
+    });
+    this.#registry.addCounter({
+      name: 'reprise_log_lines_lost_total',
+      help: 'Lines of the log that could not be written.',
+      read: () => oneReading(lostLogLines()),
     });
     this.recordReclaim = addSessionCacheMetrics(this.#registry, {
       read: () => this.#sessionCache?.stats(),

@@ -20,7 +20,7 @@ function makeMetrics(readFigures: () => Promise<StoreFigures> = async () => stor
   const clock = new TestClock();
   const errors: unknown[] = [];
   const store = { readFigures, onError: (error: unknown) => errors.push(error), clock: clock.read };
-  const metrics = new ServerMetrics({ store, clock: clock.read });
+  const metrics = new ServerMetrics({ store, clock: clock.read, lostLogLines: () => 4 });
   return { metrics, clock, errors, read: async () => readMetrics(await metrics.text()) };
 }
 
@@ -199,6 +199,7 @@ await t.test('a store that cannot be read hides nothing but its own figures', as
 await t.test('the process', async (t) => {
   const { read } = makeMetrics();
   const values = await read();
+  t.equal(values['reprise_log_lines_lost_total'], 4);
   t.ok(values['process_resident_memory_bytes']! > 1e7);
   t.ok(values['process_cpu_seconds_total']! > 0);
   t.ok(Math.abs(values['process_start_time_seconds']! - Date.now() / 1000) < 3600);
