@@ -1,0 +1,200 @@
+import type { ModelMailbox } from './mailbox-model.ts';
+import type { Problem, Rule } from './rules.ts';
+import type {
+  FetchResponse,
+  FlagText,
+  SearchResponse,
+  ServerResponse,
+} from './server-responses.ts';
+
+/** What a client believes of one message; undefined is what it was not told. */
+export interface MirrorEntry {
+  uid: number | undefined;
+  flags: FlagText | undefined;
+  modseq: number | undefined;
+  isRecent: boolean | undefined;
+  /** The state of the model's message that the client was told last, or a later one. */
+  seenState: number;
+}
+
+/** Something that a client was told and that only the model can check. */
+export type ToldFact =
+  | {
+      readonly kind: 'fetch';
+      readonly command: number;
+      readonly entry: MirrorEntry;
+      readonly response: FetchResponse;
+    }
+  | { readonly kind: 'expunged'; readonly command: number; readonly entry: MirrorEntry }
+  | {
+      readonly kind: 'exists';
+      readonly command: number;
+      readonly count: number;
+      /** The largest UID that the client knew, 0 for none, and how many messages it knows beyond that. */
+      readonly lastUid: number;
+      readonly unknownCount: number;
+    }
+  | {
+      readonly kind: 'search';
+      readonly command: number;
+      readonly response: SearchResponse;
+      /** The messages by number as the client knew them at that time. */
+      readonly view: readonly MirrorEntry[];
+    };
+
+/** What the server is doing while a response comes. */
+export interface ResponseContext {
+  /** Index of the command in its burst; -1 for what comes before the first or without any. */
+  readonly command: number;
+  /** True while a command runs, IDLE included. */
+  readonly isRunning: boolean;
+  /** True for FETCH, STORE and SEARCH by message sequence number. */
+  readonly usesNumbers: boolean;
+  /** True for SELECT and EXAMINE: EXISTS begins the view. */
+  readonly isOpening: boolean;
+  /** True for UID SEARCH, whose result is no message sequence numbers. */
+  readonly isUidSearch: boolean;
+}
+
+/**
+ * What one client believes of the mailbox it has selected, made of nothing but the responses it was sent. It
+ * sees what is wrong in itself; what only the truth can show, it hands on as facts.
+ */
+export class ClientMirror {
+  /** A number of its own for each SELECT. */
+  readonly selection: number;
+  readonly isReadOnly: boolean;
+  /** The mailbox of the model; undefined until it is known which one the name stood for. */
+  mailbox: ModelMailbox | undefined;
+  readonly entries: MirrorEntry[] = [];
+  #facts: ToldFact[] = [];
+  #problems: Problem[] = [];
+
+  constructor(selection: number, isReadOnly: boolean) {
+    this.selection = selection;
+    this.isReadOnly = isReadOnly;
+  }
+
+  /** Facts since the last call, in order. */
+  takeFacts(): readonly ToldFact[] {
+    const facts = this.#facts;
+    this.#facts = [];
+    return facts;
+  }
+
+  /** Problems since the last call. */
+  takeProblems(): readonly Problem[] {
+    const problems = this.#problems;
+    this.#problems = [];
+    return problems;
+  }
+
+  /** The entry of a UID, if the client knows where it stands. */
+  find(uid: number): MirrorEntry | undefined {
+    return this.entries.find((entry) => entry.uid === uid);
+  }
+
+  /** Takes one response that concerns the mailbox; others are passed over. */
+  take(response: ServerResponse, context: ResponseContext): void {
+    switch (response.kind) {
+      case 'exists':
+        return this.#takeExists(response.count, context);
+      case 'expunge':
+        return this.#takeExpunge(response.number, context);
+      case 'fetch':
+        return this.#takeFetch(response, context);
+      case 'search':
+        return this.#takeSearch(response, context);
+      default:
+    }
+  }
+
+  /** A STORE with .SILENT was done: the client changes what it believes, but not what it was just told. */
+  assume(
+    entry: MirrorEntry,
+    change: (flags: FlagText) => FlagText,
+    toldMeanwhile: ReadonlySet<MirrorEntry>,
+  ): void {
+    if (entry.flags !== undefined && !toldMeanwhile.has(entry)) entry.flags = change(entry.flags);
+  }
+
+  #takeExists(count: number, { command, isOpening }: ResponseContext): void {
+    const added = count - this.entries.length;
+    if (added < 0) {
+      this.#fail('exists-shrinks', `EXISTS ${count} after ${this.entries.length}`);
+      return;
+    }
+    const lastUid = Math.max(0, ...this.entries.map(({ uid }) => uid ?? 0));
+    const lastKnown = this.entries.findLastIndex(({ uid }) => uid !== undefined);
+    for (let index = 0; index < added; index++) this.entries.push(newEntry());
+    if (isOpening) return;
+    const unknownCount = this.entries.length - 1 - lastKnown;
+    this.#facts.push({ kind: 'exists', command, count, lastUid, unknownCount });
+  }
+
+  #takeExpunge(number: number, { command, isRunning, usesNumbers }: ResponseContext): void {
+    if (!isRunning) this.#fail('expunge-forbidden', `EXPUNGE ${number} while no command runs`);
+    if (usesNumbers) this.#fail('expunge-forbidden', `EXPUNGE ${number} while numbers are in use`);
+    const entry = this.entries[number - 1];
+    if (entry === undefined) {
+      this.#fail('number-beyond', `EXPUNGE ${number} of ${this.entries.length}`);
+      return;
+    }
+    this.entries.splice(number - 1, 1);
+    this.#facts.push({ kind: 'expunged', command, entry });
+  }
+
+  #takeFetch(response: FetchResponse, { command }: ResponseContext): void {
+    const { number, uid, flags, modseq, isRecent } = response;
+    const entry = this.entries[number - 1];
+    if (entry === undefined) {
+      this.#fail('number-beyond', `FETCH ${number} of ${this.entries.length}`);
+      return;
+    }
+    if (uid !== undefined && !this.#learnUid(entry, number, uid)) return;
+    if (modseq !== undefined && modseq < (entry.modseq ?? 0)) {
+      this.#fail('modseq-back', `MODSEQ ${modseq} of UID ${entry.uid} after ${entry.modseq}`);
+    }
+    entry.flags = flags ?? entry.flags;
+    entry.modseq = modseq ?? entry.modseq;
+    entry.isRecent = isRecent ?? entry.isRecent;
+    this.#facts.push({ kind: 'fetch', command, entry, response });
+  }
+
+  #learnUid(entry: MirrorEntry, number: number, uid: number): boolean {
+    if (entry.uid === uid) return true;
+    const before = this.entries.slice(0, number - 1).findLast((each) => each.uid !== undefined);
+    const after = this.entries.slice(number).find((each) => each.uid !== undefined);
+    const fits = (before?.uid ?? 0) < uid && uid < (after?.uid ?? Infinity);
+    if (entry.uid !== undefined || !fits) {
+      const known = entry.uid ?? `one between ${before?.uid} and ${after?.uid}`;
+      this.#fail('wrong-uid', `FETCH ${number} has UID ${uid}, the client knows ${known}`);
+      return false;
+    }
+    entry.uid = uid;
+    return true;
+  }
+
+  #takeSearch(response: SearchResponse, { command, isUidSearch }: ResponseContext): void {
+    const largest = Math.max(0, ...response.numbers);
+    if (!isUidSearch && largest > this.entries.length) {
+      this.#fail('number-beyond', `SEARCH found ${largest} of ${this.entries.length}`);
+      return;
+    }
+    this.#facts.push({ kind: 'search', command, response, view: [...this.entries] });
+  }
+
+  #fail(rule: Rule, detail: string): void {
+    this.#problems.push({ rule, detail });
+  }
+}
+
+function newEntry(): MirrorEntry {
+  return {
+    uid: undefined,
+    flags: undefined,
+    modseq: undefined,
+    isRecent: undefined,
+    seenState: 0,
+  };
+}

@@ -1,0 +1,210 @@
+import { newOutcome, type DoneCommand, type SentCommand } from './client-command.ts';
+import type { ClientMirror, MirrorEntry, ResponseContext } from './client-mirror.ts';
+import { changedFlags, type ModelAccount } from './mailbox-model.ts';
+import type { Problem, Rule } from './rules.ts';
+import type { ServerResponse } from './server-responses.ts';
+import type { ToldMirror } from './step-check.ts';
+import type { ModelClient } from './model-client.ts';
+
+/** One client with what it believes. */
+export class ModelSession {
+  readonly index: number;
+  readonly account: ModelAccount;
+  readonly isCondstore: boolean;
+  client: ModelClient;
+  /** The selected mailbox, if there is one. */
+  mirror: ClientMirror | undefined;
+  #idleTag: string | undefined;
+  #done: DoneCommand[] = [];
+  #tags: string[] = [];
+  /** How many commands of the burst are answered. */
+  #answered = 0;
+  #problems: Problem[] = [];
+  readonly #used = new Set<ClientMirror>();
+  /** Entries whose flags the running command has told. */
+  #toldEntries = new Set<MirrorEntry>();
+
+  constructor(index: number, account: ModelAccount, isCondstore: boolean, client: ModelClient) {
+    this.index = index;
+    this.account = account;
+    this.isCondstore = isCondstore;
+    this.client = client;
+  }
+
+  get isIdle(): boolean {
+    return this.#idleTag !== undefined;
+  }
+
+  /** Sends a burst in one write. What has come before belongs to no command: take it first. */
+  send(commands: readonly SentCommand[]): void {
+    this.#done = commands.map((sent) => ({ sent, outcome: newOutcome() }));
+    this.#answered = 0;
+    const tags = this.client.sendAll(commands.map(({ text }) => text));
+    this.#tags = tags.map((tag) => (tag === '' ? (this.#idleTag ?? '') : tag));
+    this.#idleTag = undefined;
+  }
+
+  /** Settles when all commands are answered; of IDLE the continuation request is the answer. */
+  async answered(): Promise<void> {
+    const tag = this.#tags.at(-1);
+    if (tag === undefined) return;
+    const isIdle = this.#done.at(-1)?.sent.action.kind === 'idle';
+    await this.client.answered(...(isIdle ? ['+', tag] : [tag]));
+  }
+
+  /** Takes in all that has come. */
+  take(): void {
+    for (const response of this.client.take()) this.#takeResponse(response);
+    if (!this.client.isClosed) return;
+    this.#idleTag = undefined;
+    if (this.mirror !== undefined) this.#used.add(this.mirror);
+  }
+
+  /** The commands of the last burst. */
+  takeDone(): readonly DoneCommand[] {
+    const done = this.#done;
+    this.#done = [];
+    this.#tags = [];
+    this.#answered = 0;
+    return done;
+  }
+
+  /** What was told since the last call. */
+  takeTold(burst: number): ToldMirror[] {
+    const told = [...this.#used].map((mirror) => ({
+      burst,
+      mirror,
+      isCondstore: this.isCondstore,
+      facts: mirror.takeFacts(),
+    }));
+    this.#used.clear();
+    return told;
+  }
+
+  /** What was wrong in itself since the last call. */
+  takeProblems(): Problem[] {
+    const problems = this.#problems;
+    this.#problems = [];
+    return problems;
+  }
+
+  #takeResponse(response: ServerResponse): void {
+    const done = this.#done[this.#answered];
+    switch (response.kind) {
+      case 'tagged':
+        return this.#takeTagged(response);
+      case 'continue':
+        if (done?.sent.action.kind !== 'idle') return;
+        done.outcome.status = 'OK';
+        this.#idleTag = this.#tags[this.#answered];
+        return;
+      case 'status':
+        if (done !== undefined) done.outcome.counters = response.values;
+        return;
+      case 'condition':
+        return this.#takeCondition(response.status, response.code);
+      default:
+        this.#tell(response, done);
+    }
+  }
+
+  #tell(response: ServerResponse, done: DoneCommand | undefined): void {
+    const action = done?.sent.action;
+    const isOpening = action?.kind === 'select';
+    const mirror = isOpening ? action.next : this.mirror;
+    if (done !== undefined && response.kind === 'exists') done.outcome.exists ??= response.count;
+    if (mirror === undefined) return;
+    const context: ResponseContext = {
+      command: done === undefined ? -1 : this.#answered,
+      isRunning: done !== undefined || this.isIdle,
+      usesNumbers: done?.sent.usesNumbers === true,
+      isOpening: isOpening && mirror.entries.length === 0,
+      isUidSearch: action?.kind === 'search' && action.isUid,
+    };
+    this.#used.add(mirror);
+    mirror.take(response, context);
+    if (response.kind === 'fetch' && response.flags !== undefined) {
+      const entry = mirror.entries[response.number - 1];
+      if (entry !== undefined) this.#toldEntries.add(entry);
+    }
+    this.#problems.push(...mirror.takeProblems());
+  }
+
+  #takeCondition(status: string, code: string): void {
+    const done = this.#done[this.#answered];
+    done?.outcome.conditions.push(code);
+    // Of SELECT it says that the mailbox before is closed; otherwise that none is selected any more.
+    if (code === 'CLOSED' && done?.sent.action.kind !== 'select') this.mirror = undefined;
+    if (status === 'MALFORMED') this.#fail('malformed', code);
+    if (code === 'SERVERBUG') this.#fail('serverbug', 'the server tells of an error of its own');
+    if (status === 'BYE') this.client.drop();
+  }
+
+  #takeTagged({ tag, status, code }: Extract<ServerResponse, { kind: 'tagged' }>): void {
+    const done = this.#done[this.#answered];
+    if (done === undefined || this.#tags[this.#answered] !== tag) {
+      this.#fail('malformed', `tag ${tag} is not that of a running command`);
+      return;
+    }
+    if (code === 'SERVERBUG') this.#fail('serverbug', `${done.sent.text} answered SERVERBUG`);
+    done.outcome.status = status;
+    done.outcome.code = code;
+    this.#answered += 1;
+    this.#follow(done);
+    this.#toldEntries = new Set();
+  }
+
+  /** Changes what the client believes, as the tagged answer lets it. */
+  #follow({ sent, outcome }: DoneCommand): void {
+    const { action } = sent;
+    const isOk = outcome.status === 'OK';
+    switch (action.kind) {
+      case 'select':
+        if (isOk) this.mirror = action.next;
+        else if (outcome.status === 'NO') this.mirror = undefined;
+        return;
+      case 'close':
+      case 'unselect':
+        if (isOk) this.mirror = undefined;
+        return;
+      case 'delete':
+        if (isOk && this.mirror?.mailbox?.name === action.name) this.mirror = undefined;
+        return;
+      case 'store':
+        if (!action.isSilent || (!isOk && outcome.code !== 'EXPUNGEISSUED')) return;
+        this.#assume(sent, outcome.code);
+        return;
+      default:
+    }
+  }
+
+  #assume({ action, view }: SentCommand, code: string): void {
+    if (action.kind !== 'store') return;
+    const set = /^MODIFIED (\S+)$/.exec(code)?.[1] ?? '';
+    const modified = new Set(expand(set, action.isUid, view));
+    for (const entry of action.named) {
+      if (modified.has(entry)) continue;
+      const change = (flags: string) => changedFlags(flags, action.mode, action.flags);
+      this.mirror?.assume(entry, change, this.#toldEntries);
+    }
+  }
+
+  #fail(rule: Rule, detail: string): void {
+    this.#problems.push({ rule, detail });
+  }
+}
+
+/** The entries that a sequence set names. */
+function expand(
+  set: string,
+  isUid: boolean,
+  view: readonly MirrorEntry[],
+): (MirrorEntry | undefined)[] {
+  const ranges = set.split(',').map((range) => range.split(':').map(Number));
+  return view.filter((entry, index) =>
+    ranges.some(([first = 0, last = first]) => {
+      const number = isUid ? (entry.uid ?? 0) : index + 1;
+      return number >= first && number <= last;
+    }),
+  );
+}

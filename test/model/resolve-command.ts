@@ -1,0 +1,355 @@
+import type { Action, Criterion, SentCommand } from './client-command.ts';
+import type { ClientMirror, MirrorEntry } from './client-mirror.ts';
+import type { MessagePicks, Operation, SearchPick } from './random-commands.ts';
+import { sequenceSetOf } from './server-responses.ts';
+
+/** What an operation needs to become a command. */
+export interface ResolveContext {
+  readonly mirror: ClientMirror | undefined;
+  readonly isCondstore: boolean;
+  /** False behind a command of the same burst after which EXPUNGE may be told. */
+  readonly canUseNumbers: boolean;
+  /** True at the beginning of a burst: what the client knows of EXISTS is what the server has told. */
+  readonly isFirst: boolean;
+  /** True if other sessions send at the same time. */
+  readonly isRace: boolean;
+  readonly mailboxName: (index: number) => string;
+  /** A line that no other message has. */
+  readonly newBody: () => string;
+  readonly newMirror: (isReadOnly: boolean) => ClientMirror;
+}
+
+/** A UID that no message gets. */
+const beyondUid = 4_000_000_000;
+
+const bodyItems = {
+  flags: 'FLAGS',
+  modseq: '(FLAGS MODSEQ)',
+  body: 'BODY[]',
+  'body-flags': '(FLAGS BODY[])',
+  'body-modseq': '(MODSEQ BODY[])',
+  peek: '(UID BODY.PEEK[])',
+} as const;
+
+interface Resolved {
+  readonly text: string;
+  readonly action: Action;
+  readonly usesNumbers?: boolean;
+  readonly isBeyond?: boolean;
+}
+
+/** The command for an operation; what can't be done in the client's state becomes SELECT or NOOP. */
+export function resolveCommand(operation: Operation, context: ResolveContext): SentCommand {
+  const { mirror, isCondstore } = context;
+  const { text, action, usesNumbers = false, isBeyond = false } = resolve(operation, context);
+  const view = mirror === undefined ? [] : [...mirror.entries];
+  return { text, action, mirror, usesNumbers, isBeyond, view, isCondstore };
+}
+
+const noop: Resolved = { text: 'NOOP', action: { kind: 'other' } };
+
+function resolve(operation: Operation, context: ResolveContext): Resolved {
+  const { mirror } = context;
+  if (mirror?.mailbox?.isDeleted === true && !isHarmless(operation)) return noop;
+  switch (operation.name) {
+    case 'append':
+      return append(operation.target, operation.flags, context);
+    case 'select':
+      return select(operation.mailbox, operation.isReadOnly, context);
+    case 'create':
+    case 'delete':
+      return named(operation.name, context.mailboxName(operation.mailbox));
+    case 'status':
+      return status(context.mailboxName(operation.mailbox), context.isCondstore);
+    case 'rename': {
+      const name = context.mailboxName(operation.mailbox);
+      const newName = context.mailboxName(operation.newMailbox);
+      return { text: `RENAME ${name} ${newName}`, action: { kind: 'rename', name, newName } };
+    }
+    case 'noop':
+    case 'check':
+      return mirror === undefined ? noop : { ...noop, text: operation.name.toUpperCase() };
+    default:
+      if (mirror !== undefined) return resolveSelected(operation, mirror, context);
+      return context.canUseNumbers ? select(0, false, context) : noop;
+  }
+}
+
+/** Operations that leave no doubt when the server ends the connection because the mailbox is gone. */
+function isHarmless({ name }: Operation): boolean {
+  return ['fetch', 'store', 'search', 'expunge', 'close', 'select', 'noop'].includes(name);
+}
+
+function resolveSelected(
+  operation: Operation,
+  mirror: ClientMirror,
+  context: ResolveContext,
+): Resolved {
+  switch (operation.name) {
+    case 'idle':
+      return { text: 'IDLE', action: { kind: 'idle' } };
+    case 'close':
+    case 'unselect':
+      return { text: operation.name.toUpperCase(), action: { kind: operation.name } };
+    case 'store':
+      return store(operation, mirror, context);
+    case 'fetch':
+      return fetch(operation, mirror, context);
+    case 'search':
+      return search(operation, mirror, context);
+    case 'copy':
+    case 'move':
+      return copy(operation, mirror, context);
+    case 'expunge': {
+      if (operation.set === undefined) return { text: 'EXPUNGE', action: { kind: 'expunge' } };
+      const { text, entries } = resolveSet(operation.set, mirror, true, context);
+      if (text === '') return noop;
+      return { text: `UID EXPUNGE ${text}`, action: { kind: 'expunge', named: entries } };
+    }
+    default:
+      return noop;
+  }
+}
+
+function append(target: number, flags: readonly string[], context: ResolveContext): Resolved {
+  const name = context.mailboxName(target);
+  const body = context.newBody();
+  const message = `${body}\r\n\r\nHello\r\n`;
+  const text = `APPEND ${name} (${flags.join(' ')}) {${message.length}+}\r\n${message}`;
+  return { text, action: { kind: 'append', target: name, flags, body } };
+}
+
+function select(mailbox: number, isReadOnly: boolean, context: ResolveContext): Resolved {
+  const name = context.mailboxName(mailbox);
+  const suffix = context.isCondstore ? ' (CONDSTORE)' : '';
+  const text = `${isReadOnly ? 'EXAMINE' : 'SELECT'} ${name}${suffix}`;
+  return { text, action: { kind: 'select', name, next: context.newMirror(isReadOnly) } };
+}
+
+function named(kind: 'create' | 'delete', name: string): Resolved {
+  return { text: `${kind.toUpperCase()} ${name}`, action: { kind, name } };
+}
+
+function status(name: string, isCondstore: boolean): Resolved {
+  const items = `MESSAGES UIDNEXT UIDVALIDITY UNSEEN${isCondstore ? ' HIGHESTMODSEQ' : ''}`;
+  return { text: `STATUS ${name} (${items})`, action: { kind: 'status', name } };
+}
+
+function store(
+  operation: Extract<Operation, { name: 'store' }>,
+  mirror: ClientMirror,
+  context: ResolveContext,
+): Resolved {
+  const isUid = operation.isUid || !context.canUseNumbers;
+  const { text, entries, isBeyond } = resolveSet(operation.set, mirror, isUid, context);
+  if (text === '') return noop;
+  const { mode, isSilent, flags } = operation;
+  const since = context.isCondstore
+    ? chooseSince(operation.unchangedSince, mirror, entries)
+    : undefined;
+  const condition = since === undefined ? '' : ` (UNCHANGEDSINCE ${since})`;
+  const sign = { replace: '', add: '+', remove: '-' }[mode];
+  const item = `${sign}FLAGS${isSilent ? '.SILENT' : ''} (${flags.join(' ')})`;
+  return {
+    text: `${isUid ? 'UID ' : ''}STORE ${text}${condition} ${item}`,
+    action: {
+      kind: 'store',
+      named: entries,
+      isUid,
+      mode,
+      isSilent,
+      flags,
+      ...(since !== undefined && { unchangedSince: since }),
+    },
+    usesNumbers: !isUid,
+    isBeyond,
+  };
+}
+
+function chooseSince(
+  choice: 'told' | 'highest' | 'old' | undefined,
+  mirror: ClientMirror,
+  entries: readonly MirrorEntry[],
+): number | undefined {
+  if (choice === undefined) return undefined;
+  if (choice === 'old') return 1;
+  if (choice === 'highest') return highestTold(mirror);
+  return entries[0]?.modseq;
+}
+
+function highestTold(mirror: ClientMirror): number {
+  return Math.max(1, ...mirror.entries.map(({ modseq }) => modseq ?? 1));
+}
+
+function fetch(
+  operation: Extract<Operation, { name: 'fetch' }>,
+  mirror: ClientMirror,
+  context: ResolveContext,
+): Resolved {
+  const isUid = operation.isUid || !context.canUseNumbers;
+  const setsSeen = operation.items.startsWith('body');
+  const first = operation.set.picks[0] ?? 0;
+  // FETCH need not set \Seen in all messages at the same time: in a race it takes one.
+  const set = setsSeen && context.isRace ? { picks: [first] } : operation.set;
+  const { text, entries, isBeyond } = resolveSet(set, mirror, isUid, context);
+  if (text === '') return noop;
+  const { isCondstore } = context;
+  const { changedBack } = operation;
+  const since =
+    changedBack === undefined || !isCondstore
+      ? undefined
+      : Math.max(1, highestTold(mirror) - changedBack);
+  const condition = since === undefined ? '' : ` (CHANGEDSINCE ${since})`;
+  // CHANGEDSINCE only reads, since it may not be known which messages it takes.
+  const allowed = isCondstore ? operation.items : withoutModseq(operation.items);
+  const items = since === undefined ? allowed : 'flags';
+  return {
+    text: `${isUid ? 'UID ' : ''}FETCH ${text} ${bodyItems[items]}${condition}`,
+    action: {
+      kind: 'fetch',
+      named: entries,
+      setsSeen: items.startsWith('body'),
+      asksFlags: items !== 'peek' && items !== 'body',
+      ...(since !== undefined && { changedSince: since }),
+    },
+    usesNumbers: !isUid,
+    isBeyond,
+  };
+}
+
+function withoutModseq(items: keyof typeof bodyItems): keyof typeof bodyItems {
+  if (items === 'modseq') return 'flags';
+  return items === 'body-modseq' ? 'body-flags' : items;
+}
+
+function search(
+  operation: Extract<Operation, { name: 'search' }>,
+  mirror: ClientMirror,
+  context: ResolveContext,
+): Resolved {
+  const isUid = operation.isUid || !context.canUseNumbers;
+  const criterion = resolveCriterion(operation.criterion, mirror, context);
+  return {
+    text: `${isUid ? 'UID ' : ''}SEARCH ${criterionText(criterion)}`,
+    action: { kind: 'search', criterion, isUid },
+    usesNumbers: !isUid,
+  };
+}
+
+function copy(
+  operation: Extract<Operation, { name: 'copy' | 'move' }>,
+  mirror: ClientMirror,
+  context: ResolveContext,
+): Resolved {
+  const isUid = operation.isUid || !context.canUseNumbers;
+  const { text, entries, isBeyond } = resolveSet(operation.set, mirror, isUid, context);
+  if (text === '') return noop;
+  const target = context.mailboxName(operation.target);
+  return {
+    text: `${isUid ? 'UID ' : ''}${operation.name.toUpperCase()} ${text} ${target}`,
+    action: { kind: operation.name, named: entries, target },
+    isBeyond,
+  };
+}
+
+/**
+ * The messages that picks stand for, as text of a sequence set: empty if the client knows none. Only those
+ * are named whose UID the client knows, since the model must know them too.
+ */
+function resolveSet(
+  { picks, isRange, isAll, isBeyond = false }: MessagePicks,
+  { entries }: ClientMirror,
+  isUid: boolean,
+  { isFirst }: ResolveContext,
+): { text: string; entries: readonly MirrorEntry[]; isBeyond: boolean } {
+  const known = entries.filter(({ uid }) => uid !== undefined);
+  const hasBeyond = isBeyond && (isUid || isFirst);
+  const numberOf = (entry: MirrorEntry): number =>
+    isUid ? entry.uid! : entries.indexOf(entry) + 1;
+  const places = picks.map((pick) => Math.floor((pick * known.length) / 1000));
+  const first = isAll ? 0 : Math.min(...places);
+  const last = isAll ? known.length - 1 : Math.max(...places);
+  const isSpan = isAll === true || isRange === true;
+  const named = known.filter((_, index) =>
+    isSpan ? index >= first && index <= last : places.includes(index),
+  );
+  // A range may not reach over a message whose UID the client does not know.
+  const isWhole = named.length === entries.indexOf(named.at(-1)!) - entries.indexOf(named[0]!) + 1;
+  const isEntire = isAll === true && isFirst && !isUid && named.length === entries.length;
+  const text = isEntire ? '1:*' : setText(named.map(numberOf), isSpan && isWhole);
+  const parts = named.length === 0 ? [] : [text];
+  if (hasBeyond) parts.push(`${isUid ? beyondUid : entries.length + 1 + (picks[0] ?? 0)}`);
+  return { text: parts.join(','), entries: named, isBeyond: hasBeyond && !isUid };
+}
+
+function setText(numbers: readonly number[], isSpan: boolean): string {
+  return isSpan ? `${numbers[0]}:${numbers.at(-1)}` : sequenceSetOf(numbers);
+}
+
+function resolveCriterion(
+  pick: SearchPick,
+  mirror: ClientMirror,
+  context: ResolveContext,
+): Criterion {
+  switch (pick.key) {
+    case 'all':
+    case 'flag':
+      return pick;
+    case 'modseq':
+      if (!context.isCondstore) return { key: 'all' };
+      return { key: 'modseq', modseq: Math.max(1, highestTold(mirror) - pick.back) };
+    case 'not':
+      return { key: 'not', operand: resolveCriterion(pick.operand, mirror, context) };
+    case 'or':
+    case 'and':
+      return {
+        key: pick.key,
+        left: resolveCriterion(pick.left, mirror, context),
+        right: resolveCriterion(pick.right, mirror, context),
+      };
+    default:
+      return resolveNumbers(pick.key, pick.set, mirror, context);
+  }
+}
+
+function resolveNumbers(
+  key: 'numbers' | 'uids',
+  set: MessagePicks,
+  mirror: ClientMirror,
+  context: ResolveContext,
+): Criterion {
+  const isUid = key === 'uids' || !context.canUseNumbers;
+  const { entries } = resolveSet(set, mirror, isUid, context);
+  const beyond = isUid ? beyondUid : mirror.entries.length + 1 + (set.picks[0] ?? 0);
+  const more = set.isBeyond === true ? [beyond] : [];
+  if (isUid) {
+    const uids = [...entries.map(({ uid }) => uid!), ...more];
+    return uids.length === 0 ? { key: 'all' } : { key: 'uids', uids };
+  }
+  const numbers = [...entries.map((entry) => mirror.entries.indexOf(entry) + 1), ...more];
+  return numbers.length === 0 ? { key: 'all' } : { key: 'numbers', numbers };
+}
+
+function criterionText(criterion: Criterion): string {
+  switch (criterion.key) {
+    case 'all':
+      return 'ALL';
+    case 'flag': {
+      const { flag, isSet } = criterion;
+      const no = isSet ? '' : 'UN';
+      return flag.startsWith('\\') ? `${no}${flag.slice(1).toUpperCase()}` : `${no}KEYWORD ${flag}`;
+    }
+    case 'numbers':
+      return sequenceSetOf(criterion.numbers);
+    case 'uids':
+      return `UID ${sequenceSetOf(criterion.uids)}`;
+    case 'modseq':
+      return `MODSEQ ${criterion.modseq}`;
+    case 'not':
+      return `NOT (${criterionText(criterion.operand)})`;
+    case 'or':
+      return `OR (${criterionText(criterion.left)}) (${criterionText(criterion.right)})`;
+    default:
+      return `(${criterionText(criterion.left)} ${criterionText(criterion.right)})`;
+  }
+}
