@@ -1,4 +1,6 @@
+import type { BodySection } from './fetch-item.ts';
 import { encodeModifiedUtf7 } from './mailbox-name.ts';
+import type { ResponseCode } from './response-code.ts';
 
 declare const isWireText: unique symbol;
 
@@ -105,6 +107,24 @@ export function encodeFlagList(flags: Iterable<string>): WireText {
 /** A list in parentheses, with spaces between its items. */
 export function encodeList(items: readonly WireText[]): WireText {
   return wire(`(${items.join(' ')})`);
+}
+
+/**
+ * A body section as a FETCH response names it: `BODY[1.HEADER.FIELDS (To)]<0>`.
+ *
+ * @param offsetBytes - where the bytes begin that follow; absent: the whole section
+ * @see RFC 3501, section 9, `section`
+ */
+export function encodeBodySection({ part, text }: BodySection, offsetBytes?: number): WireText {
+  const words: string[] = part.length > 0 ? [part.join('.')] : [];
+  if (text.kind === 'header-fields' || text.kind === 'header-fields-not') {
+    const name = text.kind === 'header-fields' ? 'HEADER.FIELDS' : 'HEADER.FIELDS.NOT';
+    words.push(`${name} ${encodeList(text.fieldNames.map(encodeAString))}`);
+  } else if (text.kind !== 'all') {
+    words.push(text.kind.toUpperCase());
+  }
+  const origin = offsetBytes === undefined ? '' : `<${offsetBytes}>`;
+  return wire(`BODY[${words.join('.')}]${origin}`);
 }
 
 /** Items without anything between them, as the parts of a body structure and the addresses of an envelope stand. */
@@ -227,6 +247,11 @@ export class Encoder {
     return this.wire(encodeNumber(number));
   }
 
+  /** Several `number`s. */
+  numbers(numbers: readonly number[]): this {
+    return numbers.length === 0 ? this : this.wire(wire(numbers.join(' ')));
+  }
+
   string(byteText: string): this {
     return this.wire(encodeString(byteText));
   }
@@ -294,7 +319,7 @@ export class Encoder {
   }
 
   /** One status response, an untagged one for the tag `*`. `code` comes without its brackets. */
-  status(tag: string, status: Status, text: string, code?: string): void {
+  status(tag: string, status: Status, text: string, code?: ResponseCode): void {
     const wireCode = code === undefined ? '' : `[${checkCode(code)}] `;
     this.begin(tag);
     this.#text += ` ${status} ${wireCode}${encodeResponseText(text, this.isUtf8)}`;
@@ -329,21 +354,6 @@ export class Encoder {
     const isFirst = uidItem === '' && flagsItem === '';
     const modseqItem = modseq === undefined ? '' : `${isFirst ? '' : ' '}MODSEQ (${modseq})`;
     this.#add(`* ${sequenceNumber} FETCH (${uidItem}${flagsItem}${modseqItem})\r\n`);
-  }
-
-  // For the commands that do not write by items yet
-  untagged(text: string): void {
-    this.expectIdle();
-    this.#add(`* ${text}\r\n`);
-  }
-
-  write(text: string): void {
-    this.#add(text);
-  }
-
-  writeBytes(bytes: Uint8Array): void {
-    this.#literalBytes = bytes.length;
-    this.bytes(bytes);
   }
 
   /** Hands what was gathered to the sink. */

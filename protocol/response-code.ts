@@ -1,3 +1,5 @@
+import type { WireText } from './encoder.ts';
+
 /** Response codes without arguments. @see RFC 3501, section 7.1; RFC 4315; RFC 5530; RFC 7162; RFC 7889 */
 export type SimpleResponseCode =
   | 'ALERT'
@@ -33,7 +35,7 @@ export type ResponseCode =
   | SimpleResponseCode
   | `BADCHARSET (${string})`
   | `CAPABILITY ${string}`
-  | `PERMANENTFLAGS (${string})`
+  | `PERMANENTFLAGS ${WireText}`
   | `UIDNEXT ${number}`
   | `UIDVALIDITY ${number}`
   | `UNSEEN ${number}`

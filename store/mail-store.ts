@@ -1,4 +1,4 @@
-import type { InternalDate } from '../protocol/command.ts';
+import type { InternalDate } from '../protocol/dates.ts';
 import type { Flag } from '../protocol/flag.ts';
 import type { MimePart } from '../protocol/mime/mime-structure.ts';
 import type { SearchKey } from '../protocol/search-key.ts';

@@ -1,13 +1,12 @@
 import type { CommandName, CommandNamed } from '../../protocol/grammar/commands.ts';
+import type { ResponseCode } from '../../protocol/response-code.ts';
 import type { Session } from './session.ts';
-
-export { ConnectionLostError } from '../net/transport.ts';
 
 /** What a command that worked is answered with: `tag OK [code] text`. */
 export interface Completion {
   readonly text: string;
   /** Response code without brackets. */
-  readonly code?: string;
+  readonly code?: ResponseCode;
   /** True if the connection ends after the answer. */
   readonly isEnd?: boolean;
   /** True if the command has written its tagged response itself. */
@@ -36,9 +35,9 @@ export type CommandHandler<Name extends CommandName> = (
 export class CommandRefusedError extends Error {
   readonly status: 'NO' | 'BAD';
   /** Response code without brackets, with its arguments (RFC 5530). */
-  readonly code: string | undefined;
+  readonly code: ResponseCode | undefined;
 
-  constructor(status: 'NO' | 'BAD', text: string, code?: string) {
+  constructor(status: 'NO' | 'BAD', text: string, code?: ResponseCode) {
     super(text);
     this.name = 'CommandRefusedError';
     this.status = status;
@@ -49,9 +48,9 @@ export class CommandRefusedError extends Error {
 /** The connection ends with `* BYE text`: the client broke a bound, or what it used is gone. */
 export class ByeError extends Error {
   /** Response code without brackets. */
-  readonly code: string | undefined;
+  readonly code: ResponseCode | undefined;
 
-  constructor(text: string, code?: string) {
+  constructor(text: string, code?: ResponseCode) {
     super(text);
     this.name = 'ByeError';
     this.code = code;

@@ -1,12 +1,12 @@
 import { nextTick } from 'node:process';
 import type { Capability } from '../../protocol/capability.ts';
 import { CommandReader, type ReaderEvent } from '../../protocol/command-reader.ts';
+import type { ResponseCode } from '../../protocol/response-code.ts';
 import type { TlsConnection } from '../../tls/tls-connection.ts';
 import type { ConnectionEndCause } from '../metrics/metrics-recorder.ts';
-import type { ByteReceiver, Transport } from '../net/transport.ts';
-import { ByeError } from './command-error.ts';
+import { ConnectionLostError, type ByteReceiver, type Transport } from '../net/transport.ts';
+import { ByeError } from './command.ts';
 import { handleEvent } from './dispatch.ts';
-import { ConnectionLostError } from './command.ts';
 import { Responses } from './responses.ts';
 import type { ServiceContext } from './service-context.ts';
 import { Session } from './session.ts';
@@ -30,6 +30,7 @@ export class Connection implements ByteReceiver {
   #wake: (() => void) | undefined;
   #hasEnded = false;
   #byeText: string | undefined;
+  #byeCode: ResponseCode | undefined;
   #lastActivityAt: number;
   #takenBytes = 0;
   /** True once a command before login was one that exists. */
@@ -141,9 +142,10 @@ export class Connection implements ByteReceiver {
   }
 
   /** Ends the connection with `* BYE text` as soon as the command that runs is done, and soon in any case. */
-  shutDown(text: string): void {
+  shutDown(text: string, code?: ResponseCode): void {
     if (this.#byeText !== undefined) return;
     this.#byeText = text;
+    this.#byeCode = code;
     this.#transport.endWithin(this.#context.limits.byeDeadlineMs);
     this.#wakeUp();
   }
@@ -194,7 +196,9 @@ export class Connection implements ByteReceiver {
   // suspended above it costs memory for as long.
   async #nextEvent(isInterruptible: boolean): Promise<ReaderEvent | undefined> {
     for (;;) {
-      if (isInterruptible && this.#byeText !== undefined) throw new ByeError(this.#byeText);
+      if (isInterruptible && this.#byeText !== undefined) {
+        throw new ByeError(this.#byeText, this.#byeCode);
+      }
       const event = this.#reader.next();
       if (event?.kind === 'bye') throw new ByeError(event.text, event.code);
       if (event?.kind === 'continue') {
@@ -263,7 +267,7 @@ export class Connection implements ByteReceiver {
     }
   }
 
-  #sayBye(text: string, code?: string): void {
+  #sayBye(text: string, code?: ResponseCode): void {
     if (!this.out.hasBegun) this.out.status('*', 'BYE', text, code);
   }
 }

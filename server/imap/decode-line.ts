@@ -1,5 +1,5 @@
 import type { ReaderEvent } from '../../protocol/command-reader.ts';
-import { ConnectionLostError } from './response-stream.ts';
+import { ConnectionLostError } from '../net/transport.ts';
 
 /** The text of a line that was asked for, one character an octet, without spaces around it. */
 export function decodeLine(event: ReaderEvent | undefined): string {

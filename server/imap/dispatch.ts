@@ -1,11 +1,12 @@
 import type { ReaderEvent } from '../../protocol/command-reader.ts';
 import type { Command, CommandName } from '../../protocol/grammar/commands.ts';
+import type { ResponseCode } from '../../protocol/response-code.ts';
 import { StoreError } from '../../store/mail-store.ts';
 import type { CommandResult } from '../metrics/metrics-recorder.ts';
+import { ConnectionLostError } from '../net/transport.ts';
 import {
   ByeError,
   CommandRefusedError,
-  ConnectionLostError,
   type CommandHandler,
   type CommandRequest,
   type Completion,
@@ -87,7 +88,7 @@ async function run(session: Session, command: Command, request: CommandRequest):
   }
 }
 
-function codeOf({ code }: { readonly code: string | undefined }): { readonly code?: string } {
+function codeOf({ code }: { readonly code: ResponseCode | undefined }): Pick<Completion, 'code'> {
   return code === undefined ? {} : { code };
 }
 

@@ -6,9 +6,9 @@ import {
   type SectionRange,
 } from '../../protocol/mime/body-section.ts';
 import { writeBody } from '../../protocol/mime/body-structure.ts';
-import { encodeAString, encodeInternalDate } from '../../protocol/wire-text.ts';
+import { encodeInternalDate } from '../../protocol/dates.ts';
+import { encodeBodySection, readWireText, type WireText } from '../../protocol/encoder.ts';
 import type { MessageField, StoredMessage } from '../../store/mail-store.ts';
-import { ConnectionLostError } from './response-stream.ts';
 import type { Session } from './session.ts';
 
 const fieldsByItem: { readonly [Item in FetchItem['item']]?: MessageField } = {
@@ -50,10 +50,7 @@ export interface FetchedMessage {
   readonly index: number;
 }
 
-/**
- * Writes `* n FETCH (…)` of one message, waiting for a client that does not keep up. If something fails when the response
- * has begun, the connection ends: the client could not follow.
- */
+/** Writes `* n FETCH (…)` of one message, waiting for a client that does not keep up. */
 export async function writeFetchResponse(
   session: Session,
   { row, number, index }: FetchedMessage,
@@ -62,26 +59,17 @@ export async function writeFetchResponse(
   const { out, view } = session;
   if (items.some(({ item }) => item === 'FLAGS')) view.tellKeywords(out);
   // Before anything is awaited: the feed may change then.
-  const flags = view.flagsText(row.uid, view.feed.flagSetAt(index));
+  const flags = view.flagList(row.uid, view.feed.flagSetAt(index));
   const modseq = view.feed.modseqAt(index);
-  try {
-    out.write(`* ${number} FETCH (`);
-    let separator = '';
-    for (const item of items) {
-      out.write(separator);
-      separator = ' ';
-      await writeItem(session, { row, flags, modseq }, item);
-    }
-    out.write(')\r\n');
-  } catch (error) {
-    throw abandoned(session, error);
-  }
+  out.begin().number(number).atom('FETCH').open();
+  for (const item of items) await writeItem(session, { row, flags, modseq }, item);
+  out.close().end();
   if (out.isFull) await out.ready();
 }
 
 interface MessageNow {
   readonly row: StoredMessage;
-  readonly flags: string;
+  readonly flags: WireText;
   readonly modseq: number;
 }
 
@@ -93,29 +81,41 @@ async function writeItem(
   const { out } = session;
   switch (item.item) {
     case 'UID':
-      return out.write(`UID ${row.uid}`);
+      out.atom('UID').number(row.uid);
+      return;
     case 'FLAGS':
-      return out.write(`FLAGS (${flags})`);
+      out.atom('FLAGS').wire(flags);
+      return;
     case 'MODSEQ':
-      return out.write(`MODSEQ (${modseq})`);
+      out.atom('MODSEQ').open().number(modseq).close();
+      return;
     case 'RFC822.SIZE':
-      return out.write(`RFC822.SIZE ${row.sizeBytes}`);
+      out.atom('RFC822.SIZE').number(row.sizeBytes);
+      return;
     case 'INTERNALDATE':
-      return out.write(`INTERNALDATE ${encodeInternalDate(present(row.internalDate))}`);
+      out.atom('INTERNALDATE').wire(encodeInternalDate(present(row.internalDate)));
+      return;
     case 'ENVELOPE':
-      return out.write(`ENVELOPE ${present(row.envelope)}`);
+      out.atom('ENVELOPE').wire(readWireText(present(row.envelope)));
+      return;
     case 'BODYSTRUCTURE':
-      return out.write(`BODYSTRUCTURE ${present(row.bodyStructure)}`);
+      out.atom('BODYSTRUCTURE').wire(readWireText(present(row.bodyStructure)));
+      return;
     case 'BODY':
-      return out.write(`BODY ${writeBody(present(row.structure))}`);
+      out.atom('BODY').wire(writeBody(present(row.structure)));
+      return;
     case 'RFC822':
-      return writeSection(session, row, 'RFC822', { part: [], text: { kind: 'all' } });
+      out.atom('RFC822');
+      return writeSection(session, row, { part: [], text: { kind: 'all' } });
     case 'RFC822.HEADER':
-      return writeSection(session, row, item.item, { part: [], text: { kind: 'header' } });
+      out.atom('RFC822.HEADER');
+      return writeSection(session, row, { part: [], text: { kind: 'header' } });
     case 'RFC822.TEXT':
-      return writeSection(session, row, item.item, { part: [], text: { kind: 'text' } });
+      out.atom('RFC822.TEXT');
+      return writeSection(session, row, { part: [], text: { kind: 'text' } });
     case 'BODY[]':
-      return writeSection(session, row, 'BODY[]', item.section, item.partial);
+      out.wire(encodeBodySection(item.section, item.partial?.offsetBytes));
+      return writeSection(session, row, item.section, item.partial);
   }
 }
 
@@ -127,31 +127,26 @@ function present<Value>(value: Value | undefined): Value {
 
 type Partial = Extract<FetchItem, { readonly item: 'BODY[]' }>['partial'];
 
-/**
- * Writes one section of a message: its name, then `NIL` or a literal. `name` is `BODY[]`, which is filled in
- * with the section, or an item of RFC 822 times.
- */
+/** Writes what a section of a message holds, as `NIL` or a literal; its name stands before it. */
 async function writeSection(
   session: Session,
   row: StoredMessage,
-  name: string,
   section: BodySection,
   partial?: Partial,
 ): Promise<void> {
-  session.out.write(
-    name === 'BODY[]' ? `BODY[${formatSection(section)}]${formatOrigin(partial)} ` : `${name} `,
-  );
+  const { out } = session;
   const range = locate(row, section);
-  if (range === undefined) return session.out.write('NIL');
-  if (range.fieldNames !== undefined) {
+  if (range === undefined) {
+    out.nstring(undefined);
+  } else if (range.fieldNames !== undefined) {
     const header = await readWhole(session, row.bodyId, range.start, range.end);
     const kept = filterHeader(header, range.fieldNames, range.isNot);
     const { start, end } = applyPartial(kept.length, partial);
-    session.out.write(`{${end - start}}\r\n`);
-    return session.out.writeBytes(kept.subarray(start, end));
+    out.literal(end - start).bytes(kept.subarray(start, end));
+  } else {
+    const { start, end } = applyPartial(range.end - range.start, partial);
+    await writeLiteral(session, row.bodyId, range.start + start, range.start + end);
   }
-  const { start, end } = applyPartial(range.end - range.start, partial);
-  await writeLiteral(session, row.bodyId, range.start + start, range.start + end);
 }
 
 function locate(row: StoredMessage, section: BodySection): SectionRange | undefined {
@@ -166,43 +161,15 @@ async function writeLiteral(
   end: number,
 ): Promise<void> {
   const { out } = session;
-  out.write(`{${end - start}}\r\n`);
-  let leftBytes = end - start;
+  out.literal(end - start);
   for await (const chunk of session.store.readBody(bodyId, start, end)) {
-    out.writeBytes(chunk);
-    leftBytes -= chunk.length;
+    out.bytes(chunk);
     if (out.isFull) await out.ready();
   }
-  if (leftBytes !== 0) throw new Error(`Body lacks ${leftBytes} bytes`);
 }
 
 async function readWhole(session: Session, bodyId: number, start: number, end: number) {
   const chunks: Uint8Array[] = [];
   for await (const chunk of session.store.readBody(bodyId, start, end)) chunks.push(chunk);
   return Buffer.concat(chunks);
-}
-
-/** Ends the connection, in the middle of a response. */
-function abandoned(session: Session, error: unknown): ConnectionLostError {
-  session.connection.destroy();
-  if (error instanceof ConnectionLostError) return error;
-  session.log('error', { err: error }, 'cannot finish a response');
-  return new ConnectionLostError();
-}
-
-/** The section in the brackets of the response. @see RFC 3501, section 9, `section` */
-function formatSection({ part, text }: BodySection): string {
-  const words: string[] = part.length > 0 ? [part.join('.')] : [];
-  if (text.kind === 'header-fields' || text.kind === 'header-fields-not') {
-    const names = text.fieldNames.map((name) => encodeAString(name)).join(' ');
-    const isNot = text.kind === 'header-fields-not';
-    words.push(`HEADER.FIELDS${isNot ? '.NOT' : ''} (${names})`);
-  } else if (text.kind !== 'all') {
-    words.push(text.kind.toUpperCase());
-  }
-  return words.join('.');
-}
-
-function formatOrigin(partial: Partial): string {
-  return partial === undefined ? '' : `<${partial.offsetBytes}>`;
 }

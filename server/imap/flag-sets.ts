@@ -1,11 +1,14 @@
+import { encodeFlagList, type WireText } from '../../protocol/encoder.ts';
 import type { Flag } from '../../protocol/flag.ts';
 
 /** One distinct set of flags in a mailbox. */
 export interface FlagSet {
   /** Without \Recent. System flags first. */
   readonly flags: readonly Flag[];
-  /** The flags with spaces between them, as FETCH tells them. */
-  readonly text: string;
+  /** As FETCH tells them. */
+  readonly list: WireText;
+  /** The same of a message that is \Recent. */
+  readonly recentList: WireText;
   readonly isSeen: boolean;
 }
 
@@ -46,7 +49,12 @@ export class FlagSets {
     const known = this.#numbers.get(text);
     if (known !== undefined) return known;
     this.#numbers.set(text, this.#sets.length);
-    this.#sets.push({ flags, text, isSeen: flags.includes('\\Seen') });
+    this.#sets.push({
+      flags,
+      list: encodeFlagList(flags),
+      recentList: encodeFlagList(['\\Recent', ...flags]),
+      isSeen: flags.includes('\\Seen'),
+    });
     this.addKeywords(flags.filter((flag) => !flag.startsWith('\\')));
     return this.#sets.length - 1;
   }

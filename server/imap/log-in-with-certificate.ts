@@ -1,7 +1,7 @@
 import type { Account } from '../../store/mail-store.ts';
 import type { ClientCertificate } from '../../tls/client-certificate.ts';
-import { CommandRefusedError } from './command-error.ts';
-import type { Completion } from './completion.ts';
+import { CommandRefusedError } from './command.ts';
+import type { Completion } from './command.ts';
 import type { Session } from './session.ts';
 
 /**

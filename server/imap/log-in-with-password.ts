@@ -1,6 +1,6 @@
 import { LoginBusyError } from '../authentication/password-check-queue.ts';
-import { CommandRefusedError } from './command-error.ts';
-import type { Completion } from './completion.ts';
+import { CommandRefusedError } from './command.ts';
+import type { Completion } from './command.ts';
 import type { Session } from './session.ts';
 
 /**

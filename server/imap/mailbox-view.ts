@@ -1,3 +1,4 @@
+import { encodeFlagList, type WireText } from '../../protocol/encoder.ts';
 import type { Flag } from '../../protocol/flag.ts';
 import { systemFlags } from '../../protocol/flag.ts';
 import {
@@ -6,7 +7,7 @@ import {
   type SequenceSet,
 } from '../../protocol/sequence-set.ts';
 import type { MailboxKey } from '../../store/mail-store.ts';
-import { ByeError, CommandRefusedError } from './command-error.ts';
+import { ByeError, CommandRefusedError } from './command.ts';
 import type { FlagSet } from './flag-sets.ts';
 import {
   indexOfUid,
@@ -17,7 +18,7 @@ import {
   type MailboxFeed,
 } from './mailbox-feed.ts';
 import { RecentMessages } from './recent-messages.ts';
-import type { ResponseStream } from './response-stream.ts';
+import type { Responses } from './responses.ts';
 import { turns } from './turns.ts';
 
 /** Lines that are written before others run: half a millisecond. */
@@ -165,22 +166,21 @@ export class MailboxView implements FeedReader {
   }
 
   /** The flags as FETCH tells them, \Recent among them. */
-  flagsText(uid: number, { text }: FlagSet): string {
-    if (!this.#recent.has(uid)) return text;
-    return text === '' ? '\\Recent' : `\\Recent ${text}`;
+  flagList(uid: number, { list, recentList }: FlagSet): WireText {
+    return this.#recent.has(uid) ? recentList : list;
   }
 
   /** All flags that are defined in the mailbox, as a list. */
-  knownFlagsText(...more: readonly Flag[]): string {
-    return `(${[...systemFlags, ...this.feed.flagSets.keywords, ...more].join(' ')})`;
+  knownFlags(...more: readonly Flag[]): WireText {
+    return encodeFlagList([...systemFlags, ...this.feed.flagSets.keywords, ...more]);
   }
 
   /** Sends a new FLAGS response if there are keywords that the client has not heard of, before they come in a FETCH. */
-  tellKeywords(out: ResponseStream): void {
+  tellKeywords(out: Responses): void {
     const { keywords } = this.feed.flagSets;
     if (keywords.length === this.#keywordCount) return;
     this.#keywordCount = keywords.length;
-    out.untagged(`FLAGS ${this.knownFlagsText()}`);
+    out.begin().atom('FLAGS').wire(this.knownFlags()).end();
   }
 
   /** The modseq is that of a change by this session, and everything that it changed has been told by the command itself. */
@@ -209,7 +209,7 @@ export class MailboxView implements FeedReader {
    * Tells the client what has changed: EXPUNGE if that is allowed, EXISTS and RECENT, flags. Waits for a client that does not
    * keep up, and lets others run. Throws ByeError if the mailbox is gone.
    */
-  async poll(out: ResponseStream, { expunge, hasModseq }: PollOptions): Promise<void> {
+  async poll(out: Responses, { expunge, hasModseq }: PollOptions): Promise<void> {
     const { ended } = this.feed;
     if (ended !== undefined) throw new ByeError(ended.message);
     if (!this.hasNews) return;
@@ -230,14 +230,18 @@ export class MailboxView implements FeedReader {
     this.onNews?.();
   }
 
-  async #tellExpunged(out: ResponseStream): Promise<void> {
+  async #tellExpunged(out: Responses): Promise<void> {
     for (;;) {
       const { lastStep } = this.feed;
       const expunged = this.#untoldExpunged();
       let index = -1;
       for (const [told, uid] of expunged.entries()) {
         index = indexOfUid(this.#uids, this.#count, uid, index + 1);
-        out.untagged(`${index + 1 - told} EXPUNGE`);
+        out
+          .begin()
+          .number(index + 1 - told)
+          .atom('EXPUNGE')
+          .end();
         this.#recent.remove(uid);
         if (told % sliceLines === sliceLines - 1) await pause(out);
       }
@@ -272,7 +276,7 @@ export class MailboxView implements FeedReader {
     return true;
   }
 
-  async #tellArrived(out: ResponseStream): Promise<void> {
+  async #tellArrived(out: Responses): Promise<void> {
     if (this.feed.uidNext === this.#uidNext) return;
     const claimed = this.isReadOnly ? undefined : await this.feed.claimRecent();
     const before = this.#count;
@@ -280,8 +284,8 @@ export class MailboxView implements FeedReader {
     this.#recent.arrive(this.uids.subarray(before));
     if (claimed !== undefined) this.#recent.add(...claimed, this.uids);
     if (this.#count === before) return;
-    out.untagged(`${this.#count} EXISTS`);
-    out.untagged(`${this.#recent.count} RECENT`);
+    out.begin().number(this.#count).atom('EXISTS').end();
+    out.begin().number(this.#recent.count).atom('RECENT').end();
   }
 
   #takeArrived(): void {
@@ -303,7 +307,7 @@ export class MailboxView implements FeedReader {
   }
 
   /** @param newFromUid - messages from here on the client has just been told of, and asks for their flags */
-  async #tellFlags(out: ResponseStream, newFromUid: number, hasModseq: boolean): Promise<void> {
+  async #tellFlags(out: Responses, newFromUid: number, hasModseq: boolean): Promise<void> {
     const { lastStep } = this.feed;
     const toldModseq = this.#toldModseq;
     let [number, index, sliceLeft] = [0, -1, 1];
@@ -345,15 +349,16 @@ export class MailboxView implements FeedReader {
   }
 
   /** Writes `* n FETCH (…)` of a message with what is asked for of UID, flags and modseq. */
-  writeFlags(out: ResponseStream, line: FlagsLine): void {
+  writeFlags(out: Responses, line: FlagsLine): void {
     const { feed } = this;
     const uid = feed.uids[line.index] as number;
     if (line.flags) this.tellKeywords(out);
-    let text = '';
-    if (line.uid) text += ` UID ${uid}`;
-    if (line.flags) text += ` FLAGS (${this.flagsText(uid, feed.flagSetAt(line.index))})`;
-    if (line.modseq) text += ` MODSEQ (${feed.modseqAt(line.index)})`;
-    out.untagged(`${line.number} FETCH (${text.slice(1)})`);
+    out.fetchFlags(
+      line.number,
+      line.uid ? uid : undefined,
+      line.flags ? this.flagList(uid, feed.flagSetAt(line.index)) : undefined,
+      line.modseq ? feed.modseqAt(line.index) : undefined,
+    );
   }
 }
 
@@ -370,7 +375,7 @@ export interface FlagsLine {
 }
 
 /** Between two slices of what a client is told: waits for a client that does not keep up, and lets others run. */
-export async function pause(out: ResponseStream): Promise<void> {
+export async function pause(out: Responses): Promise<void> {
   if (out.isFull) await out.ready();
   await turns.take();
 }

@@ -5,9 +5,9 @@ import {
   type Capability,
   type EnabledExtension,
 } from '../../protocol/capability.ts';
-import { ByeError, CommandRefusedError } from './command-error.ts';
+import { ByeError, CommandRefusedError } from './command.ts';
 import type { Connection } from './connection.ts';
-import type { ResponseStream } from './response-stream.ts';
+import type { Responses } from './responses.ts';
 import type { MailboxView } from './mailbox-view.ts';
 import type { ServiceContext } from './service-context.ts';
 
@@ -42,7 +42,7 @@ export class Session {
     if (isOn) this.enabled.add('CONDSTORE');
   }
 
-  get out(): ResponseStream {
+  get out(): Responses {
     return this.connection.out;
   }
 
@@ -82,7 +82,7 @@ export class Session {
   }
 
   greet(): void {
-    const code = `CAPABILITY ${this.formatCapabilities()}`;
+    const code = `CAPABILITY ${this.formatCapabilities()}` as const;
     this.out.status('*', 'OK', 'Reprise IMAP4rev1 server ready', code);
   }
 

@@ -1,4 +1,4 @@
-import type { InternalDate } from '../../protocol/command.ts';
+import type { InternalDate } from '../../protocol/dates.ts';
 import type { Flag } from '../../protocol/flag.ts';
 import { isBlankLine, type LineFragment } from './line-splitter.ts';
 import { parseMailDate } from './mail-date.ts';

@@ -1,4 +1,4 @@
-import type { InternalDate } from '../../protocol/command.ts';
+import type { InternalDate } from '../../protocol/dates.ts';
 import type { Flag } from '../../protocol/flag.ts';
 
 /** A message that can be imported. Its octets are in wire form: lines end in CRLF. */

@@ -1,4 +1,4 @@
-import type { InternalDate } from '../../protocol/command.ts';
+import type { InternalDate } from '../../protocol/dates.ts';
 
 const months = 'jan feb mar apr may jun jul aug sep oct nov dec'.split(' ');
 const month = `(${months.join('|')})[a-z]*`;

@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import type { InternalDate } from '../../protocol/command.ts';
+import type { InternalDate } from '../../protocol/dates.ts';
 import { HeaderScan } from './header-scan.ts';
 import { type ImportSource, ImportSourceError, type SourceMessage } from './import-source.ts';
 import { type LineFragment, LineSplitter } from './line-splitter.ts';

@@ -1,4 +1,4 @@
-import type { Command } from '../../protocol/command.ts';
+import type { Command } from '../../protocol/grammar/commands.ts';
 import type { TlsEvent } from '../../tls/tls-event.ts';
 
 /** The port that a client came to: in the clear with STARTTLS, or TLS from the first octet. */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { InternalDate } from '../../protocol/command.ts';
+import type { InternalDate } from '../../protocol/dates.ts';
 import type { Flag } from '../../protocol/flag.ts';
 import { writeBodyStructure } from '../../protocol/mime/body-structure.ts';
 import { MimeWalker } from '../../protocol/mime/mime-walker.ts';

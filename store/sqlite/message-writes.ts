@@ -1,4 +1,4 @@
-import type { InternalDate } from '../../protocol/command.ts';
+import type { InternalDate } from '../../protocol/dates.ts';
 import type { Flag } from '../../protocol/flag.ts';
 import type { AddedMessage, MailboxKey } from '../mail-store.ts';
 import { referToBody, type BodyContent } from './body-writes.ts';

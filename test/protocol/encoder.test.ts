@@ -5,6 +5,7 @@ import { Decoder } from '../../protocol/decoder.ts';
 import {
   encodeAString,
   encodeAtom,
+  encodeBodySection,
   encodeFlagList,
   encodeLiteral,
   encodeMailbox,
@@ -16,6 +17,8 @@ import {
   EncoderError,
   readWireText,
 } from '../../protocol/encoder.ts';
+import type { SectionText } from '../../protocol/fetch-item.ts';
+import type { ResponseCode } from '../../protocol/response-code.ts';
 
 /** An encoder, and what it has written so far, one character a byte. */
 function makeEncoder(chunkBytes = 1 << 20) {
@@ -117,6 +120,25 @@ await t.test('response text is one line of ASCII that is no response code', (t) 
   t.end();
 });
 
+await t.test('body sections', (t) => {
+  const section = (part: number[], text: SectionText, offsetBytes?: number) =>
+    encodeBodySection({ part, text }, offsetBytes);
+  t.equal(section([], { kind: 'all' }), 'BODY[]');
+  t.equal(section([1, 2], { kind: 'mime' }, 0), 'BODY[1.2.MIME]<0>');
+  t.equal(
+    section([3], { kind: 'header-fields-not', fieldNames: ['To', 'a b'] }, 7),
+    'BODY[3.HEADER.FIELDS.NOT (To "a b")]<7>',
+  );
+  t.end();
+});
+
+await t.test('many numbers', (t) => {
+  const { out, written } = makeEncoder();
+  out.begin().atom('SEARCH').numbers([1, 2]).numbers([]).numbers([7]).end();
+  t.equal(written(), '* SEARCH 1 2 7\r\n');
+  t.end();
+});
+
 await t.test('items have spaces between them', (t) => {
   const { out, written } = makeEncoder();
   out.begin().atom('LIST').flags(['\\Noselect']).string('/').mailbox('a b').end();
@@ -145,7 +167,11 @@ await t.test('status responses and continuation requests', (t) => {
       '+ Ready \r\n+ \r\n+ UGFzc3dvcmQA\r\n',
   );
   for (const code of ['', 'A] x', 'A\r\n', 'É', '\u010d\u010a']) {
-    t.throws(() => out.status('*', 'OK', 'x', code), EncoderError, JSON.stringify(code));
+    t.throws(
+      () => out.status('*', 'OK', 'x', code as ResponseCode),
+      EncoderError,
+      JSON.stringify(code),
+    );
   }
   for (const tag of ['', '+', 'a b', 'a\r\n', '**', '\u010a']) {
     t.throws(() => out.status(tag, 'OK', 'x'), EncoderError, JSON.stringify(tag));
@@ -254,9 +280,14 @@ const writers: readonly ((out: Encoder, text: string) => unknown)[] = [
   (out, text) => out.begin().wire(readWireText(text)).end(),
   (out, text) => out.begin(text).atom('x').end(),
   (out, text) => out.status('*', 'NO', text),
-  (out, text) => out.status('*', 'NO', 'x', text),
+  (out, text) => out.status('*', 'NO', 'x', text as ResponseCode),
   (out, text) => out.status(text, 'NO', 'x'),
   (out, text) => out.continuation(text),
+  (out, text) =>
+    out
+      .begin()
+      .wire(encodeBodySection({ part: [1], text: { kind: 'header-fields', fieldNames: [text] } }))
+      .end(),
 ];
 
 await t.test('no text can break a response', (t) => {

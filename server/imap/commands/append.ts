@@ -1,14 +1,14 @@
-import type { AppendCommand } from '../../../protocol/command.ts';
+import type { AppendArguments } from '../../../protocol/grammar/append.ts';
 import type { Mailbox, MessageDraft } from '../../../store/mail-store.ts';
-import { CommandRefusedError } from '../command-error.ts';
-import type { CommandHandler } from '../command-handler.ts';
-import { ConnectionLostError } from '../response-stream.ts';
+import { CommandRefusedError } from '../command.ts';
+import type { CommandHandler } from '../command.ts';
+import { ConnectionLostError } from '../../net/transport.ts';
 import type { Session } from '../session.ts';
 
 /** Streams the message into the store. @see RFC 3501, section 6.3.11; RFC 4315, section 3 (APPENDUID) */
 export const append: CommandHandler<'APPEND'> = async (session, command, request) => {
   const mailbox = await findTarget(session, command);
-  session.out.write(request.isWaiting ? '+ Ready for literal data\r\n' : '');
+  if (request.isWaiting) session.out.continuation('Ready for literal data');
   const draft = session.store.beginMessage(session.accountId);
   try {
     await receive(session, draft);
@@ -19,13 +19,14 @@ export const append: CommandHandler<'APPEND'> = async (session, command, request
         zoneMinutes: 0,
       },
     });
+    if (session.isOff('UIDPLUS')) return { text: 'APPEND completed' };
     return { text: 'APPEND completed', code: `APPENDUID ${added.uidValidity} ${added.uid}` };
   } finally {
     await draft.discard();
   }
 };
 
-async function findTarget(session: Session, command: AppendCommand): Promise<Mailbox> {
+async function findTarget(session: Session, command: AppendArguments): Promise<Mailbox> {
   try {
     const mailbox = await session.store.findMailbox(session.accountId, command.mailboxName);
     if (mailbox?.isSelectable !== true) {

@@ -1,5 +1,6 @@
-import { CommandRefusedError } from '../command-error.ts';
-import type { CommandHandler } from '../command-handler.ts';
+import { decodeBase64 } from '../../../protocol/grammar/login.ts';
+import { CommandRefusedError } from '../command.ts';
+import type { CommandHandler } from '../command.ts';
 import { logInWithCertificate } from '../log-in-with-certificate.ts';
 import { logInWithPassword } from '../log-in-with-password.ts';
 import { decodeLine } from '../decode-line.ts';
@@ -59,13 +60,14 @@ function decodePlain(response: Uint8Array) {
 
 /** Sends a challenge and reads the answer, both base64; `*` cancels. */
 async function challenge(session: Session, text: string): Promise<Uint8Array> {
-  session.out.write(`+ ${Buffer.from(text).toString('base64')}\r\n`);
+  session.out.challenge(Buffer.from(text));
   const line = decodeLine(await session.connection.pullLine());
   if (line === '*') throw new CommandRefusedError('BAD', 'Authentication cancelled');
-  if (line.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(line)) {
+  const response = decodeBase64(line);
+  if (response === undefined) {
     throw new CommandRefusedError('BAD', 'Expected a SASL response in base64');
   }
-  return Buffer.from(line, 'base64');
+  return response;
 }
 
 function decodeUtf8(bytes: Uint8Array): string {

@@ -1,4 +1,4 @@
-import type { CommandHandler } from '../command-handler.ts';
+import type { CommandHandler } from '../command.ts';
 
 /** Removes what has \Deleted without telling, unless read-only. @see RFC 3501, section 6.4.2 */
 export const closeMailbox: CommandHandler<'CLOSE'> = async (session) => {

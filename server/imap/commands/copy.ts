@@ -1,7 +1,8 @@
+import type { ResponseCode } from '../../../protocol/response-code.ts';
 import { formatSequenceSet } from '../../../protocol/sequence-set.ts';
 import { StoreError, type CopyResult, type Mailbox } from '../../../store/mail-store.ts';
-import { CommandRefusedError } from '../command-error.ts';
-import type { CommandHandler } from '../command-handler.ts';
+import { CommandRefusedError } from '../command.ts';
+import type { CommandHandler } from '../command.ts';
 import type { MailboxView } from '../mailbox-view.ts';
 import type { Session } from '../session.ts';
 
@@ -20,11 +21,11 @@ export const copyOrMove: CommandHandler<'COPY' | 'MOVE'> = async (session, comma
       ? session.store.copyMessages(view.box, uids, target)
       : session.store.moveMessages(view.box, uids, target);
   const result = await transferred.catch((error: unknown) => refuse(view, error));
-  const { code } = copyUidCode(result);
+  const code = session.isOff('UIDPLUS') ? undefined : copyUidCode(result);
   if (name === 'COPY') return { text: 'COPY completed', ...(code !== undefined && { code }) };
   await view.feed.reach(result.sourceModseq);
   // Before the EXPUNGE responses, so that the client can still tell which message went where.
-  if (code !== undefined) session.out.untagged(`OK [${code}] Moved`);
+  if (code !== undefined) session.out.status('*', 'OK', 'Moved', code);
   return { text: 'MOVE completed' };
 };
 
@@ -45,8 +46,8 @@ function noTarget(): CommandRefusedError {
   return new CommandRefusedError('NO', 'No mailbox of that name, create it first', 'TRYCREATE');
 }
 
-function copyUidCode({ targetUidValidity, sourceUids, targetUids }: CopyResult): { code?: string } {
-  if (sourceUids.length === 0) return {};
-  const sets = `${formatSequenceSet(sourceUids)} ${formatSequenceSet(targetUids)}`;
-  return { code: `COPYUID ${targetUidValidity} ${sets}` };
+function copyUidCode(result: CopyResult): ResponseCode | undefined {
+  const { targetUidValidity, sourceUids, targetUids } = result;
+  if (sourceUids.length === 0) return undefined;
+  return `COPYUID ${targetUidValidity} ${formatSequenceSet(sourceUids)} ${formatSequenceSet(targetUids)}`;
 }

@@ -1,4 +1,4 @@
-import type { CommandHandler } from '../command-handler.ts';
+import type { CommandHandler } from '../command.ts';
 
 /** A mailbox that this session has selected is left first. @see RFC 3501, section 6.3.4 */
 export const deleteMailbox: CommandHandler<'DELETE'> = async (session, { mailboxName }) => {
@@ -8,7 +8,7 @@ export const deleteMailbox: CommandHandler<'DELETE'> = async (session, { mailbox
   await session.store.deleteMailbox(session.accountId, mailboxName);
   if (isSelected) {
     session.unselect();
-    session.out.untagged('OK [CLOSED] The selected mailbox is deleted');
+    session.out.status('*', 'OK', 'The selected mailbox is deleted', 'CLOSED');
   }
   return { text: 'DELETE completed' };
 };

@@ -1,4 +1,4 @@
-import type { CommandHandler } from '../command-handler.ts';
+import type { CommandHandler } from '../command.ts';
 
 /** The EXPUNGE responses come with what else has changed. @see RFC 3501, section 6.4.3; RFC 4315 */
 export const expunge: CommandHandler<'EXPUNGE'> = async (session, { uids }) => {
@@ -6,7 +6,6 @@ export const expunge: CommandHandler<'EXPUNGE'> = async (session, { uids }) => {
   const named = uids === undefined ? undefined : view.named(uids, true);
   const { modseq } = await session.store.expungeMessages(view.box, named);
   await view.feed.reach(modseq);
-  await session.sync({ expunge: true });
-  const code = session.hasCondstore ? { code: `HIGHESTMODSEQ ${modseq}` } : {};
-  return { text: 'EXPUNGE completed', ...code };
+  if (!session.hasCondstore) return { text: 'EXPUNGE completed' };
+  return { text: 'EXPUNGE completed', code: `HIGHESTMODSEQ ${modseq}` };
 };

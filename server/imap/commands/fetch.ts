@@ -1,7 +1,7 @@
 import type { FetchItem } from '../../../protocol/fetch-item.ts';
 import type { MessageField, StoredMessage } from '../../../store/mail-store.ts';
-import type { CommandHandler } from '../command-handler.ts';
-import type { Completion } from '../completion.ts';
+import type { CommandHandler } from '../command.ts';
+import type { Completion } from '../command.ts';
 import { fieldsOf, setsSeen, writeFetchResponse } from '../fetch-response.ts';
 import { pause, type MailboxView } from '../mailbox-view.ts';
 import type { Session } from '../session.ts';

@@ -1,14 +1,14 @@
 import type { ReaderEvent } from '../../../protocol/command-reader.ts';
 import { decodeLine } from '../decode-line.ts';
-import type { CommandHandler } from '../command-handler.ts';
-import { ByeError, CommandRefusedError } from '../command-error.ts';
+import type { CommandHandler } from '../command.ts';
+import { ByeError, CommandRefusedError } from '../command.ts';
 import type { MailboxView } from '../mailbox-view.ts';
-import { ConnectionLostError } from '../response-stream.ts';
+import { ConnectionLostError } from '../../net/transport.ts';
 import type { Session } from '../session.ts';
 
 /** Tells the client at once what changes, until it sends DONE. @see RFC 2177, section 3 */
 export const idle: CommandHandler<'IDLE'> = async (session) => {
-  session.out.write('+ idling\r\n');
+  session.out.continuation('idling');
   await session.sync({ expunge: true });
   const { selected } = session;
   const notifier = selected === undefined ? undefined : new IdleNotifier(session, selected);
@@ -66,10 +66,10 @@ class IdleNotifier {
       }
     } catch (error) {
       this.#isStopped = true;
-      if (error instanceof ByeError) connection.shutDown(error.message);
+      if (error instanceof ByeError) connection.shutDown(error.message, error.code);
       else if (!(error instanceof ConnectionLostError)) {
         this.#session.log('error', { err: error }, 'IDLE notification failed');
-        connection.shutDown('[SERVERBUG] Internal error');
+        connection.shutDown('Internal error', 'SERVERBUG');
       }
     }
   }

@@ -1,5 +1,5 @@
-import { CommandRefusedError } from '../command-error.ts';
-import type { CommandHandler } from '../command-handler.ts';
+import { CommandRefusedError } from '../command.ts';
+import type { CommandHandler } from '../command.ts';
 import { logInWithPassword } from '../log-in-with-password.ts';
 
 /** @see RFC 3501, section 6.2.3 */

@@ -1,5 +1,5 @@
 import type { SearchKey } from '../../../protocol/search-key.ts';
-import type { CommandHandler } from '../command-handler.ts';
+import type { CommandHandler } from '../command.ts';
 import { makeFeedTest, resolveForStore } from '../feed-search.ts';
 import { pause, type MailboxView } from '../mailbox-view.ts';
 import type { Session } from '../session.ts';
@@ -26,13 +26,13 @@ export const search: CommandHandler<'SEARCH'> = async (session, { isUid, criteri
     numbers.push(isUid ? uid : number);
     modseq = Math.max(modseq, view.feed.modseqAt(index));
   }
-  out.write('* SEARCH');
+  out.begin().atom('SEARCH');
   for (let start = 0; start < numbers.length; start += sliceNumbers) {
     if (start > 0) await pause(out);
-    out.write(` ${numbers.slice(start, start + sliceNumbers).join(' ')}`);
+    out.numbers(numbers.slice(start, start + sliceNumbers));
   }
-  if (hasModseq && numbers.length > 0) out.write(` (MODSEQ ${modseq})`);
-  out.write('\r\n');
+  if (hasModseq && numbers.length > 0) out.open().atom('MODSEQ').number(modseq).close();
+  out.end();
   return { text: 'SEARCH completed' };
 };
 

@@ -1,5 +1,6 @@
-import type { CommandHandler } from '../command-handler.ts';
-import { CommandRefusedError } from '../command-error.ts';
+import { encodeFlagList } from '../../../protocol/encoder.ts';
+import type { CommandHandler } from '../command.ts';
+import { CommandRefusedError } from '../command.ts';
 import { MailboxView } from '../mailbox-view.ts';
 import type { Session } from '../session.ts';
 import type { Mailbox } from '../../../store/mail-store.ts';
@@ -9,7 +10,7 @@ export const select: CommandHandler<'SELECT' | 'EXAMINE'> = async (session, comm
   const { name, mailboxName, isCondstore } = command;
   if (session.selected !== undefined) {
     session.unselect();
-    session.out.untagged('OK [CLOSED] Previous mailbox is closed');
+    session.out.status('*', 'OK', 'Previous mailbox is closed', 'CLOSED');
   }
   const mailbox = await session.store.findMailbox(session.accountId, mailboxName);
   if (mailbox === undefined) {
@@ -33,16 +34,18 @@ async function open(session: Session, mailbox: Mailbox, isReadOnly: boolean): Pr
   return view;
 }
 
-function describe({ out }: Session, view: MailboxView): void {
+function describe(session: Session, view: MailboxView): void {
+  const { out } = session;
   const { feed } = view;
-  out.untagged(`FLAGS ${view.knownFlagsText()}`);
-  const permanent = view.isReadOnly ? '()' : view.knownFlagsText('\\*');
-  out.untagged(`OK [PERMANENTFLAGS ${permanent}] Flags that can be changed`);
-  out.untagged(`${view.count} EXISTS`);
-  out.untagged(`${view.recentCount} RECENT`);
+  out.begin().atom('FLAGS').wire(view.knownFlags()).end();
+  const permanent = view.isReadOnly ? encodeFlagList([]) : view.knownFlags('\\*');
+  out.status('*', 'OK', 'Flags that can be changed', `PERMANENTFLAGS ${permanent}`);
+  out.begin().number(view.count).atom('EXISTS').end();
+  out.begin().number(view.recentCount).atom('RECENT').end();
   const unseen = view.firstUnseenNumber();
-  if (unseen !== undefined) out.untagged(`OK [UNSEEN ${unseen}] First unseen message`);
-  out.untagged(`OK [UIDVALIDITY ${feed.uidValidity}] UIDs are valid`);
-  out.untagged(`OK [UIDNEXT ${view.uidNext}] Predicted next UID`);
-  out.untagged(`OK [HIGHESTMODSEQ ${view.toldModseq}] Highest`);
+  if (unseen !== undefined) out.status('*', 'OK', 'First unseen message', `UNSEEN ${unseen}`);
+  out.status('*', 'OK', 'UIDs are valid', `UIDVALIDITY ${feed.uidValidity}`);
+  out.status('*', 'OK', 'Predicted next UID', `UIDNEXT ${view.uidNext}`);
+  if (session.isOff('CONDSTORE')) return;
+  out.status('*', 'OK', 'Highest', `HIGHESTMODSEQ ${view.toldModseq}`);
 }

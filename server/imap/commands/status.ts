@@ -1,8 +1,7 @@
-import type { StatusItem } from '../../../protocol/command.ts';
-import { encodeMailboxName } from '../../../protocol/wire-text.ts';
+import type { StatusItem } from '../../../protocol/grammar/status.ts';
 import type { MailboxStatus } from '../../../store/mail-store.ts';
-import { CommandRefusedError } from '../command-error.ts';
-import type { CommandHandler } from '../command-handler.ts';
+import { CommandRefusedError } from '../command.ts';
+import type { CommandHandler } from '../command.ts';
 
 const values: { readonly [Item in StatusItem]: (status: MailboxStatus) => number } = {
   MESSAGES: (status) => status.messageCount,
@@ -21,7 +20,8 @@ export const status: CommandHandler<'STATUS'> = async (session, { mailboxName, i
   }
   if (items.includes('HIGHESTMODSEQ')) session.hasCondstore = true;
   const counters = await session.store.readStatus(mailbox);
-  const pairs = items.map((item) => `${item} ${values[item](counters)}`);
-  session.out.untagged(`STATUS ${encodeMailboxName(mailbox.name)} (${pairs.join(' ')})`);
+  const out = session.out.begin().atom('STATUS').mailbox(mailbox.name).open();
+  for (const item of items) out.atom(item).number(values[item](counters));
+  out.close().end();
   return { text: 'STATUS completed' };
 };

@@ -1,7 +1,7 @@
 import { formatSequenceSet } from '../../../protocol/sequence-set.ts';
 import type { FlagChangeResult } from '../../../store/mail-store.ts';
-import type { CommandHandler } from '../command-handler.ts';
-import type { Completion } from '../completion.ts';
+import type { CommandHandler } from '../command.ts';
+import type { Completion } from '../command.ts';
 import { pause, type MailboxView } from '../mailbox-view.ts';
 import type { Session } from '../session.ts';
 

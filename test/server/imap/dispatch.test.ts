@@ -1,11 +1,11 @@
 import t from 'tap';
 import type { ReaderEvent } from '../../../protocol/reader-event.ts';
 import { commandTable } from '../../../server/imap/command-table.ts';
-import { ByeError, ConnectionLostError } from '../../../server/imap/command.ts';
+import { ByeError } from '../../../server/imap/command.ts';
 import { handleEvent } from '../../../server/imap/dispatch.ts';
 import { Responses } from '../../../server/imap/responses.ts';
 import type { Session } from '../../../server/imap/session.ts';
-import type { ByteSink } from '../../../server/net/transport.ts';
+import { ConnectionLostError, type ByteSink } from '../../../server/net/transport.ts';
 import { StoreError } from '../../../store/mail-store.ts';
 import { startImapService } from '../../fixtures/imap-service.ts';
 import { readEvents } from '../../fixtures/read-events.ts';

@@ -8,7 +8,8 @@ import { until } from '../../fixtures/until.ts';
 function contents(feed: MailboxFeed): string[] {
   return Array.from(
     { length: feed.count },
-    (_, index) => `${feed.uids[index]} ${feed.modseqAt(index)} ${feed.flagSetAt(index).text}`,
+    (_, index) =>
+      `${feed.uids[index]} ${feed.modseqAt(index)} ${feed.flagSetAt(index).flags.join(' ')}`,
   );
 }
 

@@ -1,1 +1,0 @@
-export { ByeError, CommandRefusedError } from './command.ts';

@@ -1,1 +1,0 @@
-export type { CommandHandler, CommandRequest } from './command.ts';

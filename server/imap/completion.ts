@@ -1,1 +1,0 @@
-export type { Completion } from './command.ts';

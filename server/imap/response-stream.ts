@@ -1,2 +1,0 @@
-export { ConnectionLostError } from './command.ts';
-export { Responses as ResponseStream } from './responses.ts';
