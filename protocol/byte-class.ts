@@ -41,7 +41,7 @@ function classify(byte: number): number {
   return bits;
 }
 
-/** True where the byte is of the class; false for undefined, the end of the input. */
+/** True if the byte is of the class; false for undefined, the end of the input. */
 export function isByteOf(byte: number | undefined, byteClass: number): boolean {
   return byte !== undefined && (table[byte]! & byteClass) !== 0;
 }

@@ -122,7 +122,7 @@ export class Decoder {
     if (!this.isAtEnd()) throw this.expected('end of command');
   }
 
-  /** True where the next byte is this character, which stays. */
+  /** True if the next byte is this character, which stays. */
   isNext(character: string): boolean {
     return this.#bytes[this.#at] === character.charCodeAt(0);
   }

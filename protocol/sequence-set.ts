@@ -16,7 +16,7 @@ export interface SequenceRange {
  */
 export type SequenceSet = readonly SequenceRange[];
 
-/** The set as the client wrote it; undefined where the text is not a sequence set. */
+/** The set as the client wrote it; undefined if the text is not a sequence set. */
 export function parseSequenceSet(text: string): SequenceSet | undefined {
   const ranges: SequenceRange[] = [];
   for (const item of text.split(',')) {
@@ -93,8 +93,9 @@ export function resolveSequenceSet(set: SequenceSet, largest: number): SequenceR
  * a range.
  */
 export function selectFromSorted(set: SequenceSet, sorted: Uint32Array): Uint32Array {
+  const indexOf = (number: number) => lowerBound(sorted, sorted.length, number);
   const slices = resolveSequenceSet(set, sorted.at(-1) ?? 0).map((range) =>
-    sorted.subarray(lowerBound(sorted, range.first), lowerBound(sorted, range.last + 1)),
+    sorted.subarray(indexOf(range.first), indexOf(range.last + 1)),
   );
   const selected = new Uint32Array(slices.reduce((length, slice) => length + slice.length, 0));
   let length = 0;
@@ -107,7 +108,7 @@ export function selectFromSorted(set: SequenceSet, sorted: Uint32Array): Uint32A
 
 /**
  * The sequence numbers from 1 to `messageCount` that the set names, ascending; `*` is `messageCount`.
- * Numbers beyond it are left out: {@link hasNumberBeyond} tells whether there are any.
+ * Numbers beyond it are left out.
  */
 export function selectSequenceNumbers(set: SequenceSet, messageCount: number): Uint32Array {
   const ranges = resolveSequenceSet(set, messageCount)
@@ -123,26 +124,14 @@ export function selectSequenceNumbers(set: SequenceSet, messageCount: number): U
 }
 
 /**
- * True where the set names a sequence number that no message has. A client may only name those it was told
- * of, so such a command is BAD; `*` in an empty mailbox counts too.
- *
- * @see RFC 3501, section 9, `seq-number`
+ * The index of the first of the first `count` members (ascending) that is at least `value`; `count` if all are smaller.
  */
-export function hasNumberBeyond(set: SequenceSet, messageCount: number): boolean {
-  return set.some(({ first, last }) =>
-    [first, last].some((number) =>
-      number === Infinity ? messageCount === 0 : number > messageCount,
-    ),
-  );
-}
-
-/** The index of the first member that is at least `number`. */
-function lowerBound(sorted: Uint32Array, number: number): number {
+export function lowerBound(sorted: Uint32Array, count: number, value: number): number {
   let low = 0;
-  let high = sorted.length;
+  let high = count;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if (sorted[middle]! < number) low = middle + 1;
+    if (sorted[middle]! < value) low = middle + 1;
     else high = middle;
   }
   return low;

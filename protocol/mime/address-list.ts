@@ -75,7 +75,7 @@ function withoutComments(tokens: readonly AddressToken[]): AddressToken[] {
   return tokens.filter((token) => token.kind !== 'comment');
 }
 
-/** One address between commas; undefined where nothing is there. */
+/** One address between commas; undefined if nothing is there. */
 function readAddress(all: readonly AddressToken[]): EnvelopeAddress | undefined {
   const tokens = withoutComments(all);
   if (tokens.length === 0) return undefined;

@@ -8,12 +8,12 @@ export interface AddressToken {
   readonly hasSpaceBefore: boolean;
 }
 
-// White space is spelled out: \s would take the octet 0xA0, which is half of a letter in UTF-8.
+// White space is spelled out: \s would take the byte 0xA0, which is half of a letter in UTF-8.
 /** An encoded word may hold specials against the rules (RFC 2047, section 5), so it is tried first. */
 const encodedWord = /=\?[^ \t\r\n?]{1,80}\?[bq]\?[^ \t\r\n?]{0,500}\?=/iy;
 const whiteSpace = /[ \t\r\n]+/y;
 const literal = /\[[^[\]\\]{0,500}\]/y;
-/** Up to an encoded word. A backslash takes the next octet with it, so that it can hide a quote. */
+/** Up to an encoded word. A backslash takes the next byte with it, so that it can hide a quote. */
 const atom = /(?:[^ \t\r\n()<>@,;:"[\\]|\\[^])(?:[^ \t\r\n()<>@,;:"[\\=]|\\[^]|=(?!\?))*/y;
 const quoted = /"((?:[^"\\]|\\[^])*)"/y;
 

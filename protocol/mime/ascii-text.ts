@@ -1,4 +1,4 @@
-// Wire text holds one octet in each character, so JavaScript's own trim, \s and toLowerCase would damage
+// Wire text holds one byte in each character, so JavaScript's own trim, \s and toLowerCase would damage
 // it: they take 0xA0 for a space and change 0xC0 into 0xE0.
 
 const whiteSpace = ' \t\r\n';
@@ -25,7 +25,7 @@ export function trim(text: string): string {
   return trimEnd(trimStart(text));
 }
 
-/** A to Z in lower case, every other octet as it is. */
+/** A to Z in lower case, every other byte as it is. */
 export function toLowerCase(text: string): string {
   if (!/[\x80-\xff]/.test(text)) return text.toLowerCase();
   return text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());

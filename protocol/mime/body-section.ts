@@ -5,7 +5,7 @@ import { mimeLimits } from './limits.ts';
 import { messageOf, type MimePart } from './mime-structure.ts';
 
 /**
- * Octets `[start, end)` of the message that a section is made of. With `fieldNames` they are a header, of
+ * Bytes `[start, end)` of the message that a section is made of. With `fieldNames` they are a header, of
  * which {@link filterHeader} gives the section; a header over `mimeLimits.filteredHeaderBytes` is cut there.
  */
 export type SectionRange =
@@ -14,12 +14,12 @@ export type SectionRange =
       readonly start: number;
       readonly end: number;
       readonly fieldNames: readonly string[];
-      /** True where the named fields are left out. */
+      /** True if the named fields are left out. */
       readonly isNot: boolean;
     };
 
 /**
- * Finds the octets that a section names; undefined (the client gets `NIL`) where the message has no such
+ * Finds the bytes that a section names; undefined (the client gets `NIL`) where the message has no such
  * part, and for HEADER and TEXT of a part that is no message. A message that is no multipart is its own
  * part 1, and part 1's MIME header is then the message's.
  *
@@ -76,7 +76,7 @@ function findPart(root: MimePart, numbers: readonly number[]): MimePart | undefi
  * The fields of a header whose name is (with `isNot`: is not) in the list, in order and unchanged, with the
  * blank line that ends the header if it has one. Names are compared without regard to case.
  *
- * @param header the octets of the header with its blank line
+ * @param header the bytes of the header with its blank line
  * @returns a new array
  * @see RFC 3501, section 6.4.5, HEADER.FIELDS
  */
@@ -100,7 +100,7 @@ export function filterHeader(
 }
 
 /**
- * The range `[start, end)` of a section of `lengthBytes` octets that `<offset.count>` names; the whole
+ * The range `[start, end)` of a section of `lengthBytes` bytes that `<offset.count>` names; the whole
  * section where it is absent. Empty where the offset is past the end.
  *
  * @see RFC 3501, section 6.4.5 (partial)

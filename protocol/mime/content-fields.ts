@@ -20,7 +20,7 @@ export type ContentFields = Pick<
 /** What a part without Content-Type is: text, or in a digest a message. */
 export type DefaultType = 'text/plain' | 'message/rfc822';
 
-/** RFC 2045, section 5.1 `token`, and octets above 127, which broken mailers write. */
+/** RFC 2045, section 5.1 `token`, and bytes above 127, which broken mailers write. */
 const token = String.raw`[^\0-\x20\x7f()<>@,;:\\"/[\]?=]+`;
 const mediaTypePattern = new RegExp(`^(${token})[ \\t]*/[ \\t]*(${token})`);
 const tokenPattern = new RegExp(`^${token}`);

@@ -1,20 +1,20 @@
 const smallestBytes = 4 * 1024;
 
-/** Collects the octets of one header after the other, each up to a bound, in one buffer that grows. */
+/** Collects the bytes of one header after the other, each up to a bound, in one buffer that grows. */
 export class HeaderBuffer {
   #bytes = Buffer.allocUnsafe(smallestBytes);
   #length = 0;
   #limit = 0;
   #isCut = false;
 
-  /** Begins a header of which at most `limit` octets are kept. */
+  /** Begins a header of which at most `limit` bytes are kept. */
   clear(limit: number): void {
     this.#length = 0;
     this.#limit = Math.max(0, limit);
     this.#isCut = false;
   }
 
-  /** Copies octets `[start, end)` of the chunk; past the limit they are dropped. */
+  /** Copies bytes `[start, end)` of the chunk; past the limit they are dropped. */
   append(chunk: Uint8Array, start: number, end: number): void {
     const room = this.#limit - this.#length;
     const count = Math.min(end - start, room);

@@ -1,13 +1,13 @@
 import { libmime } from './text-libraries.ts';
 import { toLowerCase, trim, trimEnd } from './ascii-text.ts';
 
-/** One field of a header. Text is wire text: one character for each octet (latin1). */
+/** One field of a header. Text is wire text: one character for each byte (latin1). */
 export interface HeaderField {
   /** As written, without white space before the colon; empty for a line that is no field. */
   readonly name: string;
   /** Unfolded: line breaks taken out, white space at both ends too. Encoded words stay encoded. */
   readonly value: string;
-  /** Where the field begins, in octets from the start of the header. */
+  /** Where the field begins, in bytes from the start of the header. */
   readonly start: number;
   /** Where it ends, behind its last line break. */
   readonly end: number;
@@ -17,7 +17,7 @@ const lineFeed = 10;
 const carriageReturn = 13;
 
 /**
- * The fields of a header in order, up to the blank line or the end of the octets. Lines may end in CRLF or
+ * The fields of a header in order, up to the blank line or the end of the bytes. Lines may end in CRLF or
  * LF. A line that is neither field nor continuation becomes a field without a name, so that the ranges of
  * all fields together cover the header. Takes linear time and never throws.
  *
@@ -38,7 +38,7 @@ export function* readHeader(header: Uint8Array): Generator<HeaderField> {
   }
 }
 
-/** True where an empty line, ended by CRLF or LF, begins at the offset. */
+/** True if an empty line, ended by CRLF or LF, begins at the offset. */
 function isBlankLine(bytes: Buffer, start: number): boolean {
   const first = bytes[start];
   return first === lineFeed || (first === carriageReturn && bytes[start + 1] === lineFeed);
@@ -58,7 +58,7 @@ function readField(bytes: Buffer, start: number, end: number): HeaderField {
   const text = bytes.toString('latin1', start, end);
   const colon = text.indexOf(':');
   const name = colon === -1 ? '' : trimEnd(text.slice(0, colon));
-  // Octets above 126 are no field name by the RFC, but only white space and controls show a line of text.
+  // Bytes above 126 are no field name by the RFC, but only white space and controls show a line of text.
   const isField = name !== '' && !/[\0-\x20\x7f]/.test(name);
   return isField
     ? { name, value: unfold(text.slice(colon + 1)), start, end }
@@ -69,7 +69,7 @@ function unfold(text: string): string {
   return trim(text.replace(/\r?\n/g, ''));
 }
 
-/** The value of the first field of that name (in lower case); undefined where there is none. */
+/** The value of the first field of that name (in lower case); undefined if there is none. */
 export function findHeaderValue(
   fields: readonly HeaderField[],
   lowerCaseName: string,
@@ -84,15 +84,15 @@ export function hasName({ name }: HeaderField, lowerCaseName: string): boolean {
 }
 
 /**
- * A field value as Unicode: octets above 127 are taken as UTF-8 where they are valid UTF-8 and as latin1
- * otherwise, then encoded words are decoded (octets above 127 of an unknown charset become U+FFFD). Never
+ * A field value as Unicode: bytes above 127 are taken as UTF-8 where they are valid UTF-8 and as latin1
+ * otherwise, then encoded words are decoded (bytes above 127 of an unknown charset become U+FFFD). Never
  * throws.
  *
  * @param value wire text, as {@link HeaderField} has it
  * @see RFC 2047
  */
 export function decodeHeaderText(value: string): string {
-  const text = decodeRawOctets(value);
+  const text = decodeRawBytes(value);
   if (!text.includes('=?')) return text;
   try {
     return libmime().decodeWords(text);
@@ -101,7 +101,7 @@ export function decodeHeaderText(value: string): string {
   }
 }
 
-function decodeRawOctets(value: string): string {
+function decodeRawBytes(value: string): string {
   if (!/[\x80-\xff]/.test(value)) return value;
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.from(value, 'latin1'));

@@ -2,8 +2,8 @@
 export type MimeParameters = readonly (readonly [name: string, value: string])[];
 
 /**
- * One part of a message, the message itself being the root. Offsets are octets from the start of the
- * message. All text is wire text: one character for each octet (latin1), undecoded.
+ * One part of a message, the message itself being the root. Offsets are bytes from the start of the
+ * message. All text is wire text: one character for each byte (latin1), undecoded.
  *
  * @see RFC 3501, section 7.4.2 (BODYSTRUCTURE); RFC 2045; RFC 2046
  */
@@ -22,7 +22,7 @@ export interface MimePart {
   readonly parameters: MimeParameters;
   readonly id?: string;
   readonly description?: string;
-  /** In lower case; `7bit` where absent. */
+  /** In lower case; `7bit` if absent. */
   readonly encoding: string;
   readonly md5?: string;
   readonly disposition?: { readonly type: string; readonly parameters: MimeParameters };
@@ -30,7 +30,7 @@ export interface MimePart {
   readonly location?: string;
   /** The parts of a multipart, at least one; absent for other types. */
   readonly children?: readonly MimePart[];
-  /** The message inside a message/rfc822 (or message/global) part; absent where the part is encoded. */
+  /** The message inside a message/rfc822 (or message/global) part; absent if the part is encoded. */
   readonly message?: MimePart;
   /** Wire text of the ENVELOPE of the message at the root or inside a message/rfc822 part. */
   readonly envelope?: string;

@@ -7,9 +7,9 @@ const carriageReturn = 13;
 const hyphen = 45;
 
 /**
- * Finds the parts of a message while its octets stream by. Push the octets in chunks of any size, then call
- * {@link finish} once. The result does not depend on how the octets were divided. Memory is bounded by
- * {@link mimeLimits}, time is linear, and no octets make it throw.
+ * Finds the parts of a message while its bytes stream by. Push the bytes in chunks of any size, then call
+ * {@link finish} once. The result does not depend on how the bytes were divided. Memory is bounded by
+ * {@link mimeLimits}, time is linear, and no bytes make it throw.
  *
  * What it decides where the RFCs leave room or messages break them:
  * - Lines end in CRLF or LF; a header ends at its first empty line, a boundary delimiter, or the end.
@@ -25,13 +25,13 @@ const hyphen = 45;
  */
 export class MimeWalker {
   readonly #tree = new PartTree();
-  /** Octets before the current chunk. */
+  /** Bytes before the current chunk. */
   #base = 0;
   /** Line feeds before the current position. */
   #lineCount = 0;
-  /** Octets of the line break before the current line: 0 at the start of the message. */
+  /** Bytes of the line break before the current line: 0 at the start of the message. */
   #breakBytes = 0;
-  #previousOctet = -1;
+  #previousByte = -1;
   #lineStart = 0;
   /**
    * - `start`: the current position is the start of a line
@@ -42,7 +42,7 @@ export class MimeWalker {
   readonly #candidate = Buffer.allocUnsafe(mimeLimits.delimiterLineBytes);
   #candidateBytes = 0;
 
-  /** Takes the next octets of the message; nothing of the chunk is kept. */
+  /** Takes the next bytes of the message; nothing of the chunk is kept. */
   push(chunk: Uint8Array): void {
     const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
     let position = 0;
@@ -52,7 +52,7 @@ export class MimeWalker {
       else if (this.#tree.isInHeader) position = this.#readHeaderLine(bytes, position);
       else position = this.#readBodyLines(bytes, position);
     }
-    if (bytes.length > 0) this.#previousOctet = bytes[bytes.length - 1]!;
+    if (bytes.length > 0) this.#previousByte = bytes[bytes.length - 1]!;
     this.#base += bytes.length;
   }
 
@@ -63,11 +63,11 @@ export class MimeWalker {
   }
 
   #beginLine(bytes: Buffer, position: number): void {
-    const octet = bytes[position];
-    // The second octet is looked at where it is here already: lists and signatures begin with one hyphen.
+    const byte = bytes[position];
+    // The second byte is looked at where it is here already: lists and signatures begin with one hyphen.
     const mayDelimit =
-      octet === hyphen && this.#tree.hasBoundaries && (bytes[position + 1] ?? hyphen) === hyphen;
-    const mayEndHeader = this.#tree.isInHeader && (octet === carriageReturn || octet === lineFeed);
+      byte === hyphen && this.#tree.hasBoundaries && (bytes[position + 1] ?? hyphen) === hyphen;
+    const mayEndHeader = this.#tree.isInHeader && (byte === carriageReturn || byte === lineFeed);
     this.#lineStart = this.#base + position;
     this.#lineState = mayDelimit || mayEndHeader ? 'candidate' : 'rest';
     this.#candidateBytes = 0;
@@ -120,7 +120,7 @@ export class MimeWalker {
     return end;
   }
 
-  /** Passes over lines up to one that may be a delimiter. Every octet of a large body goes through here. */
+  /** Passes over lines up to one that may be a delimiter. Every byte of a large body goes through here. */
   #readBodyLines(bytes: Buffer, position: number): number {
     const firstOfDelimiter = this.#tree.hasBoundaries ? hyphen : -1;
     let lineFeedAt = -1;
@@ -147,13 +147,13 @@ export class MimeWalker {
   }
 
   #noteBreak(bytes: Buffer, lineFeedAt: number): void {
-    const previous = lineFeedAt === 0 ? this.#previousOctet : bytes[lineFeedAt - 1];
+    const previous = lineFeedAt === 0 ? this.#previousByte : bytes[lineFeedAt - 1];
     this.#breakBytes = previous === carriageReturn ? 2 : 1;
   }
 }
 
 /**
- * The next line feed, or -1. The first octets are looked at here: a call of indexOf for each line would make
+ * The next line feed, or -1. The first bytes are looked at here: a call of indexOf for each line would make
  * a body of empty lines fifty times slower than one of full lines.
  */
 function findLineFeed(bytes: Buffer, position: number): number {
@@ -164,13 +164,13 @@ function findLineFeed(bytes: Buffer, position: number): number {
   return bytes.indexOf(lineFeed, near);
 }
 
-/** Behind the next line feed, or the end of the octets. */
+/** Behind the next line feed, or the end of the bytes. */
 function findLineEnd(bytes: Buffer, position: number): number {
   const lineFeedAt = bytes.indexOf(lineFeed, position);
   return lineFeedAt === -1 ? bytes.length : lineFeedAt + 1;
 }
 
-/** Octets of the line break at the end of a line: 0, 1 or 2. */
+/** Bytes of the line break at the end of a line: 0, 1 or 2. */
 function breakLength(line: Buffer): number {
   if (line[line.length - 1] !== lineFeed) return 0;
   return line[line.length - 2] === carriageReturn ? 2 : 1;

@@ -5,10 +5,10 @@ import type { MimePart } from './mime-structure.ts';
 
 /**
  * The text of a part as Unicode: its transfer encoding taken off, then its charset. An unknown or absent
- * charset is UTF-8 where the octets are valid UTF-8, and latin1 otherwise. Never throws.
+ * charset is UTF-8 where the bytes are valid UTF-8, and latin1 otherwise. Never throws.
  *
  * @param part its `encoding` and `parameters` are looked at
- * @param body octets of the part's body
+ * @param body bytes of the part's body
  */
 export function decodePartText(
   part: Pick<MimePart, 'encoding' | 'parameters'>,
@@ -18,8 +18,8 @@ export function decodePartText(
 }
 
 /**
- * The octets of a part without its transfer encoding: base64 and quoted-printable are decoded as far as they
- * can be, octets that belong to neither passed over; everything else is given as it is.
+ * The bytes of a part without its transfer encoding: base64 and quoted-printable are decoded as far as they
+ * can be, bytes that belong to neither passed over; everything else is given as it is.
  *
  * @see RFC 2045, section 6
  */
@@ -43,7 +43,7 @@ function charsetOf(part: Pick<MimePart, 'parameters'>): string {
 
 function decodeCharset(bytes: Uint8Array, charset: string): string {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  // US-ASCII with octets above 127 is mislabelled, and nearly always UTF-8.
+  // US-ASCII with bytes above 127 is mislabelled, and nearly always UTF-8.
   const isNamed = !/^(us-)?ascii$/i.test(charset) && iconv().encodingExists(charset);
   if (isNamed) return iconv().decode(buffer, charset);
   try {

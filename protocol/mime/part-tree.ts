@@ -6,7 +6,7 @@ import { parseHeader, type HeaderField } from './header-fields.ts';
 import { mimeLimits } from './limits.ts';
 import { isMessageType, type MimePart } from './mime-structure.ts';
 
-/** A position in the message: octets and line feeds before it. */
+/** A position in the message: bytes and line feeds before it. */
 export interface Mark {
   readonly offset: number;
   readonly lineCount: number;
@@ -63,7 +63,7 @@ export class PartTree {
     return this.#open[this.#open.length - 1]!;
   }
 
-  /** Takes octets `[start, end)` of the chunk as header of the innermost part. */
+  /** Takes bytes `[start, end)` of the chunk as header of the innermost part. */
   appendHeader(chunk: Uint8Array, start: number, end: number): void {
     this.#header.append(chunk, start, end);
   }

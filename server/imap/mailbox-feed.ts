@@ -1,3 +1,4 @@
+import { lowerBound } from '../../protocol/sequence-set.ts';
 import type {
   MailboxEvent,
   MailboxKey,
@@ -403,18 +404,6 @@ export function indexOfUid(uids: Uint32Array, count: number, uid: number, hint =
   if (hint < count && uids[hint] === uid) return hint;
   const index = lowerBound(uids, count, uid);
   return index < count && uids[index] === uid ? index : -1;
-}
-
-/** The place of the first of `count` ascending numbers that is not smaller than `value`; `count` if all are. */
-export function lowerBound(sorted: Uint32Array, count: number, value: number): number {
-  let low = 0;
-  let high = count;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((sorted[middle] as number) < value) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }
 
 /** All UIDs of the lists, ascending, each once. A single list that is ascending is returned as it is. */

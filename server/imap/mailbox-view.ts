@@ -2,6 +2,7 @@ import { encodeFlagList, type WireText } from '../../protocol/encoder.ts';
 import type { Flag } from '../../protocol/flag.ts';
 import { systemFlags } from '../../protocol/flag.ts';
 import {
+  lowerBound,
   selectFromSorted,
   selectSequenceNumbers,
   type SequenceSet,
@@ -11,7 +12,6 @@ import { ByeError, CommandRefusedError } from './command.ts';
 import type { FlagSet } from './flag-sets.ts';
 import {
   indexOfUid,
-  lowerBound,
   mergeUids,
   type FeedReader,
   type FeedStep,

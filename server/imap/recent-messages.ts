@@ -1,4 +1,4 @@
-import { lowerBound } from './mailbox-feed.ts';
+import { lowerBound } from '../../protocol/sequence-set.ts';
 
 /** Ranges that are kept; the oldest go first. Only sessions that share the mail of one mailbox have many. */
 const maxRanges = 4096;

@@ -1,6 +1,6 @@
-import type { InternalDate } from '../../protocol/dates.ts';
+import { monthNames, type InternalDate } from '../../protocol/dates.ts';
 
-const months = 'jan feb mar apr may jun jul aug sep oct nov dec'.split(' ');
+const months = monthNames.map((name) => name.toLowerCase());
 const month = `(${months.join('|')})[a-z]*`;
 const time = String.raw`(\d{1,2}):(\d{2})(?::(\d{2}))?`;
 const zone = String.raw`([+-]\d{4}|[a-z]{1,5})`;

@@ -1,4 +1,4 @@
-import type { Command } from '../../protocol/command.ts';
+import type { Command } from '../../protocol/grammar/commands.ts';
 
 /** Numbers of one kind: one for each combination of its labels' values. */
 export interface FigureFamily {
