@@ -17,7 +17,7 @@ export type ProxyHeaderResult =
   | { readonly kind: 'incomplete' }
   | { readonly kind: 'malformed'; readonly reason: string };
 
-/** The header is missing or malformed, or did not come in time. */
+/** The header is missing or malformed, did not come in time, or is from somebody who is not trusted. */
 export class ProxyHeaderError extends Error {
   constructor(reason: string) {
     super(`Cannot read the PROXY header: ${reason}`);
@@ -120,9 +120,14 @@ function malformed(reason: string): ProxyHeaderResult {
 /**
  * Reads the header of a socket that nobody else reads from, and leaves what stands behind it in the socket.
  *
- * @throws ProxyHeaderError if it is malformed, does not come within `deadlineMs`, or the client leaves before
+ * @returns the header; undefined if the client leaves before, as the health checks of some proxies do
+ * @throws ProxyHeaderError if it is malformed, or does not come within `deadlineMs`
  */
-export async function readProxyHeader(socket: Socket, deadlineMs: number): Promise<ProxyHeader> {
+export async function readProxyHeader(
+  socket: Socket,
+  deadlineMs: number,
+): Promise<ProxyHeader | undefined> {
+  if (socket.destroyed) return undefined;
   let gathered: Buffer = Buffer.alloc(0);
   return new Promise((resolve, reject) => {
     const settle = (): void => {
@@ -135,7 +140,10 @@ export async function readProxyHeader(socket: Socket, deadlineMs: number): Promi
       settle();
       reject(new ProxyHeaderError(reason));
     };
-    const onEnd = (): void => fail('the client has left');
+    const onEnd = (): void => {
+      settle();
+      resolve(undefined);
+    };
     const onReadable = (): void => {
       const chunk = socket.read() as Buffer | null;
       if (chunk === null) return;

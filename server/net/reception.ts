@@ -10,7 +10,7 @@ import { type NetworkLimits, shortageLogIntervalMs } from './limits.ts';
 import { Listener, type ListenerSettings } from './listener.ts';
 import { type AddressRanges, ProxyHeaderError } from './proxy-protocol.ts';
 import { StrangerLog } from './stranger-log.ts';
-import { Transport, type TransportOwner } from './transport.ts';
+import { ConnectionLostError, Transport, type TransportOwner } from './transport.ts';
 
 export interface ReceptionOptions {
   readonly listeners: readonly ListenerSettings[];
@@ -168,7 +168,8 @@ export class Reception implements TransportOwner {
 
   /** Learns from the PROXY header who the client is, which counts from now on instead of the proxy. */
   async #identify(transport: Transport): Promise<void> {
-    const { remoteAddress = '' } = transport;
+    const { remoteAddress } = transport;
+    if (remoteAddress === undefined) throw new ConnectionLostError();
     if (this.#options.proxies?.includes(remoteAddress) !== true) {
       throw new ProxyHeaderError('the address is not one of a trusted proxy');
     }

@@ -104,10 +104,12 @@ export class Transport implements ByteSink {
    * Reads the PROXY header, and takes the address in it for the client's.
    *
    * @throws ProxyHeaderError if there is none
+   * @throws ConnectionLostError if the client leaves before
    */
   async readProxyHeader(): Promise<void> {
-    const { address } = await readProxyHeader(this.#plain, proxyLimits.deadlineMs);
-    this.#proxiedAddress = address;
+    const header = await readProxyHeader(this.#plain, proxyLimits.deadlineMs);
+    if (header === undefined) throw new ConnectionLostError();
+    this.#proxiedAddress = header.address;
   }
 
   /**
