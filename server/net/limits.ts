@@ -50,8 +50,11 @@ export const listenBacklog = 4096;
 /** After this long without a byte the kernel asks whether the client is still there, in milliseconds. */
 export const keepAliveDelayMs = 120_000;
 
-/** Descriptors that clients leave to files, databases and caches. With fewer than 8 times as many, it is an eighth. */
+/** Descriptors kept free beside those of clients and open files; an eighth of all if that is fewer. */
 export const reservedDescriptors = 64;
+
+/** With fewer connections than this it is counted anew what else has descriptors. */
+export const tellingConnections = 256;
 
 /** The same shortage is logged again after so long, in milliseconds. */
 export const shortageLogIntervalMs = 60_000;

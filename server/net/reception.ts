@@ -73,7 +73,7 @@ export class Reception implements TransportOwner {
    */
   async listen(): Promise<readonly ListenerSettings[]> {
     const { listeners, isShared, limits, logger } = this.#options;
-    this.#descriptors.readLimit();
+    this.#descriptors.refresh(this.#options.counts.total);
     const bound: ListenerSettings[] = [];
     for (const settings of listeners) {
       const listener = new Listener({
@@ -133,7 +133,7 @@ export class Reception implements TransportOwner {
   readonly #receive = (socket: Socket, listener: ListenerSettings): void => {
     const { clock, counts, admission } = this.#options;
     const transport = new Transport(socket, clock(), this);
-    const shortage = this.#shortageFor(socket);
+    const shortage = this.#shortage;
     if (shortage !== undefined && shortage !== 'closing') this.#logShortage(shortage);
     // Rather than those who come, those go who came long ago and have not logged in.
     if (shortage === 'closing' || (shortage !== undefined && !admission.makeRoom())) {
@@ -196,10 +196,11 @@ export class Reception implements TransportOwner {
   }
 
   /** Why there is no room for one more client; undefined if there is. */
-  #shortageFor(socket: Socket): 'closing' | 'connections' | 'descriptors' | undefined {
+  get #shortage(): 'closing' | 'connections' | 'descriptors' | undefined {
     if (this.#isClosing) return 'closing';
-    if (this.#options.counts.total >= this.limits.maxConnections) return 'connections';
-    return this.#descriptors.isShort(socket) ? 'descriptors' : undefined;
+    const { total } = this.#options.counts;
+    if (total >= this.limits.maxConnections) return 'connections';
+    return total >= this.#descriptors.maxConnections ? 'descriptors' : undefined;
   }
 
   #refuse(transport: Transport, listener: ListenerSettings): void {
@@ -238,7 +239,8 @@ export class Reception implements TransportOwner {
 
   #sweep(): void {
     const now = this.#options.clock();
-    if (!this.#descriptors.readLimit()) this.#logShortage('descriptors');
+    const { total } = this.#options.counts;
+    if (!this.#descriptors.refresh(total)) this.#logShortage('descriptors');
     for (const transport of this.#arriving) {
       if (transport.takenMs(now) > this.limits.loginDeadlineMs) transport.endLate();
     }

@@ -121,18 +121,21 @@ async function startNginx(t: Test, target: number): Promise<number> {
   return port;
 }
 
-/** Logs in through a port; the address that the server has logged for it. */
-async function addressOfLogin(t: Test, port: number): Promise<unknown> {
-  const count = server.log.filter(({ msg }) => msg === 'logged in').length;
-  const client = await ImapClient.connect({
-    port,
-    security: 'tls',
-    tls: fromClientAddress,
-  });
-  t.teardown(() => client.drop());
+let loginCount = 0;
+
+/** Logs in; the address that the server has logged for it. */
+async function addressOfLogin(client: ImapClient): Promise<unknown> {
   await client.login(alice.name, alice.password);
-  await until(() => server.log.filter(({ msg }) => msg === 'logged in').length > count);
-  return server.log.findLast(({ msg }) => msg === 'logged in')?.['address'];
+  loginCount += 1;
+  const logins = () => server.log.filter(({ msg }) => msg === 'logged in');
+  await until(() => logins().length === loginCount);
+  await client.logout();
+  return logins().at(-1)?.['address'];
+}
+
+/** Connects over TLS from {@link clientAddress}. */
+function connectFromFar(port: number): Promise<ImapClient> {
+  return ImapClient.connect({ port, security: 'tls', tls: fromClientAddress });
 }
 
 for (const [name, program, start] of [
@@ -148,14 +151,13 @@ for (const [name, program, start] of [
     `${name}: the client's address is the client's`,
     { skip: skipWithout(program) },
     async (t) => {
-      t.equal(await addressOfLogin(t, await start(t, tlsPort)), clientAddress);
-      const client = await ImapClient.connect({
-        port: await start(t, plainPort),
-        security: 'starttls',
-      });
-      await client.login(alice.name, alice.password);
-      await client.logout();
-      t.equal(await addressOfLogin(t, directPort), clientAddress, 'and without a proxy');
+      const through = await connectFromFar(await start(t, tlsPort));
+      t.equal(await addressOfLogin(through), clientAddress);
+      const port = await start(t, plainPort);
+      const upgraded = await ImapClient.connect({ port, security: 'starttls' });
+      t.equal(await addressOfLogin(upgraded), '127.0.0.1');
+      const direct = await connectFromFar(directPort);
+      t.equal(await addressOfLogin(direct), clientAddress, 'and without a proxy');
       t.same(
         server.log.filter(({ msg }) => /proxies/.test(String(msg))),
         [],
@@ -171,8 +173,9 @@ async function answerTo(port: number, text: string, localAddress = '127.0.0.1'):
   let answer = '';
   socket.on('data', (chunk) => void (answer += chunk.toString('latin1')));
   socket.on('error', () => {});
+  const closed = new Promise((resolve) => void socket.once('close', resolve));
   socket.write(text);
-  await once(socket, 'close');
+  await closed;
   return answer;
 }
 
