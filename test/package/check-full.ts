@@ -1,0 +1,40 @@
+// All checks, also those that take too long for `npm run check`: hours on two cores. Run by `npm run check:full`.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+
+/** The multi-session model test; `npm run check` has 10,000 steps of one seed. */
+const modelRuns = ['0', '2'].flatMap((workers) =>
+  ['1', '1001', '2001'].map((seed) => [
+    'model',
+    '--steps',
+    '200000',
+    '--seed',
+    seed,
+    '--workers',
+    workers,
+  ]),
+);
+
+/** Scripts of package.json with their arguments; the short ones first. */
+const runs: readonly (readonly string[])[] = [
+  ['check'],
+  ['check:session-cache', 'test/fixtures/example-session-cache.ts'],
+  ['check:package'],
+  ['check:clean-clone'],
+  ...modelRuns,
+  ['soak'],
+];
+
+const failed: string[] = [];
+for (const [script = '', ...argv] of runs) {
+  const name = ['npm run', script, ...argv].join(' ');
+  console.log(`# ${name}`);
+  const startedAt = performance.now();
+  const child = spawn('npm', ['run', '--silent', script, '--', ...argv], { stdio: 'inherit' });
+  const [code] = (await once(child, 'exit')) as [number | null];
+  const seconds = Math.round((performance.now() - startedAt) / 1000);
+  console.log(`# ${name}: ${code === 0 ? 'passed' : `failed with ${code}`} after ${seconds} s`);
+  if (code !== 0) failed.push(name);
+}
+console.log(failed.length === 0 ? '# all passed' : `# failed: ${failed.join(', ')}`);
+process.exitCode = failed.length === 0 ? 0 : 1;
