@@ -19,13 +19,7 @@ import {
 } from './mailbox-feed.ts';
 import { RecentMessages } from './recent-messages.ts';
 import type { Responses } from './responses.ts';
-import { turns } from './turns.ts';
-
-/** Lines that are written before others run: half a millisecond. */
-const sliceLines = 512;
-
-/** Messages that are looked at before others run, if there is nothing to write. */
-const sliceMessages = 16_384;
+import { Turn } from './turns.ts';
 
 /** UIDs in the steps that a view may lag behind before it lets go of them and compares instead; also the mailbox's size. */
 const minLagUids = 65_536;
@@ -235,7 +229,9 @@ export class MailboxView implements FeedReader {
       const { lastStep } = this.feed;
       const expunged = this.#untoldExpunged();
       let index = -1;
+      const turn = new Turn(out);
       for (const [told, uid] of expunged.entries()) {
+        if (turn.look()) await turn.next();
         index = indexOfUid(this.#uids, this.#count, uid, index + 1);
         out
           .begin()
@@ -243,7 +239,7 @@ export class MailboxView implements FeedReader {
           .atom('EXPUNGE')
           .end();
         this.#recent.remove(uid);
-        if (told % sliceLines === sliceLines - 1) await pause(out);
+        turn.wrote();
       }
       this.#expungeStep = lastStep;
       if (this.#share()) return;
@@ -310,13 +306,10 @@ export class MailboxView implements FeedReader {
   async #tellFlags(out: Responses, newFromUid: number, hasModseq: boolean): Promise<void> {
     const { lastStep } = this.feed;
     const toldModseq = this.#toldModseq;
-    let [number, index, sliceLeft] = [0, -1, 1];
+    const turn = new Turn(out);
+    let [number, index] = [0, -1];
     for (const uid of this.#untoldFlags()) {
-      sliceLeft -= 1 / sliceMessages;
-      if (sliceLeft <= 0) {
-        await pause(out);
-        sliceLeft = 1;
-      }
+      if (turn.look()) await turn.next();
       if (uid >= newFromUid) break;
       const found = this.feed.indexOf(uid, index + 1);
       const foundNumber = this.numberOf(uid, number + 1);
@@ -325,7 +318,7 @@ export class MailboxView implements FeedReader {
       const modseq = this.feed.modseqAt(index);
       if (modseq <= toldModseq || this.#ownModseqs.has(modseq)) continue;
       this.writeFlags(out, { number, index, uid: true, flags: true, modseq: hasModseq });
-      sliceLeft -= 1 / sliceLines;
+      turn.wrote();
     }
     this.#flagStep = lastStep;
     this.#toldModseq = Math.max(lastStep.modseq, toldModseq);
@@ -372,12 +365,6 @@ export interface FlagsLine {
   readonly uid: boolean;
   readonly flags: boolean;
   readonly modseq: boolean;
-}
-
-/** Between two slices of what a client is told: waits for a client that does not keep up, and lets others run. */
-export async function pause(out: Responses): Promise<void> {
-  if (out.isFull) await out.ready();
-  await turns.take();
 }
 
 /** The first `count` UIDs without those that are gone (some of them, ascending). */

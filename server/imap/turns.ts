@@ -1,8 +1,16 @@
+import type { Responses } from './responses.ts';
+
+/** Lines that are written in one turn: about half a millisecond. */
+const turnLines = 512;
+
+/** Messages that are looked at in one turn if there is nothing to write: about as long. */
+const turnMessages = 16_384;
+
 /**
  * Lets the long work of many sessions take turns: in each round of the event loop one of those that wait goes on, the
- * one that has waited longest. Short work of others then waits for one slice, however many clients are told much at once.
+ * one that has waited longest. Short work of others then waits for one turn, however many clients are told much at once.
  */
-class Turns {
+class TurnQueue {
   readonly #waiting: (() => void)[] = [];
   #isScheduled = false;
 
@@ -26,5 +34,41 @@ class Turns {
   }
 }
 
-/** Those of this thread, whose event loop they share. */
-export const turns = new Turns();
+/** That of this thread, whose event loop they share. */
+const queue = new TurnQueue();
+
+/**
+ * Long work on a mailbox for one client, in turns:
+ *
+ *     for (const uid of uids) {
+ *       if (turn.look()) await turn.next();
+ *       …
+ *     }
+ */
+export class Turn {
+  readonly #out: Responses;
+  /** Of the present turn, from 1 down. */
+  #left = 1;
+
+  constructor(out: Responses) {
+    this.#out = out;
+  }
+
+  /** Counts a message that is looked at. True if the turn is over. */
+  look(): boolean {
+    this.#left -= 1 / turnMessages;
+    return this.#left <= 0;
+  }
+
+  /** Counts a line that was written. */
+  wrote(): void {
+    this.#left -= 1 / turnLines;
+  }
+
+  /** Settles when it is the client's turn again, and the client keeps up. Rejects if the client is gone. */
+  async next(): Promise<void> {
+    if (this.#out.isFull) await this.#out.ready();
+    await queue.take();
+    this.#left = 1;
+  }
+}

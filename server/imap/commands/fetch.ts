@@ -3,11 +3,9 @@ import type { MessageField, StoredMessage } from '../../../store/mail-store.ts';
 import type { CommandHandler } from '../command.ts';
 import type { Completion } from '../command.ts';
 import { fieldsOf, setsSeen, writeFetchResponse } from '../fetch-response.ts';
-import { pause, type MailboxView } from '../mailbox-view.ts';
+import type { MailboxView } from '../mailbox-view.ts';
 import type { Session } from '../session.ts';
-
-/** Messages that are looked at before others run. */
-const sliceMessages = 1024;
+import { Turn } from '../turns.ts';
 
 /** @see RFC 3501, section 6.4.5; RFC 7162, section 3.1.4 (CHANGEDSINCE, MODSEQ) */
 export const fetch: CommandHandler<'FETCH'> = async (session, command) => {
@@ -67,9 +65,10 @@ async function fetchFromFeed(
   const { feed } = view;
   const has = (name: FetchItem['item']): boolean => items.some(({ item }) => item === name);
   const told = { uid: has('UID'), flags: has('FLAGS'), modseq: has('MODSEQ') };
+  const turn = new Turn(out);
   let [number, index, missingCount] = [0, -1, 0];
-  for (const [place, uid] of uids.entries()) {
-    if (place % sliceMessages === sliceMessages - 1) await pause(out);
+  for (const uid of uids) {
+    if (turn.look()) await turn.next();
     const found = feed.indexOf(uid, index + 1);
     if (found === -1) {
       missingCount += 1;
@@ -77,7 +76,9 @@ async function fetchFromFeed(
     }
     index = found;
     number = view.numberOf(uid, number + 1) ?? number;
-    if (feed.modseqAt(index) > since) view.writeFlags(out, { number, index, ...told });
+    if (feed.modseqAt(index) <= since) continue;
+    view.writeFlags(out, { number, index, ...told });
+    turn.wrote();
   }
   return missingCount;
 }

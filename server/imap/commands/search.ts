@@ -1,11 +1,12 @@
 import type { SearchKey } from '../../../protocol/search-key.ts';
 import type { CommandHandler } from '../command.ts';
 import { makeFeedTest, resolveForStore } from '../feed-search.ts';
-import { pause, type MailboxView } from '../mailbox-view.ts';
+import type { MailboxView } from '../mailbox-view.ts';
 import type { Session } from '../session.ts';
+import { Turn } from '../turns.ts';
 
-/** Messages that are looked at before others run: a millisecond or two. */
-const sliceMessages = 16_384;
+/** Conditions that are tried on messages before others run: a millisecond or two. */
+const sliceConditions = 32_768;
 
 /** Numbers that are written at once. */
 const sliceNumbers = 1024;
@@ -26,9 +27,10 @@ export const search: CommandHandler<'SEARCH'> = async (session, { isUid, criteri
     numbers.push(isUid ? uid : number);
     modseq = Math.max(modseq, view.feed.modseqAt(index));
   }
+  const turn = new Turn(out);
   out.begin().atom('SEARCH');
   for (let start = 0; start < numbers.length; start += sliceNumbers) {
-    if (start > 0) await pause(out);
+    if (start > 0) await turn.next();
     out.numbers(numbers.slice(start, start + sliceNumbers));
   }
   if (hasModseq && numbers.length > 0) out.open().atom('MODSEQ').number(modseq).close();
@@ -36,18 +38,21 @@ export const search: CommandHandler<'SEARCH'> = async (session, { isUid, criteri
   return { text: 'SEARCH completed' };
 };
 
-function usesModseq(key: SearchKey): boolean {
+function usesModseq(criteria: SearchKey): boolean {
+  return conditionsOf(criteria).some(({ key }) => key === 'modseq');
+}
+
+/** The keys of which others are made. */
+function conditionsOf(key: SearchKey): readonly SearchKey[] {
   switch (key.key) {
-    case 'modseq':
-      return true;
     case 'and':
-      return key.keys.some(usesModseq);
+      return key.keys.flatMap(conditionsOf);
     case 'or':
-      return usesModseq(key.left) || usesModseq(key.right);
+      return [...conditionsOf(key.left), ...conditionsOf(key.right)];
     case 'not':
-      return usesModseq(key.operand);
+      return conditionsOf(key.operand);
     default:
-      return false;
+      return [key];
   }
 }
 
@@ -58,9 +63,12 @@ async function find(
 ): Promise<readonly number[] | Uint32Array> {
   const matching: number[] = [];
   const open: number[] = [];
+  const turn = new Turn(out);
+  const sliceMessages = Math.ceil(sliceConditions / Math.max(1, conditionsOf(criteria).length));
   for (let start = 0; start < view.count; start += sliceMessages) {
-    if (start > 0) await pause(out);
-    examine(view, criteria, start, { matching, open });
+    if (start > 0) await turn.next();
+    const slice = { start, end: Math.min(start + sliceMessages, view.count) };
+    examine(view, criteria, slice, { matching, open });
   }
   if (open.length === 0) return matching;
   const candidates = Uint32Array.from(open);
@@ -72,12 +80,11 @@ async function find(
 function examine(
   view: MailboxView,
   criteria: SearchKey,
-  start: number,
+  { start, end }: { readonly start: number; readonly end: number },
   found: { readonly matching: number[]; readonly open: number[] },
 ): void {
   const { uids, feed } = view;
   const test = makeFeedTest(criteria, view);
-  const end = Math.min(start + sliceMessages, uids.length);
   const message = { uid: 0, number: 0, index: -1 };
   for (let place = start; place < end; place++) {
     message.uid = uids[place] as number;

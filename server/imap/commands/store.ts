@@ -2,11 +2,9 @@ import { formatSequenceSet } from '../../../protocol/sequence-set.ts';
 import type { FlagChangeResult } from '../../../store/mail-store.ts';
 import type { CommandHandler } from '../command.ts';
 import type { Completion } from '../command.ts';
-import { pause, type MailboxView } from '../mailbox-view.ts';
+import type { MailboxView } from '../mailbox-view.ts';
 import type { Session } from '../session.ts';
-
-/** Messages that are looked at before others run. */
-const sliceMessages = 1024;
+import { Turn } from '../turns.ts';
 
 /**
  * Messages that are gone are passed over (RFC 2180, section 4.2.1).
@@ -45,10 +43,11 @@ async function answer(
 ): Promise<void> {
   const { view, out, hasCondstore } = session;
   const { feed } = view;
+  const turn = new Turn(out);
   let [number, index, changed, unchanged] = [0, -1, 0, 0];
   const count = changedUids.length + unchangedUids.length;
   while (changed + unchanged < count) {
-    if ((changed + unchanged) % sliceMessages === sliceMessages - 1) await pause(out);
+    if (turn.look()) await turn.next();
     const isChanged = (changedUids[changed] ?? Infinity) < (unchangedUids[unchanged] ?? Infinity);
     const uid = (isChanged ? changedUids[changed] : unchangedUids[unchanged]) as number;
     const isKnown = !isChanged || view.wasTold(previousModseqs[changed] as number);
@@ -61,6 +60,7 @@ async function answer(
     index = found;
     number = view.numberOf(uid, number + 1) ?? number;
     view.writeFlags(out, { number, index, uid: isUid, flags: hasFlags, modseq: hasCondstore });
+    turn.wrote();
   }
 }
 
