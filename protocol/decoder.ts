@@ -68,7 +68,7 @@ const nothingOff: ReadonlySet<Capability> = new Set();
 
 /**
  * Reads one command from the bytes of its lines and literals, as they came but without the last line end.
- * Methods are named after the rules of RFC 3501, section 9; `expectX` throws a {@link CommandError} where rule X
+ * Methods are named after the rules of RFC 3501, section 9; `expectX` throws a {@link CommandError} if rule X
  * does not match, the others consume nothing and answer undefined or false.
  *
  * All text that it gives is copied, so that nothing keeps the command's bytes alive.
@@ -127,7 +127,7 @@ export class Decoder {
     return this.#bytes[this.#at] === character.charCodeAt(0);
   }
 
-  /** Takes the character where it is next. */
+  /** Takes the character if it is next. */
   accept(character: string): boolean {
     if (!this.isNext(character)) return false;
     this.#at++;
@@ -142,7 +142,7 @@ export class Decoder {
     if (!this.accept(' ')) throw this.expected('space');
   }
 
-  /** A run of bytes of one class, as wire text; empty where there is none. */
+  /** A run of bytes of one class, as wire text; empty if there is none. */
   #run(byteClass: number): string {
     const start = this.#at;
     while (isByteOf(this.#bytes[this.#at], byteClass)) this.#at++;
@@ -255,7 +255,7 @@ export class Decoder {
     return toLatin1(this.expectAStringBytes(what));
   }
 
-  /** An `astring` that holds text: UTF-8, or where it is no UTF-8 ISO 8859-1, as old clients send. */
+  /** An `astring` that holds text: UTF-8, or ISO 8859-1 if it is no UTF-8, as old clients send. */
   expectText(what: string): string {
     return decodeText(this.expectAStringBytes(what));
   }
@@ -367,7 +367,7 @@ function checkMailboxName(wireName: string): void {
   }
 }
 
-/** The size that digits say, at least one; Infinity where they say more than a safe integer. */
+/** The size that digits say, at least one; Infinity if they say more than a safe integer. */
 export function parseLiteralSize(digits: string): number {
   const significant = digits.replace(/^0+(?=\d)/, '');
   return significant.length < maxNumberDigits ? Number(significant) : Infinity;

@@ -290,9 +290,9 @@ export class Encoder {
   /** Text that was encoded before. */
   wire(text: WireText): this {
     this.#expectItem();
-    if (this.#place === 'next') this.#text += ' ';
+    const isNext = this.#place === 'next';
     this.#place = 'next';
-    this.#add(text);
+    this.#add(isNext ? ` ${text}` : text);
     return this;
   }
 
