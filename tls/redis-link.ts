@@ -1,4 +1,4 @@
-import { createClient, createCluster, RESP_TYPES, type RedisClientOptions } from '@redis/client';
+import type { RedisClientOptions } from '@redis/client';
 import { redisLimits } from './limits.ts';
 import type { RedisAddress, RedisTarget } from './redis-url.ts';
 
@@ -37,12 +37,18 @@ const clientOptions = {
   maintNotifications: 'disabled',
   name: 'reprise',
 } as const satisfies RedisClientOptions;
-const commandOptions = { timeout: 0, typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } };
+
+/** Only those who use Redis load the client: it takes 15 MiB. */
+async function loadClient() {
+  const { createClient, createCluster, RESP_TYPES } = await import('@redis/client');
+  const commandOptions = { timeout: 0, typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } };
+  return { createClient, createCluster, commandOptions };
+}
 
 /**
  * Opens a link. It does not come back by itself: who opened it opens the next.
  *
- * @throws Error where nobody answers as expected within {@link redisLimits.connectDeadlineMs}
+ * @throws Error if nobody answers as expected within {@link redisLimits.connectDeadlineMs}
  */
 export async function openRedisLink(options: RedisLinkOptions): Promise<RedisLink> {
   const { target } = options;
@@ -53,6 +59,7 @@ export async function openRedisLink(options: RedisLinkOptions): Promise<RedisLin
 
 async function openServer(options: RedisLinkOptions, address: RedisAddress): Promise<RedisLink> {
   const { target, onLost } = options;
+  const { createClient, commandOptions } = await loadClient();
   const client = createClient({
     ...clientOptions,
     ...credentials(target.username, target.password),
@@ -94,6 +101,7 @@ async function openServer(options: RedisLinkOptions, address: RedisAddress): Pro
  */
 async function findMaster(options: RedisLinkOptions): Promise<RedisAddress> {
   const { target } = options;
+  const { createClient } = await loadClient();
   let reason: unknown;
   for (const address of target.addresses) {
     const client = createClient({
@@ -124,6 +132,7 @@ async function findMaster(options: RedisLinkOptions): Promise<RedisAddress> {
 
 async function openCluster(options: RedisLinkOptions): Promise<RedisLink> {
   const { target } = options;
+  const { createCluster, commandOptions } = await loadClient();
   const cluster = createCluster({
     rootNodes: target.addresses.map((address) => ({
       socket: socketOptions(options, address, false),
