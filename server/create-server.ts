@@ -192,7 +192,7 @@ async function openMailServerOf(
     resumption,
     verifiedLogins,
     passwordChecks,
-    board: metrics.board,
+    threadMetrics: metrics.threads,
     onFailure,
   });
   return { mailServer, certificate: watched.credentials[0]?.cert ?? '' };

@@ -1,7 +1,7 @@
 import type { Clock } from '../../tls/clock.ts';
 import type { SessionCache } from '../../tls/session-cache.ts';
-import { FigureBoard } from './figure-board.ts';
-import { familyFigures, figureFamilies, type FigureFamilyName } from './figure-families.ts';
+import { AllThreadMetrics } from './all-thread-metrics.ts';
+import { readingsOfMetric, threadMetrics, type ThreadMetricName } from './thread-metrics.ts';
 import { oneReading, PolledRegistry, type Readings } from './polled-registry.ts';
 import { addProcessMetrics } from './process-metrics.ts';
 import { addSessionCacheMetrics } from './session-cache-metrics.ts';
@@ -17,31 +17,31 @@ export interface ServerMetricsOptions {
 
 /** The metrics of a server: of its threads added up, of its session cache, its store and its process. */
 export class ServerMetrics {
-  /** Where threads that serve clients get room for their figures. */
-  readonly board = new FigureBoard();
+  /** Where threads that serve clients get room for their numbers. */
+  readonly threads = new AllThreadMetrics();
   /** For the session cache, in milliseconds; see {@link addSessionCacheMetrics}. */
   readonly recordReclaim: (durationMs: number) => void;
   readonly #registry = new PolledRegistry();
   readonly #prepare: readonly (() => Promise<void>)[];
   #sessionCache: SessionCache | undefined;
-  #figures: Float64Array = this.board.sum();
+  #values: Float64Array = this.threads.sum();
   #unknownLookups = 0;
 
   constructor({ store, clock, lostLogLines }: ServerMetricsOptions) {
-    for (const [name, family] of Object.entries(figureFamilies)) {
+    for (const [name, threadMetric] of Object.entries(threadMetrics)) {
       const metric = {
-        name: family.name,
-        help: family.help,
+        name: threadMetric.name,
+        help: threadMetric.help,
         read: () =>
-          name === 'lookups' ? this.#readLookups() : this.#read(name as FigureFamilyName),
+          name === 'lookups' ? this.#readLookups() : this.#read(name as ThreadMetricName),
       };
-      if (family.kind === 'gauge') this.#registry.addGauge(metric);
+      if (threadMetric.kind === 'gauge') this.#registry.addGauge(metric);
       else this.#registry.addCounter(metric);
     }
     this.#registry.addCounter({
       name: 'reprise_workers_replaced_total',
       help: 'Workers that were started in the place of one that crashed.',
-      read: () => oneReading(this.board.replacedCount),
+      read: () => oneReading(this.threads.replacedCount),
     });
     this.#registry.addCounter({
       name: 'reprise_log_lines_lost_total',
@@ -60,7 +60,7 @@ export class ServerMetrics {
     return this.#registry.contentType;
   }
 
-  /** Shows the figures of a cache from now on. */
+  /** Shows the numbers of a cache from now on. */
   watchSessionCache(cache: SessionCache): void {
     this.#sessionCache = cache;
   }
@@ -68,12 +68,12 @@ export class ServerMetrics {
   /** The numbers as they are now, in Prometheus' text format. */
   async text(): Promise<string> {
     for (const prepare of this.#prepare) await prepare();
-    this.#figures = this.board.sum();
+    this.#values = this.threads.sum();
     return this.#registry.text();
   }
 
-  #read(name: FigureFamilyName): Readings {
-    return familyFigures(name, this.#figures);
+  #read(name: ThreadMetricName): Readings {
+    return readingsOfMetric(name, this.#values);
   }
 
   // To a thread an expired session is one that is not there. The cache knows better, but not of deadlines.

@@ -17,8 +17,8 @@ export interface WorkerStart {
   readonly settings: MailServerSettings;
   readonly logLevel: LogLevel;
   readonly ticketKeys: readonly TicketKey[];
-  /** Where it counts; see `makeFigures`. */
-  readonly figures: Float64Array;
+  /** Where it counts; see `makeMetricValues`. */
+  readonly metricValues: Float64Array;
   /** Its ports, and those below, are to be transferred. */
   readonly storeLink: StoreLink;
   /** To the session cache of the main thread. */

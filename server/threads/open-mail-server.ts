@@ -10,8 +10,8 @@ import { listenersOf } from '../config/listeners.ts';
 import type { ServiceLimits } from '../imap/limits.ts';
 import { makeConnectionSlots } from '../net/connection-counts.ts';
 import { writeLogLines } from '../logging.ts';
-import type { FigureBoard } from '../metrics/figure-board.ts';
-import { FigureRecorder } from '../metrics/figure-recorder.ts';
+import type { AllThreadMetrics } from '../metrics/all-thread-metrics.ts';
+import { ThreadMetricsRecorder } from '../metrics/thread-metrics-recorder.ts';
 import type { WatchedClientCertificates, WatchedCredentials } from './certificate-files.ts';
 import type { MailServer, MailServerSettings } from './mail-server.ts';
 import type { ResumptionParts } from './open-resumption.ts';
@@ -36,7 +36,7 @@ export interface OpenMailServerOptions {
   /** Of all threads; the owner closes it after the mail server. */
   readonly passwordChecks: PasswordCheckQueue;
   /** Where those who serve count. */
-  readonly board: FigureBoard;
+  readonly threadMetrics: AllThreadMetrics;
   /** Called once, if workers crash again and again. */
   readonly onFailure: (error: Error) => void;
 }
@@ -47,14 +47,14 @@ export interface OpenMailServerOptions {
  * sent to them.
  */
 export async function openMailServer(options: OpenMailServerOptions): Promise<MailServer> {
-  const { workerCount, clock, logger, store, board, onFailure } = options;
+  const { workerCount, clock, logger, store, threadMetrics, onFailure } = options;
   const { resumption, verifiedLogins, passwordChecks } = options;
   const { sessionCache, ticketKeys } = resumption;
   const parts = { sessionCache, ticketKeys, verifiedLogins, passwordChecks };
   if (workerCount === 0) {
     // Only here: the main thread beside workers need not load what serves clients.
     const { LocalMailServer } = await import('./mail-server.ts');
-    const metrics = new FigureRecorder(board.figuresOf(0));
+    const metrics = new ThreadMetricsRecorder(threadMetrics.valuesOf(0));
     const settings = settingsOf(options);
     return new LocalMailServer({
       settings,
@@ -81,7 +81,7 @@ export async function openMailServer(options: OpenMailServerOptions): Promise<Ma
         settings,
         logLevel: logger.level as LogLevel,
         storeLink: store.createLink(),
-        figures: board.figuresOf(workerNumber),
+        metricValues: threadMetrics.valuesOf(workerNumber),
         ...parts,
         writeLog: (lines) => writeLogLines(logger, lines),
       }),

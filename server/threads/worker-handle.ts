@@ -15,8 +15,8 @@ export interface WorkerHandleOptions {
   readonly settings: MailServerSettings;
   readonly logLevel: LogLevel;
   readonly storeLink: StoreLink;
-  /** Where the worker counts; see `makeFigures`. */
-  readonly figures: Float64Array;
+  /** Where the worker counts; see `makeMetricValues`. */
+  readonly metricValues: Float64Array;
   readonly sessionCache: SessionCache;
   readonly verifiedLogins: SessionCache;
   readonly passwordChecks: PasswordCheckQueue;
@@ -117,7 +117,7 @@ function startOf(options: WorkerHandleOptions): WorkerStart {
     settings,
     logLevel,
     ticketKeys: options.ticketKeys.keys,
-    figures: options.figures,
+    metricValues: options.metricValues,
     storeLink,
     sessionPort: portTo(options.sessionCache),
     verifiedLoginsPort: portTo(options.verifiedLogins),

@@ -5,7 +5,7 @@ import { ReplicatedTicketKeys } from '../../tls/replicated-ticket-keys.ts';
 import { LinkedPasswordChecks } from '../authentication/password-check-link.ts';
 import { LineBatch } from '../line-batch.ts';
 import { createLogger } from '../logging.ts';
-import { FigureRecorder } from '../metrics/figure-recorder.ts';
+import { ThreadMetricsRecorder } from '../metrics/thread-metrics-recorder.ts';
 import { LocalMailServer } from './mail-server.ts';
 import type { MessageFromWorker, MessageToWorker, WorkerStart } from './messages.ts';
 
@@ -28,7 +28,7 @@ function runWorker(mainThread: MessagePort, start: WorkerStart): void {
     ticketKeys,
     verifiedLogins,
     passwordChecks: new LinkedPasswordChecks(start.passwordChecks),
-    metrics: new FigureRecorder(start.figures),
+    metrics: new ThreadMetricsRecorder(start.metricValues),
     logger: createLogger({
       level: start.logLevel,
       workerNumber: start.workerNumber,

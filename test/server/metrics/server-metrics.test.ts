@@ -1,5 +1,5 @@
 import t from 'tap';
-import { FigureRecorder } from '../../../server/metrics/figure-recorder.ts';
+import { ThreadMetricsRecorder } from '../../../server/metrics/thread-metrics-recorder.ts';
 import { ServerMetrics } from '../../../server/metrics/server-metrics.ts';
 import type { StoreFigures } from '../../../store/sqlite/store-figures.ts';
 import { SegmentSessionCache } from '../../../tls/index.ts';
@@ -26,7 +26,9 @@ function makeMetrics(readFigures: () => Promise<StoreFigures> = async () => stor
 
 await t.test('what threads count is added up', async (t) => {
   const { metrics, read } = makeMetrics();
-  const threads = [1, 2].map((number) => new FigureRecorder(metrics.board.figuresOf(number)));
+  const threads = [1, 2].map(
+    (number) => new ThreadMetricsRecorder(metrics.threads.valuesOf(number)),
+  );
   for (const thread of threads) {
     thread.recordTlsEvent({
       kind: 'handshake',
@@ -65,7 +67,7 @@ await t.test('what threads count is added up', async (t) => {
 
 await t.test('a protocol that nobody knew is counted all the same', async (t) => {
   const { metrics, read } = makeMetrics();
-  new FigureRecorder(metrics.board.figuresOf(1)).recordTlsEvent({
+  new ThreadMetricsRecorder(metrics.threads.valuesOf(1)).recordTlsEvent({
     kind: 'handshake',
     outcome: 'full',
     mode: 'none',
@@ -80,10 +82,10 @@ await t.test(
   'a thread in the place of another goes on counting, without its clients',
   async (t) => {
     const { metrics, read } = makeMetrics();
-    const first = new FigureRecorder(metrics.board.figuresOf(1));
+    const first = new ThreadMetricsRecorder(metrics.threads.valuesOf(1));
     first.recordConnectionOpened('imap');
     first.recordCommand('NOOP', 'ok');
-    const second = new FigureRecorder(metrics.board.figuresOf(1));
+    const second = new ThreadMetricsRecorder(metrics.threads.valuesOf(1));
     second.recordConnectionOpened('imaps');
     second.recordCommand('NOOP', 'ok');
     t.match(await read(), {
@@ -99,7 +101,7 @@ await t.test(
 
 await t.test('lookups: the cache tells which of the unknown had expired', async (t) => {
   const { metrics, clock, read } = makeMetrics();
-  const thread = new FigureRecorder(metrics.board.figuresOf(1));
+  const thread = new ThreadMetricsRecorder(metrics.threads.valuesOf(1));
   const lifetimeMs = 60_000;
   const cache = new SegmentSessionCache({ maxBytes: 1 << 20, lifetimeMs, clock: clock.read });
   metrics.watchSessionCache(cache);

@@ -1,11 +1,11 @@
 import type { Command } from '../../protocol/grammar/commands.ts';
 import type { TlsEvent } from '../../tls/tls-event.ts';
 import {
-  figureCount,
-  type FigureFamilyName,
-  figureIndex,
-  type FigureLabels,
-} from './figure-families.ts';
+  metricValueCount,
+  type ThreadMetricName,
+  metricValueIndex,
+  type ThreadMetricLabels,
+} from './thread-metrics.ts';
 import type {
   ClientPort,
   CommandResult,
@@ -18,17 +18,17 @@ import type {
  * Room for the numbers of one thread. It is shared memory: send it to the thread, and read it here whenever
  * they are wanted. So a thread that hangs is no obstacle, and what a crashed one has counted is not lost.
  */
-export function makeFigures(): Float64Array {
-  return new Float64Array(new SharedArrayBuffer(figureCount * Float64Array.BYTES_PER_ELEMENT));
+export function makeMetricValues(): Float64Array {
+  return new Float64Array(new SharedArrayBuffer(metricValueCount * Float64Array.BYTES_PER_ELEMENT));
 }
 
-/** Counts into figures. One recorder at a time writes into them. */
-export class FigureRecorder implements MetricsRecorder {
-  readonly #figures: Float64Array;
+/** Counts into values. One recorder at a time writes into them. */
+export class ThreadMetricsRecorder implements MetricsRecorder {
+  readonly #values: Float64Array;
 
-  /** @param figures - from {@link makeFigures} */
-  constructor(figures: Float64Array) {
-    this.#figures = figures;
+  /** @param values - from {@link makeMetricValues} */
+  constructor(values: Float64Array) {
+    this.#values = values;
   }
 
   recordTlsEvent(event: TlsEvent): void {
@@ -77,20 +77,24 @@ export class FigureRecorder implements MetricsRecorder {
 
   #addHandshake(
     protocol: string,
-    mode: FigureLabels<'handshakes'>['mode'],
-    outcome: FigureLabels<'handshakes'>['outcome'],
+    mode: ThreadMetricLabels<'handshakes'>['mode'],
+    outcome: ThreadMetricLabels<'handshakes'>['outcome'],
   ): void {
-    const version = protocol as FigureLabels<'handshakes'>['version'];
+    const version = protocol as ThreadMetricLabels<'handshakes'>['version'];
     if (!this.#add('handshakes', { version, mode, outcome })) {
       this.#add('handshakes', { version: 'unknown', mode, outcome });
     }
   }
 
   /** False where there is no such number. */
-  #add<Name extends FigureFamilyName>(name: Name, labels: FigureLabels<Name>, amount = 1): boolean {
-    const index = figureIndex(name, labels);
+  #add<Name extends ThreadMetricName>(
+    name: Name,
+    labels: ThreadMetricLabels<Name>,
+    amount = 1,
+  ): boolean {
+    const index = metricValueIndex(name, labels);
     if (index === -1) return false;
-    this.#figures[index]! += amount;
+    this.#values[index]! += amount;
     return true;
   }
 }

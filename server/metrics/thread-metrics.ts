@@ -1,7 +1,7 @@
 import type { Command } from '../../protocol/grammar/commands.ts';
 
 /** Numbers of one kind: one for each combination of its labels' values. */
-export interface FigureFamily {
+export interface ThreadMetric {
   /** As Prometheus shows it. */
   readonly name: string;
   readonly help: string;
@@ -51,7 +51,7 @@ export type UncountedCommand = EveryCommandCounts<
 >;
 
 /** What a thread that serves clients counts. */
-export const figureFamilies = {
+export const threadMetrics = {
   handshakes: {
     name: 'reprise_tls_handshakes_total',
     help:
@@ -141,39 +141,37 @@ export const figureFamilies = {
       result: ['ok', 'no', 'bad', 'error', 'ended'],
     },
   },
-} as const satisfies Record<string, FigureFamily>;
+} as const satisfies Record<string, ThreadMetric>;
 
-export type FigureFamilyName = keyof typeof figureFamilies;
+export type ThreadMetricName = keyof typeof threadMetrics;
 
-/** A value for each label of a family. */
-export type FigureLabels<Name extends FigureFamilyName> = {
+/** A value for each label of a metric. */
+export type ThreadMetricLabels<Name extends ThreadMetricName> = {
   readonly [
-    Label in keyof (typeof figureFamilies)[Name]['labels']
-  ]: (typeof figureFamilies)[Name]['labels'][Label] extends readonly (infer Value)[]
-    ? Value
-    : never;
+    Label in keyof (typeof threadMetrics)[Name]['labels']
+  ]: (typeof threadMetrics)[Name]['labels'][Label] extends readonly (infer Value)[] ? Value : never;
 };
 
 interface Place {
-  readonly family: FigureFamily;
+  readonly metric: ThreadMetric;
   readonly start: number;
   readonly length: number;
 }
 
-const places = placeFamilies();
+const places = placeMetrics();
 
 /** How many numbers there are in all. */
-export const figureCount = [...places.values()].reduce((sum, { length }) => sum + length, 0);
+export const metricValueCount = [...places.values()].reduce((sum, { length }) => sum + length, 0);
 
-/** Where a number lies; -1 where a label has a value that the family does not know. */
-export function figureIndex<Name extends FigureFamilyName>(
+/** Where a number lies; -1 where a label has a value that the metric does not know. */
+export function metricValueIndex<Name extends ThreadMetricName>(
   name: Name,
-  labels: FigureLabels<Name>,
+  labels: ThreadMetricLabels<Name>,
 ): number {
-  const { family, start } = places.get(name)!;
+  const { metric, start } = places.get(name)!;
   let index = 0;
-  for (const label in family.labels) {
-    const values = family.labels[label]!;
+  for (const label in metric.labels) {
+    const values = metric.labels[label]!;
     const position = values.indexOf((labels as Readonly<Record<string, string>>)[label]!);
     if (position === -1) return -1;
     index = index * values.length + position;
@@ -181,40 +179,40 @@ export function figureIndex<Name extends FigureFamilyName>(
   return start + index;
 }
 
-/** All numbers of a family with their labels. */
-export function* familyFigures(
-  name: FigureFamilyName,
-  figures: Float64Array,
+/** All numbers of a metric with their labels. */
+export function* readingsOfMetric(
+  name: ThreadMetricName,
+  values: Float64Array,
 ): Generator<readonly [labels: Readonly<Record<string, string>>, value: number]> {
-  const { family, start, length } = places.get(name)!;
+  const { metric, start, length } = places.get(name)!;
   for (let offset = 0; offset < length; offset++) {
-    yield [labelsAt(family, offset), figures[start + offset] ?? 0];
+    yield [labelsAt(metric, offset), values[start + offset] ?? 0];
   }
 }
 
-function labelsAt(family: FigureFamily, offset: number): Readonly<Record<string, string>> {
+function labelsAt(metric: ThreadMetric, offset: number): Readonly<Record<string, string>> {
   const labels: Record<string, string> = {};
-  let stride = combinationCount(family);
-  for (const [label, values] of Object.entries(family.labels)) {
+  let stride = combinationCount(metric);
+  for (const [label, values] of Object.entries(metric.labels)) {
     stride /= values.length;
     labels[label] = values[Math.floor(offset / stride) % values.length]!;
   }
   return labels;
 }
 
-function combinationCount({ labels }: FigureFamily): number {
+function combinationCount({ labels }: ThreadMetric): number {
   return Object.values(labels).reduce((product, values) => product * values.length, 1);
 }
 
-function placeFamilies(): ReadonlyMap<FigureFamilyName, Place> {
-  const found = new Map<FigureFamilyName, Place>();
+function placeMetrics(): ReadonlyMap<ThreadMetricName, Place> {
+  const found = new Map<ThreadMetricName, Place>();
   let start = 0;
-  for (const [name, family] of Object.entries(figureFamilies) as [
-    FigureFamilyName,
-    FigureFamily,
+  for (const [name, metric] of Object.entries(threadMetrics) as [
+    ThreadMetricName,
+    ThreadMetric,
   ][]) {
-    const length = combinationCount(family);
-    found.set(name, { family, start, length });
+    const length = combinationCount(metric);
+    found.set(name, { metric, start, length });
     start += length;
   }
   return found;
