@@ -3,8 +3,13 @@
 //     npm run bench -- start-memory [workers] [J|glibc] [sources|compiled] [NAME=value of its environment …]
 //
 // With two workers, jemalloc as in the image (J) if it is installed, and what `npm start` runs, unless it says otherwise.
+// The node that runs it is a copy, which no other process has in memory: PSS counts of what processes share only a part, so
+// that it would be smaller the more of them run on the machine.
+//
 // At the end it tells what each thread has loaded, and its heap, in a server of its own.
 import { existsSync } from 'node:fs';
+import { copyFile, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { startServerProcess } from '../fixtures/server-process.ts';
@@ -26,8 +31,11 @@ const compiled = 'dist/server/launch.js';
 const entry = form === 'sources' ? 'server/launch.js' : compiled;
 if (!existsSync(join(root, entry))) throw new Error(`${entry} is missing: run "npm run build"`);
 
+const directory = await mkdtemp(join(tmpdir(), 'reprise-node-'));
+const nodePath = join(directory, 'node');
 const options = {
   entry,
+  nodePath,
   environment: {
     REPRISE_WORKERS: workers,
     REPRISE_ADMIN_PORT: '0',
@@ -36,8 +44,16 @@ const options = {
   },
 };
 console.log(`${workers} workers, allocator: ${allocator}, ${entry}`);
-await measureMemory();
-for (const { thread, ownCount, packages, heapBytes } of await listThreadModules(options)) {
+try {
+  await copyFile(process.execPath, nodePath);
+  await measureMemory();
+} finally {
+  await rm(directory, { recursive: true, force: true });
+}
+for (const { thread, ownCount, packages, heapBytes } of await listThreadModules({
+  ...options,
+  nodePath: process.execPath,
+})) {
   const names = Object.entries(packages).map(([name, count]) => `${name} ${count}`);
   const heap = (heapBytes / mebibyte).toFixed(1);
   console.log(`${thread}: heap ${heap} MiB, ${ownCount} modules of ours; ${names.join(', ')}`);
