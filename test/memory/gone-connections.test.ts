@@ -1,75 +1,30 @@
 // Nothing of a client that has gone stays reachable in the server, however it went. The control leaks one
 // listener for each socket and must be seen.
-import { fork, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { join } from 'node:path';
 import t from 'tap';
-import type { HeapCounts } from '../fixtures/heap-server.ts';
+import { HeapProcess } from '../fixtures/heap-process.ts';
 import { ImapClient } from '../fixtures/imap-client.ts';
 
-const clientCount = 200;
+const clientCount = 100;
 
 await t.test(`${clientCount} clients that idled and went leave nothing reachable`, async (t) => {
-  const server = await startHeapServer();
-  t.teardown(() => stop(server));
-  const before = await counts(server);
+  const server = await HeapProcess.start(t);
+  const before = await server.counts();
   await visitAll(server);
-  const after = await settled(server, before);
+  // Never, if one of them stays.
+  const after = await server.counts((now) => JSON.stringify(now) === JSON.stringify(before));
   t.same(after, before);
 });
 
 await t.test('control: a listener that keeps each socket is seen', async (t) => {
-  const server = await startHeapServer({ LEAK: 'true' });
-  t.teardown(() => stop(server));
-  const before = await counts(server);
+  const server = await HeapProcess.start(t, 'leak');
+  const before = await server.counts();
   await visitAll(server);
-  const after = await settled(server, before, 2_000);
+  const after = await server.counts(({ openSockets }) => openSockets === before.openSockets);
   t.ok(after.sockets - before.sockets >= clientCount, JSON.stringify(after));
 });
 
-interface HeapServer {
-  readonly child: ChildProcess;
-  readonly imapPort: number;
-  readonly imapsPort: number;
-}
-
-async function startHeapServer(environment: NodeJS.ProcessEnv = {}): Promise<HeapServer> {
-  const child = fork(join(import.meta.dirname, '../fixtures/heap-server.ts'), {
-    env: { PATH: process.env['PATH'], ...environment },
-    execArgv: [],
-  });
-  const [ports] = (await once(child, 'message')) as [{ imapPort: number; imapsPort: number }];
-  return { child, ...ports };
-}
-
-async function stop({ child }: HeapServer): Promise<void> {
-  const exited = once(child, 'exit');
-  child.send('stop');
-  await exited;
-}
-
-async function counts({ child }: HeapServer): Promise<HeapCounts> {
-  child.send('count');
-  const [answer] = (await once(child, 'message')) as [HeapCounts];
-  return answer;
-}
-
-/** The counts once they are back where they were; or as they are after the deadline. */
-async function settled(
-  server: HeapServer,
-  before: HeapCounts,
-  deadlineMs = 10_000,
-): Promise<HeapCounts> {
-  const deadline = Date.now() + deadlineMs;
-  for (;;) {
-    const now = await counts(server);
-    if (JSON.stringify(now) === JSON.stringify(before) || Date.now() > deadline) return now;
-    await new Promise((resolve) => setTimeout(resolve, 200));
-  }
-}
-
 /** All clients are there at once, in IDLE; they go in three ways: LOGOUT, without a word, with close_notify. */
-async function visitAll(server: HeapServer): Promise<void> {
+async function visitAll(server: HeapProcess): Promise<void> {
   const clients: ImapClient[] = [];
   for (let index = 0; index < clientCount; index++) {
     const security = index % 2 === 0 ? 'tls' : 'starttls';
