@@ -12,10 +12,16 @@ await t.test('shows every key in effect and what the cache holds', async (t) => 
     REPRISE_WORKERS: '2',
   });
   t.match(result, { code: 0, stderr: '' });
-  t.strictSame(result.stdout.split('\n').slice(0, 14), [
+  const keys = result.stdout.split('\n').filter((line) => line.startsWith('REPRISE_'));
+  t.strictSame(keys, [
     'REPRISE_DATA=./data',
     'REPRISE_IMAP_PORT=1143',
     'REPRISE_IMAPS_PORT=993',
+    'REPRISE_MAX_CONNECTIONS=20000',
+    'REPRISE_MAX_CONNECTIONS_BEFORE_LOGIN=16384',
+    'REPRISE_MAX_COMMANDS_BEFORE_LOGIN=50',
+    'REPRISE_LOGIN_DEADLINE=120',
+    'REPRISE_AUTOLOGOUT=1860',
     'REPRISE_WORKERS=2',
     'REPRISE_TLS_POLICY=intermediate',
     'REPRISE_TLS_CLIENT_AUTH=off',
