@@ -1,5 +1,7 @@
+import type { ReaderEvent } from '../../protocol/command-reader.ts';
 import type { CommandName, CommandNamed } from '../../protocol/grammar/commands.ts';
 import type { ResponseCode } from '../../protocol/response-code.ts';
+import { ConnectionLostError } from '../net/transport.ts';
 import type { Session } from './session.ts';
 
 /** What a command that worked is answered with: `tag OK [code] text`. */
@@ -55,4 +57,11 @@ export class ByeError extends Error {
     this.name = 'ByeError';
     this.code = code;
   }
+}
+
+/** The text of a line that was asked for, one character a byte, without spaces around it. */
+export function decodeLine(event: ReaderEvent | undefined): string {
+  if (event === undefined) throw new ConnectionLostError();
+  if (event.kind !== 'line') throw new Error(`Unexpected ${event.kind} event`);
+  return Buffer.from(event.line).toString('latin1').trim();
 }

@@ -1,10 +1,8 @@
 import { decodeBase64 } from '../../../protocol/grammar/login.ts';
-import { CommandRefusedError } from '../command.ts';
+import { CommandRefusedError, decodeLine } from '../command.ts';
 import type { CommandHandler } from '../command.ts';
-import { logInWithCertificate } from '../log-in-with-certificate.ts';
-import { logInWithPassword } from '../log-in-with-password.ts';
-import { decodeLine } from '../decode-line.ts';
 import type { Session } from '../session.ts';
+import { logInWithCertificate, logInWithPassword } from './login.ts';
 
 const mechanisms: readonly string[] = ['PLAIN', 'LOGIN', 'EXTERNAL'];
 

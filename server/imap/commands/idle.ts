@@ -1,7 +1,6 @@
 import type { ReaderEvent } from '../../../protocol/command-reader.ts';
-import { decodeLine } from '../decode-line.ts';
 import type { CommandHandler } from '../command.ts';
-import { ByeError, CommandRefusedError } from '../command.ts';
+import { ByeError, CommandRefusedError, decodeLine } from '../command.ts';
 import type { MailboxView } from '../mailbox-view.ts';
 import { ConnectionLostError } from '../../net/transport.ts';
 import type { Session } from '../session.ts';

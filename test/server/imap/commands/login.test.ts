@@ -1,9 +1,9 @@
 import t from 'tap';
-import { LoginBusyError } from '../../../server/authentication/password-check-queue.ts';
-import { logInWithPassword } from '../../../server/imap/log-in-with-password.ts';
-import type { Session } from '../../../server/imap/session.ts';
-import { noMetrics } from '../../../server/metrics/metrics-recorder.ts';
-import { startImapService } from '../../fixtures/imap-service.ts';
+import { LoginBusyError } from '../../../../server/authentication/password-check-queue.ts';
+import { logInWithPassword } from '../../../../server/imap/commands/login.ts';
+import type { Session } from '../../../../server/imap/session.ts';
+import { noMetrics } from '../../../../server/metrics/metrics-recorder.ts';
+import { startImapService } from '../../../fixtures/imap-service.ts';
 
 await t.test('the log names accounts and addresses, never a password', async (t) => {
   const { connect, log } = await startImapService(t);
