@@ -30,8 +30,6 @@ function readingSteps(messageCount: number): readonly EverydayStep[] {
     step('FETCH (UID FLAGS)', 'flags', 'FETCH 1:* (UID FLAGS)', cold),
     step('SEARCH UNSEEN', 'flags', 'UID SEARCH UNSEEN', cold),
     step('SEARCH FLAGGED', 'flags', 'UID SEARCH FLAGGED', cold),
-    step('SEARCH SUBJECT', 'other', `UID SEARCH SUBJECT "${subject}"`, cold),
-    step('SEARCH BODY', 'other', `UID SEARCH BODY "${bodyWord}"`),
     step(
       'header fields',
       'other',
@@ -39,6 +37,9 @@ function readingSteps(messageCount: number): readonly EverydayStep[] {
       cold,
     ),
     step('ENVELOPE', 'other', 'FETCH 1:* (ENVELOPE)', cold),
+    // After the fields have been fetched once: Dovecot keeps them from then on, and clients do so before they search.
+    step('SEARCH SUBJECT', 'other', `UID SEARCH SUBJECT "${subject}"`, cold),
+    step('SEARCH BODY', 'other', `UID SEARCH BODY "${bodyWord}"`),
     step('select again', 'other', 'SELECT INBOX', {
       ...cold,
       isSelecting: true,
