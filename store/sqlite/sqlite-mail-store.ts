@@ -19,7 +19,6 @@ import type {
   OpenMailbox,
   StoredMessage,
 } from '../mail-store.ts';
-import { searchMessages } from '../search/search-messages.ts';
 import { findAccount, listAccounts } from './account-reads.ts';
 import { Collection } from './collection.ts';
 import { Database } from './database.ts';
@@ -176,7 +175,7 @@ export class SqliteMailStore implements MailStore {
     criteria: SearchKey,
     candidates: Uint32Array,
   ): Promise<Uint32Array> {
-    return this.#track(searchMessages(this.#database, box, criteria, candidates));
+    return this.#track(this.#search(box, criteria, candidates));
   }
 
   async storeFlags(
@@ -234,6 +233,16 @@ export class SqliteMailStore implements MailStore {
    */
   async collect(): Promise<void> {
     await this.#collection?.run();
+  }
+
+  /** Many threads, and many servers, never search texts: what that needs is loaded with the first search. */
+  async #search(
+    box: MailboxKey,
+    criteria: SearchKey,
+    candidates: Uint32Array,
+  ): Promise<Uint32Array> {
+    const { searchMessages } = await import('../search/search-messages.ts');
+    return searchMessages(this.#database, box, criteria, candidates);
   }
 
   #track<T>(read: Promise<T>): Promise<T> {

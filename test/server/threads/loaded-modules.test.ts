@@ -73,7 +73,6 @@ const logger = [
 
 const shared = [
   ...logger,
-  'libqp',
   'protocol',
   'protocol/mime',
   'server',
@@ -82,7 +81,6 @@ const shared = [
   'server/net',
   'server/threads',
   'store',
-  'store/search',
   'store/sqlite',
   'tls',
 ];
