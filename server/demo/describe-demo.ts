@@ -16,7 +16,8 @@ export interface DemoDescription {
 /** What `npm start` prints: how to connect, with lines that can be pasted. */
 export function describeDemo(demo: DemoDescription): string {
   const { configuration, password } = demo;
-  const lines = [`Reprise listens${describePorts(demo)}.`];
+  const isForProxiesOnly = demo.imapPort === -1 && demo.imapsPort === -1;
+  const lines = [`Reprise listens${isForProxiesOnly ? ' for proxies' : describePorts(demo)}.`];
   if (password === undefined) {
     lines.push('There are accounts already: npm run -s reprise -- user list');
     return `${lines.join('\n')}\n`;
@@ -30,8 +31,7 @@ export function describeDemo(demo: DemoDescription): string {
     `  user      ${demoUserName}`,
     `  password  ${password}`,
     '',
-    ...describeConnecting(demo, password, caPath),
-    '',
+    ...(isForProxiesOnly ? [] : [...describeConnecting(demo, password, caPath), '']),
     'To add an account:  npm run -s reprise -- user add alice',
   );
   return `${lines.join('\n')}\n`;

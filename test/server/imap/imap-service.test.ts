@@ -1,6 +1,7 @@
 import { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import t from 'tap';
+import { Connection } from '../../../server/imap/connection.ts';
 import { until } from '../../fixtures/until.ts';
 import { appendMessages, messageOf, startImapService, texts } from '../../fixtures/imap-service.ts';
 
@@ -84,6 +85,20 @@ await t.test('a flood of commands before login ends the connection', async (t) =
   t.match(responses.at(-1)?.text, /^\* BYE Too many commands/);
   const member = await login();
   for (let count = 0; count < 20; count += 1) await member.ok('NOOP');
+});
+
+await t.test('a wall clock that is set forward logs nobody out', async (t) => {
+  let wallMs = Date.UTC(2026, 0, 1);
+  const { connect, login } = await startImapService(t, {
+    limits: { sweepIntervalMs: 5 },
+    clock: () => wallMs,
+  });
+  const clients = [await connect('plain'), await login()];
+  wallMs += 31 * 24 * 60 * 60_000;
+  const sweeps = t.capture(Connection.prototype, 'sweep', Connection.prototype.sweep);
+  let sweepCount = 0;
+  await until(() => (sweepCount += sweeps().length) >= 2 * clients.length);
+  for (const client of clients) await client.ok('NOOP');
 });
 
 await t.test('a silent client is logged out, an idle one after its time', async (t) => {
