@@ -13,7 +13,6 @@ import type { AddressRanges } from '../net/proxy-protocol.ts';
 import { Reception } from '../net/reception.ts';
 import type { Transport } from '../net/transport.ts';
 import { Connection } from './connection.ts';
-import { CrowdWatch } from './crowd-watch.ts';
 import { defaultServiceLimits, type ServiceLimits } from './limits.ts';
 import type { ServiceContext } from './service-context.ts';
 import { MailboxFeeds } from './mailbox-feeds.ts';
@@ -32,7 +31,7 @@ export interface ImapServiceOptions {
   readonly connectionCounts?: ConnectionCounts;
   /** Told of connections, logins and commands; absent: nobody is. */
   readonly metrics?: MetricsRecorder;
-  /** Called when a crowd of clients has come or left, as {@link CrowdWatch} tells: the time to give memory back. */
+  /** Called when a crowd of clients has come or left, as `CrowdWatch` tells: the time to give memory back. */
   readonly onCrowd?: () => void;
   /** Wall clock, for dates. */
   readonly clock?: Clock;
@@ -50,17 +49,15 @@ export interface ImapServiceOptions {
 export class ImapService {
   readonly #context: ServiceContext;
   readonly #reception: Reception;
-  readonly #onCrowd: () => void;
   readonly #connections = new Set<Connection>();
-  #sweeper: NodeJS.Timeout | undefined;
   #connectionNumber = 0;
+  #onEmpty: (() => void) | undefined;
 
   constructor(options: ImapServiceOptions) {
     const { store, acceptor, verifier, logger, listeners } = options;
     const limits = { ...defaultServiceLimits, ...options.limits };
     const metrics = options.metrics ?? noMetrics;
     const steady = options.steadyClock ?? steadyClock;
-    this.#onCrowd = options.onCrowd ?? (() => {});
     this.#reception = new Reception({
       listeners,
       isShared: options.isShared ?? false,
@@ -75,6 +72,10 @@ export class ImapService {
       ...(options.proxies !== undefined && { proxies: options.proxies }),
       refusal: '* BYE [UNAVAILABLE] Too many connections\r\n',
       serve: (transport, listener) => this.#serve(transport, listener),
+      onSweep: (nowMs) => {
+        for (const connection of this.#connections) connection.sweep(nowMs);
+      },
+      ...(options.onCrowd !== undefined && { onCrowd: options.onCrowd }),
     });
     this.#context = {
       store,
@@ -107,16 +108,7 @@ export class ImapService {
    */
   async listen(): Promise<readonly ListenerSettings[]> {
     try {
-      const listeners = await this.#reception.listen();
-      const { limits, steadyClock: clock, feeds } = this.#context;
-      const crowds = new CrowdWatch(this.#onCrowd);
-      this.#sweeper = setInterval(() => {
-        const now = clock();
-        for (const connection of this.#connections) connection.sweep(now);
-        crowds.observe(this.connectionCount);
-        feeds.sweep();
-      }, limits.sweepIntervalMs).unref();
-      return listeners;
+      return await this.#reception.listen();
     } catch (error) {
       await this.close();
       throw error;
@@ -138,7 +130,12 @@ export class ImapService {
     this.#reception.stopListening();
     for (const connection of this.#connections) connection.shutDown('Server is shutting down');
     await this.#reception.close(deadlineMs);
-    clearInterval(this.#sweeper);
+    // A command may still be at work for a client that is gone.
+    if (this.#connections.size > 0) {
+      await new Promise<void>((resolve) => {
+        this.#onEmpty = resolve;
+      });
+    }
     this.#context.feeds.close();
   }
 
@@ -161,5 +158,6 @@ export class ImapService {
     await connection.run();
     this.#connections.delete(connection);
     this.#context.metrics.recordConnectionClosed(port);
+    if (this.#connections.size === 0) this.#onEmpty?.();
   }
 }

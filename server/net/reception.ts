@@ -5,6 +5,7 @@ import type { TlsAcceptor } from '../../tls/tls-acceptor.ts';
 import type { Clock } from '../../tls/clock.ts';
 import type { MetricsRecorder } from '../metrics/metrics-recorder.ts';
 import type { ConnectionCounts } from './connection-counts.ts';
+import { CrowdWatch } from './crowd-watch.ts';
 import { Descriptors } from './descriptors.ts';
 import { type NetworkLimits, shortageLogIntervalMs } from './limits.ts';
 import { Listener, type ListenerSettings } from './listener.ts';
@@ -32,6 +33,10 @@ export interface ReceptionOptions {
   readonly refusal: string;
   /** Speaks the protocol with a client that has come through; it ends the transport itself. */
   readonly serve: (transport: Transport, listener: ListenerSettings) => void;
+  /** Called now and then, with the time: the protocol looks for clients that are idle for too long. */
+  readonly onSweep: (nowMs: number) => void;
+  /** Called when a crowd of clients has come or left, as {@link CrowdWatch} tells; absent: nobody is told. */
+  readonly onCrowd?: () => void;
 }
 
 /**
@@ -50,6 +55,7 @@ export class Reception implements TransportOwner {
   readonly #served = new Set<Transport>();
   readonly #refused = new Set<Transport>();
   readonly #shortageLoggedAt = new Map<string, number>();
+  readonly #crowds: CrowdWatch;
   #sweeper: NodeJS.Timeout | undefined;
   #isClosing = false;
   #onEmpty: (() => void) | undefined;
@@ -60,6 +66,7 @@ export class Reception implements TransportOwner {
     this.strangers = new StrangerLog({ logger, clock, limits });
     this.#options = options;
     this.#descriptors = options.descriptors ?? new Descriptors();
+    this.#crowds = new CrowdWatch(options.onCrowd ?? (() => {}));
   }
 
   /** Clients of this thread that are connected, in their handshakes too; without those that were refused. */
@@ -247,6 +254,8 @@ export class Reception implements TransportOwner {
     for (const transport of this.#served) {
       if (transport.sweep(now)) this.#options.metrics.recordConnectionEnded('stalled');
     }
+    this.#options.onSweep(now);
+    this.#crowds.observe(this.connectionCount);
     this.strangers.sweep();
   }
 }

@@ -1,4 +1,5 @@
 import { Socket } from 'node:net';
+import { setImmediate } from 'node:timers/promises';
 import { TLSSocket } from 'node:tls';
 import t from 'tap';
 import { Connection } from '../../../server/imap/connection.ts';
@@ -159,6 +160,32 @@ await t.test(
     t.equal(inbox && (await store.readStatus(inbox)).messageCount, 1);
   },
 );
+
+await t.test('close waits for what still runs for a client that is gone', async (t) => {
+  const check = Promise.withResolvers<undefined>();
+  let isAsked = false;
+  const { connect, service } = await startImapService(t, {
+    verifier: {
+      verify: () => {
+        isAsked = true;
+        return check.promise;
+      },
+    },
+  });
+  const client = await connect();
+  client.send('a LOGIN alice secret\r\n');
+  await until(() => isAsked);
+  let isClosed = false;
+  const closed = service.close({ deadlineMs: 10 }).then(() => {
+    isClosed = true;
+  });
+  await client.readToEnd();
+  await until(() => service.connectionCount === 0);
+  await setImmediate();
+  t.equal(isClosed, false);
+  check.resolve(undefined);
+  await closed;
+});
 
 await t.test(
   'pipelined commands are answered in order, also behind a half-closed socket',

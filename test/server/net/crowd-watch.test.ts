@@ -1,5 +1,5 @@
 import t from 'tap';
-import { CrowdWatch } from '../../../server/imap/crowd-watch.ts';
+import { CrowdWatch } from '../../../server/net/crowd-watch.ts';
 
 /** How many crowds it has told of, after each of the counts. */
 function crowds(...counts: readonly number[]): readonly number[] {
