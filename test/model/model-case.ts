@@ -1,3 +1,5 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Step } from './random-commands.ts';
 import type { Rule } from './rules.ts';
 import type { ModelServer, RoundFailure, RoundShape } from './run-model.ts';
@@ -13,6 +15,20 @@ export interface ModelCase {
   readonly tries: number;
   readonly shape: RoundShape;
   readonly steps: readonly Step[];
+}
+
+/** The cases of test/model/cases, by the names of their files. */
+export async function readCases(): Promise<readonly { name: string; kept: ModelCase }[]> {
+  const directory = join(import.meta.dirname, 'cases');
+  const names = (await readdir(directory)).filter((name) => name.endsWith('.json'));
+  return Promise.all(
+    names.toSorted().map(async (name) => ({ name, kept: await readCase(join(directory, name)) })),
+  );
+}
+
+/** Reads a case from its file. */
+export async function readCase(path: string): Promise<ModelCase> {
+  return JSON.parse(await readFile(path, 'utf8')) as ModelCase;
 }
 
 /** Runs a case; the first failure, whatever the rule, or undefined if it passes. */

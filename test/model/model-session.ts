@@ -57,6 +57,8 @@ export class ModelSession {
     for (const response of this.client.take()) this.#takeResponse(response);
     if (!this.client.isClosed) return;
     this.#idleTag = undefined;
+    // SELECT has left the mailbox before, so that its end is no reason.
+    if (this.#done[this.#answered]?.sent.action.kind === 'select') this.mirror = undefined;
     if (this.mirror !== undefined) this.#used.add(this.mirror);
   }
 

@@ -9,7 +9,7 @@
  * | `--steps N` | steps in all; a round has 400 of them, on fresh mailboxes and connections (default 10000) |
  * | `--seed S` | the first round has this seed, each other one the next (default 1) |
  * | `--workers W` | `REPRISE_WORKERS` of the server (default 2) |
- * | `--sessions N` | sessions at one time; absent: 2 to 5, another number in each round |
+ * | `--sessions N` | sessions at one time; absent: 2 to 5, another number in each round, and 8 in some |
  * | `--server-root DIR` | runs the server of another directory, as an older commit |
  * | `--operations A,B` | only these operations, all on one mailbox, every other step a race |
  * | `--ignore R,R` | passes over rules, by the names in rules.ts or the ids of findings: `A13,bye` |
@@ -32,9 +32,9 @@
  * steps, and with `--workers 0`, too. Without `--find` any rule may be the first to tell. Each rule has a unit
  * test with a faked server besides (*.test.ts).
  */
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import { runCase, type ModelCase } from './model-case.ts';
+import { readCase, runCase, type ModelCase } from './model-case.ts';
 import type { Operation } from './random-commands.ts';
 import { parseRules, rules, type Rule } from './rules.ts';
 import { ModelServer, runModel, type ModelFailure } from './run-model.ts';
@@ -100,10 +100,15 @@ async function run(): Promise<void> {
 
 async function report(failure: ModelFailure): Promise<void> {
   const { problem, seed, shape, steps, trace } = failure;
-  console.log(`\n${trace.slice(-Number(values.trace)).join('\n')}`);
+  console.log(`\n${lastLines(trace)}`);
   console.log(`\n${problem.rule}: ${rules[problem.rule]}\n${problem.detail}`);
   console.log(`seed ${seed}, step ${steps.length}, ${JSON.stringify(shape)}`);
   if (values.shrink || values.keep !== undefined) await shrink(failure);
+}
+
+function lastLines(trace: readonly string[]): string {
+  const count = Number(values.trace);
+  return count === 0 ? '' : trace.slice(-count).join('\n');
 }
 
 async function shrink({ problem, seed, shape, steps }: ModelFailure): Promise<void> {
@@ -144,13 +149,13 @@ async function shrink({ problem, seed, shape, steps }: ModelFailure): Promise<vo
 }
 
 async function replay(path: string): Promise<void> {
-  const kept = JSON.parse(await readFile(path, 'utf8')) as ModelCase;
+  const kept = await readCase(path);
   const failure = await runCase(server, kept, isIgnored);
   if (failure === undefined) {
     console.log(`passed: ${kept.about}`);
     return;
   }
-  console.log(failure.trace.slice(-Number(values.trace)).join('\n'));
+  console.log(lastLines(failure.trace));
   console.log(`\n${failure.problem.rule}: ${failure.problem.detail}`);
   process.exitCode = 1;
 }

@@ -141,7 +141,7 @@ async function findStart(root: string | undefined): Promise<typeof startServerPr
 export interface ModelOptions {
   readonly steps: number;
   readonly seed: number;
-  /** Absent: 2 to 5, another number in each round. */
+  /** Absent: 2 to 5, another number in each round, and 8 in some. */
   readonly sessions?: number;
   /** Only these operations. */
   readonly only?: CommandMix['only'];
@@ -174,9 +174,9 @@ export async function runModel(server: ModelServer, options: ModelOptions): Prom
   let stepCount = 0;
   let undecidedCount = 0;
   for (let seed = options.seed; stepCount < options.steps; seed++) {
-    const shape = roundShape(seed, options.sessions);
+    const { shape, mix } = planRound(seed, options);
     const count = Math.min(stepsPerRound, options.steps - stepCount);
-    const steps = takeSteps(seed, shape, options.only, count);
+    const steps = takeSteps(seed, mix, count);
     const result = await server.run(shape, steps, options.isIgnored);
     stepCount += result.stepCount;
     undecidedCount += result.undecidedCount;
@@ -188,25 +188,38 @@ export async function runModel(server: ModelServer, options: ModelOptions): Prom
   return { stepCount, ignored, undecidedCount, failures };
 }
 
-/** Sessions and so on of the round with this seed. */
-export function roundShape(seed: number, sessions: number | undefined): RoundShape {
+/** A round as its seed decides it. */
+export interface RoundPlan {
+  readonly shape: RoundShape;
+  readonly mix: CommandMix;
+}
+
+/** One round in four is crowded: eight sessions on one mailbox, and races of what changes and reads flags. */
+const crowdedOperations = 'store store store fetch fetch noop idle'.split(
+  ' ',
+) as Operation['name'][];
+const crowdedCount = 8;
+
+/** What a seed decides, but for what is given. */
+export function planRound(
+  seed: number,
+  { sessions, only }: Pick<ModelOptions, 'sessions' | 'only'> = {},
+): RoundPlan {
   const random = new SeededRandom(seed ^ 0x5eed);
-  const sessionCount = sessions ?? 2 + random.below(4);
+  const isCrowded = only === undefined && random.chance(0.25);
+  const sessionCount = sessions ?? (isCrowded ? crowdedCount : 2 + random.below(4));
+  const condstoreParity = random.below(2);
+  const hasSecondAccount =
+    sessions === undefined && !isCrowded && sessionCount >= 4 && random.chance(0.5);
+  const chosen = isCrowded ? crowdedOperations : only;
   return {
-    sessionCount,
-    condstoreParity: random.below(2),
-    hasSecondAccount: sessions === undefined && sessionCount >= 4 && random.chance(0.5),
+    shape: { sessionCount, condstoreParity, hasSecondAccount },
+    mix: { sessionCount, raceEvery: chosen === undefined ? 5 : 2, ...(chosen && { only: chosen }) },
   };
 }
 
 /** So many steps of the round with this seed; the last one compares all. */
-export function* takeSteps(
-  seed: number,
-  { sessionCount }: RoundShape,
-  only: readonly Operation['name'][] | undefined,
-  count: number,
-): Generator<Step> {
-  const mix = { sessionCount, raceEvery: only === undefined ? 5 : 2, ...(only && { only }) };
+export function* takeSteps(seed: number, mix: CommandMix, count: number): Generator<Step> {
   const commands = new RandomCommands(seed, mix);
   for (let index = 1; index < count; index++) yield commands.next();
   yield 'settle';

@@ -143,10 +143,7 @@ class OrderSearch {
         ...compareMailboxes(account, observations, (mailbox) => this.#newUidsFrom(mailbox)),
       );
     }
-    for (const { sent, outcome } of this.#record.bursts.flatMap(({ commands }) => commands)) {
-      if (outcome.status !== 'none' || sent.mirror?.mailbox?.isDeleted === true) continue;
-      problems.push({ rule: 'bye', detail: `${sent.text}: the connection ended` });
-    }
+    problems.push(...this.#unexcusedEnds());
     for (const told of this.#record.told) learnModseqs(told);
     for (const told of this.#record.told) {
       const effects = this.#effects.filter(({ burst }) => burst === told.burst);
@@ -159,6 +156,18 @@ class OrderSearch {
     }
     for (const told of this.#record.told) problems.push(...recheckModseqs(told));
     return problems;
+  }
+
+  /** Connections that ended although the mailbox that the client had selected, or asked for, still exists. */
+  #unexcusedEnds(): Problem[] {
+    const done = this.#record.bursts.flatMap(({ commands }) => commands);
+    const isDeleting = done.some(({ sent }) => sent.action.kind === 'delete');
+    return done.flatMap(({ sent, outcome }): Problem[] => {
+      const isExcused =
+        sent.mirror?.mailbox?.isDeleted === true || (isDeleting && sent.action.kind === 'select');
+      if (outcome.status !== 'none' || isExcused) return [];
+      return [{ rule: 'bye', detail: `${sent.text}: the connection ended` }];
+    });
   }
 
   /** From which UID on unknown messages may have come; undefined if none may. */
