@@ -61,7 +61,7 @@ export const findings: Readonly<Record<string, readonly Rule[]>> = {
   A13: ['held-back'],
   A21: ['status-store'],
   A22: ['status-search'],
-  A24: ['modseq-back'],
+  A24: ['modseq-back', 'flags-wrong'],
 };
 
 /** Rules whose breach leaves the model and the clients as they should be, so that a round can go on. */
