@@ -223,6 +223,8 @@ export class Transport implements ByteSink {
    * @throws ConnectionLostError if the client leaves before
    */
   async startTls(acceptor: Pick<TlsAcceptor, 'accept'>): Promise<TlsConnection> {
+    // The client has to speak now, and may never do so.
+    this.markIdle();
     await this.#flushed();
     this.#isStartingTls = true;
     const tls = await acceptor.accept(this.#plain, this.#entry, this.remoteAddress).finally(() => {

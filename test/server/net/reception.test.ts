@@ -62,6 +62,17 @@ await t.test(
   },
 );
 
+await t.test('clients that are silent after STARTTLS make room', async (t) => {
+  const { connect, imapPort } = await startImapService(t, { limits: { maxConnections: 3 } });
+  const silent = await Promise.all([1, 2, 3].map(() => connectRaw(t, imapPort)));
+  for (const { socket } of silent) socket.write('a STARTTLS\r\n');
+  await until(() => silent.every(({ text }) => text.includes('a OK')));
+  const newcomer = await connect('starttls');
+  await newcomer.ok('NOOP');
+  await until(() => silent.some(({ hasEnded }) => hasEnded));
+  t.equal(silent.filter(({ hasEnded }) => hasEnded).length, 1);
+});
+
 await t.test(
   'nobody stays without a login, whatever is sent, but for what the server made him wait',
   async (t) => {
