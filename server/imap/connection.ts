@@ -86,8 +86,8 @@ export class Connection implements ByteReceiver {
   }
 
   /**
-   * The next event of the client's input; undefined when there is no more. Continuation requests are
-   * answered here. Rejects with {@link ByeError} if a bound is broken or the server shuts down.
+   * The next event of the client's input; undefined when there is no more, and once the client is gone: what it had
+   * pipelined is dropped then. Continuation requests are answered here. Rejects with {@link ByeError} if a bound is broken or the server shuts down.
    */
   pull(): Promise<ReaderEvent | undefined> {
     return this.#nextEvent(true);
@@ -199,6 +199,8 @@ export class Connection implements ByteReceiver {
       if (isInterruptible && this.#byeText !== undefined) {
         throw new ByeError(this.#byeText, this.#byeCode);
       }
+      // Nobody would read the answers. A client that has closed only its own side still does.
+      if (this.#transport.isClosed) return undefined;
       const event = this.#reader.next();
       if (event?.kind === 'bye') throw new ByeError(event.text, event.code);
       if (event?.kind === 'continue') {

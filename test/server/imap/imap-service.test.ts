@@ -3,6 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 import { TLSSocket } from 'node:tls';
 import t from 'tap';
 import { Connection } from '../../../server/imap/connection.ts';
+import { StoreError } from '../../../store/mail-store.ts';
 import { until } from '../../fixtures/until.ts';
 import { appendMessages, messageOf, startImapService, texts } from '../../fixtures/imap-service.ts';
 
@@ -198,6 +199,34 @@ await t.test(
     t.same(tags, ['a', '*', 'b', '*', 'c']);
   },
 );
+
+await t.test('what a client that is gone had pipelined is not carried out', async (t) => {
+  const begun = Promise.withResolvers<void>();
+  const gate = Promise.withResolvers<void>();
+  let createCount = 0;
+  const { connect, service, log } = await startImapService(t, {
+    storeMethods: {
+      createMailbox: async () => {
+        createCount += 1;
+        begun.resolve();
+        await gate.promise;
+        throw new StoreError('ALREADYEXISTS', 'There is such a mailbox already');
+      },
+    },
+  });
+  const client = await connect('plain');
+  const tcp = client.socket;
+  await client.ok('STARTTLS');
+  await client.startTls();
+  await client.login('alice', 'secret');
+  client.send('a CREATE one\r\nb CREATE two\r\nc CREATE three\r\n');
+  await begun.promise;
+  tcp.resetAndDestroy();
+  await until(() => service.connectionCount === 0);
+  gate.resolve();
+  await until(() => log.some(({ msg }) => msg === 'session ended'));
+  t.equal(createCount, 1);
+});
 
 await t.test(
   'commands that cannot be read are BAD with their tag; too many in a row end it',
