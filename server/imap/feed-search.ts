@@ -33,8 +33,8 @@ export function makeFeedTest(key: SearchKey, view: MailboxView): FeedTest {
     case 'not':
       return not(makeFeedTest(key.operand, view));
     case 'flag': {
-      const isSet = view.feed.flagSets.having(key.flag);
-      return ({ index }) => isSet[view.feed.flagSetNumberAt(index)];
+      const isSet = view.feed.flagSets.testFor(key.flag);
+      return ({ index }) => isSet(view.feed.flagSetNumberAt(index));
     }
     case 'modseq':
       return ({ index }) => view.feed.modseqAt(index) >= key.modseq;

@@ -59,7 +59,7 @@ export async function writeFetchResponse(
   const { out, view } = session;
   if (items.some(({ item }) => item === 'FLAGS')) view.tellKeywords(out);
   // Before anything is awaited: the feed may change then.
-  const flags = view.flagList(row.uid, view.feed.flagSetAt(index));
+  const flags = view.flagList(index);
   const modseq = view.feed.modseqAt(index);
   out.begin().number(number).atom('FETCH').open();
   for (const item of items) await writeItem(session, { row, flags, modseq }, item);

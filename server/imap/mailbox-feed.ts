@@ -1,12 +1,13 @@
-import { lowerBound } from '../../protocol/sequence-set.ts';
-import type {
-  MailboxEvent,
-  MailboxKey,
-  MailStore,
-  MessageStates,
-  OpenMailbox,
+import {
+  StoreError,
+  type MailboxEvent,
+  type MailboxKey,
+  type MailStore,
+  type MessageStates,
+  type OpenMailbox,
 } from '../../store/mail-store.ts';
-import { FlagSets, type FlagSet } from './flag-sets.ts';
+import { FlagSets } from './flag-sets.ts';
+import { indexOfUid, mergeUids, noUids } from './sorted-uids.ts';
 
 /**
  * What one commit changed. Steps are a chain: whoever lags walks from the last step that it has told to the newest, and
@@ -18,17 +19,10 @@ export interface FeedStep {
   readonly changedUids: Uint32Array;
   /** Ascending. */
   readonly expungedUids: Uint32Array;
-  /** UIDs in all steps of the feed up to this one: the difference of two says how much lies between them. */
+  /** UIDs in all steps of the feed up to this one, and some for each step: the difference of two is what lies between. */
   readonly uidTotal: number;
   /** Undefined in the newest step. */
   next: FeedStep | undefined;
-}
-
-/** The flags and the modseq of a message as they are now. */
-export interface MessageState {
-  readonly uid: number;
-  readonly modseq: number;
-  readonly flagSet: FlagSet;
 }
 
 /** Whoever follows a feed. */
@@ -42,10 +36,10 @@ export class FeedEndedError extends Error {
   override readonly name = 'FeedEndedError';
 }
 
-/** Distinct sets of flags above which those of no message are looked for. */
-const minFlagSets = 1024;
+const goneText = 'The selected mailbox has been deleted';
 
-const noUids = new Uint32Array();
+/** What a step costs beside its UIDs, as if they were so many. */
+const stepUids = 128;
 
 /**
  * The messages of one mailbox as they are now: UIDs, modseqs and sets of flags in typed arrays, 16 bytes a message and
@@ -59,7 +53,6 @@ export class MailboxFeed {
   readonly #store: MailStore;
   readonly #readers = new Set<FeedReader>();
   readonly #flagSets = new FlagSets();
-  #nextCompaction = minFlagSets;
   #uids = noUids;
   #modseqs = new Float64Array();
   #flags = new Uint32Array();
@@ -131,9 +124,10 @@ export class MailboxFeed {
     return this.#lastStep;
   }
 
-  /** Bytes of the typed arrays. */
+  /** Bytes of the typed arrays and of the sets of flags. */
   get sizeBytes(): number {
-    return this.#uids.byteLength + this.#modseqs.byteLength + this.#flags.byteLength;
+    const arrays = [this.#uids, this.#modseqs, this.#flags];
+    return arrays.reduce((sum, { byteLength }) => sum + byteLength, this.#flagSets.sizeBytes);
   }
 
   get readerCount(): number {
@@ -176,10 +170,6 @@ export class MailboxFeed {
     return this.#flags[index] as number;
   }
 
-  flagSetAt(index: number): FlagSet {
-    return this.#flagSets.get(this.#flags[index] as number);
-  }
-
   /** Settles once everything up to the modseq is in, or the feed has ended. */
   async reach(modseq: number | undefined): Promise<void> {
     if (modseq === undefined || modseq <= this.#modseq || this.#ended !== undefined) return;
@@ -191,12 +181,15 @@ export class MailboxFeed {
    * undefined if there are none. A store that fails costs the client \Recent and nothing else.
    */
   async claimRecent(): Promise<readonly [firstUid: number, nextUid: number] | undefined> {
-    if (this.#claimedUidNext >= this.#uidNext) return undefined;
+    const claimed = this.#claimedUidNext;
+    if (claimed >= this.#uidNext) return undefined;
     this.#claimedUidNext = this.#uidNext;
     try {
       const { firstUid, nextUid } = await this.#store.claimRecent(this.box);
       return nextUid > firstUid ? [firstUid, nextUid] : undefined;
     } catch {
+      // Whoever comes next may try again.
+      this.#claimedUidNext = claimed;
       return undefined;
     }
   }
@@ -218,8 +211,7 @@ export class MailboxFeed {
 
   readonly #onEvent = (event: MailboxEvent): void => {
     if (this.#ended !== undefined) return;
-    if (event.kind === 'gone')
-      this.#end(new FeedEndedError('The selected mailbox has been deleted'));
+    if (event.kind === 'gone') this.#end(new FeedEndedError(goneText));
     else if (this.#waiting !== undefined) this.#waiting.push(event);
     else this.#take(event);
   };
@@ -247,40 +239,45 @@ export class MailboxFeed {
     }
   }
 
-  /** Reads what was not told by events, in slices; events that come meanwhile wait. */
+  /**
+   * Reads what was not told by events, in slices; events that come meanwhile wait. What is known is brought up to date first.
+   * Messages that are new are read by their UIDs, not as changes: one that changes again meanwhile is no change up to `until`
+   * any more, and would never be known.
+   */
   async #catchUp(until: number): Promise<void> {
     this.#waiting = [];
     const changed: Uint32Array[] = [];
     const expunged: Uint32Array[] = [];
-    const added: AddedMessage[] = [];
+    const lastUid = this.#lastUid;
     try {
       for await (const slice of this.#store.readChanges(this.box, this.#modseq, until)) {
-        changed.push(slice.messages.uids.toSorted());
+        this.#update(slice.messages, lastUid);
+        changed.push(slice.messages.uids.filter((uid) => uid <= lastUid).toSorted());
         expunged.push(slice.expungedUids.toSorted());
-        this.#update(slice.messages, added);
+      }
+      for await (const slice of this.#store.readStates(this.box, lastUid)) {
+        this.#append(slice);
+        changed.push(slice.uids);
       }
     } catch (error) {
-      this.#end(new FeedEndedError('The selected mailbox cannot be read', { cause: error }));
+      this.#fail(error);
       return;
     }
-    // Sorted by UID here, by modseq in the slices.
-    added.sort((a, b) => a.uid - b.uid);
-    for (const { uid, modseq, flags } of added) this.#push(uid, modseq, flags);
     this.#advance(until, mergeUids(changed), mergeUids(expunged));
     this.#takeWaiting();
   }
 
-  /** Brings states in; messages past the end are appended, or put into `added` if they come in another order. */
-  #update({ uids, modseqs, flags, flagSets }: MessageStates, added?: AddedMessage[]): void {
+  /** Brings states in. New messages are appended, unless their UIDs are above `maxUid`. */
+  #update({ uids, modseqs, flags, flagSets }: MessageStates, maxUid = Infinity): void {
     const numbers = flagSets.map((set) => this.#flagSets.numberOf(set));
     const lastUid = this.#lastUid;
     let index = -1;
     for (const [place, uid] of uids.entries()) {
+      if (uid > maxUid) continue;
       const modseq = modseqs[place] as number;
       const number = numbers[flags[place] as number] as number;
       if (uid > lastUid) {
-        if (added === undefined) this.#push(uid, modseq, number);
-        else added.push({ uid, modseq, flags: number });
+        this.#push(uid, modseq, number);
         continue;
       }
       const found = this.indexOf(uid, index + 1);
@@ -299,16 +296,21 @@ export class MailboxFeed {
     this.#modseq = modseq;
     const lastUid = Math.max(this.#lastUid, changedUids.at(-1) ?? 0, expungedUids.at(-1) ?? 0);
     this.#uidNext = Math.max(this.#uidNext, lastUid + 1);
-    const uidTotal = this.#lastStep.uidTotal + changedUids.length + expungedUids.length;
+    const uidCount = changedUids.length + expungedUids.length + stepUids;
+    const uidTotal = this.#lastStep.uidTotal + uidCount;
     const step = { modseq, changedUids, expungedUids, uidTotal, next: undefined };
     this.#lastStep.next = step;
     this.#lastStep = step;
-    if (this.#flagSets.size > this.#nextCompaction) {
-      this.#flagSets.compact(this.#flags, this.#count);
-      this.#nextCompaction = Math.max(minFlagSets, this.#flagSets.size * 2);
-    }
+    this.#flagSets.compact(this.#flags, this.#count);
     this.#settleArrivals(({ modseq: wanted }) => wanted <= modseq);
     for (const reader of this.#readers) reader.onFeedChange();
+  }
+
+  /** The store cannot say what has changed. */
+  #fail(error: unknown): void {
+    const isGone = error instanceof StoreError && error.code === 'NONEXISTENT';
+    const text = isGone ? goneText : 'The selected mailbox cannot be read';
+    this.#end(new FeedEndedError(text, { cause: error }));
   }
 
   #end(error: FeedEndedError): void {
@@ -359,22 +361,26 @@ export class MailboxFeed {
     this.#flags = grown(this.#flags, new Uint32Array(capacity));
   }
 
+  /** The messages between those that go are moved in one piece each. */
   #remove(expungedUids: Uint32Array): void {
-    if (expungedUids.length === 0) return;
-    const uids = new Uint32Array(this.#uids.length);
-    let kept = 0;
-    let next = 0;
-    for (let index = 0; index < this.#count; index++) {
-      const uid = this.#uids[index] as number;
-      while (next < expungedUids.length && (expungedUids[next] as number) < uid) next += 1;
-      if (expungedUids[next] === uid) continue;
-      uids[kept] = uid;
-      this.#modseqs[kept] = this.#modseqs[index] as number;
-      this.#flags[kept] = this.#flags[index] as number;
-      kept += 1;
+    const places: number[] = [];
+    for (const uid of expungedUids) {
+      const index = this.indexOf(uid, (places.at(-1) ?? -1) + 1);
+      if (index !== -1) places.push(index);
     }
+    const [first] = places;
     // If nothing was there the array stays, and with it what views share.
-    if (kept === this.#count) return;
+    if (first === undefined) return;
+    const uids = new Uint32Array(this.#uids.length);
+    uids.set(this.#uids.subarray(0, first));
+    let kept = first;
+    for (const [number, place] of places.entries()) {
+      const [start, end] = [place + 1, places[number + 1] ?? this.#count];
+      uids.set(this.#uids.subarray(start, end), kept);
+      this.#modseqs.copyWithin(kept, start, end);
+      this.#flags.copyWithin(kept, start, end);
+      kept += end - start;
+    }
     this.#uids = uids;
     this.#count = kept;
     if (kept < uids.length / 4) this.#shrink();
@@ -388,39 +394,7 @@ export class MailboxFeed {
   }
 }
 
-interface AddedMessage {
-  readonly uid: number;
-  readonly modseq: number;
-  readonly flags: number;
-}
-
 function grown<T extends Uint32Array | Float64Array>(before: T, after: T): T {
   after.set(before);
   return after;
-}
-
-/** The place of a UID among the first `count`, ascending; -1 if it is not there. `hint` is looked at first. */
-export function indexOfUid(uids: Uint32Array, count: number, uid: number, hint = 0): number {
-  if (hint < count && uids[hint] === uid) return hint;
-  const index = lowerBound(uids, count, uid);
-  return index < count && uids[index] === uid ? index : -1;
-}
-
-/** All UIDs of the lists, ascending, each once. A single list that is ascending is returned as it is. */
-export function mergeUids(lists: readonly Uint32Array[]): Uint32Array {
-  const filled = lists.filter(({ length }) => length > 0);
-  if (filled.length === 0) return noUids;
-  if (filled.length === 1) return filled[0] as Uint32Array;
-  const merged = new Uint32Array(filled.reduce((sum, { length }) => sum + length, 0));
-  let length = 0;
-  for (const list of filled) {
-    merged.set(list, length);
-    length += list.length;
-  }
-  merged.sort();
-  let kept = 0;
-  for (const uid of merged) {
-    if (kept === 0 || merged[kept - 1] !== uid) merged[kept++] = uid;
-  }
-  return merged.subarray(0, kept);
 }

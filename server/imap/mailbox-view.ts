@@ -9,20 +9,14 @@ import {
 } from '../../protocol/sequence-set.ts';
 import type { MailboxKey } from '../../store/mail-store.ts';
 import { ByeError, CommandRefusedError } from './command.ts';
-import type { FlagSet } from './flag-sets.ts';
-import {
-  indexOfUid,
-  mergeUids,
-  type FeedReader,
-  type FeedStep,
-  type MailboxFeed,
-} from './mailbox-feed.ts';
+import type { FeedReader, FeedStep, MailboxFeed } from './mailbox-feed.ts';
 import { RecentMessages } from './recent-messages.ts';
 import type { Responses } from './responses.ts';
+import { indexOfUid, mergeUids, withoutUids } from './sorted-uids.ts';
 import { Turn } from './turns.ts';
 
-/** UIDs in the steps that a view may lag behind before it lets go of them and compares instead; also the mailbox's size. */
-const minLagUids = 65_536;
+/** What a view may lag behind in steps, in UIDs, before it lets go of them and compares; of a large mailbox an eighth. */
+const minLagUids = 4096;
 
 /** What {@link MailboxView.poll} may tell. */
 export interface PollOptions {
@@ -53,7 +47,7 @@ export class MailboxView implements FeedReader {
   /** The last steps of which flags, and EXPUNGE, have been told; undefined if the view has fallen too far behind. */
   #flagStep: FeedStep | undefined;
   #expungeStep: FeedStep | undefined;
-  #keywordCount: number;
+  #keywordVersion: number;
 
   /** A view of the feed as it is now. */
   constructor(feed: MailboxFeed, isReadOnly: boolean) {
@@ -66,7 +60,7 @@ export class MailboxView implements FeedReader {
     this.#toldModseq = feed.modseq;
     this.#flagStep = feed.lastStep;
     this.#expungeStep = feed.lastStep;
-    this.#keywordCount = feed.flagSets.keywords.length;
+    this.#keywordVersion = feed.flagSets.keywordVersion;
     this.#unfollow = feed.follow(this);
   }
 
@@ -146,10 +140,16 @@ export class MailboxView implements FeedReader {
     return numbers;
   }
 
-  /** The number of the first message without \Seen; undefined if all have it. Only for a view that is up to date. */
+  /** The number of the first message without \Seen; undefined if all have it. */
   firstUnseenNumber(): number | undefined {
-    for (let index = 0; index < this.#count; index++) {
-      if (!this.feed.flagSetAt(index).isSeen) return index + 1;
+    const { feed } = this;
+    const isSeen = feed.flagSets.testFor('\\Seen');
+    let index = -1;
+    for (let place = 0; place < this.#count; place++) {
+      const found = feed.indexOf(this.#uids[place] as number, index + 1);
+      if (found === -1) continue;
+      index = found;
+      if (!isSeen(feed.flagSetNumberAt(index))) return place + 1;
     }
     return undefined;
   }
@@ -159,9 +159,11 @@ export class MailboxView implements FeedReader {
     return this.uids.filter((uid) => this.#recent.has(uid));
   }
 
-  /** The flags as FETCH tells them, \Recent among them. */
-  flagList(uid: number, { list, recentList }: FlagSet): WireText {
-    return this.#recent.has(uid) ? recentList : list;
+  /** The flags of a message as FETCH tells them, \Recent among them, by its place in the feed. */
+  flagList(index: number): WireText {
+    const { feed } = this;
+    const isRecent = this.#recent.has(feed.uids[index] as number);
+    return feed.flagSets.listOf(feed.flagSetNumberAt(index), isRecent);
   }
 
   /** All flags that are defined in the mailbox, as a list. */
@@ -171,9 +173,9 @@ export class MailboxView implements FeedReader {
 
   /** Sends a new FLAGS response if there are keywords that the client has not heard of, before they come in a FETCH. */
   tellKeywords(out: Responses): void {
-    const { keywords } = this.feed.flagSets;
-    if (keywords.length === this.#keywordCount) return;
-    this.#keywordCount = keywords.length;
+    const { keywordVersion } = this.feed.flagSets;
+    if (keywordVersion === this.#keywordVersion) return;
+    this.#keywordVersion = keywordVersion;
     out.begin().atom('FLAGS').wire(this.knownFlags()).end();
   }
 
@@ -187,10 +189,9 @@ export class MailboxView implements FeedReader {
     return modseq <= this.#toldModseq || this.#ownModseqs.has(modseq);
   }
 
-  /** Makes the messages that nobody has been told of this client's \Recent ones. Only after SELECT; later `poll` does. */
-  async claimRecent(): Promise<void> {
-    const claimed = await this.feed.claimRecent();
-    if (claimed !== undefined) this.#recent.add(...claimed, this.uids);
+  /** The client claims messages `[firstUid, nextUid)` as its \Recent ones. */
+  addRecent(firstUid: number, nextUid: number): void {
+    this.#recent.add(firstUid, nextUid, this.uids);
   }
 
   /** For a read-only session, which sees what is \Recent and leaves it to others: the last so many messages. */
@@ -213,14 +214,14 @@ export class MailboxView implements FeedReader {
     await this.#tellFlags(out, newFromUid, hasModseq);
   }
 
-  /** Lets go of steps that hold more than comparing costs. */
+  /** Lets go of steps that hold more than comparing costs. One step is shared by all views, and may be large. */
   onFeedChange(): void {
     const { lastStep, count } = this.feed;
-    const least = lastStep.uidTotal - Math.max(minLagUids, count);
-    if (this.#flagStep !== undefined && this.#flagStep.uidTotal < least) this.#flagStep = undefined;
-    if (this.#expungeStep !== undefined && this.#expungeStep.uidTotal < least) {
-      this.#expungeStep = undefined;
-    }
+    const least = lastStep.uidTotal - Math.max(minLagUids, count / 8);
+    const isTooMuch = (step: FeedStep | undefined): boolean =>
+      step !== undefined && step.uidTotal < least && step.next !== lastStep;
+    if (isTooMuch(this.#flagStep)) this.#flagStep = undefined;
+    if (isTooMuch(this.#expungeStep)) this.#expungeStep = undefined;
     this.onNews?.();
   }
 
@@ -244,7 +245,7 @@ export class MailboxView implements FeedReader {
       this.#expungeStep = lastStep;
       if (this.#share()) return;
       // More was expunged while we waited for the client.
-      this.#uids = without(this.#uids, this.#count, expunged);
+      this.#uids = withoutUids(this.uids, expunged);
       this.#count = this.#uids.length;
     }
   }
@@ -252,7 +253,7 @@ export class MailboxView implements FeedReader {
   /** UIDs that the client knows of and that are gone, ascending. */
   #untoldExpunged(): Uint32Array {
     if (this.#expungeStep === undefined) {
-      return this.uids.filter((uid) => this.feed.indexOf(uid) === -1);
+      return withoutUids(this.uids, this.feed.uids.subarray(0, this.feed.count));
     }
     const lists: Uint32Array[] = [];
     for (let step = this.#expungeStep.next; step !== undefined; step = step.next) {
@@ -328,17 +329,29 @@ export class MailboxView implements FeedReader {
   }
 
   /** UIDs of messages that changed after what has been told, ascending. */
-  #untoldFlags(): Uint32Array {
-    if (this.#flagStep === undefined) {
-      const { feed } = this;
-      const since = this.#toldModseq;
-      return feed.uids.subarray(0, feed.count).filter((_, index) => feed.modseqAt(index) > since);
-    }
+  #untoldFlags(): Iterable<number> {
+    if (this.#flagStep === undefined) return this.#changedAfter(this.#toldModseq);
     const lists: Uint32Array[] = [];
     for (let step = this.#flagStep.next; step !== undefined; step = step.next) {
       lists.push(step.changedUids);
     }
     return mergeUids(lists);
+  }
+
+  /** The same by comparing, without a list of them. The feed may change between two. */
+  *#changedAfter(modseq: number): Generator<number, undefined> {
+    const { feed } = this;
+    let [index, last] = [0, 0];
+    for (;;) {
+      if (index > 0 && feed.uids[index - 1] !== last) {
+        index = lowerBound(feed.uids, feed.count, last + 1);
+      }
+      while (index < feed.count && feed.modseqAt(index) <= modseq) index += 1;
+      if (index >= feed.count) return undefined;
+      last = feed.uids[index] as number;
+      index += 1;
+      yield last;
+    }
   }
 
   /** Writes `* n FETCH (…)` of a message with what is asked for of UID, flags and modseq. */
@@ -349,7 +362,7 @@ export class MailboxView implements FeedReader {
     out.fetchFlags(
       line.number,
       line.uid ? uid : undefined,
-      line.flags ? this.flagList(uid, feed.flagSetAt(line.index)) : undefined,
+      line.flags ? this.flagList(line.index) : undefined,
       line.modseq ? feed.modseqAt(line.index) : undefined,
     );
   }
@@ -365,13 +378,4 @@ export interface FlagsLine {
   readonly uid: boolean;
   readonly flags: boolean;
   readonly modseq: boolean;
-}
-
-/** The first `count` UIDs without those that are gone (some of them, ascending). */
-function without(uids: Uint32Array, count: number, gone: Uint32Array): Uint32Array {
-  let next = 0;
-  return uids.subarray(0, count).filter((uid) => {
-    while (next < gone.length && (gone[next] as number) < uid) next += 1;
-    return gone[next] !== uid;
-  });
 }

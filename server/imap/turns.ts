@@ -67,7 +67,7 @@ export class Turn {
 
   /** Settles when it is the client's turn again, and the client keeps up. Rejects if the client is gone. */
   async next(): Promise<void> {
-    if (this.#out.isFull) await this.#out.ready();
+    await this.#out.ready();
     await queue.take();
     this.#left = 1;
   }

@@ -114,9 +114,10 @@ async function markSeen(
   rows: readonly StoredMessage[],
 ): Promise<ReadonlySet<number>> {
   const { feed } = view;
+  const isSeen = feed.flagSets.testFor('\\Seen');
   const unseen = rows.filter(({ uid }) => {
     const index = feed.indexOf(uid);
-    return index !== -1 && !feed.flagSetAt(index).isSeen;
+    return index !== -1 && !isSeen(feed.flagSetNumberAt(index));
   });
   if (unseen.length === 0) return new Set();
   const uids = Uint32Array.from(unseen, ({ uid }) => uid);

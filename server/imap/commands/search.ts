@@ -18,8 +18,10 @@ export const search: CommandHandler<'SEARCH'> = async (session, { isUid, criteri
   if (hasModseq) session.hasCondstore = true;
   const uids = await find(session, criteria);
   const numbers: number[] = [];
+  const turn = new Turn(out);
   let [number, index, modseq] = [0, -1, 1];
   for (const uid of uids) {
+    if (turn.look()) await turn.next();
     const foundNumber = view.numberOf(uid, number + 1);
     const foundIndex = view.feed.indexOf(uid, index + 1);
     if (foundNumber === undefined || foundIndex === -1) continue;
@@ -27,7 +29,6 @@ export const search: CommandHandler<'SEARCH'> = async (session, { isUid, criteri
     numbers.push(isUid ? uid : number);
     modseq = Math.max(modseq, view.feed.modseqAt(index));
   }
-  const turn = new Turn(out);
   out.begin().atom('SEARCH');
   for (let start = 0; start < numbers.length; start += sliceNumbers) {
     if (start > 0) await turn.next();

@@ -25,12 +25,15 @@ export const select: CommandHandler<'SELECT' | 'EXAMINE'> = async (session, comm
 
 /** If anything fails no mailbox is selected (RFC 3501, section 6.3.1). */
 async function open(session: Session, mailbox: Mailbox, isReadOnly: boolean): Promise<MailboxView> {
-  const { recentCount } = await session.store.readStatus(mailbox);
-  const feed = await session.context.feeds.acquire(mailbox);
+  const { store, context } = session;
+  const { recentCount } = isReadOnly ? await store.readStatus(mailbox) : { recentCount: 0 };
+  const feed = await context.feeds.acquire(mailbox);
+  // Before the view is made, which then is up to date while it is described.
+  const claimed = isReadOnly ? undefined : await feed.claimRecent();
   const view = new MailboxView(feed, isReadOnly);
   session.select(view);
   if (isReadOnly) view.showRecent(recentCount);
-  else await view.claimRecent();
+  if (claimed !== undefined) view.addRecent(...claimed);
   return view;
 }
 

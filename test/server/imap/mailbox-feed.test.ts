@@ -1,15 +1,18 @@
 import t from 'tap';
-import { MailboxFeed, mergeUids } from '../../../server/imap/mailbox-feed.ts';
+import { MailboxFeed } from '../../../server/imap/mailbox-feed.ts';
 import { MailboxFeeds } from '../../../server/imap/mailbox-feeds.ts';
+import { StoreError } from '../../../store/mail-store.ts';
 import { FakeMailbox } from '../../fixtures/fake-mailbox.ts';
 import { until } from '../../fixtures/until.ts';
 
 /** What the feed holds: UID, modseq, flags. */
 function contents(feed: MailboxFeed): string[] {
-  return Array.from(
-    { length: feed.count },
-    (_, index) =>
-      `${feed.uids[index]} ${feed.modseqAt(index)} ${feed.flagSetAt(index).flags.join(' ')}`,
+  return Array.from({ length: feed.count }, (_, index) =>
+    [
+      feed.uids[index],
+      feed.modseqAt(index),
+      feed.flagSets.listOf(feed.flagSetNumberAt(index), false).slice(1, -1),
+    ].join(' '),
   );
 }
 
@@ -140,6 +143,8 @@ await t.test(
     mailbox.recent = undefined;
     t.equal(await feed.claimRecent(), undefined);
     t.equal(mailbox.calls.claimRecent, 2);
+    mailbox.recent = { firstUid: 3, nextUid: 4 };
+    t.same(await feed.claimRecent(), [3, 4], 'whoever comes next may try again');
   },
 );
 
@@ -214,4 +219,52 @@ await t.test('a feed that has ended serves nobody new', async (t) => {
   t.equal(mailbox.listenerCount, 1, 'that of the new one');
 });
 
-t.same([...mergeUids([Uint32Array.of(5, 9), Uint32Array.of(), Uint32Array.of(1, 5)])], [1, 5, 9]);
+await t.test(
+  'a new message that changes again while it is read is known all the same',
+  async (t) => {
+    const mailbox = mailboxOf(3);
+    const feed = await MailboxFeed.open(mailbox.store, mailbox.box);
+    for (let index = 0; index < 5; index++) mailbox.add([], false);
+    let isChanged = false;
+    mailbox.onSlice = () => {
+      if (isChanged) return;
+      isChanged = true;
+      mailbox.setFlags([2, 6], ['\\Seen']);
+      mailbox.expunge([7]);
+    };
+    mailbox.tell({ kind: 'changed-much', modseq: mailbox.modseq });
+    await until(() => isChanged && feed.modseq === mailbox.modseq);
+    t.same(contents(feed), truth(mailbox));
+  },
+);
+
+await t.test('a mailbox that goes while the feed catches up is told as deleted', async (t) => {
+  const mailbox = mailboxOf(3);
+  const feed = await MailboxFeed.open(
+    {
+      ...mailbox.store,
+      // oxlint-disable-next-line require-yield -- it fails before
+      async *readChanges() {
+        throw new StoreError('NONEXISTENT', 'The mailbox does not exist');
+      },
+    },
+    mailbox.box,
+  );
+  mailbox.tell({ kind: 'changed-much', modseq: 99 });
+  await feed.reach(99);
+  t.match(feed.ended, { message: 'The selected mailbox has been deleted' });
+});
+
+await t.test('messages go from anywhere in a mailbox', async (t) => {
+  const mailbox = mailboxOf(100);
+  const feed = await MailboxFeed.open(mailbox.store, mailbox.box);
+  for (const uids of [[1], [100], [50, 51, 52], [2, 4, 6, 99], [3, 5], [77, 78, 80]]) {
+    mailbox.expunge(uids);
+    t.same(contents(feed), truth(mailbox));
+  }
+  const { uids } = feed;
+  mailbox.expunge([1, 50]);
+  t.equal(feed.uids, uids, 'nothing was there');
+  mailbox.expunge([...mailbox.messages.keys()]);
+  t.equal(feed.count, 0);
+});

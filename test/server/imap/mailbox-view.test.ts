@@ -182,9 +182,8 @@ await t.test('what changes while a long poll waits for its client comes after it
 
 await t.test('\\Recent messages are counted as they come and go', async (t) => {
   const { mailbox, select } = await sceneOf(2);
-  mailbox.recent = { firstUid: 2, nextUid: 3 };
   const { view, poll } = select();
-  await view.claimRecent();
+  view.addRecent(2, 3);
   t.equal(view.recentCount, 1);
   mailbox.recent = { firstUid: 3, nextUid: 4 };
   mailbox.add();

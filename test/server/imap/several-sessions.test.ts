@@ -157,6 +157,32 @@ await t.test(
   },
 );
 
+await t.test('SELECT describes the mailbox as it is, also if it changes meanwhile', async (t) => {
+  let meanwhile = async (): Promise<unknown> => undefined;
+  const { login } = await startImapService(t, {
+    storeMethods: {
+      async claimRecent() {
+        await meanwhile();
+        return { firstUid: 1, nextUid: 1 };
+      },
+    },
+  });
+  const [client, other] = [await login(), await login()];
+  await appendMessages(client, 'INBOX', 'one', 'two');
+  await client.ok('APPEND INBOX', messageOf('unseen'));
+  await other.ok('SELECT INBOX');
+  await other.ok('STORE 1:2 +FLAGS.SILENT (\\Deleted)');
+  // As if the mailbox had not been claimed.
+  await client.ok('APPEND INBOX', messageOf('another'));
+  meanwhile = () => other.ok('EXPUNGE');
+  const lines = texts(await client.ok('SELECT INBOX'));
+  t.ok(lines.includes('* 2 EXISTS'), lines.join());
+  t.ok(
+    lines.some((line) => line.startsWith('* OK [UNSEEN 1]')),
+    lines.join(),
+  );
+});
+
 await t.test('a response that cannot be finished ends the connection (A9)', async (t) => {
   const { login } = await startImapService(t, {
     storeMethods: {
