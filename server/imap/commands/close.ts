@@ -1,9 +1,22 @@
+import { StoreError } from '../../../store/mail-store.ts';
 import type { CommandHandler } from '../command.ts';
+import type { MailboxView } from '../mailbox-view.ts';
+import type { Session } from '../session.ts';
 
 /** Removes what has \Deleted without telling, unless read-only. @see RFC 3501, section 6.4.2 */
 export const closeMailbox: CommandHandler<'CLOSE'> = async (session) => {
-  const { box, isReadOnly } = session.view;
+  const { view } = session;
+  // If it fails the answer is NO, and then the mailbox stays selected.
+  if (!view.isReadOnly) await expunge(session, view);
   session.unselect();
-  if (!isReadOnly) await session.store.expungeMessages(box, undefined);
   return { text: 'CLOSE completed' };
 };
+
+/** A mailbox that has been deleted has nothing to remove, and can be closed all the same. */
+async function expunge({ store }: Session, { box }: MailboxView): Promise<void> {
+  try {
+    await store.expungeMessages(box, undefined);
+  } catch (error) {
+    if (!(error instanceof StoreError && error.code === 'NONEXISTENT')) throw error;
+  }
+}

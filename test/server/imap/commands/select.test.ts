@@ -6,7 +6,15 @@ import {
   texts,
 } from '../../../fixtures/imap-service.ts';
 
-const { newAccount } = await startImapService(t);
+let isDiskFull = false;
+const { newAccount, store } = await startImapService(t, {
+  storeMethods: {
+    expungeMessages: (box, uids) => {
+      if (isDiskFull) throw new Error('Store failed: database or disk is full');
+      return store.expungeMessages(box, uids);
+    },
+  },
+});
 
 await t.test('SELECT describes the mailbox', async (t) => {
   const login = await newAccount();
@@ -77,4 +85,30 @@ await t.test('CLOSE removes deleted messages silently, UNSELECT leaves them', as
   t.ok(texts(await client.ok('SELECT INBOX')).includes('* 2 EXISTS'));
   t.same(texts(await client.ok('CLOSE')), []);
   t.ok(texts(await client.ok('SELECT INBOX')).includes('* 1 EXISTS'));
+});
+
+await t.test('a CLOSE that fails leaves the mailbox selected', async (t) => {
+  const login = await newAccount();
+  const client = await login();
+  await appendMessages(client, 'INBOX', 'one');
+  await client.ok('SELECT INBOX');
+  await client.ok('STORE 1 +FLAGS.SILENT (\\Deleted)');
+  isDiskFull = true;
+  t.match(await client.command('CLOSE'), { status: 'NO', text: /^\[SERVERBUG\]/ });
+  isDiskFull = false;
+  await client.ok('FETCH 1 FLAGS');
+  await client.ok('CLOSE');
+  t.match(await client.command('FETCH 1 FLAGS'), { status: 'BAD' });
+  t.ok(texts(await client.ok('SELECT INBOX')).includes('* 0 EXISTS'));
+});
+
+await t.test('a mailbox that has been deleted can be closed', async () => {
+  const login = await newAccount();
+  const client = await login();
+  await client.ok('CREATE Temp');
+  await client.ok('SELECT Temp');
+  const other = await login();
+  await other.ok('DELETE Temp');
+  await client.ok('CLOSE');
+  await client.ok('NOOP');
 });
