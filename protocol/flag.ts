@@ -23,6 +23,11 @@ export function findSystemFlag(text: string): Flag | undefined {
   return systemFlagsByLowerCase.get(text.toLowerCase());
 }
 
+/** True for a `flag-keyword`, an atom: no other text can be sent to clients as a keyword. @see RFC 3501, section 9 */
+export function isKeyword(text: string): boolean {
+  return /^[^\x00-\x20\x7f-\uffff(){%*"\\\]]+$/.test(text);
+}
+
 /** A `flag-list`, which may be empty. */
 export function expectFlagList(decoder: Decoder): readonly Flag[] {
   const flags = new FlagSet();

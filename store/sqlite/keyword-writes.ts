@@ -1,4 +1,4 @@
-import type { Flag } from '../../protocol/flag.ts';
+import { isKeyword, type Flag } from '../../protocol/flag.ts';
 import { limits } from '../limits.ts';
 import { StoreError } from '../mail-store.ts';
 import { foldAsciiCase } from '../names.ts';
@@ -40,6 +40,9 @@ function addKeyword(
 ): void {
   if (keyword === '' || keyword.length > limits.maxKeywordLength) {
     throw new StoreError('LIMIT', `Keywords have 1 to ${limits.maxKeywordLength} characters`);
+  }
+  if (!isKeyword(keyword)) {
+    throw new StoreError('CANNOT', `Cannot use ${JSON.stringify(keyword)} as a keyword`);
   }
   const number = freeNumber(table) ?? recycleNumber(context, mailboxId, table);
   if (number === undefined) {
