@@ -65,10 +65,23 @@ export class MailboxWatches {
     }
   }
 
-  /** Tells those who watch the mailbox. */
+  /**
+   * Tells those who watch the mailbox. If a listener throws, the others are told all the same; its error is thrown
+   * later, where nothing catches it.
+   */
   tell(mailboxId: number, event: MailboxEvent): void {
     // A listener may end itself and others, which then hear nothing.
-    for (const { listener } of this.#watches.get(mailboxId) ?? []) listener(event);
+    for (const { listener } of this.#watches.get(mailboxId) ?? []) {
+      try {
+        listener(event);
+      } catch (error) {
+        // A fault of the program: it must not cost the others their events, nor requests their answers, which come
+        // after the events. In a later turn, since microtasks run the code that waits for those answers.
+        setImmediate(() => {
+          throw error;
+        });
+      }
+    }
   }
 
   /** Ends all. */

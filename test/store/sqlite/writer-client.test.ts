@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
 import t from 'tap';
 import { connectSqliteStore, openSqliteStore } from '../../../store/open-sqlite-store.ts';
 import type { OpenMailbox } from '../../../store/mail-store.ts';
@@ -88,6 +89,37 @@ await t.test('a claim without new messages does not ask the writer', async (t) =
   t.same(await client.claimRecent(scene.inbox), { firstUid: 1, nextUid: 2 });
   t.equal(askedCount, 1);
   await client.close();
+});
+
+await t.test('a listener that throws costs nobody else anything', async (t) => {
+  const { store } = await makeSqliteStore(t);
+  const scene = await makeScene(store);
+  await addMessages(scene, ['1']);
+  const link = store.createLink();
+  const opener = new URL('../../../store/open-sqlite-store.ts', import.meta.url).href;
+  const source = `
+    const { parentPort, workerData: { link, box } } = require('node:worker_threads');
+    import(${JSON.stringify(opener)}).then(async ({ connectSqliteStore }) => {
+      const store = connectSqliteStore(link);
+      await store.open(box, () => { throw new Error('a fault'); });
+      await store.open(box, () => parentPort.postMessage('told'));
+      await store.storeFlags(box, Uint32Array.of(1), { mode: 'add', flags: ['k'] });
+      parentPort.postMessage('answered');
+    });
+  `;
+  const worker = new Worker(source, {
+    eval: true,
+    workerData: { link, box: { ...scene.inbox } },
+    transferList: [link.port],
+  });
+  const messages: unknown[] = [];
+  worker.on('message', (message) => messages.push(message));
+  const errors: unknown[] = [];
+  worker.on('error', (error) => errors.push(error));
+  // Only then all messages have come.
+  await new Promise((resolve) => worker.once('exit', resolve));
+  t.same(messages, ['told', 'answered']);
+  t.match(errors, [{ message: 'a fault' }], 'and it is not lost');
 });
 
 await t.test('if the writer dies, nothing waits for ever', async (t) => {
