@@ -30,14 +30,14 @@ export function isKeyword(text: string): boolean {
 
 /** A `flag-list`, which may be empty. */
 export function expectFlagList(decoder: Decoder): readonly Flag[] {
-  const flags = new FlagSet();
+  const flags = new FlagCollector();
   decoder.expectList('flags', maxFlags, () => flags.add(expectFlag(decoder)));
   return flags.list();
 }
 
 /** One or more flags without parentheses, divided by spaces. */
 export function expectBareFlags(decoder: Decoder): readonly Flag[] {
-  const flags = new FlagSet();
+  const flags = new FlagCollector();
   let count = 0;
   do {
     if (++count > maxFlags) throw new CommandError(`More than ${maxFlags} flags`);
@@ -66,7 +66,7 @@ function expectFlag(decoder: Decoder): Flag | undefined {
 }
 
 /** Flags in the order of their first mention, each once, in whatever case. */
-class FlagSet {
+class FlagCollector {
   readonly #flags = new Map<string, Flag>();
 
   add(flag: Flag | undefined): void {
