@@ -67,6 +67,7 @@ export function recheckModseqs({ mirror, facts }: ToldMirror): readonly Problem[
     const message = mailbox.messages.get(fact.entry.uid ?? 0);
     const told = { modseq, ...(flags !== undefined && { flags }) };
     if (message === undefined || message.hasState(0, told)) return [];
+    if (flags !== undefined && message.wasBetween(0, flags, modseq)) return [];
     return [{ rule: 'modseq-wrong', detail: `UID ${message.uid} never had MODSEQ ${modseq}` }];
   });
 }
@@ -205,6 +206,9 @@ class FactCheck {
     const from = entry.seenState;
     const told = { ...(flags !== undefined && { flags }), ...(modseq !== undefined && { modseq }) };
     const candidates = message.findStates(from, told);
+    if (candidates.length === 0 && flags !== undefined && message.wasBetween(from, flags, modseq)) {
+      return;
+    }
     if (candidates.length === 0) {
       const hasFlags = flags === undefined || message.hasState(from, { flags });
       const known = message.states

@@ -43,6 +43,9 @@ export class ModelMessage {
   /** The selection that has it as \Recent, if there is one that can change the mailbox. */
   recentOwner: number | undefined;
 
+  /** What a message can have been during races, and the index of the state after each. */
+  readonly #between: { readonly end: number; readonly flags: ReadonlySet<FlagText> }[] = [];
+
   constructor(uid: number, body: string, state: MessageState) {
     this.uid = uid;
     this.body = body;
@@ -79,6 +82,21 @@ export class ModelMessage {
   /** Whether there is such a state. */
   hasState(from: number, told: { flags?: FlagText; modseq?: number }): boolean {
     return this.findStates(from, told).length > 0;
+  }
+
+  /** A race has left the present state; before it the message can have had each of these flags. */
+  keepBetween(flags: ReadonlySet<FlagText>): void {
+    this.#between.push({ end: this.states.length - 1, flags });
+  }
+
+  /** Whether a client that knows the state `from` can have been told of one in the middle of a race. */
+  wasBetween(from: number, flags: FlagText, modseq: number | undefined): boolean {
+    return this.#between.some(
+      (race) =>
+        race.end > from &&
+        race.flags.has(flags) &&
+        (modseq === undefined || modseq <= (this.states[race.end]?.modseq ?? Infinity)),
+    );
   }
 
   #canHave(index: number, modseq: number): boolean {

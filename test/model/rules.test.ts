@@ -7,6 +7,9 @@ import type { Step } from './random-commands.ts';
 import { rules, type Problem, type Rule } from './rules.ts';
 import { planRound, takeSteps, type RoundShape } from './run-model.ts';
 
+// More than the usual 30 s, for a loaded machine.
+t.setTimeout(180_000);
+
 /** Runs steps on a server in memory that breaks one rule, or none; the first problem of the rules sought. */
 async function runSteps(
   server: HonestServer,

@@ -4,6 +4,7 @@ import { applyCommand, type Effect } from './command-effects.ts';
 import { searchOrders } from './command-order.ts';
 import { checkFacts, learnModseqs, recheckModseqs } from './fact-check.ts';
 import type { Journal, ModelAccount, ModelMailbox } from './mailbox-model.ts';
+import { RaceStates } from './race-states.ts';
 import { harmlessRules, type Problem, type Rule } from './rules.ts';
 import type { FlagText } from './server-responses.ts';
 
@@ -94,6 +95,7 @@ class OrderSearch {
 
   run(isLast: boolean): StepVerdict | undefined {
     const sent = this.#record.bursts.map(({ commands }) => commands.map((done) => done.sent));
+    const raceStates = new RaceStates(sent);
     const isFound = searchOrders(sent, {
       enter: (burst, command) => this.#enter(burst, command),
       leave: () => this.#leave(),
@@ -103,6 +105,7 @@ class OrderSearch {
     const isIgnorable = this.#best?.problems.every(({ rule }) => this.#isIgnored(rule)) === true;
     if (!isFound && !isLast && !isIgnorable) return undefined;
     if (!isFound || isUndecided) this.#replayBest();
+    raceStates.keep();
     const problems = isUndecided ? [] : (this.#best?.problems ?? []);
     return { problems, isUndecided, uncertain: this.#uncertain };
   }

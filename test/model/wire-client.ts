@@ -29,12 +29,7 @@ export class WireClient implements ModelClient {
     socket.on('data', (chunk: Buffer) => this.#take(chunk.toString('latin1')));
     // 'close' follows, and that is what counts.
     socket.on('error', () => {});
-    socket.on('close', () => {
-      this.#isClosed = true;
-      for (const settle of this.#waiting.values()) settle();
-      this.#waiting.clear();
-      this.#onArrival?.();
-    });
+    socket.on('close', () => this.#end());
   }
 
   /** Connects over TLS and logs in. Rejects if the server refuses either. */
@@ -111,6 +106,14 @@ export class WireClient implements ModelClient {
 
   drop(): void {
     this.#socket.destroy();
+    this.#end();
+  }
+
+  #end(): void {
+    this.#isClosed = true;
+    for (const settle of this.#waiting.values()) settle();
+    this.#waiting.clear();
+    this.#onArrival?.();
   }
 
   #take(text: string): void {
