@@ -32,6 +32,12 @@ export const maxWaitingPerAccount = 16;
 /** After this long a login is answered with UNAVAILABLE, in milliseconds: most clients have given up by then. */
 export const maxWaitMs = 60_000;
 
+/**
+ * After this long a check that another thread runs no longer takes a place, in milliseconds: a check takes 30 ms, so that
+ * the thread must hang, and logins of all other threads would wait for it.
+ */
+export const checkDeadlineMs = 10_000;
+
 /** How delays grow with the failed logins of one account from one address group, or of one address group. */
 export interface DelayPolicy {
   /** So many failures delay nothing: people mistype. */

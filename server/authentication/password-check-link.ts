@@ -1,8 +1,12 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import { type Clock, steadyClock } from '../../tls/clock.ts';
+import { DetachedTimer } from '../../tls/detached-timer.ts';
 import { FailedLogins, type FailedLoginsMemory, type LoginAttempt } from './failed-logins.ts';
+import { checkDeadlineMs } from './limits.ts';
 import {
   LoginBusyError,
   type PasswordCheckQueue,
+  type PasswordCheckQueueOptions,
   type PasswordChecks,
 } from './password-check-queue.ts';
 
@@ -23,45 +27,114 @@ interface TurnMessage {
   readonly id: number;
 }
 
+/** The clock and the timer of a link; each has the default of the queue's. */
+export type LinkOptions = Pick<PasswordCheckQueueOptions, 'clock' | 'makeTimer'>;
+
 /**
  * Makes a link to a queue for one thread. When that thread ends, however it does, what it was running and what
- * it had waiting leaves the queue.
+ * it had waiting leaves the queue. A check that it does not end within {@link checkDeadlineMs} gives up its place.
  */
-export function linkPasswordChecks(queue: PasswordCheckQueue): PasswordCheckLink {
-  const { port1: port, port2 } = new MessageChannel();
-  const running = new Map<number, PromiseWithResolvers<boolean>>();
-  let isOpen = true;
-  const tell = (message: TurnMessage) => port.postMessage(message, []);
-  const join = async (id: number, attempt: LoginAttempt) => {
-    try {
-      await queue.run(attempt, () => {
-        if (!isOpen) return Promise.reject(new ThreadEndedError());
-        const check = Promise.withResolvers<boolean>();
-        running.set(id, check);
-        tell({ kind: 'start', id });
-        return check.promise;
-      });
-    } catch (error) {
-      if (error instanceof LoginBusyError) tell({ kind: 'refuse', id });
-    }
-  };
-  port.on('message', (message: AttemptMessage) => {
-    if (message.kind === 'join') {
-      void join(message.id, message.attempt);
-      return;
-    }
-    const check = running.get(message.id);
-    running.delete(message.id);
-    if (message.isRight === undefined) check?.reject(new CheckFailedError());
-    else check?.resolve(message.isRight);
-  });
-  port.on('close', () => {
-    isOpen = false;
-    for (const check of running.values()) check.reject(new ThreadEndedError());
-    running.clear();
-  });
-  port.unref();
+export function linkPasswordChecks(
+  queue: PasswordCheckQueue,
+  options: LinkOptions = {},
+): PasswordCheckLink {
+  const { port1, port2 } = new MessageChannel();
+  const thread = new RemoteThread(queue, port1, options);
+  port1.on('message', (message: AttemptMessage) => thread.receive(message));
+  port1.on('close', () => thread.end());
+  port1.unref();
   return { port: port2, failedLogins: queue.failedLogins.memory };
+}
+
+/** A check that runs in another thread. */
+interface RunningCheck {
+  readonly result: PromiseWithResolvers<boolean>;
+  readonly deadlineMs: number;
+}
+
+/** A thread at the other end of a link, as the thread of the queue sees it. */
+class RemoteThread {
+  readonly #queue: PasswordCheckQueue;
+  readonly #port: MessagePort;
+  readonly #clock: Clock;
+  readonly #timer: Pick<DetachedTimer, 'arm' | 'clear'>;
+  /** In the order of their deadlines. */
+  readonly #running = new Map<number, RunningCheck>();
+  #hasEnded = false;
+  /** True from a missed deadline until the thread says something. */
+  #isStalled = false;
+
+  constructor(
+    queue: PasswordCheckQueue,
+    port: MessagePort,
+    { clock = steadyClock, makeTimer = (task) => new DetachedTimer(task) }: LinkOptions,
+  ) {
+    this.#queue = queue;
+    this.#port = port;
+    this.#clock = clock;
+    this.#timer = makeTimer(() => this.#endLate());
+  }
+
+  receive(message: AttemptMessage): void {
+    this.#isStalled = false;
+    if (message.kind === 'join') void this.#join(message.id, message.attempt);
+    else this.#settle(message.id, message.isRight);
+  }
+
+  /** The thread has ended. */
+  end(): void {
+    this.#hasEnded = true;
+    this.#timer.clear();
+    for (const { result } of this.#running.values()) result.reject(new ThreadEndedError());
+    this.#running.clear();
+  }
+
+  async #join(id: number, attempt: LoginAttempt): Promise<void> {
+    try {
+      await this.#queue.run(attempt, () => this.#start(id));
+    } catch (error) {
+      if (error instanceof LoginBusyError) this.#tell({ kind: 'refuse', id });
+    }
+  }
+
+  /** The turn of an attempt has come. Resolves to what its check says. */
+  #start(id: number): Promise<boolean> {
+    if (this.#hasEnded) return Promise.reject(new ThreadEndedError());
+    // Otherwise each login that a thread left behind when it stalled would take a place up to the deadline.
+    if (this.#isStalled) return Promise.reject(new LoginBusyError());
+    const result = Promise.withResolvers<boolean>();
+    if (this.#running.size === 0) this.#timer.arm(checkDeadlineMs);
+    this.#running.set(id, { result, deadlineMs: this.#clock() + checkDeadlineMs });
+    this.#tell({ kind: 'start', id });
+    return result.promise;
+  }
+
+  /** A check has ended, unless its deadline had passed: then this is of no use any more. */
+  #settle(id: number, isRight: boolean | undefined): void {
+    const check = this.#running.get(id);
+    this.#running.delete(id);
+    if (this.#running.size === 0) this.#timer.clear();
+    if (isRight === undefined) check?.result.reject(new CheckFailedError());
+    else check?.result.resolve(isRight);
+  }
+
+  /** Gives up the places of checks whose deadline has passed. */
+  #endLate(): void {
+    const nowMs = this.#clock();
+    for (const [id, { result, deadlineMs }] of this.#running) {
+      if (deadlineMs > nowMs) {
+        this.#timer.arm(Math.ceil(deadlineMs - nowMs));
+        return;
+      }
+      this.#running.delete(id);
+      this.#isStalled = true;
+      result.reject(new CheckLateError());
+    }
+  }
+
+  #tell(message: TurnMessage): void {
+    this.#port.postMessage(message, []);
+  }
 }
 
 /** The thread that was to run a check has ended. */
@@ -72,6 +145,11 @@ class ThreadEndedError extends Error {
 /** The check rejected in its thread, which knows why. */
 class CheckFailedError extends Error {
   override readonly name = 'CheckFailedError';
+}
+
+/** The check has not ended in time. */
+class CheckLateError extends Error {
+  override readonly name = 'CheckLateError';
 }
 
 /** Password checks of this thread, whose turns a queue in another thread decides. */

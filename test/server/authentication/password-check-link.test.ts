@@ -11,6 +11,7 @@ import {
   LoginBusyError,
   PasswordCheckQueue,
 } from '../../../server/authentication/password-check-queue.ts';
+import { until } from '../../fixtures/until.ts';
 
 // The ports of links keep no process alive.
 const alive = setInterval(() => {}, 1_000);
@@ -117,4 +118,42 @@ await t.test('a thread that dies while it runs a check gives up its place', asyn
   t.equal(await elsewhere, true);
   t.equal(queue.waitingCount, 0);
   t.equal(queue.failedLogins.accountDelayMs(attempt('alice')), 0, 'it was no guess');
+});
+
+await t.test('a thread that hangs gives up its places, and gets no others', async (t) => {
+  const { queue, ends } = setUp(t, 1);
+  const time = { now: 1_000_000, firesAt: Infinity, task: () => {} };
+  const link = linkPasswordChecks(queue, {
+    clock: () => time.now,
+    makeTimer: (task) => {
+      time.task = task;
+      return {
+        arm: (delayMs) => void (time.firesAt = time.now + delayMs),
+        clear: () => void (time.firesAt = Infinity),
+      };
+    },
+  });
+  const { port } = link;
+  t.teardown(() => port.close());
+  // Speaks for the thread. It answers nothing to its first turn.
+  port.postMessage({ kind: 'join', id: 1, attempt: attempt('alice') });
+  t.same((await once(port, 'message'))[0], { kind: 'start', id: 1 });
+  port.postMessage({ kind: 'join', id: 2, attempt: attempt('bob') });
+  await until(() => queue.waitingCount === 1);
+  const elsewhere = ends[0]!.run(attempt('carol'), async () => true);
+  await until(() => queue.waitingCount === 2);
+  t.equal(time.firesAt, time.now + 10_000);
+  time.now = time.firesAt;
+  time.task();
+  t.same((await once(port, 'message'))[0], { kind: 'refuse', id: 2 });
+  t.equal(await elsewhere, true);
+  t.equal(queue.failedLogins.accountDelayMs(attempt('alice')), 0, 'it was no guess');
+  // It comes back: its late answer frees no place of another, and it has its turns again.
+  port.postMessage({ kind: 'join', id: 3, attempt: attempt('dave') });
+  t.same((await once(port, 'message'))[0], { kind: 'start', id: 3 });
+  port.postMessage({ kind: 'end', id: 1, isRight: true });
+  const next = ends[0]!.run(attempt('erin'), async () => true);
+  await until(() => queue.waitingCount === 1);
+  port.postMessage({ kind: 'end', id: 3, isRight: true });
+  t.equal(await next, true);
 });
