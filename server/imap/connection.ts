@@ -114,9 +114,15 @@ export class Connection implements ByteReceiver {
     this.#transport.admit();
   }
 
-  /** The server made the client wait for so many milliseconds before login: its deadline does not count them. */
-  excuseWait(waitMs: number): void {
-    this.#transport.excuseWait(waitMs);
+  /** Waits for work of the server for a client that has not logged in: its deadline does not go on meanwhile. */
+  async excuseWait<Value>(work: Promise<Value>): Promise<Value> {
+    const { steadyClock } = this.#context;
+    this.#transport.beginWait(steadyClock());
+    try {
+      return await work;
+    } finally {
+      this.#transport.endWait(steadyClock());
+    }
   }
 
   /**

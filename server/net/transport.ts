@@ -63,6 +63,7 @@ export class Transport implements ByteSink {
   /** The place among those who have not logged in; undefined after login, and if there is none. */
   #entry: AdmissionEntry | undefined;
   #excusedMs = 0;
+  #waitsSince: number | undefined;
   #receiver: ByteReceiver | undefined;
   #closeTimer: NodeJS.Timeout | undefined;
   #isStartingTls = false;
@@ -136,9 +137,19 @@ export class Transport implements ByteSink {
     this.#entry?.markIdle();
   }
 
-  /** The server made the client wait for so many milliseconds: the time to log in does not count them. */
-  excuseWait(waitMs: number): void {
-    this.#excusedMs += waitMs;
+  /**
+   * The server makes the client wait: the time to log in does not go on until {@link endWait}.
+   *
+   * @param nowMs - of a steady clock
+   */
+  beginWait(nowMs: number): void {
+    this.#waitsSince = nowMs;
+  }
+
+  /** @param nowMs - of a steady clock */
+  endWait(nowMs: number): void {
+    this.#excusedMs += nowMs - (this.#waitsSince ?? nowMs);
+    this.#waitsSince = undefined;
   }
 
   /**
@@ -146,7 +157,8 @@ export class Transport implements ByteSink {
    * before login.
    */
   takenMs(nowMs: number): number {
-    return nowMs - this.acceptedAt - this.#excusedMs - (this.#entry?.waitedMs ?? 0);
+    const endMs = this.#waitsSince ?? nowMs;
+    return endMs - this.acceptedAt - this.#excusedMs - (this.#entry?.waitedMs ?? 0);
   }
 
   /** Ends a client that is in its handshake, if it takes too long to log in. */

@@ -38,15 +38,13 @@ export async function logInWithPassword(
 
 async function verify(session: Session, userName: string, password: string) {
   const { connection, context } = session;
-  const startedAtMs = context.steadyClock();
+  const verification = context.verifier.verify(userName, password, connection.remoteAddress);
   try {
-    return await context.verifier.verify(userName, password, connection.remoteAddress);
+    return await connection.excuseWait(verification);
   } catch (error) {
     if (!(error instanceof LoginBusyError)) throw error;
     session.countFailedLogin('busy');
     throw new CommandRefusedError('NO', error.message, error.code);
-  } finally {
-    connection.excuseWait(context.steadyClock() - startedAtMs);
   }
 }
 

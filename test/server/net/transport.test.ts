@@ -217,7 +217,9 @@ await t.test(
     const { owner } = makeOwner();
     const transport = new Transport(new Socket(), 1_000, owner);
     t.equal(transport.takenMs(5_000), 4_000);
-    transport.excuseWait(1_500);
+    transport.beginWait(2_000);
+    t.equal(transport.takenMs(5_000), 1_000, 'while it waits');
+    transport.endWait(3_500);
     t.equal(transport.takenMs(5_000), 2_500);
     const admission = new Admission({ clock: () => 3_000 });
     const entry = admission.enter('192.0.2.1', { end: () => {} });

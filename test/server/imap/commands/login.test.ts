@@ -1,9 +1,8 @@
 import t from 'tap';
 import { LoginBusyError } from '../../../../server/authentication/password-check-queue.ts';
-import { logInWithPassword } from '../../../../server/imap/commands/login.ts';
-import type { Session } from '../../../../server/imap/session.ts';
 import { noMetrics } from '../../../../server/metrics/metrics-recorder.ts';
 import { startImapService } from '../../../fixtures/imap-service.ts';
+import { until } from '../../../fixtures/until.ts';
 
 await t.test('the log names accounts and addresses, never a password', async (t) => {
   const { connect, log } = await startImapService(t);
@@ -64,31 +63,37 @@ await t.test('the verifier is told who asks', async (t) => {
   ]);
 });
 
-await t.test('the connection is told how long the client had to wait', async (t) => {
-  const time = { now: 1_000 };
-  const waits: number[] = [];
-  const sessionOf = (answer: () => Promise<undefined>) =>
-    ({
-      connection: {
-        remoteAddress: '192.0.2.1',
-        excuseWait: (waitedMs: number) => void waits.push(waitedMs),
+await t.test('a password check that takes longer than a login may ends nobody', async (t) => {
+  let nowMs = 1_000;
+  const begun = Promise.withResolvers<void>();
+  const gates = [Promise.withResolvers<undefined>(), Promise.withResolvers<undefined>()];
+  let checkCount = 0;
+  const { connect } = await startImapService(t, {
+    limits: { loginDeadlineMs: 120_000, sweepIntervalMs: 5 },
+    steadyClock: () => nowMs,
+    verifier: {
+      verify: () => {
+        begun.resolve();
+        return gates[checkCount++]!.promise;
       },
-      context: {
-        steadyClock: () => time.now,
-        verifier: {
-          verify: () => {
-            time.now += 7_000;
-            return answer();
-          },
-        },
-      },
-      store: { findAccount: async () => undefined },
-      log: () => {},
-      countFailedLogin: () => {},
-    }) as unknown as Session;
-  const wrong = sessionOf(async () => undefined);
-  await t.rejects(logInWithPassword(wrong, 'alice', 'guess'), { code: 'AUTHENTICATIONFAILED' });
-  const busy = sessionOf(() => Promise.reject(new LoginBusyError()));
-  await t.rejects(logInWithPassword(busy, 'alice', 'guess'), { code: 'UNAVAILABLE' });
-  t.strictSame(waits, [7_000, 7_000]);
+    },
+  });
+  const client = await connect();
+  client.send('a LOGIN alice guess\r\n');
+  await begun.promise;
+  const silent = await connect();
+  nowMs += 200_000;
+  // The sweep that ends it has come by the other one.
+  t.match((await silent.readToEnd()).at(-1)?.text, /^\* BYE Autologout/);
+  gates[0]?.reject(new LoginBusyError());
+  t.match(await client.readTagged('a'), { status: 'NO', text: /^\[UNAVAILABLE\]/ });
+  await client.ok('NOOP');
+  client.send('b LOGIN alice guess\r\n');
+  await until(() => checkCount === 2);
+  nowMs += 100_000;
+  gates[1]?.resolve(undefined);
+  t.match(await client.readTagged('b'), { status: 'NO', text: /^\[AUTHENTICATIONFAILED\]/ });
+  await client.ok('NOOP');
+  nowMs += 121_000;
+  t.match((await client.readToEnd()).at(-1)?.text, /^\* BYE Autologout/);
 });
