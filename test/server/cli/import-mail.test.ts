@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
+import { childEnvironment } from '../../fixtures/child-environment.ts';
 import { ImapClient } from '../../fixtures/imap-client.ts';
 import { startServerProcess } from '../../fixtures/server-process.ts';
 import { openSqliteStore } from '../../../store/open-sqlite-store.ts';
@@ -91,7 +92,7 @@ await t.test(
     const script = resolve(import.meta.dirname, '../../../server/main.ts');
     for (const round of [1, 2]) {
       const child = spawn(process.execPath, [script, ...argv], {
-        env: { PATH: process.env['PATH'], ...environment },
+        env: { ...childEnvironment, ...environment },
         stdio: 'ignore',
       });
       const exited = once(child, 'exit');

@@ -1,6 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { resolve } from 'node:path';
 import t from 'tap';
+import { childEnvironment } from '../../fixtures/child-environment.ts';
 
 const isSkipped =
   spawnSync('script', ['--version']).status === 0 ? false : 'there is no script(1) for a terminal';
@@ -10,7 +11,7 @@ async function typed(dataDirectory: string, answers: readonly string[]) {
   const program = resolve(import.meta.dirname, '../../../server/main.ts');
   const command = `${process.execPath} ${program} user add alice`;
   const child = spawn('script', ['--quiet', '--return', '--command', command, '/dev/null'], {
-    env: { PATH: process.env['PATH'], TERM: 'dumb', REPRISE_DATA: dataDirectory },
+    env: { ...childEnvironment, TERM: 'dumb', REPRISE_DATA: dataDirectory },
     stdio: ['pipe', 'pipe', 'ignore'],
   });
   const questions = ['New password: ', 'Again: '];

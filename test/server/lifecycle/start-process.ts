@@ -2,9 +2,10 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { EventEmitter } from 'node:events';
 import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
+import { childEnvironment } from '../../fixtures/child-environment.ts';
 
 const script = resolve(import.meta.dirname, '../../../server/launch.js');
-const deadlineMs = 20_000;
+const deadlineMs = 60_000;
 
 /** A process of the command line whose output can be awaited. */
 export interface StartedProcess {
@@ -22,7 +23,7 @@ export interface StartedProcess {
 }
 
 /**
- * Starts `server/launch.js`; nothing but PATH and the given environment is passed on. The port for metrics is
+ * Starts `server/launch.js`; nothing but {@link childEnvironment} and the given environment is passed on. The port for metrics is
  * off unless the environment says otherwise.
  */
 export function startProcess(
@@ -34,7 +35,7 @@ export function startProcess(
   const child = spawn(process.execPath, [...nodeOptions, script, ...argv], {
     ...others,
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { PATH: process.env['PATH'], REPRISE_ADMIN_PORT: '-1', ...environment },
+    env: { ...childEnvironment, REPRISE_ADMIN_PORT: '-1', ...environment },
   });
   const lines = new EventEmitter();
   const errors: string[] = [];

@@ -5,6 +5,7 @@ import { closeSync, openSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { resolve } from 'node:path';
 import t, { type Test } from 'tap';
+import { childEnvironment } from '../../fixtures/child-environment.ts';
 import { ImapClient } from '../../fixtures/imap-client.ts';
 import { readMetrics } from '../../fixtures/metrics-text.ts';
 import { until } from '../../fixtures/until.ts';
@@ -35,7 +36,7 @@ async function startServer(t: Test, workerCount: string, standardError: number |
     {
       stdio: ['ignore', 'ignore', standardError],
       env: {
-        PATH: process.env['PATH'],
+        ...childEnvironment,
         REPRISE_DATA: t.testdir(),
         REPRISE_HOST: '127.0.0.1',
         REPRISE_IMAP_PORT: String(imapPort),
