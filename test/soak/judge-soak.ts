@@ -17,16 +17,21 @@ export interface JudgeOptions {
    * interval of both lines; absent: not judged, since a short soak cannot tell.
    */
   readonly maxSlopeBytes?: number;
+  /** The share (0 to 1) of the clients that come back in time that must resume; default 0.99. */
+  readonly minResumedShare?: number;
 }
 
 /** One client in a thousand may fail on a machine that is busy with other things. */
 const maxFailedShare = 0.001;
 
 /** A server that is busy with other things may forget a session rather than wait for it. */
-const minResumedShare = 0.99;
+const defaultMinResumedShare = 0.99;
 
 /** Decides whether a soak is passed. */
-export function judgeSoak(result: SoakResult, { maxSlopeBytes }: JudgeOptions = {}): Verdict {
+export function judgeSoak(
+  result: SoakResult,
+  { maxSlopeBytes, minResumedShare = defaultMinResumedShare }: JudgeOptions = {},
+): Verdict {
   const measured = result.quietPoints.filter(({ isWarmUp }) => !isWarmUp);
   const line = fitLine(
     measured.map(({ connectionCount, residentBytes }) => ({
@@ -40,7 +45,7 @@ export function judgeSoak(result: SoakResult, { maxSlopeBytes }: JudgeOptions = 
       y: collectedResidentBytes,
     })),
   );
-  const faults = [...faultsOfLoad(result), ...faultsOfQuietPoints(result)];
+  const faults = [...faultsOfLoad(result, minResumedShare), ...faultsOfQuietPoints(result)];
   if (maxSlopeBytes !== undefined) {
     faults.push(
       ...faultsOfSlope('Resident memory', line, maxSlopeBytes),
@@ -60,7 +65,10 @@ function faultsOfSlope(
   return [`${what} grows by up to ${high.toFixed(1)} octets with each connection`];
 }
 
-function faultsOfLoad({ counts, options, lastError }: SoakResult): string[] {
+function faultsOfLoad(
+  { counts, options, lastError }: SoakResult,
+  minResumedShare: number,
+): string[] {
   const faults: string[] = [];
   const { connections, failed, returned, resumed, resumedTooLate } = counts;
   if (failed > connections * maxFailedShare) {

@@ -8,7 +8,7 @@ import { runProgram } from '../fixtures/run-program.ts';
 t.setTimeout(240_000);
 t.jobs = 3;
 
-const few = '--allocator system --connections 150 --warm-up 0 --cycles 3 --lifetime 3 --settle 0';
+const few = '--allocator system --connections 150 --warm-up 0 --cycles 3 --lifetime 12 --settle 0';
 
 interface Result {
   readonly code: number | null;
