@@ -52,7 +52,7 @@ const maxStartBytes = maxTagBytes + 32;
  * - `literal`: of a literal that is kept until its command is whole
  * - `stream`: of a literal that streams
  * - `dropped`: of a command that has been refused
- * - `over`: nobody's; the connection is to be closed
+ * - `over`: ignored, since a bound was broken and the connection is to be closed
  */
 type State = 'line' | 'literal' | 'stream' | 'dropped' | 'over';
 

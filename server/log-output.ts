@@ -23,7 +23,7 @@ export interface LogOutputOptions {
 /**
  * Writes lines of the log to a file descriptor, and never throws: a log on a full disk, or one that nobody reads
  * any more, must not end a server. If there is no room just now (`EAGAIN`), lines wait. What cannot be written is
- * lost and counted; once the log works again, one line tells how much that was.
+ * lost and counted; once the log works again, one line says how many lines were lost.
  *
  * It writes synchronously, so that what was written is there after a crash.
  */

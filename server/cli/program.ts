@@ -118,7 +118,7 @@ function addSessionCommands(program: Command): void {
       .description(description)
       .option('--config <file>', 'YAML file with the keys of the environment (REPRISE_CONFIG)');
   command('stats', 'Show how many sessions there are, and what became of the others')
-    .option('--json', 'as JSON, with sizes in octets')
+    .option('--json', 'as JSON, with sizes in bytes')
     .action(async (options: SessionStatsOptions) => {
       await (await commands.sessions()).showSessions(options);
     });

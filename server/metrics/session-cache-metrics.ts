@@ -46,10 +46,10 @@ export function addSessionCacheMetrics(
       },
     });
   gauge('entries', 'Sessions in the cache.', ({ entryCount }) => entryCount);
-  gauge('bytes_used', 'Octets of the sessions in the cache.', ({ usedBytes }) => usedBytes);
+  gauge('bytes_used', 'Bytes of the sessions in the cache.', ({ usedBytes }) => usedBytes);
   gauge(
     'bytes_held',
-    'Octets that the cache holds from the system, its index included.',
+    'Bytes that the cache holds from the system, its index included.',
     ({ heldBytes }) => heldBytes,
   );
   gauge(

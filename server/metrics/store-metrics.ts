@@ -33,12 +33,12 @@ export function addStoreMetrics(
   gauge('accounts', 'Accounts.', ({ accountCount }) => accountCount);
   gauge('mailboxes', 'Mailboxes.', ({ mailboxCount }) => mailboxCount);
   gauge('messages', 'Messages in all mailboxes.', ({ messageCount }) => messageCount);
-  gauge('message_bytes', 'Octets of these messages.', ({ messageBytes }) => messageBytes);
+  gauge('message_bytes', 'Bytes of these messages.', ({ messageBytes }) => messageBytes);
   gauge('bodies', 'Message bodies; equal messages share one.', ({ bodyCount }) => bodyCount);
-  gauge('body_bytes', 'Octets of these bodies.', ({ bodyBytes }) => bodyBytes);
+  gauge('body_bytes', 'Bytes of these bodies.', ({ bodyBytes }) => bodyBytes);
   gauge(
     'single_instance_ratio',
-    'Octets of messages for each octet of bodies: 1 where no two messages are equal.',
+    'Bytes of messages for each byte of bodies: 1 if no two messages are equal.',
     singleInstanceRatio,
   );
   const readAgain = async () => {

@@ -6,7 +6,7 @@ import { foldText } from './fold-text.ts';
 import type { MessageText } from './message-text.ts';
 import { UidRanges } from './uid-ranges.ts';
 
-/** What a search knows of a message without reading its octets. */
+/** What a search knows of a message without reading its bytes. */
 export interface SearchRow {
   readonly uid: number;
   readonly modseq: number;

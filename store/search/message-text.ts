@@ -77,14 +77,14 @@ export class MessageText {
   }
 
   async #readHeader(start: number, end: number): Promise<FoldedField[]> {
-    const octets = await this.#readOctets(start, Math.min(end, start + limits.searchHeaderBytes));
-    return parseHeader(octets).map(({ name, value }) => ({
+    const bytes = await this.#readBytes(start, Math.min(end, start + limits.searchHeaderBytes));
+    return parseHeader(bytes).map(({ name, value }) => ({
       name: name.toLowerCase(),
       value: foldText(decodeHeaderText(value)),
     }));
   }
 
-  async #readOctets(start: number, end: number): Promise<Uint8Array> {
+  async #readBytes(start: number, end: number): Promise<Uint8Array> {
     const chunks: Uint8Array[] = [];
     for await (const chunk of readBody(this.#database, this.#bodyId, start, end))
       chunks.push(chunk);

@@ -3,15 +3,15 @@ import { iconv } from '../../protocol/mime/text-libraries.ts';
 import type { MimePart } from '../../protocol/mime/mime-structure.ts';
 import { decodePartBytes, decodePartText } from '../../protocol/mime/part-text.ts';
 
-/** Octets of a part that are decoded at once. */
+/** Bytes of a part that are decoded at once. */
 const windowBytes = 256 * 1024;
 
 const lineFeed = 10;
 
 /**
- * The text of a part whose octets come in pieces, in windows of bounded size. A part of one window is decoded
+ * The text of a part whose bytes come in pieces, in windows of bounded size. A part of one window is decoded
  * as {@link decodePartText} does it; a longer one may differ from that only where its charset is unknown or
- * its octets are broken.
+ * its bytes are broken.
  */
 export class PartTextDecoder {
   readonly #part: MimePart;
@@ -23,12 +23,12 @@ export class PartTextDecoder {
     this.#part = part;
   }
 
-  /** Takes octets, and yields text each time a window is full. */
-  *push(octets: Uint8Array): Generator<string> {
+  /** Takes bytes, and yields text each time a window is full. */
+  *push(bytes: Uint8Array): Generator<string> {
     let position = 0;
-    while (position < octets.length) {
-      const count = Math.min(octets.length - position, windowBytes - this.#bytes);
-      this.#window.set(octets.subarray(position, position + count), this.#bytes);
+    while (position < bytes.length) {
+      const count = Math.min(bytes.length - position, windowBytes - this.#bytes);
+      this.#window.set(bytes.subarray(position, position + count), this.#bytes);
       this.#bytes += count;
       position += count;
       if (this.#bytes === windowBytes) yield this.#decodeWindow();
@@ -46,8 +46,8 @@ export class PartTextDecoder {
   #decodeWindow(): string {
     this.#charsetDecoder ??= iconv().getDecoder(charsetOf(this.#part));
     const cut = this.#findCut();
-    const octets = decodePartBytes(this.#part, this.#window.subarray(0, cut));
-    const text = this.#charsetDecoder.write(Buffer.from(octets));
+    const bytes = decodePartBytes(this.#part, this.#window.subarray(0, cut));
+    const text = this.#charsetDecoder.write(Buffer.from(bytes));
     this.#window.copyWithin(0, cut, this.#bytes);
     this.#bytes -= cut;
     return text;
@@ -61,7 +61,7 @@ export class PartTextDecoder {
   }
 }
 
-/** After a whole number of groups of four since the last padding. Others than base64's octets do not count. */
+/** After a whole number of groups of four since the last padding. Others than base64's bytes do not count. */
 function findBase64Cut(window: Buffer): number {
   let groupCharacters = 0;
   let cut = window.lastIndexOf('=') + 1;
@@ -70,17 +70,15 @@ function findBase64Cut(window: Buffer): number {
     groupCharacters++;
     if (groupCharacters % 4 === 0) cut = index + 1;
   }
-  // No group at all: octets that say nothing, which can be dropped as well here as anywhere.
+  // No group at all: bytes that say nothing, which can be dropped as well here as anywhere.
   return cut === 0 ? window.length : cut;
 }
 
-function isBase64Character(octet: number): boolean {
-  const isDigit = octet >= 0x30 && octet <= 0x39;
-  const letter = octet | 0x20;
+function isBase64Character(byte: number): boolean {
+  const isDigit = byte >= 0x30 && byte <= 0x39;
+  const letter = byte | 0x20;
   const isLetter = letter >= 0x61 && letter <= 0x7a;
-  return (
-    isDigit || isLetter || octet === 0x2b || octet === 0x2f || octet === 0x2d || octet === 0x5f
-  );
+  return isDigit || isLetter || byte === 0x2b || byte === 0x2f || byte === 0x2d || byte === 0x5f;
 }
 
 /** Behind the last line, or where there is none, before an equals sign that may begin something. */

@@ -3,11 +3,11 @@ import { StoreError } from '../mail-store.ts';
 import { bodyState } from './schema.ts';
 import type { WriteContext } from './write-context.ts';
 
-/** The octets of a message and what the draft has read from them. */
+/** The bytes of a message and what the draft has read from them. */
 export interface BodyContent {
   readonly sha256: Uint8Array;
   readonly sizeBytes: number;
-  /** Octets before the body: header and blank line. */
+  /** Bytes before the body: header and blank line. */
   readonly headerBytes: number;
   /** Day of the Date header, in days since 1970; undefined where it has none that can be read. */
   readonly sentDay: number | undefined;
@@ -91,7 +91,7 @@ export function findOrphanedStagings(
 }
 
 /**
- * The body id of a content, with one more reference: of the body that has these octets already, whose copy
+ * The body id of a content, with one more reference: of the body that has these bytes already, whose copy
  * in the draft is dropped, or of a new one.
  */
 export function referToBody(context: WriteContext, content: BodyContent): number {

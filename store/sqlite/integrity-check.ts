@@ -113,7 +113,7 @@ function checkChunks(database: Database): string[] {
   return bodies
     .map(([id]) => id)
     .filter((id) => !isSound(database, id) && isStillWhole(database, id))
-    .map((id) => `Body ${id} is not the octets that were stored`);
+    .map((id) => `Body ${id} is not the bytes that were stored`);
 }
 
 const isWhole = `state = ${bodyState.whole} AND sha256 IS NOT NULL`;

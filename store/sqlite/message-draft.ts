@@ -16,7 +16,7 @@ import { StepBuffer } from './step-buffer.ts';
 import { toKey, type WriterClient } from './writer-client.ts';
 
 /**
- * A message on its way in: reads its structure and digest as the octets come. A small one goes to the writer
+ * A message on its way in: reads its structure and digest as the bytes come. A small one goes to the writer
  * in one request; a larger one in steps of `limits.stageBytes`, of which one fills while the writer commits
  * the one before it, under a body that nobody can find yet.
  */
@@ -92,7 +92,7 @@ export class SqliteMessageDraft implements MessageDraft {
 
   #checkSize(): void {
     if (this.#sizeBytes > limits.maxMessageBytes) {
-      throw new StoreError('LIMIT', `A message has at most ${limits.maxMessageBytes} octets`);
+      throw new StoreError('LIMIT', `A message has at most ${limits.maxMessageBytes} bytes`);
     }
   }
 

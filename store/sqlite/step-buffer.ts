@@ -12,7 +12,7 @@ export interface Step {
 }
 
 /**
- * Collects the octets of a message for the writer. A small message grows in one buffer, which moves to the
+ * Collects the bytes of a message for the writer. A small message grows in one buffer, which moves to the
  * writer. A large one goes through two buffers that both threads share and that take turns: moving a new one
  * for each step would cost the memory of the whole message until the garbage collectors of both threads run.
  */
@@ -22,16 +22,16 @@ export class StepBuffer {
   /** The two that take turns, once there was a whole step. */
   #shared: [Uint8Array, Uint8Array] | undefined;
 
-  /** True where a whole step, and more, is there to be taken. */
+  /** True if a whole step, and more, is there to be taken. */
   get hasStep(): boolean {
     return this.#bytes > limits.stageBytes;
   }
 
-  /** Copies what there is room for, a chunk of a step at least unless {@link hasStep}; how much that was. */
-  write(octets: Uint8Array): number {
-    const count = Math.min(octets.length, capacityBytes - this.#bytes);
+  /** Copies as much as fits, at least a chunk unless {@link hasStep}; returns the number of bytes copied. */
+  write(bytes: Uint8Array): number {
+    const count = Math.min(bytes.length, capacityBytes - this.#bytes);
     this.#reserve(this.#bytes + count);
-    this.#current.set(octets.subarray(0, count), this.#bytes);
+    this.#current.set(bytes.subarray(0, count), this.#bytes);
     this.#bytes += count;
     return count;
   }

@@ -8,11 +8,11 @@ export interface StoreFigures {
   readonly mailboxCount: number;
   /** In all mailboxes, each copy of a message counted. */
   readonly messageCount: number;
-  /** Octets of these. */
+  /** Bytes of these. */
   readonly messageBytes: number;
   /** Bodies that messages share. */
   readonly bodyCount: number;
-  /** Octets of these. */
+  /** Bytes of these. */
   readonly bodyBytes: number;
 }
 
@@ -53,7 +53,7 @@ export async function readStoreFigures(database: Database): Promise<StoreFigures
 }
 
 /**
- * How often a stored octet is in use: 2 where every message lies in two mailboxes and is stored once. 1 for
+ * How often a stored byte is in use: 2 if every message lies in two mailboxes and is stored once. 1 for
  * an empty store.
  */
 export function singleInstanceRatio({ messageBytes, bodyBytes }: StoreFigures): number {
