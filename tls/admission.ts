@@ -124,11 +124,6 @@ export class Admission {
     return count;
   }
 
-  /** Handshakes that run in this thread, those of slow clients included. */
-  get handshakeCount(): number {
-    return this.#turns.quickCount + this.#turns.slowCount;
-  }
-
   /**
    * Counts a connection that was accepted, and makes room for it if need be.
    *

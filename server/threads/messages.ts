@@ -29,9 +29,6 @@ export interface WorkerStart {
   readonly passwordChecks: PasswordCheckLink;
 }
 
-/** Every message between the main thread and a worker. */
-export type ThreadMessage = MessageToWorker | MessageFromWorker;
-
 /** From the main thread to a worker: calls of `MailServer`, and new ticket keys. */
 export type MessageToWorker =
   | { readonly kind: 'listen' }
