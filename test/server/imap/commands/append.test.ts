@@ -1,4 +1,5 @@
 import t from 'tap';
+import { StoreError } from '../../../../store/mail-store.ts';
 import { until } from '../../../fixtures/until.ts';
 import { messageOf, startImapService, texts } from '../../../fixtures/imap-service.ts';
 
@@ -53,6 +54,40 @@ await t.test('a client that leaves in the middle of a message leaves nothing beh
   t.match(texts(await other.ok('STATUS INBOX (MESSAGES)')), [/MESSAGES 0/]);
   await other.logout();
   await until(() => service.connectionCount === before);
+});
+
+await t.test('an empty message and one with more behind it are refused', async (t) => {
+  const login = await newAccount();
+  const client = await login();
+  t.match(await client.command('APPEND INBOX', Buffer.alloc(0)), { status: 'NO', text: /empty/ });
+  const message = messageOf('one');
+  client.send(`a APPEND INBOX {${message.length}+}\r\n${message.toString()} more\r\n`);
+  t.match(await client.readTagged('a'), { status: 'BAD' });
+  t.same(texts(await client.ok('STATUS INBOX (MESSAGES)')), ['* STATUS INBOX (MESSAGES 0)']);
+});
+
+await t.test('a message that cannot be stored is refused once it has been read', async (t) => {
+  let written = 0;
+  const { login } = await startImapService(t, {
+    storeMethods: {
+      beginMessage: () => ({
+        async write() {
+          written += 1;
+          throw new StoreError('OVERQUOTA', 'The disk is full');
+        },
+        async addTo() {
+          throw new Error('Not reached');
+        },
+        async discard() {},
+      }),
+    },
+  });
+  const client = await login();
+  const message = Buffer.alloc(300_000, 'x');
+  const refused = await client.command('APPEND INBOX', message);
+  t.match(refused, { status: 'NO', text: /^\[OVERQUOTA\] The disk is full/ });
+  t.equal(written, 1, 'the rest is not offered');
+  await client.ok('NOOP');
 });
 
 await t.test('APPEND needs a login', async (t) => {

@@ -39,14 +39,3 @@ await t.test('MOVE sends COPYUID before the EXPUNGE responses', async (t) => {
   t.same(texts(await client.ok('FETCH 1 (UID)')), ['* 1 FETCH (UID 3)']);
   t.match(texts(await client.ok('STATUS Trash (MESSAGES)')), [/MESSAGES 2/]);
 });
-
-await t.test('EXPUNGE counts down, UID EXPUNGE removes only what it names', async (t) => {
-  const login = await newAccount();
-  const client = await login();
-  await appendMessages(client, 'INBOX', 'one', 'two', 'three', 'four');
-  await client.ok('SELECT INBOX');
-  await client.ok('STORE 1,3:4 +FLAGS.SILENT (\\Deleted)');
-  t.same(texts(await client.ok('UID EXPUNGE 3')), ['* 3 EXPUNGE']);
-  t.same(texts(await client.ok('EXPUNGE')), ['* 1 EXPUNGE', '* 2 EXPUNGE']);
-  t.same(texts(await client.ok('UID SEARCH ALL')), ['* SEARCH 2']);
-});

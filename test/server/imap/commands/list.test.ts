@@ -76,24 +76,3 @@ await t.test('LSUB lists subscriptions, and levels above them for %', async (t) 
     '* LSUB (\\Noselect) "/" news',
   ]);
 });
-
-await t.test('DELETE of the selected mailbox leaves it; another session is told BYE', async (t) => {
-  const login = await newAccount();
-  const [client, other] = [await login(), await login()];
-  await client.ok('CREATE Temp');
-  await client.ok('SELECT Temp');
-  await other.ok('SELECT Temp');
-  t.match(texts(await client.ok('DELETE Temp')), [/^\* OK \[CLOSED\]/]);
-  t.match(await client.command('CHECK'), { status: 'BAD' });
-  other.send('x NOOP\r\n');
-  t.match((await other.readToEnd()).at(-1)?.text, /^\* BYE .*deleted/);
-});
-
-await t.test('STATUS gives the items in the order of the command', async (t) => {
-  const login = await newAccount();
-  const client = await login();
-  await client.ok('APPEND INBOX', Buffer.from('Subject: x\r\n\r\ny\r\n'));
-  t.match(texts(await client.ok('STATUS INBOX (UIDNEXT MESSAGES UNSEEN RECENT HIGHESTMODSEQ)')), [
-    /^\* STATUS INBOX \(UIDNEXT 2 MESSAGES 1 UNSEEN 1 RECENT 1 HIGHESTMODSEQ [1-9]\d*\)$/,
-  ]);
-});

@@ -75,18 +75,6 @@ await t.test('a SELECT that fails leaves no mailbox selected', async (t) => {
   t.match(await client.command('FETCH 1 FLAGS'), { status: 'BAD', text: /selected mailbox/ });
 });
 
-await t.test('CLOSE removes deleted messages silently, UNSELECT leaves them', async (t) => {
-  const login = await newAccount();
-  const client = await login();
-  await appendMessages(client, 'INBOX', 'one', 'two');
-  await client.ok('SELECT INBOX');
-  await client.ok('STORE 1 +FLAGS.SILENT (\\Deleted)');
-  await client.ok('UNSELECT');
-  t.ok(texts(await client.ok('SELECT INBOX')).includes('* 2 EXISTS'));
-  t.same(texts(await client.ok('CLOSE')), []);
-  t.ok(texts(await client.ok('SELECT INBOX')).includes('* 1 EXISTS'));
-});
-
 await t.test('a CLOSE that fails leaves the mailbox selected', async (t) => {
   const login = await newAccount();
   const client = await login();

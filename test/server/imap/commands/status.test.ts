@@ -1,0 +1,53 @@
+import t from 'tap';
+import {
+  appendMessages,
+  messageOf,
+  startImapService,
+  texts,
+} from '../../../fixtures/imap-service.ts';
+
+const { newAccount } = await startImapService(t);
+
+await t.test('STATUS gives the items in the order of the command', async (t) => {
+  const login = await newAccount();
+  const client = await login();
+  await client.ok('APPEND INBOX', Buffer.from('Subject: x\r\n\r\ny\r\n'));
+  t.match(texts(await client.ok('STATUS INBOX (UIDNEXT MESSAGES UNSEEN RECENT HIGHESTMODSEQ)')), [
+    /^\* STATUS INBOX \(UIDNEXT 2 MESSAGES 1 UNSEEN 1 RECENT 1 HIGHESTMODSEQ [1-9]\d*\)$/,
+  ]);
+});
+
+await t.test('STATUS counts what is unseen, recent and removed', async (t) => {
+  const login = await newAccount();
+  const client = await login();
+  await appendMessages(client, 'INBOX', 'one', 'two');
+  await client.ok('APPEND INBOX', messageOf('three'));
+  const counts = async () =>
+    texts(await client.ok('STATUS inbox (MESSAGES UNSEEN RECENT UIDNEXT)'));
+  t.same(await counts(), ['* STATUS INBOX (MESSAGES 3 UNSEEN 1 RECENT 3 UIDNEXT 4)']);
+  await client.ok('SELECT INBOX');
+  await client.ok('STORE 1 -FLAGS.SILENT (\\Seen)');
+  await client.ok('STORE 3 +FLAGS.SILENT (\\Deleted)');
+  await client.ok('EXPUNGE');
+  t.same(await counts(), ['* STATUS INBOX (MESSAGES 2 UNSEEN 1 RECENT 0 UIDNEXT 4)']);
+});
+
+await t.test('STATUS HIGHESTMODSEQ turns CONDSTORE on (RFC 7162, section 3.1)', async (t) => {
+  const login = await newAccount();
+  const client = await login();
+  await appendMessages(client, 'INBOX', 'one');
+  await client.ok('SELECT INBOX');
+  t.match(texts(await client.ok('STORE 1 FLAGS (a)')).at(-1), /^\* 1 FETCH \(FLAGS \([^)]*\)\)$/);
+  await client.ok('STATUS Sent (HIGHESTMODSEQ)');
+  t.match(texts(await client.ok('STORE 1 FLAGS (b)')).at(-1), / MODSEQ \(\d+\)\)$/);
+});
+
+await t.test('STATUS of no mailbox is refused', async (t) => {
+  const login = await newAccount();
+  const client = await login();
+  t.match(await client.command('STATUS Nowhere (MESSAGES)'), {
+    status: 'NO',
+    text: /^\[NONEXISTENT\]/,
+    untagged: [],
+  });
+});
