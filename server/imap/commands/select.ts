@@ -26,15 +26,23 @@ export const select: CommandHandler<'SELECT' | 'EXAMINE'> = async (session, comm
 /** If anything fails no mailbox is selected (RFC 3501, section 6.3.1). */
 async function open(session: Session, mailbox: Mailbox, isReadOnly: boolean): Promise<MailboxView> {
   const { store, context } = session;
-  const { recentCount } = isReadOnly ? await store.readStatus(mailbox) : { recentCount: 0 };
   const feed = await context.feeds.acquire(mailbox);
-  // Before the view is made, which then is up to date while it is described.
-  const claimed = isReadOnly ? undefined : await feed.claimRecent();
-  const view = new MailboxView(feed, isReadOnly);
-  session.select(view);
-  if (isReadOnly) view.showRecent(recentCount);
-  if (claimed !== undefined) view.addRecent(...claimed);
-  return view;
+  try {
+    // What was answered to another client, in another thread maybe, is known here; the event of it may still be on its way.
+    const { highestModseq, recentCount } = await store.readStatus(mailbox);
+    await feed.reach(highestModseq);
+    // Before the view is made, which then is up to date while it is described.
+    const claimed = isReadOnly ? undefined : await feed.claimRecent();
+    if (feed.ended !== undefined) throw new CommandRefusedError('NO', feed.ended.message);
+    const view = new MailboxView(feed, isReadOnly);
+    if (isReadOnly) view.showRecent(recentCount);
+    if (claimed !== undefined) view.addRecent(...claimed);
+    session.select(view);
+    return view;
+  } catch (error) {
+    context.feeds.release(feed);
+    throw error;
+  }
 }
 
 function describe(session: Session, view: MailboxView): void {
