@@ -7,7 +7,12 @@ import {
 } from '../../protocol/mime/body-section.ts';
 import { writeBody } from '../../protocol/mime/body-structure.ts';
 import { encodeInternalDate } from '../../protocol/dates.ts';
-import { encodeBodySection, readWireText, type WireText } from '../../protocol/encoder.ts';
+import {
+  encodeBodySection,
+  type Encoder,
+  readWireText,
+  type WireText,
+} from '../../protocol/encoder.ts';
 import type { MessageField, StoredMessage } from '../../store/mail-store.ts';
 import type { Session } from './session.ts';
 
@@ -73,37 +78,10 @@ interface MessageNow {
   readonly modseq: number;
 }
 
-async function writeItem(
-  session: Session,
-  { row, flags, modseq }: MessageNow,
-  item: FetchItem,
-): Promise<void> {
+async function writeItem(session: Session, message: MessageNow, item: FetchItem): Promise<void> {
   const { out } = session;
+  const { row } = message;
   switch (item.item) {
-    case 'UID':
-      out.atom('UID').number(row.uid);
-      return;
-    case 'FLAGS':
-      out.atom('FLAGS').wire(flags);
-      return;
-    case 'MODSEQ':
-      out.atom('MODSEQ').open().number(modseq).close();
-      return;
-    case 'RFC822.SIZE':
-      out.atom('RFC822.SIZE').number(row.sizeBytes);
-      return;
-    case 'INTERNALDATE':
-      out.atom('INTERNALDATE').wire(encodeInternalDate(present(row.internalDate)));
-      return;
-    case 'ENVELOPE':
-      out.atom('ENVELOPE').wire(readWireText(present(row.envelope)));
-      return;
-    case 'BODYSTRUCTURE':
-      out.atom('BODYSTRUCTURE').wire(readWireText(present(row.bodyStructure)));
-      return;
-    case 'BODY':
-      out.atom('BODY').wire(writeBody(present(row.structure)));
-      return;
     case 'RFC822':
       out.atom('RFC822');
       return writeSection(session, row, { part: [], text: { kind: 'all' } });
@@ -116,6 +94,39 @@ async function writeItem(
     case 'BODY[]':
       out.wire(encodeBodySection(item.section, item.partial?.offsetBytes));
       return writeSection(session, row, item.section, item.partial);
+    default:
+      writeAttribute(out.atom(item.item), message, item.item);
+  }
+}
+
+/** An item that is written without reading the message. */
+type Attribute = Exclude<FetchItem['item'], 'RFC822' | 'RFC822.HEADER' | 'RFC822.TEXT' | 'BODY[]'>;
+
+/** Writes the value of an item behind its name. */
+function writeAttribute(
+  out: Encoder,
+  { row, flags, modseq }: MessageNow,
+  attribute: Attribute,
+): Encoder {
+  switch (attribute) {
+    case 'UID':
+      return out.number(row.uid);
+    case 'FLAGS':
+      return out.wire(flags);
+    case 'MODSEQ':
+      return out.open().number(modseq).close();
+    case 'RFC822.SIZE':
+      return out.number(row.sizeBytes);
+    case 'INTERNALDATE':
+      return out.wire(encodeInternalDate(present(row.internalDate)));
+    case 'ENVELOPE':
+      return out.wire(readWireText(present(row.envelope)));
+    case 'BODYSTRUCTURE':
+      return out.wire(readWireText(present(row.bodyStructure)));
+    case 'BODY':
+      return out.wire(writeBody(present(row.structure)));
+    default:
+      return attribute satisfies never;
   }
 }
 

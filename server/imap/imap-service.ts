@@ -10,7 +10,7 @@ import { ConnectionCounts } from '../net/connection-counts.ts';
 import type { Descriptors } from '../net/descriptors.ts';
 import type { ListenerSettings } from '../net/listener.ts';
 import type { AddressRanges } from '../net/proxy-protocol.ts';
-import { Reception } from '../net/reception.ts';
+import { Reception, type ReceptionOptions } from '../net/reception.ts';
 import type { Transport } from '../net/transport.ts';
 import { Connection } from './connection.ts';
 import { defaultServiceLimits, type ServiceLimits } from './limits.ts';
@@ -54,29 +54,11 @@ export class ImapService {
   #onEmpty: (() => void) | undefined;
 
   constructor(options: ImapServiceOptions) {
-    const { store, acceptor, verifier, logger, listeners } = options;
+    const { store, acceptor, verifier, logger } = options;
     const limits = { ...defaultServiceLimits, ...options.limits };
     const metrics = options.metrics ?? noMetrics;
     const steady = options.steadyClock ?? steadyClock;
-    this.#reception = new Reception({
-      listeners,
-      isShared: options.isShared ?? false,
-      acceptor,
-      admission: options.admission ?? new Admission({ clock: steady }),
-      counts: options.connectionCounts ?? new ConnectionCounts(),
-      limits,
-      logger,
-      metrics,
-      clock: steady,
-      ...(options.descriptors !== undefined && { descriptors: options.descriptors }),
-      ...(options.proxies !== undefined && { proxies: options.proxies }),
-      refusal: '* BYE [UNAVAILABLE] Too many connections\r\n',
-      serve: (transport, listener) => this.#serve(transport, listener),
-      onSweep: (nowMs) => {
-        for (const connection of this.#connections) connection.sweep(nowMs);
-      },
-      ...(options.onCrowd !== undefined && { onCrowd: options.onCrowd }),
-    });
+    this.#reception = this.#makeReception(options, { limits, metrics, clock: steady });
     this.#context = {
       store,
       acceptor,
@@ -137,6 +119,30 @@ export class ImapService {
       });
     }
     this.#context.feeds.close();
+  }
+
+  #makeReception(
+    options: ImapServiceOptions,
+    shared: Pick<ReceptionOptions, 'limits' | 'metrics' | 'clock'>,
+  ): Reception {
+    const { listeners, acceptor, logger, descriptors, proxies, onCrowd } = options;
+    return new Reception({
+      ...shared,
+      listeners,
+      isShared: options.isShared ?? false,
+      acceptor,
+      admission: options.admission ?? new Admission({ clock: shared.clock }),
+      counts: options.connectionCounts ?? new ConnectionCounts(),
+      logger,
+      ...(descriptors !== undefined && { descriptors }),
+      ...(proxies !== undefined && { proxies }),
+      refusal: '* BYE [UNAVAILABLE] Too many connections\r\n',
+      serve: (transport, listener) => this.#serve(transport, listener),
+      onSweep: (nowMs) => {
+        for (const connection of this.#connections) connection.sweep(nowMs);
+      },
+      ...(onCrowd !== undefined && { onCrowd }),
+    });
   }
 
   #serve(transport: Transport, listener: ListenerSettings): void {

@@ -56,15 +56,8 @@ export async function openMailServer(options: OpenMailServerOptions): Promise<Ma
     const { LocalMailServer } = await import('./mail-server.ts');
     const metrics = new ThreadMetricsRecorder(threadMetrics.valuesOf(0));
     const settings = settingsOf(options);
-    return new LocalMailServer({
-      settings,
-      threadIndex: 0,
-      store,
-      metrics,
-      logger,
-      clock,
-      ...parts,
-    });
+    const own = { settings, threadIndex: 0, store, metrics, logger, clock };
+    return new LocalMailServer({ ...own, ...parts });
   }
   if (clock !== steadyClock) {
     throw new RangeError('Cannot send a clock to workers, set their number to 0');

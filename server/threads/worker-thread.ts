@@ -35,19 +35,11 @@ function runWorker(mainThread: MessagePort, start: WorkerStart): void {
       destination: new LineBatch((lines) => tell({ kind: 'log', lines })),
     }),
   });
-  const handle = async (message: MessageToWorker) => {
+  const handle = async (message: MessageToWorker): Promise<void> => {
     switch (message.kind) {
       case 'listen':
         await server.listen();
         return tell({ kind: 'listening' });
-      case 'disconnectAccount':
-        return server.disconnectAccount(message.accountId, message.text);
-      case 'replaceCredentials':
-        return server.replaceCredentials(message.credentials);
-      case 'replaceClientCertificates':
-        return server.replaceClientCertificates(message.policy);
-      case 'forgetCertificate':
-        return server.forgetCertificate(message.fingerprint256);
       case 'replaceTicketKeys':
         return ticketKeys.replace(message.ticketKeys);
       case 'close':
@@ -55,11 +47,32 @@ function runWorker(mainThread: MessagePort, start: WorkerStart): void {
         await Promise.all([store.close(), sessionCache.close(), verifiedLogins.close()]);
         // Ends this thread alone.
         return process.exit(0);
+      default:
+        return change(server, message);
     }
   };
   // A rejection stays unhandled, and so ends the thread.
   mainThread.on('message', (message: MessageToWorker) => void handle(message));
   tell({ kind: 'prepared' });
+}
+
+/** What changes a server that goes on. */
+type ServerChange = Exclude<
+  MessageToWorker,
+  { readonly kind: 'listen' | 'replaceTicketKeys' | 'close' }
+>;
+
+function change(server: LocalMailServer, message: ServerChange): void {
+  switch (message.kind) {
+    case 'disconnectAccount':
+      return server.disconnectAccount(message.accountId, message.text);
+    case 'replaceCredentials':
+      return server.replaceCredentials(message.credentials);
+    case 'replaceClientCertificates':
+      return server.replaceClientCertificates(message.policy);
+    case 'forgetCertificate':
+      return server.forgetCertificate(message.fingerprint256);
+  }
 }
 
 if (parentPort) runWorker(parentPort, workerData as WorkerStart);
