@@ -1,23 +1,24 @@
+import { normalizeMailboxName } from '../protocol/mailbox-name.ts';
 import { limits } from './limits.ts';
 import { StoreError } from './mail-store.ts';
 
 const controlCharacter = /\p{Cc}|\p{Cs}|[\u2028\u2029]/u;
 
 /**
- * A mailbox name as the store keeps it: NFC, first level INBOX in capitals however it was written
- * (RFC 3501, section 5.1). `CANNOT` for an empty level, control characters, or a broken bound.
+ * A mailbox name as the store keeps it: normalized, and checked. `CANNOT` for an empty level, control characters, or a
+ * broken bound.
  */
-export function normalizeMailboxName(name: string): string {
+export function checkMailboxName(name: string): string {
   if (name.length > limits.maxNameLength) {
     throw new StoreError('CANNOT', `Mailbox names have at most ${limits.maxNameLength} characters`);
   }
-  const levels = name.normalize('NFC').split('/');
+  const normalized = normalizeMailboxName(name);
+  const levels = normalized.split('/');
   if (levels.length > limits.maxLevels) {
     throw new StoreError('CANNOT', `Mailbox names have at most ${limits.maxLevels} levels`);
   }
   for (const level of levels) checkLevel(level);
-  if (/^inbox$/i.test(levels[0] ?? '')) levels[0] = 'INBOX';
-  return levels.join('/');
+  return normalized;
 }
 
 function checkLevel(level: string): void {

@@ -1,9 +1,9 @@
 import { formatByteSize } from '../config/byte-size.ts';
 import { type Configuration, toKeys } from '../config/configuration.ts';
-import { readConfiguration } from '../config/read-configuration.ts';
 import { readClientCertificates } from '../threads/certificate-files.ts';
 import { readSessionSecrets } from '../threads/open-resumption.ts';
 import { loadCredential } from '../../tls/credential.ts';
+import { readCommandConfiguration } from './command-configuration.ts';
 import type { GlobalOptions } from './command-options.ts';
 
 /** What a cached session takes with its place in the index, measured with a million of them. */
@@ -11,10 +11,7 @@ const bytesPerSession = 200;
 
 /** `check-config`: the keys in effect, in a form that can be pasted into an environment file. */
 export async function checkConfig(options: GlobalOptions): Promise<void> {
-  const configuration = readConfiguration({
-    environment: process.env,
-    ...(options.config !== undefined && { filePath: options.config }),
-  });
+  const configuration = readCommandConfiguration(options);
   await checkFiles(configuration);
   for (const [key, value] of toKeys(configuration)) console.log(`${key}=${value}`);
   console.log(`# ${describeCache(configuration)}`);

@@ -3,9 +3,9 @@ import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { Configuration } from '../config/configuration.ts';
 import { listenersOf } from '../config/listeners.ts';
-import { readConfiguration } from '../config/read-configuration.ts';
 import type { ListenerSettings } from '../net/listener.ts';
 import { AddressRanges } from '../net/proxy-protocol.ts';
+import { readCommandConfiguration } from './command-configuration.ts';
 import type { GlobalOptions } from './command-options.ts';
 
 /** For each listener; a server that needs longer for a greeting does not serve. */
@@ -16,10 +16,7 @@ const deadlineMs = 5_000;
  * that. Rejects if one of them fails.
  */
 export async function checkHealth(options: GlobalOptions): Promise<void> {
-  const configuration = readConfiguration({
-    environment: process.env,
-    ...(options.config !== undefined && { filePath: options.config }),
-  });
+  const configuration = readCommandConfiguration(options);
   const listeners = listenersOf(configuration);
   if (listeners.some(({ port }) => port === 0)) {
     throw new HealthError('Cannot check a server on any free port: set the ports to fixed ones');

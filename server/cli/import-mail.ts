@@ -2,22 +2,19 @@ import { stat } from 'node:fs/promises';
 import { SingleBar } from 'cli-progress';
 import { findMailboxNameFault, normalizeMailboxName } from '../../protocol/mailbox-name.ts';
 import { StoreError } from '../../store/mail-store.ts';
-import { readConfiguration } from '../config/read-configuration.ts';
 import type { Administration } from '../control/administration.ts';
 import { type ImportCounts, importMessages } from '../import/import-messages.ts';
 import { ImportJournal } from '../import/import-journal.ts';
 import type { ImportSource } from '../import/import-source.ts';
 import { openMaildir } from '../import/maildir.ts';
 import { openMbox } from '../import/mbox.ts';
+import { readCommandConfiguration } from './command-configuration.ts';
 import type { ImportOptions } from './command-options.ts';
 import { openAdministration } from './open-administration.ts';
 
 /** `import`: exit code 1 where a message was refused. */
 export async function importMail(path: string, options: ImportOptions): Promise<void> {
-  const { dataDirectory } = readConfiguration({
-    environment: process.env,
-    ...(options.config !== undefined && { filePath: options.config }),
-  });
+  const { dataDirectory } = readCommandConfiguration(options);
   const mailboxName = normalizeMailboxName(options.mailbox);
   const fault = findMailboxNameFault(mailboxName);
   if (fault !== undefined) throw new StoreError('CANNOT', `${fault}, got "${options.mailbox}"`);

@@ -1,8 +1,8 @@
 import type { PurgeOwner, SessionCacheStats } from '../../tls/session-cache.ts';
 import type { SessionReport } from '../admin/session-administration.ts';
 import { formatByteSize } from '../config/byte-size.ts';
-import { readConfiguration } from '../config/read-configuration.ts';
 import { type ControlClient, connectToServer } from '../control/control-client.ts';
+import { readCommandConfiguration } from './command-configuration.ts';
 import type { GlobalOptions, PurgeOptions, SessionStatsOptions } from './command-options.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -54,10 +54,7 @@ async function withServer<T>(
   options: GlobalOptions,
   action: (server: ControlClient) => Promise<T>,
 ): Promise<T> {
-  const { dataDirectory } = readConfiguration({
-    environment: process.env,
-    ...(options.config !== undefined && { filePath: options.config }),
-  });
+  const { dataDirectory } = readCommandConfiguration(options);
   const server = await connectToServer(dataDirectory);
   if (server === undefined) {
     throw new UsageError(

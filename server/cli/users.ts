@@ -1,6 +1,6 @@
 import { makeCredentials } from '../authentication/make-credentials.ts';
-import { readConfiguration } from '../config/read-configuration.ts';
 import type { Administration } from '../control/administration.ts';
+import { readCommandConfiguration } from './command-configuration.ts';
 import type { GlobalOptions, PasswordOptions } from './command-options.ts';
 import { openAdministration } from './open-administration.ts';
 
@@ -39,10 +39,7 @@ async function withAdministration(
   options: GlobalOptions,
   action: (administration: Administration) => Promise<void>,
 ): Promise<void> {
-  const { dataDirectory } = readConfiguration({
-    environment: process.env,
-    ...(options.config !== undefined && { filePath: options.config }),
-  });
+  const { dataDirectory } = readCommandConfiguration(options);
   const administration = await openAdministration(dataDirectory);
   try {
     await action(administration);

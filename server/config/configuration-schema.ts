@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import { availableParallelism } from 'node:os';
 import * as z from 'zod';
 import { segmentLimits } from '../../tls/limits.ts';
+import { tlsPolicies } from '../../tls/tls-policy.ts';
 import { findSwitchableCapability, switchableCapabilities } from '../../protocol/capability.ts';
 import { parseByteSize } from './byte-size.ts';
 import { parseListenAddress } from './listen-address.ts';
@@ -13,8 +14,6 @@ import {
 } from './session-cache-setting.ts';
 
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
-
-export const tlsPolicies = ['modern', 'intermediate', 'legacy'] as const;
 
 export const clientAuthModes = ['off', 'optional', 'required'] as const;
 

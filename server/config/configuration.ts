@@ -1,10 +1,10 @@
 import type { Capability } from '../../protocol/capability.ts';
+import type { TlsPolicy } from '../../tls/tls-policy.ts';
 import type {
   clientAuthModes,
   ConfigurationKey,
   ConfigurationValues,
   logLevels,
-  tlsPolicies,
 } from './configuration-schema.ts';
 import type { ListenerSettings } from '../net/listener.ts';
 import { formatListenAddress, type ListenAddress } from './listen-address.ts';
@@ -31,7 +31,7 @@ export interface Configuration {
   readonly workerCount: number;
   /** PEM files. The first is for clients that name no server. Empty: a self-signed one in the data directory. */
   readonly certificates: readonly CertificateFiles[];
-  readonly tlsPolicy: TlsPolicyName;
+  readonly tlsPolicy: TlsPolicy;
   /** Absent: clients are not asked for certificates. */
   readonly clientCertificates?: ClientCertificateFiles;
   readonly sessionCache: SessionCacheSetting;
@@ -83,8 +83,6 @@ export interface ClientCertificateFiles {
 export type ClientAuthMode = (typeof clientAuthModes)[number];
 
 export type LogLevel = (typeof logLevels)[number];
-
-export type TlsPolicyName = (typeof tlsPolicies)[number];
 
 /** The checked keys as the server uses them. */
 export function toConfiguration(values: ConfigurationValues): Configuration {

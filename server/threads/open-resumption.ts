@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import type { Clock } from '../../tls/clock.ts';
 import { DerivedTicketKeys } from '../../tls/derived-ticket-keys.ts';
+import { tlsLimits } from '../../tls/limits.ts';
 import { NullSessionCache } from '../../tls/null-session-cache.ts';
 import { RandomTicketKeys } from '../../tls/random-ticket-keys.ts';
 import type { Resumption } from '../../tls/resumption.ts';
@@ -38,9 +39,6 @@ export interface ResumptionParts {
   readonly lookupDeadlineMs?: number;
   close(): Promise<void>;
 }
-
-/** Less can be guessed, or was not made as a secret. */
-const minSecretBytes = 32;
 
 /**
  * For sessions in the main thread's memory, in milliseconds: it answers at once, unless this machine has no time
@@ -159,8 +157,8 @@ async function readSecret(path: string): Promise<Uint8Array> {
   } catch (error) {
     throw refuse((error as NodeJS.ErrnoException).code ?? String(error));
   }
-  if (secret.length >= minSecretBytes) return secret;
+  if (secret.length >= tlsLimits.secretBytes) return secret;
   throw refuse(
-    `it has "${secret.length}" bytes, at least ${minSecretBytes} random ones are needed`,
+    `it has "${secret.length}" bytes, at least ${tlsLimits.secretBytes} random ones are needed`,
   );
 }

@@ -6,7 +6,7 @@ import {
   type MailboxStatus,
   type SpecialUse,
 } from '../mail-store.ts';
-import { compareMailboxNames, normalizeMailboxName } from '../names.ts';
+import { compareMailboxNames, checkMailboxName } from '../names.ts';
 import type { Database } from './database.ts';
 import { readKeywords } from './keyword-table.ts';
 import { noMailbox } from './mailbox-counters.ts';
@@ -56,7 +56,7 @@ export function findMailbox(
 /** No mailbox has a name that could not be created. */
 function normalizeForLookup(name: string): string | undefined {
   try {
-    return normalizeMailboxName(name);
+    return checkMailboxName(name);
   } catch (error) {
     if (error instanceof StoreError) return undefined;
     throw error;

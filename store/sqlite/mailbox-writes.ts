@@ -1,6 +1,6 @@
 import { limits } from '../limits.ts';
 import { StoreError, type Mailbox } from '../mail-store.ts';
-import { normalizeMailboxName, parentNames } from '../names.ts';
+import { checkMailboxName, parentNames } from '../names.ts';
 import {
   childRows,
   findMailboxRow,
@@ -22,7 +22,7 @@ interface NamedMailbox {
 /** @see MailStore.createMailbox */
 export function createMailbox(context: WriteContext, { accountId, name }: NamedMailbox): Mailbox {
   const { database } = context;
-  const normalName = normalizeMailboxName(name);
+  const normalName = checkMailboxName(name);
   checkAccount(context, accountId);
   const existing = findMailboxRow(database, accountId, normalName);
   if (existing?.isSelectable === true) throw alreadyExists(normalName);
@@ -92,7 +92,7 @@ export function renameMailbox(
 ): void {
   const { database } = context;
   const mailbox = requireMailbox(context, accountId, name);
-  const normalNewName = normalizeMailboxName(newName);
+  const normalNewName = checkMailboxName(newName);
   if (findMailboxRow(database, accountId, normalNewName) !== undefined) {
     throw alreadyExists(normalNewName);
   }
@@ -109,7 +109,7 @@ export function renameMailbox(
     ...childRows(database, accountId, mailbox.name),
   ];
   for (const [id, oldName] of moved) {
-    const movedName = normalizeMailboxName(normalNewName + oldName.slice(mailbox.name.length));
+    const movedName = checkMailboxName(normalNewName + oldName.slice(mailbox.name.length));
     database.run('UPDATE mailboxes SET name = ? WHERE id = ?', movedName, id);
   }
 }
@@ -127,7 +127,7 @@ function emptyInbox(
 }
 
 function requireMailbox(context: WriteContext, accountId: number, name: string): MailboxRow {
-  const mailbox = findMailboxRow(context.database, accountId, normalizeMailboxName(name));
+  const mailbox = findMailboxRow(context.database, accountId, checkMailboxName(name));
   if (mailbox === undefined) {
     throw new StoreError('NONEXISTENT', `No mailbox is named "${name}"`);
   }
@@ -155,7 +155,7 @@ export function subscribe(context: WriteContext, { accountId, name }: NamedMailb
   database.run(
     'INSERT OR IGNORE INTO subscriptions (account_id, name) VALUES (?, ?)',
     accountId,
-    normalizeMailboxName(name),
+    checkMailboxName(name),
   );
 }
 
@@ -164,6 +164,6 @@ export function unsubscribe({ database }: WriteContext, { accountId, name }: Nam
   database.run(
     'DELETE FROM subscriptions WHERE account_id = ? AND name = ?',
     accountId,
-    normalizeMailboxName(name),
+    checkMailboxName(name),
   );
 }
