@@ -50,13 +50,19 @@ export class Arrival implements Visitor {
 
   /** Waits for its turn to shake hands, while the bytes of the client wait too. */
   async waitForTurn(): Promise<HandshakeTurn> {
+    const socket = this.#socket;
     const onClose = (): void => this.interrupt(clientLeftError());
-    this.#socket.on('close', onClose);
+    socket.on('close', onClose);
+    socket.on('end', onClose);
+    // A socket that holds bytes does not tell that its input has ended.
+    const bytes = socket.read() as Buffer | null;
     const turn = await this.#entry.takeHandshakeTurn();
-    this.#socket.off('close', onClose);
+    socket.off('close', onClose);
+    socket.off('end', onClose);
     this.check();
     // Its owner has ended it.
     if (turn === undefined) throw clientLeftError();
+    if (bytes !== null) socket.unshift(bytes);
     return turn;
   }
 

@@ -309,12 +309,15 @@ export class TlsAcceptor {
     // TLS tells this too, but not in the context of the connection.
     const onClose = (): void => handshake.fail(handshakeError('the client has left'));
     socket.on('close', onClose);
+    // It comes from here, not from TLS, if the end of the input was read before TLS took over.
+    socket.on('end', onClose);
     arrival.handshake = handshake;
     try {
       return await handshake.run(() => endpoint.open(socket, handshake));
     } finally {
       cancel();
       socket.off('close', onClose);
+      socket.off('end', onClose);
     }
   }
 

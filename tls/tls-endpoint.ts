@@ -52,6 +52,7 @@ export class TlsEndpoint {
     if (mode === 'stateful') this.#useCache();
     this.#server.on('secureConnection', (socket) => {
       const handshake = this.#contexts.getStore();
+      socket.allowHalfOpen = handshake?.isHalfOpenAllowed ?? false;
       const hasSessionsToCome = mode === 'stateful' && socket.getProtocol() === 'TLSv1.3';
       if (hasSessionsToCome) succeedLater(handshake, socket);
       else handshake?.succeed(socket);
@@ -62,14 +63,22 @@ export class TlsEndpoint {
     );
   }
 
-  /** Hands over a connection whose ClientHello has arrived; the handshake is told its end. */
+  /**
+   * Hands over a connection whose ClientHello has arrived; the handshake is told its end. A client that closes its side
+   * before the end has left: only after that may the connection be half open.
+   */
   open(socket: Socket, handshake: TlsHandshake): void {
     this.#connectionCount++;
     socket.once('close', () => {
       this.#connectionCount--;
       this.#releaseWhenIdle();
     });
+    const { allowHalfOpen } = socket;
+    handshake.isHalfOpenAllowed = allowHalfOpen;
+    // The TLS socket takes it over when it is made: then it closes at the end of its input, which nobody reads yet.
+    socket.allowHalfOpen = false;
     this.#contexts.run(handshake, () => this.#server.emit('connection', socket));
+    socket.allowHalfOpen = allowHalfOpen;
   }
 
   /** Gives its memory back when its last connection ends; no more may be opened. */

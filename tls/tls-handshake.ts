@@ -30,6 +30,8 @@ export class TlsHandshake {
   readonly address: string | undefined;
   /** Ids of the sessions with which the client can come back; more may come. */
   readonly sessionIds: Uint8Array[] = [];
+  /** Whether the connection stays open after its handshake when the client has closed its side. */
+  isHalfOpenAllowed = false;
   readonly #onSession: TlsHandshakeOptions['onSession'];
   /** Until it is known whether the client is taken its sessions wait. */
   #verdict: 'accepted' | 'failed' | undefined;
