@@ -14,14 +14,12 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     const ports = await server.logged('listening');
     const plain = await ImapClient.connect({ port: Number(ports['imapPort']), security: 'plain' });
     const tls = await ImapClient.connect({ port: Number(ports['imapsPort']), security: 'tls' });
-    const start = performance.now();
     server.child.kill(signal);
     for (const client of [plain, tls]) {
       const last = await client.readToEnd();
       t.match(last.at(-1)?.text, /^\* BYE /);
     }
     t.equal(await server.exitCode, 0);
-    t.ok(performance.now() - start < 10_000);
     t.notOk(existsSync(join(directory, 'control.sock')));
     t.strictSame(server.output, [], 'nothing but the log');
     t.ok(server.errors.every((line) => typeof JSON.parse(line) === 'object'));
@@ -34,10 +32,8 @@ await t.test('a client that neither reads nor goes does not keep the server', as
   const client = await ImapClient.connect({ port: Number(imapPort), security: 'plain' });
   client.socket.pause();
   client.socket.write('a CAPABILITY\r\n'.repeat(20_000));
-  const start = performance.now();
   server.child.kill('SIGTERM');
-  t.equal(await server.exitCode, 0);
-  t.ok(performance.now() - start < 10_000);
+  t.equal(await server.exitCode, 0, 'it would be 1 if it could not stop in time');
   client.socket.destroy();
 });
 
@@ -57,7 +53,10 @@ await t.test('a second signal ends it at once', async (t) => {
   t.equal(await server.exitCode, 1);
   clearInterval(impatient);
   t.ok(performance.now() - start >= 300);
-  t.ok(performance.now() - start < 5_000);
+  t.ok(
+    server.errors.some((line) => line.includes('stopped at once')),
+    'it did not wait for the client',
+  );
   client.socket.destroy();
 });
 
@@ -106,7 +105,6 @@ await t.test(
     );
     const { imapPort } = await server.logged('listening');
     const client = await ImapClient.connect({ port: Number(imapPort), security: 'plain' });
-    const start = performance.now();
     server.child.kill('SIGUSR2');
     t.match(await server.logged('cannot go on'), {
       level: 'fatal',
@@ -114,6 +112,6 @@ await t.test(
     });
     t.match((await client.readToEnd()).at(-1)?.text, /^\* BYE /);
     t.equal(await server.exitCode, 1);
-    t.ok(performance.now() - start < 10_000);
+    t.notOk(server.errors.some((line) => line.includes('could not stop in time')));
   },
 );

