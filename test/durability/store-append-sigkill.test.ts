@@ -17,7 +17,9 @@ import { numberedMessage, streamCount } from './append-streams.ts';
 
 const program = fileURLToPath(new URL('./append-streams.ts', import.meta.url));
 
-await t.test('20 kills in the middle of 16 append streams', { timeout: 100_000 }, async (t) => {
+t.setTimeout(280_000);
+
+await t.test('20 kills in the middle of 16 append streams', { timeout: 280_000 }, async (t) => {
   const dataDirectory = makeDataDirectory(t);
   const store = await openSqliteStore({ dataDirectory });
   await makeScene(store);
@@ -38,7 +40,7 @@ await t.test('20 kills in the middle of 16 append streams', { timeout: 100_000 }
 async function runAndKill(
   dataDirectory: string,
   round: string,
-  { lastLine = 0, delayMs = 20_000 }: { lastLine?: number; delayMs?: number },
+  { lastLine = 0, delayMs = 60_000 }: { lastLine?: number; delayMs?: number },
 ): Promise<string[]> {
   const child = spawn(process.execPath, [program, dataDirectory, round, `${lastLine}`], {
     stdio: ['ignore', 'pipe', 'inherit'],
