@@ -177,6 +177,21 @@ export class MailboxFeed {
   }
 
   /**
+   * Settles once everything is in that has been answered to anybody, in other threads too: the events of it may still be on
+   * their way.
+   */
+  async refresh(): Promise<void> {
+    if (this.#ended !== undefined) return;
+    try {
+      const { highestModseq } = await this.#store.readStatus(this.box);
+      await this.reach(highestModseq);
+    } catch (error) {
+      // If the store only cannot be read, events come all the same.
+      if (isMissing(error)) this.#fail(error);
+    }
+  }
+
+  /**
    * Claims the messages that no session was told of as the caller's \Recent ones: the range `[firstUid, nextUid)`,
    * undefined if there are none. A store that fails costs the client \Recent and nothing else.
    */
@@ -308,8 +323,7 @@ export class MailboxFeed {
 
   /** The store cannot say what has changed. */
   #fail(error: unknown): void {
-    const isGone = error instanceof StoreError && error.code === 'NONEXISTENT';
-    const text = isGone ? goneText : 'The selected mailbox cannot be read';
+    const text = isMissing(error) ? goneText : 'The selected mailbox cannot be read';
     this.#end(new FeedEndedError(text, { cause: error }));
   }
 
@@ -397,4 +411,8 @@ export class MailboxFeed {
 function grown<T extends Uint32Array | Float64Array>(before: T, after: T): T {
   after.set(before);
   return after;
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof StoreError && error.code === 'NONEXISTENT';
 }

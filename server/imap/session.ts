@@ -161,7 +161,10 @@ export class Session {
    * @param options - `expunge`: false while the client may use message sequence numbers
    */
   async sync({ expunge }: { readonly expunge: boolean }): Promise<void> {
-    await this.#selected?.poll(this.out, { expunge, hasModseq: this.hasCondstore });
+    const view = this.#selected;
+    if (view === undefined) return;
+    await view.feed.refresh();
+    await view.poll(this.out, { expunge, hasModseq: this.hasCondstore });
   }
 
   /** The connection is over. */

@@ -114,6 +114,8 @@ async function markSeen(
   rows: readonly StoredMessage[],
 ): Promise<ReadonlySet<number>> {
   const { feed } = view;
+  // Else \Seen would not come back to a message from which another session has just taken it.
+  await feed.refresh();
   const isSeen = feed.flagSets.testFor('\\Seen');
   const unseen = rows.filter(({ uid }) => {
     const index = feed.indexOf(uid);

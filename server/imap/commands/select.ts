@@ -28,9 +28,8 @@ async function open(session: Session, mailbox: Mailbox, isReadOnly: boolean): Pr
   const { store, context } = session;
   const feed = await context.feeds.acquire(mailbox);
   try {
-    // What was answered to another client, in another thread maybe, is known here; the event of it may still be on its way.
-    const { highestModseq, recentCount } = await store.readStatus(mailbox);
-    await feed.reach(highestModseq);
+    const { recentCount } = isReadOnly ? await store.readStatus(mailbox) : { recentCount: 0 };
+    await feed.refresh();
     // Before the view is made, which then is up to date while it is described.
     const claimed = isReadOnly ? undefined : await feed.claimRecent();
     if (feed.ended !== undefined) throw new CommandRefusedError('NO', feed.ended.message);
