@@ -120,8 +120,12 @@ export class RoundExchange {
     this.#journal.commit();
   }
 
-  /** Sends bursts at the same time, waits for all answers, and checks them. */
-  async exchange(sent: readonly SessionBurst[]): Promise<Problem[]> {
+  /**
+   * Sends bursts at the same time, waits for all answers, and checks them. A session that has ended meanwhile, for a reason
+   * that was checked when it ended, sends nothing.
+   */
+  async exchange(wanted: readonly SessionBurst[]): Promise<Problem[]> {
+    const sent = wanted.filter(({ session }) => !session.client.isClosed);
     const highest = this.#highestModseqs();
     for (const { session, commands } of sent) session.send(commands);
     await Promise.all(sent.map(({ session }) => session.answered()));
