@@ -16,9 +16,13 @@ export interface PasswordCheckLink {
   readonly failedLogins: FailedLoginsMemory;
 }
 
-/** From a thread that serves clients: an attempt wants its turn; its check has ended (`isRight` absent: it failed). */
+/**
+ * From a thread that serves clients: an attempt wants its turn; it wants none any more; its check has ended
+ * (`isRight` absent: it failed).
+ */
 type AttemptMessage =
   | { readonly kind: 'join'; readonly id: number; readonly attempt: LoginAttempt }
+  | { readonly kind: 'leave'; readonly id: number }
   | { readonly kind: 'end'; readonly id: number; readonly isRight?: boolean };
 
 /** From the thread of the queue: the check of an attempt may run, or the attempt is refused. */
@@ -58,6 +62,7 @@ class RemoteThread {
   readonly #port: MessagePort;
   readonly #clock: Clock;
   readonly #timer: Pick<DetachedTimer, 'arm' | 'clear'>;
+  readonly #waiting = new Map<number, AbortController>();
   /** In the order of their deadlines. */
   readonly #running = new Map<number, RunningCheck>();
   #hasEnded = false;
@@ -78,6 +83,7 @@ class RemoteThread {
   receive(message: AttemptMessage): void {
     this.#isStalled = false;
     if (message.kind === 'join') void this.#join(message.id, message.attempt);
+    else if (message.kind === 'leave') this.#leave(message.id);
     else this.#settle(message.id, message.isRight);
   }
 
@@ -85,20 +91,32 @@ class RemoteThread {
   end(): void {
     this.#hasEnded = true;
     this.#timer.clear();
+    for (const waiting of this.#waiting.values()) waiting.abort();
     for (const { result } of this.#running.values()) result.reject(new ThreadEndedError());
     this.#running.clear();
   }
 
   async #join(id: number, attempt: LoginAttempt): Promise<void> {
+    const waiting = new AbortController();
+    this.#waiting.set(id, waiting);
     try {
-      await this.#queue.run(attempt, () => this.#start(id));
+      await this.#queue.run(attempt, () => this.#start(id), waiting.signal);
     } catch (error) {
       if (error instanceof LoginBusyError) this.#tell({ kind: 'refuse', id });
+    } finally {
+      this.#waiting.delete(id);
     }
+  }
+
+  /** The client of an attempt has gone. If its turn was told meanwhile, nobody runs its check. */
+  #leave(id: number): void {
+    this.#waiting.get(id)?.abort();
+    this.#settle(id, undefined);
   }
 
   /** The turn of an attempt has come. Resolves to what its check says. */
   #start(id: number): Promise<boolean> {
+    this.#waiting.delete(id);
     if (this.#hasEnded) return Promise.reject(new ThreadEndedError());
     // Otherwise each login that a thread left behind when it stalled would take a place up to the deadline.
     if (this.#isStalled) return Promise.reject(new LoginBusyError());
@@ -173,13 +191,29 @@ export class LinkedPasswordChecks implements PasswordChecks {
     port.unref();
   }
 
-  async run(attempt: LoginAttempt, check: () => Promise<boolean>): Promise<boolean> {
+  async run(
+    attempt: LoginAttempt,
+    check: () => Promise<boolean>,
+    gone?: AbortSignal,
+  ): Promise<boolean> {
+    gone?.throwIfAborted();
     if (this.#isClosed) throw new LoginBusyError();
     const id = ++this.#lastId;
     const turn = Promise.withResolvers<void>();
     this.#turns.set(id, turn);
     this.#tell({ kind: 'join', id, attempt });
-    await turn.promise;
+    const onGone = (): void => {
+      // Otherwise its turn has come, in this very step perhaps.
+      if (!this.#turns.delete(id)) return;
+      this.#tell({ kind: 'leave', id });
+      turn.reject(gone?.reason);
+    };
+    gone?.addEventListener('abort', onGone);
+    try {
+      await turn.promise;
+    } finally {
+      gone?.removeEventListener('abort', onGone);
+    }
     let isRight: boolean | undefined;
     try {
       isRight = await check();

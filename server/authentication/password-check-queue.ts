@@ -26,8 +26,11 @@ export interface PasswordChecks {
   /**
    * Waits for the turn of the attempt, runs the check and resolves to what it says. Rejects with a
    * {@link LoginBusyError}, or as the check does.
+   *
+   * @param gone - aborts if nobody waits for the answer any more: an attempt that waits leaves, and this rejects with
+   *   the signal's reason; a check that runs goes on, and counts
    */
-  run(attempt: LoginAttempt, check: () => Promise<boolean>): Promise<boolean>;
+  run(attempt: LoginAttempt, check: () => Promise<boolean>, gone?: AbortSignal): Promise<boolean>;
   /** Refuses all that wait, and all that come. */
   close(): void;
 }
@@ -46,6 +49,9 @@ export interface PasswordCheckQueueOptions {
  * next one from that group at all; logins that wait out a delay take none of the places of those that run.
  *
  * Of one account from one group one check runs at a time, since its result decides how long the next one waits.
+ *
+ * A login whose client has gone leaves at once, and what was not checked was no guess. Nobody guesses faster by
+ * hanging up: the failures that make the next login wait were counted when their checks ended.
  */
 export class PasswordCheckQueue implements PasswordChecks {
   readonly failedLogins: FailedLogins;
@@ -75,9 +81,20 @@ export class PasswordCheckQueue implements PasswordChecks {
     return this.#waiting.size;
   }
 
-  async run(attempt: LoginAttempt, check: () => Promise<boolean>): Promise<boolean> {
+  async run(
+    attempt: LoginAttempt,
+    check: () => Promise<boolean>,
+    gone?: AbortSignal,
+  ): Promise<boolean> {
+    gone?.throwIfAborted();
     const login = this.#join(attempt);
-    await login.turn.promise;
+    const onGone = (): void => this.#abandon(login, gone?.reason);
+    gone?.addEventListener('abort', onGone);
+    try {
+      await login.turn.promise;
+    } finally {
+      gone?.removeEventListener('abort', onGone);
+    }
     let isRight: boolean | undefined;
     try {
       isRight = await check();
@@ -223,10 +240,19 @@ export class PasswordCheckQueue implements PasswordChecks {
     this.#refuse(login);
   }
 
-  #refuse(login: WaitingLogin): void {
+  #refuse(login: WaitingLogin, reason: unknown = new LoginBusyError()): void {
     this.#leave(login);
     this.#dropIfIdle(login.group, login.account);
-    login.turn.reject(new LoginBusyError());
+    login.turn.reject(reason);
+  }
+
+  /** The client of a login has gone. If its turn has come, in this very step perhaps, its check goes on. */
+  #abandon(login: WaitingLogin, reason: unknown): void {
+    if (!this.#waiting.has(login)) return;
+    this.#refuse(login, reason);
+    if (this.#waiting.size > 0) return;
+    this.#timer.clear();
+    this.#wakeAtMs = Number.POSITIVE_INFINITY;
   }
 
   /** The login waits no longer. */

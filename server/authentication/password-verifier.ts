@@ -17,8 +17,14 @@ export interface PasswordVerifier {
    * too many wait.
    *
    * @param address - the client's IP address; absent: all without one count as one client
+   * @param gone - aborts if the client has gone: it no longer waits, and this rejects with the signal's reason
    */
-  verify(userName: string, password: string, address?: string): Promise<Account | undefined>;
+  verify(
+    userName: string,
+    password: string,
+    address?: string,
+    gone?: AbortSignal,
+  ): Promise<Account | undefined>;
 }
 
 /** How long a right password need not be checked again: a phone that reconnects all day pays argon2 once an hour. */
@@ -68,8 +74,8 @@ export class StoredPasswordVerifier implements PasswordVerifier {
   readonly #clock: Clock;
   readonly #checks: PasswordChecks;
   readonly #key: Uint8Array;
-  /** Checks that wait or run, so that the connections a client opens at once share one. */
-  readonly #pending = new Map<string, Promise<boolean>>();
+  /** Checks that somebody waits for, so that the connections a client opens at once share one. */
+  readonly #pending = new Map<string, SharedCheck>();
 
   constructor(options: StoredPasswordVerifierOptions) {
     this.#accounts = options.accounts;
@@ -79,7 +85,12 @@ export class StoredPasswordVerifier implements PasswordVerifier {
     this.#checks = options.checks ?? new PasswordCheckQueue();
   }
 
-  async verify(userName: string, password: string, address = ''): Promise<Account | undefined> {
+  async verify(
+    userName: string,
+    password: string,
+    address = '',
+    gone?: AbortSignal,
+  ): Promise<Account | undefined> {
     const account = await this.#accounts.findAccount(userName);
     const prepared = preparePassword(password);
     const id = this.#loginId(account, userName, prepared ?? password);
@@ -92,7 +103,7 @@ export class StoredPasswordVerifier implements PasswordVerifier {
     const isQuick = !this.#checks.failedLogins.isGuessing(attempt);
     const isRight =
       (isQuick && (await this.#isVerified(id))) ||
-      (await this.#runOnce(id, attempt, () => this.#check(id, account, prepared)));
+      (await this.#runOnce(id, attempt, () => this.#check(id, account, prepared), gone));
     return isRight && account !== undefined ? this.#readAgain(account) : undefined;
   }
 
@@ -128,18 +139,32 @@ export class StoredPasswordVerifier implements PasswordVerifier {
     return isUnchanged ? account : undefined;
   }
 
-  /** Joins the same login of the same address group, if one waits or runs. */
+  /** Joins the same login of the same address group, if one waits or runs. It waits until the last client has gone. */
   async #runOnce(
     id: Uint8Array,
     attempt: LoginAttempt,
     check: () => Promise<boolean>,
+    gone: AbortSignal | undefined,
   ): Promise<boolean> {
+    gone?.throwIfAborted();
     const key = `${attempt.group} ${Buffer.from(id).toString('base64')}`;
-    const pending = this.#pending.get(key);
-    if (pending !== undefined) return pending;
-    const result = this.#checks.run(attempt, check).finally(() => this.#pending.delete(key));
-    this.#pending.set(key, result);
-    return result;
+    let shared = this.#pending.get(key);
+    if (shared === undefined) {
+      const abandon = new AbortController();
+      const result = this.#checks.run(attempt, check, abandon.signal);
+      shared = { result, abandon, clientCount: 0 };
+      this.#pending.set(key, shared);
+    }
+    shared.clientCount += 1;
+    try {
+      return await untilGone(shared.result, gone);
+    } finally {
+      shared.clientCount -= 1;
+      if (shared.clientCount === 0) {
+        this.#pending.delete(key);
+        shared.abandon.abort();
+      }
+    }
   }
 
   #loginId(account: Account | undefined, userName: string, password: string): Buffer {
@@ -147,6 +172,27 @@ export class StoredPasswordVerifier implements PasswordVerifier {
     // JSON keeps the fields apart, whatever they hold.
     const text = JSON.stringify([id, name, credentials?.argon2id, password]);
     return createHmac('sha256', this.#key).update(text).digest();
+  }
+}
+
+/** One check, and the clients that wait for it. */
+interface SharedCheck {
+  readonly result: Promise<boolean>;
+  /** Aborts when the last client has gone. */
+  readonly abandon: AbortController;
+  clientCount: number;
+}
+
+/** Settles as the work does; rejects with the signal's reason if that aborts before. */
+async function untilGone<Value>(work: Promise<Value>, gone?: AbortSignal): Promise<Value> {
+  if (gone === undefined) return work;
+  const end = Promise.withResolvers<never>();
+  const onGone = (): void => end.reject(gone.reason);
+  gone.addEventListener('abort', onGone);
+  try {
+    return await Promise.race([work, end.promise]);
+  } finally {
+    gone.removeEventListener('abort', onGone);
   }
 }
 

@@ -157,3 +157,44 @@ await t.test('a thread that hangs gives up its places, and gets no others', asyn
   port.postMessage({ kind: 'end', id: 3, isRight: true });
   t.equal(await next, true);
 });
+
+await t.test('a client that goes leaves the queue of the other thread', async (t) => {
+  const { queue, ends } = setUp(t, 1);
+  const started = Promise.withResolvers<void>();
+  const result = Promise.withResolvers<boolean>();
+  const running = ends[0]!.run(attempt('bob'), () => {
+    started.resolve();
+    return result.promise;
+  });
+  await started.promise;
+  const gone = new AbortController();
+  const runs = Array.from({ length: 5 }, (_, index) =>
+    ends[0]!.run(attempt(`account${index}`), async () => t.fail('It runs'), gone.signal),
+  );
+  await until(() => queue.waitingCount === 5);
+  gone.abort(new Error('gone'));
+  for (const run of runs) await t.rejects(run, { message: 'gone' });
+  await until(() => queue.waitingCount === 0);
+  await t.rejects(
+    ends[0]!.run(attempt('carol'), async () => t.fail('It runs'), gone.signal),
+    { message: 'gone' },
+  );
+  result.resolve(true);
+  t.equal(await running, true);
+});
+
+await t.test('a client that goes when its turn was told gives the place back', async (t) => {
+  const { queue, ends } = setUp(t, 2);
+  const { port } = linkPasswordChecks(queue);
+  t.teardown(() => port.close());
+  // Speaks for the thread.
+  const guess = attempt('alice');
+  port.postMessage({ kind: 'join', id: 1, attempt: guess });
+  t.same((await once(port, 'message'))[0], { kind: 'start', id: 1 });
+  const next = ends[0]!.run(attempt('carol'), async () => true);
+  await until(() => queue.waitingCount === 1);
+  port.postMessage({ kind: 'leave', id: 1 });
+  t.equal(await next, true);
+  queue.failedLogins.record(guess);
+  t.equal(queue.failedLogins.accountDelayMs(guess), 0, 'it was no guess');
+});

@@ -10,11 +10,16 @@ import {
 /** A login whose check runs until the test ends it. */
 interface Login {
   readonly name: string;
-  state: 'waiting' | 'running' | 'right' | 'wrong' | 'busy' | 'failed';
+  state: 'waiting' | 'running' | 'right' | 'wrong' | 'busy' | 'failed' | 'gone';
   /** Ends the check. */
   end(isRight: boolean): Promise<void>;
   fail(): Promise<void>;
+  /** Its client goes. */
+  leave(): Promise<void>;
 }
+
+/** The reason with which a client goes. */
+const gone = new Error('gone');
 
 /** Lets everything run that waits for nothing but its turn. */
 function settle(): Promise<void> {
@@ -41,6 +46,7 @@ function setUp(limits: Partial<LoginLimits> = {}) {
   /** A login with a password that nobody else has tried. */
   const logIn = (group: string, account: string): Login => {
     const check = Promise.withResolvers<boolean>();
+    const abandon = new AbortController();
     const login: Login = {
       name: `${group}/${account}`,
       state: 'waiting',
@@ -52,16 +58,23 @@ function setUp(limits: Partial<LoginLimits> = {}) {
         check.reject(new Error('broken'));
         return settle();
       },
+      leave: () => {
+        abandon.abort(gone);
+        return settle();
+      },
     };
     logins.push(login);
     const attempt: LoginAttempt = { group, account, passwordMark: (lastMark += 1) };
-    const run = queue.run(attempt, () => {
+    const runCheck = () => {
       login.state = 'running';
       return check.promise;
-    });
-    run.then(
+    };
+    queue.run(attempt, runCheck, abandon.signal).then(
       (isRight) => (login.state = isRight ? 'right' : 'wrong'),
-      (error: unknown) => (login.state = error instanceof LoginBusyError ? 'busy' : 'failed'),
+      (error: unknown) => {
+        if (error === gone) login.state = 'gone';
+        else login.state = error instanceof LoginBusyError ? 'busy' : 'failed';
+      },
     );
     return login;
   };
@@ -296,6 +309,67 @@ await t.test('a check that fails gives its place back and is no guess', async (t
   t.equal(next.state, 'running');
 });
 
+await t.test('a login whose client goes while it waits leaves at once', async (t) => {
+  const { logIn, queue, count, running, timer } = setUp({ maxConcurrentChecks: 1 });
+  const other = logIn('10.0.0.1', 'bob');
+  const strangers = Array.from({ length: 16 }, () => logIn('10.0.0.1', 'alice'));
+  await settle();
+  t.equal(queue.waitingCount, 16);
+  for (const stranger of strangers) await stranger.leave();
+  t.equal(count('gone'), 16);
+  t.equal(queue.waitingCount, 0);
+  t.equal(timer.firesAt, Number.POSITIVE_INFINITY, 'nothing is left to wait for');
+  const owner = logIn('10.0.0.1', 'alice');
+  await settle();
+  t.equal(owner.state, 'waiting', 'there is room for others again');
+  await other.end(true);
+  t.strictSame(running(), [owner], 'no check runs for nobody, and nothing was counted');
+  await strangers[0]!.leave();
+  await owner.end(true);
+  t.equal(owner.state, 'right');
+});
+
+await t.test('a client that has gone before its login does not join', async (t) => {
+  const { queue } = setUp();
+  const attempt = { group: '10.0.0.1', account: 'alice', passwordMark: 1 };
+  const run = queue.run(attempt, async () => t.fail('It runs'), AbortSignal.abort(gone));
+  await t.rejects(run, gone);
+});
+
+await t.test('a check that runs goes on and counts, though its client has gone', async (t) => {
+  const { logIn, queue } = setUp();
+  for (let guess = 0; guess < 2; guess += 1) {
+    const login = logIn('10.0.0.66', 'alice');
+    await settle();
+    await login.leave();
+    t.equal(login.state, 'running');
+    await login.end(false);
+    t.equal(login.state, 'wrong');
+  }
+  const attempt = { group: '10.0.0.66', account: 'alice', passwordMark: 1 };
+  t.equal(queue.failedLogins.accountDelayMs(attempt), 500);
+});
+
+await t.test('nobody guesses faster by hanging up', async (t) => {
+  const { queue, logIn, pass, running } = setUp();
+  for (let guess = 1; guess <= 16; guess += 1) {
+    queue.failedLogins.record({ group: '10.0.0.66', account: 'alice', passwordMark: -guess });
+  }
+  // Alone, and beside one who waits out the delay of 15 s.
+  for (const isAlone of [true, false]) {
+    if (!isAlone) logIn('10.0.0.66', 'alice');
+    for (let attempt = 0; attempt < 149; attempt += 1) {
+      const login = logIn('10.0.0.66', 'alice');
+      await pass(100);
+      t.equal(login.state, 'waiting');
+      await login.leave();
+    }
+    t.equal(running().length, 0);
+  }
+  await pass(200);
+  t.equal(running().length, 1, 'one for each delay');
+});
+
 await t.test('a queue that closes refuses those who wait and those who come', async (t) => {
   const { logIn, queue, timer } = setUp({ maxConcurrentChecks: 1 });
   const checked = logIn('10.0.0.1', 'alice');
@@ -315,6 +389,7 @@ await t.test('whatever comes, the bounds hold and everybody gets an answer', asy
   const step = oneof(
     record({ kind: constant('join' as const), group: nat(3), account: nat(3) }),
     record({ kind: constant('end' as const), which: nat(2), isRight: boolean() }),
+    record({ kind: constant('leave' as const), which: nat(20) }),
     record({ kind: constant('pass' as const), ms: nat(8_000) }),
   );
   await assert(
@@ -326,6 +401,7 @@ await t.test('whatever comes, the bounds hold and everybody gets an answer', asy
       for (const each of steps) {
         if (each.kind === 'join') logIn(`10.0.0.${each.group}`, `account${each.account}`);
         else if (each.kind === 'pass') await pass(each.ms);
+        else if (each.kind === 'leave') await logins.filter(isOpen)[each.which]?.leave();
         else await running()[each.which]?.end(each.isRight);
         await settle();
         const names = running().map(({ name }) => name);

@@ -25,12 +25,17 @@ class CountingQueue extends PasswordCheckQueue {
     super({ limits: { ...defaultLoginLimits, maxDelayMs: 0 } });
   }
 
-  override async run(attempt: LoginAttempt, check: () => Promise<boolean>): Promise<boolean> {
+  override async run(
+    attempt: LoginAttempt,
+    check: () => Promise<boolean>,
+    gone?: AbortSignal,
+  ): Promise<boolean> {
     this.checkCount += 1;
-    return super.run(attempt, async () => {
+    const gatedCheck = async () => {
       await this.gate;
       return check();
-    });
+    };
+    return super.run(attempt, gatedCheck, gone);
   }
 }
 
@@ -163,6 +168,37 @@ await t.test('connections from another address wait for no check of the first', 
     verifier.verify('alice', 'secret', '10.0.0.2'),
   ]);
   t.equal(queue.checkCount, 2);
+});
+
+await t.test('a shared check waits until the last of its clients has gone', async (t) => {
+  const { verifier, queue } = await setUp(t);
+  const gate = Promise.withResolvers<void>();
+  queue.gate = gate.promise;
+  const others = ['bob', 'carol'].map((name) => verifier.verify(name, 'wrong', '10.0.0.2'));
+  await new Promise(setImmediate);
+  const clients = Array.from({ length: 3 }, () => new AbortController());
+  const logins = clients.map(({ signal }) =>
+    verifier.verify('alice', 'secret', '10.0.0.1', signal),
+  );
+  for (const login of logins) login.catch(() => undefined);
+  await new Promise(setImmediate);
+  t.equal(queue.waitingCount, 1);
+  for (const index of [0, 1]) {
+    clients[index]!.abort(new Error('gone'));
+    await t.rejects(logins[index]!, { message: 'gone' });
+    t.equal(queue.waitingCount, 1);
+  }
+  clients[2]!.abort(new Error('gone'));
+  await t.rejects(logins[2]!, { message: 'gone' });
+  t.equal(queue.waitingCount, 0);
+  const later = verifier.verify('alice', 'secret', '10.0.0.1');
+  gate.resolve();
+  t.match(await later, { id: 1 }, 'who comes then has a check of its own');
+  await t.rejects(
+    verifier.verify('alice', 'wrong', '10.0.0.1', AbortSignal.abort(new Error('gone'))),
+    { message: 'gone' },
+  );
+  await Promise.all(others);
 });
 
 await t.test('a login is unavailable if the queue refuses it, not wrong', async (t) => {
