@@ -29,6 +29,8 @@ export class Connection implements ByteReceiver {
   readonly #reader: CommandReader;
   #wake: (() => void) | undefined;
   #hasEnded = false;
+  /** Of the work that the client waits for before its login; undefined if it waits for none. */
+  #gone: AbortController | undefined;
   #byeText: string | undefined;
   #byeCode: ResponseCode | undefined;
   #lastActivityAt: number;
@@ -114,13 +116,22 @@ export class Connection implements ByteReceiver {
     this.#transport.admit();
   }
 
-  /** Waits for work of the server for a client that has not logged in: its deadline does not go on meanwhile. */
-  async excuseWait<Value>(work: Promise<Value>): Promise<Value> {
-    const { steadyClock } = this.#context;
+  /**
+   * Waits for work of the server for a client that has not logged in: its deadline does not go on meanwhile. The work is
+   * told by its signal if the client has gone, with a {@link ConnectionLostError}.
+   */
+  async excuseWait<Value>(work: (gone: AbortSignal) => Promise<Value>): Promise<Value> {
+    const { steadyClock, limits } = this.#context;
+    const gone = new AbortController();
+    this.#gone = gone;
     this.#transport.beginWait(steadyClock());
+    const probe = setInterval(() => this.#probe(), limits.probeIntervalMs);
     try {
-      return await work;
+      if (this.#transport.isClosed) throw new ConnectionLostError();
+      return await work(gone.signal);
     } finally {
+      clearInterval(probe);
+      this.#gone = undefined;
       this.#transport.endWait(steadyClock());
     }
   }
@@ -195,6 +206,8 @@ export class Connection implements ByteReceiver {
 
   receiveEnd(): void {
     this.#hasEnded = true;
+    // A client that has only closed its own side still reads its answer.
+    if (this.#transport.isClosed) this.#gone?.abort(new ConnectionLostError());
     this.#wakeUp();
   }
 
@@ -222,6 +235,16 @@ export class Connection implements ByteReceiver {
         this.#wake = resolve;
       });
     }
+  }
+
+  /**
+   * Tells a client that waits so much, if nothing is read from it: then the system says that it has gone only to who
+   * writes, and not before the second time.
+   */
+  #probe(): void {
+    if (this.#transport.isReading) return;
+    this.out.status('*', 'OK', 'Your login waits for its turn');
+    this.out.flush();
   }
 
   #end(cause: ConnectionEndCause, text: string): void {

@@ -15,6 +15,8 @@ export interface ServiceLimits extends NetworkLimits {
   readonly maxFailedLogins: number;
   /** Commands in a row that cannot be read; the last one ends the connection. */
   readonly maxBadCommands: number;
+  /** How often a client is written to that closed its side and waits for its login, in milliseconds: twice, if it is gone. */
+  readonly probeIntervalMs: number;
   /** Bytes of a client that wait while its command runs; above it nothing more is read from its socket. */
   readonly maxPendingBytes: number;
   /** Bytes of responses gathered before they are handed to the socket. */
@@ -32,6 +34,7 @@ export const defaultServiceLimits: ServiceLimits = {
   maxCommandsPerSecondBeforeLogin: 50,
   maxFailedLogins: 5,
   maxBadCommands: 20,
+  probeIntervalMs: 500,
   maxPendingBytes: 64 * 1024,
   responseChunkBytes: 16 * 1024,
   feedRetentionMs: 60_000,

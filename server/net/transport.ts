@@ -101,6 +101,11 @@ export class Transport implements ByteSink {
     return this.#isClosed;
   }
 
+  /** True while bytes are taken from the client. Otherwise it is noticed only by writing that the client is gone. */
+  get isReading(): boolean {
+    return !this.#socket.readableEnded && !this.#socket.isPaused();
+  }
+
   /**
    * Reads the PROXY header, and takes the address in it for the client's.
    *

@@ -38,9 +38,11 @@ export async function logInWithPassword(
 
 async function verify(session: Session, userName: string, password: string) {
   const { connection, context } = session;
-  const verification = context.verifier.verify(userName, password, connection.remoteAddress);
+  const { remoteAddress } = connection;
   try {
-    return await connection.excuseWait(verification);
+    return await connection.excuseWait((gone) =>
+      context.verifier.verify(userName, password, remoteAddress, gone),
+    );
   } catch (error) {
     if (!(error instanceof LoginBusyError)) throw error;
     session.countFailedLogin('busy');
