@@ -66,7 +66,10 @@ function parseText(bytes: Buffer): ProxyHeaderResult {
   const family = protocol === 'TCP4' ? 4 : protocol === 'TCP6' ? 6 : undefined;
   if (family === undefined) return malformed('its protocol is not TCP4, TCP6 or UNKNOWN');
   const [source = '', destination = '', ...ports] = fields;
-  const areAddresses = [source, destination].every((text) => isIP(text) === family);
+  // A zone is of the proxy's own interfaces, and no part of this header's addresses.
+  const areAddresses = [source, destination].every(
+    (text) => isIP(text) === family && !text.includes('%'),
+  );
   if (!areAddresses || ports.length !== 2 || !ports.every(isPort)) {
     return malformed('its line does not hold two addresses and two ports');
   }

@@ -79,6 +79,8 @@ await t.test('what is none, or breaks a bound', (t) => {
     [text('PROXY TCP4 1.2.3.4  1.2.3.4 1 2\r\n'), /two addresses/],
     [text('PROXY TCP4 ::1 ::1 1 2\r\n'), /two addresses/],
     [text('PROXY TCP6 1.2.3.4 1.2.3.4 1 2\r\n'), /two addresses/],
+    [text('PROXY TCP6 fe80::1%lo ::1 1 2\r\n'), /two addresses/],
+    [text('PROXY TCP6 ::1 fe80::1%lo 1 2\r\n'), /two addresses/],
     [text('PROXY TCP4 1.2.3.4 1.2.3.4 1 65536\r\n'), /two addresses/],
     [text('PROXY TCP4 1.2.3.4 1.2.3.4 01 2\r\n'), /two addresses/],
     [text(`PROXY UNKNOWN ${'f'.repeat(93)}`), /longer than 107/],
