@@ -149,7 +149,8 @@ function checkLiterals(text: string): void {
   for (;;) {
     const at = breaking.exec(text)?.index;
     if (at === undefined) break;
-    const size = header.exec(text.slice(Math.max(0, at - 11), at + 2))?.[1];
+    // The header stands behind the literal before: what is in that may look like one.
+    const size = header.exec(text.slice(Math.max(literalEnd, at - 11), at + 2))?.[1];
     if (size === undefined) throw new EncoderError('Cannot write text that breaks a response');
     const end = at + 2 + Number(size);
     if (end > text.length || /[\0\u0100-\uffff]/.test(text.slice(at + 2, end))) {

@@ -265,6 +265,7 @@ await t.test('kept wire text is taken back only if it cannot break a response', 
     t.throws(() => readWireText(text), EncoderError, JSON.stringify(text));
   }
   t.throws(() => readWireText('{1}\r\na\r\n* 9 EXISTS'), EncoderError);
+  t.throws(() => readWireText('{3}\r\n{3}\r\n* 9 EXISTS'), EncoderError);
   t.throws(() => readWireText('{99999999999}\r\na'), EncoderError);
   t.end();
 });
