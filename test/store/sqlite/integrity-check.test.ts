@@ -12,14 +12,14 @@ import { makeDataDirectory, makeSqliteStore } from '../../fixtures/sqlite-store.
 
 /** What is broken, and what the check must say of it. */
 const damages: Record<string, [sql: string, fault: RegExp]> = {
-  'a changed octet': [
+  'a changed byte': [
     "UPDATE chunks SET octets = CAST(replace(octets, 'one', 'eno') AS BLOB)",
-    /^Body 1 is not the octets/,
+    /^Body 1 is not the bytes/,
   ],
-  'a missing chunk': ['DELETE FROM chunks WHERE id = 2 * 65536 + 1', /^Body 2 is not the octets/],
+  'a missing chunk': ['DELETE FROM chunks WHERE id = 2 * 65536 + 1', /^Body 2 is not the bytes/],
   'a cut chunk': [
     'UPDATE chunks SET octets = substr(octets, 1, 100) WHERE id = 2 * 65536',
-    /^Body 2 is not the octets/,
+    /^Body 2 is not the bytes/,
   ],
   'a wrong size': ['UPDATE bodies SET size_bytes = 5 WHERE id = 1', /has no whole body/],
   'a chunk too many': ["INSERT INTO chunks VALUES (99 * 65536, x'00')", /belong to no body/],
@@ -103,7 +103,7 @@ await t.test('every kind of damage is found', async (t) => {
       const { faults } = checkIntegrity(damaged);
       t.ok(
         faults.some((line) => line.startsWith('File: ')),
-        `${damagedBytes} octets of a page of ${tree}: ${faults.join('; ')}`,
+        `${damagedBytes} bytes of a page of ${tree}: ${faults.join('; ')}`,
       );
       damaged.close();
     }
