@@ -108,7 +108,8 @@ async function answersTo(t: Test, { imapPort }: TestService, text: string): Prom
 await t.test('before login all commands count, those that cannot be read too', async (t) => {
   const service = await startImapService(t, { steadyClock: () => 1_000_000 });
   const answers = await answersTo(t, service, ('a NOOP\r\n' + 'b FETCH\r\n'.repeat(19)).repeat(40));
-  t.equal(answers.match(/^[ab] (OK|BAD)/gm)?.length, 50);
+  const batch = ['a OK', ...Array<string>(19).fill('b BAD')];
+  t.same(answers.match(/^[ab] \w+/gm), [...batch, ...batch, ...batch].slice(0, 50));
   t.match(answers, /\* BYE Too many commands in a second before login\r\n$/);
 });
 
