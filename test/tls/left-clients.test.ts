@@ -3,7 +3,12 @@ import { once } from 'node:events';
 import { connect as connectPlain, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import t, { type Test } from 'tap';
-import { Admission, type AdmissionOptions } from '../../tls/index.ts';
+import {
+  Admission,
+  type AdmissionOptions,
+  SegmentSessionCache,
+  type SessionCache,
+} from '../../tls/index.ts';
 import { captureNodeHello } from '../fixtures/captured-hello.ts';
 import { startForTest } from '../fixtures/tls-acceptor-server.ts';
 import { until } from '../fixtures/until.ts';
@@ -15,11 +20,12 @@ const deadlineMs = 10_000;
 const versions = ['TLSv1.2', 'TLSv1.3'] as const;
 
 /** A server that gives up nobody for being slow; its connections may be half open, as those of mail clients are. */
-async function start(t: Test, options: AdmissionOptions = {}) {
+async function start(t: Test, options: AdmissionOptions = {}, cache?: SessionCache) {
   const sockets: Socket[] = [];
   const admission = new Admission(options);
   const { server } = await startForTest(t, {
     admission,
+    ...(cache !== undefined && { cache, lookupDeadlineMs: never }),
     allowHalfOpen: true,
     helloDeadlineMs: never,
     handshakeDeadlineMs: never,
@@ -112,3 +118,45 @@ for (const version of versions) {
     t.equal(answer.toString(), 'BYE');
   });
 }
+
+/** A cache that finds nothing, and not before it is told. */
+class WaitingSessionCache extends SegmentSessionCache {
+  readonly answer = Promise.withResolvers<undefined>();
+  isAsked = false;
+
+  override get(): Promise<undefined> {
+    this.isAsked = true;
+    return this.answer.promise;
+  }
+}
+
+/** A ClientHello of TLS 1.2 that asks for a session of 32 zeros; the one that is given asks for none. */
+function withSessionId(hello: Buffer): Buffer {
+  const idLengthOffset = 43;
+  const id = Buffer.alloc(32);
+  const result = Buffer.concat([
+    hello.subarray(0, idLengthOffset),
+    Buffer.of(id.length),
+    id,
+    hello.subarray(idLengthOffset + 1),
+  ]);
+  result.writeUInt16BE(hello.readUInt16BE(3) + id.length, 3);
+  result.writeUIntBE(hello.readUIntBE(6, 3) + id.length, 6, 3);
+  return result;
+}
+
+await t.test('a client that closes its side while its session is looked up', async (t) => {
+  const cache = new WaitingSessionCache({ maxBytes: 1 << 20, lifetimeMs: 60_000 });
+  const { server, admission, sockets, failures } = await start(t, {}, cache);
+  const hello = await captureNodeHello({ minVersion: 'TLSv1.2', maxVersion: 'TLSv1.2' });
+  const client = await sendHello(t, server.port, withSessionId(hello));
+  await until(() => cache.isAsked, deadlineMs);
+  client.end();
+  await once(client, 'finish');
+  // The end is read behind bytes that nobody takes, before TLS reads.
+  for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate);
+  cache.answer.resolve(undefined);
+  await until(() => failures().some((message) => message.includes('has left')), deadlineMs);
+  t.equal(admission.count, 0);
+  t.ok(sockets[0]?.destroyed);
+});
