@@ -50,7 +50,7 @@ export type Rule = keyof typeof rules;
 
 const ruleNames = Object.keys(rules) as Rule[];
 
-/** The rules that a finding of FINDINGS.md breaks, so that known faults do not hide others. */
+/** The rules that each known fault of the first version breaks, by its number, so that known faults do not hide others. */
 export const findings: Readonly<Record<string, readonly Rule[]>> = {
   A1: ['view-flags', 'view-modseq'],
   A2: ['status-copy'],
