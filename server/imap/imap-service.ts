@@ -140,6 +140,7 @@ export class ImapService {
       serve: (transport, listener) => this.#serve(transport, listener),
       onSweep: (nowMs) => {
         for (const connection of this.#connections) connection.sweep(nowMs);
+        this.#context.feeds.sweep();
       },
       ...(onCrowd !== undefined && { onCrowd }),
     });

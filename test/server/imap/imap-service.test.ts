@@ -262,3 +262,28 @@ await t.test('log lines carry the ids of connection and session, never a passwor
   t.match(line, { connectionId: /^c\d+$/, sessionId: /^[0-9a-f]{12}$/, account: 'alice' });
   t.notMatch(JSON.stringify(log), /secret/);
 });
+
+await t.test('what is known of a mailbox is forgotten when nobody has it selected', async (t) => {
+  let watchCount = 0;
+  const { login, store } = await startImapService(t, {
+    limits: { sweepIntervalMs: 5, feedRetentionMs: 0 },
+    storeMethods: {
+      async open(box, listener) {
+        const opened = await store.open(box, listener);
+        watchCount += 1;
+        const close = () => {
+          watchCount -= 1;
+          opened.close();
+        };
+        return { ...opened, close };
+      },
+    },
+  });
+  const client = await login();
+  await client.ok('SELECT INBOX');
+  t.equal(watchCount, 1);
+  await client.ok('UNSELECT');
+  await until(() => watchCount === 0);
+  await client.ok('SELECT INBOX');
+  t.equal(watchCount, 1, 'it is read again');
+});
