@@ -8,6 +8,7 @@ import {
   type PasswordCheckQueue,
   type PasswordCheckQueueOptions,
   type PasswordChecks,
+  waitForTurn,
 } from './password-check-queue.ts';
 
 /** What a thread needs to reach the queue of another one. Plain data; the port is to be transferred. */
@@ -208,12 +209,7 @@ export class LinkedPasswordChecks implements PasswordChecks {
       this.#tell({ kind: 'leave', id });
       turn.reject(gone?.reason);
     };
-    gone?.addEventListener('abort', onGone);
-    try {
-      await turn.promise;
-    } finally {
-      gone?.removeEventListener('abort', onGone);
-    }
+    await waitForTurn(turn.promise, gone, onGone);
     let isRight: boolean | undefined;
     try {
       isRight = await check();

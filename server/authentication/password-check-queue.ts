@@ -88,13 +88,7 @@ export class PasswordCheckQueue implements PasswordChecks {
   ): Promise<boolean> {
     gone?.throwIfAborted();
     const login = this.#join(attempt);
-    const onGone = (): void => this.#abandon(login, gone?.reason);
-    gone?.addEventListener('abort', onGone);
-    try {
-      await login.turn.promise;
-    } finally {
-      gone?.removeEventListener('abort', onGone);
-    }
+    await waitForTurn(login.turn.promise, gone, () => this.#abandon(login, gone?.reason));
     let isRight: boolean | undefined;
     try {
       isRight = await check();
@@ -343,4 +337,18 @@ function newestOf(group: Group): WaitingLogin | undefined {
     if (login !== undefined && login.order > (newest?.order ?? 0)) newest = login;
   }
   return newest;
+}
+
+/** Waits for a turn; `onGone` is called if nobody waits for the login any more, and sees that the turn rejects. */
+export async function waitForTurn(
+  turn: Promise<void>,
+  gone: AbortSignal | undefined,
+  onGone: () => void,
+): Promise<void> {
+  gone?.addEventListener('abort', onGone);
+  try {
+    await turn;
+  } finally {
+    gone?.removeEventListener('abort', onGone);
+  }
 }
