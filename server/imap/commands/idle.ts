@@ -59,7 +59,9 @@ class IdleNotifier {
     const { out, connection } = this.#session;
     try {
       while (!this.#isStopped && this.#view.hasNews) {
-        await this.#session.sync({ expunge: true });
+        // What woke it is in already: the store need not be asked, for each idler, whether there is more.
+        const hasModseq = this.#session.hasCondstore;
+        await this.#view.poll(out, { expunge: true, hasModseq });
         out.flush();
         if (out.isFull) await out.ready();
       }
