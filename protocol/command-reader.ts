@@ -4,20 +4,19 @@ import {
   CommandDropper,
   endsInQuotes,
   findAnnouncement,
-  LiteralBudget,
   trimCarriageReturn,
   trimCommandEnd,
 } from './framing.ts';
+import { GatheredCommand } from './gathered-command.ts';
 import type { CommandGrammar } from './grammar/command-grammar.ts';
 import {
   defaultMaxAppendBytes,
   limitsAfterLogin,
   limitsBeforeLogin,
   maxContinuationLineBytes,
-  maxTagBytes,
   type ReaderLimits,
 } from './limits.ts';
-import { ByteBuffer, ByteQueue } from './queue.ts';
+import { ByteQueue } from './queue.ts';
 import {
   badEvent,
   knownCommands,
@@ -41,9 +40,6 @@ export interface CommandReaderOptions {
 }
 
 const lineFeed = 0x0a;
-
-/** Bytes in which the tag and the name of a command lie: the longest tag, a space, `UID `, the longest name. */
-const maxStartBytes = maxTagBytes + 32;
 
 /**
  * What the next bytes are.
@@ -80,13 +76,7 @@ export class CommandReader {
   #isAuthenticated = false;
   #state: State = 'line';
   #isLineExpected = false;
-  /** What was gathered so far: whole lines and literals, and the line that is not whole yet. */
-  readonly #gathered = new ByteBuffer();
-  /** Where the present line begins in what was gathered. */
-  #lineStart = 0;
-  /** Bytes of the lines before the present one. */
-  #lineBytes = 0;
-  readonly #budget = new LiteralBudget();
+  readonly #gathered = new GatheredCommand();
   /** Bytes of the present literal that have not been consumed. */
   #remainingBytes = 0;
   /** The command whose literal is being read. */
@@ -105,11 +95,16 @@ export class CommandReader {
   }
 
   /**
-   * Bytes that were pushed and not yet consumed by {@link next}. The beginning of a command whose end has not come
-   * does not count, so a connection may wait for 0.
+   * Bytes of memory that is held for what was pushed and not yet consumed by {@link next}; 0 if there is nothing. The
+   * beginning of a command whose end has not come does not count, so a connection may wait for 0.
    */
   get pendingBytes(): number {
-    return this.#queue.length;
+    return this.#queue.heldBytes;
+  }
+
+  /** Bytes of memory that is held for the client: {@link pendingBytes}, and the beginning of a command. */
+  get heldBytes(): number {
+    return this.pendingBytes + this.#gathered.heldBytes;
   }
 
   /** Adds bytes; the reader owns the chunk from here on. */
@@ -192,18 +187,11 @@ export class CommandReader {
 
   #beginCommand(): void {
     this.#state = 'line';
-    this.#forgetGathered();
+    this.#gathered.clear();
     this.#streaming = undefined;
     this.#ownLimits = undefined;
     this.#remainingBytes = 0;
     this.#isWaiting = false;
-  }
-
-  #forgetGathered(): void {
-    this.#gathered.clear();
-    this.#budget.reset();
-    this.#lineStart = 0;
-    this.#lineBytes = 0;
   }
 
   #readLine(): Step {
@@ -211,7 +199,7 @@ export class CommandReader {
     if (!head) return undefined;
     const lineFeedAt = head.indexOf(lineFeed);
     const count = lineFeedAt < 0 ? head.length : lineFeedAt;
-    const lineBytes = this.#lineBytes + this.#gathered.length - this.#lineStart + count;
+    const lineBytes = this.#gathered.lineBytesWith(count);
     const bound = this.#isLineExpected ? maxContinuationLineBytes : this.#limits.lineBytes;
     if (lineBytes > bound && !this.#isAllowedToBe(lineBytes, head)) {
       return this.#refuseLongLine(head);
@@ -221,12 +209,7 @@ export class CommandReader {
       this.#queue.consume(count);
       return 'again';
     }
-    // A line that came whole, as most do, is read where it is
-    let bytes = head.subarray(0, lineFeedAt + 1);
-    if (this.#gathered.length > 0) {
-      this.#gathered.append(bytes);
-      bytes = this.#gathered.view();
-    }
+    const bytes = this.#gathered.withLineEnd(head.subarray(0, lineFeedAt + 1));
     this.#queue.consume(lineFeedAt + 1);
     return this.#endLine(bytes);
   }
@@ -234,7 +217,7 @@ export class CommandReader {
   /** True if the command is one that may have longer lines than most; asked once for each. */
   #isAllowedToBe(lineBytes: number, head: Buffer): boolean {
     if (this.#isLineExpected || this.#streaming || this.#ownLimits) return false;
-    this.#takeLimits(readStart(this.#startOf(head), this.#syntax).grammar);
+    this.#takeLimits(readStart(this.#gathered.startWith(head), this.#syntax).grammar);
     return lineBytes <= this.#limits.lineBytes;
   }
 
@@ -242,23 +225,19 @@ export class CommandReader {
     if (!this.#isAuthenticated) this.#ownLimits = grammar?.limitsBeforeLogin ?? limitsBeforeLogin;
   }
 
-  /** As much of a command as holds its tag and its name. */
-  #startOf(head: Buffer): Buffer {
-    const gathered = this.#gathered.view().subarray(0, maxStartBytes);
-    return Buffer.concat([gathered, head.subarray(0, maxStartBytes)]);
-  }
-
   #refuseLongLine(head: Buffer): Step {
     if (this.#isLineExpected) return this.#closeWith('Line is too long');
     const error = new CommandError(`Line is longer than ${this.#limits.lineBytes} bytes`);
-    const tag = this.#streaming ? this.#tag : readStart(this.#startOf(head), this.#syntax).tag;
+    const tag = this.#streaming
+      ? this.#tag
+      : readStart(this.#gathered.startWith(head), this.#syntax).tag;
     this.#dropLine();
     return badEvent(tag, error);
   }
 
   /** `bytes` are what was gathered, up to and with the LF of the present line. */
   #endLine(bytes: Buffer): Step {
-    const line = bytes.subarray(this.#lineStart, -1);
+    const line = bytes.subarray(this.#gathered.lineStart, -1);
     if (this.#isLineExpected) {
       this.#isLineExpected = false;
       this.#beginCommand();
@@ -266,7 +245,7 @@ export class CommandReader {
     }
     const literal = findAnnouncement(line);
     if (literal && !endsInQuotes(line)) return this.#announceLiteral(bytes, literal);
-    const rest = trimCommandEnd(bytes.subarray(0, -1), this.#lineStart);
+    const rest = trimCommandEnd(bytes.subarray(0, -1), this.#gathered.lineStart);
     if (this.#streaming) return this.#endStreaming(rest, this.#streaming);
     this.#beginCommand();
     return readCommand(rest, this.#syntax);
@@ -307,16 +286,14 @@ export class CommandReader {
   }
 
   #gatherLiteral(bytes: Buffer, literal: LiteralHeader): Step {
-    const error = this.#budget.charge(literal, this.#limits);
+    const error = this.#gathered.announceLiteral(bytes, literal, this.#limits);
     if (error) return this.#refuse(this.#tag, error, literal);
-    this.#lineBytes += bytes.length - this.#lineStart;
-    if (this.#gathered.length === 0) this.#gathered.append(bytes);
     this.#beginLiteral('literal', literal);
     return this.#isWaiting ? { kind: 'continue', tag: this.#tag } : 'again';
   }
 
   #beginStream(literal: LiteralHeader): void {
-    this.#forgetGathered();
+    this.#gathered.clear();
     this.#beginLiteral('stream', literal);
   }
 
@@ -342,7 +319,7 @@ export class CommandReader {
     }
     if (this.#remainingBytes === 0) {
       this.#state = 'line';
-      this.#lineStart = this.#gathered.length;
+      this.#gathered.beginLine();
     }
     return 'again';
   }
@@ -375,14 +352,14 @@ export class CommandReader {
   }
 
   #dropLiteral(restBytes: number): void {
-    this.#forgetGathered();
+    this.#gathered.clear();
     this.#state = 'dropped';
     this.#dropper.beginInLiteral(restBytes);
   }
 
   #dropLine(): void {
-    this.#dropper.beginInLine(this.#gathered.view().subarray(this.#lineStart));
-    this.#forgetGathered();
+    this.#dropper.beginInLine(this.#gathered.line);
+    this.#gathered.clear();
     this.#state = 'dropped';
   }
 

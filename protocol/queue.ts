@@ -1,3 +1,5 @@
+import { chunkOverheadBytes } from './limits.ts';
+
 /** A chunk and the one behind it. */
 interface Link {
   readonly chunk: Buffer;
@@ -14,10 +16,16 @@ export class ByteQueue {
   /** Where the bytes left of the first chunk begin. */
   #offset = 0;
   #length = 0;
+  #heldBytes = 0;
 
   /** Bytes that wait. */
   get length(): number {
     return this.#length;
+  }
+
+  /** Bytes of memory that they take: of whole chunks, and of what each chunk costs beside its bytes. */
+  get heldBytes(): number {
+    return this.#heldBytes;
   }
 
   /** Adds a chunk, which belongs to the queue from here on. */
@@ -31,6 +39,7 @@ export class ByteQueue {
     else this.#first = link;
     this.#last = link;
     this.#length += bytes.length;
+    this.#heldBytes += bytes.length + chunkOverheadBytes;
   }
 
   /** The bytes left of the first chunk, as a view; undefined if none wait. */
@@ -43,9 +52,10 @@ export class ByteQueue {
   consume(count: number): void {
     this.#offset += count;
     this.#length -= count;
-    if (this.#offset < (this.#first?.chunk.length ?? 0)) return;
+    if (!this.#first || this.#offset < this.#first.chunk.length) return;
     this.#offset = 0;
-    this.#first = this.#first?.next;
+    this.#heldBytes -= this.#first.chunk.length + chunkOverheadBytes;
+    this.#first = this.#first.next;
     if (!this.#first) this.#last = undefined;
   }
 
@@ -63,6 +73,7 @@ export class ByteQueue {
     this.#last = undefined;
     this.#offset = 0;
     this.#length = 0;
+    this.#heldBytes = 0;
     return dropped;
   }
 }
@@ -80,6 +91,11 @@ export class ByteBuffer {
 
   get length(): number {
     return this.#length;
+  }
+
+  /** Bytes of memory that they take, since room is made for more. */
+  get roomBytes(): number {
+    return this.#bytes?.length ?? 0;
   }
 
   append(bytes: Uint8Array): void {

@@ -1,4 +1,5 @@
 import t from 'tap';
+import { chunkOverheadBytes } from '../../protocol/limits.ts';
 import { drainEvents, makeReader, mergeData, readEvents } from '../fixtures/read-events.ts';
 
 const noop = { kind: 'command', tag: 'n', command: { name: 'NOOP' } };
@@ -251,7 +252,7 @@ await t.test('clear drops pipelined plaintext', (t) => {
   const reader = makeReader({ isAuthenticated: false });
   reader.push(Buffer.from('n STARTTLS\r\nm LOGIN a b\r\n'));
   t.match(reader.next(), { command: { name: 'STARTTLS' } });
-  t.equal(reader.pendingBytes, 13);
+  t.equal(reader.pendingBytes, 25 + chunkOverheadBytes, 'the chunk is kept');
   t.equal(reader.clear(), 13);
   t.equal(reader.next(), undefined);
   reader.push(Buffer.from('m LOG'));
@@ -270,5 +271,28 @@ await t.test('an APPEND that is aborted leaves nothing (Q195741)', (t) => {
   t.equal(drainEvents(reader).length, 2);
   t.equal(reader.pendingBytes, 0);
   t.equal(reader.clear(), 0, 'nothing of the message was kept');
+  t.end();
+});
+
+await t.test('tells what it holds of a command that is not whole', (t) => {
+  const reader = makeReader({ isAuthenticated: false });
+  const hold = (text: string) => {
+    reader.push(Buffer.from(text));
+    t.same(drainEvents(reader), []);
+    return reader.heldBytes;
+  };
+  t.equal(reader.heldBytes, 0);
+  t.equal(hold('n LOGIN "'), 256, 'a short one takes the least room');
+  t.ok(hold('x'.repeat(3000)) >= 3009);
+  t.ok(hold(`" {2000+}\r\n${'y'.repeat(1999)}`) >= 5019, 'its literals count');
+  reader.push(Buffer.from('y\r\nn NOOP\r\n'));
+  t.match(reader.next(), { command: { name: 'LOGIN' } });
+  t.equal(
+    reader.heldBytes,
+    11 + chunkOverheadBytes,
+    'it is whole, and what stands behind it waits',
+  );
+  t.equal(drainEvents(reader).length, 1);
+  t.equal(reader.heldBytes, 0);
   t.end();
 });

@@ -1,4 +1,5 @@
 import t from 'tap';
+import { chunkOverheadBytes } from '../../protocol/limits.ts';
 import { ByteBuffer, ByteQueue } from '../../protocol/queue.ts';
 import { collectGarbage } from '../fixtures/collect-garbage.ts';
 
@@ -62,6 +63,27 @@ await t.test('lets a chunk go when its last byte is consumed', async (t) => {
   t.equal(queue.length, 1000);
 });
 
+await t.test('counts the memory of whole chunks, and what each costs', (t) => {
+  const queue = new ByteQueue();
+  t.equal(queue.heldBytes, 0);
+  queue.push(Buffer.alloc(1000));
+  queue.push(Buffer.alloc(1));
+  const [large, small] = [1000 + chunkOverheadBytes, 1 + chunkOverheadBytes];
+  t.equal(queue.heldBytes, large + small);
+  queue.consume(999);
+  t.equal(queue.heldBytes, large + small, 'a chunk is kept for its last byte');
+  queue.consume(1);
+  t.equal(queue.heldBytes, small);
+  t.equal(queue.take(5)?.length, 1);
+  t.equal(queue.heldBytes, 0);
+  queue.consume(0);
+  t.equal(queue.heldBytes, 0, 'nothing is nothing');
+  queue.push(Buffer.alloc(7));
+  queue.clear();
+  t.equal(queue.heldBytes, 0);
+  t.end();
+});
+
 function pushChunk(queue: ByteQueue): Buffer {
   const chunk = Buffer.alloc(1000);
   queue.push(chunk);
@@ -71,12 +93,14 @@ function pushChunk(queue: ByteQueue): Buffer {
 await t.test('a buffer appends', (t) => {
   const buffer = new ByteBuffer();
   t.equal(buffer.length, 0);
+  t.equal(buffer.roomBytes, 0);
   t.equal(buffer.view().length, 0);
   let expected = '';
   for (const piece of ['', 'a', 'bc', 'x'.repeat(300), 'y'.repeat(5000), 'z']) {
     buffer.append(Buffer.from(piece));
     expected += piece;
     t.equal(buffer.length, expected.length);
+    t.ok(buffer.roomBytes >= expected.length);
     t.equal(buffer.view().toString(), expected);
   }
   t.end();
@@ -87,6 +111,7 @@ await t.test('clearing a buffer leaves a view its bytes', (t) => {
   buffer.append(Buffer.from('abc'));
   const view = buffer.view();
   buffer.clear();
+  t.equal(buffer.roomBytes, 0);
   buffer.append(Buffer.from('xyz'));
   t.equal(view.toString(), 'abc');
   t.equal(buffer.view().toString(), 'xyz');
