@@ -10,6 +10,7 @@ import { handleEvent } from './dispatch.ts';
 import { Responses } from './responses.ts';
 import type { ServiceContext } from './service-context.ts';
 import { Session } from './session.ts';
+import type { Stranger } from './stranger-input.ts';
 
 /** The length of the window in which commands before login are counted, in milliseconds. */
 const commandWindowMs = 1_000;
@@ -19,7 +20,7 @@ const commandWindowMs = 1_000;
  * responses that go back. Commands are pulled, never pushed: while one runs, a bounded number of bytes waits and the
  * rest stays in the kernel.
  */
-export class Connection implements ByteReceiver {
+export class Connection implements ByteReceiver, Stranger {
   /** Names the connection in the log. */
   readonly id: string;
   readonly session: Session;
@@ -81,6 +82,7 @@ export class Connection implements ByteReceiver {
       this.#reportEnd(error);
     } finally {
       this.#byeText ??= '';
+      this.#context.strangerInput.release(this);
       this.session.end();
       this.out.flush();
       this.#transport.end();
@@ -113,6 +115,7 @@ export class Connection implements ByteReceiver {
   /** The client has logged in; `off` are the capabilities that are turned off for its account. */
   setAuthenticated(off: ReadonlySet<Capability>): void {
     this.#reader.setAuthenticated(off);
+    this.#context.strangerInput.release(this);
     this.#transport.admit();
   }
 
@@ -198,10 +201,19 @@ export class Connection implements ByteReceiver {
   receiveBytes(bytes: Buffer): void {
     this.#lastActivityAt = this.#context.steadyClock();
     this.#reader.push(bytes);
-    if (this.#wake !== undefined) this.#wakeUp();
-    else if (this.#reader.pendingBytes > this.#context.limits.maxPendingBytes) {
-      this.#transport.pause();
-    }
+    if (this.#wake !== undefined) return this.#wakeUp();
+    if (this.#reader.pendingBytes > this.#context.limits.maxPendingBytes) this.#transport.pause();
+    this.#countInput();
+  }
+
+  endForInput(): void {
+    this.#reader.clear();
+    this.#transport.pause();
+    this.#end(
+      'unfinishedInput',
+      'Too much that strangers have not finished; log in first',
+      'LIMIT',
+    );
   }
 
   receiveEnd(): void {
@@ -226,8 +238,10 @@ export class Connection implements ByteReceiver {
         this.out.continuation('Ready for literal data');
         continue;
       }
+      this.#countInput();
       if (event !== undefined) return event;
       if (this.#hasEnded) return undefined;
+      if (isInterruptible && this.#byeText !== undefined) continue;
       this.out.flush();
       this.#transport.resume();
       this.#transport.markIdle();
@@ -247,9 +261,15 @@ export class Connection implements ByteReceiver {
     this.out.flush();
   }
 
-  #end(cause: ConnectionEndCause, text: string): void {
+  /** Counts what is held for a client that has not logged in, which may end it or another. */
+  #countInput(): void {
+    if (this.session.account !== undefined || this.#byeText !== undefined) return;
+    this.#context.strangerInput.hold(this, this.#reader.heldBytes);
+  }
+
+  #end(cause: ConnectionEndCause, text: string, code?: ResponseCode): void {
     if (this.#byeText === undefined) this.#context.metrics.recordConnectionEnded(cause);
-    this.shutDown(text);
+    this.shutDown(text, code);
   }
 
   /** Counts a command of a client that has not logged in, whether it can be read or not. */

@@ -16,6 +16,7 @@ import { Connection } from './connection.ts';
 import { defaultServiceLimits, type ServiceLimits } from './limits.ts';
 import type { ServiceContext } from './service-context.ts';
 import { MailboxFeeds } from './mailbox-feeds.ts';
+import { StrangerInput } from './stranger-input.ts';
 
 export interface ImapServiceOptions {
   readonly store: MailStore;
@@ -76,6 +77,7 @@ export class ImapService {
         retentionMs: limits.feedRetentionMs,
         retainedBytes: limits.retainedFeedBytes,
       }),
+      strangerInput: new StrangerInput(limits.strangerInputBytes),
     };
   }
 

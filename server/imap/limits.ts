@@ -17,8 +17,13 @@ export interface ServiceLimits extends NetworkLimits {
   readonly maxBadCommands: number;
   /** How often a client is written to that closed its side and waits for its login, in milliseconds: twice, if it is gone. */
   readonly probeIntervalMs: number;
-  /** Bytes of a client that wait while its command runs; above it nothing more is read from its socket. */
+  /** Bytes of memory for input that waits while a command of its client runs; above it nothing more is read from its socket. */
   readonly maxPendingBytes: number;
+  /**
+   * Bytes of memory for unfinished input of all clients of a thread that have not logged in; above it one of them is ended.
+   * So many who each hold as much as they may (68 KiB) would take 1.1 GiB, of which no honest client has any use.
+   */
+  readonly strangerInputBytes: number;
   /** Bytes of responses gathered before they are handed to the socket. */
   readonly responseChunkBytes: number;
   /** How long what is known of a mailbox stays after its last session has left, in milliseconds: phones come back. */
@@ -26,6 +31,12 @@ export interface ServiceLimits extends NetworkLimits {
   /** Bytes that all of it takes at most, in each thread; what was left first goes first. */
   readonly retainedFeedBytes: number;
 }
+
+/**
+ * Unfinished input of a stranger that takes no more bytes of memory does not count: a LOGIN fits well, so that a client which
+ * just logs in is never ended for the input of others. As many as there may be before login hold 32 MiB of it.
+ */
+export const uncountedStrangerBytes = 2 * 1024;
 
 export const defaultServiceLimits: ServiceLimits = {
   ...defaultNetworkLimits,
@@ -36,6 +47,7 @@ export const defaultServiceLimits: ServiceLimits = {
   maxBadCommands: 20,
   probeIntervalMs: 500,
   maxPendingBytes: 64 * 1024,
+  strangerInputBytes: 16 * 1024 * 1024,
   responseChunkBytes: 16 * 1024,
   feedRetentionMs: 60_000,
   retainedFeedBytes: 32 * 1024 * 1024,

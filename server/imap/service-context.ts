@@ -8,6 +8,7 @@ import type { MetricsRecorder } from '../metrics/metrics-recorder.ts';
 import type { StrangerLog } from '../net/stranger-log.ts';
 import type { ServiceLimits } from './limits.ts';
 import type { MailboxFeeds } from './mailbox-feeds.ts';
+import type { StrangerInput } from './stranger-input.ts';
 
 /** What all connections of a service share. */
 export interface ServiceContext {
@@ -26,4 +27,5 @@ export interface ServiceContext {
   /** Neither announced nor understood. */
   readonly capabilitiesOff: ReadonlySet<Capability>;
   readonly feeds: MailboxFeeds;
+  readonly strangerInput: StrangerInput;
 }

@@ -24,12 +24,21 @@ export type CommandResult = 'ok' | 'no' | 'bad' | 'error' | 'ended';
  * - `late`, `autologout`: no login in time; nothing said for too long after
  * - `notImap`: the first command before login was none
  * - `commandFlood`: too many commands in a second before login
+ * - `unfinishedInput`: strangers had sent too much that they did not finish, and most was of its address group
  * - `stalled`: the client took no output for too long, or too much waits for it
  * - `proxyHeader`: a PROXY header was missing, malformed or from an address that is not trusted
  * - `room`, `slow`: as `AdmissionEndReason`
  */
 export type ConnectionEndCause =
-  'late' | 'autologout' | 'notImap' | 'commandFlood' | 'stalled' | 'proxyHeader' | 'room' | 'slow';
+  | 'late'
+  | 'autologout'
+  | 'notImap'
+  | 'commandFlood'
+  | 'unfinishedInput'
+  | 'stalled'
+  | 'proxyHeader'
+  | 'room'
+  | 'slow';
 
 /** Counts what happens in a thread that serves clients. Its methods are cheap and do not throw. */
 export interface MetricsRecorder {
