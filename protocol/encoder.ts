@@ -249,7 +249,7 @@ export class Encoder {
   }
 
   /** Several `number`s. */
-  numbers(numbers: readonly number[]): this {
+  numbers(numbers: readonly number[] | Uint32Array): this {
     return numbers.length === 0 ? this : this.wire(wire(numbers.join(' ')));
   }
 

@@ -90,13 +90,12 @@ export class FlagSets {
     return isRecent ? lists.recent : lists.plain;
   }
 
-  /** A test for a flag, written in any case: whether the set of a number has it. Good until {@link compact}. */
-  testFor(flag: Flag): (number: number) => boolean {
-    const characters = (this.#charactersOfName.get(flag.toLowerCase()) ?? '').split('');
-    const [first] = characters;
-    if (first === undefined) return () => false;
-    if (characters.length === 1) return (number) => (this.#sets[number] as string).includes(first);
-    return (number) => characters.some((each) => (this.#sets[number] as string).includes(each));
+  /** Whether the set of a number has a flag, written in any case. */
+  has(number: number, flag: Flag): boolean {
+    const set = this.#sets[number] as string;
+    const characters = this.#charactersOfName.get(flag.toLowerCase()) ?? '';
+    for (const character of characters) if (set.includes(character)) return true;
+    return false;
   }
 
   /**

@@ -161,6 +161,16 @@ export class MailboxFeed {
     return indexOfUid(this.#uids, this.#count, uid, hint);
   }
 
+  /** Modseqs of the messages, by place; as {@link uids}. */
+  get modseqs(): Float64Array {
+    return this.#modseqs;
+  }
+
+  /** Numbers of their sets of flags, by place, for {@link flagSets}; good until the next change. */
+  get flagSetNumbers(): Uint32Array {
+    return this.#flags;
+  }
+
   modseqAt(index: number): number {
     return this.#modseqs[index] as number;
   }

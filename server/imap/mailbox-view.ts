@@ -80,6 +80,11 @@ export class MailboxView implements FeedReader {
     return this.#uids.subarray(0, this.#count);
   }
 
+  /** True if a message has the same place here and in the feed. */
+  get isShared(): boolean {
+    return this.#uids === this.feed.uids;
+  }
+
   /** UIDs from here on the client has not been told of. */
   get uidNext(): number {
     return this.#uidNext;
@@ -138,20 +143,6 @@ export class MailboxView implements FeedReader {
       numbers[place] = this.#uids[number - 1] as number;
     }
     return numbers;
-  }
-
-  /** The number of the first message without \Seen; undefined if all have it. */
-  firstUnseenNumber(): number | undefined {
-    const { feed } = this;
-    const isSeen = feed.flagSets.testFor('\\Seen');
-    let index = -1;
-    for (let place = 0; place < this.#count; place++) {
-      const found = feed.indexOf(this.#uids[place] as number, index + 1);
-      if (found === -1) continue;
-      index = found;
-      if (!isSeen(feed.flagSetNumberAt(index))) return place + 1;
-    }
-    return undefined;
   }
 
   /** Ascending. */

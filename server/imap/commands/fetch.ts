@@ -116,10 +116,9 @@ async function markSeen(
   const { feed } = view;
   // Else \Seen would not come back to a message from which another session has just taken it.
   await feed.refresh();
-  const isSeen = feed.flagSets.testFor('\\Seen');
   const unseen = rows.filter(({ uid }) => {
     const index = feed.indexOf(uid);
-    return index !== -1 && !isSeen(feed.flagSetNumberAt(index));
+    return index !== -1 && !feed.flagSets.has(feed.flagSetNumberAt(index), '\\Seen');
   });
   if (unseen.length === 0) return new Set();
   const uids = Uint32Array.from(unseen, ({ uid }) => uid);

@@ -1,9 +1,16 @@
 import { encodeFlagList } from '../../../protocol/encoder.ts';
+import type { SearchKey } from '../../../protocol/search-key.ts';
 import type { CommandHandler } from '../command.ts';
 import { CommandRefusedError } from '../command.ts';
+import { judgeMessages, verdicts } from '../feed-search.ts';
 import { MailboxView } from '../mailbox-view.ts';
 import type { Session } from '../session.ts';
 import type { Mailbox } from '../../../store/mail-store.ts';
+
+const isUnseen: SearchKey = { key: 'not', operand: { key: 'flag', flag: '\\Seen' } };
+
+/** Messages that are looked at before it is seen whether one of them is not \Seen. */
+const sliceMessages = 4096;
 
 /** @see RFC 3501, sections 6.3.1 and 6.3.2; RFC 7162, section 3.1.8 (CONDSTORE) */
 export const select: CommandHandler<'SELECT' | 'EXAMINE'> = async (session, command) => {
@@ -52,10 +59,20 @@ function describe(session: Session, view: MailboxView): void {
   out.status('*', 'OK', 'Flags that can be changed', `PERMANENTFLAGS ${permanent}`);
   out.begin().number(view.count).atom('EXISTS').end();
   out.begin().number(view.recentCount).atom('RECENT').end();
-  const unseen = view.firstUnseenNumber();
+  const unseen = firstUnseenNumber(view);
   if (unseen !== undefined) out.status('*', 'OK', 'First unseen message', `UNSEEN ${unseen}`);
   out.status('*', 'OK', 'UIDs are valid', `UIDVALIDITY ${feed.uidValidity}`);
   out.status('*', 'OK', 'Predicted next UID', `UIDNEXT ${view.uidNext}`);
   if (session.isOff('CONDSTORE')) return;
   out.status('*', 'OK', 'Highest', `HIGHESTMODSEQ ${view.toldModseq}`);
+}
+
+/** The number of the first message without \Seen; undefined if all have it. */
+function firstUnseenNumber(view: MailboxView): number | undefined {
+  for (let start = 0; start < view.count; start += sliceMessages) {
+    const end = Math.min(start + sliceMessages, view.count);
+    const place = judgeMessages(isUnseen, view, start, end).indexOf(verdicts.yes);
+    if (place !== -1) return start + place + 1;
+  }
+  return undefined;
 }

@@ -16,9 +16,18 @@ await t.test('equal flags have one number, and are told as they came', async (t)
 await t.test('a flag is found in any case, in each spelling that it had', async (t) => {
   const sets = new FlagSets();
   const numbers = [['Work'], ['WORK', 'b'], ['b'], ['\\Seen']].map((flags) => sets.numberOf(flags));
-  t.same(numbers.map(sets.testFor('work')), [true, true, false, false]);
-  t.same(numbers.map(sets.testFor('\\SEEN')), [false, false, false, true]);
-  t.same(numbers.map(sets.testFor('none')), [false, false, false, false]);
+  t.same(
+    numbers.map((number) => sets.has(number, 'work')),
+    [true, true, false, false],
+  );
+  t.same(
+    numbers.map((number) => sets.has(number, '\\SEEN')),
+    [false, false, false, true],
+  );
+  t.same(
+    numbers.map((number) => sets.has(number, 'none')),
+    [false, false, false, false],
+  );
 });
 
 await t.test('what no message has is forgotten, sets and keywords', async (t) => {

@@ -1,0 +1,140 @@
+import t from 'tap';
+import type { SearchKey } from '../../../protocol/search-key.ts';
+import { judgeMessages, resolveForStore, verdicts } from '../../../server/imap/feed-search.ts';
+import { MailboxFeed } from '../../../server/imap/mailbox-feed.ts';
+import { MailboxView } from '../../../server/imap/mailbox-view.ts';
+import { FakeMailbox } from '../../fixtures/fake-mailbox.ts';
+import { SeededRandom } from '../../fixtures/seeded-random.ts';
+
+const flags = ['\\Seen', '\\Flagged', 'Work', 'work-2'];
+
+/** A mailbox of so many messages with flags by chance, some of which are gone, and a client that knows all or some. */
+async function sceneOf(random: SeededRandom, count: number) {
+  const mailbox = new FakeMailbox();
+  mailbox.sliceMessages = 1000;
+  for (let index = 0; index < count; index++) {
+    mailbox.add(flags.filter(() => random.chance(0.4)));
+  }
+  const some = (chance: number) => [...mailbox.messages.keys()].filter(() => random.chance(chance));
+  mailbox.expunge(some(0.2));
+  const feed = await MailboxFeed.open(mailbox.store, mailbox.box);
+  const view = new MailboxView(feed, false);
+  const [first] = view.uids;
+  if (first !== undefined) view.addRecent(first + 10, first + 20);
+  return { mailbox, view, some };
+}
+
+/** A search key of operators and conditions by chance. */
+function keyOf(random: SeededRandom, depth: number): SearchKey {
+  const operand = () => keyOf(random, depth - 1);
+  const set = () => [
+    { first: 1 + random.below(130), last: random.chance(0.2) ? Infinity : 1 + random.below(130) },
+    { first: 1 + random.below(130), last: 1 + random.below(130) },
+  ];
+  const choice = random.below(depth > 0 ? 10 : 7);
+  if (choice === 0) return { key: 'all' };
+  if (choice === 1) return { key: 'recent' };
+  if (choice === 2) return { key: 'sequence', set: set() };
+  if (choice === 3) return { key: 'uid', set: set() };
+  if (choice === 4) return { key: 'modseq', modseq: random.below(150) };
+  if (choice === 5) return { key: 'body', text: 'x' };
+  if (choice === 6) return { key: 'flag', flag: random.pick(flags).toUpperCase() };
+  if (choice === 7) return { key: 'not', operand: operand() };
+  if (choice === 8) return { key: 'or', left: operand(), right: operand() };
+  return { key: 'and', keys: Array.from({ length: 1 + random.below(3) }, operand) };
+}
+
+/** The same for one message, word by word: undefined if only its text can tell. */
+function matches(key: SearchKey, uid: number, view: MailboxView, mailbox: FakeMailbox): unknown {
+  const message = mailbox.messages.get(uid);
+  if (message === undefined) return false;
+  const isIn = (value: number, largest: number) => {
+    if (key.key !== 'uid' && key.key !== 'sequence') throw new Error('No set');
+    return key.set.some((range) => {
+      const ends = [range.first, range.last].map((end) => (end === Infinity ? largest : end));
+      return Math.min(...ends) <= value && value <= Math.max(...ends);
+    });
+  };
+  const operand = (inner: SearchKey) => matches(inner, uid, view, mailbox);
+  switch (key.key) {
+    case 'all':
+      return true;
+    case 'recent':
+      return view.isRecent(uid);
+    case 'flag':
+      return message.flags.some((flag) => flag.toUpperCase() === key.flag);
+    case 'modseq':
+      return message.modseq >= key.modseq;
+    case 'uid':
+      return isIn(uid, view.uids.at(-1) ?? 0);
+    case 'sequence':
+      return isIn(view.uids.indexOf(uid) + 1, view.count);
+    case 'not': {
+      const inner = operand(key.operand);
+      return inner === undefined ? undefined : inner !== true;
+    }
+    case 'and':
+      return every(key.keys.map(operand));
+    case 'or': {
+      const all = every(
+        [key.left, key.right].map((side) => operand({ key: 'not', operand: side })),
+      );
+      return all === undefined ? undefined : all !== true;
+    }
+    default:
+      return undefined;
+  }
+}
+
+function every(results: readonly unknown[]): unknown {
+  if (results.includes(false)) return false;
+  return results.includes(undefined) ? undefined : true;
+}
+
+await t.test('judges each key as it is defined, in any slices', async (t) => {
+  for (let seed = 1; seed <= 30; seed++) {
+    const random = new SeededRandom(seed);
+    const { mailbox, view, some } = await sceneOf(random, 100);
+    // Each third client knows of messages that are gone, and of fewer than there are.
+    if (seed % 3 === 0) {
+      mailbox.expunge(some(0.1));
+      mailbox.add(['\\Seen']);
+      mailbox.setFlags(some(0.1), ['Work']);
+      t.notOk(view.isShared);
+    }
+    for (let round = 0; round < 30; round++) {
+      const key = keyOf(random, 3);
+      const sliceMessages = 1 + random.below(120);
+      const judged: number[] = [];
+      for (let start = 0; start < view.count; start += sliceMessages) {
+        const end = Math.min(start + sliceMessages, view.count);
+        judged.push(...judgeMessages(key, view, start, end));
+      }
+      const expected = Array.from(view.uids, (uid) => {
+        const result = matches(key, uid, view, mailbox);
+        if (result === undefined) return verdicts.open;
+        return result === true ? verdicts.yes : verdicts.no;
+      });
+      t.same(judged, expected, `seed ${seed}, slices of ${sliceMessages}: ${JSON.stringify(key)}`);
+    }
+  }
+});
+
+await t.test('the store is asked by UIDs, with what the client knows filled in', async (t) => {
+  const { view } = await sceneOf(new SeededRandom(1), 50);
+  const uids = [...view.uids];
+  const sets = [
+    { key: 'sequence', set: [{ first: 2, last: 1 }] },
+    { key: 'uid', set: [{ first: 1000, last: Infinity }] },
+    { key: 'recent' },
+  ] as const satisfies readonly SearchKey[];
+  const body = { key: 'body', text: 'x' } as const;
+  const resolved = resolveForStore({ key: 'and', keys: [...sets, body] }, view);
+  if (resolved.key !== 'and') throw new Error('Not the same key');
+  const covered = resolved.keys.slice(0, 3).map((key) => {
+    if (key.key !== 'uid') throw new Error('Not UIDs');
+    return uids.filter((uid) => key.set.some(({ first, last }) => first <= uid && uid <= last));
+  });
+  t.same(covered, [uids.slice(0, 2), uids.slice(-1), [...view.recentUids()]]);
+  t.same(resolved.keys[3], body);
+});
