@@ -59,6 +59,12 @@ export function findSwitchableCapability(name: string): Capability | undefined {
   return switchableCapabilities.find((known) => known.toLowerCase() === wanted);
 }
 
+/** True if the capability still counts for a client that has logged in. */
+export function isKnownAfterLogin(capability: Capability): boolean {
+  const stages = rows.get(capability)?.stages;
+  return stages === undefined || stages.includes('after-login');
+}
+
 /** What ENABLE turns on by this name, in whatever case; undefined for what it does not know. */
 export function findEnabledExtension(name: string): EnabledExtension | undefined {
   const wanted = name.toLowerCase();

@@ -3,8 +3,8 @@ import { availableParallelism } from 'node:os';
 import * as z from 'zod';
 import { segmentLimits } from '../../tls/limits.ts';
 import { tlsPolicies } from '../../tls/tls-policy.ts';
-import { findSwitchableCapability, switchableCapabilities } from '../../protocol/capability.ts';
 import { parseByteSize } from './byte-size.ts';
+import { parseCapabilitiesOff } from './capabilities-off.ts';
 import { parseListenAddress } from './listen-address.ts';
 import { listenerForms, parseAddressRanges, parseListeners } from './listeners.ts';
 import {
@@ -119,13 +119,14 @@ export const configurationSchema = z.strictObject({
   REPRISE_CAPABILITIES_OFF: z
     .string()
     .transform((text, context) => {
-      const names = text.split(',').map((name) => name.trim());
-      const known = names.map((name) => findSwitchableCapability(name));
-      if (known.every((name) => name !== undefined)) return [...new Set(known)];
-      context.addIssue({ code: 'custom', message: capabilitiesText() });
-      return z.NEVER;
+      try {
+        return parseCapabilitiesOff(text);
+      } catch (error) {
+        context.addIssue({ code: 'custom', message: (error as Error).message });
+        return z.NEVER;
+      }
     })
-    .default([]),
+    .default({ forAll: [], forAccounts: new Map() }),
   REPRISE_ADMIN_PORT: z
     .string()
     .transform((text, context) => {
@@ -180,10 +181,6 @@ function isHost(text: string): boolean {
 
 function portText(): string {
   return 'must be a port from 0 to 65535 (0 = any free port) or -1 (off)';
-}
-
-function capabilitiesText(): string {
-  return `must be capabilities with commas between them, of ${switchableCapabilities.join(', ')}`;
 }
 
 function adminText(): string {

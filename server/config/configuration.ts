@@ -6,7 +6,9 @@ import type {
   ConfigurationValues,
   logLevels,
 } from './configuration-schema.ts';
+import type { AccountCapabilities } from '../imap/account-capabilities.ts';
 import type { ListenerSettings } from '../net/listener.ts';
+import { formatCapabilitiesOff, type CapabilitiesOff } from './capabilities-off.ts';
 import { formatListenAddress, type ListenAddress } from './listen-address.ts';
 import { formatListeners } from './listeners.ts';
 import { formatSessionCacheSetting, type SessionCacheSetting } from './session-cache-setting.ts';
@@ -47,6 +49,8 @@ export interface Configuration {
   readonly loginDelaySeconds: number;
   /** IMAP extensions that are neither announced nor understood. */
   readonly capabilitiesOff: readonly Capability[];
+  /** More of them for some accounts, by name; absent: none. */
+  readonly accountCapabilitiesOff?: AccountCapabilities;
   /** Where metrics are served. */
   readonly admin: ListenAddress;
   readonly logLevel: LogLevel;
@@ -113,10 +117,15 @@ export function toConfiguration(values: ConfigurationValues): Configuration {
     passwordChecks: values.REPRISE_PASSWORD_CHECKS,
     waitingLogins: values.REPRISE_WAITING_LOGINS,
     loginDelaySeconds: values.REPRISE_LOGIN_DELAY,
-    capabilitiesOff: values.REPRISE_CAPABILITIES_OFF,
+    ...toCapabilitiesOff(values.REPRISE_CAPABILITIES_OFF),
     admin: values.REPRISE_ADMIN_PORT,
     logLevel: values.REPRISE_LOG_LEVEL,
   };
+}
+
+function toCapabilitiesOff({ forAll: capabilitiesOff, forAccounts }: CapabilitiesOff) {
+  if (forAccounts.size === 0) return { capabilitiesOff };
+  return { capabilitiesOff, accountCapabilitiesOff: forAccounts };
 }
 
 /** The two ports with their defaults, for a configuration without a list of listeners. */
@@ -145,7 +154,11 @@ function toClientCertificates(values: ConfigurationValues): ClientCertificateFil
  */
 export function toKeys(configuration: Configuration): ReadonlyMap<ConfigurationKey, string> {
   const { certificates, clientCertificates, sessionSecretPaths, listeners } = configuration;
-  const { proxyRanges = [], bounds = {} } = configuration;
+  const { proxyRanges = [], bounds = {}, accountCapabilitiesOff = new Map() } = configuration;
+  const capabilitiesOff = {
+    forAll: configuration.capabilitiesOff,
+    forAccounts: accountCapabilitiesOff,
+  };
   const port = (number: number) => (listeners === undefined ? number : undefined);
   const keys: readonly (readonly [ConfigurationKey, string | number | undefined])[] = [
     ['REPRISE_DATA', configuration.dataDirectory],
@@ -173,7 +186,7 @@ export function toKeys(configuration: Configuration): ReadonlyMap<ConfigurationK
     ['REPRISE_PASSWORD_CHECKS', configuration.passwordChecks],
     ['REPRISE_WAITING_LOGINS', configuration.waitingLogins],
     ['REPRISE_LOGIN_DELAY', configuration.loginDelaySeconds],
-    ['REPRISE_CAPABILITIES_OFF', listed(configuration.capabilitiesOff)],
+    ['REPRISE_CAPABILITIES_OFF', formatCapabilitiesOff(capabilitiesOff)],
     ['REPRISE_ADMIN_PORT', formatListenAddress(configuration.admin, '127.0.0.1')],
     ['REPRISE_LOG_LEVEL', configuration.logLevel],
   ];

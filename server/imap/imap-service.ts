@@ -12,6 +12,7 @@ import type { ListenerSettings } from '../net/listener.ts';
 import type { AddressRanges } from '../net/proxy-protocol.ts';
 import { Reception, type ReceptionOptions } from '../net/reception.ts';
 import type { Transport } from '../net/transport.ts';
+import type { AccountCapabilities } from './account-capabilities.ts';
 import { Connection } from './connection.ts';
 import { defaultServiceLimits, type ServiceLimits } from './limits.ts';
 import type { ServiceContext } from './service-context.ts';
@@ -41,6 +42,8 @@ export interface ImapServiceOptions {
   readonly limits?: Partial<ServiceLimits>;
   /** Capabilities that are neither announced nor understood; absent: none. */
   readonly capabilitiesOff?: ReadonlySet<Capability>;
+  /** More of them for some accounts; absent: none. */
+  readonly accountCapabilitiesOff?: AccountCapabilities;
   readonly descriptors?: Descriptors;
   /** Proxies whose PROXY headers count; absent: none. */
   readonly proxies?: AddressRanges;
@@ -71,6 +74,7 @@ export class ImapService {
       steadyClock: steady,
       limits,
       capabilitiesOff: options.capabilitiesOff ?? new Set(),
+      accountCapabilitiesOff: options.accountCapabilitiesOff ?? new Map(),
       feeds: new MailboxFeeds({
         store,
         clock: steady,

@@ -5,6 +5,7 @@ import {
   type Capability,
   type EnabledExtension,
 } from '../../protocol/capability.ts';
+import { accountKey } from './account-capabilities.ts';
 import { ByeError, CommandRefusedError } from './command.ts';
 import type { Connection } from './connection.ts';
 import type { Responses } from './responses.ts';
@@ -105,13 +106,14 @@ export class Session {
     });
   }
 
-  /** The client has proved to be the account; `off` are the capabilities that are turned off for it. */
-  logIn(account: Account, off: readonly Capability[] = []): void {
+  /** The client has proved to be the account, for which more capabilities may be turned off than for strangers. */
+  logIn(account: Account): void {
     // Not the account itself: what proves a password is of no use any more.
     this.#account = { id: account.id, name: account.name };
     // Of a UUID the last twelve digits are random, and Node makes many at a time.
     this.#sessionId = randomUUID().slice(-12);
-    if (off.length > 0) this.#capabilitiesOff = new Set([...this.#capabilitiesOff, ...off]);
+    const off = this.context.accountCapabilitiesOff.get(accountKey(account.name));
+    if (off !== undefined) this.#capabilitiesOff = new Set([...this.#capabilitiesOff, ...off]);
     this.connection.setAuthenticated(this.#capabilitiesOff);
     const { tls } = this.connection;
     if (tls !== undefined) this.context.acceptor.promote(tls, account.name);

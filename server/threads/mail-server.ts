@@ -12,6 +12,7 @@ import { TlsAcceptor } from '../../tls/tls-acceptor.ts';
 import type { TlsPolicy } from '../../tls/tls-policy.ts';
 import type { PasswordChecks } from '../authentication/password-check-queue.ts';
 import { StoredPasswordVerifier } from '../authentication/password-verifier.ts';
+import type { AccountCapabilities } from '../imap/account-capabilities.ts';
 import { ImapService } from '../imap/imap-service.ts';
 import type { ServiceLimits } from '../imap/limits.ts';
 import type { MetricsRecorder } from '../metrics/metrics-recorder.ts';
@@ -63,6 +64,8 @@ export interface MailServerSettings {
   readonly purgedCertificates: readonly PurgedCertificate[];
   /** IMAP extensions that are neither announced nor understood. */
   readonly capabilitiesOff: readonly Capability[];
+  /** More of them for some accounts; absent: none. */
+  readonly accountCapabilitiesOff?: AccountCapabilities;
   readonly resumptionKind: Resumption['kind'];
   /** How long a client can come back with a session, in milliseconds. */
   readonly sessionLifetimeMs: number;
@@ -110,7 +113,7 @@ export class LocalMailServer implements MailServer {
   /** @throws what TLS throws for a credential that cannot be used */
   constructor(options: LocalMailServerOptions) {
     const { settings, threadIndex, store, metrics, logger } = options;
-    const { listeners, limits, connectionSlots, shareCount } = settings;
+    const { listeners, limits, connectionSlots, shareCount, accountCapabilitiesOff } = settings;
     this.#acceptor = makeAcceptor(options);
     this.#passwordChecks = options.passwordChecks;
     for (const { fingerprint256 } of settings.purgedCertificates) {
@@ -130,6 +133,7 @@ export class LocalMailServer implements MailServer {
       connectionCounts: new ConnectionCounts(connectionSlots, threadIndex),
       limits,
       capabilitiesOff: new Set(settings.capabilitiesOff),
+      ...(accountCapabilitiesOff !== undefined && { accountCapabilitiesOff }),
     });
   }
 

@@ -94,7 +94,7 @@ export async function possibleWorkerCount(
 function settingsOf(options: OpenMailServerOptions): MailServerSettings {
   const { configuration, credentials, clientCertificates, resumption, workerCount } = options;
   const { policy } = clientCertificates;
-  const { sessionLifetimeSeconds } = configuration;
+  const { sessionLifetimeSeconds, accountCapabilitiesOff } = configuration;
   const { maxConnectionsBeforeLogin } = configuration.bounds ?? {};
   const threadCount = Math.max(workerCount, 1);
   const { kind, lookupDeadlineMs } = resumption;
@@ -111,6 +111,7 @@ function settingsOf(options: OpenMailServerOptions): MailServerSettings {
     ...(policy !== undefined && { clientCertificates: policy }),
     purgedCertificates: [],
     capabilitiesOff: configuration.capabilitiesOff,
+    ...(accountCapabilitiesOff !== undefined && { accountCapabilitiesOff }),
     resumptionKind: kind,
     sessionLifetimeMs: sessionLifetimeSeconds * 1000,
     ...(lookupDeadlineMs !== undefined && { lookupDeadlineMs }),

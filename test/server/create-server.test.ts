@@ -1,5 +1,6 @@
 import pino from 'pino';
 import t, { type Test } from 'tap';
+import { makeCredentials } from '../../server/authentication/make-credentials.ts';
 import type { Configuration } from '../../server/config/configuration.ts';
 import { readConfiguration } from '../../server/config/read-configuration.ts';
 import { createServer, type ServerOptions } from '../../server/create-server.ts';
@@ -7,7 +8,7 @@ import { SegmentSessionCache } from '../../tls/segment-session-cache.ts';
 import { ImapClient } from '../fixtures/imap-client.ts';
 import { until } from '../fixtures/until.ts';
 
-function configurationOf(t: Test, workers: number): Configuration {
+function configurationOf(t: Test, workers: number, more = {}): Configuration {
   return readConfiguration({
     environment: {
       REPRISE_DATA: t.testdir(),
@@ -16,6 +17,7 @@ function configurationOf(t: Test, workers: number): Configuration {
       REPRISE_IMAPS_PORT: '0',
       REPRISE_ADMIN_PORT: '-1',
       REPRISE_WORKERS: String(workers),
+      ...more,
     },
   });
 }
@@ -92,4 +94,22 @@ await t.test('without workers the sessions live by the clock of the caller', asy
   const third = await comeBack();
   t.notOk(third.isResumed);
   await third.command('LOGOUT');
+});
+
+await t.test('capabilities are off for the accounts that the configuration names', async (t) => {
+  const off = { REPRISE_CAPABILITIES_OFF: 'CONDSTORE,alice:IDLE' };
+  const { server } = await start(t, { configuration: configurationOf(t, 1, off) });
+  for (const [name, hasIdle] of [
+    ['alice', false],
+    ['bob', true],
+  ] as const) {
+    await server.store.createAccount(name, await makeCredentials('secret'));
+    const client = await ImapClient.connect({ port: server.imapsPort, security: 'tls' });
+    t.match(client.greeting, / IDLE /);
+    const { text } = await client.login(name, 'secret');
+    t.match(text, /^\[CAPABILITY IMAP4rev1 /);
+    t.equal(text.includes(' IDLE '), hasIdle, `for ${name}`);
+    t.notMatch(text, / CONDSTORE/);
+    await client.logout();
+  }
 });

@@ -76,7 +76,7 @@ await t.test('every key is read from the environment and shown again', async (t)
     REPRISE_PASSWORD_CHECKS: '3',
     REPRISE_WAITING_LOGINS: '100',
     REPRISE_LOGIN_DELAY: '0',
-    REPRISE_CAPABILITIES_OFF: 'idle, CONDSTORE,IDLE',
+    REPRISE_CAPABILITIES_OFF: 'idle, CONDSTORE,IDLE,alice:MOVE',
     REPRISE_ADMIN_PORT: '[::1]:0',
     REPRISE_LOG_LEVEL: 'debug',
   };
@@ -108,6 +108,7 @@ await t.test('every key is read from the environment and shown again', async (t)
     waitingLogins: 100,
     loginDelaySeconds: 0,
     capabilitiesOff: ['IDLE', 'CONDSTORE'],
+    accountCapabilitiesOff: new Map([['alice', ['MOVE']]]),
     admin: { host: '::1', port: 0 },
     logLevel: 'debug',
   });
@@ -179,8 +180,9 @@ await t.test('a bad value is refused with its key, the value and what is allowed
     ['REPRISE_MAX_CONNECTIONS', '0', 'from 1 to 1000000'],
     ['REPRISE_LOGIN_DEADLINE', '2m', 'from 1 to 86400'],
     ['REPRISE_AUTOLOGOUT', '1799', 'from 1800 to 604800'],
-    ['REPRISE_CAPABILITIES_OFF', 'IDLE,NOTIFY', 'of LITERAL+, IDLE, NAMESPACE'],
+    ['REPRISE_CAPABILITIES_OFF', 'IDLE,NOTIFY', '"NOTIFY" is none of LITERAL+, IDLE, NAMESPACE'],
     ['REPRISE_CAPABILITIES_OFF', 'STARTTLS', 'AUTH=EXTERNAL'],
+    ['REPRISE_CAPABILITIES_OFF', 'alice:NOTIFY', 'ACCOUNT:CAPABILITY'],
     ['REPRISE_WORKERS', '257', 'from 0 (everything in one) to 256'],
     ['REPRISE_WORKERS', 'auto', 'from 0 (everything in one) to 256'],
     ['REPRISE_TLS_CERT', 'a.pem,,b.pem', 'with commas between them'],

@@ -1,13 +1,9 @@
 import t from 'tap';
-import type { Capability } from '../../../protocol/capability.ts';
-import type { Connection } from '../../../server/imap/connection.ts';
-import type { ServiceContext } from '../../../server/imap/service-context.ts';
-import { Session } from '../../../server/imap/session.ts';
-import type { Account } from '../../../store/mail-store.ts';
 import { startImapService, texts } from '../../fixtures/imap-service.ts';
 
 const { login, connect } = await startImapService(t, {
   capabilitiesOff: new Set(['CONDSTORE', 'MOVE', 'CHILDREN', 'SPECIAL-USE', 'AUTH=PLAIN']),
+  accountCapabilitiesOff: new Map([['bob', ['IDLE', 'MOVE']]]),
 });
 
 await t.test('what is turned off is not announced, before login and after', async (t) => {
@@ -35,28 +31,14 @@ await t.test('what is turned off is unknown', async (t) => {
   t.same(texts(await client.ok('LIST "" Sent')), ['* LIST () "/" Sent']);
 });
 
-await t.test('more can be turned off for an account', (t) => {
-  let readerOff: ReadonlySet<Capability> | undefined;
-  const connection = {
-    setAuthenticated: (off: ReadonlySet<Capability>) => {
-      readerOff = off;
-    },
-  } as unknown as Connection;
-  const context = {
-    capabilitiesOff: new Set<Capability>(['MOVE']),
-    metrics: { recordLogin: () => {} },
-    logger: { isLevelEnabled: () => false },
-  } as unknown as ServiceContext;
-  const session = new Session(context, connection);
-  t.equal(session.isOff('MOVE'), true);
-  t.equal(session.isOff('IDLE'), false);
-  session.logIn({ id: 1, name: 'alice' } as Account, ['IDLE']);
-  t.equal(session.isOff('MOVE'), true);
-  t.equal(session.isOff('IDLE'), true);
-  t.same(
-    session.listCapabilities().filter((name) => name === 'MOVE' || name === 'IDLE'),
-    [],
-  );
-  t.same([...(readerOff ?? [])].toSorted(), ['IDLE', 'MOVE'], 'so that the command is unknown');
-  t.end();
+await t.test('more can be turned off for an account', async (t) => {
+  const bob = await connect();
+  t.match(bob.greeting, / IDLE /, 'a stranger may be anybody');
+  bob.send('a LOGIN BOB secret\r\nb IDLE\r\n');
+  const before = 'IMAP4rev1 LITERAL+ NAMESPACE UIDPLUS UNSELECT ID ENABLE';
+  t.equal((await bob.readTagged('a')).text, `[CAPABILITY ${before}] Logged in`);
+  t.match(await bob.readTagged('b'), { status: 'BAD', text: 'Unknown command "IDLE"' });
+  t.same(texts(await bob.ok('CAPABILITY')), [`* CAPABILITY ${before}`]);
+  const alice = await login();
+  t.match(texts(await alice.ok('CAPABILITY')), [/ IDLE /], 'not for others');
 });

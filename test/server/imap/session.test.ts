@@ -18,11 +18,13 @@ interface SceneOptions {
   /** Absent: in the clear. */
   readonly tls?: { readonly isAuthorized: boolean };
   readonly off?: readonly Capability[];
+  /** What is off for the account alone. */
+  readonly accountOff?: readonly Capability[];
   readonly logLevel?: 'debug' | 'info';
 }
 
 /** A session on a connection that only keeps what it is told, in `calls`, and what is written, in `told()`. */
-function makeScene({ tls, off = [], logLevel = 'debug' }: SceneOptions = {}) {
+function makeScene({ tls, off = [], accountOff = [], logLevel = 'debug' }: SceneOptions = {}) {
   const calls: unknown[] = [];
   const chunks: string[] = [];
   const sink: ByteSink = {
@@ -59,6 +61,7 @@ function makeScene({ tls, off = [], logLevel = 'debug' }: SceneOptions = {}) {
     metrics: { ...noMetrics, recordLogin: (result: string) => void calls.push(['login', result]) },
     limits: { maxFailedLogins: 3, maxBadCommands: 3 },
     capabilitiesOff: new Set(off),
+    accountCapabilitiesOff: new Map([['alice', accountOff]]),
     feeds,
   } as unknown as ServiceContext;
   const session = new Session(context, connection as Connection);
@@ -88,9 +91,13 @@ await t.test('greets with what the stage of the connection has', async (t) => {
 });
 
 await t.test('a login is kept without what proves it, and told to who needs it', async (t) => {
-  const { session, calls } = makeScene({ tls: { isAuthorized: false }, off: ['MOVE'] });
+  const { session, calls } = makeScene({
+    tls: { isAuthorized: false },
+    off: ['MOVE'],
+    accountOff: ['CONDSTORE'],
+  });
   t.throws(() => session.accountId, new CommandRefusedError('BAD', 'Log in first'));
-  session.logIn(account, ['CONDSTORE']);
+  session.logIn(account);
   t.strictSame(session.account, { id: 7, name: 'alice' });
   t.equal(session.accountId, 7);
   t.match(calls, [
@@ -107,8 +114,8 @@ await t.test('a login is kept without what proves it, and told to who needs it',
 });
 
 await t.test('what is off for one account is not off for the service', async (t) => {
-  const { session } = makeScene({ off: ['MOVE'] });
-  session.logIn(account, ['IDLE']);
+  const { session } = makeScene({ off: ['MOVE'], accountOff: ['IDLE'] });
+  session.logIn(account);
   t.strictSame([...session.context.capabilitiesOff], ['MOVE']);
 });
 

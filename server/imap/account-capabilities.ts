@@ -1,0 +1,10 @@
+import type { Capability } from '../../protocol/capability.ts';
+import { foldAsciiCase } from '../../store/names.ts';
+
+/** Capabilities that are turned off for some accounts, by the name of each as {@link accountKey} has it. */
+export type AccountCapabilities = ReadonlyMap<string, readonly Capability[]>;
+
+/** The name of an account as {@link AccountCapabilities} has it, since ASCII case does not count in names. */
+export function accountKey(name: string): string {
+  return foldAsciiCase(name.normalize('NFC'));
+}

@@ -1,0 +1,41 @@
+import t from 'tap';
+import {
+  formatCapabilitiesOff,
+  parseCapabilitiesOff,
+} from '../../../server/config/capabilities-off.ts';
+
+await t.test('capabilities for all, and for accounts', (t) => {
+  const off = parseCapabilitiesOff(
+    ' condstore ,Alice:idle,bob@example.com:MOVE, alice:UIDPLUS,ALICE:IDLE,a:b:ID,CONDSTORE',
+  );
+  t.strictSame(off, {
+    forAll: ['CONDSTORE'],
+    forAccounts: new Map([
+      ['alice', ['IDLE', 'UIDPLUS']],
+      ['bob@example.com', ['MOVE']],
+      ['a:b', ['ID']],
+    ]),
+  });
+  const text = formatCapabilitiesOff(off) ?? '';
+  t.equal(text, 'CONDSTORE,alice:IDLE,alice:UIDPLUS,bob@example.com:MOVE,a:b:ID');
+  t.strictSame(parseCapabilitiesOff(text), off);
+  t.equal(formatCapabilitiesOff({ forAll: [], forAccounts: new Map() }), undefined);
+  t.end();
+});
+
+await t.test('says which item is wrong, and what is allowed', (t) => {
+  for (const [text, error] of [
+    ['IDLE,NOTIFY', /or ACCOUNT:CAPABILITY, but "NOTIFY" is none of LITERAL\+, IDLE, /],
+    ['IDLE,', /but "" is none of /],
+    ['alice:NOTIFY', /but "alice:NOTIFY" is none of /],
+    ['alice:', /but "alice:" is none of /],
+    ['alice:STARTTLS', /but "alice:STARTTLS" is none of /],
+    [':IDLE', /^has ":IDLE", which names no account: Account names have 1 to \d+ characters$/],
+    ['al ice:IDLE', /^has "al ice:IDLE", which names no account: Account names have no spaces/],
+    ['alice:AUTH=PLAIN', /^has "alice:AUTH=PLAIN", but AUTH=PLAIN is of use only before login/],
+    ['alice:SASL-IR', /but SASL-IR is of use only before login: turn it off for all$/],
+  ] as const) {
+    t.throws(() => parseCapabilitiesOff(text), { message: error }, text);
+  }
+  t.end();
+});
