@@ -3,8 +3,8 @@ import { iconv } from '../../protocol/mime/text-libraries.ts';
 import type { MimePart } from '../../protocol/mime/mime-structure.ts';
 import { decodePartBytes, decodePartText } from '../../protocol/mime/part-text.ts';
 
-/** Bytes of a part that are decoded at once. */
-const windowBytes = 256 * 1024;
+/** Bytes of a part that are decoded at once, at most. */
+const maxWindowBytes = 256 * 1024;
 
 const lineFeed = 10;
 
@@ -15,23 +15,27 @@ const lineFeed = 10;
  */
 export class PartTextDecoder {
   readonly #part: MimePart;
-  readonly #window = Buffer.allocUnsafe(windowBytes);
+  readonly #window: Buffer;
   #bytes = 0;
   #charsetDecoder: DecoderStream | undefined;
 
   constructor(part: MimePart) {
     this.#part = part;
+    // Most parts are small, and a large buffer for each would be most of a search's work. One byte more than there are,
+    // so that a part of one window never fills it.
+    const windowBytes = Math.min(maxWindowBytes, part.end - part.bodyStart + 1);
+    this.#window = Buffer.allocUnsafe(windowBytes);
   }
 
   /** Takes bytes, and yields text each time a window is full. */
   *push(bytes: Uint8Array): Generator<string> {
     let position = 0;
     while (position < bytes.length) {
-      const count = Math.min(bytes.length - position, windowBytes - this.#bytes);
+      const count = Math.min(bytes.length - position, this.#window.length - this.#bytes);
       this.#window.set(bytes.subarray(position, position + count), this.#bytes);
       this.#bytes += count;
       position += count;
-      if (this.#bytes === windowBytes) yield this.#decodeWindow();
+      if (this.#bytes === this.#window.length) yield this.#decodeWindow();
     }
   }
 

@@ -5,11 +5,11 @@ import { decodePartText } from '../../../protocol/mime/part-text.ts';
 import { PartTextDecoder } from '../../../store/search/part-text-decoder.ts';
 import { SeededRandom } from '../../fixtures/seeded-random.ts';
 
-function makePart(encoding: string, charset: string): MimePart {
+function makePart(encoding: string, charset: string, end: number): MimePart {
   return {
     headerStart: 0,
     bodyStart: 0,
-    end: 0,
+    end,
     lineCount: 0,
     type: 'text',
     subtype: 'plain',
@@ -72,8 +72,8 @@ for (const charset of [
     const text = Array.from({ length: 300_000 }, () => random.pick(characters)).join('');
     const octets = iconv.encode(text, charset);
     for (const [name, transfer] of Object.entries(encode)) {
-      const part = makePart(name.split(' ')[0]!, charset);
       const encoded = transfer(octets);
+      const part = makePart(name.split(' ')[0]!, charset, encoded.length);
       const decoded = decode(part, encoded, random);
       t.ok(decoded === decodePartText(part, encoded), `${name}, ${encoded.length} octets`);
       t.ok(decoded === text, name);
@@ -90,8 +90,20 @@ await t.test('rubbish does not stop it', (t) => {
       Buffer.alloc(700_000, '='),
       Buffer.alloc(700_000, ' '),
     ]) {
-      t.type(decode(makePart(encoding, 'no-such-charset'), octets, random), 'string');
+      const part = makePart(encoding, 'no-such-charset', octets.length);
+      t.type(decode(part, octets, random), 'string');
     }
   }
+  t.end();
+});
+
+await t.test('a small part takes a small buffer', (t) => {
+  const text = Buffer.from('A few words');
+  const allocated = t.capture(Buffer, 'allocUnsafe', Buffer.allocUnsafe);
+  const decoder = new PartTextDecoder(makePart('8bit', 'utf-8', text.length));
+  t.same([...decoder.push(text)], []);
+  t.equal(decoder.finish(), 'A few words');
+  const bytes = allocated().reduce((sum, { args }) => sum + args[0], 0);
+  t.ok(bytes > 0 && bytes < 100, `${bytes} bytes`);
   t.end();
 });
