@@ -1,3 +1,4 @@
+import { takeTurn } from '../../store/turns.ts';
 import type { Responses } from './responses.ts';
 
 /** Lines that are written in one turn: about half a millisecond. */
@@ -5,37 +6,6 @@ const turnLines = 512;
 
 /** Messages that are looked at in one turn if there is nothing to write: about as long. */
 const turnMessages = 16_384;
-
-/**
- * Lets the long work of many sessions take turns: in each round of the event loop one of those that wait goes on, the
- * one that has waited longest. Short work of others then waits for one turn, however many clients are told much at once.
- */
-class TurnQueue {
-  readonly #waiting: (() => void)[] = [];
-  #isScheduled = false;
-
-  /** Settles when it is the caller's turn. */
-  take(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#waiting.push(resolve);
-      this.#schedule();
-    });
-  }
-
-  #schedule(): void {
-    if (this.#isScheduled) return;
-    this.#isScheduled = true;
-    setImmediate(() => {
-      this.#isScheduled = false;
-      // What it does with its turn follows behind this callback, before the loop goes round.
-      this.#waiting.shift()?.();
-      if (this.#waiting.length > 0) this.#schedule();
-    });
-  }
-}
-
-/** That of this thread, whose event loop they share. */
-const queue = new TurnQueue();
 
 /**
  * Long work on a mailbox for one client, in turns:
@@ -68,7 +38,7 @@ export class Turn {
   /** Settles when it is the client's turn again, and the client keeps up. Rejects if the client is gone. */
   async next(): Promise<void> {
     await this.#out.ready();
-    await queue.take();
+    await takeTurn();
     this.#left = 1;
   }
 }

@@ -1,10 +1,10 @@
 // How long another account's NOOP takes while four clients search, fetch, append, or do all three without pause, beside
 // Dovecot with the same mail in the same run:
 //
-//     npm run bench -- noop-latency [messages] [seconds] [maildir|sdbox] [NAME=value of Reprise's environment …]
+//     npm run bench -- noop-latency [messages] [seconds] [maildir|sdbox] [kind] [NAME=value of Reprise's environment …]
 //
 // Four clients of the other account ask every 20 ms, so that each of the two workers is asked. Each kind of work goes on
-// for 15 seconds, first with the one server, then with the other.
+// for 15 seconds, first with the one server, then with the other. With `kind` (search, fetch, append, mixed) only that.
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { makeSelfSignedCertificate } from '../../tls/self-signed-certificate.ts';
@@ -19,7 +19,7 @@ import { type Peer, PeerMissingError } from './peers/peer.ts';
 import { startReprise } from './peers/reprise.ts';
 import { environmentOf, positionalOf } from './settings.ts';
 
-const [messages = '10000', seconds = '15', mailFormat = 'maildir'] = positionalOf(
+const [messages = '10000', seconds = '15', mailFormat = 'maildir', wanted] = positionalOf(
   process.argv.slice(2),
 );
 const messageCount = Number(messages);
@@ -64,6 +64,7 @@ try {
     client.close();
   }
   for (const kind of workKinds) {
+    if (wanted !== undefined && kind !== wanted) continue;
     const latencies: Latency[] = [];
     for (const peer of peers) latencies.push(await measure(peer, kind));
     print(kind, latencies);
