@@ -7,7 +7,8 @@ import {
   type OpenMailbox,
 } from '../../store/mail-store.ts';
 import { FlagSets } from './flag-sets.ts';
-import { indexOfUid, mergeUids, noUids } from './sorted-uids.ts';
+import { MessageColumns } from './message-columns.ts';
+import { mergeUids, noUids } from './sorted-uids.ts';
 
 /**
  * What one commit changed. Steps are a chain: whoever lags walks from the last step that it has told to the newest, and
@@ -27,8 +28,14 @@ export interface FeedStep {
 
 /** Whoever follows a feed. */
 export interface FeedReader {
+  /** The array of UIDs that it keeps: that of the feed while it is up to date, and an older one while it lags. */
+  readonly keptUids: Uint32Array;
+  /** Modseq up to which it knows of EXPUNGE: how old what it keeps is. */
+  readonly keptModseq: number;
   /** Called after each change, and when the mailbox is gone or can no longer be read. */
   onFeedChange(): void;
+  /** It lags too far behind, and lets go of what it keeps. */
+  drop(): void;
 }
 
 /** The feed can no longer follow its mailbox; the text is for the client. */
@@ -42,21 +49,21 @@ const goneText = 'The selected mailbox has been deleted';
 const stepUids = 128;
 
 /**
- * The messages of one mailbox as they are now: UIDs, modseqs and sets of flags in typed arrays, 16 bytes a message and
- * some room to grow. All sessions of a thread that have the mailbox selected share it. It advances by the store's events.
- *
- * The array of UIDs is only ever added to at its end, and replaced by another when messages are expunged, so that a
- * view which is not up to date keeps the array it has told its client of.
+ * Bytes of the arrays that only readers keep which lag behind; of a large mailbox as much as the feed itself. That is a
+ * hundred readers who each miss another EXPUNGE of 20,000 messages. Past it those who are furthest behind are dropped.
+ */
+const maxKeptBytes = 8 * 1024 * 1024;
+
+/**
+ * The messages of one mailbox as they are now. All sessions of a thread that have the mailbox selected share it. It
+ * advances by the store's events. A view that is not up to date keeps the array of UIDs that it has told its client of.
  */
 export class MailboxFeed {
   readonly box: MailboxKey;
   readonly #store: MailStore;
   readonly #readers = new Set<FeedReader>();
   readonly #flagSets = new FlagSets();
-  #uids = noUids;
-  #modseqs = new Float64Array();
-  #flags = new Uint32Array();
-  #count = 0;
+  readonly #messages = new MessageColumns();
   #modseq = 0;
   #uidNext = 1;
   #uidValidity = 0;
@@ -95,11 +102,11 @@ export class MailboxFeed {
 
   /** UIDs of the messages, ascending; only the first {@link count} count, and nobody but the feed writes. */
   get uids(): Uint32Array {
-    return this.#uids;
+    return this.#messages.uids;
   }
 
   get count(): number {
-    return this.#count;
+    return this.#messages.count;
   }
 
   /** Everything up to this modseq is in. */
@@ -126,8 +133,7 @@ export class MailboxFeed {
 
   /** Bytes of the typed arrays and of the sets of flags. */
   get sizeBytes(): number {
-    const arrays = [this.#uids, this.#modseqs, this.#flags];
-    return arrays.reduce((sum, { byteLength }) => sum + byteLength, this.#flagSets.sizeBytes);
+    return this.#messages.sizeBytes + this.#flagSets.sizeBytes;
   }
 
   get readerCount(): number {
@@ -158,26 +164,26 @@ export class MailboxFeed {
    * @param hint - where it may be, such as one past the place of the UID before it
    */
   indexOf(uid: number, hint = 0): number {
-    return indexOfUid(this.#uids, this.#count, uid, hint);
+    return this.#messages.indexOf(uid, hint);
   }
 
   /** Modseqs of the messages, by place; as {@link uids}. */
   get modseqs(): Float64Array {
-    return this.#modseqs;
+    return this.#messages.modseqs;
   }
 
   /** Numbers of their sets of flags, by place, for {@link flagSets}; good until the next change. */
   get flagSetNumbers(): Uint32Array {
-    return this.#flags;
+    return this.#messages.flags;
   }
 
   modseqAt(index: number): number {
-    return this.#modseqs[index] as number;
+    return this.#messages.modseqs[index] as number;
   }
 
   /** Number of the set of flags, for {@link flagSets}; good until the next change. */
   flagSetNumberAt(index: number): number {
-    return this.#flags[index] as number;
+    return this.#messages.flags[index] as number;
   }
 
   /** Settles once everything up to the modseq is in, or the feed has ended. */
@@ -228,7 +234,7 @@ export class MailboxFeed {
     this.#uidValidity = status.uidValidity;
     this.#flagSets.addKeywords(keywords);
     // For the usual case at once, so that the arrays need not grow slice by slice.
-    this.#reserve(status.messageCount);
+    this.#messages.reserve(status.messageCount);
     for await (const slice of this.#store.readStates(this.box, 0)) this.#append(slice);
     this.#lastStep = { ...this.#lastStep, modseq: this.#modseq };
     this.#takeWaiting();
@@ -273,7 +279,7 @@ export class MailboxFeed {
     this.#waiting = [];
     const changed: Uint32Array[] = [];
     const expunged: Uint32Array[] = [];
-    const lastUid = this.#lastUid;
+    const { lastUid } = this.#messages;
     try {
       for await (const slice of this.#store.readChanges(this.box, this.#modseq, until)) {
         this.#update(slice.messages, lastUid);
@@ -295,39 +301,42 @@ export class MailboxFeed {
   /** Brings states in. New messages are appended, unless their UIDs are above `maxUid`. */
   #update({ uids, modseqs, flags, flagSets }: MessageStates, maxUid = Infinity): void {
     const numbers = flagSets.map((set) => this.#flagSets.numberOf(set));
-    const lastUid = this.#lastUid;
+    const { lastUid } = this.#messages;
     let index = -1;
     for (const [place, uid] of uids.entries()) {
       if (uid > maxUid) continue;
       const modseq = modseqs[place] as number;
-      const number = numbers[flags[place] as number] as number;
+      const state = { modseq, flags: numbers[flags[place] as number] as number };
       if (uid > lastUid) {
-        this.#push(uid, modseq, number);
+        this.#messages.push(uid, state);
         continue;
       }
       const found = this.indexOf(uid, index + 1);
       if (found === -1) continue;
       index = found;
       // What was read may be newer than the event.
-      if (modseq < this.modseqAt(index)) continue;
-      this.#modseqs[index] = modseq;
-      this.#flags[index] = number;
+      if (modseq >= this.modseqAt(index)) this.#messages.set(index, state);
     }
   }
 
   /** A step is in: tells the readers. */
   #advance(modseq: number, changedUids: Uint32Array, expungedUids: Uint32Array): void {
-    this.#remove(expungedUids);
+    this.#messages.remove(expungedUids);
     this.#modseq = modseq;
-    const lastUid = Math.max(this.#lastUid, changedUids.at(-1) ?? 0, expungedUids.at(-1) ?? 0);
+    const lastUid = Math.max(
+      this.#messages.lastUid,
+      changedUids.at(-1) ?? 0,
+      expungedUids.at(-1) ?? 0,
+    );
     this.#uidNext = Math.max(this.#uidNext, lastUid + 1);
     const uidCount = changedUids.length + expungedUids.length + stepUids;
     const uidTotal = this.#lastStep.uidTotal + uidCount;
     const step = { modseq, changedUids, expungedUids, uidTotal, next: undefined };
     this.#lastStep.next = step;
     this.#lastStep = step;
-    this.#flagSets.compact(this.#flags, this.#count);
+    this.#flagSets.compact(this.#messages.flags, this.count);
     this.#settleArrivals(({ modseq: wanted }) => wanted <= modseq);
+    this.#dropLaggards();
     for (const reader of this.#readers) reader.onFeedChange();
   }
 
@@ -352,75 +361,34 @@ export class MailboxFeed {
     for (const { settle } of due) settle();
   }
 
-  get #lastUid(): number {
-    return this.#count === 0 ? 0 : (this.#uids[this.#count - 1] as number);
+  #append(states: MessageStates): void {
+    this.#messages.append(states, this.#flagSets);
+    this.#uidNext = Math.max(this.#uidNext, this.#messages.lastUid + 1);
   }
 
-  #append({ uids, modseqs, flags, flagSets }: MessageStates): void {
-    const numbers = flagSets.map((set) => this.#flagSets.numberOf(set));
-    this.#reserve(this.#count + uids.length);
-    this.#uids.set(uids, this.#count);
-    this.#modseqs.set(modseqs, this.#count);
-    for (let place = 0; place < uids.length; place++) {
-      this.#flags[this.#count + place] = numbers[flags[place] as number] as number;
+  /** Bounds what readers keep at different places: those who are furthest behind are dropped. */
+  #dropLaggards(): void {
+    const kept = new Map<Uint32Array, FeedReader[]>();
+    let bytes = 0;
+    for (const reader of this.#readers) {
+      const { keptUids } = reader;
+      const readers = kept.get(keptUids);
+      if (readers !== undefined) readers.push(reader);
+      else if (keptUids !== this.uids && keptUids.length > 0) {
+        kept.set(keptUids, [reader]);
+        bytes += keptUids.byteLength;
+      }
     }
-    this.#count += uids.length;
-    this.#uidNext = Math.max(this.#uidNext, this.#lastUid + 1);
-  }
-
-  #push(uid: number, modseq: number, flagSetNumber: number): void {
-    this.#reserve(this.#count + 1);
-    this.#uids[this.#count] = uid;
-    this.#modseqs[this.#count] = modseq;
-    this.#flags[this.#count] = flagSetNumber;
-    this.#count += 1;
-  }
-
-  /** Room for so many messages, and for an eighth more if it must grow. */
-  #reserve(count: number): void {
-    if (count <= this.#uids.length) return;
-    const capacity = count + 16 + (count >>> 3);
-    this.#uids = grown(this.#uids, new Uint32Array(capacity));
-    this.#modseqs = grown(this.#modseqs, new Float64Array(capacity));
-    this.#flags = grown(this.#flags, new Uint32Array(capacity));
-  }
-
-  /** The messages between those that go are moved in one piece each. */
-  #remove(expungedUids: Uint32Array): void {
-    const places: number[] = [];
-    for (const uid of expungedUids) {
-      const index = this.indexOf(uid, (places.at(-1) ?? -1) + 1);
-      if (index !== -1) places.push(index);
+    const maxBytes = Math.max(maxKeptBytes, this.sizeBytes);
+    if (bytes <= maxBytes) return;
+    const ageOf = (readers: readonly FeedReader[]) => (readers[0] as FeedReader).keptModseq;
+    const oldestFirst = [...kept].toSorted(([, a], [, b]) => ageOf(a) - ageOf(b));
+    for (const [{ byteLength }, readers] of oldestFirst) {
+      if (bytes <= maxBytes) return;
+      bytes -= byteLength;
+      for (const reader of readers) reader.drop();
     }
-    const [first] = places;
-    // If nothing was there the array stays, and with it what views share.
-    if (first === undefined) return;
-    const uids = new Uint32Array(this.#uids.length);
-    uids.set(this.#uids.subarray(0, first));
-    let kept = first;
-    for (const [number, place] of places.entries()) {
-      const [start, end] = [place + 1, places[number + 1] ?? this.#count];
-      uids.set(this.#uids.subarray(start, end), kept);
-      this.#modseqs.copyWithin(kept, start, end);
-      this.#flags.copyWithin(kept, start, end);
-      kept += end - start;
-    }
-    this.#uids = uids;
-    this.#count = kept;
-    if (kept < uids.length / 4) this.#shrink();
   }
-
-  #shrink(): void {
-    const capacity = this.#count + 16;
-    this.#uids = this.#uids.slice(0, capacity);
-    this.#modseqs = this.#modseqs.slice(0, capacity);
-    this.#flags = this.#flags.slice(0, capacity);
-  }
-}
-
-function grown<T extends Uint32Array | Float64Array>(before: T, after: T): T {
-  after.set(before);
-  return after;
 }
 
 function isMissing(error: unknown): boolean {

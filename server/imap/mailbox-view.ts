@@ -12,7 +12,7 @@ import { ByeError, CommandRefusedError } from './command.ts';
 import type { FeedReader, FeedStep, MailboxFeed } from './mailbox-feed.ts';
 import { RecentMessages } from './recent-messages.ts';
 import type { Responses } from './responses.ts';
-import { indexOfUid, mergeUids, withoutUids } from './sorted-uids.ts';
+import { indexOfUid, mergeUids, noUids, withoutUids } from './sorted-uids.ts';
 import { Turn } from './turns.ts';
 
 /** What a view may lag behind in steps, in UIDs, before it lets go of them and compares; of a large mailbox an eighth. */
@@ -48,6 +48,8 @@ export class MailboxView implements FeedReader {
   #flagStep: FeedStep | undefined;
   #expungeStep: FeedStep | undefined;
   #keywordVersion: number;
+  /** True once it has let go of its UIDs. */
+  #isDropped = false;
 
   /** A view of the feed as it is now. */
   constructor(feed: MailboxFeed, isReadOnly: boolean) {
@@ -70,14 +72,24 @@ export class MailboxView implements FeedReader {
     this.#unfollow();
   }
 
-  /** Messages that the client knows of. */
+  /** Messages that the client knows of. Throws ByeError once the view has been dropped, as do {@link uids} and the like. */
   get count(): number {
+    this.#expectKept();
     return this.#count;
   }
 
   /** Their UIDs, ascending. They do not change while a command runs, only by {@link poll}. */
   get uids(): Uint32Array {
+    this.#expectKept();
     return this.#uids.subarray(0, this.#count);
+  }
+
+  get keptUids(): Uint32Array {
+    return this.#uids;
+  }
+
+  get keptModseq(): number {
+    return this.#expungeStep?.modseq ?? 0;
   }
 
   /** True if a message has the same place here and in the feed. */
@@ -115,6 +127,7 @@ export class MailboxView implements FeedReader {
    * @param hint - a number that it may have, such as the one after the number before it
    */
   numberOf(uid: number, hint = 1): number | undefined {
+    this.#expectKept();
     const index = indexOfUid(this.#uids, this.#count, uid, hint - 1);
     return index === -1 ? undefined : index + 1;
   }
@@ -127,7 +140,7 @@ export class MailboxView implements FeedReader {
     if (isUid) return selectFromSorted(set, this.uids);
     for (const { first, last } of set) {
       const largest = Math.max(first, last);
-      if (largest === Infinity || largest <= this.#count) continue;
+      if (largest === Infinity || largest <= this.count) continue;
       throw new CommandRefusedError(
         'BAD',
         `No message has the sequence number ${largest}, the mailbox has ${this.#count}`,
@@ -138,7 +151,7 @@ export class MailboxView implements FeedReader {
 
   /** As {@link named} for message sequence numbers, but those that do not exist are passed over. */
   uidsOfNumbers(set: SequenceSet): Uint32Array {
-    const numbers = selectSequenceNumbers(set, this.#count);
+    const numbers = selectSequenceNumbers(set, this.count);
     for (const [place, number] of numbers.entries()) {
       numbers[place] = this.#uids[number - 1] as number;
     }
@@ -193,11 +206,12 @@ export class MailboxView implements FeedReader {
 
   /**
    * Tells the client what has changed: EXPUNGE if that is allowed, EXISTS and RECENT, flags. Waits for a client that does not
-   * keep up, and lets others run. Throws ByeError if the mailbox is gone.
+   * keep up, and lets others run. Throws ByeError if the mailbox is gone, or the view was dropped.
    */
   async poll(out: Responses, { expunge, hasModseq }: PollOptions): Promise<void> {
     const { ended } = this.feed;
     if (ended !== undefined) throw new ByeError(ended.message);
+    this.#expectKept();
     if (!this.hasNews) return;
     if (expunge) await this.#tellExpunged(out);
     const newFromUid = this.#uidNext;
@@ -216,18 +230,31 @@ export class MailboxView implements FeedReader {
     this.onNews?.();
   }
 
+  /** The client cannot be told any more what has changed, and is sent away as soon as it reads. */
+  drop(): void {
+    this.#isDropped = true;
+    this.#uids = noUids;
+    this.#count = 0;
+    this.#flagStep = undefined;
+    this.#expungeStep = undefined;
+  }
+
+  #expectKept(): void {
+    if (this.#isDropped) throw new ByeError('Too far behind the mailbox to go on', 'LIMIT');
+  }
+
   async #tellExpunged(out: Responses): Promise<void> {
     for (;;) {
       const { lastStep } = this.feed;
       const expunged = this.#untoldExpunged();
-      let index = -1;
+      let number = 0;
       const turn = new Turn(out);
       for (const [told, uid] of expunged.entries()) {
         if (turn.look()) await turn.next();
-        index = indexOfUid(this.#uids, this.#count, uid, index + 1);
+        number = this.numberOf(uid, number + 1) as number;
         out
           .begin()
-          .number(index + 1 - told)
+          .number(number - told)
           .atom('EXPUNGE')
           .end();
         this.#recent.remove(uid);

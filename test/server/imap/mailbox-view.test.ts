@@ -4,6 +4,8 @@ import { MailboxView } from '../../../server/imap/mailbox-view.ts';
 import { Responses } from '../../../server/imap/responses.ts';
 import { FakeMailbox } from '../../fixtures/fake-mailbox.ts';
 
+const mebibyte = 1024 * 1024;
+
 interface Scene {
   readonly mailbox: FakeMailbox;
   readonly feed: MailboxFeed;
@@ -19,6 +21,7 @@ interface Client {
 
 async function sceneOf(count: number): Promise<Scene> {
   const mailbox = new FakeMailbox();
+  mailbox.sliceMessages = Math.max(2, count / 10);
   for (let index = 0; index < count; index++) mailbox.add();
   const feed = await MailboxFeed.open(mailbox.store, mailbox.box);
   const select: Scene['select'] = ({ isReadOnly = false } = {}) => {
@@ -233,3 +236,50 @@ await t.test('views that are up to date share the array of the feed', async (t) 
   for (const { poll } of clients) await poll();
   for (const { view } of clients) t.equal(view.uids.buffer, feed.uids.buffer);
 });
+
+await t.test(
+  'views that lag at many places keep a bounded amount, the last ones longest',
+  async (t) => {
+    const { mailbox, select } = await sceneOf(20_000);
+    const clients = Array.from({ length: 200 }, (_, index) => {
+      const client = select();
+      mailbox.expunge([index + 1]);
+      return client;
+    });
+    // Those who lag at the same place share what they keep.
+    const last = [select(), select()];
+    mailbox.expunge([1000]);
+    const arrays = new Set([...clients, ...last].map(({ view }) => view.keptUids));
+    const bytes = [...arrays].reduce((sum, { byteLength }) => sum + byteLength, 0);
+    t.ok(bytes > 7 * mebibyte && bytes <= 8 * mebibyte, `${bytes} bytes`);
+    const isDropped = clients.map(({ view }) => view.keptUids.length === 0);
+    t.ok(isDropped.lastIndexOf(true) < isDropped.indexOf(false), 'those who were furthest behind');
+
+    const farBehind = { name: 'ByeError', code: 'LIMIT' };
+    const { view, poll } = clients[0]!;
+    t.ok(view.hasNews);
+    await t.rejects(poll(), farBehind);
+    t.throws(() => view.uids, farBehind);
+    t.throws(() => view.count, farBehind);
+    t.throws(() => view.numberOf(300), farBehind);
+    t.throws(() => view.named([{ first: 1, last: Infinity }], true), farBehind);
+    t.same(await clients.at(-1)!.poll(), ['* 1 EXPUNGE', '* 800 EXPUNGE']);
+    for (const client of last) t.same(await client.poll(), ['* 800 EXPUNGE']);
+  },
+);
+
+await t.test(
+  'a view that is dropped while it tells of EXPUNGE tells no wrong number',
+  async (t) => {
+    const { mailbox, select } = await sceneOf(3000);
+    const { view } = select();
+    mailbox.expunge([...mailbox.messages.keys()].filter((uid) => uid % 2 === 0));
+    const { out, lines } = gathering();
+    const told = view.poll(out, { expunge: true, hasModseq: false });
+    const before = lines();
+    t.ok(before.length > 0 && before.length < 1500, `${before.length} lines in the first turn`);
+    view.drop();
+    await t.rejects(told, { name: 'ByeError' });
+    t.same(lines(), before);
+  },
+);
