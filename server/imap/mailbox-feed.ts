@@ -2,6 +2,7 @@ import {
   StoreError,
   type MailboxEvent,
   type MailboxKey,
+  type MailboxStatus,
   type MailStore,
   type MessageStates,
   type OpenMailbox,
@@ -194,16 +195,18 @@ export class MailboxFeed {
 
   /**
    * Settles once everything is in that has been answered to anybody, in other threads too: the events of it may still be on
-   * their way.
+   * their way. Resolves to the status of the mailbox that was read for it; undefined if it could not be read.
    */
-  async refresh(): Promise<void> {
-    if (this.#ended !== undefined) return;
+  async refresh(): Promise<MailboxStatus | undefined> {
+    if (this.#ended !== undefined) return undefined;
     try {
-      const { highestModseq } = await this.#store.readStatus(this.box);
-      await this.reach(highestModseq);
+      const status = await this.#store.readStatus(this.box);
+      await this.reach(status.highestModseq);
+      return status;
     } catch (error) {
       // If the store only cannot be read, events come all the same.
       if (isMissing(error)) this.#fail(error);
+      return undefined;
     }
   }
 

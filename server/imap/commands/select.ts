@@ -32,16 +32,15 @@ export const select: CommandHandler<'SELECT' | 'EXAMINE'> = async (session, comm
 
 /** If anything fails no mailbox is selected (RFC 3501, section 6.3.1). */
 async function open(session: Session, mailbox: Mailbox, isReadOnly: boolean): Promise<MailboxView> {
-  const { store, context } = session;
+  const { context } = session;
   const feed = await context.feeds.acquire(mailbox);
   try {
-    const { recentCount } = isReadOnly ? await store.readStatus(mailbox) : { recentCount: 0 };
-    await feed.refresh();
+    const status = await feed.refresh();
     // Before the view is made, which then is up to date while it is described.
     const claimed = isReadOnly ? undefined : await feed.claimRecent();
     if (feed.ended !== undefined) throw new CommandRefusedError('NO', feed.ended.message);
     const view = new MailboxView(feed, isReadOnly);
-    if (isReadOnly) view.showRecent(recentCount);
+    if (isReadOnly) view.showRecent(status?.recentCount ?? 0);
     if (claimed !== undefined) view.addRecent(...claimed);
     session.select(view);
     return view;

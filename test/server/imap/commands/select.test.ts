@@ -7,8 +7,13 @@ import {
 } from '../../../fixtures/imap-service.ts';
 
 let isDiskFull = false;
+let statusReadCount = 0;
 const { newAccount, store } = await startImapService(t, {
   storeMethods: {
+    readStatus: (box) => {
+      statusReadCount += 1;
+      return store.readStatus(box);
+    },
     expungeMessages: (box, uids) => {
       if (isDiskFull) throw new Error('Store failed: database or disk is full');
       return store.expungeMessages(box, uids);
@@ -50,6 +55,19 @@ await t.test(
     t.same(texts(await first.ok('SEARCH OLD')), ['* SEARCH']);
   },
 );
+
+await t.test('EXAMINE reads the status of the mailbox no more often than SELECT', async (t) => {
+  const login = await newAccount();
+  const client = await login();
+  const countOf = async (command: string) => {
+    const before = statusReadCount;
+    await client.ok(command);
+    return statusReadCount - before;
+  };
+  const count = await countOf('SELECT INBOX');
+  t.ok(count > 0);
+  t.equal(await countOf('EXAMINE INBOX'), count);
+});
 
 await t.test('EXAMINE lets nothing be changed', async (t) => {
   const login = await newAccount();
