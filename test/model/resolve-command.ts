@@ -100,12 +100,8 @@ function resolveSelected(
     case 'copy':
     case 'move':
       return copy(operation, mirror, context);
-    case 'expunge': {
-      if (operation.set === undefined) return { text: 'EXPUNGE', action: { kind: 'expunge' } };
-      const { text, entries } = resolveSet(operation.set, mirror, true, context);
-      if (text === '') return noop;
-      return { text: `UID EXPUNGE ${text}`, action: { kind: 'expunge', named: entries } };
-    }
+    case 'expunge':
+      return expunge(operation, mirror, context);
     default:
       return noop;
   }
@@ -135,35 +131,52 @@ function status(name: string, isCondstore: boolean): Resolved {
   return { text: `STATUS ${name} (${items})`, action: { kind: 'status', name } };
 }
 
+/** A command on messages that a set names; NOOP if the client knows none of them. */
+function onMessages(
+  name: string,
+  { set, isUid: wantsUid }: { readonly set: MessagePicks; readonly isUid: boolean },
+  mirror: ClientMirror,
+  context: ResolveContext,
+  complete: (
+    entries: readonly MirrorEntry[],
+    isUid: boolean,
+  ) => { readonly rest: string; readonly action: Action },
+): Resolved {
+  const isUid = wantsUid || !context.canUseNumbers;
+  const { text, entries, isBeyond } = resolveSet(set, mirror, isUid, context);
+  if (text === '') return noop;
+  const { rest, action } = complete(entries, isUid);
+  return {
+    text: `${isUid ? 'UID ' : ''}${name} ${text}${rest}`,
+    action,
+    usesNumbers: !isUid && (action.kind === 'store' || action.kind === 'fetch'),
+    isBeyond,
+  };
+}
+
 function store(
   operation: Extract<Operation, { name: 'store' }>,
   mirror: ClientMirror,
   context: ResolveContext,
 ): Resolved {
-  const isUid = operation.isUid || !context.canUseNumbers;
-  const { text, entries, isBeyond } = resolveSet(operation.set, mirror, isUid, context);
-  if (text === '') return noop;
-  const { mode, isSilent, flags } = operation;
-  const since = context.isCondstore
-    ? chooseSince(operation.unchangedSince, mirror, entries)
-    : undefined;
-  const condition = since === undefined ? '' : ` (UNCHANGEDSINCE ${since})`;
-  const sign = { replace: '', add: '+', remove: '-' }[mode];
-  const item = `${sign}FLAGS${isSilent ? '.SILENT' : ''} (${flags.join(' ')})`;
-  return {
-    text: `${isUid ? 'UID ' : ''}STORE ${text}${condition} ${item}`,
-    action: {
-      kind: 'store',
-      named: entries,
-      isUid,
-      mode,
-      isSilent,
-      flags,
-      ...(since !== undefined && { unchangedSince: since }),
-    },
-    usesNumbers: !isUid,
-    isBeyond,
-  };
+  const { mode, isSilent, flags, unchangedSince } = operation;
+  return onMessages('STORE', operation, mirror, context, (entries, isUid) => {
+    const since = context.isCondstore ? chooseSince(unchangedSince, mirror, entries) : undefined;
+    const condition = since === undefined ? '' : ` (UNCHANGEDSINCE ${since})`;
+    const sign = { replace: '', add: '+', remove: '-' }[mode];
+    return {
+      rest: `${condition} ${sign}FLAGS${isSilent ? '.SILENT' : ''} (${flags.join(' ')})`,
+      action: {
+        kind: 'store',
+        named: entries,
+        isUid,
+        mode,
+        isSilent,
+        flags,
+        ...(since !== undefined && { unchangedSince: since }),
+      },
+    };
+  });
 }
 
 function chooseSince(
@@ -186,15 +199,11 @@ function fetch(
   mirror: ClientMirror,
   context: ResolveContext,
 ): Resolved {
-  const isUid = operation.isUid || !context.canUseNumbers;
-  const setsSeen = operation.items.startsWith('body');
-  const first = operation.set.picks[0] ?? 0;
+  const { isCondstore, isRace } = context;
+  const { changedBack, isUid } = operation;
   // FETCH need not set \Seen in all messages at the same time: in a race it takes one.
-  const set = setsSeen && context.isRace ? { picks: [first] } : operation.set;
-  const { text, entries, isBeyond } = resolveSet(set, mirror, isUid, context);
-  if (text === '') return noop;
-  const { isCondstore } = context;
-  const { changedBack } = operation;
+  const isOne = isRace && operation.items.startsWith('body');
+  const set = isOne ? { picks: [operation.set.picks[0] ?? 0] } : operation.set;
   const since =
     changedBack === undefined || !isCondstore
       ? undefined
@@ -203,8 +212,8 @@ function fetch(
   // CHANGEDSINCE only reads, since it may not be known which messages it takes.
   const allowed = isCondstore ? operation.items : withoutModseq(operation.items);
   const items = since === undefined ? allowed : 'flags';
-  return {
-    text: `${isUid ? 'UID ' : ''}FETCH ${text} ${bodyItems[items]}${condition}`,
+  return onMessages('FETCH', { set, isUid }, mirror, context, (entries) => ({
+    rest: ` ${bodyItems[items]}${condition}`,
     action: {
       kind: 'fetch',
       named: entries,
@@ -212,9 +221,7 @@ function fetch(
       asksFlags: items !== 'peek' && items !== 'body',
       ...(since !== undefined && { changedSince: since }),
     },
-    usesNumbers: !isUid,
-    isBeyond,
-  };
+  }));
 }
 
 function withoutModseq(items: keyof typeof bodyItems): keyof typeof bodyItems {
@@ -241,15 +248,24 @@ function copy(
   mirror: ClientMirror,
   context: ResolveContext,
 ): Resolved {
-  const isUid = operation.isUid || !context.canUseNumbers;
-  const { text, entries, isBeyond } = resolveSet(operation.set, mirror, isUid, context);
-  if (text === '') return noop;
+  const { name: kind } = operation;
   const target = context.mailboxName(operation.target);
-  return {
-    text: `${isUid ? 'UID ' : ''}${operation.name.toUpperCase()} ${text} ${target}`,
-    action: { kind: operation.name, named: entries, target },
-    isBeyond,
-  };
+  return onMessages(kind.toUpperCase(), operation, mirror, context, (entries) => ({
+    rest: ` ${target}`,
+    action: { kind, named: entries, target },
+  }));
+}
+
+function expunge(
+  { set }: Extract<Operation, { name: 'expunge' }>,
+  mirror: ClientMirror,
+  context: ResolveContext,
+): Resolved {
+  if (set === undefined) return { text: 'EXPUNGE', action: { kind: 'expunge' } };
+  return onMessages('EXPUNGE', { set, isUid: true }, mirror, context, (entries) => ({
+    rest: '',
+    action: { kind: 'expunge', named: entries },
+  }));
 }
 
 /**
