@@ -2,12 +2,14 @@ import type { Action, DoneCommand } from './client-command.ts';
 import type { MirrorEntry } from './client-mirror.ts';
 import {
   changedFlags,
+  inboxName,
   type MessageState,
   type ModelAccount,
   type ModelMailbox,
   type ModelMessage,
 } from './mailbox-model.ts';
 import type { Problem, Rule } from './rules.ts';
+import type { Observations } from './step-check.ts';
 import { flagText, numbersOf } from './server-responses.ts';
 
 /** A message whose flags a command of the client itself has set. */
@@ -30,6 +32,8 @@ export interface Effect {
 export interface EffectContext {
   readonly account: ModelAccount;
   readonly isIgnored: (rule: Rule) => boolean;
+  /** What fresh clients find after the step; undefined if nobody has looked. */
+  readonly observations: Observations | undefined;
   /** Takes mailboxes in which messages may have come of which no answer tells. */
   readonly uncertain: Set<ModelMailbox>;
 }
@@ -266,15 +270,39 @@ class CommandEffect implements Effect {
     const { account } = this.#context;
     const mailbox = account.find(action.name);
     const isTaken = action.kind === 'rename' && account.find(action.newName) !== undefined;
-    const isAllowed = (action.kind === 'create') === (mailbox === undefined) && !isTaken;
+    const isInbox = action.name === inboxName;
+    const canBe = action.kind !== 'delete' || !isInbox;
+    const isAllowed = (action.kind === 'create') === (mailbox === undefined) && !isTaken && canBe;
     if (!this.#expect('status-mailbox', isAllowed ? ['OK'] : ['NO'])) return;
     if (action.kind === 'create') {
       if (mailbox === undefined) account.create(action.name);
     } else if (mailbox !== undefined) {
       if (action.kind === 'select') this.#select(action, mailbox);
       else if (action.kind === 'delete') account.delete(mailbox);
+      else if (action.kind === 'rename' && isInbox) this.#moveInbox(mailbox, action.newName);
       else if (action.kind === 'rename') account.rename(mailbox, action.newName);
     }
+  }
+
+  /**
+   * INBOX stays, and its messages move to a new mailbox. Their UIDs there are those that are found, from the first on:
+   * whatever else comes to the new mailbox in the same step comes behind them.
+   */
+  #moveInbox(inbox: ModelMailbox, newName: string): void {
+    const { account, observations } = this.#context;
+    const moved = inbox.alive;
+    const found = [...(observations?.get(newName)?.messages ?? [])].toSorted(([a], [b]) => a - b);
+    const left = observations?.get(inboxName)?.messages;
+    const target = account.create(newName);
+    for (const [index, { uid, body, flags }] of moved.entries()) {
+      const [newUid = target.uidNext, copy] = found[index] ?? [];
+      if (copy?.flags !== flags) {
+        this.#fail('inbox-rename', `UID ${uid} (${flags}) came as UID ${newUid} (${copy?.flags})`);
+      }
+      if (left?.has(uid) !== false) this.#fail('inbox-rename', `UID ${uid} is still in INBOX`);
+      target.add(newUid, body, flags);
+    }
+    for (const message of moved) inbox.expunge(message);
   }
 
   #select({ next }: Extract<Action, { kind: 'select' }>, mailbox: ModelMailbox): void {

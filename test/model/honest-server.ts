@@ -1,6 +1,6 @@
 import { SeededRandom } from '../fixtures/seeded-random.ts';
 import { HonestMailbox, isFoundBy, type HonestMessage } from './honest-mailbox.ts';
-import { changedFlags } from './mailbox-model.ts';
+import { changedFlags, inboxName } from './mailbox-model.ts';
 import type { ModelClient } from './model-client.ts';
 import type { Rule } from './rules.ts';
 import { flagsOf, flagText, parseResponse, type ServerResponse } from './server-responses.ts';
@@ -13,13 +13,16 @@ import { NoAnswerError } from './wire-client.ts';
 export class HonestServer {
   readonly random: SeededRandom;
   readonly #lie: Rule | undefined;
-  readonly #accounts = [0, 1].map(() => new Map<string, HonestMailbox>());
+  readonly #accounts: readonly Map<string, HonestMailbox>[];
   readonly #clients = new Set<HonestClient>();
   #uidValidity = 0;
 
   constructor(seed: number, lie?: Rule) {
     this.random = new SeededRandom(seed);
     this.#lie = lie;
+    this.#accounts = [0, 1].map(
+      () => new Map([[inboxName, new HonestMailbox(this.nextUidValidity())]]),
+    );
   }
 
   connect(account: number): HonestClient {
@@ -279,13 +282,24 @@ export class HonestClient implements ModelClient {
     if (mailbox === undefined) return 'NO [NONEXISTENT] There is none';
     if (second !== undefined) {
       if (this.#mailboxes.has(second)) return 'NO [ALREADYEXISTS] There is one';
+      if (first === inboxName) return this.#moveInbox(mailbox, second);
       this.#mailboxes.set(second, mailbox);
     } else {
+      if (first === inboxName) return 'NO [CANNOT] INBOX stays';
       mailbox.isDeleted = true;
       if (this.#selected === mailbox) this.#selected = undefined;
     }
     this.#mailboxes.delete(first!);
     return `OK ${name} completed`;
+  }
+
+  #moveInbox(inbox: HonestMailbox, newName: string): string {
+    const target = new HonestMailbox(this.#server.nextUidValidity());
+    this.#mailboxes.set(newName, target);
+    const moved = this.#server.lies('inbox-rename') ? inbox.messages.slice(1) : inbox.messages;
+    for (const { body, flags } of moved) target.add(body, flags);
+    if (!this.#server.lies('inbox-rename')) inbox.expunge(() => true);
+    return 'OK RENAME completed';
   }
 
   #select(name: string, isReadOnly: boolean): string {

@@ -1,5 +1,8 @@
 import { flagsOf, flagText, type FlagText } from './server-responses.ts';
 
+/** The mailbox that always exists. */
+export const inboxName = 'INBOX';
+
 /** Undoes changes of the model, so that the orders of a race can be tried one after the other. */
 export class Journal {
   #undos: (() => void)[] = [];

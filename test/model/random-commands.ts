@@ -63,9 +63,14 @@ export type Operation = { readonly session: number } & (
  */
 export type Step = { readonly bursts: readonly (readonly Operation[])[] } | 'settle';
 
-/** The first mailboxes stay; the others are created, deleted and renamed. */
-export const mailboxNames = ['a', 'b', 'x', 'y', 'z'] as const;
-const stayingCount = 2;
+/** The mailboxes, by their indexes. Sessions meet in the first; one of those that stay is INBOX instead. */
+export const mailboxNames = ['a', 'b', 'x', 'y', 'z', 'c'] as const;
+
+/** Those that are created, deleted and renamed. */
+const volatileMailboxes = [2, 3, 4] as const;
+
+/** Those that stay. */
+export const stayingMailboxes = [0, 1, 5] as const;
 
 const flagNames = (
   '\\Seen \\Flagged \\Deleted \\Answered \\Draft \\SEEN \\deleted ' +
@@ -93,10 +98,10 @@ const weights = [
     ['unselect', 8],
     ['select', 60],
     ['create', 30],
-    ['delete', 16],
+    ['delete', 30],
   ] as const),
   ...([
-    ['rename', 10],
+    ['rename', 40],
     ['status', 25],
   ] as const),
 ];
@@ -110,6 +115,8 @@ type Name = Operation['name'];
 /** What there is to choose from. */
 export interface CommandMix {
   readonly sessionCount: number;
+  /** Which of the mailboxes that stay is INBOX, whose RENAME moves its messages. */
+  readonly inbox: number;
   /** One step in so many is a race. */
   readonly raceEvery: number;
   /** Only these operations, if given; all mailboxes but the first stay unused then. */
@@ -179,8 +186,10 @@ export class RandomCommands {
     return 'noop';
   }
 
+  /** Never one that gives or takes a name: a race has one of them at most. */
   #burstName(): Name {
-    return this.#random.pick(this.#mix.only ?? burstNames);
+    const name = this.#random.pick(this.#mix.only ?? burstNames);
+    return isNameCommand(name) ? 'noop' : name;
   }
 
   #operation(session: number, name: Name, target = this.#mailbox()): Operation {
@@ -211,15 +220,15 @@ export class RandomCommands {
         return { session, name, mailbox: this.#selectable(target), isReadOnly: random.chance(0.2) };
       case 'create':
       case 'delete':
-        return { session, name, mailbox: this.#volatileMailbox() };
+        return { session, name, mailbox: this.#nameOrInbox(0.05) };
       case 'status':
         return { session, name, mailbox: target };
       case 'rename':
         return {
           session,
           name,
-          mailbox: this.#volatileMailbox(),
-          newMailbox: this.#volatileMailbox(),
+          mailbox: this.#nameOrInbox(0.5),
+          newMailbox: this.#nameOrInbox(0.05),
         };
       default:
         return { session, name };
@@ -289,8 +298,8 @@ export class RandomCommands {
 
   /** Mostly the first one, so that sessions meet there. */
   #mailbox(): number {
-    if (this.#mix.only !== undefined || this.#random.chance(0.6)) return 0;
-    return this.#random.below(mailboxNames.length);
+    if (this.#mix.only !== undefined || this.#random.chance(0.55)) return 0;
+    return this.#random.chance(0.25) ? this.#mix.inbox : this.#random.below(mailboxNames.length);
   }
 
   /** One of those that come and go, often enough that one is deleted while it is selected. */
@@ -300,7 +309,12 @@ export class RandomCommands {
   }
 
   #volatileMailbox(): number {
-    return stayingCount + this.#random.below(mailboxNames.length - stayingCount);
+    return this.#random.pick(volatileMailboxes);
+  }
+
+  /** For a command that makes, removes or gives a name. */
+  #nameOrInbox(inboxChance: number): number {
+    return this.#random.chance(inboxChance) ? this.#mix.inbox : this.#volatileMailbox();
   }
 }
 

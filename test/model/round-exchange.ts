@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { SentCommand } from './client-command.ts';
-import { Journal, ModelAccount, type ModelMailbox } from './mailbox-model.ts';
+import { inboxName, Journal, ModelAccount, type ModelMailbox } from './mailbox-model.ts';
 import type { ModelClient } from './model-client.ts';
 import { ModelSession } from './model-session.ts';
 import type { Observer } from './observer.ts';
-import { mailboxNames } from './random-commands.ts';
+import { mailboxNames, stayingMailboxes } from './random-commands.ts';
 import type { Problem, Rule } from './rules.ts';
 import { checkStep, type DoneBurst, type Observations, type StepRecord } from './step-check.ts';
 import { checkNumbers } from './view-check.ts';
@@ -24,6 +24,8 @@ export interface RoundSettings {
   readonly condstoreParity: number;
   /** The last session of four or more has an account of its own with mailboxes of the same names. */
   readonly hasSecondAccount: boolean;
+  /** Which mailbox is INBOX, by its index; absent: the last of those that stay. */
+  readonly inbox?: number;
   /** Of the names of the mailboxes; no two rounds on one server share one. */
   readonly prefix: string;
 }
@@ -60,8 +62,11 @@ export class RoundExchange {
   /** Makes the mailboxes that stay, and connects the sessions. */
   async begin(): Promise<void> {
     for (const account of this.accounts) {
-      const names = [0, 1, 2].map((mailbox) => this.mailboxName(mailbox));
-      await this.#observerOf(account).send(names.map((name) => `CREATE ${name}`));
+      const names = [...stayingMailboxes, 2].map((mailbox) => this.mailboxName(mailbox));
+      // INBOX may hold what the round before has left there
+      const emptying = ['SELECT INBOX', 'UID STORE 1:* +FLAGS.SILENT (\\Deleted)', 'CLOSE'];
+      const creating = names.filter(isOther).map((name) => `CREATE ${name}`);
+      await this.#observerOf(account).send([...emptying, ...creating]);
       for (const name of names) account.create(name);
     }
     this.#journal.commit();
@@ -74,14 +79,15 @@ export class RoundExchange {
   async end(): Promise<void> {
     for (const { client } of this.#sessions) client.drop();
     for (const account of this.accounts) {
-      const names = account.mailboxes.map(({ name }) => name);
+      const names = account.mailboxes.map(({ name }) => name).filter(isOther);
       await this.#observerOf(account).send(names.map((name) => `DELETE ${name}`));
     }
   }
 
   /** The name of one of the mailboxes that the generator knows by their indexes. */
   mailboxName(index: number): string {
-    return `${this.#settings.prefix}${mailboxNames[index]}`;
+    const { prefix, inbox = stayingMailboxes.at(-1) } = this.#settings;
+    return index === inbox ? inboxName : `${prefix}${mailboxNames[index]}`;
   }
 
   #accountIndex(session: number): number {
@@ -208,12 +214,23 @@ export class RoundExchange {
   }
 }
 
+/** True for all but INBOX, which nobody creates or deletes. */
+function isOther(name: string): boolean {
+  return name !== inboxName;
+}
+
 /** Whether the answers leave open what became of the mailboxes. */
 function needsLook(bursts: readonly DoneBurst[]): boolean {
   const all = bursts.flatMap(({ commands }) => commands);
   return (
     bursts.length > 1 ||
-    all.some(({ outcome }) => outcome.status === 'none' || outcome.code === 'EXPUNGEISSUED')
+    all.some(
+      ({ sent, outcome }) =>
+        outcome.status === 'none' ||
+        outcome.code === 'EXPUNGEISSUED' ||
+        // No answer tells the UIDs that the messages of INBOX have in their new mailbox.
+        (sent.action.kind === 'rename' && sent.action.name === inboxName),
+    )
   );
 }
 

@@ -26,6 +26,8 @@ export const rules = {
   'status-other': 'The wrong tagged status of another command',
   'status-search': 'The wrong tagged status of SEARCH',
   'status-store': 'The wrong tagged status of STORE (RFC 2180 4.2)',
+  'inbox-rename':
+    'RENAME of INBOX does not move its messages, with their flags and in their order, or leaves some (RFC 9051 6.3.6)',
   'search-wrong': 'SEARCH found what does not match, or did not find what matches',
   'fetch-missing': 'FETCH left out a message that exists and was asked for',
   'fetch-body': 'FETCH gave the body of another message',

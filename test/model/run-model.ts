@@ -8,7 +8,13 @@ import type { ServerProcess, startServerProcess } from '../fixtures/server-proce
 import { ModelRound, networkPatienceMs } from './model-round.ts';
 import { Observer } from './observer.ts';
 import type { RoundSettings } from './round-exchange.ts';
-import { RandomCommands, type CommandMix, type Operation, type Step } from './random-commands.ts';
+import {
+  RandomCommands,
+  stayingMailboxes,
+  type CommandMix,
+  type Operation,
+  type Step,
+} from './random-commands.ts';
 import type { Problem, Rule } from './rules.ts';
 import { WireClient, type LineListener } from './wire-client.ts';
 
@@ -212,9 +218,15 @@ export function planRound(
   const hasSecondAccount =
     sessions === undefined && !isCrowded && sessionCount >= 4 && random.chance(0.5);
   const chosen = isCrowded ? crowdedOperations : only;
+  const inbox = stayingMailboxes[random.chance(0.3) ? 0 : 2];
   return {
-    shape: { sessionCount, condstoreParity, hasSecondAccount },
-    mix: { sessionCount, raceEvery: chosen === undefined ? 5 : 2, ...(chosen && { only: chosen }) },
+    shape: { sessionCount, condstoreParity, hasSecondAccount, inbox },
+    mix: {
+      sessionCount,
+      inbox,
+      raceEvery: chosen === undefined ? 5 : 2,
+      ...(chosen && { only: chosen }),
+    },
   };
 }
 

@@ -116,6 +116,7 @@ class OrderSearch {
     const effect = applyCommand(commands[command]!, {
       account,
       isIgnored: this.#isIgnored,
+      observations: this.#record.observed.get(account),
       uncertain: this.#uncertain,
     });
     this.#effects.push({ effect, burst, command, mark });
