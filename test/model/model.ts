@@ -12,7 +12,7 @@
  * | `--sessions N` | sessions at one time; absent: 2 to 5, another number in each round, and 8 in some |
  * | `--server-root DIR` | runs the server of another directory, as an older commit |
  * | `--operations A,B` | only these operations, all on one mailbox, every other step a race |
- * | `--ignore R,R` | passes over rules, by the names in rules.ts or the ids of findings: `A13,bye` |
+ * | `--ignore R,R` | passes over rules, by the names in rules.ts of rules or faults: `mail-held-back,bye` |
  * | `--find R,R` | passes over all rules but these |
  * | `--all` | a failure ends its round only; one of each rule is printed at the end |
  * | `--shrink` | makes the steps of the failure few, 60 s at most |
@@ -28,8 +28,8 @@
  * (model-round.ts, view-check.ts). A change may take its time from one worker to another, but it must arrive.
  *
  * To see that the test still finds a fault: put it back into the server by hand, or take the commit that has
- * it, and run `npm run model -- --steps 10000 --seed 1 --workers 2 --find A1`, say; it must fail within these
- * steps, and with `--workers 0`, too. Without `--find` any rule may be the first to tell. Each rule has a unit
+ * it, and run `npm run model -- --steps 10000 --seed 1 --workers 2 --find foreign-flags-lost`, say; it must fail
+ * within these steps, and with `--workers 0`, too. Without `--find` any rule may be the first to tell. Each rule has a unit
  * test with a faked server besides (*.test.ts).
  */
 import { writeFile } from 'node:fs/promises';

@@ -4,7 +4,7 @@ import { readCases } from './model-case.ts';
 import { ModelRound } from './model-round.ts';
 import { Observer } from './observer.ts';
 import type { Step } from './random-commands.ts';
-import { rules, type Problem, type Rule } from './rules.ts';
+import { parseRules, rules, type Problem, type Rule } from './rules.ts';
 import { planRound, takeSteps, type RoundShape } from './run-model.ts';
 
 // More than the usual 30 s, for a loaded machine.
@@ -39,6 +39,13 @@ function runRound(seed: number, lie?: Rule): Promise<Problem | undefined> {
   const { shape, mix } = planRound(seed);
   return runSteps(new HonestServer(seed, lie), shape, takeSteps(seed, mix, 250), lie);
 }
+
+await t.test('rules go by their names or those of faults', (t) => {
+  t.same(parseRules(''), new Set());
+  t.same(parseRules('modseq-goes-back,bye'), new Set(['modseq-back', 'flags-wrong', 'bye']));
+  t.throws(() => parseRules('bye,byes'), { message: 'Unknown rule "byes"' });
+  t.end();
+});
 
 await t.test('an honest server passes', async (t) => {
   for (let seed = 1; seed <= 25; seed++) {

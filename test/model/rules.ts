@@ -52,19 +52,19 @@ export type Rule = keyof typeof rules;
 
 const ruleNames = Object.keys(rules) as Rule[];
 
-/** The rules that each known fault of the first version breaks, by its number, so that known faults do not hide others. */
-export const findings: Readonly<Record<string, readonly Rule[]>> = {
-  A1: ['view-flags', 'view-modseq'],
-  A2: ['status-copy'],
-  A4: ['idle-deaf'],
-  A8: ['modseq-missing'],
-  A11: ['serverbug'],
-  A12: ['status-fetch'],
-  A13: ['held-back'],
-  A21: ['status-store'],
-  A22: ['status-search'],
-  A24: ['modseq-back', 'flags-wrong'],
-};
+/** The rules that each fault of the first version breaks, so that a fault that is known does not hide others. */
+export const knownFaults: ReadonlyMap<string, readonly Rule[]> = new Map([
+  ['foreign-flags-lost', ['view-flags', 'view-modseq']],
+  ['copy-of-expunged', ['status-copy']],
+  ['idle-goes-deaf', ['idle-deaf']],
+  ['seen-without-modseq', ['modseq-missing']],
+  ['deletion-is-serverbug', ['serverbug']],
+  ['fetch-of-expunged', ['status-fetch']],
+  ['mail-held-back', ['held-back']],
+  ['store-of-expunged', ['status-store']],
+  ['search-beyond', ['status-search']],
+  ['modseq-goes-back', ['modseq-back', 'flags-wrong']],
+]);
 
 /** Rules whose breach leaves the model and the clients as they should be, so that a round can go on. */
 export const harmlessRules: ReadonlySet<Rule> = new Set([
@@ -83,7 +83,7 @@ export interface Problem {
 }
 
 /**
- * Rules by their names or the ids of findings, with commas between.
+ * Rules by their names or those of {@link knownFaults}, with commas between.
  *
  * @throws Error for a name that is neither
  */
@@ -93,7 +93,7 @@ export function parseRules(text: string): ReadonlySet<Rule> {
     names.flatMap((name): readonly Rule[] => {
       const rule = ruleNames.find((each) => each === name);
       if (rule !== undefined) return [rule];
-      const known = findings[name.toUpperCase()];
+      const known = knownFaults.get(name);
       if (known === undefined) throw new Error(`Unknown rule "${name}"`);
       return known;
     }),

@@ -77,7 +77,7 @@ await t.test('tells EXPUNGE, EXISTS and flags, once', async (t) => {
   t.same(await poll(), []);
 });
 
-await t.test('while numbers are in use only EXPUNGE waits (A13)', async (t) => {
+await t.test('while numbers are in use only EXPUNGE waits', async (t) => {
   const { mailbox, select } = await sceneOf(3);
   const { view, poll } = select();
   mailbox.expunge([1]);
@@ -96,7 +96,7 @@ await t.test('while numbers are in use only EXPUNGE waits (A13)', async (t) => {
   t.same([...view.uids], [3, 4, 5]);
 });
 
-await t.test('a foreign change is told, whatever the session does itself (A1)', async (t) => {
+await t.test('a foreign change is told, whatever the session does itself', async (t) => {
   const { mailbox, select, feed } = await sceneOf(2);
   const { view, poll } = select();
   mailbox.setFlags([1], ['\\Flagged']);
