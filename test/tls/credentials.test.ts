@@ -13,13 +13,12 @@ import {
   type AcceptorServer,
   startForTest,
   testCredential,
+  tlsVersions,
 } from '../fixtures/tls-acceptor-server.ts';
 import { countReachable } from '../fixtures/count-reachable.ts';
 import { countServerContexts } from '../fixtures/server-contexts.ts';
 import { visitWithNode } from '../fixtures/tls-visit.ts';
 import { until } from '../fixtures/until.ts';
-
-const versions = ['TLSv1.2', 'TLSv1.3'] as const;
 
 async function makeCredential(name: string, ...hostNames: string[]): Promise<Credential> {
   return { name, ...(await makeSelfSignedCertificate({ hostNames })) };
@@ -67,7 +66,7 @@ void t.test('a session belongs to its credential', async (t) => {
     await makeCredential('two', 'two.test'),
   ];
   const { server } = await startForTest(t, { credentials });
-  for (const version of versions) {
+  for (const version of tlsVersions) {
     const visit = (servername: string, session?: Buffer) =>
       visitWithNode({ port: server.port, version, session, tls: { servername } });
     const session = (await visit('one.test')).sessions.at(-1);
@@ -82,7 +81,7 @@ void t.test('a new certificate is shown, and nothing is lost', async (t) => {
   const fresh = await makeCredential(old.name, 'localhost');
   const client = await connected(server);
   const sessions = await Promise.all(
-    versions.map(async (version) => {
+    tlsVersions.map(async (version) => {
       const visit = await visitWithNode({ port: server.port, version });
       return { version, session: visit.sessions.at(-1) };
     }),
@@ -103,7 +102,7 @@ void t.test('a new certificate is shown, and nothing is lost', async (t) => {
 void t.test('a certificate is exchanged under traffic', async (t) => {
   const { server } = await startForTest(t);
   const pair = [await testCredential(), await makeCredential('test', 'localhost')];
-  for (const version of versions) {
+  for (const version of tlsVersions) {
     let session = (await visitWithNode({ port: server.port, version })).sessions.at(-1);
     let resumedCount = 0;
     for (let round = 0; round < 20; round++) {

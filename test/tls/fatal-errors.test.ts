@@ -5,12 +5,11 @@ import { Duplex } from 'node:stream';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import t from 'tap';
 import { RandomTicketKeys } from '../../tls/index.ts';
-import { lifetimeMs, startForTest } from '../fixtures/tls-acceptor-server.ts';
+import { lifetimeMs, startForTest, tlsVersions } from '../fixtures/tls-acceptor-server.ts';
 import { until } from '../fixtures/until.ts';
 
 /** A record of application data that no key has sealed. */
 const badRecord = Buffer.concat([Buffer.from([23, 3, 3, 0, 64]), Buffer.alloc(64, 'A')]);
-const versions = ['TLSv1.2', 'TLSv1.3'] as const;
 
 /** A connection to the port whose client side adds bytes to its second flight, right behind Finished. */
 function addToSecondFlight(socket: Socket, bytes: Buffer): Duplex {
@@ -31,7 +30,7 @@ function addToSecondFlight(socket: Socket, bytes: Buffer): Duplex {
 }
 
 interface Breach {
-  readonly version: (typeof versions)[number];
+  readonly version: (typeof tlsVersions)[number];
   readonly port: number;
   readonly isBehindFinished: boolean;
 }
@@ -68,7 +67,7 @@ for (const isBehindFinished of [false, true]) {
   void t.test(`a bad record ${place} ends the connection with an alert`, async (t) => {
     for (const resumption of resumptions) {
       const { server } = await startForTest(t, resumption === undefined ? {} : { resumption });
-      for (const version of versions) {
+      for (const version of tlsVersions) {
         const error = await breakRules({ version, port: server.port, isBehindFinished });
         const name = `${version}, ${resumption?.kind ?? 'stateful'}`;
         t.equal(error, 'ERR_SSL_SSL/TLS_ALERT_BAD_RECORD_MAC', name);
@@ -87,7 +86,7 @@ void t.test('an owner that does not listen for errors does not end the process',
       socket.write('hello');
     },
   });
-  for (const version of versions) {
+  for (const version of tlsVersions) {
     await breakRules({ version, port: server.port, isBehindFinished: false });
   }
   await Promise.all(ends);
@@ -95,7 +94,7 @@ void t.test('an owner that does not listen for errors does not end the process',
 });
 
 void t.test('a client that says no more still gets its answers', async (t) => {
-  for (const version of versions) {
+  for (const version of tlsVersions) {
     const { server } = await startForTest(t, {
       allowHalfOpen: true,
       onConnection: ({ socket }) => {

@@ -10,14 +10,13 @@ import {
   type SessionCache,
 } from '../../tls/index.ts';
 import { captureNodeHello } from '../fixtures/captured-hello.ts';
-import { startForTest } from '../fixtures/tls-acceptor-server.ts';
+import { startForTest, tlsVersions } from '../fixtures/tls-acceptor-server.ts';
 import { until } from '../fixtures/until.ts';
 
 /** Far longer than the test: what waits for it does not come. */
 const never = 600_000;
 /** For what happens at once, on a busy machine. */
 const deadlineMs = 10_000;
-const versions = ['TLSv1.2', 'TLSv1.3'] as const;
 
 /** A server that gives up nobody for being slow; its connections may be half open, as those of mail clients are. */
 async function start(t: Test, options: AdmissionOptions = {}, cache?: SessionCache) {
@@ -53,7 +52,7 @@ const departures: Record<string, (socket: Socket) => void> = {
   end: (socket) => socket.end(),
 };
 
-for (const version of versions) {
+for (const version of tlsVersions) {
   const hello = await captureNodeHello({ minVersion: version, maxVersion: version });
   for (const [name, leave] of Object.entries(departures)) {
     await t.test(`a ${version} client that leaves by ${name} right behind its hello`, async (t) => {

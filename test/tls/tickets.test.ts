@@ -19,11 +19,11 @@ import {
   lifetimeMs,
   startAcceptorServer,
   testCredential,
+  tlsVersions,
 } from '../fixtures/tls-acceptor-server.ts';
 import { type TlsVersion, visitWithNode, visitWithOpenssl } from '../fixtures/tls-visit.ts';
 
 const reconnectionCount = 20;
-const versions = ['TLSv1.2', 'TLSv1.3'] as const;
 
 async function start(t: Test, options: Partial<TlsAcceptorOptions> = {}): Promise<AcceptorServer> {
   const ticketKeys = new RandomTicketKeys({ lifetimeMs });
@@ -89,7 +89,7 @@ const handshakes = (events: readonly TlsEvent[]) =>
   events.flatMap((event) => (event.kind === 'handshake' ? [event] : []));
 
 void t.test('clients that reuse their ticket always resume', async (t) => {
-  for (const version of versions) {
+  for (const version of tlsVersions) {
     const server = await start(t);
     t.equal(await countReusing(server.port, version), reconnectionCount, version);
     t.match(handshakes(server.events).slice(0, 2), [
@@ -112,7 +112,7 @@ void t.test('clients that use up their tickets resume twice per full handshake',
 void t.test(
   'a resumed connection gets no ticket, so that a chain ends with the first',
   async (t) => {
-    for (const version of versions) {
+    for (const version of tlsVersions) {
       const server = await start(t);
       const { sessions } = await visitWithNode({ port: server.port, version });
       const session = sessions.at(-1);
@@ -124,7 +124,7 @@ void t.test(
 );
 
 void t.test('a ticket ends with its lifetime', async (t) => {
-  for (const version of versions) {
+  for (const version of tlsVersions) {
     const server = await start(t, { lifetimeMs: 3_000 });
     const { sessions } = await visitWithNode({ port: server.port, version });
     let visit = await visitWithNode({ port: server.port, version, session: sessions.at(-1) });
@@ -139,7 +139,7 @@ void t.test('a ticket ends with its lifetime', async (t) => {
 });
 
 void t.test('a key that has been followed by another opens its tickets', async (t) => {
-  for (const version of versions) {
+  for (const version of tlsVersions) {
     const keys = new ReplicatedTicketKeys([keyOf(1)]);
     const server = await start(t, { resumption: { kind: 'tickets', ticketKeys: keys } });
     const visit = (session?: Buffer) => visitWithNode({ port: server.port, version, session });
@@ -155,7 +155,7 @@ void t.test('a key that has been followed by another opens its tickets', async (
 });
 
 void t.test('the newest key seals', async (t) => {
-  for (const version of versions) {
+  for (const version of tlsVersions) {
     const keys = new ReplicatedTicketKeys([keyOf(2), keyOf(1)]);
     const server = await start(t, { resumption: { kind: 'tickets', ticketKeys: keys } });
     const visit = (session?: Buffer) => visitWithNode({ port: server.port, version, session });
@@ -172,7 +172,7 @@ void t.test('servers with the same keys resume each other', async (t) => {
     await start(t, { resumption: { kind: 'tickets', ticketKeys } }),
   ];
   const other = await start(t);
-  for (const version of versions) {
+  for (const version of tlsVersions) {
     const { sessions } = await visitWithNode({ port: one.port, version });
     const session = sessions.at(-1);
     t.equal((await visitWithNode({ port: two.port, version, session })).isResumed, true, version);
@@ -188,7 +188,7 @@ void t.test('a ticket of another credential gets a full handshake', async (t) =>
     resumption,
     credentials: [{ ...(await testCredential()), name: 'other' }],
   });
-  for (const version of versions) {
+  for (const version of tlsVersions) {
     const { sessions } = await visitWithNode({ port: server.port, version });
     const visit = await visitWithNode({ port: other.port, version, session: sessions.at(-1) });
     t.equal(visit.isResumed, false, version);

@@ -6,12 +6,11 @@ import t from 'tap';
 import { SegmentSessionCache, type TlsConnection } from '../../tls/index.ts';
 import { captureNodeHello } from '../fixtures/captured-hello.ts';
 import { countReachable } from '../fixtures/count-reachable.ts';
-import { lifetimeMs, startAcceptorServer } from '../fixtures/tls-acceptor-server.ts';
+import { lifetimeMs, startAcceptorServer, tlsVersions } from '../fixtures/tls-acceptor-server.ts';
 import { visitWithNode } from '../fixtures/tls-visit.ts';
 import { until } from '../fixtures/until.ts';
 
 const connectionCount = 200;
-const versions = ['TLSv1.2', 'TLSv1.3'] as const;
 
 interface Run {
   /** What keeps connections alive that it should not, as a control. */
@@ -38,9 +37,9 @@ async function visitAndLeave({
       connection.socket.resume();
     },
   });
-  for (const version of versions) {
+  for (const version of tlsVersions) {
     let session: Buffer | undefined;
-    for (let round = 0; round < connectionCount / versions.length; round++) {
+    for (let round = 0; round < connectionCount / tlsVersions.length; round++) {
       const leave = round % 2 === 0 ? 'close' : 'drop';
       const visit = await visitWithNode({ port: server.port, version, leave, session });
       // Full and resumed handshakes in turn.
