@@ -3,11 +3,10 @@ import { StoreError } from '../../../../store/mail-store.ts';
 import { until } from '../../../fixtures/until.ts';
 import { messageOf, startImapService, texts } from '../../../fixtures/imap-service.ts';
 
-const { service, connect, newAccount } = await startImapService(t);
+const { service, connect, newAccount, newClient } = await startImapService(t);
 
 await t.test('APPEND answers with APPENDUID; flags and date are kept', async (t) => {
-  const login = await newAccount();
-  const client = await login();
+  const client = await newClient();
   const result = await client.ok(
     'APPEND Drafts (\\Draft Later) "17-Jul-1996 02:44:25 -0700"',
     messageOf('one'),
@@ -20,23 +19,20 @@ await t.test('APPEND answers with APPENDUID; flags and date are kept', async (t)
 });
 
 await t.test('APPEND to the selected mailbox tells EXISTS', async (t) => {
-  const login = await newAccount();
-  const client = await login();
+  const client = await newClient();
   await client.ok('SELECT INBOX');
   t.same(texts(await client.ok('APPEND INBOX', messageOf('one'))), ['* 1 EXISTS', '* 1 RECENT']);
 });
 
 await t.test('without its mailbox the message is refused before it is sent', async (t) => {
-  const login = await newAccount();
-  const client = await login();
+  const client = await newClient();
   const refused = await client.command('APPEND Nowhere', messageOf('one'));
   t.match(refused, { status: 'NO', text: /^\[TRYCREATE\]/ });
   await client.ok('NOOP');
 });
 
 await t.test('a refused message that is on its way already is read and dropped', async (t) => {
-  const login = await newAccount();
-  const client = await login();
+  const client = await newClient();
   client.send('a APPEND Nowhere {12+}\r\nx LOGOUT\r\nyy\r\nb NOOP\r\n');
   t.match(await client.readTagged('a'), { status: 'NO', text: /^\[TRYCREATE\]/ });
   t.match(await client.readTagged('b'), { status: 'OK' });
@@ -57,8 +53,7 @@ await t.test('a client that leaves in the middle of a message leaves nothing beh
 });
 
 await t.test('an empty message and one with more behind it are refused', async (t) => {
-  const login = await newAccount();
-  const client = await login();
+  const client = await newClient();
   t.match(await client.command('APPEND INBOX', Buffer.alloc(0)), { status: 'NO', text: /empty/ });
   const message = messageOf('one');
   client.send(`a APPEND INBOX {${message.length}+}\r\n${message.toString()} more\r\n`);

@@ -1,11 +1,10 @@
 import t from 'tap';
 import { appendMessages, startImapService, texts } from '../../../fixtures/imap-service.ts';
 
-const { newAccount } = await startImapService(t);
+const { newClient } = await startImapService(t);
 
 await t.test('COPY keeps flags and answers with COPYUID', async (t) => {
-  const login = await newAccount();
-  const client = await login();
+  const client = await newClient();
   await appendMessages(client, 'INBOX', 'one', 'two', 'three');
   await appendMessages(client, 'Archive', 'old');
   await client.ok('SELECT INBOX');
@@ -19,8 +18,7 @@ await t.test('COPY keeps flags and answers with COPYUID', async (t) => {
 });
 
 await t.test('COPY to a mailbox that does not exist asks for it to be created', async (t) => {
-  const login = await newAccount();
-  const client = await login();
+  const client = await newClient();
   await appendMessages(client, 'INBOX', 'one');
   await client.ok('SELECT INBOX');
   t.match(await client.command('COPY 1 Nowhere'), { status: 'NO', text: /^\[TRYCREATE\]/ });
@@ -28,8 +26,7 @@ await t.test('COPY to a mailbox that does not exist asks for it to be created', 
 });
 
 await t.test('MOVE sends COPYUID before the EXPUNGE responses', async (t) => {
-  const login = await newAccount();
-  const client = await login();
+  const client = await newClient();
   await appendMessages(client, 'INBOX', 'one', 'two', 'three');
   await client.ok('SELECT INBOX');
   const result = await client.ok('UID MOVE 1:2 Trash');

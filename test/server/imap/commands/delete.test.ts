@@ -1,11 +1,10 @@
 import t from 'tap';
 import { appendMessages, startImapService, texts } from '../../../fixtures/imap-service.ts';
 
-const { newAccount } = await startImapService(t);
+const { newClient, newPair } = await startImapService(t);
 
 await t.test('DELETE of the selected mailbox leaves it; another session is told BYE', async (t) => {
-  const login = await newAccount();
-  const [client, other] = [await login(), await login()];
+  const [client, other] = await newPair();
   await client.ok('CREATE Temp');
   await client.ok('SELECT Temp');
   await other.ok('SELECT Temp');
@@ -16,8 +15,7 @@ await t.test('DELETE of the selected mailbox leaves it; another session is told 
 });
 
 await t.test('DELETE of another mailbox leaves the selected one selected', async (t) => {
-  const login = await newAccount();
-  const client = await login();
+  const client = await newClient();
   await client.ok('CREATE Temp');
   await client.ok('SELECT INBOX');
   t.same(texts(await client.ok('DELETE Temp')), []);
@@ -28,8 +26,7 @@ await t.test('DELETE of another mailbox leaves the selected one selected', async
 await t.test(
   'a mailbox that is made again under the name has nothing of the old one',
   async (t) => {
-    const login = await newAccount();
-    const [client, other] = [await login(), await login()];
+    const [client, other] = await newPair();
     await client.ok('CREATE Temp');
     await appendMessages(client, 'Temp', 'one', 'two');
     await other.ok('SELECT Temp');

@@ -6,11 +6,10 @@ import {
   texts,
 } from '../../../fixtures/imap-service.ts';
 
-const { newAccount } = await startImapService(t);
+const { newClient, newPair } = await startImapService(t);
 
 await t.test('EXPUNGE counts down, UID EXPUNGE removes only what it names', async (t) => {
-  const login = await newAccount();
-  const client = await login();
+  const client = await newClient();
   await appendMessages(client, 'INBOX', 'one', 'two', 'three', 'four');
   await client.ok('SELECT INBOX');
   await client.ok('STORE 1,3:4 +FLAGS.SILENT (\\Deleted)');
@@ -20,8 +19,7 @@ await t.test('EXPUNGE counts down, UID EXPUNGE removes only what it names', asyn
 });
 
 await t.test('EXPUNGE of what another session has removed tells it once', async (t) => {
-  const login = await newAccount();
-  const [client, other] = [await login(), await login()];
+  const [client, other] = await newPair();
   await appendMessages(client, 'INBOX', 'one', 'two', 'three');
   await client.ok('SELECT INBOX');
   await other.ok('SELECT INBOX');
@@ -36,8 +34,7 @@ await t.test('EXPUNGE of what another session has removed tells it once', async 
 });
 
 await t.test('a client that knows modseqs is told that of the EXPUNGE', async (t) => {
-  const login = await newAccount();
-  const client = await login();
+  const client = await newClient();
   await appendMessages(client, 'INBOX', 'one');
   await client.ok('SELECT INBOX (CONDSTORE)');
   await client.ok('STORE 1 +FLAGS.SILENT (\\Deleted)');
@@ -49,8 +46,7 @@ await t.test('a client that knows modseqs is told that of the EXPUNGE', async (t
 });
 
 await t.test('CLOSE removes deleted messages silently, UNSELECT leaves them', async (t) => {
-  const login = await newAccount();
-  const client = await login();
+  const client = await newClient();
   await appendMessages(client, 'INBOX', 'one', 'two');
   await client.ok('SELECT INBOX');
   await client.ok('STORE 1 +FLAGS.SILENT (\\Deleted)');
@@ -61,8 +57,7 @@ await t.test('CLOSE removes deleted messages silently, UNSELECT leaves them', as
 });
 
 await t.test('CLOSE of a mailbox that is open read-only removes nothing', async (t) => {
-  const login = await newAccount();
-  const client = await login();
+  const client = await newClient();
   await client.ok('APPEND INBOX (\\Deleted)', messageOf('one'));
   await client.ok('EXAMINE INBOX');
   await client.ok('CLOSE');

@@ -1,11 +1,10 @@
 import t from 'tap';
 import { appendMessages, startImapService } from '../../../fixtures/imap-service.ts';
 
-const { newAccount } = await startImapService(t);
+const { newClient, newPair } = await startImapService(t);
 
 await t.test('an idling client hears of new mail, flags and removals at once', async (t) => {
-  const login = await newAccount();
-  const [client, other] = [await login(), await login()];
+  const [client, other] = await newPair();
   await appendMessages(other, 'INBOX', 'one');
   await client.ok('SELECT INBOX');
   await other.ok('SELECT INBOX');
@@ -23,8 +22,7 @@ await t.test('an idling client hears of new mail, flags and removals at once', a
 });
 
 await t.test('anything but DONE ends IDLE with a clear BAD', async (t) => {
-  const login = await newAccount();
-  const client = await login();
+  const client = await newClient();
   client.send('i IDLE\r\n');
   await client.read();
   client.send('FINISHED\r\n');
@@ -35,8 +33,7 @@ await t.test('anything but DONE ends IDLE with a clear BAD', async (t) => {
 await t.test(
   'IDLE works without a selected mailbox and tells what happened before it',
   async (t) => {
-    const login = await newAccount();
-    const [client, other] = [await login(), await login()];
+    const [client, other] = await newPair();
     client.send('i IDLE\r\n');
     t.match((await client.read()).text, /^\+ /);
     client.send('done\r\n');

@@ -1,11 +1,10 @@
 import t from 'tap';
 import { startImapService, texts } from '../../../fixtures/imap-service.ts';
 
-const { newAccount } = await startImapService(t);
+const { newClient } = await startImapService(t);
 
 await t.test('LIST tells names, children and special use', async (t) => {
-  const login = await newAccount();
-  const client = await login();
+  const client = await newClient();
   await client.ok('CREATE Work/Reports');
   await client.ok('CREATE "Entw&APw-rfe"');
   const lines = texts(await client.ok('LIST "" *'));
@@ -22,8 +21,7 @@ await t.test('LIST tells names, children and special use', async (t) => {
 await t.test(
   'a deleted mailbox with children stays as a level that cannot be selected',
   async (t) => {
-    const login = await newAccount();
-    const client = await login();
+    const client = await newClient();
     await client.ok('CREATE Work/Reports');
     await client.ok('DELETE Work');
     t.same(texts(await client.ok('LIST "" Work')), ['* LIST (\\Noselect \\HasChildren) "/" Work']);
@@ -34,8 +32,7 @@ await t.test(
 );
 
 await t.test('refusals carry response codes', async (t) => {
-  const login = await newAccount();
-  const client = await login();
+  const client = await newClient();
   t.match(await client.command('CREATE INBOX'), { status: 'NO', text: /^\[ALREADYEXISTS\]/ });
   t.match(await client.command('DELETE INBOX'), { status: 'NO', text: /^\[CANNOT\]/ });
   t.match(await client.command('DELETE Nowhere'), { status: 'NO', text: /^\[NONEXISTENT\]/ });
@@ -46,8 +43,7 @@ await t.test('refusals carry response codes', async (t) => {
 await t.test(
   'RENAME takes the children along, INBOX is emptied into the new mailbox',
   async (t) => {
-    const login = await newAccount();
-    const client = await login();
+    const client = await newClient();
     await client.ok('CREATE a/b');
     await client.ok('RENAME a c');
     t.same(texts(await client.ok('LIST "" c*')), [
@@ -62,8 +58,7 @@ await t.test(
 );
 
 await t.test('LSUB lists subscriptions, and levels above them for %', async (t) => {
-  const login = await newAccount();
-  const client = await login();
+  const client = await newClient();
   for (const name of ['INBOX', 'Archive', 'Drafts', 'Junk', 'Sent', 'Trash']) {
     await client.ok(`UNSUBSCRIBE ${name}`);
   }

@@ -1,11 +1,10 @@
 import t from 'tap';
 import { appendMessages, startImapService, texts } from '../../../fixtures/imap-service.ts';
 
-const { newAccount } = await startImapService(t);
+const { newClient } = await startImapService(t);
 
 await t.test('SEARCH answers with numbers, UID SEARCH with UIDs', async (t) => {
-  const login = await newAccount();
-  const client = await login();
+  const client = await newClient();
   await appendMessages(client, 'INBOX', 'gone', 'red apple', 'green apple', 'pear');
   await client.ok('SELECT INBOX');
   await client.ok('STORE 1 +FLAGS.SILENT (\\Deleted)');
@@ -21,8 +20,7 @@ await t.test('SEARCH answers with numbers, UID SEARCH with UIDs', async (t) => {
 });
 
 await t.test('SEARCH MODSEQ answers with the highest modseq of what it found', async (t) => {
-  const login = await newAccount();
-  const client = await login();
+  const client = await newClient();
   await appendMessages(client, 'INBOX', 'one', 'two');
   await client.ok('SELECT INBOX');
   const [line] = texts(await client.ok('SEARCH MODSEQ 1'));
@@ -32,8 +30,7 @@ await t.test('SEARCH MODSEQ answers with the highest modseq of what it found', a
 });
 
 await t.test('an unknown charset is refused with the ones that are known', async (t) => {
-  const login = await newAccount();
-  const client = await login();
+  const client = await newClient();
   await client.ok('SELECT INBOX');
   const refused = await client.command('SEARCH CHARSET X-NONE SUBJECT x');
   t.match(refused, { status: 'NO', text: /^\[BADCHARSET \(/ });

@@ -8,7 +8,7 @@ import {
 
 let isDiskFull = false;
 let statusReadCount = 0;
-const { newAccount, store } = await startImapService(t, {
+const { newAccount, store, newClient, newPair } = await startImapService(t, {
   storeMethods: {
     readStatus: (box) => {
       statusReadCount += 1;
@@ -22,8 +22,7 @@ const { newAccount, store } = await startImapService(t, {
 });
 
 await t.test('SELECT describes the mailbox', async (t) => {
-  const login = await newAccount();
-  const client = await login();
+  const client = await newClient();
   await client.ok('APPEND INBOX (\\Seen Work)', messageOf('one'));
   await client.ok('APPEND INBOX', messageOf('two'));
   const result = await client.ok('SELECT inbox');
@@ -42,8 +41,7 @@ await t.test('SELECT describes the mailbox', async (t) => {
 await t.test(
   'only the first session sees a message as \\Recent, EXAMINE takes nothing',
   async (t) => {
-    const login = await newAccount();
-    const [first, second] = [await login(), await login()];
+    const [first, second] = await newPair();
     await appendMessages(first, 'INBOX', 'one', 'two');
     t.ok(texts(await second.ok('EXAMINE INBOX')).includes('* 2 RECENT'));
     t.same(texts(await second.ok('FETCH 1 FLAGS')), ['* 1 FETCH (FLAGS (\\Recent \\Seen))']);
@@ -57,8 +55,7 @@ await t.test(
 );
 
 await t.test('EXAMINE reads the status of the mailbox no more often than SELECT', async (t) => {
-  const login = await newAccount();
-  const client = await login();
+  const client = await newClient();
   const countOf = async (command: string) => {
     const before = statusReadCount;
     await client.ok(command);
@@ -70,8 +67,7 @@ await t.test('EXAMINE reads the status of the mailbox no more often than SELECT'
 });
 
 await t.test('EXAMINE lets nothing be changed', async (t) => {
-  const login = await newAccount();
-  const client = await login();
+  const client = await newClient();
   await client.ok('APPEND INBOX', messageOf('one'));
   const result = await client.ok('EXAMINE INBOX');
   t.match(result.text, /^\[READ-ONLY\]/);
@@ -84,8 +80,7 @@ await t.test('EXAMINE lets nothing be changed', async (t) => {
 });
 
 await t.test('a SELECT that fails leaves no mailbox selected', async (t) => {
-  const login = await newAccount();
-  const client = await login();
+  const client = await newClient();
   await client.ok('SELECT INBOX');
   const failed = await client.command('SELECT Nowhere');
   t.match(failed, { status: 'NO', text: /^\[NONEXISTENT\]/ });
@@ -94,8 +89,7 @@ await t.test('a SELECT that fails leaves no mailbox selected', async (t) => {
 });
 
 await t.test('a CLOSE that fails leaves the mailbox selected', async (t) => {
-  const login = await newAccount();
-  const client = await login();
+  const client = await newClient();
   await appendMessages(client, 'INBOX', 'one');
   await client.ok('SELECT INBOX');
   await client.ok('STORE 1 +FLAGS.SILENT (\\Deleted)');

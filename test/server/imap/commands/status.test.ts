@@ -6,11 +6,10 @@ import {
   texts,
 } from '../../../fixtures/imap-service.ts';
 
-const { newAccount } = await startImapService(t);
+const { newClient } = await startImapService(t);
 
 await t.test('STATUS gives the items in the order of the command', async (t) => {
-  const login = await newAccount();
-  const client = await login();
+  const client = await newClient();
   await client.ok('APPEND INBOX', Buffer.from('Subject: x\r\n\r\ny\r\n'));
   t.match(texts(await client.ok('STATUS INBOX (UIDNEXT MESSAGES UNSEEN RECENT HIGHESTMODSEQ)')), [
     /^\* STATUS INBOX \(UIDNEXT 2 MESSAGES 1 UNSEEN 1 RECENT 1 HIGHESTMODSEQ [1-9]\d*\)$/,
@@ -18,8 +17,7 @@ await t.test('STATUS gives the items in the order of the command', async (t) => 
 });
 
 await t.test('STATUS counts what is unseen, recent and removed', async (t) => {
-  const login = await newAccount();
-  const client = await login();
+  const client = await newClient();
   await appendMessages(client, 'INBOX', 'one', 'two');
   await client.ok('APPEND INBOX', messageOf('three'));
   const counts = async () =>
@@ -33,8 +31,7 @@ await t.test('STATUS counts what is unseen, recent and removed', async (t) => {
 });
 
 await t.test('STATUS HIGHESTMODSEQ turns CONDSTORE on (RFC 7162, section 3.1)', async (t) => {
-  const login = await newAccount();
-  const client = await login();
+  const client = await newClient();
   await appendMessages(client, 'INBOX', 'one');
   await client.ok('SELECT INBOX');
   t.match(texts(await client.ok('STORE 1 FLAGS (a)')).at(-1), /^\* 1 FETCH \(FLAGS \([^)]*\)\)$/);
@@ -43,8 +40,7 @@ await t.test('STATUS HIGHESTMODSEQ turns CONDSTORE on (RFC 7162, section 3.1)', 
 });
 
 await t.test('STATUS of no mailbox is refused', async (t) => {
-  const login = await newAccount();
-  const client = await login();
+  const client = await newClient();
   t.match(await client.command('STATUS Nowhere (MESSAGES)'), {
     status: 'NO',
     text: /^\[NONEXISTENT\]/,
