@@ -1,8 +1,9 @@
 import { SeededRandom } from '../fixtures/seeded-random.ts';
 import { HonestMailbox, isFoundBy, type HonestMessage } from './honest-mailbox.ts';
+import { HonestView, type HonestViewSettings } from './honest-view.ts';
 import { changedFlags, inboxName } from './mailbox-model.ts';
 import type { ModelClient } from './model-client.ts';
-import type { Rule } from './rules.ts';
+import { statusRules, type Rule } from './rules.ts';
 import { flagsOf, flagText, parseResponse, type ServerResponse } from './server-responses.ts';
 import { NoAnswerError } from './wire-client.ts';
 
@@ -55,7 +56,7 @@ export class HonestServer {
 }
 
 /** A connection to the server and its state there. */
-export class HonestClient implements ModelClient {
+export class HonestClient implements ModelClient, HonestViewSettings {
   isClosed = false;
   readonly #server: HonestServer;
   readonly #mailboxes: Map<string, HonestMailbox>;
@@ -63,12 +64,8 @@ export class HonestClient implements ModelClient {
   #received: ServerResponse[] = [];
   #tagCount = 0;
   #idleTag: string | undefined;
-  #hasCondstore = false;
-  #selected: HonestMailbox | undefined;
-  #isReadOnly = false;
-  /** UIDs that the client was told of, with the modseq of which it was told. */
-  #view: { uid: number; modseq: number }[] = [];
-  #recent = new Set<number>();
+  #selected: HonestView | undefined;
+  hasCondstore = false;
 
   constructor(server: HonestServer, mailboxes: Map<string, HonestMailbox>) {
     this.#server = server;
@@ -125,114 +122,47 @@ export class HonestClient implements ModelClient {
   runNext(): void {
     const { tag, text } = this.#queue.shift()!;
     const server = this.#server;
-    if (this.#selected?.isDeleted === true && !server.lies('deleted-untold')) return this.#bye();
+    if (this.#selected?.mailbox.isDeleted === true && !server.lies('deleted-untold'))
+      return this.#bye();
     if (server.lies('bye') && server.random.chance(0.1)) return this.#bye();
     if (server.lies('no-answer') && server.random.chance(0.1)) return;
-    if (server.lies('malformed')) this.#emit('* 1 WHAT');
+    if (server.lies('malformed')) this.emit('* 1 WHAT');
     const answer = this.#carryOut(text, tag);
     if (answer === undefined) return;
     const usesNumbers = /^(STORE|FETCH|SEARCH) /.test(text);
     if (!usesNumbers || server.lies('expunge-forbidden')) this.tell(true);
     else if (!server.lies('held-back')) this.tell(false);
-    if (server.lies('serverbug')) return this.#emit(`${tag} NO [SERVERBUG] Internal error`);
-    this.#emit(`${tag} ${this.#lieAbout(text, answer)}`);
+    if (server.lies('serverbug')) return this.emit(`${tag} NO [SERVERBUG] Internal error`);
+    this.emit(`${tag} ${this.#lieAbout(text, answer)}`);
   }
 
   /** Tells what has changed in the selected mailbox; EXPUNGE only if it may be told. */
   tell(canExpunge: boolean): void {
-    const mailbox = this.#selected;
-    if (mailbox === undefined) return;
-    if (mailbox.isDeleted) {
-      if (this.isIdle && !this.#server.lies('deleted-untold')) this.#bye();
-      return;
-    }
-    if (canExpunge && !this.#server.lies('view-uids')) this.#tellExpunged(mailbox);
-    this.#tellNew(mailbox);
-    for (const [index, told] of this.#view.entries()) {
-      const message = mailbox.find(told.uid);
-      if (message === undefined || message.modseq === told.modseq) continue;
-      if (this.#server.lies('view-flags')) told.modseq = message.modseq;
-      else {
-        const hasModseq = this.#hasCondstore && !this.#server.lies('view-modseq');
-        this.#tellFlags(index, message, { hasUid: true, hasFlags: true }, hasModseq);
-        this.#view[index] = { uid: told.uid, modseq: message.modseq };
-      }
-    }
+    const view = this.#selected;
+    if (view === undefined) return;
+    if (!view.mailbox.isDeleted) view.tell(canExpunge);
+    else if (this.isIdle && !this.lies('deleted-untold')) this.#bye();
   }
 
-  #tellExpunged(mailbox: HonestMailbox): void {
-    for (let index = 0; index < this.#view.length;) {
-      if (mailbox.find(this.#view[index]!.uid) !== undefined) index += 1;
-      else {
-        const isOther = this.#server.lies('expunge-alive') && this.#view.length > 1;
-        const at = isOther ? (index === 0 ? 1 : 0) : index;
-        this.#view.splice(at, 1);
-        this.#emit(`* ${at + 1 + (this.#server.lies('number-beyond') ? 100 : 0)} EXPUNGE`);
-      }
-    }
+  lies(rule: Rule): boolean {
+    return this.#server.lies(rule);
   }
 
-  #tellNew(mailbox: HonestMailbox): void {
-    const last = this.#view.at(-1)?.uid ?? 0;
-    const added = mailbox.messages.filter(({ uid }) => uid > last);
-    if (added.length > 0) {
-      this.#know(added);
-      this.#emit(`* ${this.#view.length + (this.#server.lies('exists-wrong') ? 50 : 0)} EXISTS`);
-    } else if (this.#view.length > 0 && this.#server.lies('exists-shrinks')) {
-      this.#emit(`* ${this.#view.length - 1} EXISTS`);
-    }
-  }
-
-  #know(messages: readonly HonestMessage[]): void {
-    for (const message of messages) {
-      const { uid, modseq } = message;
-      this.#view.push({ uid, modseq });
-      if (!message.isNew) continue;
-      this.#recent.add(uid);
-      if (!this.#isReadOnly && !this.#server.lies('recent-twice')) message.isNew = false;
-    }
-  }
-
-  #tellFlags(
-    index: number,
-    message: HonestMessage,
-    { hasUid, hasFlags, body }: { hasUid?: boolean; hasFlags?: boolean; body?: string },
-    hasModseq = this.#hasCondstore,
-  ): void {
-    const server = this.#server;
-    const { uid, modseq, flags } = message;
-    const words = [...flags, ...(this.#recent.has(uid) ? ['\\Recent'] : [])];
-    if (server.lies('flags-wrong')) words.push('lie');
-    const isKnown = this.#view[index]?.modseq === modseq;
-    const wrong =
-      isKnown && server.lies('modseq-back') ? -1 : server.lies('modseq-wrong') ? 1000 : 0;
-    const items = [
-      ...(hasUid === true ? [`UID ${uid + (server.lies('wrong-uid') ? 1 : 0)}`] : []),
-      ...(hasFlags === true ? [`FLAGS (${words.join(' ')})`] : []),
-      ...(hasModseq ? [`MODSEQ (${modseq + wrong})`] : []),
-      ...(body === undefined ? [] : [`BODY[] {${body.length}}`]),
-    ];
-    this.#emit(`* ${index + 1} FETCH (${items.join(' ')})`, body === undefined ? [] : [body]);
-    const told = this.#view[index];
-    if (told?.uid !== uid || hasFlags !== true) return;
-    if (hasModseq || !this.#hasCondstore) this.#view[index] = { uid, modseq };
-  }
-
-  #emit(line: string, literals: readonly string[] = []): void {
+  emit(line: string, literals: readonly string[] = []): void {
     if (line === '* 1 WHAT')
       this.#received.push({ kind: 'condition', status: 'MALFORMED', code: line });
     else this.#received.push(parseResponse(line, literals));
   }
 
   #bye(): void {
-    this.#emit('* BYE The selected mailbox has been deleted');
+    this.emit('* BYE The selected mailbox has been deleted');
     this.drop();
   }
 
   #lieAbout(text: string, answer: string): string {
     const name = /^(?:UID )?([A-Z]+)/.exec(text)?.[1] ?? '';
     const rule = statusRules[name] ?? 'status-other';
-    return answer.startsWith('OK') && this.#server.lies(rule) ? 'NO [CANNOT] A lie' : answer;
+    return answer.startsWith('OK') && this.lies(rule) ? 'NO [CANNOT] A lie' : answer;
   }
 
   /** The tagged answer without its tag; undefined if there is none yet. */
@@ -242,15 +172,15 @@ export class HonestClient implements ModelClient {
     switch (name) {
       case 'IDLE':
         this.#idleTag = tag;
-        this.#emit('+ idling');
+        this.emit('+ idling');
         return undefined;
       case 'DONE':
         this.tell(true);
-        this.#emit(`${this.#idleTag} OK IDLE completed`);
+        this.emit(`${this.#idleTag} OK IDLE completed`);
         this.#idleTag = undefined;
         return undefined;
       case 'ENABLE':
-        this.#hasCondstore = true;
+        this.hasCondstore = true;
         return 'OK ENABLE completed';
       case 'CREATE':
       case 'DELETE':
@@ -287,7 +217,7 @@ export class HonestClient implements ModelClient {
     } else {
       if (first === inboxName) return 'NO [CANNOT] INBOX stays';
       mailbox.isDeleted = true;
-      if (this.#selected === mailbox) this.#selected = undefined;
+      if (this.#selected?.mailbox === mailbox) this.#selected = undefined;
     }
     this.#mailboxes.delete(first!);
     return `OK ${name} completed`;
@@ -296,33 +226,32 @@ export class HonestClient implements ModelClient {
   #moveInbox(inbox: HonestMailbox, newName: string): string {
     const target = new HonestMailbox(this.#server.nextUidValidity());
     this.#mailboxes.set(newName, target);
-    const moved = this.#server.lies('inbox-rename') ? inbox.messages.slice(1) : inbox.messages;
+    const moved = this.lies('inbox-rename') ? inbox.messages.slice(1) : inbox.messages;
     for (const { body, flags } of moved) target.add(body, flags);
-    if (!this.#server.lies('inbox-rename')) inbox.expunge(() => true);
+    if (!this.lies('inbox-rename')) inbox.expunge(() => true);
     return 'OK RENAME completed';
   }
 
   #select(name: string, isReadOnly: boolean): string {
-    if (this.#selected !== undefined) this.#emit('* OK [CLOSED] Closed');
+    if (this.#selected !== undefined) this.emit('* OK [CLOSED] Closed');
     const mailbox = this.#mailboxes.get(name);
-    this.#selected = mailbox;
-    this.#view = [];
-    this.#recent = new Set();
-    this.#isReadOnly = isReadOnly;
+    this.#selected = undefined;
     if (mailbox === undefined) return 'NO [NONEXISTENT] There is none';
-    this.#know(mailbox.messages);
-    const wrong = this.#server.lies('opening-wrong') ? 1 : 0;
+    const view = new HonestView(mailbox, isReadOnly, this);
+    this.#selected = view;
+    view.know(mailbox.messages);
+    const wrong = this.lies('opening-wrong') ? 1 : 0;
     const unseen = mailbox.messages.findIndex((message) => !message.has('\\Seen'));
-    this.#emit(`* ${this.#view.length} EXISTS`);
-    if (unseen >= 0) this.#emit(`* OK [UNSEEN ${unseen + 1 + wrong}] First`);
-    this.#emit(`* OK [UIDVALIDITY ${mailbox.uidValidity}] Valid`);
-    this.#emit(`* OK [UIDNEXT ${wrong === 0 ? mailbox.uidNext : 1}] Next`);
-    this.#emit(`* OK [HIGHESTMODSEQ ${this.#highest(mailbox)}] Highest`);
+    this.emit(`* ${view.entries.length} EXISTS`);
+    if (unseen >= 0) this.emit(`* OK [UNSEEN ${unseen + 1 + wrong}] First`);
+    this.emit(`* OK [UIDVALIDITY ${mailbox.uidValidity}] Valid`);
+    this.emit(`* OK [UIDNEXT ${wrong === 0 ? mailbox.uidNext : 1}] Next`);
+    this.emit(`* OK [HIGHESTMODSEQ ${this.#highest(mailbox)}] Highest`);
     return 'OK [READ-WRITE] SELECT completed';
   }
 
   #highest(mailbox: HonestMailbox): number {
-    return this.#server.lies('highestmodseq-back') ? 1 : mailbox.modseq;
+    return this.lies('highestmodseq-back') ? 1 : mailbox.modseq;
   }
 
   #status(name: string): string {
@@ -330,10 +259,10 @@ export class HonestClient implements ModelClient {
     if (mailbox === undefined) return 'NO [NONEXISTENT] There is none';
     const { messages, uidNext, uidValidity } = mailbox;
     const unseenCount = messages.filter((message) => !message.has('\\Seen')).length;
-    const count = messages.length + (this.#server.lies('counters-wrong') ? 1 : 0);
+    const count = messages.length + (this.lies('counters-wrong') ? 1 : 0);
     const numbers = `MESSAGES ${count} UIDNEXT ${uidNext} UIDVALIDITY ${uidValidity}`;
     const highest = `HIGHESTMODSEQ ${this.#highest(mailbox)}`;
-    this.#emit(`* STATUS ${name} (${numbers} UNSEEN ${unseenCount} ${highest})`);
+    this.emit(`* STATUS ${name} (${numbers} UNSEEN ${unseenCount} ${highest})`);
     return 'OK STATUS completed';
   }
 
@@ -341,77 +270,59 @@ export class HonestClient implements ModelClient {
     const [, name, flags, body] = /^APPEND (\S+) \(([^)]*)\) \{\d+\+\}\r\n([^]*)$/.exec(text)!;
     const mailbox = this.#mailboxes.get(name!);
     if (mailbox === undefined) return 'NO [TRYCREATE] There is none';
-    if (this.#server.lies('uid-reused')) mailbox.forgetUids();
-    const { uid } = mailbox.add(body!, words(flags!));
-    if (this.#server.lies('lost-message')) mailbox.expunge(({ uid: each }) => each === uid);
-    if (this.#server.lies('appenduid')) return 'OK APPEND completed';
+    if (this.lies('uid-reused')) mailbox.forgetUids();
+    const { uid } = mailbox.add(body!, flagsOf(flags!));
+    if (this.lies('lost-message')) mailbox.expunge(({ uid: each }) => each === uid);
+    if (this.lies('appenduid')) return 'OK APPEND completed';
     return `OK [APPENDUID ${mailbox.uidValidity} ${uid}] APPEND completed`;
   }
 
-  #carryOutSelected(name: string, text: string, isUid: boolean, mailbox: HonestMailbox): string {
+  #carryOutSelected(name: string, text: string, isUid: boolean, view: HonestView): string {
     switch (name) {
       case 'CLOSE':
       case 'UNSELECT':
-        if (name === 'CLOSE' && !this.#isReadOnly) mailbox.expunge((each) => each.has('\\Deleted'));
+        if (name === 'CLOSE' && !view.isReadOnly)
+          view.mailbox.expunge((each) => each.has('\\Deleted'));
         this.#selected = undefined;
         return `OK ${name} completed`;
       case 'SEARCH':
-        return this.#search(text, isUid, mailbox);
+        return this.#search(text, isUid, view);
       case 'EXPUNGE':
-        return this.#expunge(text, isUid, mailbox);
+        return this.#expunge(text, isUid, view);
       default: {
         const [, set, rest] = /^(?:UID )?[A-Z]+ (\S+) ?(.*)$/.exec(text)!;
-        const named = this.#named(set!, isUid);
+        const named = view.named(set!, isUid);
         if (named === undefined) return 'BAD No such message';
-        const messages = named.flatMap((uid) => mailbox.find(uid) ?? []);
-        if (name === 'FETCH') return this.#fetch(messages, rest!, isUid, mailbox);
-        if (this.#isReadOnly && name !== 'COPY') return 'NO The mailbox is read-only';
-        if (name === 'STORE') return this.#store(messages, rest!, isUid, mailbox);
-        return this.#copy(messages, rest!, name === 'MOVE', mailbox);
+        const messages = named.flatMap((uid) => view.mailbox.find(uid) ?? []);
+        if (name === 'FETCH') return this.#fetch(messages, rest!, isUid, view);
+        if (view.isReadOnly && name !== 'COPY') return 'NO The mailbox is read-only';
+        if (name === 'STORE') return this.#store(messages, rest!, isUid, view);
+        return this.#copy(messages, rest!, name === 'MOVE', view);
       }
     }
-  }
-
-  /** UIDs that a set names; undefined if it names a number that there is not. */
-  #named(set: string, isUid: boolean): number[] | undefined {
-    const uids = this.#view.map(({ uid }) => uid);
-    const largest = isUid ? (uids.at(-1) ?? 0) : uids.length;
-    const ranges = set.split(',').map((range) => {
-      const ends = range.split(':').map((end) => (end === '*' ? largest : Number(end)));
-      return { first: Math.min(...ends), last: Math.max(...ends), isOpen: range.includes('*') };
-    });
-    if (!isUid && ranges.some(({ last, isOpen }) => last > largest && !isOpen)) return undefined;
-    return uids.filter((uid, index) => {
-      const number = isUid ? uid : index + 1;
-      return ranges.some(({ first, last }) => number >= first && number <= last);
-    });
-  }
-
-  #indexOf(uid: number): number {
-    return this.#view.findIndex((told) => told.uid === uid);
   }
 
   #fetch(
     messages: readonly HonestMessage[],
     rest: string,
     isUid: boolean,
-    mailbox: HonestMailbox,
+    view: HonestView,
   ): string {
     const since = Number(/CHANGEDSINCE (\d+)/.exec(rest)?.[1] ?? -1);
     const chosen = messages.filter(({ modseq }) => modseq > since);
-    if (this.#server.lies('fetch-missing')) chosen.pop();
+    if (this.lies('fetch-missing')) chosen.pop();
     for (const message of chosen) {
-      const setsSeen = rest.includes('BODY[]') && !this.#isReadOnly && !message.has('\\Seen');
-      if (setsSeen) mailbox.change([message], (flags) => [...flags, '\\Seen']);
-      const other = this.#server.lies('fetch-body') ? 'Subject: other' : message.body;
+      const setsSeen = rest.includes('BODY[]') && !view.isReadOnly && !message.has('\\Seen');
+      if (setsSeen) view.mailbox.change([message], (flags) => [...flags, '\\Seen']);
+      const other = this.lies('fetch-body') ? 'Subject: other' : message.body;
       const asksModseq = rest.includes('MODSEQ') || since >= 0;
-      const hasModseq = setsSeen && this.#hasCondstore && !this.#server.lies('modseq-missing');
+      const hasModseq = setsSeen && this.hasCondstore && !this.lies('modseq-missing');
       const items = {
         hasUid: isUid || rest.includes('UID'),
         hasFlags: rest.includes('FLAGS') || setsSeen,
         ...(rest.includes('BODY') && { body: other }),
       };
-      this.#tellFlags(this.#indexOf(message.uid), message, items, asksModseq || hasModseq);
+      view.tellFlags(view.indexOf(message.uid), message, items, asksModseq || hasModseq);
     }
     return 'OK FETCH completed';
   }
@@ -420,33 +331,33 @@ export class HonestClient implements ModelClient {
     messages: readonly HonestMessage[],
     rest: string,
     isUid: boolean,
-    mailbox: HonestMailbox,
+    view: HonestView,
   ): string {
     const [, sign, silent, list] = /([-+]?)FLAGS(\.SILENT)? \(([^)]*)\)$/.exec(rest)!;
     const since = Number(/UNCHANGEDSINCE (\d+)/.exec(rest)?.[1] ?? Infinity);
     const passed = messages.filter(({ modseq }) => modseq <= since);
     const others = messages.filter(({ modseq }) => modseq > since);
-    const named = words(list!);
+    const named = flagsOf(list!);
     const before = new Map(passed.map(({ uid, modseq }) => [uid, modseq]));
-    if (!this.#server.lies('lost-change')) {
+    if (!this.lies('lost-change')) {
       const mode = ({ '+': 'add', '-': 'remove' } as const)[sign!] ?? 'replace';
-      mailbox.change(passed, (flags) => flagsOf(changedFlags(flagText(flags), mode, named)));
+      view.mailbox.change(passed, (flags) => flagsOf(changedFlags(flagText(flags), mode, named)));
     }
     for (const message of passed) {
-      const index = this.#indexOf(message.uid);
-      const hasModseq = this.#hasCondstore && !this.#server.lies('modseq-missing');
-      const told = this.#view[index]!;
+      const index = view.indexOf(message.uid);
+      const hasModseq = this.hasCondstore && !this.lies('modseq-missing');
+      const told = view.entries[index]!;
       if (silent === undefined) {
-        this.#tellFlags(index, message, { hasUid: isUid, hasFlags: true }, hasModseq);
+        view.tellFlags(index, message, { hasUid: isUid, hasFlags: true }, hasModseq);
       } else {
-        if (hasModseq) this.#tellFlags(index, message, { hasUid: isUid }, true);
+        if (hasModseq) view.tellFlags(index, message, { hasUid: isUid }, true);
         // What others have changed meanwhile is still to be told.
         if (told.modseq !== before.get(message.uid)) continue;
-        this.#view[index] = { uid: message.uid, modseq: message.modseq };
+        view.entries[index] = { uid: message.uid, modseq: message.modseq };
       }
     }
-    if (others.length === 0 || this.#server.lies('modified')) return 'OK STORE completed';
-    const numbers = others.map(({ uid }) => (isUid ? uid : this.#indexOf(uid) + 1));
+    if (others.length === 0 || this.lies('modified')) return 'OK STORE completed';
+    const numbers = others.map(({ uid }) => (isUid ? uid : view.indexOf(uid) + 1));
     return `OK [MODIFIED ${numbers.join(',')}] Conditional STORE failed`;
   }
 
@@ -454,60 +365,41 @@ export class HonestClient implements ModelClient {
     messages: readonly HonestMessage[],
     target: string,
     isMove: boolean,
-    mailbox: HonestMailbox,
+    view: HonestView,
   ): string {
     const destination = this.#mailboxes.get(target);
     if (destination === undefined) return 'NO [TRYCREATE] There is none';
     const copies = messages.map(({ body, flags }) => destination.add(body, flags).uid);
     const uids = messages.map(({ uid }) => uid);
-    if (isMove) mailbox.expunge(({ uid }) => uids.includes(uid));
-    if (uids.length === 0 || this.#server.lies('copyuid')) return 'OK done';
+    if (isMove) view.mailbox.expunge(({ uid }) => uids.includes(uid));
+    if (uids.length === 0 || this.lies('copyuid')) return 'OK done';
     return `OK [COPYUID ${destination.uidValidity} ${uids.join(',')} ${copies.join(',')}] done`;
   }
 
-  #expunge(text: string, isUid: boolean, mailbox: HonestMailbox): string {
-    if (this.#isReadOnly) return 'NO The mailbox is read-only';
-    const named = isUid ? (this.#named(text.split(' ')[2]!, true) ?? []) : undefined;
-    mailbox.expunge(
+  #expunge(text: string, isUid: boolean, view: HonestView): string {
+    if (view.isReadOnly) return 'NO The mailbox is read-only';
+    const named = isUid ? (view.named(text.split(' ')[2]!, true) ?? []) : undefined;
+    view.mailbox.expunge(
       (message) => message.has('\\Deleted') && named?.includes(message.uid) !== false,
     );
-    if (!this.#server.lies('highestmodseq-early')) this.tell(true);
-    else for (const told of this.#view) told.modseq = mailbox.find(told.uid)?.modseq ?? 0;
-    return `OK [HIGHESTMODSEQ ${mailbox.modseq}] EXPUNGE completed`;
+    if (!this.lies('highestmodseq-early')) this.tell(true);
+    else for (const told of view.entries) told.modseq = view.mailbox.find(told.uid)?.modseq ?? 0;
+    return `OK [HIGHESTMODSEQ ${view.mailbox.modseq}] EXPUNGE completed`;
   }
 
-  #search(text: string, isUid: boolean, mailbox: HonestMailbox): string {
+  #search(text: string, isUid: boolean, view: HonestView): string {
     const criteria = text.replace(/^(UID )?SEARCH /, '');
-    const found = this.#view.flatMap(({ uid }, index) => {
-      const message = mailbox.find(uid);
+    const found = view.entries.flatMap(({ uid }, index) => {
+      const message = view.mailbox.find(uid);
       if (message === undefined) return [];
       const isFound = isFoundBy(criteria, message, index + 1);
       return isFound ? [{ number: isUid ? uid : index + 1, modseq: message.modseq }] : [];
     });
-    if (this.#server.lies('search-wrong')) found.pop();
+    if (this.lies('search-wrong')) found.pop();
     const numbers = found.map(({ number }) => ` ${number}`).join('');
     const highest = Math.max(0, ...found.map(({ modseq }) => modseq));
     const modseq = text.includes('MODSEQ') && highest > 0 ? ` (MODSEQ ${highest})` : '';
-    this.#emit(`* SEARCH${numbers}${modseq}`);
+    this.emit(`* SEARCH${numbers}${modseq}`);
     return 'OK SEARCH completed';
   }
-}
-
-const statusRules: Readonly<Record<string, Rule>> = {
-  APPEND: 'status-append',
-  COPY: 'status-copy',
-  MOVE: 'status-copy',
-  FETCH: 'status-fetch',
-  SEARCH: 'status-search',
-  STORE: 'status-store',
-  SELECT: 'status-mailbox',
-  EXAMINE: 'status-mailbox',
-  CREATE: 'status-mailbox',
-  DELETE: 'status-mailbox',
-  RENAME: 'status-mailbox',
-  STATUS: 'status-mailbox',
-};
-
-function words(list: string): string[] {
-  return list.split(' ').filter((word) => word !== '');
 }

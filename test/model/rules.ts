@@ -66,6 +66,22 @@ export const knownFaults: ReadonlyMap<string, readonly Rule[]> = new Map([
   ['modseq-goes-back', ['modseq-back', 'flags-wrong']],
 ]);
 
+/** The rule about the tagged status of each command; of any other it is `status-other`. */
+export const statusRules: Readonly<Record<string, Rule>> = {
+  APPEND: 'status-append',
+  COPY: 'status-copy',
+  MOVE: 'status-copy',
+  FETCH: 'status-fetch',
+  SEARCH: 'status-search',
+  STORE: 'status-store',
+  SELECT: 'status-mailbox',
+  EXAMINE: 'status-mailbox',
+  CREATE: 'status-mailbox',
+  DELETE: 'status-mailbox',
+  RENAME: 'status-mailbox',
+  STATUS: 'status-mailbox',
+};
+
 /** Rules whose breach leaves the model and the clients as they should be, so that a round can go on. */
 export const harmlessRules: ReadonlySet<Rule> = new Set([
   'held-back',

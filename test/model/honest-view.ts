@@ -1,0 +1,128 @@
+import type { HonestMailbox, HonestMessage } from './honest-mailbox.ts';
+import type { Rule } from './rules.ts';
+
+/** What an {@link HonestView} has of its client. */
+export interface HonestViewSettings {
+  readonly hasCondstore: boolean;
+  /** Whether the server breaks a rule now. */
+  lies(rule: Rule): boolean;
+  emit(line: string, literals?: readonly string[]): void;
+}
+
+/** A mailbox as one client of the honest server was told of it, from SELECT on. */
+export class HonestView {
+  readonly mailbox: HonestMailbox;
+  readonly isReadOnly: boolean;
+  /** UIDs that the client was told of, with the modseq of which it was told. */
+  readonly entries: { uid: number; modseq: number }[] = [];
+  readonly #recent = new Set<number>();
+  readonly #settings: HonestViewSettings;
+
+  constructor(mailbox: HonestMailbox, isReadOnly: boolean, settings: HonestViewSettings) {
+    this.mailbox = mailbox;
+    this.isReadOnly = isReadOnly;
+    this.#settings = settings;
+  }
+
+  /** Tells what has changed; EXPUNGE only if it may be told. */
+  tell(canExpunge: boolean): void {
+    if (canExpunge && !this.#lies('view-uids')) this.#tellExpunged();
+    this.#tellNew();
+    for (const [index, told] of this.entries.entries()) {
+      const message = this.mailbox.find(told.uid);
+      if (message === undefined || message.modseq === told.modseq) continue;
+      if (this.#lies('view-flags')) told.modseq = message.modseq;
+      else {
+        const hasModseq = this.#settings.hasCondstore && !this.#lies('view-modseq');
+        this.tellFlags(index, message, { hasUid: true, hasFlags: true }, hasModseq);
+        this.entries[index] = { uid: told.uid, modseq: message.modseq };
+      }
+    }
+  }
+
+  #tellExpunged(): void {
+    for (let index = 0; index < this.entries.length;) {
+      if (this.mailbox.find(this.entries[index]!.uid) !== undefined) index += 1;
+      else {
+        const isOther = this.#lies('expunge-alive') && this.entries.length > 1;
+        const at = isOther ? (index === 0 ? 1 : 0) : index;
+        this.entries.splice(at, 1);
+        this.#settings.emit(`* ${at + 1 + (this.#lies('number-beyond') ? 100 : 0)} EXPUNGE`);
+      }
+    }
+  }
+
+  #tellNew(): void {
+    const last = this.entries.at(-1)?.uid ?? 0;
+    const added = this.mailbox.messages.filter(({ uid }) => uid > last);
+    if (added.length > 0) {
+      this.know(added);
+      this.#settings.emit(
+        `* ${this.entries.length + (this.#lies('exists-wrong') ? 50 : 0)} EXISTS`,
+      );
+    } else if (this.entries.length > 0 && this.#lies('exists-shrinks')) {
+      this.#settings.emit(`* ${this.entries.length - 1} EXISTS`);
+    }
+  }
+
+  /** The client is told of messages, by their number. */
+  know(messages: readonly HonestMessage[]): void {
+    for (const message of messages) {
+      const { uid, modseq } = message;
+      this.entries.push({ uid, modseq });
+      if (!message.isNew) continue;
+      this.#recent.add(uid);
+      if (!this.isReadOnly && !this.#lies('recent-twice')) message.isNew = false;
+    }
+  }
+
+  tellFlags(
+    index: number,
+    message: HonestMessage,
+    { hasUid, hasFlags, body }: { hasUid?: boolean; hasFlags?: boolean; body?: string },
+    hasModseq = this.#settings.hasCondstore,
+  ): void {
+    const { uid, modseq, flags } = message;
+    const words = [...flags, ...(this.#recent.has(uid) ? ['\\Recent'] : [])];
+    if (this.#lies('flags-wrong')) words.push('lie');
+    const isKnown = this.entries[index]?.modseq === modseq;
+    const wrong = isKnown && this.#lies('modseq-back') ? -1 : this.#lies('modseq-wrong') ? 1000 : 0;
+    const items = [
+      ...(hasUid === true ? [`UID ${uid + (this.#lies('wrong-uid') ? 1 : 0)}`] : []),
+      ...(hasFlags === true ? [`FLAGS (${words.join(' ')})`] : []),
+      ...(hasModseq ? [`MODSEQ (${modseq + wrong})`] : []),
+      ...(body === undefined ? [] : [`BODY[] {${body.length}}`]),
+    ];
+    this.#settings.emit(
+      `* ${index + 1} FETCH (${items.join(' ')})`,
+      body === undefined ? [] : [body],
+    );
+    const told = this.entries[index];
+    if (told?.uid !== uid || hasFlags !== true) return;
+    if (hasModseq || !this.#settings.hasCondstore) this.entries[index] = { uid, modseq };
+  }
+
+  /** UIDs that a set names; undefined if it names a number that there is not. */
+  named(set: string, isUid: boolean): number[] | undefined {
+    const uids = this.entries.map(({ uid }) => uid);
+    const largest = isUid ? (uids.at(-1) ?? 0) : uids.length;
+    const ranges = set.split(',').map((range) => {
+      const ends = range.split(':').map((end) => (end === '*' ? largest : Number(end)));
+      return { first: Math.min(...ends), last: Math.max(...ends), isOpen: range.includes('*') };
+    });
+    if (!isUid && ranges.some(({ last, isOpen }) => last > largest && !isOpen)) return undefined;
+    return uids.filter((uid, index) => {
+      const number = isUid ? uid : index + 1;
+      return ranges.some(({ first, last }) => number >= first && number <= last);
+    });
+  }
+
+  /** Where a UID stands in what the client was told; -1 if nowhere. */
+  indexOf(uid: number): number {
+    return this.entries.findIndex((told) => told.uid === uid);
+  }
+
+  #lies(rule: Rule): boolean {
+    return this.#settings.lies(rule);
+  }
+}
