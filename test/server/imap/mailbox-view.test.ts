@@ -36,17 +36,22 @@ async function sceneOf(count: number): Promise<Scene> {
   return { mailbox, feed, select };
 }
 
-/** Responses that are kept, and what they are so far. */
-function gathering(onWrite: () => void = () => {}) {
+/** Responses that are kept, what they are so far, and what was kept back. */
+function gathering() {
   let text = '';
+  let drainCount = 0;
+  let unwrittenBytes = 0;
   const transport = {
     write: (data: string | Uint8Array) => {
       text += String(data);
-      onWrite();
     },
     isFull: false,
-    drained: async () => {},
-    flushed: async () => {},
+    drained: async () => {
+      drainCount += 1;
+      const writtenBytes = text.length;
+      out.flush();
+      unwrittenBytes += text.length - writtenBytes;
+    },
     destroy: () => {},
   };
   const out = new Responses(transport, 1 << 20);
@@ -54,7 +59,9 @@ function gathering(onWrite: () => void = () => {}) {
     out.flush();
     return text.split('\r\n').filter((line) => line !== '');
   };
-  return { out, lines };
+  /** How often the client was waited for, and bytes that were not handed to its transport before. */
+  const waits = () => ({ drainCount, unwrittenBytes });
+  return { out, lines, waits };
 }
 
 await t.test('tells EXPUNGE, EXISTS and flags, once', async (t) => {
@@ -283,3 +290,13 @@ await t.test(
     t.same(lines(), before);
   },
 );
+
+await t.test('a client that waits for its next turn keeps no lines back', async (t) => {
+  const { mailbox, select } = await sceneOf(2000);
+  const { view } = select();
+  mailbox.setFlags([...mailbox.messages.keys()], ['\\Seen']);
+  const { out, waits } = gathering();
+  await view.poll(out, { expunge: true, hasModseq: false });
+  t.ok(waits().drainCount > 1);
+  t.equal(waits().unwrittenBytes, 0);
+});
