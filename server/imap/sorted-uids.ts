@@ -25,12 +25,23 @@ export function mergeUids(lists: readonly Uint32Array[]): Uint32Array {
     merged.set(list, length);
     length += list.length;
   }
+  if (areInOrder(filled)) return merged;
   merged.sort();
   let kept = 0;
   for (const uid of merged) {
     if (kept === 0 || merged[kept - 1] !== uid) merged[kept++] = uid;
   }
   return merged.subarray(0, kept);
+}
+
+/** True if each list begins above the end of the one before it, as slices of one large change do. */
+function areInOrder(lists: readonly Uint32Array[]): boolean {
+  let lastUid = -1;
+  for (const list of lists) {
+    if ((list[0] as number) <= lastUid) return false;
+    lastUid = list.at(-1) as number;
+  }
+  return true;
 }
 
 /** The UIDs without those that are in `others`. */
