@@ -5,7 +5,14 @@
  */
 class TurnQueue {
   readonly #waiting: (() => void)[] = [];
+  /** True until the loop has gone round, if there was a turn since it last did, or somebody waits for one. */
   #isScheduled = false;
+
+  takeIfFree(): Promise<void> | undefined {
+    if (this.#isScheduled) return this.take();
+    this.#schedule();
+    return undefined;
+  }
 
   take(): Promise<void> {
     return new Promise((resolve) => {
@@ -32,4 +39,9 @@ const queue = new TurnQueue();
 /** Settles when it is the caller's turn, which lasts until it awaits what does not come at once: a millisecond or two. */
 export function takeTurn(): Promise<void> {
   return queue.take();
+}
+
+/** As {@link takeTurn}, but undefined if the caller may go on at once: nobody waits, or has just had a turn in this way. */
+export function takeTurnIfFree(): Promise<void> | undefined {
+  return queue.takeIfFree();
 }

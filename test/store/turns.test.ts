@@ -1,6 +1,6 @@
 import { setImmediate as nextRound } from 'node:timers/promises';
 import t from 'tap';
-import { takeTurn } from '../../store/turns.ts';
+import { takeTurn, takeTurnIfFree } from '../../store/turns.ts';
 
 await t.test(
   'one of those that wait goes on in each round, in the order in which they came',
@@ -28,3 +28,13 @@ await t.test(
     }
   },
 );
+
+await t.test('the first in a round goes on at once if it asks, others wait', async (t) => {
+  await nextRound();
+  t.equal(takeTurnIfFree(), undefined);
+  const second = takeTurnIfFree();
+  t.type(second, Promise);
+  await second;
+  await nextRound();
+  t.equal(takeTurnIfFree(), undefined, 'in the next round');
+});

@@ -1,4 +1,5 @@
 import type { ReaderEvent } from '../../../protocol/command-reader.ts';
+import { takeTurnIfFree } from '../../../store/turns.ts';
 import type { CommandHandler } from '../command.ts';
 import { ByeError, CommandRefusedError, decodeLine } from '../command.ts';
 import type { MailboxView } from '../mailbox-view.ts';
@@ -59,6 +60,10 @@ class IdleNotifier {
     const { out, connection } = this.#session;
     try {
       while (!this.#isStopped && this.#view.hasNews) {
+        // Else the first lines of all who idle in a mailbox would be one long step. One alone does not wait.
+        const turn = takeTurnIfFree();
+        if (turn !== undefined) await turn;
+        if (this.#isStopped) return;
         // What woke it is in already: the store need not be asked, for each idler, whether there is more.
         const hasModseq = this.#session.hasCondstore;
         await this.#view.poll(out, { expunge: true, hasModseq });
