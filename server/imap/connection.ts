@@ -5,7 +5,7 @@ import type { ResponseCode } from '../../protocol/response-code.ts';
 import type { TlsConnection } from '../../tls/tls-connection.ts';
 import type { ConnectionEndCause } from '../metrics/metrics-recorder.ts';
 import { ConnectionLostError, type ByteReceiver, type Transport } from '../net/transport.ts';
-import { ByeError } from './command.ts';
+import { ByeError } from './responses.ts';
 import { handleEvent } from './dispatch.ts';
 import { Responses } from './responses.ts';
 import type { ServiceContext } from './service-context.ts';

@@ -8,12 +8,12 @@ import {
   type SequenceSet,
 } from '../../protocol/sequence-set.ts';
 import type { MailboxKey } from '../../store/mail-store.ts';
-import { ByeError, CommandRefusedError } from './command.ts';
+import { ByeError, CommandRefusedError } from './responses.ts';
 import type { FeedReader, FeedStep, MailboxFeed } from './mailbox-feed.ts';
-import { RecentMessages } from './recent-messages.ts';
+import { RecentMessages } from './sorted-uids.ts';
 import type { Responses } from './responses.ts';
 import { indexOfUid, mergeUids, noUids, withoutUids } from './sorted-uids.ts';
-import { Turn } from './turns.ts';
+import { Turn } from './responses.ts';
 
 /** What a view may lag behind in steps, in UIDs, before it lets go of them and compares; of a large mailbox an eighth. */
 const minLagUids = 4096;

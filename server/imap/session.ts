@@ -6,7 +6,9 @@ import {
   type EnabledExtension,
 } from '../../protocol/capability.ts';
 import { accountKey } from './account-capabilities.ts';
-import { ByeError, CommandRefusedError } from './command.ts';
+import type { ReaderEvent } from '../../protocol/command-reader.ts';
+import { ConnectionLostError } from '../net/transport.ts';
+import { ByeError, CommandRefusedError } from './responses.ts';
 import type { Connection } from './connection.ts';
 import type { Responses } from './responses.ts';
 import type { MailboxView } from './mailbox-view.ts';
@@ -184,4 +186,11 @@ export class Session {
       text,
     );
   }
+}
+
+/** The text of a line that was asked for, one character a byte, without spaces around it. */
+export function decodeLine(event: ReaderEvent | undefined): string {
+  if (event === undefined) throw new ConnectionLostError();
+  if (event.kind !== 'line') throw new Error(`Unexpected ${event.kind} event`);
+  return Buffer.from(event.line).toString('latin1').trim();
 }

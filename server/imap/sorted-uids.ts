@@ -52,3 +52,65 @@ export function withoutUids(uids: Uint32Array, others: Uint32Array): Uint32Array
     return others[next] !== uid;
   });
 }
+
+/** Ranges that are kept; the oldest go first. Only sessions that share the mail of one mailbox have many. */
+const maxRanges = 4096;
+
+interface UidRange {
+  readonly firstUid: number;
+  /** One past the last. */
+  nextUid: number;
+}
+
+/**
+ * The \Recent messages of one session: UIDs in ranges that it has claimed.
+ *
+ * @see RFC 3501, section 2.3.2
+ */
+export class RecentMessages {
+  /** Ascending; they do not touch each other. */
+  readonly #ranges: UidRange[] = [];
+  #count = 0;
+
+  /** Messages that the client knows of and that are in the ranges. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Adds a range above those that are there; `uids` are all messages that the client knows of, ascending. */
+  add(firstUid: number, nextUid: number, uids: Uint32Array): void {
+    const range = { firstUid, nextUid };
+    this.#count += countIn(range, uids);
+    const last = this.#ranges.at(-1);
+    if (last?.nextUid === firstUid) last.nextUid = nextUid;
+    else this.#ranges.push(range);
+    if (this.#ranges.length <= maxRanges) return;
+    const oldest = this.#ranges.shift();
+    if (oldest !== undefined) this.#count -= countIn(oldest, uids);
+  }
+
+  has(uid: number): boolean {
+    let [low, high] = [0, this.#ranges.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#ranges[middle]?.nextUid ?? 0) <= uid) low = middle + 1;
+      else high = middle;
+    }
+    return (this.#ranges[low]?.firstUid ?? Infinity) <= uid;
+  }
+
+  /** The client learns of messages, which may be in a range that was claimed before. */
+  arrive(uids: Uint32Array): void {
+    if (this.#ranges.length === 0) return;
+    for (const uid of uids) if (this.has(uid)) this.#count += 1;
+  }
+
+  /** The client has been told that the message is gone. */
+  remove(uid: number): void {
+    if (this.has(uid)) this.#count -= 1;
+  }
+}
+
+function countIn({ firstUid, nextUid }: UidRange, uids: Uint32Array): number {
+  return lowerBound(uids, uids.length, nextUid) - lowerBound(uids, uids.length, firstUid);
+}

@@ -1,7 +1,7 @@
 import type { AppendArguments } from '../../../protocol/grammar/append.ts';
 import type { Mailbox, MessageDraft } from '../../../store/mail-store.ts';
-import { CommandRefusedError } from '../command.ts';
-import type { CommandHandler } from '../command.ts';
+import { CommandRefusedError } from '../responses.ts';
+import type { CommandHandler } from '../dispatch.ts';
 import { ConnectionLostError } from '../../net/transport.ts';
 import type { Session } from '../session.ts';
 

@@ -1,7 +1,7 @@
 import { decodeBase64 } from '../../../protocol/grammar/login.ts';
-import { CommandRefusedError, decodeLine } from '../command.ts';
-import type { CommandHandler } from '../command.ts';
-import type { Session } from '../session.ts';
+import { CommandRefusedError } from '../responses.ts';
+import type { CommandHandler } from '../dispatch.ts';
+import { decodeLine, type Session } from '../session.ts';
 import { logInWithCertificate, logInWithPassword } from './login.ts';
 
 const mechanisms: readonly string[] = ['PLAIN', 'LOGIN', 'EXTERNAL'];

@@ -1,5 +1,5 @@
 import { StoreError } from '../../../store/mail-store.ts';
-import type { CommandHandler } from '../command.ts';
+import type { CommandHandler } from '../dispatch.ts';
 import type { MailboxView } from '../mailbox-view.ts';
 import type { Session } from '../session.ts';
 

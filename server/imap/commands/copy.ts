@@ -1,8 +1,8 @@
 import type { ResponseCode } from '../../../protocol/response-code.ts';
 import { formatSequenceSet } from '../../../protocol/sequence-set.ts';
 import { StoreError, type CopyResult, type Mailbox } from '../../../store/mail-store.ts';
-import { CommandRefusedError } from '../command.ts';
-import type { CommandHandler } from '../command.ts';
+import { CommandRefusedError } from '../responses.ts';
+import type { CommandHandler } from '../dispatch.ts';
 import type { MailboxView } from '../mailbox-view.ts';
 import type { Session } from '../session.ts';
 

@@ -1,4 +1,4 @@
-import type { CommandHandler } from '../command.ts';
+import type { CommandHandler } from '../dispatch.ts';
 
 /** A mailbox that this session has selected is left first. @see RFC 3501, section 6.3.4 */
 export const deleteMailbox: CommandHandler<'DELETE'> = async (session, { mailboxName }) => {

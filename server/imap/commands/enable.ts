@@ -1,5 +1,5 @@
 import { findEnabledExtension } from '../../../protocol/capability.ts';
-import type { CommandHandler } from '../command.ts';
+import type { CommandHandler } from '../dispatch.ts';
 
 /** Capabilities that the server does not know, or that are turned off, are passed over. @see RFC 5161, section 3.1 */
 export const enable: CommandHandler<'ENABLE'> = async (session, { capabilities }) => {

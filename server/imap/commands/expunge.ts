@@ -1,4 +1,4 @@
-import type { CommandHandler } from '../command.ts';
+import type { CommandHandler } from '../dispatch.ts';
 
 /** The EXPUNGE responses come with what else has changed. @see RFC 3501, section 6.4.3; RFC 4315 */
 export const expunge: CommandHandler<'EXPUNGE'> = async (session, { uids }) => {

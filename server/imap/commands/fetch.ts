@@ -1,11 +1,24 @@
-import type { FetchItem } from '../../../protocol/fetch-item.ts';
+import type { BodySection, FetchItem } from '../../../protocol/fetch-item.ts';
+import {
+  applyPartial,
+  filterHeader,
+  resolveSection,
+  type SectionRange,
+} from '../../../protocol/mime/body-section.ts';
+import { writeBody } from '../../../protocol/mime/body-structure.ts';
+import { encodeInternalDate } from '../../../protocol/dates.ts';
+import {
+  encodeBodySection,
+  type Encoder,
+  readWireText,
+  type WireText,
+} from '../../../protocol/encoder.ts';
 import type { MessageField, StoredMessage } from '../../../store/mail-store.ts';
-import type { CommandHandler } from '../command.ts';
-import type { Completion } from '../command.ts';
-import { fieldsOf, setsSeen, writeFetchResponse } from '../fetch-response.ts';
+import type { CommandHandler } from '../dispatch.ts';
+import type { Completion } from '../dispatch.ts';
 import type { MailboxView } from '../mailbox-view.ts';
 import type { Session } from '../session.ts';
-import { Turn } from '../turns.ts';
+import { Turn } from '../responses.ts';
 
 /** @see RFC 3501, section 6.4.5; RFC 7162, section 3.1.4 (CHANGEDSINCE, MODSEQ) */
 export const fetch: CommandHandler<'FETCH'> = async (session, command) => {
@@ -138,4 +151,173 @@ function withChange(items: readonly FetchItem[], hasModseq: boolean): readonly F
     ...(has('FLAGS') ? [] : [{ item: 'FLAGS' } as const]),
     ...(has('MODSEQ') || !hasModseq ? [] : [{ item: 'MODSEQ' } as const]),
   ];
+}
+
+const fieldsByItem: { readonly [Item in FetchItem['item']]?: MessageField } = {
+  INTERNALDATE: 'dates',
+  ENVELOPE: 'envelope',
+  BODYSTRUCTURE: 'bodyStructure',
+  BODY: 'structure',
+  'BODY[]': 'structure',
+  'RFC822.HEADER': 'structure',
+  'RFC822.TEXT': 'structure',
+};
+
+/** What the store must read for these items; undefined if the feed knows all of it. */
+function fieldsOf(items: readonly FetchItem[]): ReadonlySet<MessageField> | undefined {
+  if (items.every(({ item }) => item === 'UID' || item === 'FLAGS' || item === 'MODSEQ')) {
+    return undefined;
+  }
+  const fields = items.map((item) => (isWholeBody(item) ? undefined : fieldsByItem[item.item]));
+  return new Set(fields.filter((field) => field !== undefined));
+}
+
+/** The whole message needs no structure, and it is what most clients read. */
+function isWholeBody(item: FetchItem): boolean {
+  if (item.item !== 'BODY[]') return false;
+  return item.section.part.length === 0 && item.section.text.kind === 'all';
+}
+
+/** True for an item that sets \Seen. @see RFC 3501, section 6.4.5 */
+function setsSeen(item: FetchItem): boolean {
+  if (item.item === 'BODY[]') return !item.isPeek;
+  return item.item === 'RFC822' || item.item === 'RFC822.TEXT';
+}
+
+/** A message as a FETCH response finds it: its row in the store, its number, and its place in the feed. */
+interface FetchedMessage {
+  readonly row: StoredMessage;
+  readonly number: number;
+  /** Good until something is awaited. */
+  readonly index: number;
+}
+
+/** Writes `* n FETCH (…)` of one message, waiting for a client that does not keep up. */
+async function writeFetchResponse(
+  session: Session,
+  { row, number, index }: FetchedMessage,
+  items: readonly FetchItem[],
+): Promise<void> {
+  const { out, view } = session;
+  if (items.some(({ item }) => item === 'FLAGS')) view.tellKeywords(out);
+  // Before anything is awaited: the feed may change then.
+  const flags = view.flagList(index);
+  const modseq = view.feed.modseqAt(index);
+  out.begin().number(number).atom('FETCH').open();
+  for (const item of items) await writeItem(session, { row, flags, modseq }, item);
+  out.close().end();
+  if (out.isFull) await out.ready();
+}
+
+interface MessageNow {
+  readonly row: StoredMessage;
+  readonly flags: WireText;
+  readonly modseq: number;
+}
+
+async function writeItem(session: Session, message: MessageNow, item: FetchItem): Promise<void> {
+  const { out } = session;
+  const { row } = message;
+  switch (item.item) {
+    case 'RFC822':
+      out.atom('RFC822');
+      return writeSection(session, row, { part: [], text: { kind: 'all' } });
+    case 'RFC822.HEADER':
+      out.atom('RFC822.HEADER');
+      return writeSection(session, row, { part: [], text: { kind: 'header' } });
+    case 'RFC822.TEXT':
+      out.atom('RFC822.TEXT');
+      return writeSection(session, row, { part: [], text: { kind: 'text' } });
+    case 'BODY[]':
+      out.wire(encodeBodySection(item.section, item.partial?.offsetBytes));
+      return writeSection(session, row, item.section, item.partial);
+    default:
+      writeAttribute(out.atom(item.item), message, item.item);
+  }
+}
+
+/** An item that is written without reading the message. */
+type Attribute = Exclude<FetchItem['item'], 'RFC822' | 'RFC822.HEADER' | 'RFC822.TEXT' | 'BODY[]'>;
+
+/** Writes the value of an item behind its name. */
+function writeAttribute(
+  out: Encoder,
+  { row, flags, modseq }: MessageNow,
+  attribute: Attribute,
+): Encoder {
+  switch (attribute) {
+    case 'UID':
+      return out.number(row.uid);
+    case 'FLAGS':
+      return out.wire(flags);
+    case 'MODSEQ':
+      return out.open().number(modseq).close();
+    case 'RFC822.SIZE':
+      return out.number(row.sizeBytes);
+    case 'INTERNALDATE':
+      return out.wire(encodeInternalDate(present(row.internalDate)));
+    case 'ENVELOPE':
+      return out.wire(readWireText(present(row.envelope)));
+    case 'BODYSTRUCTURE':
+      return out.wire(readWireText(present(row.bodyStructure)));
+    case 'BODY':
+      return out.wire(writeBody(present(row.structure)));
+    default:
+      return attribute satisfies never;
+  }
+}
+
+/** What the store was asked for is there. */
+function present<Value>(value: Value | undefined): Value {
+  if (value === undefined) throw new Error('The store left out a field that was asked for');
+  return value;
+}
+
+type Partial = Extract<FetchItem, { readonly item: 'BODY[]' }>['partial'];
+
+/** Writes what a section of a message holds, as `NIL` or a literal; its name stands before it. */
+async function writeSection(
+  session: Session,
+  row: StoredMessage,
+  section: BodySection,
+  partial?: Partial,
+): Promise<void> {
+  const { out } = session;
+  const range = locate(row, section);
+  if (range === undefined) {
+    out.nstring(undefined);
+  } else if (range.fieldNames !== undefined) {
+    const header = await readWhole(session, row.bodyId, range.start, range.end);
+    const kept = filterHeader(header, range.fieldNames, range.isNot);
+    const { start, end } = applyPartial(kept.length, partial);
+    out.literal(end - start).bytes(kept.subarray(start, end));
+  } else {
+    const { start, end } = applyPartial(range.end - range.start, partial);
+    await writeLiteral(session, row.bodyId, range.start + start, range.start + end);
+  }
+}
+
+function locate(row: StoredMessage, section: BodySection): SectionRange | undefined {
+  if (row.structure !== undefined) return resolveSection(row.structure, section);
+  return { start: 0, end: row.sizeBytes };
+}
+
+async function writeLiteral(
+  session: Session,
+  bodyId: number,
+  start: number,
+  end: number,
+): Promise<void> {
+  const { out } = session;
+  out.literal(end - start);
+  for await (const chunk of session.store.readBody(bodyId, start, end)) {
+    out.bytes(chunk);
+    if (out.isFull) await out.ready();
+  }
+}
+
+async function readWhole(session: Session, bodyId: number, start: number, end: number) {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of session.store.readBody(bodyId, start, end)) chunks.push(chunk);
+  return Buffer.concat(chunks);
 }

@@ -1,4 +1,4 @@
-import type { CommandHandler } from '../command.ts';
+import type { CommandHandler } from '../dispatch.ts';
 import { serverVersion } from '../../version.ts';
 
 /** @see RFC 2971, section 3 */

@@ -1,10 +1,10 @@
 import type { ReaderEvent } from '../../../protocol/command-reader.ts';
 import { takeTurnIfFree } from '../../../store/turns.ts';
-import type { CommandHandler } from '../command.ts';
-import { ByeError, CommandRefusedError, decodeLine } from '../command.ts';
+import type { CommandHandler } from '../dispatch.ts';
+import { ByeError, CommandRefusedError } from '../responses.ts';
 import type { MailboxView } from '../mailbox-view.ts';
 import { ConnectionLostError } from '../../net/transport.ts';
-import type { Session } from '../session.ts';
+import { decodeLine, type Session } from '../session.ts';
 
 /** Tells the client at once what changes, until it sends DONE. @see RFC 2177, section 3 */
 export const idle: CommandHandler<'IDLE'> = async (session) => {

@@ -1,6 +1,6 @@
 import { hierarchySeparator, matchesMailboxPattern } from '../../../protocol/mailbox-name.ts';
 import type { Mailbox } from '../../../store/mail-store.ts';
-import type { CommandHandler } from '../command.ts';
+import type { CommandHandler } from '../dispatch.ts';
 import type { Session } from '../session.ts';
 
 /** @see RFC 3501, section 6.3.8; RFC 3348 (children); RFC 6154 (special use) */

@@ -1,7 +1,8 @@
 import type { Account } from '../../../store/mail-store.ts';
 import type { ClientCertificate } from '../../../tls/client-certificate.ts';
 import { LoginBusyError } from '../../authentication/password-check-queue.ts';
-import { type CommandHandler, CommandRefusedError, type Completion } from '../command.ts';
+import type { CommandHandler, Completion } from '../dispatch.ts';
+import { CommandRefusedError } from '../responses.ts';
 import type { Session } from '../session.ts';
 
 /** @see RFC 3501, section 6.2.3 */

@@ -1,4 +1,4 @@
-import type { CommandHandler } from '../command.ts';
+import type { CommandHandler } from '../dispatch.ts';
 
 /** @see RFC 3501, section 6.1.3 */
 export const logout: CommandHandler<'LOGOUT'> = async (session) => {

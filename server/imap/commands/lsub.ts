@@ -1,5 +1,5 @@
 import { hierarchySeparator, matchesMailboxPattern } from '../../../protocol/mailbox-name.ts';
-import type { CommandHandler } from '../command.ts';
+import type { CommandHandler } from '../dispatch.ts';
 
 /**
  * Names that are subscribed and match; where `%` stops at a level whose subscribed children do not match,

@@ -1,5 +1,5 @@
 import { hierarchySeparator } from '../../../protocol/mailbox-name.ts';
-import type { CommandHandler } from '../command.ts';
+import type { CommandHandler } from '../dispatch.ts';
 
 /** @see RFC 2342, section 5 */
 export const namespace: CommandHandler<'NAMESPACE'> = async (session) => {

@@ -1,4 +1,4 @@
-import type { CommandHandler } from '../command.ts';
+import type { CommandHandler } from '../dispatch.ts';
 
 /** What has changed is told before the answer, as after every command. @see RFC 3501, section 6.1.2 */
 export const noop: CommandHandler<'NOOP'> = async () => ({ text: 'NOOP completed' });

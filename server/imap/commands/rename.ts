@@ -1,4 +1,4 @@
-import type { CommandHandler } from '../command.ts';
+import type { CommandHandler } from '../dispatch.ts';
 
 /** @see RFC 3501, section 6.3.5 */
 export const renameMailbox: CommandHandler<'RENAME'> = async (session, command) => {

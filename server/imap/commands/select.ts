@@ -1,8 +1,8 @@
 import { encodeFlagList } from '../../../protocol/encoder.ts';
 import type { SearchKey } from '../../../protocol/search-key.ts';
-import type { CommandHandler } from '../command.ts';
-import { CommandRefusedError } from '../command.ts';
-import { judgeMessages, verdicts } from '../feed-search.ts';
+import type { CommandHandler } from '../dispatch.ts';
+import { CommandRefusedError } from '../responses.ts';
+import { judgeMessages, verdicts } from './search.ts';
 import { MailboxView } from '../mailbox-view.ts';
 import type { Session } from '../session.ts';
 import type { Mailbox } from '../../../store/mail-store.ts';

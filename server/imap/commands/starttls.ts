@@ -1,4 +1,5 @@
-import { type CommandHandler, CommandRefusedError } from '../command.ts';
+import type { CommandHandler } from '../dispatch.ts';
+import { CommandRefusedError } from '../responses.ts';
 
 /** @see RFC 3501, section 6.2.1; RFC 9051, section 6.2.1 (what is pipelined behind it) */
 export const startTls: CommandHandler<'STARTTLS'> = async (session, _command, { tag }) => {

@@ -1,7 +1,7 @@
 import type { StatusItem } from '../../../protocol/grammar/status.ts';
 import type { MailboxStatus } from '../../../store/mail-store.ts';
-import { CommandRefusedError } from '../command.ts';
-import type { CommandHandler } from '../command.ts';
+import { CommandRefusedError } from '../responses.ts';
+import type { CommandHandler } from '../dispatch.ts';
 
 const values: { readonly [Item in StatusItem]: (status: MailboxStatus) => number } = {
   MESSAGES: (status) => status.messageCount,

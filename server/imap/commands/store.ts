@@ -1,10 +1,10 @@
 import { formatSequenceSet } from '../../../protocol/sequence-set.ts';
 import type { FlagChangeResult } from '../../../store/mail-store.ts';
-import type { CommandHandler } from '../command.ts';
-import type { Completion } from '../command.ts';
+import type { CommandHandler } from '../dispatch.ts';
+import type { Completion } from '../dispatch.ts';
 import type { MailboxView } from '../mailbox-view.ts';
 import type { Session } from '../session.ts';
-import { Turn } from '../turns.ts';
+import { Turn } from '../responses.ts';
 
 /**
  * Messages that are gone are passed over (RFC 2180, section 4.2.1).

@@ -1,4 +1,4 @@
-import type { CommandHandler } from '../command.ts';
+import type { CommandHandler } from '../dispatch.ts';
 
 /** @see RFC 3501, sections 6.3.6 and 6.3.7 */
 export const subscribe: CommandHandler<'SUBSCRIBE' | 'UNSUBSCRIBE'> = async (session, command) => {

@@ -1,4 +1,4 @@
-import type { CommandHandler } from '../command.ts';
+import type { CommandHandler } from '../dispatch.ts';
 
 /** @see RFC 3691, section 2 */
 export const unselect: CommandHandler<'UNSELECT'> = async (session) => {

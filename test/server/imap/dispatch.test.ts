@@ -1,7 +1,7 @@
 import t from 'tap';
 import type { ReaderEvent } from '../../../protocol/reader-event.ts';
-import { commandTable } from '../../../server/imap/command-table.ts';
-import { ByeError } from '../../../server/imap/command.ts';
+import { commandTable } from '../../../server/imap/dispatch.ts';
+import { ByeError } from '../../../server/imap/responses.ts';
 import { handleEvent } from '../../../server/imap/dispatch.ts';
 import { Responses } from '../../../server/imap/responses.ts';
 import type { Session } from '../../../server/imap/session.ts';

@@ -1,6 +1,6 @@
 import t from 'tap';
 import type { Capability } from '../../../protocol/capability.ts';
-import { ByeError, CommandRefusedError } from '../../../server/imap/command.ts';
+import { ByeError, CommandRefusedError } from '../../../server/imap/responses.ts';
 import type { Connection } from '../../../server/imap/connection.ts';
 import { MailboxFeeds } from '../../../server/imap/mailbox-feeds.ts';
 import { MailboxView } from '../../../server/imap/mailbox-view.ts';

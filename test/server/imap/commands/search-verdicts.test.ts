@@ -1,10 +1,14 @@
 import t from 'tap';
-import type { SearchKey } from '../../../protocol/search-key.ts';
-import { judgeMessages, resolveForStore, verdicts } from '../../../server/imap/feed-search.ts';
-import { MailboxFeed } from '../../../server/imap/mailbox-feed.ts';
-import { MailboxView } from '../../../server/imap/mailbox-view.ts';
-import { FakeMailbox } from '../../fixtures/fake-mailbox.ts';
-import { SeededRandom } from '../../fixtures/seeded-random.ts';
+import type { SearchKey } from '../../../../protocol/search-key.ts';
+import {
+  judgeMessages,
+  resolveForStore,
+  verdicts,
+} from '../../../../server/imap/commands/search.ts';
+import { MailboxFeed } from '../../../../server/imap/mailbox-feed.ts';
+import { MailboxView } from '../../../../server/imap/mailbox-view.ts';
+import { FakeMailbox } from '../../../fixtures/fake-mailbox.ts';
+import { SeededRandom } from '../../../fixtures/seeded-random.ts';
 
 const flags = ['\\Seen', '\\Flagged', 'Work', 'work-2'];
 
