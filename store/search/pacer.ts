@@ -1,7 +1,7 @@
 import { takeTurn } from '../turns.ts';
 
 /** How long a search may keep the event loop to itself, in milliseconds. */
-const sliceMs = 2;
+const sliceMs = 1;
 
 /** Lets others run whenever a slice of time is used up. */
 export class Pacer {

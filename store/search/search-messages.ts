@@ -52,7 +52,7 @@ export async function searchMessages(
       // Only a message whose text decides is worth a turn of the microtasks.
       if (verdict === true || (verdict !== false && (await verdict))) found.push(row[0]);
     }
-    await pacer.pause();
+    if (pacer.isDue) await pacer.pause();
   }
   return Uint32Array.from(found);
 }
