@@ -179,6 +179,12 @@ export function encodeResponseText(text: string, isUtf8 = false): WireText {
   return wire(isUtf8 ? toByteText(plain.toWellFormed()) : plain.replace(/[^\x00-\x7f]/gu, '?'));
 }
 
+/**
+ * Characters from which on gathered text goes to the sink as bytes. It consists of the pieces that were put together, and
+ * takes ten times its length for as long as it waits for a client.
+ */
+const minByteCharacters = 1024;
+
 /** Takes what an {@link Encoder} has gathered. */
 export interface EncoderSink {
   /** Writes text, one character a byte, or bytes, which the caller no longer changes. */
@@ -362,7 +368,7 @@ export class Encoder {
     const text = this.#text;
     if (text === '') return;
     this.#text = '';
-    this.#sink.write(text);
+    this.#sink.write(text.length < minByteCharacters ? text : Buffer.from(text, 'latin1'));
   }
 
   /** Throws if a response has begun. */

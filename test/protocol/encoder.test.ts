@@ -240,6 +240,22 @@ await t.test('a response that has not ended lets no other begin', (t) => {
   t.end();
 });
 
+await t.test('a long text that was put together goes out as bytes, one a character', (t) => {
+  const written: (string | Uint8Array)[] = [];
+  const out = new Encoder({ write: (data) => void written.push(data) }, 1 << 20);
+  out.status('*', 'OK', 'short');
+  out.flush();
+  for (let number = 1; number <= 100; number++) out.begin().number(number).string('é').end();
+  out.flush();
+  t.equal(written[0], '* OK short\r\n');
+  const bytes = written[1] as Uint8Array;
+  t.type(bytes, Uint8Array);
+  const text = Buffer.from(bytes).toString('latin1');
+  t.ok(text.endsWith('* 99 {1}\r\né\r\n* 100 {1}\r\né\r\n'));
+  t.equal(text.length, bytes.length);
+  t.end();
+});
+
 await t.test('text is gathered in chunks, also within a response', (t) => {
   const { out, chunks } = makeEncoder(10);
   out.begin().atom('SEARCH');
