@@ -3,6 +3,7 @@ import { type Clock, steadyClock } from './clock.ts';
 import { CountRanking } from './count-ranking.ts';
 import { type HandshakeTurnLimits, HandshakeTurns, type TurnTaker } from './handshake-turns.ts';
 import { admissionLimits } from './limits.ts';
+import { type Linked, LinkedList } from './linked-list.ts';
 
 /**
  * Why a stranger's connection has to end:
@@ -27,6 +28,12 @@ export interface AdmissionEntry {
   visitor: Visitor;
   /** How long the server has made it wait for its turn so far, in milliseconds: no deadline should count that. */
   readonly waitedMs: number;
+  /**
+   * Begins to shake hands if nobody else waits for a turn; asked for when its ClientHello is there.
+   *
+   * @returns the turn, which its owner ends with the handshake; undefined if it has to wait, or has left
+   */
+  tryHandshakeTurn(): HandshakeTurn | undefined;
   /**
    * Waits until it may shake hands; asked for when its ClientHello is there. Never rejects.
    *
@@ -132,8 +139,11 @@ export class Admission {
   enter(address: string | undefined, visitor: Visitor): AdmissionEntry {
     this.#keepBound();
     const name = addressGroup(address ?? '');
-    const group = this.#groups.get(name) ?? makeGroup(name);
-    this.#groups.set(name, group);
+    let group = this.#groups.get(name);
+    if (group === undefined) {
+      group = new StrangerGroup(name);
+      this.#groups.set(name, group);
+    }
     const entry = new Entry(this.#desk, group, visitor);
     group.count += 1;
     Atomics.add(this.#cells, this.#index, 1);
@@ -148,7 +158,7 @@ export class Admission {
    */
   makeRoom(): boolean {
     const group = this.#ranking.first;
-    const entry = group && (first(group.idle) ?? first(group.waiting));
+    const entry = group && (group.idle.first ?? group.waiting.first);
     // The server works for all of them, which has its own bounds.
     if (entry === undefined) return false;
     const { visitor } = entry;
@@ -168,8 +178,8 @@ export class Admission {
   #move(entry: Entry, place: Place): void {
     const { strangers: group } = entry;
     const before = group.idle.size + group.waiting.size;
-    if (entry.place === 'idle') group.idle.delete(entry);
-    if (entry.place === 'waiting') group.waiting.delete(entry);
+    if (entry.place === 'idle') group.idle.remove(entry);
+    if (entry.place === 'waiting') group.waiting.remove(entry);
     if (place === 'idle') group.idle.add(entry);
     if (place === 'waiting') group.waiting.add(entry);
     entry.place = place;
@@ -193,17 +203,25 @@ interface EntryDesk {
 type Place = 'idle' | 'waiting' | 'busy' | 'gone';
 
 /** The strangers of one address group. */
-interface StrangerGroup {
+class StrangerGroup implements Linked<StrangerGroup> {
   readonly name: string;
-  readonly idle: Set<Entry>;
-  readonly waiting: Set<Entry>;
-  count: number;
+  readonly idle = new LinkedList<Entry>();
+  readonly waiting = new LinkedList<Entry>();
+  count = 0;
+  before: StrangerGroup | undefined;
+  after: StrangerGroup | undefined;
+
+  constructor(name: string) {
+    this.name = name;
+  }
 }
 
-class Entry implements AdmissionEntry, TurnTaker {
+class Entry implements AdmissionEntry, TurnTaker, Linked<Entry> {
   readonly strangers: StrangerGroup;
   visitor: Visitor;
   place: Place = 'busy';
+  before: Entry | undefined;
+  after: Entry | undefined;
   readonly #desk: EntryDesk;
   #onTurn: ((turn: HandshakeTurn | undefined) => void) | undefined;
   #turn: HandshakeTurn | undefined;
@@ -225,6 +243,12 @@ class Entry implements AdmissionEntry, TurnTaker {
     return this.#waitedMs + this.#desk.clock() - this.#waitsSince;
   }
 
+  tryHandshakeTurn(): HandshakeTurn | undefined {
+    if (this.place === 'gone' || !this.#desk.turns.beginNow(this)) return undefined;
+    this.#desk.move(this, 'busy');
+    return this.#makeTurn();
+  }
+
   takeHandshakeTurn(): Promise<HandshakeTurn | undefined> {
     if (this.place === 'gone') return Promise.resolve(undefined);
     return new Promise((resolve) => {
@@ -237,9 +261,7 @@ class Entry implements AdmissionEntry, TurnTaker {
 
   beginTurn(): void {
     this.#desk.move(this, 'busy');
-    const turn = { end: () => this.#endTurn(turn) };
-    this.#turn = turn;
-    this.#endWaiting(turn);
+    this.#endWaiting(this.#makeTurn());
   }
 
   loseTurn(): void {
@@ -268,6 +290,12 @@ class Entry implements AdmissionEntry, TurnTaker {
     this.#endWaiting(undefined);
   }
 
+  #makeTurn(): HandshakeTurn {
+    const turn = { end: () => this.#endTurn(turn) };
+    this.#turn = turn;
+    return turn;
+  }
+
   #endTurn(turn: HandshakeTurn): void {
     if (this.#turn !== turn) return;
     this.#turn = undefined;
@@ -282,12 +310,4 @@ class Entry implements AdmissionEntry, TurnTaker {
     this.#onTurn = undefined;
     onTurn(turn);
   }
-}
-
-function makeGroup(name: string): StrangerGroup {
-  return { name, idle: new Set(), waiting: new Set(), count: 0 };
-}
-
-function first<T>(items: ReadonlySet<T>): T | undefined {
-  return items.values().next().value;
 }

@@ -50,6 +50,8 @@ export class Arrival implements Visitor {
 
   /** Waits for its turn to shake hands, while the bytes of the client wait too. */
   async waitForTurn(): Promise<HandshakeTurn> {
+    const free = this.#entry.tryHandshakeTurn();
+    if (free !== undefined) return free;
     const socket = this.#socket;
     const onClose = (): void => this.interrupt(clientLeftError());
     socket.on('close', onClose);

@@ -1,11 +1,14 @@
+import { type Linked, LinkedList } from './linked-list.ts';
+
 /** Ranks things by a count that each of them has, and finds one with the highest count in constant time. */
-export class CountRanking<T> {
-  readonly #byCount = new Map<number, Set<T>>();
+export class CountRanking<T extends Linked<T>> {
+  /** By count; lists above the highest are empty. */
+  #byCount: LinkedList<T>[] = [];
   #highest = 0;
 
   /** One of the highest count: of several the one whose count changed longest ago; undefined if there is none. */
   get first(): T | undefined {
-    return this.#byCount.get(this.#highest)?.values().next().value;
+    return this.#byCount[this.#highest]?.first;
   }
 
   /** The highest count; 0 if there is none. */
@@ -16,26 +19,28 @@ export class CountRanking<T> {
   /**
    * Changes a thing's count by one, up or down.
    *
+   * @param thing - in no list but this one's
    * @param from - its count until now; 0: it is new
    * @param to - its count from now on; 0: it goes
    */
   change(thing: T, from: number, to: number): void {
-    if (from > 0) this.#remove(thing, from);
-    if (to > 0) this.#add(thing, to);
+    if (from > 0) this.#listOf(from).remove(thing);
+    if (to > 0) this.#listOf(to).add(thing);
     if (to > this.#highest) this.#highest = to;
     // It stepped down by one: if nothing else has the highest count, the next lower one is its own.
-    else if (from === this.#highest && !this.#byCount.has(from)) this.#highest = to;
+    else if (from === this.#highest && this.#listOf(from).size === 0) this.#highest = to;
+    if (this.#byCount.length > spareLists + 2 * this.#highest) this.#trim();
   }
 
-  #add(thing: T, count: number): void {
-    const things = this.#byCount.get(count);
-    if (things === undefined) this.#byCount.set(count, new Set([thing]));
-    else things.add(thing);
+  #listOf(count: number): LinkedList<T> {
+    while (this.#byCount.length <= count) this.#byCount.push(new LinkedList());
+    return this.#byCount[count] as LinkedList<T>;
   }
 
-  #remove(thing: T, count: number): void {
-    const things = this.#byCount.get(count);
-    things?.delete(thing);
-    if (things?.size === 0) this.#byCount.delete(count);
+  #trim(): void {
+    this.#byCount = this.#byCount.slice(0, this.#highest + 1);
   }
 }
+
+/** Empty lists that are kept, so that few things need no new ones. */
+const spareLists = 64;

@@ -1,6 +1,7 @@
 import { CountRanking } from './count-ranking.ts';
 import { DetachedTimer } from './detached-timer.ts';
 import { admissionLimits } from './limits.ts';
+import type { Linked } from './linked-list.ts';
 
 /** Bounds of {@link HandshakeTurns}, for one thread. */
 export interface HandshakeTurnLimits {
@@ -26,12 +27,17 @@ export interface TurnTaker {
   loseTurn(): void;
 }
 
-/** The takers of one address group. */
-interface TurnGroup {
+/** The takers of one address group that wait or are slow; while there is none, there is no group. */
+class TurnGroup implements Linked<TurnGroup> {
   readonly name: string;
-  readonly waiting: Set<TurnTaker>;
-  readonly slow: Set<TurnTaker>;
-  quickCount: number;
+  readonly waiting = new Set<TurnTaker>();
+  readonly slow = new Set<TurnTaker>();
+  before: TurnGroup | undefined;
+  after: TurnGroup | undefined;
+
+  constructor(name: string) {
+    this.name = name;
+  }
 }
 
 /**
@@ -67,6 +73,19 @@ export class HandshakeTurns {
     return this.#slowCount;
   }
 
+  /**
+   * Begins a turn at once, if nobody has to wait for one.
+   *
+   * @returns false if the taker has to {@link wait}; `beginTurn` is not called here
+   */
+  beginNow(taker: TurnTaker): boolean {
+    if (this.#ready.size > 0 || this.#quick.size >= this.#limits.quickHandshakes) return false;
+    const group = this.#groups.get(taker.group);
+    if (group !== undefined && !this.#hasShare(group)) return false;
+    this.#begin(taker);
+    return true;
+  }
+
   /** Waits for a turn, which may begin within this call. */
   wait(taker: TurnTaker): void {
     const group = this.#groupOf(taker.group);
@@ -77,11 +96,12 @@ export class HandshakeTurns {
 
   /** Ends a turn, or the waiting for one; harmless after that. */
   leave(taker: TurnTaker): void {
-    const group = this.#groups.get(taker.group);
-    if (group === undefined) return;
-    if (this.#quick.delete(taker)) group.quickCount -= 1;
-    else if (!this.#removeSlow(group, taker)) group.waiting.delete(taker);
-    this.#review(group);
+    if (!this.#quick.delete(taker)) {
+      const group = this.#groups.get(taker.group);
+      if (group === undefined) return;
+      if (!this.#removeSlow(group, taker)) group.waiting.delete(taker);
+      this.#review(group);
+    }
     this.#beginTurns();
   }
 
@@ -102,20 +122,22 @@ export class HandshakeTurns {
       this.#ready.delete(group);
       if (taker === undefined) continue;
       group.waiting.delete(taker);
-      group.quickCount += 1;
-      this.#quick.set(taker, 0);
-      if (!this.#timer.isArmed) this.#timer.arm(this.#limits.tickMs);
+      this.#begin(taker);
       // To the end of the round: this loop comes to it again.
       this.#review(group);
       taker.beginTurn();
     }
   }
 
+  #begin(taker: TurnTaker): void {
+    this.#quick.set(taker, 0);
+    if (!this.#timer.isArmed) this.#timer.arm(this.#limits.tickMs);
+  }
+
   #becomeSlow(taker: TurnTaker): void {
     if (this.#slowCount >= this.#limits.slowHandshakes) this.#endOldestSlow();
     const group = this.#groupOf(taker.group);
     this.#quick.delete(taker);
-    group.quickCount -= 1;
     this.#slowRanking.change(group, group.slow.size, group.slow.size + 1);
     group.slow.add(taker);
     this.#slowCount += 1;
@@ -141,22 +163,21 @@ export class HandshakeTurns {
   #groupOf(name: string): TurnGroup {
     const known = this.#groups.get(name);
     if (known !== undefined) return known;
-    const group = {
-      name,
-      waiting: new Set<TurnTaker>(),
-      slow: new Set<TurnTaker>(),
-      quickCount: 0,
-    };
+    const group = new TurnGroup(name);
     this.#groups.set(name, group);
     return group;
   }
 
   /** Brings a group that has changed to where it belongs now. */
   #review(group: TurnGroup): void {
-    const { waiting, slow, quickCount } = group;
-    const hasShare = slow.size < this.#limits.slowHandshakesPerGroup;
-    if (waiting.size > 0 && hasShare) this.#ready.add(group);
+    const { waiting, slow } = group;
+    if (waiting.size > 0 && this.#hasShare(group)) this.#ready.add(group);
     else this.#ready.delete(group);
-    if (waiting.size + slow.size + quickCount === 0) this.#groups.delete(group.name);
+    if (waiting.size + slow.size === 0) this.#groups.delete(group.name);
+  }
+
+  /** True if the group has not as many slow handshakes as it may. */
+  #hasShare({ slow }: TurnGroup): boolean {
+    return slow.size < this.#limits.slowHandshakesPerGroup;
   }
 }

@@ -7,12 +7,14 @@ type Collect = (options: { type: 'major'; execution: 'async' }) => Promise<void>
 let collect: Collect | undefined;
 
 /**
- * Keeps the young generation of the heap at its first size, some MiB; V8 would let it grow to 64 under load, in
- * every thread, and give little of it back. What a connection leaves behind is short-lived, so frequent
- * collections of a small one cost little. Applies to the whole process, including threads that start later.
+ * Keeps the young generation of each thread's heap at its first size; V8 would let it grow to 64 MiB under load, in every
+ * thread, and give little of it back. What a connection leaves behind is short-lived, so frequent collections of a small
+ * one cost little. Applies to the whole process; the first size only to threads that start later.
  */
 export function boundYoungGeneration(): void {
   setFlagsFromString('--semi-space-growth-factor=1');
+  // Twice V8's own: a visit costs a worker a tenth less CPU, and larger ones bring hardly more.
+  setFlagsFromString('--min-semi-space-size=2');
 }
 
 /**
