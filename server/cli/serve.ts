@@ -25,7 +25,7 @@ export async function serve(options: GlobalOptions & { withDemo: boolean }): Pro
   let logger: Logger | undefined;
   process.on('SIGHUP', () => logger?.info({ signal: 'SIGHUP' }, 'this signal does nothing yet'));
   const configuration = await readConfiguration(options);
-  boundYoungGeneration();
+  boundYoungGeneration(configuration.workerCount === 0);
   logger = createLogger({ level: configuration.logLevel });
   process.on('uncaughtException', (error) => {
     logger.fatal({ err: error }, 'uncaught error');
