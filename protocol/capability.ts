@@ -79,7 +79,7 @@ export interface CapabilityState {
   readonly stage: ConnectionStage;
   /** True if the client has shown a valid certificate, with which it can log in. */
   readonly hasCertificate: boolean;
-  /** What is turned off, by whomever. It is not announced, and what it brings is unknown. */
+  /** What is turned off, by whomever. It is not announced, and what it brings is unknown. The set never changes. */
   readonly off: ReadonlySet<Capability>;
 }
 
@@ -88,11 +88,23 @@ export interface CapabilityState {
  *
  * @see RFC 3501, sections 6.1.1, 6.2.1 and 6.2.3; RFC 4959
  */
-export function listCapabilities({
-  stage,
-  hasCertificate,
-  off,
-}: CapabilityState): readonly Capability[] {
+export function listCapabilities(state: CapabilityState): readonly Capability[] {
+  const { stage, hasCertificate, off } = state;
+  let known = listsOf.get(off);
+  if (known === undefined) {
+    known = new Map();
+    listsOf.set(off, known);
+  }
+  const key = hasCertificate ? `${stage} with certificate` : stage;
+  const list = known.get(key) ?? makeList(state);
+  known.set(key, list);
+  return list;
+}
+
+/** What has been listed before, by the set of what is off: a server asks for the same few lists all day. */
+const listsOf = new WeakMap<ReadonlySet<Capability>, Map<string, readonly Capability[]>>();
+
+function makeList({ stage, hasCertificate, off }: CapabilityState): readonly Capability[] {
   const list: Capability[] = [];
   for (const [name, { stages, needsCertificate }] of rows) {
     if (off.has(name)) continue;

@@ -48,10 +48,13 @@ export class Arrival implements Visitor {
     if (this.#error !== undefined) throw this.#error;
   }
 
+  /** Its turn to shake hands, if it need not wait for it. */
+  tryTurn(): HandshakeTurn | undefined {
+    return this.#entry.tryHandshakeTurn();
+  }
+
   /** Waits for its turn to shake hands, while the bytes of the client wait too. */
   async waitForTurn(): Promise<HandshakeTurn> {
-    const free = this.#entry.tryHandshakeTurn();
-    if (free !== undefined) return free;
     const socket = this.#socket;
     const onClose = (): void => this.interrupt(clientLeftError());
     socket.on('close', onClose);

@@ -225,7 +225,7 @@ export class TlsAcceptor {
       if (this.#isClosed) throw closedError();
       attempt.hello = await this.#reader.read(socket);
       arrival.check();
-      const turn = await arrival.waitForTurn();
+      const turn = arrival.tryTurn() ?? (await arrival.waitForTurn());
       try {
         return await this.#acceptInTurn(attempt);
       } finally {

@@ -242,15 +242,17 @@ export class Transport implements ByteSink {
   async startTls(acceptor: Pick<TlsAcceptor, 'accept'>): Promise<TlsConnection> {
     // The client has to speak now, and may never do so.
     this.markIdle();
-    await this.#flushed();
+    if (this.#plain.destroyed || this.#plain.writableLength > 0) await this.#flushed();
     this.#isStartingTls = true;
-    const tls = await acceptor.accept(this.#plain, this.#entry, this.remoteAddress).finally(() => {
+    try {
+      const tls = await acceptor.accept(this.#plain, this.#entry, this.remoteAddress);
+      this.#tls = tls;
+      this.#socket = tls.socket;
+      tls.socket.on('error', this.#onError);
+      return tls;
+    } finally {
       this.#isStartingTls = false;
-    });
-    this.#tls = tls;
-    this.#socket = tls.socket;
-    tls.socket.on('error', this.#onError);
-    return tls;
+    }
   }
 
   /** Sends what was written and closes. A client that does not read it, or does not close too, is cut off soon. */

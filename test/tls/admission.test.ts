@@ -40,6 +40,24 @@ void t.test('at the bound the fullest group makes room, not the newcomer', async
   t.equal(admission.count, 5);
 });
 
+void t.test('a turn begins at once unless somebody waits, and counts as any other', async (t) => {
+  const { ended, enter } = make({ connectionsBeforeLogin: 3, quickHandshakes: 1 });
+  const first = enter('192.0.2.1', 'first');
+  const turn = first.tryHandshakeTurn();
+  t.ok(turn, 'nobody waits');
+  const second = enter('192.0.2.2', 'second');
+  t.equal(second.tryHandshakeTurn(), undefined, 'all turns are taken');
+  const waiting = second.takeHandshakeTurn();
+  turn?.end();
+  t.ok(await waiting, 'who waits has the next turn');
+  t.equal(first.tryHandshakeTurn(), undefined, 'not who asks after it');
+  enter('192.0.2.3', 'third');
+  enter('192.0.2.4', 'fourth');
+  t.same(ended, ['first room'], 'the one in its handshake does not have to make room');
+  first.leave();
+  t.equal(first.tryHandshakeTurn(), undefined, 'nor who has left');
+});
+
 void t.test('an IPv6 host is one group', async (t) => {
   const { ended, enter } = make({ connectionsBeforeLogin: 4 });
   enter('192.0.2.1', 'first');
