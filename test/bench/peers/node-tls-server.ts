@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:tls';
 import { boundYoungGeneration } from '../../../server/threads/heap.ts';
 
-boundYoungGeneration();
+boundYoungGeneration(true);
 const [port, cert, key] = process.argv.slice(2);
 const server = createServer(
   { cert: await readFile(cert!), key: await readFile(key!) },
