@@ -16,6 +16,11 @@ export class CountRanking<T extends Linked<T>> {
     return this.#highest;
   }
 
+  /** Lists that are kept, one for each count up to a bound that follows the highest. */
+  get listCount(): number {
+    return this.#byCount.length;
+  }
+
   /**
    * Changes a thing's count by one, up or down.
    *

@@ -79,7 +79,8 @@ export class HandshakeTurns {
    * @returns false if the taker has to {@link wait}; `beginTurn` is not called here
    */
   beginNow(taker: TurnTaker): boolean {
-    if (this.#ready.size > 0 || this.#quick.size >= this.#limits.quickHandshakes) return false;
+    // While there is a turn, those who wait do so only since their group has its share of slow handshakes.
+    if (this.#quick.size >= this.#limits.quickHandshakes) return false;
     const group = this.#groups.get(taker.group);
     if (group !== undefined && !this.#hasShare(group)) return false;
     this.#begin(taker);

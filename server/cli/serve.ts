@@ -5,7 +5,7 @@ import { formatListeners } from '../config/listeners.ts';
 import { createServer, type RepriseServer } from '../create-server.ts';
 import { createLogger } from '../logging.ts';
 import { callInThread } from '../threads/call-in-thread.ts';
-import { boundYoungGeneration } from '../threads/heap.ts';
+import { boundYoungGeneration, collectGarbage } from '../threads/heap.ts';
 
 import type { GlobalOptions } from './command-options.ts';
 
@@ -36,6 +36,8 @@ export async function serve(options: GlobalOptions & { withDemo: boolean }): Pro
   const { imapPort, imapsPort, adminPort } = server;
   const listeners = formatListeners(server.listeners);
   logger.info({ imapPort, imapsPort, adminPort, listeners, pid: process.pid }, 'listening');
+  // What loading the modules has left.
+  void collectGarbage();
   if (options.withDemo) {
     const { addDemoAccount } = await import('../demo/demo-account.ts');
     const { describeDemo } = await import('../demo/describe-demo.ts');

@@ -8,3 +8,11 @@ export type AccountCapabilities = ReadonlyMap<string, readonly Capability[]>;
 export function accountKey(name: string): string {
   return foldAsciiCase(name.normalize('NFC'));
 }
+
+/** What is off for each of these accounts in all, also since it is off for everybody. */
+export function addToAccounts(
+  accounts: AccountCapabilities = new Map(),
+  offForAll: ReadonlySet<Capability>,
+): ReadonlyMap<string, ReadonlySet<Capability>> {
+  return new Map([...accounts].map(([key, off]) => [key, new Set([...offForAll, ...off])]));
+}

@@ -145,6 +145,7 @@ export class Connection implements ByteReceiver, Stranger {
    */
   async startTls(): Promise<void> {
     const droppedBytes = this.#reader.clear() + this.#transport.dropInput();
+    this.#countInput();
     const { strangers, acceptor } = this.#context;
     if (droppedBytes > 0) {
       const text = 'dropped plaintext pipelined behind STARTTLS';

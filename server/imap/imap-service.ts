@@ -12,7 +12,7 @@ import type { ListenerSettings } from '../net/listener.ts';
 import type { AddressRanges } from '../net/proxy-protocol.ts';
 import { Reception, type ReceptionOptions } from '../net/reception.ts';
 import type { Transport } from '../net/transport.ts';
-import type { AccountCapabilities } from './account-capabilities.ts';
+import { type AccountCapabilities, addToAccounts } from './account-capabilities.ts';
 import { Connection } from './connection.ts';
 import { defaultServiceLimits, type ServiceLimits } from './limits.ts';
 import type { ServiceContext } from './service-context.ts';
@@ -63,6 +63,7 @@ export class ImapService {
     const metrics = options.metrics ?? noMetrics;
     const steady = options.steadyClock ?? steadyClock;
     this.#reception = this.#makeReception(options, { limits, metrics, clock: steady });
+    const capabilitiesOff = options.capabilitiesOff ?? new Set();
     this.#context = {
       store,
       acceptor,
@@ -73,8 +74,8 @@ export class ImapService {
       clock: options.clock ?? Date.now,
       steadyClock: steady,
       limits,
-      capabilitiesOff: options.capabilitiesOff ?? new Set(),
-      accountCapabilitiesOff: options.accountCapabilitiesOff ?? new Map(),
+      capabilitiesOff,
+      accountCapabilitiesOff: addToAccounts(options.accountCapabilitiesOff, capabilitiesOff),
       feeds: new MailboxFeeds({
         store,
         clock: steady,

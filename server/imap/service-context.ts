@@ -6,7 +6,6 @@ import type { TlsAcceptor } from '../../tls/tls-acceptor.ts';
 import type { PasswordVerifier } from '../authentication/password-verifier.ts';
 import type { MetricsRecorder } from '../metrics/metrics-recorder.ts';
 import type { StrangerLog } from '../net/stranger-log.ts';
-import type { AccountCapabilities } from './account-capabilities.ts';
 import type { ServiceLimits } from './limits.ts';
 import type { MailboxFeeds } from './mailbox-feeds.ts';
 import type { StrangerInput } from './stranger-input.ts';
@@ -27,8 +26,8 @@ export interface ServiceContext {
   readonly limits: ServiceLimits;
   /** Neither announced nor understood. */
   readonly capabilitiesOff: ReadonlySet<Capability>;
-  /** The same for some accounts, beside those. */
-  readonly accountCapabilitiesOff: AccountCapabilities;
+  /** The same for some accounts, those for all included; by `accountKey`. */
+  readonly accountCapabilitiesOff: ReadonlyMap<string, ReadonlySet<Capability>>;
   readonly feeds: MailboxFeeds;
   readonly strangerInput: StrangerInput;
 }

@@ -115,7 +115,7 @@ export class Session {
     // Of a UUID the last twelve digits are random, and Node makes many at a time.
     this.#sessionId = randomUUID().slice(-12);
     const off = this.context.accountCapabilitiesOff.get(accountKey(account.name));
-    if (off !== undefined) this.#capabilitiesOff = new Set([...this.#capabilitiesOff, ...off]);
+    this.#capabilitiesOff = off ?? this.#capabilitiesOff;
     this.connection.setAuthenticated(this.#capabilitiesOff);
     const { tls } = this.connection;
     if (tls !== undefined) this.context.acceptor.promote(tls, account.name);

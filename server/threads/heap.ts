@@ -25,18 +25,22 @@ export function boundYoungGeneration(servesHere: boolean): void {
   setFlagsFromString(`--min-semi-space-size=${semiSpaceMb}`);
 }
 
-/** V8 lets the young generation of a heap grow only when much of it survives a collection. */
+/**
+ * V8 lets the young generation of a heap grow, to twice its size, only when much of it survives a collection. So this
+ * takes a few rounds, of some hundred KiB and a millisecond each; their number is bounded for a V8 that does not grow it.
+ */
 function growYoungGeneration(): void {
   collect ??= findCollect();
   const survivors: object[] = [];
-  for (let round = 0; round < 8 && youngBytes() < semiSpaceMb * 2 ** 20; round++) {
+  // Less than the full size counts, since each of its pages has a header.
+  for (let round = 0; round < 8 && youngBytes() < 0.9 * semiSpaceMb * 2 ** 20; round++) {
     for (let number = 0; number < 20_000; number++) survivors.push({ number });
     collect({ type: 'minor' });
   }
 }
 
-/** What this thread can allocate between two collections. */
-function youngBytes(): number {
+/** What this thread can allocate between two collections of its young generation, in bytes. */
+export function youngBytes(): number {
   const young = getHeapSpaceStatistics().find(({ space_name: name }) => name === 'new_space');
   return (young?.space_used_size ?? 0) + (young?.space_available_size ?? 0);
 }

@@ -6,6 +6,7 @@ import { LinkedPasswordChecks } from '../authentication/password-check-link.ts';
 import { LineBatch } from '../line-batch.ts';
 import { createLogger } from '../logging.ts';
 import { ThreadMetricsRecorder } from '../metrics/thread-metrics-recorder.ts';
+import { collectGarbage } from './heap.ts';
 import { LocalMailServer } from './mail-server.ts';
 import type { MessageFromWorker, MessageToWorker, WorkerStart } from './messages.ts';
 
@@ -39,7 +40,9 @@ function runWorker(mainThread: MessagePort, start: WorkerStart): void {
     switch (message.kind) {
       case 'listen':
         await server.listen();
-        return tell({ kind: 'listening' });
+        tell({ kind: 'listening' });
+        // What loading the modules has left.
+        return collectGarbage();
       case 'replaceTicketKeys':
         return ticketKeys.replace(message.ticketKeys);
       case 'close':

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { connect as connectPlain, type Socket } from 'node:net';
 import t, { type Test } from 'tap';
 import { CommandReader } from '../../protocol/command-reader.ts';
+import { StrangerInput } from '../../server/imap/stranger-input.ts';
 import { startImapService } from '../fixtures/imap-service.ts';
 import { until } from '../fixtures/until.ts';
 
@@ -105,4 +106,31 @@ await t.test('what waits behind a LOGIN counts as the memory that it takes', asy
   for (let count = 0; count < 40; count++) {
     t.equal((await client.readTagged('b')).status, 'OK', 'the rest was left in the kernel');
   }
+});
+
+await t.test('who reaches the bound by its own last bytes is told at once', async (t) => {
+  const { imapPort } = await startImapService(t, { limits: { strangerInputBytes: 4 * kibibyte } });
+  const stranger = await connectFrom(t, '127.0.0.1', imapPort);
+  stranger.socket.write(unfinished.slice(0, 7 * kibibyte));
+  await until(() => isTold(stranger), deadlineMs);
+  t.ok(isTold(stranger));
+});
+
+await t.test('what STARTTLS drops counts no more', async (t) => {
+  const readers = watchReaders(t);
+  const held: number[] = [];
+  const { hold } = StrangerInput.prototype;
+  t.intercept(StrangerInput.prototype, 'hold', {
+    value(this: StrangerInput, stranger: Stranger, bytes: number) {
+      hold.call(this, stranger as never, bytes);
+      held.push(this.bytes);
+    },
+  });
+  const { imapPort } = await startImapService(t);
+  const stranger = await connectFrom(t, '127.0.0.1', imapPort);
+  stranger.socket.write(`a STARTTLS\r\n${'b NOOP\r\n'.repeat(6_000)}`);
+  await until(() => stranger.text.includes('a OK'), deadlineMs);
+  const [reader] = readers;
+  await until(() => reader?.heldBytes === 0, deadlineMs);
+  t.equal(held.at(-1), 0);
 });

@@ -85,6 +85,31 @@ void t.test('a group with its share of slow handshakes waits until one ends', as
   t.same(lost, [], 'nobody is turned away');
 });
 
+void t.test(
+  'a turn begins at once only if one is free and the group has not its share',
+  async (t) => {
+    const { turns, begun, wait, leave, becomeSlow } = make();
+    const beginNow = (name: string): boolean =>
+      turns.beginNow({ group: name.charAt(0), beginTurn: () => {}, loseTurn: () => {} });
+    t.ok(beginNow('b1'));
+    wait('a1');
+    t.notOk(beginNow('c1'), 'all turns are taken');
+    leave('a1');
+    t.ok(beginNow('c1'));
+    becomeSlow();
+    for (let number = 0; number < 2; number++) {
+      wait(`a${number}`, `a${number + 2}`);
+      becomeSlow();
+    }
+    t.equal(turns.slowCount, limits.slowHandshakes);
+    t.notOk(beginNow('a9'), 'its group has its share');
+    t.ok(beginNow('c2'), 'others have not');
+    begun.length = 0;
+    wait('a9');
+    t.same(begun, [], 'nor does it begin when it waits');
+  },
+);
+
 void t.test('past the bound the oldest slow one of the fullest group is ended', async (t) => {
   const { turns, lost, wait, becomeSlow } = make();
   wait('b1', 'a1');
