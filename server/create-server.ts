@@ -20,6 +20,7 @@ import { StoreAdministration } from './control/store-administration.ts';
 import { firstPort, type ListenerSettings } from './net/listener.ts';
 import { lostLogLines } from './logging.ts';
 import { ServerMetrics } from './metrics/server-metrics.ts';
+import { MigrationReport } from './migration-report.ts';
 import { watchClientCertificates, watchCredentials } from './threads/certificate-files.ts';
 import type { MailServer } from './threads/mail-server.ts';
 import { openMailServer, possibleWorkerCount } from './threads/open-mail-server.ts';
@@ -70,7 +71,11 @@ const closeDeadlineMs = 7_000;
 /** What the steps of a start have in common. */
 interface Start extends Required<Omit<ServerOptions, 'sessionCache'>> {
   readonly sessionCache?: SessionCache;
-  readonly isHealthy: () => boolean;
+  /** Listens once there is something to tell: from the beginning of a migration, or the end of the start. */
+  readonly admin: AdminServer;
+  readonly migration: MigrationReport;
+  /** Tells the admin server what it answers from now on. */
+  readonly showMetrics: (metrics: ServerMetrics) => void;
   /** Closes in reverse order, also where a later step fails. */
   readonly parts: AsyncDisposableStack;
 }
@@ -92,8 +97,22 @@ interface SharedParts {
  */
 export async function createServer(options: ServerOptions): Promise<RepriseServer> {
   let hasFailed = false;
+  let metrics: ServerMetrics | undefined;
   let deadlineMs = closeDeadlineMs;
   await using parts = new AsyncDisposableStack();
+  const { configuration, logger } = options;
+  const migration = new MigrationReport(logger, () => {
+    // Whoever starts the server awaits the same promise at the end of the start.
+    admin.listen().catch(() => undefined);
+  });
+  const admin = new AdminServer({
+    address: configuration.admin,
+    metrics: () => metrics,
+    problem: () => (hasFailed ? 'The server cannot go on, see its log' : migration.text),
+    logger,
+  });
+  // A start that fails in a migration.
+  parts.defer(() => admin.close());
   const start: Start = {
     clock: steadyClock,
     ...options,
@@ -101,7 +120,11 @@ export async function createServer(options: ServerOptions): Promise<RepriseServe
       hasFailed = true;
       options.onFailure?.(error);
     },
-    isHealthy: () => !hasFailed,
+    admin,
+    migration,
+    showMetrics: (opened) => {
+      metrics = opened;
+    },
     parts,
   };
   const shared = await openShared(start);
@@ -127,11 +150,12 @@ export async function createServer(options: ServerOptions): Promise<RepriseServe
 }
 
 async function openShared(start: Start): Promise<SharedParts> {
-  const { configuration, logger, clock, onFailure, parts } = start;
+  const { configuration, logger, clock, parts } = start;
   const workerCount = await possibleWorkerCount(configuration, logger);
-  const store = await openSqliteStore({ dataDirectory: configuration.dataDirectory, onFailure });
+  const store = await openStore(start);
   parts.defer(() => store.close());
   const metrics = metricsOf(store, clock, logger);
+  start.showMetrics(metrics);
   const resumption = await openResumption({
     ...start,
     workerCount,
@@ -152,6 +176,12 @@ async function openShared(start: Start): Promise<SharedParts> {
   const passwordChecks = new PasswordCheckQueue({ limits: loginLimitsOf(configuration) });
   parts.defer(() => passwordChecks.close());
   return { workerCount, store, metrics, resumption, verifiedLogins, passwordChecks };
+}
+
+function openStore({ configuration, migration, onFailure }: Start): Promise<SqliteMailStore> {
+  const { dataDirectory, backsUpMigrations = true } = configuration;
+  const onMigration = migration.report;
+  return openSqliteStore({ dataDirectory, backsUp: backsUpMigrations, onMigration, onFailure });
 }
 
 function loginLimitsOf(configuration: Configuration): LoginLimits {
@@ -201,10 +231,10 @@ async function openMailServerOf(
 /** The control socket and the admin listener, whose port comes back. */
 async function openAdministration(
   start: Start,
-  { store, metrics, resumption, verifiedLogins }: SharedParts,
+  { store, resumption, verifiedLogins }: SharedParts,
   mailServer: MailServer,
 ): Promise<number> {
-  const { configuration, logger, clock, isHealthy, parts } = start;
+  const { configuration, logger, clock, admin, parts } = start;
   const { kind, sessionCache, ticketKeys } = resumption;
   const administration = new StoreAdministration(store, {
     onAccountChanged: (account) => {
@@ -224,7 +254,7 @@ async function openAdministration(
   const control = new ControlServer({ dataDirectory, logger, administration, sessions });
   parts.defer(() => control.close());
   await control.listen();
-  const admin = new AdminServer({ address: configuration.admin, metrics, isHealthy, logger });
+  // Before what it tells of is closed.
   parts.defer(() => admin.close());
   return admin.listen();
 }

@@ -17,6 +17,11 @@ export const limits = {
   /** Bytes of messages in one transaction, for the same reason. */
   maxGroupBytes: 8 * mebibyte,
 
+  /** Bytes that a migration leaves free beside its backup and what the file grows by: the log, and mail meanwhile. */
+  migrationReserveBytes: 64 * mebibyte,
+  /** Pages that a backup copies in one step (4 MiB), between which its progress is told. */
+  backupPages: 1024,
+
   /** How long a body without messages stays readable, for a client that is still fetching it. */
   bodyRetentionMs: 10 * 60 * 1000,
   /** How often bodies and mailboxes that are gone are looked for. */

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { lockDataDirectory } from './data-directory-lock.ts';
 import { limits } from './limits.ts';
 import { Database } from './sqlite/database.ts';
-import { migrate } from './sqlite/migrate.ts';
+import { migrate, type MigrationEvent } from './sqlite/migrate.ts';
 import { SqliteMailStore, type StoreLink } from './sqlite/sqlite-mail-store.ts';
 import { Writer } from './sqlite/writer.ts';
 
@@ -17,6 +17,10 @@ export interface SqliteStoreOptions {
   readonly recentFlushMs?: number;
   /** Told if the writer thread dies: every change is refused from then on. By default nobody is. */
   readonly onFailure?: (error: Error) => void;
+  /** False: the file is not copied before it is migrated. True by default. */
+  readonly backsUp?: boolean;
+  /** Told of a migration as it goes on. By default nobody is. */
+  readonly onMigration?: (event: MigrationEvent) => void;
 }
 
 /**
@@ -25,13 +29,14 @@ export interface SqliteStoreOptions {
  *
  * @throws {DataDirectoryInUseError} where another store has the directory
  * @throws {StoreVersionError} where a newer version wrote it
+ * @throws {StoreSpaceError} if it is to be migrated, and the file system has not the space for that
  */
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<SqliteMailStore> {
   const { dataDirectory, clock = Date.now, collectIntervalMs = limits.collectIntervalMs } = options;
   const lock = lockDataDirectory(dataDirectory);
   try {
     const path = join(dataDirectory, 'mail.db');
-    migrateFile(path);
+    await migrateFile(path, options);
     const { recentFlushMs = limits.recentFlushMs, onFailure = () => undefined } = options;
     const writer = await Writer.start({ path, recentFlushMs }, onFailure);
     return new SqliteMailStore({
@@ -46,10 +51,16 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
 }
 
 /** In the caller's thread, so that its errors are what they are. */
-function migrateFile(path: string): void {
+async function migrateFile(
+  path: string,
+  { dataDirectory, backsUp = true, onMigration }: SqliteStoreOptions,
+): Promise<void> {
   const database = new Database(path, 'writer');
   try {
-    migrate(database);
+    await migrate(database, {
+      ...(backsUp && { backupDirectory: dataDirectory }),
+      ...(onMigration !== undefined && { onEvent: onMigration }),
+    });
   } finally {
     database.close();
   }

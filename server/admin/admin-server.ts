@@ -6,13 +6,17 @@ import { AdminListenError } from './admin-listen-error.ts';
 
 export interface AdminServerOptions {
   readonly address: ListenAddress;
-  readonly metrics: {
-    readonly contentType: string;
-    text(): Promise<string>;
-  };
-  /** Whether the server can do its work. */
-  readonly isHealthy: () => boolean;
+  /** Undefined while the server starts. */
+  readonly metrics: () => MetricsText | undefined;
+  /** Why the server cannot do its work, or not yet; undefined if it does. */
+  readonly problem: () => string | undefined;
   readonly logger: Logger;
+}
+
+/** Metrics as a scraper reads them. */
+export interface MetricsText {
+  readonly contentType: string;
+  text(): Promise<string>;
 }
 
 /** More than a scraper and a few people need. */
@@ -37,6 +41,7 @@ export class AdminServer {
   readonly #listener: TcpServer;
   readonly #sockets = new Set<Socket>();
   #http: Promise<HttpServer> | undefined;
+  #listening: Promise<number> | undefined;
 
   constructor(options: AdminServerOptions) {
     this.#options = options;
@@ -44,8 +49,13 @@ export class AdminServer {
     this.#listener.maxConnections = maxConnections;
   }
 
-  /** The port it listens on; -1 if it is off. Rejects with an {@link AdminListenError}. */
-  async listen(): Promise<number> {
+  /** The port it listens on; -1 if it is off. Rejects with an {@link AdminListenError}. Later calls return the same. */
+  listen(): Promise<number> {
+    this.#listening ??= this.#listen();
+    return this.#listening;
+  }
+
+  async #listen(): Promise<number> {
     const { address, logger } = this.#options;
     if (address.port === -1) return -1;
     await new Promise<void>((resolve, reject) => {
@@ -103,12 +113,17 @@ export class AdminServer {
 
   async #answer({ method, url = '/' }: IncomingMessage): Promise<Answer> {
     if (method !== 'GET' && method !== 'HEAD') return plain(405, 'Only GET and HEAD are possible');
-    const { metrics, isHealthy } = this.#options;
     switch (url.split('?', 1)[0]) {
-      case '/metrics':
+      case '/metrics': {
+        const metrics = this.#options.metrics();
+        if (metrics === undefined)
+          return plain(503, 'There are no metrics before the start is over');
         return { status: 200, contentType: metrics.contentType, body: await metrics.text() };
-      case '/healthz':
-        return isHealthy() ? plain(200, 'ok') : plain(503, 'The server cannot go on, see its log');
+      }
+      case '/healthz': {
+        const problem = this.#options.problem();
+        return problem === undefined ? plain(200, 'ok') : plain(503, problem);
+      }
       default:
         return plain(404, 'There are /metrics and /healthz');
     }

@@ -4,6 +4,11 @@ export interface GlobalOptions {
   readonly config?: string;
 }
 
+export interface ServeOptions extends GlobalOptions {
+  /** False with `--no-backup`. */
+  readonly backup: boolean;
+}
+
 export interface PasswordOptions extends GlobalOptions {
   readonly passwordStdin?: boolean;
 }

@@ -6,6 +6,7 @@ import { ImportRunningError } from '../import/import-journal.ts';
 import { ImportSourceError } from '../import/import-source.ts';
 import { DataDirectoryInUseError } from '../../store/data-directory-lock.ts';
 import { StoreVersionError } from '../../store/sqlite/migrate.ts';
+import { StoreSpaceError } from '../../store/sqlite/migration-backup.ts';
 import { CredentialError } from '../../tls/credential.ts';
 import { SessionCacheModuleError } from '../../tls/session-cache-module.ts';
 import { StoreError } from '../../store/mail-store.ts';
@@ -35,6 +36,10 @@ export function describeError(error: unknown): string {
   }
   if (error instanceof StoreVersionError) {
     return `reprise: ${error.message}. Run the version that wrote it, or a newer one`;
+  }
+  if (error instanceof StoreSpaceError) {
+    const withoutBackup = error.isForBackup ? ', or start with --no-backup' : '';
+    return `reprise: ${error.message}. Make space${withoutBackup}`;
   }
   const isClear = clearErrors.some((type) => error instanceof type);
   if (isClear || system.code !== undefined) {

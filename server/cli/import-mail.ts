@@ -14,7 +14,8 @@ import { openAdministration } from './open-administration.ts';
 
 /** `import`: exit code 1 where a message was refused. */
 export async function importMail(path: string, options: ImportOptions): Promise<void> {
-  const { dataDirectory } = readCommandConfiguration(options);
+  const configuration = readCommandConfiguration(options);
+  const { dataDirectory } = configuration;
   const mailboxName = normalizeMailboxName(options.mailbox);
   const fault = findMailboxNameFault(mailboxName);
   if (fault !== undefined) throw new StoreError('CANNOT', `${fault}, got "${options.mailbox}"`);
@@ -23,7 +24,7 @@ export async function importMail(path: string, options: ImportOptions): Promise<
     ? await openMaildir(path, mailboxName)
     : [await openMbox(path, mailboxName)];
   await using parts = new AsyncDisposableStack();
-  const administration = await openAdministration(dataDirectory);
+  const administration = await openAdministration(configuration);
   parts.defer(() => administration.close());
   const journal = new ImportJournal(dataDirectory);
   parts.defer(() => journal.close());

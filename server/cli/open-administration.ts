@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { DataDirectoryInUseError } from '../../store/data-directory-lock.ts';
+import type { Configuration } from '../config/configuration.ts';
 import type { Administration } from '../control/administration.ts';
 import { connectToServer } from '../control/control-client.ts';
 
@@ -13,13 +14,15 @@ const pauseMs = 100;
  * then locked until `close`. Rejects with a `DataDirectoryInUseError` where another process has it and does
  * not answer.
  */
-export async function openAdministration(dataDirectory: string): Promise<Administration> {
+export async function openAdministration(
+  configuration: Pick<Configuration, 'dataDirectory' | 'backsUpMigrations'>,
+): Promise<Administration> {
   const deadline = performance.now() + patienceMs;
   for (;;) {
-    const server = await connectToServer(dataDirectory);
+    const server = await connectToServer(configuration.dataDirectory);
     if (server !== undefined) return server;
     try {
-      return await openStore(dataDirectory);
+      return await openStore(configuration);
     } catch (error) {
       const isWorthWaiting =
         error instanceof DataDirectoryInUseError && performance.now() < deadline;
@@ -30,9 +33,12 @@ export async function openAdministration(dataDirectory: string): Promise<Adminis
 }
 
 /** Loads the store only where no server has it already. */
-async function openStore(dataDirectory: string): Promise<Administration> {
+async function openStore({
+  dataDirectory,
+  backsUpMigrations: backsUp = true,
+}: Pick<Configuration, 'dataDirectory' | 'backsUpMigrations'>): Promise<Administration> {
   const { openSqliteStore } = await import('../../store/open-sqlite-store.ts');
   const { StoreAdministration } = await import('../control/store-administration.ts');
-  const store = await openSqliteStore({ dataDirectory, collectIntervalMs: 0 });
+  const store = await openSqliteStore({ dataDirectory, backsUp, collectIntervalMs: 0 });
   return new StoreAdministration(store, { ownsStore: true });
 }

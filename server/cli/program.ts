@@ -5,6 +5,7 @@ import type {
   ImportOptions,
   PasswordOptions,
   PurgeOptions,
+  ServeOptions,
   SessionStatsOptions,
 } from './command-options.ts';
 
@@ -43,14 +44,14 @@ function createProgram(): Command {
       .description(description)
       .option('--config <file>', 'YAML file with the keys of the environment (REPRISE_CONFIG)');
 
-  command('serve', 'Serve mail until SIGTERM or SIGINT').action(async (options: GlobalOptions) => {
-    await (await commands.serve()).serve({ ...options, withDemo: false });
-  });
-  command('start', 'As serve, and make an account "demo" where there is no account yet').action(
-    async (options: GlobalOptions) => {
-      await (await commands.serve()).serve({ ...options, withDemo: true });
-    },
-  );
+  const serveCommand = (name: string, description: string, withDemo: boolean) =>
+    command(name, description)
+      .option('--no-backup', 'do not copy the mail store before a new version changes its schema')
+      .action(async (options: ServeOptions) => {
+        await (await commands.serve()).serve({ ...options, withDemo });
+      });
+  serveCommand('serve', 'Serve mail until SIGTERM or SIGINT', false);
+  serveCommand('start', 'As serve, and make an account "demo" where there is no account yet', true);
   addUserCommands(program);
   addSessionCommands(program);
   command('import', 'Import an mbox file or a Maildir; a second run imports nothing twice')

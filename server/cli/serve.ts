@@ -7,7 +7,7 @@ import { createLogger } from '../logging.ts';
 import { callInThread } from '../threads/call-in-thread.ts';
 import { boundYoungGeneration, collectGarbage } from '../threads/heap.ts';
 
-import type { GlobalOptions } from './command-options.ts';
+import type { ServeOptions } from './command-options.ts';
 
 /** Supervisors kill after ten seconds; what is not closed by then never will be. */
 const stopDeadlineMs = 9_500;
@@ -19,7 +19,7 @@ const sameSignalMs = 300;
  * Serves until SIGTERM or SIGINT, or until it cannot go on, then ends the process: the code is 0 where a
  * signal came and all could be closed.
  */
-export async function serve(options: GlobalOptions & { withDemo: boolean }): Promise<void> {
+export async function serve(options: ServeOptions & { withDemo: boolean }): Promise<void> {
   // From the beginning: as process 1 of a container nothing else would end us.
   const signal = nextSignal();
   let logger: Logger | undefined;
@@ -52,12 +52,13 @@ export async function serve(options: GlobalOptions & { withDemo: boolean }): Pro
   await stop(server, logger, typeof cause === 'string' ? 0 : 1);
 }
 
-async function readConfiguration({ config }: GlobalOptions): Promise<Configuration> {
+async function readConfiguration({ config, backup }: ServeOptions): Promise<Configuration> {
   try {
-    return await callInThread('readConfiguration', {
+    const configuration = await callInThread('readConfiguration', {
       environment: { ...process.env },
       ...(config !== undefined && { filePath: config }),
     });
+    return backup ? configuration : { ...configuration, backsUpMigrations: false };
   } catch (error) {
     const { problems } = error as Partial<ConfigurationError>;
     throw problems === undefined ? error : new ConfigurationError(problems);

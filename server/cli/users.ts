@@ -39,8 +39,7 @@ async function withAdministration(
   options: GlobalOptions,
   action: (administration: Administration) => Promise<void>,
 ): Promise<void> {
-  const { dataDirectory } = readCommandConfiguration(options);
-  const administration = await openAdministration(dataDirectory);
+  const administration = await openAdministration(readCommandConfiguration(options));
   try {
     await action(administration);
   } finally {

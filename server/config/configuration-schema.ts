@@ -15,6 +15,8 @@ import {
 
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 
+export const migrationBackups = ['on', 'off'] as const;
+
 export const clientAuthModes = ['off', 'optional', 'required'] as const;
 
 const mebibyte = 1024 * 1024;
@@ -58,6 +60,9 @@ const paths = z
  */
 export const configurationSchema = z.strictObject({
   REPRISE_DATA: path.default('./data'),
+  REPRISE_MIGRATION_BACKUP: z
+    .enum(migrationBackups, { error: `must be one of ${migrationBackups.join(', ')}` })
+    .default('on'),
   REPRISE_HOST: z
     .string()
     .refine(isHost, 'must be an IP address or a host name (absent = all addresses)')

@@ -17,6 +17,8 @@ import { formatSessionCacheSetting, type SessionCacheSetting } from './session-c
 export interface Configuration {
   /** Where accounts, mail and the self-signed certificate are kept. */
   readonly dataDirectory: string;
+  /** False: the mail store is not copied before it is migrated. Absent: true. */
+  readonly backsUpMigrations?: boolean;
   /** Address or name to listen on; absent: every address, IPv4 and IPv6. */
   readonly host?: string;
   /** 0 = any free port, -1 = off. */
@@ -93,6 +95,7 @@ export function toConfiguration(values: ConfigurationValues): Configuration {
   const clientCertificates = toClientCertificates(values);
   return {
     dataDirectory: values.REPRISE_DATA,
+    backsUpMigrations: values.REPRISE_MIGRATION_BACKUP === 'on',
     ...(values.REPRISE_HOST !== undefined && { host: values.REPRISE_HOST }),
     ...toListeners(values),
     ...(values.REPRISE_PROXY_FROM.length > 0 && { proxyRanges: values.REPRISE_PROXY_FROM }),
@@ -162,6 +165,7 @@ export function toKeys(configuration: Configuration): ReadonlyMap<ConfigurationK
   const port = (number: number) => (listeners === undefined ? number : undefined);
   const keys: readonly (readonly [ConfigurationKey, string | number | undefined])[] = [
     ['REPRISE_DATA', configuration.dataDirectory],
+    ['REPRISE_MIGRATION_BACKUP', configuration.backsUpMigrations === false ? 'off' : 'on'],
     ['REPRISE_HOST', configuration.host],
     ['REPRISE_IMAP_PORT', port(configuration.imapPort)],
     ['REPRISE_IMAPS_PORT', port(configuration.imapsPort)],

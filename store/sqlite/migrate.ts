@@ -1,5 +1,7 @@
+import { setImmediate } from 'node:timers/promises';
 import type { Database } from './database.ts';
-import { schemaSteps } from './schema.ts';
+import { backUp, checkSpace, type Backup } from './migration-backup.ts';
+import { type LongStep, type SchemaStep, schemaSteps } from './schema.ts';
 
 /** The file was written by a newer version, whose schema this one does not know. */
 export class StoreVersionError extends Error {
@@ -13,30 +15,150 @@ export class StoreVersionError extends Error {
   }
 }
 
+/** What a migration tells of itself. A new file, and one of the newest schema, tell nothing. */
+export type MigrationEvent =
+  | {
+      readonly kind: 'began';
+      readonly fromVersion: number;
+      readonly toVersion: number;
+      /** True if an earlier process began it, and was ended. */
+      readonly isResumed: boolean;
+    }
+  | ({ readonly kind: 'backedUp' } & Backup)
+  | {
+      readonly kind: 'progress';
+      readonly phase: 'backup' | 'migration';
+      /** Of the phase's work that is done, 0 to 1. The steps of a migration count alike. */
+      readonly share: number;
+    }
+  | { readonly kind: 'ended'; readonly version: number };
+
+export interface MigrationOptions {
+  /** `schemaSteps` unless told. */
+  readonly steps?: readonly SchemaStep[];
+  /** Where the file is copied before it is changed; absent: it is not. A long step that goes on makes none. */
+  readonly backupDirectory?: string;
+  /** Bytes that can be written to the file system of the data directory; absent: the system is asked. */
+  readonly freeBytes?: () => number;
+  /** Must be quick, and may throw, which ends the migration as a crash would. */
+  readonly onEvent?: (event: MigrationEvent) => void;
+}
+
+/** Exists while a long step runs, which then is the step that led to the file's version. */
+const positionTable = 'migration';
+
 /**
- * Brings the file to the newest schema, each step in a transaction of its own, so that a step that fails or
- * is interrupted leaves the version before it.
+ * Brings the file to the newest schema, step by step, with turns of the event loop in between. It may be ended at any
+ * time, by a fault, a signal or a loss of power: a short step is one transaction, a long step goes on where it was. From
+ * the first transaction of a step the file has its version, so that an older program leaves it alone.
  *
- * @throws {StoreVersionError} where the file is newer than the steps
+ * @throws {StoreVersionError} if the file is newer than the steps
+ * @throws {StoreSpaceError} if the file system has too little space for the backup and the growth of the file
  */
-export function migrate(database: Database, steps: readonly string[] = schemaSteps): void {
+export async function migrate(database: Database, options: MigrationOptions = {}): Promise<void> {
+  const { steps = schemaSteps, onEvent } = options;
   const version = schemaVersion(database);
   if (version > steps.length) throw new StoreVersionError(version, steps.length);
-  for (const [index, step] of steps.entries()) {
-    if (index < version) continue;
-    database.execute('BEGIN IMMEDIATE');
-    try {
-      database.execute(step);
-      database.execute(`PRAGMA user_version = ${index + 1}`);
-      database.execute('COMMIT');
-    } catch (error) {
-      if (database.isTransaction) database.execute('ROLLBACK');
-      throw error;
-    }
+  const isResumed = hasPosition(database);
+  if (version === steps.length && !isResumed) return;
+  if (version === 0) return createSchema(database, steps);
+  const fromVersion = isResumed ? version - 1 : version;
+  const growthBytes = growthOf(database, steps.slice(fromVersion));
+  checkSpace(database, growthBytes, { isResumed, ...options });
+  onEvent?.({ kind: 'began', fromVersion, toVersion: steps.length, isResumed });
+  const { backupDirectory } = options;
+  if (backupDirectory !== undefined && !isResumed) {
+    const onProgress = (share: number) => onEvent?.({ kind: 'progress', phase: 'backup', share });
+    const backup = await backUp(database, { backupDirectory, version, onProgress });
+    onEvent?.({ kind: 'backedUp', ...backup });
   }
+  const stepCount = steps.length - fromVersion;
+  for (let index = fromVersion; index < steps.length; index++) {
+    const begin = index - fromVersion;
+    await runStep(database, steps[index]!, index + 1, (share) =>
+      onEvent?.({ kind: 'progress', phase: 'migration', share: (begin + share) / stepCount }),
+    );
+  }
+  onEvent?.({ kind: 'ended', version: steps.length });
 }
 
 /** The version of the file's schema; 0 for a new file. */
 export function schemaVersion(database: Database): number {
   return database.row<[number]>('PRAGMA user_version')?.[0] ?? 0;
+}
+
+/** Makes the newest schema in an empty file, which has no rows for long steps to work on. */
+export function createSchema(database: Database, steps: readonly SchemaStep[] = schemaSteps): void {
+  for (const [index, step] of steps.entries()) {
+    transact(database, () => {
+      database.execute(typeof step === 'string' ? step : step.sql);
+      setVersion(database, index + 1);
+    });
+  }
+}
+
+async function runStep(
+  database: Database,
+  step: SchemaStep,
+  version: number,
+  onShare: (share: number) => void,
+): Promise<void> {
+  if (typeof step === 'string') {
+    transact(database, () => {
+      database.execute(step);
+      setVersion(database, version);
+    });
+    return onShare(1);
+  }
+  if (schemaVersion(database) < version) {
+    transact(database, () => {
+      database.execute(step.sql);
+      database.execute(`CREATE TABLE ${positionTable} (position INTEGER NOT NULL) STRICT`);
+      database.execute(`INSERT INTO ${positionTable} VALUES (0)`);
+      setVersion(database, version);
+    });
+  }
+  const end = step.end(database);
+  // Ends: each round moves the position up, and the last drops the table.
+  while (hasPosition(database)) {
+    const position = transact(database, () => advance(database, step));
+    onShare(position === undefined || end === 0 ? 1 : Math.min(position / end, 1));
+    await setImmediate();
+  }
+}
+
+/** One transaction of a long step; its new position, undefined at its end. */
+function advance(database: Database, step: LongStep): number | undefined {
+  const [before] = database.row<[number]>(`SELECT position FROM ${positionTable}`)!;
+  const position = step.advance(database, before);
+  if (position === undefined) database.execute(`DROP TABLE ${positionTable}`);
+  else database.run(`UPDATE ${positionTable} SET position = ?`, position);
+  return position;
+}
+
+function transact<T>(database: Database, change: () => T): T {
+  database.execute('BEGIN IMMEDIATE');
+  try {
+    const result = change();
+    database.execute('COMMIT');
+    return result;
+  } catch (error) {
+    if (database.isTransaction) database.execute('ROLLBACK');
+    throw error;
+  }
+}
+
+function setVersion(database: Database, version: number): void {
+  database.execute(`PRAGMA user_version = ${version}`);
+}
+
+function hasPosition(database: Database): boolean {
+  const sql = 'SELECT 1 FROM sqlite_schema WHERE name = ?';
+  return database.row(sql, positionTable) !== undefined;
+}
+
+function growthOf(database: Database, steps: readonly SchemaStep[]): number {
+  let bytes = 0;
+  for (const step of steps) if (typeof step !== 'string') bytes += step.growthBytes(database);
+  return bytes;
 }

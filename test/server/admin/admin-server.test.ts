@@ -17,8 +17,11 @@ async function start(t: Test, options: Partial<AdminServerOptions> = {}) {
   );
   const server = new AdminServer({
     address: { host, port: 0 },
-    metrics: { contentType: 'text/plain; version=0.0.4', text: async () => 'a_metric 1\n' },
-    isHealthy: () => true,
+    metrics: () => ({
+      contentType: 'text/plain; version=0.0.4',
+      text: async () => 'a_metric 1\n',
+    }),
+    problem: () => undefined,
     logger,
     ...options,
   });
@@ -44,11 +47,12 @@ await t.test('/metrics', async (t) => {
 });
 
 await t.test('/healthz tells whether the server can do its work', async (t) => {
-  let isHealthy = true;
-  const { ask } = await start(t, { isHealthy: () => isHealthy });
+  let problem: string | undefined;
+  const { ask } = await start(t, { problem: () => problem, metrics: () => undefined });
   t.match(await ask('/healthz'), { status: 200, body: 'ok\n' });
-  isHealthy = false;
-  t.match(await ask('/healthz'), { status: 503 });
+  problem = 'The server does something else';
+  t.match(await ask('/healthz'), { status: 503, body: `${problem}\n` });
+  t.match(await ask('/metrics'), { status: 503 });
 });
 
 await t.test('nothing else', async (t) => {
@@ -61,7 +65,7 @@ await t.test('nothing else', async (t) => {
 
 await t.test('a scrape that fails is logged, and its error is not shown', async (t) => {
   const metrics = { contentType: 'text/plain', text: () => Promise.reject(new Error('secret')) };
-  const { ask, log } = await start(t, { metrics });
+  const { ask, log } = await start(t, { metrics: () => metrics });
   const answer = await ask('/metrics');
   t.equal(answer.status, 500);
   t.notMatch(answer.body, 'secret');

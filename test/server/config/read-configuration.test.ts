@@ -26,6 +26,7 @@ function yamlFile(t: Test, text: string): string {
 await t.test('an empty environment gives the defaults', async (t) => {
   t.strictSame(readConfiguration({ environment: { HOME: '/root' } }), {
     dataDirectory: './data',
+    backsUpMigrations: true,
     imapPort: 143,
     imapsPort: 993,
     bounds: {
@@ -78,11 +79,13 @@ await t.test('every key is read from the environment and shown again', async (t)
     REPRISE_LOGIN_DELAY: '0',
     REPRISE_CAPABILITIES_OFF: 'idle, CONDSTORE,IDLE,alice:MOVE',
     REPRISE_ADMIN_PORT: '[::1]:0',
+    REPRISE_MIGRATION_BACKUP: 'off',
     REPRISE_LOG_LEVEL: 'debug',
   };
   const configuration = readConfiguration({ environment });
   t.strictSame(configuration, {
     dataDirectory: '/srv/mail',
+    backsUpMigrations: false,
     host: '::1',
     imapPort: 0,
     imapsPort: -1,
@@ -194,6 +197,7 @@ await t.test('a bad value is refused with its key, the value and what is allowed
     ['REPRISE_SESSION_SECRET', 'a,b,c', 'one file, or two'],
     ['REPRISE_ADMIN_PORT', '65536', 'ADDRESS:PORT'],
     ['REPRISE_ADMIN_PORT', '1.2.3:9143', 'ADDRESS:PORT'],
+    ['REPRISE_MIGRATION_BACKUP', 'yes', 'on, off'],
     ['REPRISE_LOG_LEVEL', 'loud', 'trace, debug, info, warn, error, fatal, silent'],
   ];
   for (const [key, value, allowed] of cases) {

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { Database } from '../../../store/sqlite/database.ts';
 import { GroupCommit } from '../../../store/sqlite/group-commit.ts';
-import { migrate } from '../../../store/sqlite/migrate.ts';
+import { createSchema } from '../../../store/sqlite/migrate.ts';
 import { temporaryTables } from '../../../store/sqlite/schema.ts';
 import type { OperationName } from '../../../store/sqlite/write-operations.ts';
 import type { WriteAnswer, WriteRequest } from '../../../store/sqlite/writer-messages.ts';
@@ -21,7 +21,7 @@ interface Group {
 function makeGroups(t: Test) {
   const path = join(makeDataDirectory(t), 'mail.db');
   const database = new Database(path, 'writer');
-  migrate(database);
+  createSchema(database);
   database.execute(temporaryTables);
   const reader = new Database(path, 'reader');
   t.teardown(() => {

@@ -1,62 +1,218 @@
-import { copyFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import t from 'tap';
-import { Database } from '../../../store/sqlite/database.ts';
-import { migrate, schemaVersion, StoreVersionError } from '../../../store/sqlite/migrate.ts';
-import { schemaSteps } from '../../../store/sqlite/schema.ts';
+import t, { type Test } from 'tap';
 import { openSqliteStore } from '../../../store/open-sqlite-store.ts';
-import { addMessages, makeScene } from '../../fixtures/mail-store-contract/store-steps.ts';
-import { makeDataDirectory, makeSqliteStore } from '../../fixtures/sqlite-store.ts';
+import { Database } from '../../../store/sqlite/database.ts';
+import {
+  migrate,
+  type MigrationEvent,
+  schemaVersion,
+  StoreVersionError,
+} from '../../../store/sqlite/migrate.ts';
+import { StoreSpaceError } from '../../../store/sqlite/migration-backup.ts';
+import { type LongStep, schemaSteps } from '../../../store/sqlite/schema.ts';
+import { makeVersionOneDirectory } from '../../fixtures/data-directories/version-1.ts';
+import { makeDataDirectory } from '../../fixtures/sqlite-store.ts';
 
-await t.test('an empty file gets every step once', (t) => {
-  const database = new Database(join(makeDataDirectory(t), 'mail.db'), 'writer');
-  t.equal(schemaVersion(database), 0);
-  migrate(database);
-  t.equal(schemaVersion(database), schemaSteps.length);
-  migrate(database);
+/** Adds the sizes of all bodies up, six a transaction: it shows a row that is left out, or met twice. */
+const sumSizes: LongStep = {
+  sql: 'CREATE TABLE sizes (body_id INTEGER NOT NULL, size_bytes INTEGER NOT NULL) STRICT',
+  end: (database) => database.row<[number]>('SELECT max(id) FROM bodies')![0],
+  growthBytes: () => 1000,
+  advance: (database, position) => {
+    const sql = 'SELECT id, size_bytes FROM bodies WHERE id > ? ORDER BY id LIMIT 6';
+    const rows = database.rows<[number, number]>(sql, position);
+    for (const row of rows) database.run('INSERT INTO sizes VALUES (?, ?)', ...row);
+    return rows.at(-1)?.[0];
+  },
+};
+const firstStep = schemaSteps[0]!;
+const steps = [firstStep, sumSizes, 'CREATE TABLE after (a INTEGER) STRICT'];
+
+/** The file of a data directory of version 1. */
+function openVersionOne(t: Test, Type: typeof Database = Database): Database {
+  const database = new Type(join(makeVersionOneDirectory(t), 'mail.db'), 'writer');
+  t.teardown(() => database.close());
+  return database;
+}
+
+/** All three steps are done, and each row was met once. */
+function isMigrated(t: Test, database: Database): void {
+  t.equal(schemaVersion(database), 3);
+  const sums = database.rows('SELECT body_id, size_bytes FROM sizes ORDER BY body_id');
+  t.same(sums, database.rows('SELECT id, size_bytes FROM bodies ORDER BY id'));
+  t.same(database.rows('SELECT * FROM after'), []);
+  const names = database.rows("SELECT name FROM sqlite_schema WHERE name = 'migration'");
+  t.same(names, [], 'no position is left');
   t.same(database.rows('PRAGMA integrity_check'), [['ok']]);
+}
+
+await t.test('an empty file gets every step once', async (t) => {
+  const database = new Database(join(makeDataDirectory(t), 'mail.db'), 'writer');
+  t.teardown(() => database.close());
+  const events: MigrationEvent[] = [];
+  const onEvent = (event: MigrationEvent) => void events.push(event);
+  t.equal(schemaVersion(database), 0);
+  await migrate(database, { steps, onEvent });
+  await migrate(database, { steps, onEvent });
+  t.same(events, [], 'and tells nothing');
+  isMigrated(t, database);
   t.same(database.row('PRAGMA journal_mode'), ['wal']);
   t.same(database.row('PRAGMA synchronous'), [2], 'FULL');
   t.same(database.row('PRAGMA auto_vacuum'), [2], 'INCREMENTAL');
-  database.close();
-  t.end();
 });
 
-await t.test('a file of version 1 keeps its mail through later steps', async (t) => {
-  const fixture = await makeSqliteStore(t);
-  const scene = await makeScene(fixture.store);
-  await addMessages(scene, ['1', '2']);
-  await fixture.store.close();
-  const path = join(makeDataDirectory(t), 'mail.db');
-  copyFileSync(join(fixture.dataDirectory, 'mail.db'), path);
-  const database = new Database(path, 'writer');
+await t.test('a migration is backed up, and tells how far it is', async (t) => {
+  const database = openVersionOne(t);
+  const backupDirectory = makeDataDirectory(t);
+  const events: MigrationEvent[] = [];
+  await migrate(database, {
+    steps,
+    backupDirectory,
+    onEvent: (event) => void events.push(event),
+  });
+  isMigrated(t, database);
+  const path = join(backupDirectory, 'mail-version-1.db');
+  t.same(events[0], { kind: 'began', fromVersion: 1, toVersion: 3, isResumed: false });
+  t.match(
+    events.find(({ kind }) => kind === 'backedUp'),
+    { path, sizeBytes: statSync(path).size },
+  );
+  t.same(events.at(-1), { kind: 'ended', version: 3 });
+  const shares = events.flatMap((event) =>
+    event.kind === 'progress' && event.phase === 'migration' ? [event.share] : [],
+  );
+  t.ok(shares.length > 5 && shares.every((share) => share > 0 && share <= 1), shares.join());
+  t.same(
+    shares,
+    shares.toSorted((a, b) => a - b),
+  );
+  t.equal(shares.at(-1), 1);
+
+  t.equal(statSync(path).mode & 0o777, 0o600);
+  t.notOk(existsSync(`${path}.partial`));
+  const backup = new Database(path, 'reader');
+  t.equal(schemaVersion(backup), 1);
+  t.same(backup.rows('SELECT * FROM bodies'), database.rows('SELECT * FROM bodies'));
+  t.same(backup.rows('PRAGMA integrity_check'), [['ok']]);
+  backup.close();
+});
+
+await t.test('without space nothing is changed, and the bytes are told', async (t) => {
+  const database = openVersionOne(t);
+  const backupDirectory = makeDataDirectory(t);
+  const backupBytes = statSync(database.path).size;
+  const neededBytes = backupBytes + 1000 + 64 * 1024 * 1024;
+  const freeBytes = neededBytes - 1;
+  const error = await migrate(database, {
+    steps,
+    backupDirectory,
+    freeBytes: () => freeBytes,
+  }).catch((caught: unknown) => caught);
+  t.ok(error instanceof StoreSpaceError);
+  t.match(error, { message: `it needs ${neededBytes} bytes, ${freeBytes} are free` });
   t.equal(schemaVersion(database), 1);
-  const steps = [
-    ...schemaSteps.slice(0, 1),
-    'ALTER TABLE messages ADD COLUMN added TEXT; CREATE TABLE new (a INTEGER)',
-    'INSERT INTO new SELECT count(*) FROM messages',
-  ];
-  migrate(database, steps);
-  t.equal(schemaVersion(database), 3);
-  t.same(database.row('SELECT a FROM new'), [2]);
-  t.same(database.rows('SELECT uid, added FROM messages'), [
-    [1, null],
-    [2, null],
-  ]);
-  database.close();
+  t.notOk(existsSync(join(backupDirectory, 'mail-version-1.db')));
+  // What is free is enough if there is to be no backup.
+  await migrate(database, { steps, freeBytes: () => neededBytes - backupBytes });
+  isMigrated(t, database);
 });
 
-await t.test('a step that fails leaves the version before it', (t) => {
+await t.test('a fault at each transaction leaves a file that goes on', async (t) => {
+  let [commitsLeft, isBefore] = [0, true];
+  class FailingDatabase extends Database {
+    override execute(sql: string): void {
+      const fails = sql === 'COMMIT' && --commitsLeft === 0;
+      if (fails && isBefore) throw new Error('Injected');
+      super.execute(sql);
+      if (fails) throw new Error('Injected');
+    }
+  }
+  const counted = openVersionOne(t, FailingDatabase);
+  await migrate(counted, { steps });
+  const commitCount = -commitsLeft;
+  t.ok(commitCount > 10, `${commitCount} transactions`);
+  for (let failing = 1; failing <= commitCount; failing++) {
+    for (const before of [true, false]) {
+      const database = openVersionOne(t, FailingDatabase);
+      [commitsLeft, isBefore] = [failing, before];
+      await t.rejects(migrate(database, { steps }), { message: 'Injected' });
+      const version = schemaVersion(database);
+      const events: MigrationEvent[] = [];
+      const backupDirectory = makeDataDirectory(t);
+      await migrate(database, {
+        steps,
+        backupDirectory,
+        onEvent: (event) => void events.push(event),
+      });
+      isMigrated(t, database);
+      const isBackedUp = existsSync(join(backupDirectory, `mail-version-${version}.db`));
+      const isResumed = events[0]?.kind === 'began' && events[0].isResumed;
+      t.equal(isBackedUp, version < 3 && !isResumed, `version ${version}`);
+    }
+  }
+});
+
+await t.test('a step of SQL that fails leaves the version before it', async (t) => {
   const database = new Database(join(makeDataDirectory(t), 'mail.db'), 'writer');
-  const steps = ['CREATE TABLE a (x)', 'CREATE TABLE b (x); INSERT INTO nowhere VALUES (1)'];
-  t.throws(() => migrate(database, steps), /nowhere/);
+  t.teardown(() => database.close());
+  const failing = ['CREATE TABLE a (x)', 'CREATE TABLE b (x); INSERT INTO nowhere VALUES (1)'];
+  await t.rejects(migrate(database, { steps: failing }), /nowhere/);
   t.equal(schemaVersion(database), 1);
   t.equal(database.row("SELECT 1 FROM sqlite_schema WHERE name = 'b'"), undefined);
-  migrate(database, ['never run again', 'CREATE TABLE b (x)']);
+  await migrate(database, { steps: ['never run again', 'CREATE TABLE b (x)'] });
   t.equal(schemaVersion(database), 2);
-  database.close();
-  t.end();
 });
+
+const stepsSource = `
+  const sumSizes = {
+    sql: ${JSON.stringify(sumSizes.sql)},
+    end: ${String(sumSizes.end)},
+    growthBytes: ${String(sumSizes.growthBytes)},
+    advance: ${String(sumSizes.advance)},
+  };
+  const steps = [schemaSteps[0], sumSizes, ${JSON.stringify(steps[2])}];`;
+
+await t.test('kill -9 within a long step', async (t) => {
+  const folder = new URL('../../../store/sqlite/', import.meta.url).href;
+  const path = join(makeVersionOneDirectory(t), 'mail.db');
+  // Says how far it is, then stands still within the step.
+  const program = `
+    import { writeSync } from 'node:fs';
+    import { Database } from '${folder}database.ts';
+    import { migrate } from '${folder}migrate.ts';
+    import { schemaSteps } from '${folder}schema.ts';
+    ${stepsSource}
+    let progressCount = 0;
+    await migrate(new Database(process.argv[1], 'writer'), { steps, onEvent: ({ kind }) => {
+      if (kind !== 'progress' || ++progressCount < 4) return;
+      writeSync(1, 'in the step');
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+    } });`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', program, path], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  t.teardown(() => child.kill('SIGKILL'));
+  await once(child.stdout, 'data');
+  child.kill('SIGKILL');
+  await once(child, 'close');
+  const database = new Database(path, 'writer');
+  t.teardown(() => database.close());
+  t.same(database.row('SELECT count(*) FROM sizes'), [24], 'four transactions are there');
+  t.equal(schemaVersion(database), 2, 'an older program leaves the file alone');
+  await t.rejects(migrate(database, { steps: [firstStep] }), { code: 'STORE_VERSION' });
+  const [began] = await eventsOf(database);
+  t.match(began, { kind: 'began', fromVersion: 1, isResumed: true });
+  isMigrated(t, database);
+});
+
+async function eventsOf(database: Database): Promise<MigrationEvent[]> {
+  const events: MigrationEvent[] = [];
+  await migrate(database, { steps, onEvent: (event) => void events.push(event) });
+  return events;
+}
 
 await t.test('a newer file is left alone', async (t) => {
   const dataDirectory = makeDataDirectory(t);

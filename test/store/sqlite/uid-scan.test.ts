@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { Database } from '../../../store/sqlite/database.ts';
-import { migrate } from '../../../store/sqlite/migrate.ts';
+import { createSchema } from '../../../store/sqlite/migrate.ts';
 import { stepSource, UidScan } from '../../../store/sqlite/uid-scan.ts';
 import { SeededRandom } from '../../fixtures/seeded-random.ts';
 import { makeDataDirectory } from '../../fixtures/sqlite-store.ts';
@@ -10,7 +10,7 @@ import { makeDataDirectory } from '../../fixtures/sqlite-store.ts';
 function makeMailbox(t: Test, uids: readonly number[]): Database {
   const database = new Database(join(makeDataDirectory(t), 'mail.db'), 'writer');
   t.teardown(() => database.close());
-  migrate(database);
+  createSchema(database);
   database.execute(`INSERT INTO mailboxes (id, name, is_selectable, uid_validity)
     VALUES (1, 'a', 1, 1), (2, 'b', 1, 1), (3, 'c', 1, 1)`);
   const insert = (mailboxId: number, chosen: readonly number[]) =>
