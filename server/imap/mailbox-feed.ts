@@ -7,8 +7,7 @@ import {
   type MessageStates,
   type OpenMailbox,
 } from '../../store/mail-store.ts';
-import { FlagSets } from './message-columns.ts';
-import { MessageColumns } from './message-columns.ts';
+import { FlagSets, MessageColumns } from './message-columns.ts';
 import { mergeUids, noUids } from './sorted-uids.ts';
 
 /**

@@ -1,6 +1,5 @@
 import { encodeFlagList, type WireText } from '../../protocol/encoder.ts';
-import type { Flag } from '../../protocol/flag.ts';
-import { systemFlags } from '../../protocol/flag.ts';
+import { type Flag, systemFlags } from '../../protocol/flag.ts';
 import {
   lowerBound,
   selectFromSorted,
@@ -8,12 +7,10 @@ import {
   type SequenceSet,
 } from '../../protocol/sequence-set.ts';
 import type { MailboxKey } from '../../store/mail-store.ts';
-import { ByeError, CommandRefusedError } from './responses.ts';
+import { Turn } from '../../store/turns.ts';
 import type { FeedReader, FeedStep, MailboxFeed } from './mailbox-feed.ts';
-import { RecentMessages } from './sorted-uids.ts';
-import type { Responses } from './responses.ts';
-import { indexOfUid, mergeUids, noUids, withoutUids } from './sorted-uids.ts';
-import { Turn } from './responses.ts';
+import { ByeError, CommandRefusedError, type Responses } from './responses.ts';
+import { indexOfUid, mergeUids, noUids, RecentMessages, withoutUids } from './sorted-uids.ts';
 
 /** What a view may lag behind in steps, in UIDs, before it lets go of them and compares; of a large mailbox an eighth. */
 const minLagUids = 4096;

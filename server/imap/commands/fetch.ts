@@ -14,11 +14,10 @@ import {
   type WireText,
 } from '../../../protocol/encoder.ts';
 import type { MessageField, StoredMessage } from '../../../store/mail-store.ts';
-import type { CommandHandler } from '../dispatch.ts';
-import type { Completion } from '../dispatch.ts';
+import { Turn } from '../../../store/turns.ts';
+import type { CommandHandler, Completion } from '../dispatch.ts';
 import type { MailboxView } from '../mailbox-view.ts';
 import type { Session } from '../session.ts';
-import { Turn } from '../responses.ts';
 
 /** @see RFC 3501, section 6.4.5; RFC 7162, section 3.1.4 (CHANGEDSINCE, MODSEQ) */
 export const fetch: CommandHandler<'FETCH'> = async (session, command) => {

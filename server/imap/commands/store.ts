@@ -1,10 +1,9 @@
 import { formatSequenceSet } from '../../../protocol/sequence-set.ts';
 import type { FlagChangeResult } from '../../../store/mail-store.ts';
-import type { CommandHandler } from '../dispatch.ts';
-import type { Completion } from '../dispatch.ts';
+import { Turn } from '../../../store/turns.ts';
+import type { CommandHandler, Completion } from '../dispatch.ts';
 import type { MailboxView } from '../mailbox-view.ts';
 import type { Session } from '../session.ts';
-import { Turn } from '../responses.ts';
 
 /**
  * Messages that are gone are passed over (RFC 2180, section 4.2.1).

@@ -1,9 +1,7 @@
 import t from 'tap';
 import type { ReaderEvent } from '../../../protocol/reader-event.ts';
-import { commandTable } from '../../../server/imap/dispatch.ts';
-import { ByeError } from '../../../server/imap/responses.ts';
-import { handleEvent } from '../../../server/imap/dispatch.ts';
-import { Responses } from '../../../server/imap/responses.ts';
+import { commandTable, handleEvent } from '../../../server/imap/dispatch.ts';
+import { ByeError, Responses } from '../../../server/imap/responses.ts';
 import type { Session } from '../../../server/imap/session.ts';
 import { ConnectionLostError, type ByteSink } from '../../../server/net/transport.ts';
 import { StoreError } from '../../../store/mail-store.ts';
