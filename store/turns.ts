@@ -1,47 +1,73 @@
-/**
- * Lets the long work of many clients take turns: in each round of the event loop one of those that wait goes on, the one
- * that has waited longest. Short work of others then waits for one turn, however many searches and notifications a
- * thread has to do.
- */
-class TurnQueue {
-  readonly #waiting: (() => void)[] = [];
-  /** True until the loop has gone round, if there was a turn since it last did, or somebody waits for one. */
-  #isScheduled = false;
+import { nextTick } from 'node:process';
 
+/** How long the turns of one round of the event loop go on, in milliseconds; the last of them may take longer. */
+const roundMs = 1;
+
+/**
+ * Lets the long work of many clients take turns. In each round of the event loop those that wait go on, one after the
+ * other in the order in which they came, until a millisecond is used up: hundreds of short turns, such as one line for
+ * each client that idles, or one long one, such as a slice of a search. Short work of others then waits for that long,
+ * however many searches and notifications a thread has to do.
+ */
+export class TurnQueue {
+  readonly #steadyClock: () => number;
+  readonly #waiting: (() => void)[] = [];
+  /** True from the first turn, or the first that waits for one, until the loop has gone round without either. */
+  #isGoingRound = false;
+
+  constructor(steadyClock: () => number) {
+    this.#steadyClock = steadyClock;
+  }
+
+  /** As {@link takeTurnIfFree}. */
   takeIfFree(): Promise<void> | undefined {
-    if (this.#isScheduled) return this.take();
-    this.#schedule();
+    if (this.#isGoingRound) return this.take();
+    this.#goRound();
     return undefined;
   }
 
+  /** As {@link takeTurn}. */
   take(): Promise<void> {
     return new Promise((resolve) => {
       this.#waiting.push(resolve);
-      this.#schedule();
+      if (!this.#isGoingRound) this.#goRound();
     });
   }
 
-  #schedule(): void {
-    if (this.#isScheduled) return;
-    this.#isScheduled = true;
+  #goRound(): void {
+    this.#isGoingRound = true;
     setImmediate(() => {
-      this.#isScheduled = false;
-      // What it does with its turn follows behind this callback, before the loop goes round.
-      this.#waiting.shift()?.();
-      if (this.#waiting.length > 0) this.#schedule();
+      this.#isGoingRound = false;
+      if (this.#waiting.length === 0) return;
+      this.#goRound();
+      this.#letGo(this.#steadyClock() + roundMs);
     });
+  }
+
+  /** Lets the first that waits go on, and the next ones until then. */
+  #letGo(untilMs: number): void {
+    this.#waiting.shift()?.();
+    // A tick comes when no microtask is left, so when the turn is over. In a tick the microtasks would come behind all ticks.
+    queueMicrotask(() =>
+      nextTick(() => {
+        if (this.#waiting.length > 0 && this.#steadyClock() < untilMs) this.#letGo(untilMs);
+      }),
+    );
   }
 }
 
 /** That of this thread, whose event loop they share. */
-const queue = new TurnQueue();
+const queue = new TurnQueue(() => performance.now());
 
 /** Settles when it is the caller's turn, which lasts until it awaits what does not come at once: a millisecond or two. */
 export function takeTurn(): Promise<void> {
   return queue.take();
 }
 
-/** As {@link takeTurn}, but undefined if the caller may go on at once: nobody waits, or has just had a turn in this way. */
+/**
+ * As {@link takeTurn}, but undefined if the caller may go on at once: nobody waits for a turn, or has had one since the
+ * loop last went round.
+ */
 export function takeTurnIfFree(): Promise<void> | undefined {
   return queue.takeIfFree();
 }
