@@ -1,5 +1,10 @@
+import { setImmediate as nextRound } from 'node:timers/promises';
 import t from 'tap';
+import { idle } from '../../../../server/imap/commands/idle.ts';
+import { MailboxFeed } from '../../../../server/imap/mailbox-feed.ts';
+import { FakeMailbox } from '../../../fixtures/fake-mailbox.ts';
 import { appendMessages, startImapService } from '../../../fixtures/imap-service.ts';
+import { allMicrotasks, selectedSession } from '../../../fixtures/selected-session.ts';
 
 const { newClient, newPair } = await startImapService(t);
 
@@ -45,3 +50,17 @@ await t.test(
     t.equal((await client.read()).text, '* 1 EXISTS');
   },
 );
+
+await t.test('those who idle in a mailbox are told in turns, one alone at once', async (t) => {
+  const mailbox = new FakeMailbox();
+  const feed = await MailboxFeed.open(mailbox.store, mailbox.box);
+  const clients = Array.from({ length: 5 }, () => selectedSession(feed));
+  const told = () => clients.map(({ lines }) => lines().includes('* 1 EXISTS'));
+  for (const { session } of clients) void idle(session, { name: 'IDLE' }, {} as never);
+  await nextRound();
+  await nextRound();
+  mailbox.add();
+  await allMicrotasks();
+  t.same(told(), [true, false, false, false, false], 'before the loop goes round');
+  while (told().includes(false)) await nextRound();
+});

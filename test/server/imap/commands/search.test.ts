@@ -1,5 +1,10 @@
 import t from 'tap';
+import { search } from '../../../../server/imap/commands/search.ts';
+import { MailboxFeed } from '../../../../server/imap/mailbox-feed.ts';
+import { takeTurn } from '../../../../store/turns.ts';
+import { FakeMailbox, statesOf } from '../../../fixtures/fake-mailbox.ts';
 import { appendMessages, startImapService, texts } from '../../../fixtures/imap-service.ts';
+import { selectedSession } from '../../../fixtures/selected-session.ts';
 
 const { newClient } = await startImapService(t);
 
@@ -34,4 +39,32 @@ await t.test('an unknown charset is refused with the ones that are known', async
   await client.ok('SELECT INBOX');
   const refused = await client.command('SEARCH CHARSET X-NONE SUBJECT x');
   t.match(refused, { status: 'NO', text: /^\[BADCHARSET \(/ });
+});
+
+await t.test('a search that finds nothing lets others run all the same', async (t) => {
+  const mailbox = new FakeMailbox();
+  const messages = Array.from({ length: 100_000 }, (_, index) => ({
+    uid: index + 1,
+    modseq: 1,
+    flags: [],
+  }));
+  const feed = await MailboxFeed.open(
+    {
+      ...mailbox.store,
+      async *readStates() {
+        yield statesOf(messages);
+      },
+    },
+    mailbox.box,
+  );
+  const { session, lines } = selectedSession(feed);
+  const ends: string[] = [];
+  const criteria = { key: 'flag', flag: '\\Seen' } as const;
+  const command = { name: 'SEARCH', isUid: true, criteria } as const;
+  const searched = search(session, command, {} as never).then(() => ends.push('search'));
+  await takeTurn().then(() => ends.push('another'));
+  await searched;
+  t.same(ends, ['another', 'search']);
+  session.out.flush();
+  t.same(lines(), ['* SEARCH']);
 });
