@@ -1,4 +1,4 @@
-import { iconv } from '../mime/text-libraries.ts';
+import { decodeCharset, isKnownCharset } from '../mime/charsets/charset.ts';
 import { isUtf8 } from 'node:buffer';
 import { expectDate } from '../dates.ts';
 import { CommandError, quoteReceived, type Decoder } from '../decoder.ts';
@@ -20,9 +20,6 @@ export function expectSearchArguments(decoder: Decoder): SearchArguments {
   decoder.expectSpace();
   return { criteria: new SearchDecoder(decoder).expectCriteria() };
 }
-
-/** What iconv-lite lists beside charsets: encodings of bytes as text. */
-const notCharsets = new Set(['base64', 'hex', 'binary', 'utf7imap']);
 
 const keysByName = new Map<string, SearchKey>([
   ['ALL', { key: 'all' }],
@@ -122,7 +119,7 @@ class SearchDecoder {
     if (this.#charset === 'UTF-8' && !isUtf8(bytes)) {
       throw this.#decoder.expected('search text in UTF-8', start);
     }
-    return iconv().decode(Buffer.from(bytes), this.#charset);
+    return decodeCharset(bytes, this.#charset);
   }
 }
 
@@ -131,11 +128,7 @@ function expectCharset(decoder: Decoder): string | undefined {
   const name = decoder.expectAString('charset').toUpperCase();
   if (name === 'US-ASCII' || name === 'ASCII') return undefined;
   if (name === 'UTF-8' || name === 'UTF8') return 'UTF-8';
-  // As iconv-lite reads a name: without a year (`ISO_8859-1:1987`) and punctuation
-  const plain = name.toLowerCase().replace(/:\d{4}$|[^0-9a-z]/g, '');
-  if (/^[\x21-\x7e]{1,40}$/.test(name) && !notCharsets.has(plain) && iconv().encodingExists(name)) {
-    return name;
-  }
+  if (/^[\x21-\x7e]{1,40}$/.test(name) && isKnownCharset(name)) return name;
   throw new CommandError(`Unknown charset ${quoteReceived(name)}`, {
     isNo: true,
     code: 'BADCHARSET (US-ASCII UTF-8)',

@@ -1,4 +1,3 @@
-import { libmime } from './text-libraries.ts';
 import { toLowerCase, trim, trimEnd } from './ascii-text.ts';
 
 /** One field of a header. Text is wire text: one character for each byte (latin1). */
@@ -81,31 +80,4 @@ export function findHeaderValue(
 export function hasName({ name }: HeaderField, lowerCaseName: string): boolean {
   // Nearly all names differ in length, and lower case costs more than the rest of an envelope.
   return name.length === lowerCaseName.length && toLowerCase(name) === lowerCaseName;
-}
-
-/**
- * A field value as Unicode: bytes above 127 are taken as UTF-8 where they are valid UTF-8 and as latin1
- * otherwise, then encoded words are decoded (bytes above 127 of an unknown charset become U+FFFD). Never
- * throws.
- *
- * @param value wire text, as {@link HeaderField} has it
- * @see RFC 2047
- */
-export function decodeHeaderText(value: string): string {
-  const text = decodeRawBytes(value);
-  if (!text.includes('=?')) return text;
-  try {
-    return libmime().decodeWords(text);
-  } catch {
-    return text;
-  }
-}
-
-function decodeRawBytes(value: string): string {
-  if (!/[\x80-\xff]/.test(value)) return value;
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.from(value, 'latin1'));
-  } catch {
-    return value;
-  }
 }

@@ -1,11 +1,11 @@
-import { iconv } from './text-libraries.ts';
 import { decode as decodeQuotedPrintable } from 'libqp';
 import { trim } from './ascii-text.ts';
+import { decodeCharset } from './charsets/charset.ts';
 import type { MimePart } from './mime-structure.ts';
 
 /**
- * The text of a part as Unicode: its transfer encoding taken off, then its charset. An unknown or absent
- * charset is UTF-8 where the bytes are valid UTF-8, and latin1 otherwise. Never throws.
+ * The text of a part as Unicode: its transfer encoding taken off, then its charset. Bytes of an unknown or absent charset
+ * are UTF-8 where they are valid UTF-8, and each by itself a character of ISO 8859-1 otherwise. Never throws.
  *
  * @param part its `encoding` and `parameters` are looked at
  * @param body bytes of the part's body
@@ -36,19 +36,8 @@ function decodeBase64(bytes: Buffer): Buffer {
   return Buffer.concat(runs.map((run) => Buffer.from(run, 'base64')));
 }
 
-function charsetOf(part: Pick<MimePart, 'parameters'>): string {
+/** The charset that a part names; empty if it names none. */
+export function charsetOf(part: Pick<MimePart, 'parameters'>): string {
   const parameter = part.parameters.find(([name]) => name === 'charset');
   return trim(parameter?.[1] ?? '');
-}
-
-function decodeCharset(bytes: Uint8Array, charset: string): string {
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  // US-ASCII with bytes above 127 is mislabelled, and nearly always UTF-8.
-  const isNamed = !/^(us-)?ascii$/i.test(charset) && iconv().encodingExists(charset);
-  if (isNamed) return iconv().decode(buffer, charset);
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(buffer);
-  } catch {
-    return buffer.toString('latin1');
-  }
 }

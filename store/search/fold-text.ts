@@ -8,9 +8,24 @@
 export function foldText(text: string): string {
   // toUpperCase, not toLowerCase: what a capital sigma becomes there depends on what follows it.
   if (isAscii(text)) return text.toUpperCase();
-  return text.normalize('NFKD').toUpperCase().normalize('NFKD');
+  const folded = text.normalize('NFKD').toUpperCase().normalize('NFKD');
+  return folded.replace(doubles, (found) => doublesByCharacter[found]!);
 }
 
 function isAscii(text: string): boolean {
   return !/[\u0080-\uffff]/.test(text);
 }
+
+/**
+ * Characters of East Asian charsets that vendors map to one or the other of two: a mail has the one, what a user types is
+ * the other.
+ */
+const doublesByCharacter: Readonly<Record<string, string>> = {
+  '〜': '~',
+  '∼': '~',
+  '∥': '‖',
+  '−': '-',
+  '―': '—',
+  '・': '·',
+};
+const doubles = /[〜∼∥−―・]/g;

@@ -1,5 +1,6 @@
 import type { MimePart } from '../../protocol/mime/mime-structure.ts';
-import { decodeHeaderText, parseHeader } from '../../protocol/mime/header-fields.ts';
+import { decodeEncodedWords } from '../../protocol/mime/encoded-words.ts';
+import { parseHeader } from '../../protocol/mime/header-fields.ts';
 import { limits } from '../limits.ts';
 import type { Database } from '../sqlite/database.ts';
 import { readBody } from '../sqlite/message-reads.ts';
@@ -80,7 +81,7 @@ export class MessageText {
     const bytes = await this.#readBytes(start, Math.min(end, start + limits.searchHeaderBytes));
     return parseHeader(bytes).map(({ name, value }) => ({
       name: name.toLowerCase(),
-      value: foldText(decodeHeaderText(value)),
+      value: foldText(decodeEncodedWords(value)),
     }));
   }
 

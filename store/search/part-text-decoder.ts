@@ -1,7 +1,7 @@
-import type { DecoderStream } from 'iconv-lite';
-import { iconv } from '../../protocol/mime/text-libraries.ts';
+import type { CharsetDecoder } from '../../protocol/mime/charsets/charset-decoder.ts';
+import { createCharsetDecoder } from '../../protocol/mime/charsets/charset.ts';
 import type { MimePart } from '../../protocol/mime/mime-structure.ts';
-import { decodePartBytes, decodePartText } from '../../protocol/mime/part-text.ts';
+import { charsetOf, decodePartBytes, decodePartText } from '../../protocol/mime/part-text.ts';
 
 /** Bytes of a part that are decoded at once, at most. */
 const maxWindowBytes = 256 * 1024;
@@ -10,14 +10,13 @@ const lineFeed = 10;
 
 /**
  * The text of a part whose bytes come in pieces, in windows of bounded size. A part of one window is decoded
- * as {@link decodePartText} does it; a longer one may differ from that only where its charset is unknown or
- * its bytes are broken.
+ * as {@link decodePartText} does it; a longer one may differ from that only where its transfer encoding is broken.
  */
 export class PartTextDecoder {
   readonly #part: MimePart;
   readonly #window: Buffer;
   #bytes = 0;
-  #charsetDecoder: DecoderStream | undefined;
+  #charsetDecoder: CharsetDecoder | undefined;
 
   constructor(part: MimePart) {
     this.#part = part;
@@ -43,15 +42,15 @@ export class PartTextDecoder {
   finish(): string {
     const rest = this.#window.subarray(0, this.#bytes);
     if (this.#charsetDecoder === undefined) return decodePartText(this.#part, rest);
-    const text = this.#charsetDecoder.write(Buffer.from(decodePartBytes(this.#part, rest)));
-    return text + (this.#charsetDecoder.end() ?? '');
+    const text = this.#charsetDecoder.write(decodePartBytes(this.#part, rest));
+    return text + this.#charsetDecoder.end();
   }
 
   #decodeWindow(): string {
-    this.#charsetDecoder ??= iconv().getDecoder(charsetOf(this.#part));
+    this.#charsetDecoder ??= createCharsetDecoder(charsetOf(this.#part));
     const cut = this.#findCut();
     const bytes = decodePartBytes(this.#part, this.#window.subarray(0, cut));
-    const text = this.#charsetDecoder.write(Buffer.from(bytes));
+    const text = this.#charsetDecoder.write(bytes);
     this.#window.copyWithin(0, cut, this.#bytes);
     this.#bytes -= cut;
     return text;
@@ -91,10 +90,4 @@ function findQuotedPrintableCut(window: Buffer): number {
   if (lineEnd > 0) return lineEnd;
   const equalsSign = window.indexOf('=', window.length - 3);
   return equalsSign > 0 ? equalsSign : window.length;
-}
-
-function charsetOf(part: MimePart): string {
-  const charset = part.parameters.find(([name]) => name === 'charset')?.[1].trim() ?? '';
-  const isNamed = !/^(us-)?ascii$/i.test(charset) && iconv().encodingExists(charset);
-  return isNamed ? charset : 'utf-8';
 }

@@ -1,9 +1,5 @@
 import t from 'tap';
-import {
-  decodeHeaderText,
-  findHeaderValue,
-  parseHeader,
-} from '../../../protocol/mime/header-fields.ts';
+import { findHeaderValue, parseHeader } from '../../../protocol/mime/header-fields.ts';
 
 function parse(text: string) {
   return parseHeader(Buffer.from(text, 'latin1'));
@@ -66,19 +62,5 @@ await t.test('findHeaderValue', (t) => {
   const fields = parse('Subject: one\r\nSUBJECT: two\r\n');
   t.equal(findHeaderValue(fields, 'subject'), 'one');
   t.equal(findHeaderValue(fields, 'date'), undefined);
-  t.end();
-});
-
-await t.test('decodeHeaderText', (t) => {
-  t.equal(decodeHeaderText('plain'), 'plain');
-  t.equal(decodeHeaderText('=?utf-8?B?w6k=?= x'), 'é x');
-  t.equal(decodeHeaderText('=?iso-8859-1?Q?caf=E9_au?='), 'café au');
-  t.equal(decodeHeaderText('=?utf-8?Q?a?= =?utf-8?Q?b?='), 'ab', 'white space between is dropped');
-  t.equal(decodeHeaderText('=?iso-2022-jp?B?GyRCRnxLXBsoQg==?='), '日本');
-  t.equal(decodeHeaderText('=?koi8-r?B?8NLJ18XU?='), 'Привет');
-  t.equal(decodeHeaderText('caf\xc3\xa9'), 'café', 'raw UTF-8');
-  t.equal(decodeHeaderText('caf\xe9'), 'café', 'raw latin1');
-  t.equal(decodeHeaderText('=?utf-8?Q?broken'), '=?utf-8?Q?broken');
-  t.match(decodeHeaderText('=?no-such-charset?Q?abc=E9?='), /^abc/);
   t.end();
 });

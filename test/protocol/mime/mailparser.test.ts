@@ -1,6 +1,6 @@
 import { simpleParser, type AddressObject, type ParsedMail } from 'mailparser';
 import t from 'tap';
-import { decodeHeaderText } from '../../../protocol/mime/header-fields.ts';
+import { decodeEncodedWords } from '../../../protocol/mime/encoded-words.ts';
 import type { MimePart } from '../../../protocol/mime/mime-structure.ts';
 import { decodePartBytes, decodePartText } from '../../../protocol/mime/part-text.ts';
 import { generateMessage, makeVariedMail } from '../../fixtures/mail-generator.ts';
@@ -36,7 +36,7 @@ function ourView(octets: Buffer): View {
       decodePartBytes(part, octets.subarray(part.bodyStart, part.end)).length,
       number,
     ]),
-    subject: decodeHeaderText((subject as string | null) ?? ''),
+    subject: decodeEncodedWords((subject as string | null) ?? ''),
     addresses: [from, to, cc].map((list) =>
       ((list ?? []) as (string | null)[][]).flatMap(ourAddress),
     ),
@@ -45,7 +45,7 @@ function ourView(octets: Buffer): View {
 
 function ourAddress([name, , mailbox, host]: (string | null)[]): string[] {
   if (host === null) return [];
-  return [`${decodeHeaderText(name ?? '')} ${mailbox}${host === '' ? '' : `@${host}`}`];
+  return [`${decodeEncodedWords(name ?? '')} ${mailbox}${host === '' ? '' : `@${host}`}`];
 }
 
 const theirPart = (attachment: ParsedMail['attachments'][number]) => [

@@ -12,6 +12,10 @@ await t.test('what i;unicode-casemap takes for equal folds to the same', (t) => 
     ['ПРИВЕТ', 'привет'],
     ['ǆ', 'Ǆ'],
     ['K', '\u212a'],
+    ['10〜20', '10～20'],
+    ['a・b', 'a·b'],
+    ['−5‖', '－5∥'],
+    ['——', '――'],
   ] as const) {
     t.equal(foldText(a), foldText(b), `${a} and ${b}`);
   }
