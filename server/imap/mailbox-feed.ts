@@ -1,3 +1,4 @@
+import { mergeUids, noUids } from '../../protocol/sorted-uids.ts';
 import {
   StoreError,
   type MailboxEvent,
@@ -7,8 +8,8 @@ import {
   type MessageStates,
   type OpenMailbox,
 } from '../../store/mail-store.ts';
-import { FlagSets, MessageColumns } from './message-columns.ts';
-import { mergeUids, noUids } from './sorted-uids.ts';
+import { FlagSets } from './flag-sets.ts';
+import { MessageColumns } from './message-columns.ts';
 
 /**
  * What one commit changed. Steps are a chain: whoever lags walks from the last step that it has told to the newest, and

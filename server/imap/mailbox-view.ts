@@ -6,11 +6,12 @@ import {
   selectSequenceNumbers,
   type SequenceSet,
 } from '../../protocol/sequence-set.ts';
+import { indexOfUid, mergeUids, noUids, withoutUids } from '../../protocol/sorted-uids.ts';
 import type { MailboxKey } from '../../store/mail-store.ts';
 import { Turn } from '../../store/turns.ts';
 import type { FeedReader, FeedStep, MailboxFeed } from './mailbox-feed.ts';
+import { RecentMessages } from './recent-messages.ts';
 import { ByeError, CommandRefusedError, type Responses } from './responses.ts';
-import { indexOfUid, mergeUids, noUids, RecentMessages, withoutUids } from './sorted-uids.ts';
 
 /** What a view may lag behind in steps, in UIDs, before it lets go of them and compares; of a large mailbox an eighth. */
 const minLagUids = 4096;

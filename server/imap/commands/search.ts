@@ -5,12 +5,12 @@ import {
   type SequenceRange,
   type SequenceSet,
 } from '../../../protocol/sequence-set.ts';
+import { mergeUids } from '../../../protocol/sorted-uids.ts';
 import { Turn } from '../../../store/turns.ts';
-import type { FlagSets } from '../message-columns.ts';
+import type { FlagSets } from '../flag-sets.ts';
 import type { MailboxView } from '../mailbox-view.ts';
 import type { CommandHandler } from '../dispatch.ts';
 import type { Session } from '../session.ts';
-import { mergeUids } from '../sorted-uids.ts';
 
 /** Conditions that are tried on messages before others run: a millisecond or two. */
 const sliceConditions = 32_768;

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { mergeUids, RecentMessages, withoutUids } from '../../../server/imap/sorted-uids.ts';
+import { RecentMessages } from '../../../server/imap/recent-messages.ts';
 
 const uidsTo = (last: number) => Uint32Array.from({ length: last }, (_, index) => index + 1);
 
@@ -26,13 +26,4 @@ await t.test('other sessions claim in between', async (t) => {
   t.ok(recent.has(9_999));
   t.equal(recent.count, 4096, 'the oldest ranges are given up');
   t.equal(uids.filter((uid) => recent.has(uid)).length, 4096);
-});
-
-await t.test('lists are merged, and taken from each other', async (t) => {
-  const [low, high] = [Uint32Array.of(1, 2), Uint32Array.of(5, 9)];
-  t.same([...mergeUids([high, Uint32Array.of(), Uint32Array.of(1, 5)])], [1, 5, 9]);
-  t.same([...mergeUids([low, high])], [1, 2, 5, 9], 'in order already');
-  t.same([...mergeUids([low, Uint32Array.of(2, 3)])], [1, 2, 3], 'but for one');
-  t.same([...mergeUids([])], []);
-  t.same([...withoutUids(Uint32Array.of(1, 3, 5, 7), Uint32Array.of(2, 3, 7, 9))], [1, 5]);
 });

@@ -1,0 +1,54 @@
+import { lowerBound } from './sequence-set.ts';
+
+/*
+ * Lists of UIDs: ascending, each once. With a `count` only so many at the beginning belong to the list, and the rest is
+ * room to grow.
+ */
+
+export const noUids = new Uint32Array();
+
+/** The place of a UID among the first `count`; -1 if it is not there. `hint` is looked at first. */
+export function indexOfUid(uids: Uint32Array, count: number, uid: number, hint = 0): number {
+  if (hint < count && uids[hint] === uid) return hint;
+  const index = lowerBound(uids, count, uid);
+  return index < count && uids[index] === uid ? index : -1;
+}
+
+/** All UIDs of the lists. A single list is returned as it is. */
+export function mergeUids(lists: readonly Uint32Array[]): Uint32Array {
+  const filled = lists.filter(({ length }) => length > 0);
+  if (filled.length === 0) return noUids;
+  if (filled.length === 1) return filled[0] as Uint32Array;
+  const merged = new Uint32Array(filled.reduce((sum, { length }) => sum + length, 0));
+  let length = 0;
+  for (const list of filled) {
+    merged.set(list, length);
+    length += list.length;
+  }
+  if (areInOrder(filled)) return merged;
+  merged.sort();
+  let kept = 0;
+  for (const uid of merged) {
+    if (kept === 0 || merged[kept - 1] !== uid) merged[kept++] = uid;
+  }
+  return merged.subarray(0, kept);
+}
+
+/** True if each list begins above the end of the one before it, as slices of one large change do. */
+function areInOrder(lists: readonly Uint32Array[]): boolean {
+  let lastUid = -1;
+  for (const list of lists) {
+    if ((list[0] as number) <= lastUid) return false;
+    lastUid = list.at(-1) as number;
+  }
+  return true;
+}
+
+/** The UIDs without those that are in `others`. */
+export function withoutUids(uids: Uint32Array, others: Uint32Array): Uint32Array {
+  let next = 0;
+  return uids.filter((uid) => {
+    while (next < others.length && (others[next] as number) < uid) next += 1;
+    return others[next] !== uid;
+  });
+}
