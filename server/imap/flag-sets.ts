@@ -92,10 +92,19 @@ export class FlagSets {
 
   /** Whether the set of a number has a flag, written in any case. */
   has(number: number, flag: Flag): boolean {
-    const set = this.#sets[number] as string;
-    const characters = this.#charactersOfName.get(flag.toLowerCase()) ?? '';
-    for (const character of characters) if (set.includes(character)) return true;
+    const set = this.charactersOfSet(number);
+    for (const character of this.charactersOf(flag)) if (set.includes(character)) return true;
     return false;
+  }
+
+  /** The characters that stand for a flag in sets, one for each spelling; empty if no message has it. Good until {@link compact}. */
+  charactersOf(flag: Flag): string {
+    return this.#charactersOfName.get(flag.toLowerCase()) ?? '';
+  }
+
+  /** The set of a number: one character for each of its flags. Empty for a number that no set has. */
+  charactersOfSet(number: number): string {
+    return this.#sets[number] ?? '';
   }
 
   /**

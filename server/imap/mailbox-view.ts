@@ -156,9 +156,9 @@ export class MailboxView implements FeedReader {
     return numbers;
   }
 
-  /** Ascending. */
-  recentUids(): Uint32Array {
-    return this.uids.filter((uid) => this.#recent.has(uid));
+  /** UIDs of the messages that are \Recent for the client, and of some that it does not know of. */
+  get recentRanges(): SequenceSet {
+    return this.#recent.ranges;
   }
 
   /** The flags of a message as FETCH tells them, \Recent among them, by its place in the feed. */

@@ -1,4 +1,4 @@
-import { lowerBound } from '../../protocol/sequence-set.ts';
+import { lowerBound, type SequenceSet } from '../../protocol/sequence-set.ts';
 
 /** Ranges that are kept; the oldest go first. Only sessions that share the mail of one mailbox have many. */
 const maxRanges = 4096;
@@ -22,6 +22,11 @@ export class RecentMessages {
   /** Messages that the client knows of and that are in the ranges. */
   get count(): number {
     return this.#count;
+  }
+
+  /** The ranges that were claimed, ascending. */
+  get ranges(): SequenceSet {
+    return this.#ranges.map(({ firstUid, nextUid }) => ({ first: firstUid, last: nextUid - 1 }));
   }
 
   /** Adds a range above those that are there; `uids` are all messages that the client knows of, ascending. */

@@ -2,7 +2,7 @@ import { encodeFlagList } from '../../../protocol/encoder.ts';
 import type { SearchKey } from '../../../protocol/search-key.ts';
 import type { CommandHandler } from '../dispatch.ts';
 import { CommandRefusedError } from '../responses.ts';
-import { judgeMessages, verdicts } from './search.ts';
+import { SearchVerdicts, verdicts } from './search-verdicts.ts';
 import { MailboxView } from '../mailbox-view.ts';
 import type { Session } from '../session.ts';
 import type { Mailbox } from '../../../store/mail-store.ts';
@@ -68,9 +68,10 @@ function describe(session: Session, view: MailboxView): void {
 
 /** The number of the first message without \Seen; undefined if all have it. */
 function firstUnseenNumber(view: MailboxView): number | undefined {
+  const judged = new SearchVerdicts(isUnseen, view);
   for (let start = 0; start < view.count; start += sliceMessages) {
     const end = Math.min(start + sliceMessages, view.count);
-    const place = judgeMessages(isUnseen, view, start, end).indexOf(verdicts.yes);
+    const place = judged.of(start, end).indexOf(verdicts.yes);
     if (place !== -1) return start + place + 1;
   }
   return undefined;

@@ -202,14 +202,20 @@ await t.test('\\Recent messages are counted as they come and go', async (t) => {
   mailbox.setFlags([3], ['\\Seen']);
   t.same(await poll(), ['* 2 EXPUNGE', '* 2 FETCH (UID 3 FLAGS (\\Recent \\Seen))']);
   t.equal(view.recentCount, 1);
-  t.same([...view.recentUids()], [3]);
+  t.same(
+    [...view.uids].filter((uid) => view.isRecent(uid)),
+    [3],
+  );
 });
 
 await t.test('a read-only session sees what is \\Recent and claims nothing', async (t) => {
   const { mailbox, select } = await sceneOf(3);
   const { view, poll } = select({ isReadOnly: true });
   view.showRecent(2);
-  t.same([...view.recentUids()], [2, 3]);
+  t.same(
+    [...view.uids].filter((uid) => view.isRecent(uid)),
+    [2, 3],
+  );
   mailbox.add();
   t.same(await poll(), ['* 4 EXISTS', '* 2 RECENT']);
   t.equal(mailbox.calls.claimRecent, 0);

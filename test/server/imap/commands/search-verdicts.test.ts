@@ -1,10 +1,7 @@
 import t from 'tap';
 import type { SearchKey } from '../../../../protocol/search-key.ts';
-import {
-  judgeMessages,
-  resolveForStore,
-  verdicts,
-} from '../../../../server/imap/commands/search.ts';
+import { resolveForStore } from '../../../../server/imap/commands/search.ts';
+import { SearchVerdicts, verdicts } from '../../../../server/imap/commands/search-verdicts.ts';
 import { MailboxFeed } from '../../../../server/imap/mailbox-feed.ts';
 import { MailboxView } from '../../../../server/imap/mailbox-view.ts';
 import { FakeMailbox } from '../../../fixtures/fake-mailbox.ts';
@@ -107,12 +104,13 @@ await t.test('judges each key as it is defined, in any slices', async (t) => {
       t.notOk(view.isShared);
     }
     for (let round = 0; round < 30; round++) {
-      const key = keyOf(random, 3);
       const sliceMessages = 1 + random.below(120);
       const judged: number[] = [];
+      const key = keyOf(random, 3);
+      const search = new SearchVerdicts(key, view);
       for (let start = 0; start < view.count; start += sliceMessages) {
         const end = Math.min(start + sliceMessages, view.count);
-        judged.push(...judgeMessages(key, view, start, end));
+        judged.push(...search.of(start, end));
       }
       const expected = Array.from(view.uids, (uid) => {
         const result = matches(key, uid, view, mailbox);
@@ -123,6 +121,55 @@ await t.test('judges each key as it is defined, in any slices', async (t) => {
     }
   }
 });
+
+await t.test(
+  'what a slice costs depends on neither the sets of flags in the mailbox nor the ranges of the key',
+  async (t) => {
+    const mailbox = new FakeMailbox();
+    mailbox.sliceMessages = 1000;
+    for (let index = 0; index < 1000; index++) mailbox.add([`k${index}`]);
+    const feed = await MailboxFeed.open(mailbox.store, mailbox.box);
+    const view = new MailboxView(feed, false);
+    t.equal(feed.flagSets.size, 1000);
+    let setReads = 0;
+    const uid = {
+      key: 'uid',
+      get set() {
+        setReads += 1;
+        return [{ first: 1, last: Infinity }];
+      },
+    } as const;
+    const key: SearchKey = {
+      key: 'and',
+      keys: flags.map((flag) => ({ key: 'or', left: { key: 'flag', flag }, right: uid })),
+    };
+    const { lengths, restore } = watchColumns();
+    try {
+      const search = new SearchVerdicts(key, view);
+      lengths.length = 0;
+      for (let start = 0; start < 1000; start += 10) search.of(start, start + 10);
+    } finally {
+      restore();
+    }
+    t.ok(lengths.length > 100);
+    t.equal(Math.max(...lengths), 10);
+    t.equal(setReads, flags.length);
+  },
+);
+
+/** The lengths of all columns of bytes that are made until `restore` is called. */
+function watchColumns(): { readonly lengths: number[]; readonly restore: () => void } {
+  const original = globalThis.Uint8Array;
+  const lengths: number[] = [];
+  globalThis.Uint8Array = new Proxy(original, {
+    construct: (target, args: [], newTarget) => {
+      const column = Reflect.construct(target, args, newTarget) as Uint8Array;
+      lengths.push(column.length);
+      return column;
+    },
+  });
+  return { lengths, restore: () => (globalThis.Uint8Array = original) };
+}
 
 await t.test('the store is asked by UIDs, with what the client knows filled in', async (t) => {
   const { view } = await sceneOf(new SeededRandom(1), 50);
@@ -139,6 +186,6 @@ await t.test('the store is asked by UIDs, with what the client knows filled in',
     if (key.key !== 'uid') throw new Error('Not UIDs');
     return uids.filter((uid) => key.set.some(({ first, last }) => first <= uid && uid <= last));
   });
-  t.same(covered, [uids.slice(0, 2), uids.slice(-1), [...view.recentUids()]]);
+  t.same(covered, [uids.slice(0, 2), uids.slice(-1), uids.filter((uid) => view.isRecent(uid))]);
   t.same(resolved.keys[3], body);
 });
