@@ -95,6 +95,9 @@ export class OctetStream {
         once(this.#socket, 'drain', { signal: given.signal }),
         once(this.#socket, 'close', { signal: given.signal }),
       ]);
+    } catch (cause) {
+      // A server that stops shows as EPIPE or ECONNRESET.
+      throw new ControlConnectionError('The connection broke off', { cause });
     } finally {
       given.abort();
     }

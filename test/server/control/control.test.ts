@@ -202,6 +202,25 @@ await t.test(
   },
 );
 
+await t.test('a server that stops while it is written to is named as such', async (t) => {
+  const dataDirectory = t.testdir();
+  const server = createServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.once('data', () => socket.destroy());
+  });
+  await withSocketPath(dataDirectory, async (path) => {
+    server.listen(path);
+    await once(server, 'listening');
+  });
+  t.teardown(() => server.close());
+  const client = await connectToServer(dataDirectory);
+  // More than the kernel keeps, so that the client waits until it can go on.
+  await t.rejects(async () => client?.openImport('x'.repeat(10_000_000), 'INBOX'), {
+    name: 'ControlConnectionError',
+    message: 'The server stopped before it answered, run the command again',
+  });
+});
+
 await t.test('a connection that speaks something else is closed, and others go on', async (t) => {
   const { client, dataDirectory } = await setUp(t);
   for (const text of [
