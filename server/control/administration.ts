@@ -16,5 +16,7 @@ export interface Administration {
   removeUser(name: string): Promise<void>;
   /** Makes the mailbox if it is missing. One import at a time. `NONEXISTENT` (account), `CANNOT` (name). */
   openImport(userName: string, mailboxName: string): Promise<ImportTarget>;
+  /** The mailbox need not exist. `NONEXISTENT` (account), `CANNOT` (name), `LIMIT`. */
+  subscribe(userName: string, mailboxName: string): Promise<void>;
   close(): Promise<void>;
 }

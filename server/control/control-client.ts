@@ -62,6 +62,10 @@ export class ControlClient implements Administration, SessionAdministration {
     };
   }
 
+  async subscribe(userName: string, mailboxName: string): Promise<void> {
+    await this.#request({ method: 'subscribe', userName, mailboxName });
+  }
+
   async close(): Promise<void> {
     this.#stream.destroy();
   }

@@ -32,6 +32,11 @@ export const controlRequestSchema = z.discriminatedUnion('method', [
     userName: z.string(),
     mailboxName: z.string(),
   }),
+  z.strictObject({
+    method: z.literal('subscribe'),
+    userName: z.string(),
+    mailboxName: z.string(),
+  }),
   // The following are about the mailbox that the connection has opened for an import.
   z.strictObject({ method: z.literal('uidNext') }),
   z.strictObject({
@@ -63,6 +68,7 @@ export interface ControlResults {
   purgeSessions: PurgeReport;
   /** The key of the mailbox. */
   openImport: string;
+  subscribe: null;
   uidNext: number;
   countMessages: readonly number[];
   addMessages: readonly ImportOutcome[];

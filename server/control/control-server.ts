@@ -124,6 +124,9 @@ class ControlSession {
       case 'openImport':
         this.#target = await this.#administration.openImport(request.userName, request.mailboxName);
         return this.#target.key;
+      case 'subscribe':
+        await this.#administration.subscribe(request.userName, request.mailboxName);
+        return null;
       case 'uidNext':
         return this.#openTarget().uidNext();
       case 'countMessages':

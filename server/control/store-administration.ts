@@ -62,6 +62,11 @@ export class StoreAdministration implements Administration {
     return new StoreImportTarget(this.#store, mailbox, uidValidity);
   }
 
+  async subscribe(userName: string, mailboxName: string): Promise<void> {
+    const account = await this.#findAccount(userName);
+    await this.#store.subscribe(account.id, normalizeMailboxName(mailboxName));
+  }
+
   async close(): Promise<void> {
     if (this.#options.ownsStore === true) await this.#store.close();
   }

@@ -221,6 +221,18 @@ await t.test('a server that stops while it is written to is named as such', asyn
   });
 });
 
+await t.test('a subscription needs no mailbox, but an account', async (t) => {
+  const { client, store } = await setUp(t);
+  await client.addUser('alice', credentials);
+  const account = await store.findAccount('alice');
+  await client.subscribe('alice', 'Work/2024');
+  await client.subscribe('alice', 'Work/2024');
+  const names = await store.listSubscriptions(account?.id ?? 0);
+  t.equal(names.filter((name) => name === 'Work/2024').length, 1);
+  await t.rejects(client.subscribe('bob', 'Work'), { code: 'NONEXISTENT' });
+  await t.rejects(client.subscribe('alice', 'a//b'), { code: 'CANNOT' });
+});
+
 await t.test('a connection that speaks something else is closed, and others go on', async (t) => {
   const { client, dataDirectory } = await setUp(t);
   for (const text of [
