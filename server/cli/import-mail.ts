@@ -3,71 +3,121 @@ import { SingleBar } from 'cli-progress';
 import { findMailboxNameFault, normalizeMailboxName } from '../../protocol/mailbox-name.ts';
 import { StoreError } from '../../store/mail-store.ts';
 import type { Administration } from '../control/administration.ts';
-import { type ImportCounts, importMessages } from '../import/import-messages.ts';
+import { type ImportCounts, importMessages, noCounts } from '../import/import-messages.ts';
 import { ImportJournal } from '../import/import-journal.ts';
 import type { ImportSource } from '../import/import-source.ts';
-import { openMaildir } from '../import/maildir.ts';
+import { type Maildir, openMaildir } from '../import/maildir.ts';
 import { openMbox } from '../import/mbox.ts';
 import { readCommandConfiguration } from './command-configuration.ts';
 import type { ImportOptions } from './command-options.ts';
 import { openAdministration } from './open-administration.ts';
 
-/** `import`: exit code 1 where a message was refused. */
+/** `import`: exit code 1 unless everything came along; what did not is named on standard error. */
 export async function importMail(path: string, options: ImportOptions): Promise<void> {
   const configuration = readCommandConfiguration(options);
   const { dataDirectory } = configuration;
   const mailboxName = normalizeMailboxName(options.mailbox);
   const fault = findMailboxNameFault(mailboxName);
   if (fault !== undefined) throw new StoreError('CANNOT', `${fault}, got "${options.mailbox}"`);
-  const isDirectory = (await stat(path)).isDirectory();
-  const sources = isDirectory
-    ? await openMaildir(path, mailboxName)
-    : [await openMbox(path, mailboxName)];
+  const { folders, subscriptions, losses } = await openSource(path, mailboxName);
   await using parts = new AsyncDisposableStack();
   const administration = await openAdministration(configuration);
   parts.defer(() => administration.close());
   const journal = new ImportJournal(dataDirectory);
   parts.defer(() => journal.close());
-  const total: ImportCounts = { added: 0, skipped: 0, refused: 0 };
-  for (const source of sources) {
-    const counts = await importSource(administration, journal, options.user, source);
-    console.log(`${source.mailboxName}: ${describe(counts)}`);
-    total.added += counts.added;
-    total.skipped += counts.skipped;
-    total.refused += counts.refused;
-  }
-  if (sources.length > 1) console.log(`In all: ${describe(total)}`);
-  if (total.refused > 0) process.exitCode = 1;
+  const run = new ImportCommand(administration, journal, options.user);
+  for (const { origin, reason } of losses) run.lose(origin, reason);
+  for (const folder of folders) await run.importFolder(folder);
+  for (const name of subscriptions) await run.subscribe(name);
+  run.finish();
 }
 
-async function importSource(
-  administration: Administration,
-  journal: ImportJournal,
-  userName: string,
-  source: ImportSource,
-): Promise<ImportCounts> {
-  const target = await administration.openImport(userName, source.mailboxName);
-  const refusals: string[] = [];
-  // Draws on standard error, and only on a terminal.
-  const bar = new SingleBar({
-    format: '{mailbox} [{bar}] {percentage}% | {eta_formatted} left',
-    barsize: 30,
-    noTTYOutput: false,
-    clearOnComplete: true,
-    hideCursor: true,
-  });
-  bar.start(source.totalUnits, 0, { mailbox: source.mailboxName });
-  try {
-    return await importMessages(source, target, journal, {
-      onProgress: (units) => bar.update(units),
-      onRefused: (origin, reason) => refusals.push(`reprise: Refused ${origin}: ${reason}`),
+async function openSource(path: string, mailboxName: string): Promise<Maildir> {
+  if ((await stat(path)).isDirectory()) return openMaildir(path, mailboxName);
+  return { folders: [await openMbox(path, mailboxName)], subscriptions: [], losses: [] };
+}
+
+/** One run of the command: adds up what becomes of its mailboxes, and tells it. */
+class ImportCommand {
+  readonly #administration: Administration;
+  readonly #journal: ImportJournal;
+  readonly #userName: string;
+  readonly #total = noCounts();
+  #folderCount = 0;
+
+  constructor(administration: Administration, journal: ImportJournal, userName: string) {
+    this.#administration = administration;
+    this.#journal = journal;
+    this.#userName = userName;
+  }
+
+  /** A mailbox that cannot be made is refused, with all its messages; the others come. */
+  async importFolder(folder: ImportSource): Promise<void> {
+    let counts: ImportCounts;
+    try {
+      counts = await this.#importMessages(folder);
+    } catch (error) {
+      if (!isNameFault(error)) throw error;
+      console.error(`reprise: Refused mailbox "${folder.mailboxName}": ${error.message}`);
+      counts = { ...noCounts(), refused: folder.totalUnits, losses: 1 };
+    }
+    console.log(`${folder.mailboxName}: ${describe(counts)}`);
+    this.#folderCount += 1;
+    for (const key of Object.keys(counts) as (keyof ImportCounts)[]) {
+      this.#total[key] += counts[key];
+    }
+  }
+
+  async subscribe(mailboxName: string): Promise<void> {
+    try {
+      await this.#administration.subscribe(this.#userName, mailboxName);
+    } catch (error) {
+      if (!isNameFault(error)) throw error;
+      this.lose(`subscription to "${mailboxName}"`, error.message);
+    }
+  }
+
+  lose(origin: string, reason: string): void {
+    console.error(`reprise: Left out ${origin}: ${reason}`);
+    this.#total.losses += 1;
+  }
+
+  finish(): void {
+    if (this.#folderCount !== 1) console.log(`In all: ${describe(this.#total)}`);
+    if (this.#total.refused + this.#total.losses > 0) process.exitCode = 1;
+  }
+
+  async #importMessages(source: ImportSource): Promise<ImportCounts> {
+    const target = await this.#administration.openImport(this.#userName, source.mailboxName);
+    const lines: string[] = [];
+    // Draws on standard error, and only on a terminal.
+    const bar = new SingleBar({
+      format: '{mailbox} [{bar}] {percentage}% | {eta_formatted} left',
+      barsize: 30,
+      noTTYOutput: false,
+      clearOnComplete: true,
+      hideCursor: true,
     });
-  } finally {
-    bar.stop();
-    for (const refusal of refusals) console.error(refusal);
+    bar.start(source.totalUnits, 0, { mailbox: source.mailboxName });
+    try {
+      return await importMessages(source, target, this.#journal, {
+        onProgress: (units) => bar.update(units),
+        onRefused: (origin, reason) => lines.push(`reprise: Refused ${origin}: ${reason}`),
+        onLoss: (origin, reason) => lines.push(`reprise: Left out ${origin}: ${reason}`),
+      });
+    } finally {
+      bar.stop();
+      for (const line of lines) console.error(line);
+    }
   }
 }
 
-function describe({ added, skipped, refused }: ImportCounts): string {
-  return `${added} imported, ${skipped} already there, ${refused} refused`;
+/** True if an account cannot have a mailbox of this name, and others it can. */
+function isNameFault(error: unknown): error is StoreError {
+  return error instanceof StoreError && (error.code === 'CANNOT' || error.code === 'LIMIT');
+}
+
+function describe({ added, skipped, refused, deleted }: ImportCounts): string {
+  const text = `${added} imported, ${skipped} already there, ${refused} refused`;
+  return deleted === 0 ? text : `${text}, ${deleted} deleted before`;
 }

@@ -1,133 +1,154 @@
-import { createReadStream } from 'node:fs';
-import { readdir, stat } from 'node:fs/promises';
-import { basename, join } from 'node:path';
-import type { Flag } from '../../protocol/flag.ts';
+import { type Dirent, readdirSync, statSync } from 'node:fs';
 import { decodeModifiedUtf7, hierarchySeparator } from '../../protocol/mailbox-name.ts';
-import { type ImportSource, ImportSourceError, type SourceMessage } from './import-source.ts';
-import { LineSplitter } from './line-splitter.ts';
-import { MessageTally } from './message-tally.ts';
-import { WireText } from './wire-text.ts';
+import { type ImportSource, ImportSourceError } from './import-source.ts';
+import { importLimits } from './limits.ts';
+import { MaildirFolder, readLines } from './maildir-folder.ts';
+import {
+  type BytePath,
+  nameText,
+  printablePath,
+  toBytePath,
+  toSystemPath,
+  unreadableReason,
+} from './message-file.ts';
 
-/** Letters of the info part of a file name, `:2,FRS`. @see https://cr.yp.to/proto/maildir.html */
-const infoFlags: Readonly<Record<string, Flag>> = {
-  S: '\\Seen',
-  R: '\\Answered',
-  F: '\\Flagged',
-  T: '\\Deleted',
-  D: '\\Draft',
-  P: '$Forwarded',
-};
-
-interface MaildirFile {
-  readonly path: string;
-  /** Seconds since 1970 at which the message was delivered, as the name says; 0 where it does not. */
-  readonly deliveredSeconds: number;
+/** A Maildir with its subfolders. */
+export interface Maildir {
+  readonly folders: readonly ImportSource[];
+  /** Mailbox names of the file `subscriptions`; they need not exist. */
+  readonly subscriptions: readonly string[];
+  /** What is there and is not among the folders, and why. */
+  readonly losses: readonly Loss[];
 }
+
+export interface Loss {
+  readonly origin: string;
+  readonly reason: string;
+}
+
+/** The directories of a Maildir that are no mailboxes. */
+const ownDirectories: ReadonlySet<string> = new Set(['cur', 'new', 'tmp']);
 
 /**
- * A Maildir and its subfolders (`.Name`, levels divided by dots, as Maildir++ has them). Under INBOX the
- * subfolders become mailboxes of their own names, since a Maildir's root is an INBOX; under any other
- * mailbox they become its children. A file is the unit of progress.
+ * A Maildir and its subfolders: `.Name`, levels divided by dots (Maildir++), or `Name/Child` (Dovecot's `LAYOUT=fs`). Under
+ * INBOX the subfolders become mailboxes of their own names, since a Maildir's root is an INBOX; under any other mailbox they
+ * become its children.
+ *
+ * Throws an {@link ImportSourceError} if there is no folder at all. Links are not followed: what belongs to a user must not
+ * give him what he may not read.
  */
-export async function openMaildir(path: string, mailboxName: string): Promise<ImportSource[]> {
-  if (!(await isMaildir(path))) {
-    throw new ImportSourceError(
-      `Cannot read "${path}" as a Maildir: it has no directory "cur" or "new"`,
-    );
+export function openMaildir(path: string, mailboxName: string): Maildir {
+  const root = toBytePath(path.replace(/(?<=.)\/+$/, ''));
+  const losses: Loss[] = [];
+  const search = new FolderSearch(losses);
+  search.visit({ path: root, levels: [] });
+  if (search.found.length === 0) {
+    const reason =
+      losses[0]?.reason ?? 'neither it nor a directory in it has a directory "cur" or "new"';
+    throw new ImportSourceError(`Cannot read "${path}" as a Maildir: ${reason}`);
   }
-  const parent = mailboxName === 'INBOX' ? [] : [mailboxName];
-  const sources = [await openFolder(path, mailboxName)];
-  for (const entry of await readdir(path, { withFileTypes: true })) {
-    const isFolder = entry.isDirectory() && /^\.[^.]/.test(entry.name);
-    if (!isFolder || !(await isMaildir(join(path, entry.name)))) continue;
-    const levels = entry.name.slice(1).split('.').filter(Boolean).map(mailboxLevel);
-    const name = [...parent, ...levels].join(hierarchySeparator);
-    sources.push(await openFolder(join(path, entry.name), name));
-  }
-  return sources;
-}
-
-async function openFolder(path: string, mailboxName: string): Promise<ImportSource> {
-  const files = [...(await listFiles(join(path, 'cur'))), ...(await listFiles(join(path, 'new')))];
-  files.sort(
-    (a, b) =>
-      a.deliveredSeconds - b.deliveredSeconds ||
-      (basename(a.path) < basename(b.path) ? -1 : Number(a.path !== b.path)),
+  const nameOf = (levels: readonly string[]): string =>
+    levels.length === 0
+      ? mailboxName
+      : [...(mailboxName === 'INBOX' ? [] : [mailboxName]), ...levels].join(hierarchySeparator);
+  const folders = search.found.map(
+    (folder) => new MaildirFolder(folder.path, nameOf(folder.levels)),
   );
-  return {
-    mailboxName,
-    totalUnits: files.length,
-    messages: (onProgress) => readFiles(files, onProgress),
-  };
+  const names = new Set(folders.map((folder) => folder.mailboxName));
+  const lines = readLines(`${root}/subscriptions`, {
+    onLoss: (origin, reason) => losses.push({ origin, reason }),
+  });
+  const subscriptions = parseSubscriptions(lines, search.hasDottedNames).map((readings) => {
+    const readingNames = readings.map(nameOf);
+    return readingNames.find((name) => names.has(name)) ?? readingNames[0] ?? '';
+  });
+  return { folders, subscriptions: [...new Set(subscriptions)], losses };
 }
 
-async function* readFiles(
-  files: readonly MaildirFile[],
-  onProgress: (units: number) => void,
-): AsyncGenerator<SourceMessage, undefined> {
-  for (const [index, file] of files.entries()) {
-    // A mail program may move or remove files meanwhile; the next run finds those that moved.
-    const message = await scanFile(file).catch(ignoreMissing);
-    if (message !== undefined) yield message;
-    onProgress(index + 1);
+interface FoundFolder {
+  readonly path: BytePath;
+  /** Levels below the root, none for the root itself. */
+  readonly levels: readonly string[];
+}
+
+/** Looks for the mailboxes in a directory and below. */
+class FolderSearch {
+  readonly found: FoundFolder[] = [];
+  /** True if there are folders of Maildir++. */
+  hasDottedNames = false;
+  readonly #losses: Loss[];
+
+  constructor(losses: Loss[]) {
+    this.#losses = losses;
+  }
+
+  /** Takes the directory if it is a mailbox, and those below it. */
+  visit({ path, levels }: FoundFolder): void {
+    const entries = this.#list(path);
+    if (isMaildir(entries)) this.found.push({ path, levels });
+    this.#visitBelow(path, levels, entries);
+  }
+
+  #visitBelow(path: BytePath, levels: readonly string[], entries: readonly Dirent<Buffer>[]): void {
+    for (const entry of entries) {
+      const name = entry.name.toString('latin1');
+      const below = `${path}/${name}`;
+      if (entry.isSymbolicLink()) this.#checkLink(below, name);
+      else if (!entry.isDirectory() || ownDirectories.has(name)) continue;
+      else if (levels.length >= importLimits.maxLevels) {
+        this.#lose(below, `It is more than ${importLimits.maxLevels} levels deep`);
+      } else if (name.startsWith('.')) this.#visitDotted(below, name, levels);
+      else this.visit({ path: below, levels: [...levels, mailboxLevel(nameText(name))] });
+    }
+  }
+
+  #visitDotted(path: BytePath, name: BytePath, levels: readonly string[]): void {
+    const entries = this.#list(path);
+    // KMail has the children of the folder `Name` in `.Name.directory`.
+    const parent = /^\.(.+)\.directory$/.exec(name)?.[1];
+    if (isMaildir(entries)) {
+      this.hasDottedNames = true;
+      const ownLevels = [...levels, ...dottedLevels(nameText(name))];
+      this.found.push({ path, levels: ownLevels });
+      this.#visitBelow(path, ownLevels, entries);
+    } else if (parent !== undefined) {
+      this.#visitBelow(path, [...levels, mailboxLevel(nameText(parent))], entries);
+    }
+  }
+
+  #list(path: BytePath): Dirent<Buffer>[] {
+    try {
+      const entries = readdirSync(toSystemPath(path), { withFileTypes: true, encoding: 'buffer' });
+      return entries.toSorted((a, b) => Buffer.compare(a.name, b.name));
+    } catch (error) {
+      this.#lose(path, unreadableReason(error));
+      return [];
+    }
+  }
+
+  /** A link to something that is no Maildir is nobody's mail. */
+  #checkLink(path: BytePath, name: BytePath): void {
+    const targets = ownDirectories.has(name) ? [path] : [`${path}/cur`, `${path}/new`];
+    const options = { throwIfNoEntry: false } as const;
+    const isMail = targets.some((target) => {
+      try {
+        return statSync(toSystemPath(target), options)?.isDirectory() === true;
+      } catch {
+        return false;
+      }
+    });
+    if (isMail) this.#lose(path, 'It is a symbolic link, which is not followed');
+  }
+
+  #lose(path: BytePath, reason: string): void {
+    this.#losses.push({ origin: printablePath(path), reason });
   }
 }
 
-async function scanFile(file: MaildirFile): Promise<SourceMessage> {
-  const { mtimeMs } = await stat(file.path);
-  const tally = new MessageTally();
-  for await (const chunk of readMessage(file.path)) tally.add(chunk);
-  return {
-    ...tally.finish(() => readMessage(file.path)),
-    flags: flagsOf(file.path),
-    internalDate: { epochMs: internalSeconds(file, mtimeMs) * 1000, zoneMinutes: 0 },
-    origin: file.path,
-  };
-}
-
-async function* readMessage(path: string) {
-  const splitter = new LineSplitter();
-  const text = new WireText({ isMbox: false });
-  for await (const chunk of createReadStream(path)) {
-    for (const fragment of splitter.push(chunk as Buffer)) text.append(fragment);
-    const bytes = text.take();
-    if (bytes.length > 0) yield bytes;
-  }
-  for (const fragment of splitter.finish()) text.append(fragment);
-  const last = text.take();
-  if (last.length > 0) yield last;
-}
-
-/**
- * Mail servers keep the internal date as the file's time; a copy that lost it is newer than the name says.
- * So the older of the two is right.
- */
-function internalSeconds(file: MaildirFile, mtimeMs: number): number {
-  const modifiedSeconds = Math.max(0, Math.floor(mtimeMs / 1000));
-  return file.deliveredSeconds > 0
-    ? Math.min(file.deliveredSeconds, modifiedSeconds)
-    : modifiedSeconds;
-}
-
-/** Some systems cannot have ":" in a name and write ";" or "!" instead. */
-function flagsOf(path: string): readonly Flag[] {
-  const letters = /[:;!]2,([A-Za-z]*)$/.exec(basename(path))?.[1] ?? '';
-  const flags = new Set<Flag>();
-  for (const letter of letters) {
-    const flag = infoFlags[letter];
-    if (flag !== undefined) flags.add(flag);
-  }
-  return [...flags];
-}
-
-async function listFiles(directory: string): Promise<MaildirFile[]> {
-  const entries = (await readdir(directory, { withFileTypes: true }).catch(ignoreMissing)) ?? [];
-  return entries
-    .filter((entry) => entry.isFile() && !entry.name.startsWith('.'))
-    .map((entry) => ({
-      path: join(directory, entry.name),
-      deliveredSeconds: Number(/^(\d{9,10})[.,]/.exec(entry.name)?.[1] ?? 0),
-    }));
+function isMaildir(entries: readonly Dirent<Buffer>[]): boolean {
+  return entries.some(
+    (entry) => entry.isDirectory() && /^(?:cur|new)$/.test(entry.name.toString('latin1')),
+  );
 }
 
 /**
@@ -139,15 +160,32 @@ function mailboxLevel(text: string): string {
   return decoded.replaceAll(/[/*%\p{Cc}\u2028\u2029]/gu, '_');
 }
 
-async function isMaildir(path: string): Promise<boolean> {
-  for (const name of ['cur', 'new']) {
-    const found = await stat(join(path, name)).catch(ignoreMissing);
-    if (found?.isDirectory() === true) return true;
-  }
-  return false;
+function dottedLevels(text: string): string[] {
+  return text.split('.').filter(Boolean).map(mailboxLevel);
 }
 
-function ignoreMissing(error: NodeJS.ErrnoException): undefined {
-  if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined;
-  throw error;
+/**
+ * The levels of each subscribed name, in all the ways in which a line can be read, the likely one first. Version 2 of the
+ * file begins with a line `V<tab>2` and has tabs between the levels; before it had the separator of the layout.
+ */
+function parseSubscriptions(lines: readonly string[], hasDottedNames: boolean): string[][][] {
+  const isTabbed = /^V\t2\r?$/.test(lines[0] ?? '');
+  const names = (isTabbed ? lines.slice(1) : lines).filter((line) => line.trim() !== '');
+  return names.map((line) => {
+    const name = nameText(line);
+    if (isTabbed) return [withoutInbox(name.split('\t').map(mailboxLevel))];
+    const dotted = dottedLevels(name);
+    const slashed = name.split('/').filter(Boolean).map(mailboxLevel);
+    const readings = hasDottedNames ? [dotted, slashed] : [slashed, dotted];
+    // Courier puts "INBOX." before each name.
+    const below = readings
+      .filter((levels) => levels[0] === 'INBOX')
+      .map((levels) => levels.slice(1));
+    return [...readings.map(withoutInbox), ...below];
+  });
+}
+
+/** The root of a Maildir is its INBOX. */
+function withoutInbox(levels: string[]): string[] {
+  return levels.length === 1 && levels[0]?.toUpperCase() === 'INBOX' ? [] : levels;
 }

@@ -1,68 +1,133 @@
 import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import type { InternalDate } from '../../protocol/dates.ts';
-import { HeaderScan } from './header-scan.ts';
-import { type ImportSource, ImportSourceError, type SourceMessage } from './import-source.ts';
-import { type LineFragment, LineSplitter } from './line-splitter.ts';
-import { parseFromLineDate } from './mail-date.ts';
-import { MessageTally } from './message-tally.ts';
-import { WireText } from './wire-text.ts';
-
-const readBytes = 256 * 1024;
-
-/** A From_ line is short; what is longer is text. */
-const maxFromLineBytes = 1024;
+import {
+  type ImportSource,
+  ImportSourceError,
+  type SourceMessage,
+  type SourceReport,
+} from './import-source.ts';
+import { importLimits } from './limits.ts';
+import { parseFromLine } from './mail-date.ts';
+import { MboxHeader } from './mbox-header.ts';
+import { findCompression } from './message-file.ts';
+import {
+  isBlankLine,
+  type LineFragment,
+  LineSplitter,
+  MessageTally,
+  readWireText,
+  WireText,
+} from './message-text.ts';
 
 /**
- * An mbox file: mboxo and mboxrd, whose lines that look like a From_ line are quoted with ">". A line
- * begins a message where it is "From " and a date. The size of the file in octets is the unit of progress.
+ * An mbox file: mboxo and mboxrd, whose lines that begin with "From " are quoted with ">". A message begins with a From_ line
+ * ({@link parseFromLine}) at the start of the file or after an empty line; all else is text. The size of the file in bytes is
+ * the unit of progress.
+ *
+ * Rejects with an {@link ImportSourceError} if it is no regular file, or compressed.
  *
  * @see RFC 4155, appendix A
  */
 export async function openMbox(path: string, mailboxName: string): Promise<ImportSource> {
-  const { size, mtimeMs } = await stat(path);
-  const fallback: InternalDate = { epochMs: Math.floor(mtimeMs / 1000) * 1000, zoneMinutes: 0 };
+  const stats = await stat(path);
+  // To open a FIFO would wait for somebody who writes to it.
+  if (!stats.isFile()) throw new ImportSourceError(`Cannot read "${path}": it is no regular file`);
+  const compression = findCompression(await readStart(path));
+  if (compression !== undefined) {
+    throw new ImportSourceError(
+      `Cannot read "${path}" as an mbox: it is compressed (${compression}), decompress it first`,
+    );
+  }
+  const fallback = { epochMs: Math.floor(stats.mtimeMs / 1000) * 1000, zoneMinutes: 0 };
   return {
     mailboxName,
-    totalUnits: size,
-    messages: (onProgress) => scanMbox(path, fallback, onProgress),
+    totalUnits: stats.size,
+    messages: (report) => new MboxScan(path, fallback, report).messages(),
   };
 }
 
-/** One pass over the file, which finds the messages; each is read again when it is imported. */
-async function* scanMbox(
-  path: string,
-  fallback: InternalDate,
-  onProgress: (units: number) => void,
-): AsyncGenerator<SourceMessage, undefined> {
-  const splitter = new LineSplitter();
-  let offset = 0;
-  let scan: MessageScan | undefined;
-  const next = function* (fragments: Iterable<LineFragment>): Generator<SourceMessage, undefined> {
+async function readStart(path: string): Promise<Buffer> {
+  await using file = await open(path);
+  const { buffer, bytesRead } = await file.read(Buffer.alloc(64), 0, 64, 0);
+  return buffer.subarray(0, bytesRead);
+}
+
+/** One pass over the file, which finds the messages. */
+class MboxScan {
+  readonly #path: string;
+  readonly #fallback: InternalDate;
+  readonly #report: SourceReport;
+  #message: MessageScan | undefined;
+  /** Bytes of the file before the next fragment. */
+  #offset = 0;
+  /** True at the start of the file, too. */
+  #isAfterBlankLine = true;
+
+  /** `fallback` is the internal date of a message that has none of its own. */
+  constructor(path: string, fallback: InternalDate, report: SourceReport) {
+    this.#path = path;
+    this.#fallback = fallback;
+    this.#report = report;
+  }
+
+  async *messages(): AsyncGenerator<SourceMessage, undefined> {
+    const splitter = new LineSplitter();
+    const stream = createReadStream(this.#path, { highWaterMark: importLimits.readBytes });
+    for await (const chunk of stream) {
+      yield* this.#take(splitter.push(chunk as Buffer));
+      this.#message?.flush();
+      this.#report.onProgress(this.#offset);
+    }
+    yield* this.#take(splitter.finish());
+    yield* this.#finishMessage();
+    this.#report.onProgress(this.#offset);
+  }
+
+  *#take(fragments: Iterable<LineFragment>): Generator<SourceMessage, undefined> {
     for (const fragment of fragments) {
       const date = fromLineDate(fragment);
-      if (date === undefined && scan === undefined) {
-        throw new ImportSourceError(
-          `Cannot read "${path}" as an mbox: it does not begin with a line "From … date"`,
-        );
-      }
-      if (date !== undefined) {
-        if (scan !== undefined) yield* scan.finish(offset);
-        scan = new MessageScan(path, offset + fragment.bytes.length, date, fallback);
+      if (date !== undefined && this.#isAfterBlankLine) {
+        yield* this.#finishMessage();
+        const start = this.#offset + fragment.bytes.length;
+        this.#message = new MessageScan(this.#path, start, date, this.#fallback);
       } else {
-        scan?.append(fragment);
+        if (date !== undefined && date.epochMs > 0) this.#reportFromLine();
+        this.#append(fragment);
       }
-      offset += fragment.bytes.length;
+      this.#isAfterBlankLine = isBlankLine(fragment);
+      this.#offset += fragment.bytes.length;
     }
-  };
-  for await (const chunk of createReadStream(path, { highWaterMark: readBytes })) {
-    yield* next(splitter.push(chunk as Buffer));
-    scan?.flush();
-    onProgress(offset);
   }
-  yield* next(splitter.finish());
-  if (scan !== undefined) yield* scan.finish(offset);
-  onProgress(offset);
+
+  #append(fragment: LineFragment): void {
+    if (this.#message !== undefined) this.#message.append(fragment);
+    else if (!isBlankLine(fragment)) {
+      throw new ImportSourceError(
+        `Cannot read "${this.#path}" as an mbox: it does not begin with a line "From … date"`,
+      );
+    }
+  }
+
+  /** A file to which another was added without an empty line between them looks so; so does a quotation. */
+  #reportFromLine(): void {
+    const reason =
+      'The line looks like the start of a message, but the line before is not empty: it was kept as text';
+    this.#report.onLoss(`${this.#path} at byte ${this.#offset}`, reason);
+  }
+
+  *#finishMessage(): Generator<SourceMessage, undefined> {
+    const message = this.#message?.finish(this.#offset, this.#report);
+    this.#message = undefined;
+    if (message !== undefined) yield message;
+  }
+}
+
+function fromLineDate({ bytes, isStart }: LineFragment): InternalDate | undefined {
+  if (!isStart || bytes[0] !== 0x46 || bytes.length > importLimits.maxFromLineBytes) {
+    return undefined;
+  }
+  return parseFromLine(bytes.toString('latin1'));
 }
 
 /** A message whose end has not been found yet. */
@@ -71,9 +136,10 @@ class MessageScan {
   readonly #start: number;
   readonly #date: InternalDate;
   readonly #fallback: InternalDate;
-  readonly #header = new HeaderScan();
+  readonly #header = new MboxHeader();
   readonly #text = new WireText({ isMbox: true });
   readonly #tally = new MessageTally();
+  #isInHeader = true;
 
   constructor(path: string, start: number, date: InternalDate, fallback: InternalDate) {
     this.#path = path;
@@ -83,7 +149,10 @@ class MessageScan {
   }
 
   append(fragment: LineFragment): void {
-    this.#header.append(fragment);
+    if (this.#isInHeader) {
+      this.#isInHeader = !isBlankLine(fragment);
+      if (this.#isInHeader) this.#header.append(fragment.bytes, fragment.isStart);
+    }
     this.#text.append(fragment);
   }
 
@@ -92,42 +161,34 @@ class MessageScan {
     this.#tally.add(this.#text.take());
   }
 
-  *finish(end: number): Generator<SourceMessage, undefined> {
+  /** The message; undefined if it is not to be imported, which is then reported. */
+  finish(end: number, report: SourceReport): SourceMessage | undefined {
     this.flush();
-    if (this.#isFolderData()) return;
+    if (this.#header.isFolderData) return undefined;
+    if (this.#header.isDeleted) {
+      report.onDeleted();
+      return undefined;
+    }
     const [path, start] = [this.#path, this.#start];
-    yield {
+    const origin = `${path} at byte ${start}`;
+    const { fault } = this.#tally;
+    if (fault !== undefined) {
+      report.onRefused(origin, fault);
+      return undefined;
+    }
+    const { flags, unusable } = this.#header.readFlags();
+    for (const word of unusable) report.onLoss(origin, `"${word}" cannot be a keyword`);
+    return {
       ...this.#tally.finish(() => readMboxMessage(path, start, end)),
-      flags: this.#header.flags(),
-      // Programs that know no date of arrival write the epoch.
-      internalDate: this.#date.epochMs > 0 ? this.#date : (this.#header.date() ?? this.#fallback),
-      origin: `${path} at octet ${start}`,
+      flags,
+      internalDate: this.#date.epochMs > 0 ? this.#date : (this.#header.date ?? this.#fallback),
+      origin,
     };
-  }
-
-  /** The message that c-client and Dovecot keep their own state in is not mail. */
-  #isFolderData(): boolean {
-    const isOwn =
-      this.#header.field('X-IMAP') !== undefined || this.#header.field('X-IMAPbase') !== undefined;
-    return isOwn && /FOLDER INTERNAL DATA/.test(this.#header.field('Subject') ?? '');
   }
 }
 
 async function* readMboxMessage(path: string, start: number, end: number) {
   if (end <= start) return;
-  const splitter = new LineSplitter();
-  const text = new WireText({ isMbox: true });
-  for await (const chunk of createReadStream(path, { start, end: end - 1 })) {
-    for (const fragment of splitter.push(chunk as Buffer)) text.append(fragment);
-    const bytes = text.take();
-    if (bytes.length > 0) yield bytes;
-  }
-  for (const fragment of splitter.finish()) text.append(fragment);
-  const last = text.take();
-  if (last.length > 0) yield last;
-}
-
-function fromLineDate({ bytes, isStart }: LineFragment): InternalDate | undefined {
-  if (!isStart || bytes.length > maxFromLineBytes || bytes[0] !== 0x46) return undefined;
-  return parseFromLineDate(bytes.toString('latin1'));
+  const stream = createReadStream(path, { start, end: end - 1 }) as AsyncIterable<Buffer>;
+  yield* readWireText(stream, { isMbox: true });
 }

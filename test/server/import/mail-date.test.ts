@@ -1,5 +1,5 @@
 import t from 'tap';
-import { parseFromLineDate, parseMailDate } from '../../../server/import/mail-date.ts';
+import { parseFromLine, parseMailDate } from '../../../server/import/mail-date.ts';
 
 const noon = Date.UTC(2024, 2, 5, 12, 0, 0);
 
@@ -12,15 +12,32 @@ await t.test('dates of From_ lines', async (t) => {
     ['From a@example.com Tue Mar  5 07:00:00 EST 2024', noon, -300],
     ['From a@example.com  Tue, 5 Mar 2024 13:00:00 +0100', noon, 60],
     ['From MAILER-DAEMON Tue Mar  5 12:00:00 2024 remote from mars\n', noon, 0],
+    // mutt, of a message without a sender, and of one from an archive of Mailman.
+    ['From Tue Mar  5 12:00:00 2024', noon, 0],
+    ['From me at example.com  Tue Mar  5 12:00:00 2024', noon, 0],
+    ['From "a b"@example.com Tue Mar  5 12:00:00 2024', noon, 0],
+    ['From tue Tue Mar  5 12:00:00 2024', noon, 0],
+    // Eudora, Gmail's export, c-client in summer.
+    ['From ???@??? Tue Mar 05 12:00:00 2024', noon, 0],
+    ['From 1234567@xxx Tue Mar 05 12:00:00 +0000 2024', noon, 0],
+    ['From a@b Tue Mar  5 12:00:00 MET DST 2024', noon, 0],
+    // Thunderbird since 2023, and a date that is none.
+    ['From \r\n', 0, 0],
+    ['From - Thu Jan  1 00:00:00 1970 +0100', 0, 0],
   ];
   for (const [line, epochMs, zoneMinutes] of cases) {
-    t.strictSame(parseFromLineDate(line), { epochMs, zoneMinutes }, line);
+    t.strictSame(parseFromLine(line), { epochMs, zoneMinutes }, line);
   }
 });
 
 await t.test('lines that are text', async (t) => {
   for (const line of [
     'From here on, everything is fine',
+    'From 5 March 2024 12:00 on we were friends.',
+    'From 5 March 2024 12:00',
+    'From a@b Tue Mar  5 12:00:00 2024 on we were friends',
+    'From then on Tue Mar  5 12:00:00 2024',
+    'From',
     'From me to you, on Mar 5 at noon',
     'From a Tue Mar 32 12:00:00 2024',
     'From a Tue Feb 30 12:00:00 2024',
@@ -28,7 +45,7 @@ await t.test('lines that are text', async (t) => {
     'from a Tue Mar  5 12:00:00 2024',
     ' From a Tue Mar  5 12:00:00 2024',
   ]) {
-    t.equal(parseFromLineDate(line), undefined, line);
+    t.equal(parseFromLine(line), undefined, line);
   }
 });
 
