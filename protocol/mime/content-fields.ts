@@ -1,6 +1,7 @@
-import { toLowerCase, trim, trimEnd, trimStart } from './ascii-text.ts';
+import { toLowerCase, trimStart } from './ascii-text.ts';
 import { findHeaderValue, type HeaderField } from './header-fields.ts';
-import type { MimeParameters, MimePart } from './mime-structure.ts';
+import type { MimePart } from './mime-structure.ts';
+import { readParameters } from './parameters.ts';
 
 /** What the header of a part says of its body; undefined fields are absent. */
 export type ContentFields = Pick<
@@ -94,52 +95,4 @@ function skipComment(value: string): string {
   if (!text.startsWith('(')) return text;
   const end = text.indexOf(')');
   return end === -1 ? text : trimStart(text.slice(end + 1));
-}
-
-/**
- * The parameters behind the first semicolon, in order: names in lower case, values without their quotes
- * and otherwise as they came (RFC 2231 extensions undecoded). A value that should have been quoted and is
- * not runs to the next semicolon; something without `=` is passed over.
- */
-export function readParameters(text: string): MimeParameters {
-  const parameters: [string, string][] = [];
-  let position = text.indexOf(';');
-  while (position !== -1 && position < text.length) {
-    const equals = text.indexOf('=', position + 1);
-    if (equals === -1) break;
-    // `a; b; c=d`: the name is what stands behind the last semicolon before the equals sign.
-    const nameStart = text.lastIndexOf(';', equals) + 1;
-    const name = toLowerCase(trim(text.slice(nameStart, equals)));
-    const { value, end } = readParameterValue(text, equals + 1);
-    if (name !== '') parameters.push([name, value]);
-    position = text.indexOf(';', end);
-  }
-  return parameters;
-}
-
-function readParameterValue(text: string, start: number): { value: string; end: number } {
-  let position = start;
-  while (text[position] === ' ' || text[position] === '\t') position++;
-  if (text[position] === '"') return readQuoted(text, position + 1);
-  const semicolon = text.indexOf(';', position);
-  const end = semicolon === -1 ? text.length : semicolon;
-  return { value: dropTrailingComment(trim(text.slice(position, end))), end };
-}
-
-function readQuoted(text: string, start: number): { value: string; end: number } {
-  let value = '';
-  let position = start;
-  while (position < text.length && text[position] !== '"') {
-    if (text[position] === '\\' && position + 1 < text.length) position++;
-    value += text[position];
-    position++;
-  }
-  return { value, end: Math.min(position + 1, text.length) };
-}
-
-/** `us-ascii (plain text)` without its comment; `report (1).pdf` is a name that lacks its quotes. */
-function dropTrailingComment(value: string): string {
-  if (!value.endsWith(')')) return value;
-  const open = value.indexOf('(');
-  return open === -1 ? value : trimEnd(value.slice(0, open));
 }

@@ -1,4 +1,7 @@
-/** A parameter list as it came: name in lower case, value undecoded, in the order of the header. */
+/**
+ * A parameter list in the order of the header: names in lower case, continuations joined, values undecoded.
+ * @see readParameters
+ */
 export type MimeParameters = readonly (readonly [name: string, value: string])[];
 
 /**

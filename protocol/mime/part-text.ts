@@ -2,6 +2,7 @@ import { decode as decodeQuotedPrintable } from 'libqp';
 import { trim } from './ascii-text.ts';
 import { decodeCharset } from './charsets/charset.ts';
 import type { MimePart } from './mime-structure.ts';
+import { findParameter } from './parameters.ts';
 
 /**
  * The text of a part as Unicode: its transfer encoding taken off, then its charset. Bytes of an unknown or absent charset
@@ -38,6 +39,5 @@ function decodeBase64(bytes: Buffer): Buffer {
 
 /** The charset that a part names; empty if it names none. */
 export function charsetOf(part: Pick<MimePart, 'parameters'>): string {
-  const parameter = part.parameters.find(([name]) => name === 'charset');
-  return trim(parameter?.[1] ?? '');
+  return trim(findParameter(part.parameters, 'charset') ?? '');
 }

@@ -5,6 +5,7 @@ import { HeaderBuffer } from './header-buffer.ts';
 import { parseHeader, type HeaderField } from './header-fields.ts';
 import { mimeLimits } from './limits.ts';
 import { isMessageType, type MimePart } from './mime-structure.ts';
+import { findParameter } from './parameters.ts';
 
 /** A position in the message: bytes and line feeds before it. */
 export interface Mark {
@@ -153,9 +154,9 @@ export class PartTree {
   }
 
   #openBoundary(part: OpenPart, content: ContentFields): void {
-    const parameter = content.parameters.find(([name]) => name === 'boundary');
+    const parameter = findParameter(content.parameters, 'boundary');
     // A boundary cannot end in white space (RFC 2046), and a gateway may have cut it off the lines.
-    const boundary = trimEnd(parameter?.[1] ?? '');
+    const boundary = trimEnd(parameter ?? '');
     if (boundary === '') return;
     part.boundary = boundary;
     const levels = this.#levels.get(boundary);

@@ -1,5 +1,5 @@
 import type { MimePart } from '../../protocol/mime/mime-structure.ts';
-import { decodeEncodedWords } from '../../protocol/mime/encoded-words.ts';
+import { decodeFieldText } from '../../protocol/mime/field-text.ts';
 import { parseHeader } from '../../protocol/mime/header-fields.ts';
 import { limits } from '../limits.ts';
 import type { Database } from '../sqlite/database.ts';
@@ -79,10 +79,10 @@ export class MessageText {
 
   async #readHeader(start: number, end: number): Promise<FoldedField[]> {
     const bytes = await this.#readBytes(start, Math.min(end, start + limits.searchHeaderBytes));
-    return parseHeader(bytes).map(({ name, value }) => ({
-      name: name.toLowerCase(),
-      value: foldText(decodeEncodedWords(value)),
-    }));
+    return parseHeader(bytes).map((field) => {
+      const name = field.name.toLowerCase();
+      return { name, value: foldText(decodeFieldText(name, field.value)) };
+    });
   }
 
   async #readBytes(start: number, end: number): Promise<Uint8Array> {

@@ -39,6 +39,22 @@ await t.test('a part that is neither text nor message has no lines', (t) => {
   t.end();
 });
 
+await t.test('continued parameters are joined', (t) => {
+  const message = lines(
+    'Content-Type: application/pdf; name*0=long-; name*1=name.txt;',
+    ' x*0*=utf-8\'en\'caf%C3%A9; x*1=" b"',
+    "Content-Disposition: attachment; filename*0*=utf-8''%e2%82%ac; filename*1=.txt",
+    '',
+    '',
+  );
+  t.equal(
+    writeBodyStructure(walk(message)),
+    '("application" "pdf" ("name" "long-name.txt" "x*" "utf-8\'en\'caf%C3%A9%20b") NIL NIL "7bit" 0 NIL ' +
+      '("attachment" ("filename*" "utf-8\'\'%e2%82%ac.txt")) NIL NIL)',
+  );
+  t.end();
+});
+
 await t.test('the default type names the default charset', (t) => {
   const expected = '("text" "plain" ("charset" "us-ascii") NIL NIL "7bit" 0 0)';
   t.equal(writeBody(walk('')), expected);

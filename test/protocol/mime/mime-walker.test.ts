@@ -56,6 +56,16 @@ await t.test('boundaries', (t) => {
   t.same(bodies(`${head}--b\r\n\r\n\r\n--b--`), [''], 'an empty body');
   t.same(bodies(`${head}--b\r\n\r\n--b--`), [''], 'no body');
   t.same(bodies(`${head}--b\r\n\r\nx --b--\r\ny`), ['x --b--\r\ny'], 'only at the start of a line');
+  t.same(
+    bodies(`${head.replace('=b', '*0="a "; boundary*1=b')}--a b\r\n\r\none\r\n--a b--`),
+    ['one'],
+    'in pieces',
+  );
+  t.same(
+    bodies(`${head.replace('=b', "*=us-ascii''%62%2B")}--b+\r\n\r\none\r\n--b+--`),
+    ['one'],
+    'percent-encoded',
+  );
   const padded = head.replace('=b', '="b "');
   t.same(bodies(`${padded}--b\r\n\r\none\r\n--b--`), ['one'], 'white space ends no boundary');
   t.same(bodies(`${head}--B\r\n\r\none\r\n--b\r\n\r\ntwo`), ['two'], 'case matters');
