@@ -14,24 +14,43 @@ export function indexOfUid(uids: Uint32Array, count: number, uid: number, hint =
   return index < count && uids[index] === uid ? index : -1;
 }
 
+/** The lists one behind the other, in a new one. */
+export function joinUids(lists: readonly Uint32Array[]): Uint32Array {
+  const joined = new Uint32Array(lists.reduce((sum, { length }) => sum + length, 0));
+  let length = 0;
+  for (const list of lists) {
+    joined.set(list, length);
+    length += list.length;
+  }
+  return joined;
+}
+
 /** All UIDs of the lists. A single list is returned as it is. */
 export function mergeUids(lists: readonly Uint32Array[]): Uint32Array {
   const filled = lists.filter(({ length }) => length > 0);
   if (filled.length === 0) return noUids;
   if (filled.length === 1) return filled[0] as Uint32Array;
-  const merged = new Uint32Array(filled.reduce((sum, { length }) => sum + length, 0));
-  let length = 0;
-  for (const list of filled) {
-    merged.set(list, length);
-    length += list.length;
-  }
-  if (areInOrder(filled)) return merged;
+  if (areInOrder(filled)) return joinUids(filled);
+  if (filled.length === 2) return mergeTwo(filled[0] as Uint32Array, filled[1] as Uint32Array);
+  const merged = joinUids(filled);
   merged.sort();
   let kept = 0;
   for (const uid of merged) {
     if (kept === 0 || merged[kept - 1] !== uid) merged[kept++] = uid;
   }
   return merged.subarray(0, kept);
+}
+
+function mergeTwo(low: Uint32Array, high: Uint32Array): Uint32Array {
+  const merged = new Uint32Array(low.length + high.length);
+  let [lowIndex, highIndex, length] = [0, 0, 0];
+  while (lowIndex < low.length || highIndex < high.length) {
+    const [uid, other] = [low[lowIndex] ?? Infinity, high[highIndex] ?? Infinity];
+    merged[length++] = Math.min(uid, other);
+    if (uid <= other) lowIndex += 1;
+    if (other <= uid) highIndex += 1;
+  }
+  return merged.subarray(0, length);
 }
 
 /** True if each list begins above the end of the one before it, as slices of one large change do. */

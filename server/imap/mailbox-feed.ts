@@ -8,6 +8,7 @@ import {
   type MessageStates,
   type OpenMailbox,
 } from '../../store/mail-store.ts';
+import { ExpungeLog, type ExpungeReader } from './expunge-log.ts';
 import { FlagSets } from './flag-sets.ts';
 import { MessageColumns } from './message-columns.ts';
 
@@ -19,8 +20,6 @@ export interface FeedStep {
   readonly modseq: number;
   /** Messages that came or changed, ascending. */
   readonly changedUids: Uint32Array;
-  /** Ascending. */
-  readonly expungedUids: Uint32Array;
   /** UIDs in all steps of the feed up to this one, and some for each step: the difference of two is what lies between. */
   readonly uidTotal: number;
   /** Undefined in the newest step. */
@@ -28,15 +27,9 @@ export interface FeedStep {
 }
 
 /** Whoever follows a feed. */
-export interface FeedReader {
-  /** The array of UIDs that it keeps: that of the feed while it is up to date, and an older one while it lags. */
-  readonly keptUids: Uint32Array;
-  /** Modseq up to which it knows of EXPUNGE: how old what it keeps is. */
-  readonly keptModseq: number;
+export interface FeedReader extends ExpungeReader {
   /** Called after each change, and when the mailbox is gone or can no longer be read. */
   onFeedChange(): void;
-  /** It lags too far behind, and lets go of what it keeps. */
-  drop(): void;
 }
 
 /** The feed can no longer follow its mailbox; the text is for the client. */
@@ -50,14 +43,8 @@ const goneText = 'The selected mailbox has been deleted';
 const stepUids = 128;
 
 /**
- * Bytes of the arrays that only readers keep which lag behind; of a large mailbox as much as the feed itself. That is a
- * hundred readers who each miss another EXPUNGE of 20,000 messages. Past it those who are furthest behind are dropped.
- */
-const maxKeptBytes = 8 * 1024 * 1024;
-
-/**
  * The messages of one mailbox as they are now. All sessions of a thread that have the mailbox selected share it. It
- * advances by the store's events. A view that is not up to date keeps the array of UIDs that it has told its client of.
+ * advances by the store's events.
  */
 export class MailboxFeed {
   readonly box: MailboxKey;
@@ -65,13 +52,14 @@ export class MailboxFeed {
   readonly #readers = new Set<FeedReader>();
   readonly #flagSets = new FlagSets();
   readonly #messages = new MessageColumns();
+  /** What has gone, for readers that have not told their clients yet. */
+  readonly expungeLog = new ExpungeLog();
   #modseq = 0;
   #uidNext = 1;
   #uidValidity = 0;
   #lastStep: FeedStep = {
     modseq: 0,
     changedUids: noUids,
-    expungedUids: noUids,
     uidTotal: 0,
     next: undefined,
   };
@@ -101,7 +89,7 @@ export class MailboxFeed {
     return feed;
   }
 
-  /** UIDs of the messages, ascending; only the first {@link count} count, and nobody but the feed writes. */
+  /** UIDs of the messages, ascending; only the first {@link count} count, until the next change, and only the feed writes. */
   get uids(): Uint32Array {
     return this.#messages.uids;
   }
@@ -134,7 +122,7 @@ export class MailboxFeed {
 
   /** Bytes of the typed arrays and of the sets of flags. */
   get sizeBytes(): number {
-    return this.#messages.sizeBytes + this.#flagSets.sizeBytes;
+    return this.#messages.sizeBytes + this.expungeLog.sizeBytes + this.#flagSets.sizeBytes;
   }
 
   get readerCount(): number {
@@ -150,6 +138,11 @@ export class MailboxFeed {
   follow(reader: FeedReader): () => void {
     this.#readers.add(reader);
     return () => void this.#readers.delete(reader);
+  }
+
+  /** Lets go of what has gone as far as all readers know it; called when a reader has told its client. */
+  compactExpungeLog(): void {
+    this.expungeLog.compact(this.#readers);
   }
 
   /** Stops following the mailbox. */
@@ -324,7 +317,8 @@ export class MailboxFeed {
 
   /** A step is in: tells the readers. */
   #advance(modseq: number, changedUids: Uint32Array, expungedUids: Uint32Array): void {
-    this.#messages.remove(expungedUids);
+    this.expungeLog.add(this.#messages.remove(expungedUids));
+    this.compactExpungeLog();
     this.#modseq = modseq;
     const lastUid = Math.max(
       this.#messages.lastUid,
@@ -332,14 +326,12 @@ export class MailboxFeed {
       expungedUids.at(-1) ?? 0,
     );
     this.#uidNext = Math.max(this.#uidNext, lastUid + 1);
-    const uidCount = changedUids.length + expungedUids.length + stepUids;
-    const uidTotal = this.#lastStep.uidTotal + uidCount;
-    const step = { modseq, changedUids, expungedUids, uidTotal, next: undefined };
+    const uidTotal = this.#lastStep.uidTotal + changedUids.length + stepUids;
+    const step = { modseq, changedUids, uidTotal, next: undefined };
     this.#lastStep.next = step;
     this.#lastStep = step;
     this.#flagSets.compact(this.#messages.flags, this.count);
     this.#settleArrivals(({ modseq: wanted }) => wanted <= modseq);
-    this.#dropLaggards();
     for (const reader of this.#readers) reader.onFeedChange();
   }
 
@@ -367,30 +359,6 @@ export class MailboxFeed {
   #append(states: MessageStates): void {
     this.#messages.append(states, this.#flagSets);
     this.#uidNext = Math.max(this.#uidNext, this.#messages.lastUid + 1);
-  }
-
-  /** Bounds what readers keep at different places: those who are furthest behind are dropped. */
-  #dropLaggards(): void {
-    const kept = new Map<Uint32Array, FeedReader[]>();
-    let bytes = 0;
-    for (const reader of this.#readers) {
-      const { keptUids } = reader;
-      const readers = kept.get(keptUids);
-      if (readers !== undefined) readers.push(reader);
-      else if (keptUids !== this.uids && keptUids.length > 0) {
-        kept.set(keptUids, [reader]);
-        bytes += keptUids.byteLength;
-      }
-    }
-    const maxBytes = Math.max(maxKeptBytes, this.sizeBytes);
-    if (bytes <= maxBytes) return;
-    const ageOf = (readers: readonly FeedReader[]) => (readers[0] as FeedReader).keptModseq;
-    const oldestFirst = [...kept].toSorted(([, a], [, b]) => ageOf(a) - ageOf(b));
-    for (const [{ byteLength }, readers] of oldestFirst) {
-      if (bytes <= maxBytes) return;
-      bytes -= byteLength;
-      for (const reader of readers) reader.drop();
-    }
   }
 }
 

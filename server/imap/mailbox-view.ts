@@ -2,11 +2,11 @@ import { encodeFlagList, type WireText } from '../../protocol/encoder.ts';
 import { type Flag, systemFlags } from '../../protocol/flag.ts';
 import {
   lowerBound,
+  resolveSequenceSet,
   selectFromSorted,
-  selectSequenceNumbers,
   type SequenceSet,
 } from '../../protocol/sequence-set.ts';
-import { indexOfUid, mergeUids, noUids, withoutUids } from '../../protocol/sorted-uids.ts';
+import { joinUids, mergeUids, noUids, withoutUids } from '../../protocol/sorted-uids.ts';
 import type { MailboxKey } from '../../store/mail-store.ts';
 import { Turn } from '../../store/turns.ts';
 import type { FeedReader, FeedStep, MailboxFeed } from './mailbox-feed.ts';
@@ -26,7 +26,8 @@ export interface PollOptions {
 
 /**
  * What one client has been told of the mailbox that it has selected: which messages, under which numbers, and up to which
- * modseq. {@link poll} tells the rest. While the view is up to date it shares the feed's array of UIDs.
+ * modseq. {@link poll} tells the rest. Its messages are those of the feed that the client has been told of, and those that
+ * it has not been told are gone; of these the view keeps the UIDs, no others.
  */
 export class MailboxView implements FeedReader {
   readonly box: MailboxKey;
@@ -36,30 +37,27 @@ export class MailboxView implements FeedReader {
   readonly feed: MailboxFeed;
   readonly #recent = new RecentMessages();
   readonly #unfollow: () => void;
-  #uids: Uint32Array;
-  #count: number;
   #uidNext: number;
+  /** What stands before it in the log of EXPUNGE is told, or in {@link #untold}. */
+  expungePlace: number;
+  /** UIDs of messages that are gone and that the client still counts, ascending. */
+  #untold: Uint32Array = noUids;
   #toldModseq: number;
   /** Modseqs above it of this session's own changes, which have been told too. */
   readonly #ownModseqs = new Set<number>();
-  /** The last steps of which flags, and EXPUNGE, have been told; undefined if the view has fallen too far behind. */
+  /** The last step of which flags have been told; undefined if the view has fallen too far behind. */
   #flagStep: FeedStep | undefined;
-  #expungeStep: FeedStep | undefined;
   #keywordVersion: number;
-  /** True once it has let go of its UIDs. */
-  #isDropped = false;
 
   /** A view of the feed as it is now. */
   constructor(feed: MailboxFeed, isReadOnly: boolean) {
     this.feed = feed;
     this.box = feed.box;
     this.isReadOnly = isReadOnly;
-    this.#uids = feed.uids;
-    this.#count = feed.count;
     this.#uidNext = feed.uidNext;
     this.#toldModseq = feed.modseq;
     this.#flagStep = feed.lastStep;
-    this.#expungeStep = feed.lastStep;
+    this.expungePlace = feed.expungeLog.end;
     this.#keywordVersion = feed.flagSets.keywordVersion;
     this.#unfollow = feed.follow(this);
   }
@@ -70,29 +68,49 @@ export class MailboxView implements FeedReader {
     this.#unfollow();
   }
 
-  /** Messages that the client knows of. Throws ByeError once the view has been dropped, as do {@link uids} and the like. */
+  /** Messages that the client knows of. */
   get count(): number {
-    this.#expectKept();
-    return this.#count;
+    return this.#countBelow(this.#uidNext);
   }
 
-  /** Their UIDs, ascending. They do not change while a command runs, only by {@link poll}. */
+  /** Their UIDs, ascending. They do not change while a command runs, only by {@link poll}. Costs as much as they are. */
   get uids(): Uint32Array {
-    this.#expectKept();
-    return this.#uids.subarray(0, this.#count);
+    return this.uidsBetween(0, this.count);
   }
 
-  get keptUids(): Uint32Array {
-    return this.#uids;
+  /** The highest of them; 0 if there is none. */
+  get lastUid(): number {
+    const { count } = this;
+    return count === 0 ? 0 : (this.uidsBetween(count - 1, count)[0] as number);
   }
 
-  get keptModseq(): number {
-    return this.#expungeStep?.modseq ?? 0;
+  /**
+   * UIDs, ascending, of the messages with the numbers from `start + 1` up to `end`; good until something is awaited, and
+   * not to be written to.
+   */
+  uidsBetween(start: number, end: number): Uint32Array {
+    const { feed } = this;
+    const gone = this.#findGone();
+    if (gone.length === 0) return feed.uids.subarray(start, end);
+    let [index, last] = [0, this.#feedCount];
+    while (index < last) {
+      const middle = (index + last) >>> 1;
+      const uid = feed.uids[middle] as number;
+      if (middle + lowerBound(gone, gone.length, uid) < start) index = middle + 1;
+      else last = middle;
+    }
+    let goneIndex = start - index;
+    const count = this.#feedCount;
+    return new Uint32Array(end - start).map(() => {
+      const isGone =
+        index === count || (gone[goneIndex] ?? Infinity) < (feed.uids[index] as number);
+      return (isGone ? gone[goneIndex++] : feed.uids[index++]) as number;
+    });
   }
 
   /** True if a message has the same place here and in the feed. */
   get isShared(): boolean {
-    return this.#uids === this.feed.uids;
+    return this.#findGone().length === 0;
   }
 
   /** UIDs from here on the client has not been told of. */
@@ -116,7 +134,8 @@ export class MailboxView implements FeedReader {
   /** True if there may be something that the client has not been told. */
   get hasNews(): boolean {
     const { lastStep, ended } = this.feed;
-    return ended !== undefined || this.#flagStep !== lastStep || this.#expungeStep !== lastStep;
+    if (ended !== undefined || this.#flagStep !== lastStep) return true;
+    return this.#untold.length > 0 || this.expungePlace !== this.feed.expungeLog.end;
   }
 
   /**
@@ -125,9 +144,13 @@ export class MailboxView implements FeedReader {
    * @param hint - a number that it may have, such as the one after the number before it
    */
   numberOf(uid: number, hint = 1): number | undefined {
-    this.#expectKept();
-    const index = indexOfUid(this.#uids, this.#count, uid, hint - 1);
-    return index === -1 ? undefined : index + 1;
+    if (uid >= this.#uidNext) return undefined;
+    const { feed } = this;
+    const gone = this.#findGone();
+    const goneBelow = lowerBound(gone, gone.length, uid);
+    const index = feed.indexOf(uid, Math.max(0, hint - 1 - goneBelow));
+    if (index !== -1) return index + goneBelow + 1;
+    return gone[goneBelow] === uid ? this.#countBelow(uid) + 1 : undefined;
   }
 
   /**
@@ -141,7 +164,7 @@ export class MailboxView implements FeedReader {
       if (largest === Infinity || largest <= this.count) continue;
       throw new CommandRefusedError(
         'BAD',
-        `No message has the sequence number ${largest}, the mailbox has ${this.#count}`,
+        `No message has the sequence number ${largest}, the mailbox has ${this.count}`,
       );
     }
     return this.uidsOfNumbers(set);
@@ -149,11 +172,11 @@ export class MailboxView implements FeedReader {
 
   /** As {@link named} for message sequence numbers, but those that do not exist are passed over. */
   uidsOfNumbers(set: SequenceSet): Uint32Array {
-    const numbers = selectSequenceNumbers(set, this.count);
-    for (const [place, number] of numbers.entries()) {
-      numbers[place] = this.#uids[number - 1] as number;
-    }
-    return numbers;
+    const { count } = this;
+    const slices = resolveSequenceSet(set, count)
+      .filter(({ first }) => first <= count)
+      .map(({ first, last }) => this.uidsBetween(first - 1, Math.min(last, count)));
+    return joinUids(slices);
   }
 
   /** UIDs of the messages that are \Recent for the client, and of some that it does not know of. */
@@ -193,23 +216,23 @@ export class MailboxView implements FeedReader {
 
   /** The client claims messages `[firstUid, nextUid)` as its \Recent ones. */
   addRecent(firstUid: number, nextUid: number): void {
-    this.#recent.add(firstUid, nextUid, this.uids);
+    this.#recent.add(firstUid, nextUid, this.#countBelow);
   }
 
   /** For a read-only session, which sees what is \Recent and leaves it to others: the last so many messages. */
   showRecent(count: number): void {
-    const firstUid = this.uids.at(-count);
-    if (count > 0 && firstUid !== undefined) this.#recent.add(firstUid, this.#uidNext, this.uids);
+    const total = this.count;
+    const [firstUid] = this.uidsBetween(Math.max(0, total - count), total);
+    if (firstUid !== undefined) this.addRecent(firstUid, this.#uidNext);
   }
 
   /**
    * Tells the client what has changed: EXPUNGE if that is allowed, EXISTS and RECENT, flags. Waits for a client that does not
-   * keep up, and lets others run. Throws ByeError if the mailbox is gone, or the view was dropped.
+   * keep up, and lets others run. Throws ByeError if the mailbox is gone.
    */
   async poll(out: Responses, { expunge, hasModseq }: PollOptions): Promise<void> {
     const { ended } = this.feed;
     if (ended !== undefined) throw new ByeError(ended.message);
-    this.#expectKept();
     if (!this.hasNews) return;
     if (expunge) await this.#tellExpunged(out);
     const newFromUid = this.#uidNext;
@@ -221,33 +244,48 @@ export class MailboxView implements FeedReader {
   onFeedChange(): void {
     const { lastStep, count } = this.feed;
     const least = lastStep.uidTotal - Math.max(minLagUids, count / 8);
-    const isTooMuch = (step: FeedStep | undefined): boolean =>
-      step !== undefined && step.uidTotal < least && step.next !== lastStep;
-    if (isTooMuch(this.#flagStep)) this.#flagStep = undefined;
-    if (isTooMuch(this.#expungeStep)) this.#expungeStep = undefined;
+    const step = this.#flagStep;
+    if (step !== undefined && step.uidTotal < least && step.next !== lastStep) {
+      this.#flagStep = undefined;
+    }
     this.onNews?.();
   }
 
-  /** The client cannot be told any more what has changed, and is sent away as soon as it reads. */
-  drop(): void {
-    this.#isDropped = true;
-    this.#uids = noUids;
-    this.#count = 0;
-    this.#flagStep = undefined;
-    this.#expungeStep = undefined;
+  /** Messages in the feed that the client has been told of. */
+  get #feedCount(): number {
+    const { feed } = this;
+    if (feed.uidNext === this.#uidNext) return feed.count;
+    return lowerBound(feed.uids, feed.count, this.#uidNext);
   }
 
-  #expectKept(): void {
-    if (this.#isDropped) throw new ByeError('Too far behind the mailbox to go on', 'LIMIT');
+  /** Messages that the client knows of with UIDs below one. */
+  readonly #countBelow = (uid: number): number => {
+    const { uids } = this.feed;
+    const gone = this.#findGone();
+    const count = this.#feedCount;
+    if (uid >= this.#uidNext) return count + gone.length;
+    return lowerBound(uids, count, uid) + lowerBound(gone, gone.length, uid);
+  };
+
+  /** UIDs of messages that the client counts and that are gone by now, ascending. Replaced, never written to. */
+  #findGone(): Uint32Array {
+    const { expungeLog } = this.feed;
+    if (this.expungePlace === expungeLog.end) return this.#untold;
+    const uids = expungeLog.since(this.expungePlace);
+    // Those above have come and gone without the client having heard of them.
+    const known = uids.subarray(0, lowerBound(uids, uids.length, this.#uidNext));
+    this.#untold = mergeUids([this.#untold, known]);
+    this.expungePlace = expungeLog.end;
+    return this.#untold;
   }
 
   async #tellExpunged(out: Responses): Promise<void> {
     for (;;) {
-      const { lastStep } = this.feed;
-      const expunged = this.#untoldExpunged();
+      const gone = this.#findGone();
+      if (gone.length === 0) return this.feed.compactExpungeLog();
       let number = 0;
       const turn = new Turn(out);
-      for (const [told, uid] of expunged.entries()) {
+      for (const [told, uid] of gone.entries()) {
         if (turn.look()) await turn.next();
         number = this.numberOf(uid, number + 1) as number;
         out
@@ -258,65 +296,24 @@ export class MailboxView implements FeedReader {
         this.#recent.remove(uid);
         turn.wrote();
       }
-      this.#expungeStep = lastStep;
-      if (this.#share()) return;
-      // More was expunged while we waited for the client.
-      this.#uids = withoutUids(this.uids, expunged);
-      this.#count = this.#uids.length;
+      // More may have gone while we waited for the client.
+      this.#untold = withoutUids(this.#findGone(), gone);
     }
-  }
-
-  /** UIDs that the client knows of and that are gone, ascending. */
-  #untoldExpunged(): Uint32Array {
-    if (this.#expungeStep === undefined) {
-      return withoutUids(this.uids, this.feed.uids.subarray(0, this.feed.count));
-    }
-    const lists: Uint32Array[] = [];
-    for (let step = this.#expungeStep.next; step !== undefined; step = step.next) {
-      lists.push(step.expungedUids);
-    }
-    return mergeUids(lists).filter((uid) => this.numberOf(uid) !== undefined);
-  }
-
-  /** Goes over to the feed's array if all that is missing there has been told; false if it has not. */
-  #share(): boolean {
-    if (this.#expungeStep !== this.feed.lastStep) {
-      if (this.#untoldExpunged().length > 0) return false;
-      this.#expungeStep = this.feed.lastStep;
-    }
-    this.#uids = this.feed.uids;
-    this.#count = lowerBound(this.feed.uids, this.feed.count, this.#uidNext);
-    return true;
   }
 
   async #tellArrived(out: Responses): Promise<void> {
     if (this.feed.uidNext === this.#uidNext) return;
     const claimed = this.isReadOnly ? undefined : await this.feed.claimRecent();
-    const before = this.#count;
-    this.#takeArrived();
-    this.#recent.arrive(this.uids.subarray(before));
-    if (claimed !== undefined) this.#recent.add(...claimed, this.uids);
-    if (this.#count === before) return;
-    out.begin().number(this.#count).atom('EXISTS').end();
+    // Before the client is told: of those that have not been told by now, what is gone came and went.
+    this.#findGone();
+    const before = this.#feedCount;
+    this.#uidNext = this.feed.uidNext;
+    const arrived = this.feed.uids.subarray(before, this.feed.count);
+    this.#recent.arrive(arrived);
+    if (claimed !== undefined) this.addRecent(...claimed);
+    if (arrived.length === 0) return;
+    out.begin().number(this.count).atom('EXISTS').end();
     out.begin().number(this.#recent.count).atom('RECENT').end();
-  }
-
-  #takeArrived(): void {
-    const { uids, count, uidNext } = this.feed;
-    const known = this.#uidNext;
-    const isShared = this.#share();
-    this.#uidNext = uidNext;
-    if (isShared) {
-      this.#count = count;
-      return;
-    }
-    // The client still counts messages that are gone.
-    const arrived = uids.subarray(lowerBound(uids, count, known), count);
-    const own = new Uint32Array(this.#count + arrived.length);
-    own.set(this.uids);
-    own.set(arrived, this.#count);
-    this.#uids = own;
-    this.#count = own.length;
   }
 
   /** @param newFromUid - messages from here on the client has just been told of, and asks for their flags */

@@ -11,10 +11,7 @@ export interface MessageState {
 
 /**
  * Messages as columns, ascending by UID: UIDs, modseqs and numbers of sets of flags in typed arrays, 16 bytes a message
- * and some room to grow.
- *
- * The array of UIDs is only ever added to at its end, and replaced by another when messages are removed, so that
- * whoever keeps the array keeps the messages as they were.
+ * and some room to grow. The arrays are good until the next change.
  */
 export class MessageColumns {
   #uids = noUids;
@@ -87,29 +84,27 @@ export class MessageColumns {
     this.#flags = grown(this.#flags, new Uint32Array(capacity));
   }
 
-  /** Removes those of the messages that are there. The messages between them are moved in one piece each. */
-  remove(uids: Uint32Array): void {
+  /** Removes those of the messages that are there, and returns their UIDs. What lies between is moved in one piece each. */
+  remove(uids: Uint32Array): Uint32Array {
     const places: number[] = [];
     for (const uid of uids) {
       const index = this.indexOf(uid, (places.at(-1) ?? -1) + 1);
       if (index !== -1) places.push(index);
     }
     const [first] = places;
-    // If none was there the array stays, and whoever shares it goes on to do so.
-    if (first === undefined) return;
-    const kept = new Uint32Array(this.#uids.length);
-    kept.set(this.#uids.subarray(0, first));
+    if (first === undefined) return noUids;
+    const removed = Uint32Array.from(places, (place) => this.#uids[place] as number);
     let count = first;
     for (const [number, place] of places.entries()) {
       const [start, end] = [place + 1, places[number + 1] ?? this.#count];
-      kept.set(this.#uids.subarray(start, end), count);
+      this.#uids.copyWithin(count, start, end);
       this.#modseqs.copyWithin(count, start, end);
       this.#flags.copyWithin(count, start, end);
       count += end - start;
     }
-    this.#uids = kept;
     this.#count = count;
-    if (count < kept.length / 4) this.#shrink();
+    if (count < this.#uids.length / 4) this.#shrink();
+    return removed;
   }
 
   #shrink(): void {

@@ -1,4 +1,4 @@
-import { lowerBound, type SequenceSet } from '../../protocol/sequence-set.ts';
+import type { SequenceSet } from '../../protocol/sequence-set.ts';
 
 /** Ranges that are kept; the oldest go first. Only sessions that share the mail of one mailbox have many. */
 const maxRanges = 4096;
@@ -29,16 +29,22 @@ export class RecentMessages {
     return this.#ranges.map(({ firstUid, nextUid }) => ({ first: firstUid, last: nextUid - 1 }));
   }
 
-  /** Adds a range above those that are there; `uids` are all messages that the client knows of, ascending. */
-  add(firstUid: number, nextUid: number, uids: Uint32Array): void {
+  /**
+   * Adds a range above those that are there.
+   *
+   * @param countBelow - how many messages the client knows of with UIDs below one
+   */
+  add(firstUid: number, nextUid: number, countBelow: (uid: number) => number): void {
+    const countIn = (counted: UidRange): number =>
+      countBelow(counted.nextUid) - countBelow(counted.firstUid);
     const range = { firstUid, nextUid };
-    this.#count += countIn(range, uids);
+    this.#count += countIn(range);
     const last = this.#ranges.at(-1);
     if (last?.nextUid === firstUid) last.nextUid = nextUid;
     else this.#ranges.push(range);
     if (this.#ranges.length <= maxRanges) return;
     const oldest = this.#ranges.shift();
-    if (oldest !== undefined) this.#count -= countIn(oldest, uids);
+    if (oldest !== undefined) this.#count -= countIn(oldest);
   }
 
   has(uid: number): boolean {
@@ -61,8 +67,4 @@ export class RecentMessages {
   remove(uid: number): void {
     if (this.has(uid)) this.#count -= 1;
   }
-}
-
-function countIn({ firstUid, nextUid }: UidRange, uids: Uint32Array): number {
-  return lowerBound(uids, uids.length, nextUid) - lowerBound(uids, uids.length, firstUid);
 }

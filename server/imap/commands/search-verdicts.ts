@@ -57,7 +57,7 @@ export class SearchVerdicts {
   of(start: number, end: number): Uint8Array {
     const view = this.#view;
     const { feed } = view;
-    const uids = view.uids.subarray(start, end);
+    const uids = view.uidsBetween(start, end);
     if (view.isShared) {
       const numbers = feed.flagSetNumbers.subarray(start, end);
       const modseqs = feed.modseqs.subarray(start, end);
@@ -119,7 +119,7 @@ function prepare(key: SearchKey, view: MailboxView): Condition {
     case 'recent':
       return ({ uids }) => judgeRecent(view, uids);
     case 'uid': {
-      const ranges = resolveSequenceSet(key.set, view.uids.at(-1) ?? 0);
+      const ranges = resolveSequenceSet(key.set, view.lastUid);
       return ({ uids }) => judgeUids(ranges, uids);
     }
     case 'sequence': {

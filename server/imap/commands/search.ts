@@ -81,7 +81,7 @@ async function find({ view, store, out }: Session, criteria: SearchKey): Promise
     if (start > 0) await turn.next();
     const end = Math.min(start + sliceMessages, view.count);
     const column = judged.of(start, end);
-    const uids = view.uids.subarray(start, end);
+    const uids = view.uidsBetween(start, end);
     for (let place = 0; place < column.length; place++) {
       if (column[place] === verdicts.yes) matching[matchCount++] = uids[place] as number;
     }
@@ -104,7 +104,7 @@ export function resolveForStore(key: SearchKey, view: MailboxView): SearchKey {
       case 'sequence':
         return { key: 'uid', set: uidRangesOf(inner.set, view) };
       case 'uid':
-        return { key: 'uid', set: resolveSequenceSet(inner.set, view.uids.at(-1) ?? 0) };
+        return { key: 'uid', set: resolveSequenceSet(inner.set, view.lastUid) };
       case 'recent':
         return recent;
       case 'and':
@@ -123,7 +123,7 @@ export function resolveForStore(key: SearchKey, view: MailboxView): SearchKey {
 /** Ranges of UIDs that hold, of the messages that the client knows of, those with the numbers of a set and no others. */
 function uidRangesOf(set: SequenceSet, view: MailboxView): SequenceSet {
   const { count } = view;
-  const uidOf = (number: number): number => view.uids[number - 1] as number;
+  const uidOf = (number: number): number => view.uidsBetween(number - 1, number)[0] as number;
   return resolveSequenceSet(set, count)
     .filter(({ first }) => first <= count)
     .map(({ first, last }) => ({ first: uidOf(first), last: uidOf(Math.min(last, count)) }));

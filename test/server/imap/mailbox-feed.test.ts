@@ -98,18 +98,6 @@ await t.test('a change of too many messages to be told is read in slices', async
   t.same(contents(feed), truth(mailbox));
 });
 
-await t.test('an array that a view holds is only added to', async (t) => {
-  const mailbox = mailboxOf(4);
-  const feed = await MailboxFeed.open(mailbox.store, mailbox.box);
-  const { uids } = feed;
-  mailbox.add();
-  t.equal(feed.uids, uids, 'there was room');
-  mailbox.expunge([2]);
-  t.not(feed.uids, uids);
-  t.same([...uids.subarray(0, 5)], [1, 2, 3, 4, 5]);
-  t.same([...feed.uids.subarray(0, feed.count)], [1, 3, 4, 5]);
-});
-
 await t.test('sets of flags that no message has any more are forgotten', async (t) => {
   const mailbox = mailboxOf(3);
   const feed = await MailboxFeed.open(mailbox.store, mailbox.box);
@@ -123,10 +111,9 @@ await t.test('a mailbox that is deleted ends the feed, and whoever waits for it'
   const feed = await MailboxFeed.open(mailbox.store, mailbox.box);
   let changes = 0;
   feed.follow({
-    keptUids: feed.uids,
-    keptModseq: feed.modseq,
+    expungePlace: feed.expungeLog.end,
+    uidNext: feed.uidNext,
     onFeedChange: () => (changes += 1),
-    drop: () => t.fail('It does not lag'),
   });
   const arrival = feed.reach(99);
   mailbox.tell({ kind: 'gone' });
@@ -267,9 +254,9 @@ await t.test('messages go from anywhere in a mailbox', async (t) => {
     mailbox.expunge(uids);
     t.same(contents(feed), truth(mailbox));
   }
-  const { uids } = feed;
+  const before = contents(feed);
   mailbox.expunge([1, 50]);
-  t.equal(feed.uids, uids, 'nothing was there');
+  t.same(contents(feed), before, 'nothing was there');
   mailbox.expunge([...mailbox.messages.keys()]);
   t.equal(feed.count, 0);
 });
