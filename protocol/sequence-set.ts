@@ -107,23 +107,6 @@ export function selectFromSorted(set: SequenceSet, sorted: Uint32Array): Uint32A
 }
 
 /**
- * The sequence numbers from 1 to `messageCount` that the set names, ascending; `*` is `messageCount`.
- * Numbers beyond it are left out.
- */
-export function selectSequenceNumbers(set: SequenceSet, messageCount: number): Uint32Array {
-  const ranges = resolveSequenceSet(set, messageCount)
-    .filter((range) => range.first <= messageCount)
-    .map((range) => ({ first: range.first, last: Math.min(range.last, messageCount) }));
-  const count = ranges.reduce((sum, range) => sum + range.last - range.first + 1, 0);
-  const selected = new Uint32Array(count);
-  let length = 0;
-  for (const range of ranges) {
-    for (let number = range.first; number <= range.last; number++) selected[length++] = number;
-  }
-  return selected;
-}
-
-/**
  * The index of the first of the first `count` members (ascending) that is at least `value`; `count` if all are smaller.
  */
 export function lowerBound(sorted: Uint32Array, count: number, value: number): number {
