@@ -4,7 +4,7 @@ import { toLowerCase, trim, trimEnd } from './ascii-text.ts';
 export interface HeaderField {
   /** As written, without white space before the colon; empty for a line that is no field. */
   readonly name: string;
-  /** Unfolded: line breaks taken out, white space at both ends too. Encoded words stay encoded. */
+  /** Unfolded: a line break with the white space around it is one space, none at the ends. Encoded words stay encoded. */
   readonly value: string;
   /** Where the field begins, in bytes from the start of the header. */
   readonly start: number;
@@ -64,8 +64,10 @@ function readField(bytes: Buffer, start: number, end: number): HeaderField {
     : { name: '', value: unfold(text), start, end };
 }
 
+/** White space around a line break is one space, as Dovecot gives it too: a tab there says nothing. */
 function unfold(text: string): string {
-  return trim(text.replace(/\r?\n/g, ''));
+  const lines = text.split('\n').map(trim);
+  return lines.length === 1 ? lines[0]! : lines.filter((line) => line !== '').join(' ');
 }
 
 /** The value of the first field of that name (in lower case); undefined if there is none. */

@@ -1,5 +1,4 @@
 import type { MimePart } from '../../protocol/mime/mime-structure.ts';
-import { decodeFieldText } from '../../protocol/mime/field-text.ts';
 import { parseHeader } from '../../protocol/mime/header-fields.ts';
 import { limits } from '../limits.ts';
 import type { Database } from '../sqlite/database.ts';
@@ -7,6 +6,7 @@ import { readBody } from '../sqlite/message-reads.ts';
 import { foldText } from './fold-text.ts';
 import type { Pacer } from './pacer.ts';
 import { PartTextDecoder } from './part-text-decoder.ts';
+import { SearchedField } from './searched-field.ts';
 import { TextMatcher } from './text-matcher.ts';
 
 /** Folded text; `isStart` where it does not continue the piece before it. */
@@ -15,19 +15,13 @@ interface TextPiece {
   readonly isStart: boolean;
 }
 
-/** A field of the message's header: its name in lower case, its value decoded and folded. */
-interface FoldedField {
-  readonly name: string;
-  readonly value: string;
-}
-
 /** What can be searched in one message, read and decoded when it is first asked for. */
 export class MessageText {
   readonly #database: Database;
   readonly #pacer: Pacer;
   readonly #bodyId: number;
   readonly #headerBytes: number;
-  #fields: readonly FoldedField[] | undefined;
+  #fields: readonly SearchedField[] | undefined;
   /** The whole text of the body, where it was short enough to keep. */
   #bodyPieces: readonly TextPiece[] | undefined;
 
@@ -42,16 +36,16 @@ export class MessageText {
     this.#headerBytes = message.headerBytes;
   }
 
-  /** True where a field of that name (lower case) has the folded term in its value. */
+  /** True if a field of that name (lower case) has the folded term in its value or, if it has addresses, in one of these. */
   async hasField(name: string, term: string): Promise<boolean> {
     const fields = await this.#readFields();
-    return fields.some((field) => field.name === name && field.value.includes(term));
+    return fields.some((field) => field.name === name && field.hasTerm(term));
   }
 
   /** True where the folded term is in a line of the header, field names included. */
   async hasInHeader(term: string): Promise<boolean> {
     const fields = await this.#readFields();
-    return fields.some(({ name, value }) => foldText(`${name}: ${value}`).includes(term));
+    return fields.some((field) => field.line.includes(term) || field.hasTerm(term));
   }
 
   /** True where the folded term is in the text of the body. */
@@ -72,17 +66,14 @@ export class MessageText {
     return false;
   }
 
-  async #readFields(): Promise<readonly FoldedField[]> {
+  async #readFields(): Promise<readonly SearchedField[]> {
     this.#fields ??= await this.#readHeader(0, this.#headerBytes);
     return this.#fields;
   }
 
-  async #readHeader(start: number, end: number): Promise<FoldedField[]> {
+  async #readHeader(start: number, end: number): Promise<SearchedField[]> {
     const bytes = await this.#readBytes(start, Math.min(end, start + limits.searchHeaderBytes));
-    return parseHeader(bytes).map((field) => {
-      const name = field.name.toLowerCase();
-      return { name, value: foldText(decodeFieldText(name, field.value)) };
-    });
+    return parseHeader(bytes).map((field) => new SearchedField(field));
   }
 
   async #readBytes(start: number, end: number): Promise<Uint8Array> {
@@ -96,9 +87,7 @@ export class MessageText {
     for (const section of textSections(this.#readStructure())) {
       if (section.kind === 'header') {
         const fields = await this.#readHeader(section.start, section.end);
-        for (const { name, value } of fields) {
-          yield { text: foldText(`${name}: ${value}`), isStart: true };
-        }
+        for (const { line } of fields) yield { text: line, isStart: true };
       } else yield* this.#readPartPieces(section.part);
       if (this.#pacer.isDue) await this.#pacer.pause();
     }

@@ -79,7 +79,7 @@ await t.test('octets that no quoted string can hold', (t) => {
 await t.test('folded fields are unfolded', (t) => {
   t.equal(
     envelopeOf('Subject: a', ' b', '\tc', 'Message-ID:', ' <x>'),
-    '(NIL {5}\r\na b\tc NIL NIL NIL NIL NIL NIL NIL "<x>")',
+    '(NIL "a b c" NIL NIL NIL NIL NIL NIL NIL "<x>")',
   );
   t.end();
 });

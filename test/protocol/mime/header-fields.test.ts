@@ -21,7 +21,8 @@ await t.test('parseHeader reads names, values and ranges', (t) => {
 });
 
 await t.test('parseHeader unfolds', (t) => {
-  t.equal(parse('A: one\r\n two\r\n\tthree\r\n')[0]!.value, 'one two\tthree');
+  t.equal(parse('A: one\r\n two\r\n\tthree\r\n')[0]!.value, 'one two three');
+  t.equal(parse('A: one \r\n \t  two\n\t\n three\tfour\r\n')[0]!.value, 'one two three\tfour');
   t.equal(parse('A:\r\n one\n two \r\n \r\n')[0]!.value, 'one two', 'a line of white space');
   t.equal(parse('A: one\r\n two\r\nB: x')[0]!.end, 14);
   t.equal(

@@ -1,0 +1,56 @@
+import { parseAddressList, type EnvelopeAddress } from '../../protocol/mime/address-list.ts';
+import { decodeEncodedWords } from '../../protocol/mime/encoded-words.ts';
+import { decodeFieldText } from '../../protocol/mime/field-text.ts';
+import type { HeaderField } from '../../protocol/mime/header-fields.ts';
+import { mimeLimits } from '../../protocol/mime/limits.ts';
+import { foldText } from './fold-text.ts';
+
+const addressFields = new Set(['from', 'sender', 'reply-to', 'to', 'cc', 'bcc']);
+
+/** A field of a header as a search sees it: decoded and folded when that is first asked for. */
+export class SearchedField {
+  /** In lower case. */
+  readonly name: string;
+  readonly #value: string;
+  #text: string | undefined;
+  #addresses: string | undefined;
+
+  constructor({ name, value }: Pick<HeaderField, 'name' | 'value'>) {
+    this.name = name.toLowerCase();
+    this.#value = value;
+  }
+
+  /** The field in one folded line: its name, its value. */
+  get line(): string {
+    return `${foldText(this.name)}: ${this.#foldedText()}`;
+  }
+
+  /**
+   * True if the folded term is in the value as it was written, or in an address of the envelope, where comments and folds
+   * are gone.
+   *
+   * @see RFC 3501, section 6.4.4 (FROM, TO, CC, BCC)
+   */
+  hasTerm(term: string): boolean {
+    if (this.#foldedText().includes(term)) return true;
+    return addressFields.has(this.name) && this.#foldedAddresses().includes(term);
+  }
+
+  #foldedText(): string {
+    this.#text ??= foldText(decodeFieldText(this.name, this.#value));
+    return this.#text;
+  }
+
+  #foldedAddresses(): string {
+    this.#addresses ??= foldText(
+      parseAddressList(this.#value, mimeLimits.addressCount).map(writeAddress).join('\n'),
+    );
+    return this.#addresses;
+  }
+}
+
+/** `name <mailbox@host>`; no term goes over more than one, since a field has no line break in it. */
+function writeAddress({ name, mailbox = '', host }: EnvelopeAddress): string {
+  const address = host === undefined ? mailbox : `${mailbox}@${host}`;
+  return decodeEncodedWords(`${name ?? ''} <${address}>`);
+}
