@@ -8,9 +8,8 @@ import {
 import { accountKey } from './account-capabilities.ts';
 import type { ReaderEvent } from '../../protocol/command-reader.ts';
 import { ConnectionLostError } from '../net/transport.ts';
-import { ByeError, CommandRefusedError } from './responses.ts';
+import { ByeError, CommandRefusedError, type Responses } from './responses.ts';
 import type { Connection } from './connection.ts';
-import type { Responses } from './responses.ts';
 import type { MailboxView } from './mailbox-view.ts';
 import type { ServiceContext } from './service-context.ts';
 

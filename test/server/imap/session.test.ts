@@ -1,10 +1,9 @@
 import t from 'tap';
 import type { Capability } from '../../../protocol/capability.ts';
-import { ByeError, CommandRefusedError } from '../../../server/imap/responses.ts';
+import { ByeError, CommandRefusedError, Responses } from '../../../server/imap/responses.ts';
 import type { Connection } from '../../../server/imap/connection.ts';
 import { MailboxFeeds } from '../../../server/imap/mailbox-feeds.ts';
 import { MailboxView } from '../../../server/imap/mailbox-view.ts';
-import { Responses } from '../../../server/imap/responses.ts';
 import type { ServiceContext } from '../../../server/imap/service-context.ts';
 import { Session } from '../../../server/imap/session.ts';
 import { noMetrics } from '../../../server/metrics/metrics-recorder.ts';
