@@ -60,7 +60,7 @@ function makeScene({ tls, off = [], accountOff = [], logLevel = 'debug' }: Scene
     metrics: { ...noMetrics, recordLogin: (result: string) => void calls.push(['login', result]) },
     limits: { maxFailedLogins: 3, maxBadCommands: 3 },
     capabilitiesOff: new Set(off),
-    accountCapabilitiesOff: new Map([['alice', accountOff]]),
+    accountCapabilitiesOff: new Map([['alice', new Set([...off, ...accountOff])]]),
     feeds,
   } as unknown as ServiceContext;
   const session = new Session(context, connection as Connection);
