@@ -72,8 +72,6 @@ export const limits = {
 
   /** Rows that a search reads at once: half a millisecond. */
   searchRows: 256,
-  /** Bytes of a header that a search looks at. */
-  searchHeaderBytes: mebibyte,
   /** Characters of a message's text that a search keeps for its next condition. */
   searchCachedCharacters: mebibyte,
 } as const;

@@ -248,9 +248,12 @@ export interface StoredMessage {
 
 /** A message on its way in. It costs a bounded amount of memory, however large the message is. */
 export interface MessageDraft {
-  /** Takes the next bytes, copied before it returns; wait for the promise before the next call. */
+  /**
+   * Takes the next bytes, copied before it returns; wait for the promise before the next call. `LIMIT` if the message is too
+   * large, or its headers (`mimeLimits`).
+   */
   write(chunk: Uint8Array): Promise<void>;
-  /** Adds the message at the end of a mailbox; the draft is used up. `NONEXISTENT`, `OVERQUOTA`. */
+  /** Adds the message at the end of a mailbox; the draft is used up. `NONEXISTENT`, `OVERQUOTA`, `LIMIT`. */
   addTo(
     box: MailboxKey,
     properties: { readonly flags: readonly Flag[]; readonly internalDate: InternalDate },

@@ -39,6 +39,21 @@ function readAddresses(fields: readonly HeaderField[], lowerCaseName: string): E
   return addresses;
 }
 
+/** Names of the fields that have addresses, in lower case. */
+const addressFields = ['from', 'sender', 'reply-to', 'to', 'cc', 'bcc'];
+
+/** True if an envelope could not have all addresses of a kind. Each one but the first stands behind a separator. */
+export function hasTooManyAddresses(fields: readonly HeaderField[]): boolean {
+  return addressFields.some((name) => {
+    const values = fields.filter((field) => hasName(field, name)).map(({ value }) => value);
+    // Most fields are shorter than so many separators.
+    if (values.reduce((sum, { length }) => sum + length + 1, 0) < mimeLimits.addressCount)
+      return false;
+    const separators = values.join(',').match(/[,;:]/g) ?? [];
+    return separators.length >= mimeLimits.addressCount;
+  });
+}
+
 function writeAddresses(addresses: readonly EnvelopeAddress[]): WireText {
   return addresses.length === 0 ? nil : encodeList([joinWireText(addresses.map(writeAddress))]);
 }

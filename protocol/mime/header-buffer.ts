@@ -1,37 +1,141 @@
-const smallestBytes = 4 * 1024;
+import { toLowerCase, trimEnd } from './ascii-text.ts';
+import { mimeLimits } from './limits.ts';
 
-/** Collects the bytes of one header after the other, each up to a bound, in one buffer that grows. */
+/** Fields that a structure is made from: those of {@link ContentFields}, and those of an envelope. */
+const wantedNames = new Set([
+  'bcc',
+  'cc',
+  'content-description',
+  'content-disposition',
+  'content-id',
+  'content-language',
+  'content-location',
+  'content-md5',
+  'content-transfer-encoding',
+  'content-type',
+  'date',
+  'from',
+  'in-reply-to',
+  'message-id',
+  'reply-to',
+  'sender',
+  'subject',
+  'to',
+]);
+const smallestBytes = 4 * 1024;
+/** Bytes of a line after which its name is known, with white space before the colon. */
+const nameBytes = 64;
+const lineFeed = 10;
+const colon = 58;
+
+/**
+ * Collects, from one header after the other, the fields that a structure is made from, wherever they stand, in one buffer
+ * that grows. Other lines are counted and passed over.
+ */
 export class HeaderBuffer {
   #bytes = Buffer.allocUnsafe(smallestBytes);
   #length = 0;
   #limit = 0;
-  #isCut = false;
+  /** Bytes of all fields of the header so far, wanted or not. */
+  #fieldBytes = 0;
+  /** Where the current line begins in the buffer. */
+  #lineStart = 0;
+  /** Bytes of the current line so far. */
+  #lineBytes = 0;
+  /** How many of them are in `#fieldBytes`. */
+  #countedBytes = 0;
+  /** What the current line belongs to; undefined while that is not known. */
+  #line: 'wanted' | 'other' | 'none' | undefined;
+  /** What the field before belonged to, which continuation lines go on with. */
+  #field: 'wanted' | 'other' | 'none' = 'none';
+  #isOver = false;
 
-  /** Begins a header of which at most `limit` bytes are kept. */
+  /** True if a wanted field had no room. */
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  /** True if the header has more fields, wanted or not, than a header may have. */
+  get isTooLong(): boolean {
+    return this.#fieldBytes > mimeLimits.headerBytes;
+  }
+
+  /** Begins a header, of which at most `limit` bytes are kept. */
   clear(limit: number): void {
     this.#length = 0;
     this.#limit = Math.max(0, limit);
-    this.#isCut = false;
+    this.#fieldBytes = 0;
+    this.#field = 'none';
+    this.#isOver = false;
+    this.#beginLine();
   }
 
-  /** Copies bytes `[start, end)` of the chunk; past the limit they are dropped. */
+  /** Copies bytes `[start, end)` of the chunk if they are wanted: a line, the beginning of one, or its rest. */
   append(chunk: Uint8Array, start: number, end: number): void {
-    const room = this.#limit - this.#length;
-    const count = Math.min(end - start, room);
-    this.#isCut ||= end - start > room;
-    if (count <= 0) return;
-    this.#reserve(this.#length + count);
-    this.#bytes.set(chunk.subarray(start, start + count), this.#length);
-    this.#length += count;
+    let position = start;
+    while (position < end) {
+      const found = chunk.indexOf(lineFeed, position);
+      const lineEnd = found === -1 || found >= end ? end : found + 1;
+      this.#appendLine(chunk, position, lineEnd);
+      position = lineEnd;
+    }
   }
 
-  /**
-   * The header: a view that is valid until the next call. One that was over the limit ends with its last
-   * whole line.
-   */
+  /** The wanted fields: a view that is valid until the next call. One that was over the limit lacks its last lines. */
   take(): Uint8Array {
-    const kept = this.#bytes.subarray(0, this.#length);
-    return this.#isCut ? kept.subarray(0, kept.lastIndexOf(10) + 1) : kept;
+    if (this.#line === undefined) this.#decide();
+    return this.#bytes.subarray(0, this.#length);
+  }
+
+  #appendLine(chunk: Uint8Array, start: number, end: number): void {
+    const isEnd = chunk[end - 1] === lineFeed;
+    // Enough for the name is copied first, so that a long line is not copied in vain.
+    let position = start;
+    if (this.#line === undefined) {
+      position = Math.min(end, start + Math.max(0, nameBytes - this.#lineBytes));
+      this.#copy(chunk, start, position);
+      if (this.#lineBytes >= nameBytes || isEnd) this.#decide();
+    }
+    if (this.#line === 'wanted') this.#copy(chunk, position, end);
+    else this.#lineBytes += end - position;
+    if (this.#line !== undefined && this.#line !== 'none') this.#countField();
+    if (isEnd) this.#beginLine();
+  }
+
+  #beginLine(): void {
+    this.#lineStart = this.#length;
+    this.#lineBytes = 0;
+    this.#countedBytes = 0;
+    this.#line = undefined;
+  }
+
+  #countField(): void {
+    this.#fieldBytes += this.#lineBytes - this.#countedBytes;
+    this.#countedBytes = this.#lineBytes;
+  }
+
+  /** Finds out what the line belongs to, and takes it back out of the buffer if it is not wanted. */
+  #decide(): void {
+    const line = this.#bytes.subarray(this.#lineStart, this.#length);
+    const isContinuation = line[0] === 0x20 || line[0] === 0x09;
+    if (!isContinuation) this.#field = readKind(line);
+    this.#line = this.#field === 'wanted' && this.#isOver ? 'other' : this.#field;
+    if (this.#line !== 'wanted') this.#length = this.#lineStart;
+  }
+
+  /** Past the limit nothing of a line is kept. */
+  #copy(chunk: Uint8Array, start: number, end: number): void {
+    const count = end - start;
+    this.#lineBytes += count;
+    if (this.#line === 'wanted' && this.#length + count > this.#limit) {
+      this.#isOver = true;
+      this.#line = 'other';
+      this.#length = this.#lineStart;
+      return;
+    }
+    this.#reserve(this.#length + count);
+    this.#bytes.set(chunk.subarray(start, end), this.#length);
+    this.#length += count;
   }
 
   #reserve(byteCount: number): void {
@@ -40,4 +144,12 @@ export class HeaderBuffer {
     grown.set(this.#bytes.subarray(0, this.#length));
     this.#bytes = grown;
   }
+}
+
+function readKind(line: Buffer): 'wanted' | 'other' | 'none' {
+  const nameEnd = line.indexOf(colon);
+  if (nameEnd <= 0) return 'none';
+  const name = trimEnd(toLowerCase(line.toString('latin1', 0, nameEnd)));
+  if (wantedNames.has(name)) return 'wanted';
+  return /^[^\0-\x20\x7f]+$/.test(name) ? 'other' : 'none';
 }

@@ -1,19 +1,21 @@
 /**
- * Bounds on what a message can make the walker remember. None of them makes a message unreadable: its
- * bytes are all served, only the structure is coarser past a bound.
+ * Bounds on what a message can make the walker remember. A message over one of the first three is not stored: what the
+ * walker would say of it would be wrong. Over the others its structure is coarser, and all its bytes are served.
  */
 export const mimeLimits = {
-  /** Bytes of one header that are read for fields; a longer header counts, but its tail names nothing. */
-  headerBytes: 256 * 1024,
   /**
-   * Bytes of all headers of a message that are read for fields, with the text of the envelopes made from
-   * them: what the structure can cost is a small multiple. Later parts are text/plain without fields.
+   * Bytes of the fields of one header. The longest honest headers, of thousands of recipients, are a third of it; HEADER.FIELDS
+   * and SEARCH hold all of a header in memory.
+   */
+  headerBytes: 1024 * 1024,
+  /**
+   * Bytes of the fields that a structure is made from, of all headers of a message, with the text of the envelopes: what
+   * the structure can cost is a small multiple.
    */
   structureBytes: 4 * 1024 * 1024,
-  /**
-   * Bytes of a header that HEADER.FIELDS looks through, since all of them are in memory at once. The
-   * longest honest headers, of thousands of recipients, are a tenth of it.
-   */
+  /** Addresses of one kind (To, Cc, …) in an envelope: with the shortest honest ones, more than a header has room for. */
+  addressCount: 50_000,
+  /** Bytes of a header that HEADER.FIELDS and SEARCH look through: of one with lines that are no fields it may be less than all. */
   filteredHeaderBytes: 1024 * 1024,
   /** Levels of multiparts and message/rfc822 within each other; deeper ones are not opened. */
   depth: 100,
@@ -24,6 +26,4 @@ export const mimeLimits = {
    * broken ones are longer, and transport padding may follow.
    */
   delimiterLineBytes: 1024,
-  /** Addresses of one kind (To, Cc, …) in an envelope. */
-  addressCount: 10_000,
 } as const;

@@ -56,6 +56,14 @@ export class MimeWalker {
     this.#base += bytes.length;
   }
 
+  /**
+   * Which of {@link mimeLimits} the message is over so far, as a sentence for the one who sends it; undefined if none. The
+   * structure of such a message lacks something, so it should be refused.
+   */
+  get excess(): string | undefined {
+    return this.#tree.excess;
+  }
+
   /** Ends the message and gives its structure. The walker is used up. */
   finish(): MimePart {
     if (this.#lineState === 'candidate') this.#endCandidate(this.#base);

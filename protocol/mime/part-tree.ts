@@ -1,11 +1,13 @@
 import { trimEnd } from './ascii-text.ts';
 import { readContentFields, type ContentFields, type DefaultType } from './content-fields.ts';
-import { writeEnvelope } from './envelope.ts';
+import { hasTooManyAddresses, writeEnvelope } from './envelope.ts';
 import { HeaderBuffer } from './header-buffer.ts';
 import { parseHeader, type HeaderField } from './header-fields.ts';
 import { mimeLimits } from './limits.ts';
 import { isMessageType, type MimePart } from './mime-structure.ts';
 import { findParameter } from './parameters.ts';
+
+const structureExcess = `The headers of a message have at most ${mimeLimits.structureBytes} bytes together`;
 
 /** A position in the message: bytes and line feeds before it. */
 export interface Mark {
@@ -45,6 +47,7 @@ export class PartTree {
   readonly #header = new HeaderBuffer();
   #partCount = 0;
   #structureBytesLeft: number = mimeLimits.structureBytes;
+  #excess: string | undefined;
 
   constructor() {
     this.#openPart(0, 'text/plain', true);
@@ -58,6 +61,13 @@ export class PartTree {
   /** False while no line can be a delimiter. */
   get hasBoundaries(): boolean {
     return this.#levels.size > 0;
+  }
+
+  /** Which bound the message is over, as a sentence; undefined while it is over none. */
+  get excess(): string | undefined {
+    if (this.#excess !== undefined) return this.#excess;
+    if (this.#header.isTooLong) return `A header has at most ${mimeLimits.headerBytes} bytes`;
+    return this.#header.isOver ? structureExcess : undefined;
   }
 
   get #innermost(): OpenPart {
@@ -139,6 +149,7 @@ export class PartTree {
   #readHeader(body: Mark): void {
     const part = this.#innermost;
     const bytes = this.#header.take();
+    this.#excess = this.excess;
     const fields = parseHeader(bytes);
     part.body = body;
     part.content = readContentFields(fields, part.defaultType);
@@ -148,7 +159,11 @@ export class PartTree {
 
   /** Many short addresses make an envelope that is larger than their header, so it counts by itself. */
   #writeEnvelope(fields: readonly HeaderField[]): string {
+    if (hasTooManyAddresses(fields)) {
+      this.#excess ??= `An address field has at most ${mimeLimits.addressCount} addresses`;
+    }
     const envelope = writeEnvelope(this.#structureBytesLeft > 0 ? fields : []);
+    if (envelope.length > this.#structureBytesLeft) this.#excess ??= structureExcess;
     this.#structureBytesLeft = Math.max(0, this.#structureBytesLeft - envelope.length);
     return envelope;
   }

@@ -1,5 +1,6 @@
 import type { MimePart } from '../../protocol/mime/mime-structure.ts';
 import { parseHeader } from '../../protocol/mime/header-fields.ts';
+import { mimeLimits } from '../../protocol/mime/limits.ts';
 import { limits } from '../limits.ts';
 import type { Database } from '../sqlite/database.ts';
 import { readBody } from '../sqlite/message-reads.ts';
@@ -72,7 +73,10 @@ export class MessageText {
   }
 
   async #readHeader(start: number, end: number): Promise<SearchedField[]> {
-    const bytes = await this.#readBytes(start, Math.min(end, start + limits.searchHeaderBytes));
+    const bytes = await this.#readBytes(
+      start,
+      Math.min(end, start + mimeLimits.filteredHeaderBytes),
+    );
     return parseHeader(bytes).map((field) => new SearchedField(field));
   }
 

@@ -45,6 +45,7 @@ export class SqliteMessageDraft implements MessageDraft {
     this.#sizeBytes += chunk.length;
     this.#checkSize();
     this.#walker.push(chunk);
+    this.#checkStructure();
     this.#digest.update(chunk);
     let rest = chunk.subarray(this.#buffer.write(chunk));
     // Not slice(), which copies nothing of a Buffer.
@@ -96,6 +97,12 @@ export class SqliteMessageDraft implements MessageDraft {
     }
   }
 
+  /** A structure that lacks something is not stored. */
+  #checkStructure(): void {
+    const { excess } = this.#walker;
+    if (excess !== undefined) throw new StoreError('LIMIT', excess);
+  }
+
   /** Sends a step, once the one before it is committed. */
   async #stage(): Promise<void> {
     await this.#staging;
@@ -118,6 +125,7 @@ export class SqliteMessageDraft implements MessageDraft {
 
   #finish(): Omit<BodyContent, 'chunks'> {
     const structure = this.#walker.finish();
+    this.#checkStructure();
     const envelope = structure.envelope ?? '';
     return {
       sha256: this.#digest.digest(),

@@ -318,30 +318,73 @@ await t.test('bounds', (t) => {
     mimeLimits.partCount,
     'messages',
   );
-
-  const fields = `Subject: ${'x'.repeat(mimeLimits.headerBytes)}\r\nMessage-ID: <late>\r\n\r\nbody`;
-  t.equal(walk(fields).bodyStart, fields.length - 4, 'a long header ends where it ends');
-  t.notMatch(walk(fields).envelope, /late/);
-  const early = `Message-ID: <early>\r\n${fields}`;
-  t.match(walk(early).envelope, /"<early>"/, 'fields before the bound are read');
-  t.notMatch(walk(early).envelope, /xxx/, 'a field that the bound cuts is not');
-
-  const tail = `Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n${fields}\r\n--b\r\nContent-Type: a/b`;
-  t.equal(walk(tail).children![1]!.subtype, 'b', 'a header after one that was cut is whole');
   t.end();
 });
 
-await t.test('what the structure holds is bounded by the message as a whole', (t) => {
+/** Walks in chunks and tells which bound the message is over. */
+function excessOf(message: string, chunkBytes = 64 * 1024): string | undefined {
+  const bytes = Buffer.from(message, 'latin1');
+  const walker = new MimeWalker();
+  for (let start = 0; start < bytes.length; start += chunkBytes) {
+    walker.push(bytes.subarray(start, start + chunkBytes));
+  }
+  walker.finish();
+  return walker.excess;
+}
+
+await t.test('fields are found wherever they stand in a header', (t) => {
+  const received = `Received: ${'x'.repeat(900)}\r\n\tby here\r\n`.repeat(500);
+  const recipients = Array.from(
+    { length: 6000 },
+    (_, index) => `Person ${index} <p${index}@example.test>`,
+  );
+  const to = `To: ${recipients.join(',\r\n ')}\r\n`;
+  const junk = `${'no field '.repeat(300_000)}\r\n`;
+  const head = `${received}${junk}${to}`;
+  const message = `${head}CONTENT-TYPE : multipart/mixed;\r\n boundary=b\r\nSubject: late\r\n\r\n--b\r\n\r\nx\r\n--b--`;
+  for (const chunkBytes of [64 * 1024, 7]) {
+    const root = walk(message, chunkBytes);
+    t.match(root, { type: 'multipart', subtype: 'mixed' });
+    t.equal(root.children!.length, 1);
+    t.match(root.envelope, /"late"/);
+    t.match(root.envelope, /"p5999" "example.test"/);
+    t.equal(excessOf(message, chunkBytes), undefined);
+  }
+  t.end();
+});
+
+await t.test('a message over a bound says so', (t) => {
+  const tooLong = `A header has at most ${mimeLimits.headerBytes} bytes`;
+  const filling = (bytes: number) => 'X-A: b\r\n'.repeat(bytes / 8);
+  const field = 'Subject: abcde\r\n';
+  const fitting = filling(mimeLimits.headerBytes - field.length) + field;
+  t.equal(excessOf(`${fitting}X\r\n\r\nbody: x\r\n`), undefined, 'just the bound');
+  t.equal(excessOf(`${fitting.replace('b\r', 'bc\r')}\r\nbody`), tooLong);
+  t.equal(excessOf(`${fitting}X:\r\n\r\nbody`), tooLong);
+  t.equal(excessOf(`${fitting} \r\n\r\nbody`), tooLong, 'a continuation');
+  t.equal(excessOf(`${fitting}X:\r\n\r\nbody`, 1), tooLong, 'byte by byte');
+  t.equal(excessOf(`Subject: ${'x'.repeat(mimeLimits.headerBytes)}`), tooLong, 'one line');
+  t.equal(excessOf('x'.repeat(3 * mimeLimits.headerBytes)), undefined, 'what is no field');
+
+  const walker = new MimeWalker();
+  walker.push(Buffer.from(`Subject: ${'x'.repeat(mimeLimits.headerBytes)}`));
+  t.equal(walker.excess, tooLong, 'before the header ends');
+
   const part = `--b\r\nContent-Description: ${'x'.repeat(100_000)}\r\n\r\n`;
   const message = `Content-Type: multipart/mixed; boundary=b\r\n\r\n${part.repeat(100)}`;
-  const described = allParts(walk(message)).filter((found) => found.description !== undefined);
-  t.equal(described.length, Math.floor(mimeLimits.structureBytes / part.length));
-  t.equal(walk(message).children!.length, 100, 'later parts are there, without fields');
+  const together = `The headers of a message have at most ${mimeLimits.structureBytes} bytes together`;
+  t.equal(excessOf(message), together);
+  t.equal(excessOf(message.slice(0, mimeLimits.structureBytes)), undefined);
+  t.equal(walk(message).children!.length, 100, 'the parts are there');
 
-  const senders = `From: ${'a,'.repeat(10_000)}\r\n\r\n`;
-  const head = 'Content-Type: multipart/digest; boundary=b\r\n\r\n';
-  const structure = JSON.stringify(walk(head + `--b\r\n\r\n${senders}`.repeat(100)));
-  t.ok(structure.length < 4 * mimeLimits.structureBytes, `${structure.length} octets of structure`);
+  const senders = (count: number) => `From: ${'a,'.repeat(count - 1)}a\r\n\r\n`;
+  const tooMany = `An address field has at most ${mimeLimits.addressCount} addresses`;
+  t.equal(excessOf(senders(mimeLimits.addressCount)), undefined);
+  t.equal(excessOf(senders(mimeLimits.addressCount + 1)), tooMany);
+  const digest = `Content-Type: multipart/digest; boundary=b\r\n\r\n${`--b\r\n\r\n${senders(10_000)}`.repeat(100)}`;
+  t.equal(excessOf(digest), together, 'envelopes');
+  const structure = JSON.stringify(walk(digest));
+  t.ok(structure.length < 4 * mimeLimits.structureBytes, `${structure.length} bytes of structure`);
   t.end();
 });
 
