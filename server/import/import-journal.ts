@@ -57,7 +57,7 @@ export class ImportJournal {
   readonly #dropPending: StatementSync;
   readonly #selectPending: StatementSync;
 
-  /** Throws an {@link ImportRunningError} where another import has it open. */
+  /** Throws an {@link ImportRunningError} if another import has it open. */
   constructor(dataDirectory: string) {
     this.#database = new DatabaseSync(join(dataDirectory, 'imports.db'));
     try {
@@ -85,8 +85,8 @@ export class ImportJournal {
   }
 
   /**
-   * Counts one more occurrence of a message in what is imported now. True where that many have been imported
-   * already: the n-th of several equal messages is skipped where at least n were imported.
+   * Counts one more occurrence of a message in what is imported now. True if that many have been imported
+   * already: the n-th of several equal messages is skipped if at least n were imported.
    */
   isImported(mailbox: string, sha256: string): boolean {
     const seen = numberOf(this.#countSeen.get(mailbox, sha256));

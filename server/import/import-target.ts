@@ -3,18 +3,18 @@ import type { Flag } from '../../protocol/flag.ts';
 
 /** A message on its way into a mailbox. */
 export interface ImportMessage {
-  /** SHA-256 of the octets, in hexadecimal. */
+  /** SHA-256 of the bytes, in hexadecimal. */
   readonly sha256: string;
   readonly sizeBytes: number;
   readonly flags: readonly Flag[];
   readonly internalDate: InternalDate;
-  /** The octets, once. */
+  /** The bytes, once. */
   read(): AsyncIterable<Uint8Array>;
 }
 
 export type ImportOutcome =
   | { readonly kind: 'added' }
-  /** The store does not take this message, or its octets were not the announced ones. */
+  /** The store does not take this message, or its bytes were not the announced ones. */
   | { readonly kind: 'refused'; readonly reason: string };
 
 /** A mailbox that messages are imported into, be it through a running server or without one. */

@@ -66,7 +66,7 @@ export function parseFromLine(line: string): InternalDate | undefined {
   return mailDateOf(mailDateLine.exec(line));
 }
 
-/** The date of a Date field; undefined where it cannot be read. @see RFC 5322, section 3.3 */
+/** The date of a Date field; undefined if it cannot be read. @see RFC 5322, section 3.3 */
 export function parseMailDate(text: string): InternalDate | undefined {
   const date = mailDateOf(mailPattern.exec(text));
   return date === noDate ? undefined : date;

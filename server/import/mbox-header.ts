@@ -46,7 +46,7 @@ const bookkeepingValues: Readonly<Record<string, RegExp>> = {
 };
 
 /** Names of the other fields that an import reads. */
-const readFields = ['date', 'subject'];
+const readFields = ['content-length', 'date', 'subject'];
 
 const fieldPattern = /^([!-9;-~]+)[ \t]*:[ \t]*(.*?)[ \t]*\r?\n?$/;
 
@@ -81,6 +81,12 @@ export class MboxHeader {
     const text = bytes.toString('latin1');
     if (isContinued) this.#continueField(text);
     else this.#beginField(text);
+  }
+
+  /** How many bytes the body has in the file, as the field `Content-Length` says; undefined if it says nothing. */
+  get contentLength(): number | undefined {
+    const value = this.#fields.get('content-length') ?? '';
+    return /^\d{1,15}$/.test(value) ? Number(value) : undefined;
   }
 
   /** The date of the field `Date`; undefined if it is missing or cannot be read. */

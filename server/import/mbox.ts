@@ -1,4 +1,4 @@
-import { createReadStream } from 'node:fs';
+import { closeSync, createReadStream, fstatSync, openSync, readSync } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
 import type { InternalDate } from '../../protocol/dates.ts';
 import {
@@ -21,9 +21,9 @@ import {
 } from './message-text.ts';
 
 /**
- * An mbox file: mboxo and mboxrd, whose lines that begin with "From " are quoted with ">". A message begins with a From_ line
- * ({@link parseFromLine}) at the start of the file or after an empty line; all else is text. The size of the file in bytes is
- * the unit of progress.
+ * An mbox file. A message begins with a From_ line ({@link parseFromLine}) at the start of the file or after an empty line; all
+ * else is text. Most programs quote lines of the text that begin with "From " with ">" (mboxo, mboxrd); Dovecot and old mutts
+ * do not, and tell in `Content-Length` how long the text is (mboxcl2). The size of the file in bytes is the unit of progress.
  *
  * Rejects with an {@link ImportSourceError} if it is no regular file, or compressed.
  *
@@ -63,6 +63,10 @@ class MboxScan {
   #offset = 0;
   /** True at the start of the file, too. */
   #isAfterBlankLine = true;
+  /** Where the text of the message ends at the earliest, if it says so and is right. */
+  #textEnd = 0;
+  /** Open while the messages are read. */
+  #descriptor = -1;
 
   /** `fallback` is the internal date of a message that has none of its own. */
   constructor(path: string, fallback: InternalDate, report: SourceReport) {
@@ -72,41 +76,61 @@ class MboxScan {
   }
 
   async *messages(): AsyncGenerator<SourceMessage, undefined> {
-    const splitter = new LineSplitter();
-    const stream = createReadStream(this.#path, { highWaterMark: importLimits.readBytes });
-    for await (const chunk of stream) {
-      yield* this.#take(splitter.push(chunk as Buffer));
-      this.#message?.flush();
+    this.#descriptor = openSync(this.#path, 'r');
+    try {
+      const splitter = new LineSplitter();
+      const stream = createReadStream(this.#path, { highWaterMark: importLimits.readBytes });
+      for await (const chunk of stream) {
+        yield* this.#take(splitter.push(chunk as Buffer));
+        this.#message?.flush();
+        this.#report.onProgress(this.#offset);
+      }
+      yield* this.#take(splitter.finish());
+      yield* this.#finishMessage();
       this.#report.onProgress(this.#offset);
+    } finally {
+      closeSync(this.#descriptor);
     }
-    yield* this.#take(splitter.finish());
-    yield* this.#finishMessage();
-    this.#report.onProgress(this.#offset);
   }
 
   *#take(fragments: Iterable<LineFragment>): Generator<SourceMessage, undefined> {
     for (const fragment of fragments) {
-      const date = fromLineDate(fragment);
-      if (date !== undefined && this.#isAfterBlankLine) {
+      const end = this.#offset + fragment.bytes.length;
+      const date = this.#offset < this.#textEnd ? undefined : fromLineDate(fragment);
+      const isExpected = this.#isAfterBlankLine || this.#offset === this.#textEnd;
+      if (date !== undefined && isExpected) {
         yield* this.#finishMessage();
-        const start = this.#offset + fragment.bytes.length;
-        this.#message = new MessageScan(this.#path, start, date, this.#fallback);
+        this.#message = new MessageScan(this.#path, end, date, this.#fallback);
+        this.#textEnd = 0;
       } else {
         if (date !== undefined && date.epochMs > 0) this.#reportFromLine();
-        this.#append(fragment);
+        this.#append(fragment, end);
       }
       this.#isAfterBlankLine = isBlankLine(fragment);
-      this.#offset += fragment.bytes.length;
+      this.#offset = end;
     }
   }
 
-  #append(fragment: LineFragment): void {
-    if (this.#message !== undefined) this.#message.append(fragment);
-    else if (!isBlankLine(fragment)) {
+  #append(fragment: LineFragment, end: number): void {
+    if (this.#message === undefined) {
+      if (isBlankLine(fragment)) return;
       throw new ImportSourceError(
         `Cannot read "${this.#path}" as an mbox: it does not begin with a line "From … date"`,
       );
     }
+    const bodyBytes = this.#message.append(fragment);
+    if (bodyBytes !== undefined && this.#isTextEnd(end + bodyBytes)) {
+      this.#textEnd = end + bodyBytes;
+    }
+  }
+
+  /** True if a From_ line or the end of the file is there, after empty lines or none: a wrong length would not fit. */
+  #isTextEnd(position: number): boolean {
+    const buffer = Buffer.alloc(importLimits.maxFromLineBytes);
+    const count = readSync(this.#descriptor, buffer, 0, buffer.length, position);
+    const text = buffer.toString('latin1', 0, count).replace(/^(?:\r?\n)+/, '');
+    if (text === '') return count < buffer.length && position <= fstatSync(this.#descriptor).size;
+    return parseFromLine(text.split('\n', 1)[0] ?? '') !== undefined;
   }
 
   /** A file to which another was added without an empty line between them looks so; so does a quotation. */
@@ -148,12 +172,14 @@ class MessageScan {
     this.#fallback = fallback;
   }
 
-  append(fragment: LineFragment): void {
-    if (this.#isInHeader) {
-      this.#isInHeader = !isBlankLine(fragment);
-      if (this.#isInHeader) this.#header.append(fragment.bytes, fragment.isStart);
-    }
+  /** Returns how many bytes the body has, if the header ends with this fragment and says so. */
+  append(fragment: LineFragment): number | undefined {
     this.#text.append(fragment);
+    if (!this.#isInHeader) return undefined;
+    this.#isInHeader = !isBlankLine(fragment);
+    if (!this.#isInHeader) return this.#header.contentLength;
+    this.#header.append(fragment.bytes, fragment.isStart);
+    return undefined;
   }
 
   /** Takes note of what has come, so that it need not be kept. */

@@ -215,6 +215,39 @@ await t.test('a message whose file changed or went away is refused, and it alone
   t.strictSame(await bodies(store, inbox), ['a', 'b']);
 });
 
+await t.test('as many bytes as announced are given, for a server waits for them', async (t) => {
+  const { target, run } = await setUp(t);
+  const source = sourceOf(['gone', 'longer', 'whole']);
+  const reads: Record<string, SourceMessage['read']> = {
+    gone: async function* () {
+      yield Buffer.from('Sub');
+      throw Object.assign(new Error('gone'), { code: 'ENOENT', errno: -2 });
+    },
+    longer: async function* () {
+      yield Buffer.from('Subject: test\r\n\r\nlonger');
+      yield Buffer.alloc(100_000);
+    },
+  };
+  const changed: ImportSource = {
+    ...source,
+    async *messages(told) {
+      for await (const message of source.messages(told)) {
+        yield { ...message, read: reads[message.origin] ?? message.read };
+      }
+    },
+  };
+  const counting: ImportTarget = {
+    ...bound(target),
+    addMessages: async (messages) => {
+      for (const message of messages) {
+        t.equal((await readAll(message.read())).length, message.sizeBytes);
+      }
+      return target.addMessages(messages);
+    },
+  };
+  t.match(await importMessages(changed, counting, run.journal(), report), { added: 2, refused: 1 });
+});
+
 async function fromSource(texts: readonly string[]): Promise<SourceMessage[]> {
   const messages: SourceMessage[] = [];
   for await (const message of sourceOf(texts).messages(silence)) messages.push(message);

@@ -297,6 +297,25 @@ await t.test('what is no message is named and neither followed nor waited for', 
   );
 });
 
+await t.test('what a file was replaced with after it was listed is not followed', async (t) => {
+  const root = t.testdir({
+    secret: 'root:x',
+    cur: { '1700000100.a': 'A: 1\n\n', '1700000200.b': 'A: 2\n\n', '1700000300.c': 'A: 3\n\n' },
+  });
+  const inbox = openInbox(root);
+  const [link, fifo] = [join(root, 'cur/1700000100.a'), join(root, 'cur/1700000200.b')];
+  rmSync(link);
+  symlinkSync(join(root, 'secret'), link);
+  rmSync(fifo);
+  execFileSync('mkfifo', [fifo]);
+  const { texts, refused } = await drain(inbox);
+  t.strictSame(texts, ['A: 3\r\n\r\n']);
+  t.strictSame(refused, [
+    `${link}: It is a symbolic link, which is not followed`,
+    `${fifo}: It is no regular file`,
+  ]);
+});
+
 await t.test('compressed messages are decompressed, or named', async (t) => {
   const text = 'A: 1\n\nx\n';
   const xz = Buffer.from([0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00, 1]);

@@ -63,6 +63,22 @@ await t.test('a From_ line begins a message after an empty line only', async (t)
   ]);
 });
 
+await t.test('a Content-Length that fits says where the text ends, as with Dovecot', async (t) => {
+  const body = `y\n\n${fromLine}Subject: quoted\n\nend\n`;
+  const mail = (length: number) => `${fromLine}Subject: x\nContent-Length: ${length}\n\n${body}`;
+  const fits = body.length;
+  const other = `${fromLine}A: b\n\nx\n`;
+  const count = async (content: string) => (await scan(t, content)).texts.length;
+  const whole = await scan(t, `${mail(fits)}\n${other}`);
+  t.equal(whole.texts.length, 2);
+  t.match(whole.texts[0], /\r\n\r\nFrom a@example\.com .*\r\nSubject: quoted\r\n\r\nend\r\n$/);
+  t.equal(await count(`${mail(fits)}\n`), 1, 'at the end of the file');
+  t.equal(await count(`${mail(fits)}${other}`), 2, 'without an empty line');
+  t.equal(await count(`${mail(fits + 1)}\n${other}`), 2, 'which counts the empty line');
+  t.equal(await count(`${mail(fits - 1)}x\n\n${other}`), 3, 'a wrong one');
+  t.equal(await count(`${mail(fits + 1000)}\n${other}`), 3, 'one beyond the end');
+});
+
 await t.test('From_ lines without a date, as Thunderbird writes them', async (t) => {
   const { texts, messages } = await scan(
     t,

@@ -22,7 +22,7 @@ function split(chunks: readonly Uint8Array[]) {
   return fragments;
 }
 
-await t.test('lines are the same however the octets are cut', async (t) => {
+await t.test('lines are the same however the bytes are cut', async (t) => {
   const pieces = array(constantFrom('a', 'bc', '\n', '\r', '\n\n', 'From '), {
     maxLength: 30,
   });
