@@ -1,4 +1,4 @@
-import { toLowerCase, trimEnd } from './ascii-text.ts';
+import { toLowerCase } from './ascii-text.ts';
 import { mimeLimits } from './limits.ts';
 
 /** Fields that a structure is made from: those of {@link ContentFields}, and those of an envelope. */
@@ -22,6 +22,7 @@ const wantedNames = new Set([
   'subject',
   'to',
 ]);
+const wantedLengths = new Set(Array.from(wantedNames, (name) => name.length));
 const smallestBytes = 4 * 1024;
 /** Bytes of a line after which its name is known, with white space before the colon. */
 const nameBytes = 64;
@@ -116,9 +117,10 @@ export class HeaderBuffer {
 
   /** Finds out what the line belongs to, and takes it back out of the buffer if it is not wanted. */
   #decide(): void {
-    const line = this.#bytes.subarray(this.#lineStart, this.#length);
-    const isContinuation = line[0] === 0x20 || line[0] === 0x09;
-    if (!isContinuation) this.#field = readKind(line);
+    const first = this.#length > this.#lineStart ? this.#bytes[this.#lineStart] : 0;
+    if (first !== 0x20 && first !== 0x09) {
+      this.#field = readKind(this.#bytes, this.#lineStart, this.#length);
+    }
     this.#line = this.#field === 'wanted' && this.#isOver ? 'other' : this.#field;
     if (this.#line !== 'wanted') this.#length = this.#lineStart;
   }
@@ -146,10 +148,20 @@ export class HeaderBuffer {
   }
 }
 
-function readKind(line: Buffer): 'wanted' | 'other' | 'none' {
-  const nameEnd = line.indexOf(colon);
-  if (nameEnd <= 0) return 'none';
-  const name = trimEnd(toLowerCase(line.toString('latin1', 0, nameEnd)));
-  if (wantedNames.has(name)) return 'wanted';
-  return /^[^\0-\x20\x7f]+$/.test(name) ? 'other' : 'none';
+/** What the line `[start, end)` is the beginning of. Every line of a header comes here, so few become strings. */
+function readKind(bytes: Buffer, start: number, end: number): 'wanted' | 'other' | 'none' {
+  let colonAt = start;
+  let nameEnd = start;
+  while (colonAt < end && bytes[colonAt] !== colon) {
+    const byte = bytes[colonAt]!;
+    const isSpace = byte === 0x20 || byte === 0x09;
+    // White space is only allowed between the name and the colon, and not controls.
+    if (!isSpace && (byte <= 0x20 || byte === 0x7f || nameEnd < colonAt)) return 'none';
+    colonAt++;
+    if (!isSpace) nameEnd = colonAt;
+  }
+  if (colonAt === end || nameEnd === start) return 'none';
+  if (!wantedLengths.has(nameEnd - start)) return 'other';
+  const name = toLowerCase(bytes.toString('latin1', start, nameEnd));
+  return wantedNames.has(name) ? 'wanted' : 'other';
 }

@@ -66,8 +66,13 @@ function readField(bytes: Buffer, start: number, end: number): HeaderField {
 
 /** White space around a line break is one space, as Dovecot gives it too: a tab there says nothing. */
 function unfold(text: string): string {
-  const lines = text.split('\n').map(trim);
-  return lines.length === 1 ? lines[0]! : lines.filter((line) => line !== '').join(' ');
+  const value = trim(text);
+  if (!value.includes('\n')) return value;
+  // Nothing but the line break and what follows has to go, in nearly all fields. The patterns look at a character once or
+  // twice: one of all white space around a line break would take square time.
+  if (!/[ \t]\r?\n|\n[ \t]*\r?\n/.test(value)) return value.replace(/\r?\n[ \t]*/g, ' ');
+  const lines = value.split('\n').map(trim);
+  return lines.filter((line) => line !== '').join(' ');
 }
 
 /** The value of the first field of that name (in lower case); undefined if there is none. */
