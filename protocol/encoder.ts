@@ -311,8 +311,13 @@ export class Encoder {
     return this;
   }
 
-  /** Bytes of the literal. Large pieces go to the sink as they are: the caller no longer changes them. */
-  bytes(bytes: Uint8Array): this {
+  /**
+   * Bytes of the literal. Large pieces go to the sink as they are: the caller no longer changes them. A literal cannot have NUL
+   * in it (RFC 3501, section 4.3.1), so 0x80 goes in its place, as Dovecot does it: here and not where mail comes in, so
+   * that what is stored stays as it came, and one byte for one, so that sizes and offsets are right.
+   */
+  bytes(content: Uint8Array): this {
+    const bytes = content.includes(0) ? content.map((byte) => (byte === 0 ? 0x80 : byte)) : content;
     if (bytes.length > this.#literalBytes) throw new EncoderError('A literal has too many bytes');
     this.#literalBytes -= bytes.length;
     if (this.#place === 'literal' && this.#literalBytes === 0) this.#place = 'next';

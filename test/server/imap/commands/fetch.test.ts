@@ -78,6 +78,22 @@ await t.test('sections, partial sections and what does not exist', async (t) => 
   t.match(await client.command('FETCH 1 BODY[0]'), { status: 'BAD' });
 });
 
+await t.test('NUL goes out as 0x80, and sizes stay', async (t) => {
+  const { client } = await selectWith(Buffer.from('Subject: a\0b\r\n\r\nc\0d\r\n'));
+  const fetched = async (items: string): Promise<string | undefined> =>
+    texts(await client.ok(`FETCH 1 ${items}`))[0];
+  t.equal(
+    await fetched('(RFC822.SIZE BODY.PEEK[])'),
+    '* 1 FETCH (RFC822.SIZE 21 BODY[] {21}Subject: a\x80b\r\n\r\nc\x80d\r\n)',
+  );
+  t.equal(
+    await fetched('BODY.PEEK[HEADER.FIELDS (subject)]'),
+    '* 1 FETCH (BODY[HEADER.FIELDS (subject)] {16}Subject: a\x80b\r\n\r\n)',
+  );
+  t.equal(await fetched('BODY.PEEK[TEXT]<1.2>'), '* 1 FETCH (BODY[TEXT]<1> {2}\x80d)');
+  t.notMatch(await fetched('(ENVELOPE BODYSTRUCTURE)'), /\0/);
+});
+
 await t.test('reading a body sets \\Seen and says so, PEEK does not', async (t) => {
   const { client } = await selectWith(messageOf('one'));
   t.notMatch(texts(await client.ok('FETCH 1 BODY.PEEK[TEXT]'))[0], /FLAGS/);
