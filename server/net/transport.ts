@@ -175,7 +175,8 @@ export class Transport implements ByteSink {
   receive(receiver: ByteReceiver): void {
     this.#receiver = receiver;
     this.#attach();
-    if (this.#isClosed) receiver.receiveEnd();
+    // The client may have closed its side while nobody listened, as behind its TLS handshake.
+    if (this.#isClosed || this.#socket.readableEnded) receiver.receiveEnd();
   }
 
   /** Gives bytes to the receiver, until {@link pause}. */
