@@ -43,16 +43,21 @@ for (const name of names) {
     await client.ok('SELECT corpus');
 
     const whole = await fetchOne(client, 'BODY.PEEK[]');
-    t.ok(whole.literals[0]?.equals(message), 'octet for octet');
+    t.ok(whole.literals[0]?.equals(asSent(message)), 'byte for byte');
     t.match(whole.text, new RegExp(`\\{${message.length}\\}`));
     t.same(parseEnvelope(itemText(await fetchOne(client, 'ENVELOPE'))), expected.envelope);
     const structure = itemText(await fetchOne(client, 'BODYSTRUCTURE'));
     t.same(parseBody(structure, true), expected.bodyStructure);
     for (const [section, content] of Object.entries(expected.sections)) {
       const response = await fetchOne(client, `BODY.PEEK[${section}]`);
-      t.equal(sectionText(response), content, `BODY[${section}]`);
+      t.equal(sectionText(response), content?.replaceAll('\0', '\x80') ?? null, `BODY[${section}]`);
     }
   });
+}
+
+/** A literal cannot have NUL. */
+function asSent(message: Buffer): Buffer {
+  return Buffer.from(message.toString('latin1').replaceAll('\0', '\x80'), 'latin1');
 }
 
 async function fetchOne(session: ImapClient, item: string): Promise<WireResponse> {

@@ -130,20 +130,18 @@ await t.test('large but honest input is served', async (t) => {
   await client.ok(`LIST "" "${'*%'.repeat(200)}x"`);
 });
 
-await t.test(
-  'a NUL in a message is not lost on the way in, and never sent in a quoted string',
-  async (t) => {
-    const client = await login();
-    const message = Buffer.from('Subject: a\0b\r\nFrom: "x\0" <a@b>\r\n\r\nbody\0\r\n', 'latin1');
-    await client.ok('CREATE nul');
-    await client.ok('APPEND nul', message);
-    await client.ok('SELECT nul');
-    const { untagged } = await client.ok('FETCH 1:* (ENVELOPE BODYSTRUCTURE BODY.PEEK[])');
-    t.equal(untagged.length, 1);
-    t.notMatch(untagged[0]!.text, '\0');
-    t.ok(untagged[0]!.literals.at(-1)?.equals(message));
-  },
-);
+await t.test('a NUL in a message is never sent: 0x80 stands for it in a literal', async (t) => {
+  const client = await login();
+  const message = Buffer.from('Subject: a\0b\r\nFrom: "x\0" <a@b>\r\n\r\nbody\0\r\n', 'latin1');
+  await client.ok('CREATE nul');
+  await client.ok('APPEND nul', message);
+  await client.ok('SELECT nul');
+  const { untagged } = await client.ok('FETCH 1:* (ENVELOPE BODYSTRUCTURE BODY.PEEK[])');
+  t.equal(untagged.length, 1);
+  t.notMatch(untagged[0]!.text, '\0');
+  const sent = message.toString('latin1').replaceAll('\0', '\x80');
+  t.equal(untagged[0]!.literals.at(-1)?.toString('latin1'), sent);
+});
 
 await t.test('a flood of commands before login ends in BYE', async (t) => {
   const client = await connect();
