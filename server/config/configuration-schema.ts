@@ -12,6 +12,7 @@ import {
   sessionCacheForms,
   withoutPassword,
 } from './session-cache-setting.ts';
+import { defaultDataDirectory } from './default-data-directory.ts';
 
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 
@@ -59,7 +60,7 @@ const paths = z
  * the environment and the file follow the same rules.
  */
 export const configurationSchema = z.strictObject({
-  REPRISE_DATA: path.default('./data'),
+  REPRISE_DATA: path.default(defaultDataDirectory),
   REPRISE_MIGRATION_BACKUP: z
     .enum(migrationBackups, { error: `must be one of ${migrationBackups.join(', ')}` })
     .default('on'),

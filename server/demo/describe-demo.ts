@@ -1,5 +1,6 @@
 import { relative, resolve } from 'node:path';
 import type { Configuration } from '../config/configuration.ts';
+import { defaultDataDirectory } from '../config/default-data-directory.ts';
 import { ownCredentialPaths } from '../own-credential.ts';
 import { demoUserName } from './demo-account.ts';
 
@@ -19,7 +20,7 @@ export function describeDemo(demo: DemoDescription): string {
   const isForProxiesOnly = demo.imapPort === -1 && demo.imapsPort === -1;
   const lines = [`Reprise listens${isForProxiesOnly ? ' for proxies' : describePorts(demo)}.`];
   if (password === undefined) {
-    lines.push('There are accounts already: npm run -s reprise -- user list');
+    lines.push(`There are accounts already: ${commandFor(configuration)} user list`);
     return `${lines.join('\n')}\n`;
   }
   const { certPath } = ownCredentialPaths(configuration.dataDirectory);
@@ -32,9 +33,16 @@ export function describeDemo(demo: DemoDescription): string {
     `  password  ${password}`,
     '',
     ...(isForProxiesOnly ? [] : [...describeConnecting(demo, password, caPath), '']),
-    'To add an account:  npm run -s reprise -- user add alice',
+    `To add an account:  ${commandFor(configuration)} user add alice`,
   );
   return `${lines.join('\n')}\n`;
+}
+
+/** The command line of Reprise for this data directory, in a shell that knows nothing of it. */
+function commandFor({ dataDirectory }: Configuration): string {
+  const isDefault = resolve(dataDirectory) === resolve(defaultDataDirectory);
+  const variable = isDefault ? '' : `REPRISE_DATA=${quoted(shorter(dataDirectory))} `;
+  return `${variable}npm run -s reprise --`;
 }
 
 function describePorts({ imapPort, imapsPort }: DemoDescription): string {

@@ -15,6 +15,9 @@ await t.test('the lines name what is in effect', async (t) => {
   );
   t.match(describe({ REPRISE_DATA: '/srv/my mail' }, 1, 2), "'/srv/my mail/tls/certificate.pem'");
   t.match(describe({ REPRISE_DATA: '..' }, 1, 2), resolve('..', 'tls'));
+  const withDirectory = "REPRISE_DATA='/srv/my mail' npm run -s reprise -- user add alice";
+  t.match(describe({ REPRISE_DATA: '/srv/my mail' }, 1, 2), withDirectory);
+  t.notMatch(describe({}, 1, 2), 'REPRISE_DATA');
   const own = describe({ REPRISE_TLS_CERT: 'a', REPRISE_TLS_KEY: 'b' }, 143, 993);
   t.notMatch(own, '--cacert');
   t.notMatch(own, 'self-signed');
