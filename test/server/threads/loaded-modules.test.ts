@@ -75,6 +75,7 @@ const shared = [
   ...logger,
   'protocol',
   'protocol/mime',
+  'protocol/mime/charsets',
   'server',
   'server/authentication',
   'server/metrics',
