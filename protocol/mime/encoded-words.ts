@@ -10,8 +10,8 @@ const encodedWord = /=\?([^?*\s]{1,80})(?:\*[^?\s]{0,80})?\?([bq])\?([^?]*)\?=/g
 const onlySpace = /^[ \t\r\n]*$/;
 
 /**
- * The text of a field's value: encoded words are decoded, and bytes above 127 outside of them are taken as UTF-8 where they
- * are that and as ISO 8859-1 otherwise. Words that follow each other in one charset are decoded together, because some
+ * The text of a field's value: encoded words are decoded, and bytes outside of them are read as text without a
+ * charset is ({@link createCharsetDecoder}). Words that follow each other in one charset are decoded together, because some
  * writers cut through characters. Takes linear time and never throws.
  *
  * @param value wire text of an unfolded value

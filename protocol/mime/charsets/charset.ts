@@ -7,6 +7,7 @@ import { HzDecoder, Iso2022Decoder } from './iso-2022.ts';
 import { johab } from './johab.ts';
 import { macDecoders } from './mac.ts';
 import { MixedUtf8Decoder } from './mixed-utf-8.ts';
+import { isIso2022Jp, UnlabelledDecoder } from './unlabelled.ts';
 import { Utf7Decoder } from './utf-7.ts';
 
 /**
@@ -141,29 +142,37 @@ function findCharset(name: string): Charset | undefined {
 }
 
 /** US-ASCII is not decoded as such: bytes above 0x7F in it are mislabelled, and nearly always UTF-8. */
-const mixedNames = /^(?:(?:us-?)?ascii|ansi_x3\.4-19(?:68|86)|utf-?8|unknown-8bit)$/i;
+const unlabelledNames = /^(?:(?:us-?)?ascii|ansi_x3\.4-19(?:68|86)|unknown-8bit)$/i;
+const utf8Names = /^utf-?8$/i;
 
 /** True if text in the charset can be decoded; names are compared without regard to case and punctuation. */
 export function isKnownCharset(name: string): boolean {
-  return mixedNames.test(name) || findCharset(name) !== undefined;
+  return unlabelledNames.test(name) || findCharset(name) !== undefined;
 }
 
 /**
  * A decoder for a charset by any of the names that mail has for it. One for UTF-8, US-ASCII, no charset (an empty name) and
  * an unknown one takes what is valid UTF-8 as that and each other byte as ISO 8859-1, so that text that is none of these is
- * searched by its bytes.
+ * searched by its bytes; all but the one for UTF-8 notice ISO-2022-JP.
  */
 export function createCharsetDecoder(name: string): CharsetDecoder {
-  const charset = mixedNames.test(name) ? undefined : findCharset(name);
-  if (charset === undefined) return new MixedUtf8Decoder();
+  if (utf8Names.test(name)) return new MixedUtf8Decoder();
+  const charset = unlabelledNames.test(name) ? undefined : findCharset(name);
+  if (charset === undefined) return new UnlabelledDecoder();
   return typeof charset === 'string' ? new IconvDecoder(charset) : charset();
 }
 
 /** The text of bytes that are all there. @see createCharsetDecoder */
 export function decodeCharset(bytes: Uint8Array, name: string): string {
-  const charset = mixedNames.test(name) ? undefined : findCharset(name);
-  const isAsciiBased = typeof charset !== 'function' && !notAsciiBased.test(charset ?? '');
-  if (isAsciiBased && isAscii(bytes)) return toBuffer(bytes).toString('latin1');
+  // Most text is ASCII in a charset that has it, and needs no decoder.
+  if (isAscii(bytes) && isAsciiBased(bytes, name)) return toBuffer(bytes).toString('latin1');
   const decoder = createCharsetDecoder(name);
   return decoder.write(bytes) + decoder.end();
+}
+
+function isAsciiBased(bytes: Uint8Array, name: string): boolean {
+  if (utf8Names.test(name)) return true;
+  const charset = unlabelledNames.test(name) ? undefined : findCharset(name);
+  if (charset === undefined) return !isIso2022Jp(bytes);
+  return typeof charset === 'string' && !notAsciiBased.test(charset);
 }

@@ -10,7 +10,7 @@ const cutSequence =
   /(?:[\xc2-\xf4]|\xe0[\xa0-\xbf]|[\xe1-\xec\xee\xef][\x80-\xbf]|\xed[\x80-\x9f]|\xf0[\x90-\xbf][\x80-\xbf]?|[\xf1-\xf3][\x80-\xbf]{1,2}|\xf4[\x80-\x8f][\x80-\xbf]?)$/;
 
 /**
- * Text of which nobody knows the charset, and UTF-8 that may be none: what is valid UTF-8 is read so, each other byte is the
+ * UTF-8 that may be none: what is valid UTF-8 is read so, each other byte is the
  * character of the same number (ISO 8859-1).
  */
 export class MixedUtf8Decoder implements CharsetDecoder {

@@ -23,6 +23,7 @@ await t.test('words', (t) => {
     ['=?utf-8?q?100=?=', '100=', 'a broken escape'],
     ['caf\xc3\xa9', 'café', 'raw UTF-8'],
     ['caf\xe9', 'café', 'raw ISO 8859-1'],
+    ['\x1b$BF|K\\\x1b(B =?utf-8?Q?=C3=A9?= a', '日本 é a', 'raw ISO-2022-JP'],
     ['caf\xe9 =?utf-8?Q?=C3=A9?= \xc3\xa9', 'café é é', 'raw bytes beside a word'],
     ['=?utf-8?Q?broken', '=?utf-8?Q?broken', ''],
     ['=?utf-8?X?y?=', '=?utf-8?X?y?=', 'an unknown encoding'],

@@ -97,6 +97,16 @@ await t.test('rubbish does not stop it', (t) => {
   t.end();
 });
 
+await t.test('a long text without a charset may turn out to be Japanese', (t) => {
+  const line = Buffer.from('plain text and \x1b$BF|K\\\x1b(B\r\n', 'latin1');
+  const octets = Buffer.concat(Array.from({ length: 20_000 }, () => line));
+  const text = 'plain text and 日本\r\n'.repeat(20_000);
+  for (const charset of ['', 'us-ascii']) {
+    t.ok(decode(makePart('7bit', charset, octets.length), octets, new SeededRandom(3)) === text);
+  }
+  t.end();
+});
+
 await t.test('a small part takes a small buffer', (t) => {
   const text = Buffer.from('A few words');
   const allocated = t.capture(Buffer, 'allocUnsafe', Buffer.allocUnsafe);

@@ -72,6 +72,15 @@ await t.test('text, whole and byte by byte', (t) => {
     ['utf-8', 'caf\xc3\xa9 caf\xe9 \xe2\x82', 'café café â\x82', 'UTF-8 beside what is none'],
     ['utf-8', '\xed\xa0\x80\xc0\xaf\xf4\x90\x80\x80', 'í\xa0\x80À¯ô\x90\x80\x80', 'no UTF-8'],
     ['us-ascii', 'caf\xc3\xa9', 'café', 'mislabelled'],
+    [
+      '',
+      'caf\xc3\xa9 \xe9 \x1b[1m \x1b$BF|\x1b(B',
+      'café é \x1b[1m 日',
+      'ISO-2022-JP without a label',
+    ],
+    ['us-ascii', '\x1b$BF|K\\\x1b(B', '日本', 'or with a wrong one'],
+    ['', 'a\x1b', 'a\x1b', 'an escape at the end'],
+    ['', 'a\xc3\x1b$', 'aÃ\x1b$', 'and half a sequence'],
     ['x-none', 'caf\xc3\xa9 \xe9\xe9', 'café éé', 'by its bytes'],
   ] as const) {
     t.equal(decode(bytes, charset), text, `${charset} ${JSON.stringify(text)} ${why}`);
