@@ -17,6 +17,12 @@ export const limits = {
   /** Bytes of messages in one transaction, for the same reason. */
   maxGroupBytes: 8 * mebibyte,
 
+  /** Bytes of the usual header fields of a message that are kept apart; of a message with more none are. */
+  usualFieldsBytes: 16 * kibibyte,
+  /** Bytes that they take in the file, about, with some to spare. */
+  usualFieldsEstimateBytes: kibibyte,
+  /** Bodies of one transaction of a migration: some ten milliseconds. */
+  migratedBodies: 256,
   /** Bytes that a migration leaves free beside its backup and what the file grows by: the log, and mail meanwhile. */
   migrationReserveBytes: 64 * mebibyte,
   /** Pages that a backup copies in one step (4 MiB), between which its progress is told. */

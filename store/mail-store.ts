@@ -229,7 +229,8 @@ export type MailboxEvent =
 
 export type MailboxListener = (event: MailboxEvent) => void;
 
-export type MessageField = 'dates' | 'envelope' | 'bodyStructure' | 'structure';
+export type MessageField =
+  'dates' | 'envelope' | 'bodyStructure' | 'structure' | 'usualFields' | 'header';
 
 /** A message; what was not asked for is absent. */
 export interface StoredMessage {
@@ -244,6 +245,15 @@ export interface StoredMessage {
   readonly bodyStructure?: string;
   /** With `structure`: the parts with their offsets. */
   readonly structure?: MimePart;
+  /** With `usualFields`, if there are none, and with `header`: bytes of the header with its blank line. */
+  readonly headerBytes?: number;
+  /**
+   * With `usualFields`: the fields of the header for which `isUsualField` holds, in order and unchanged, with its blank line.
+   * Absent too if the store has not kept them apart: {@link MailStore.readBody} then has the header.
+   */
+  readonly usualFields?: Uint8Array;
+  /** With `header`: the header with its blank line. Absent too if it has more than 64 KiB. */
+  readonly header?: Uint8Array;
 }
 
 /** A message on its way in. It costs a bounded amount of memory, however large the message is. */

@@ -1,6 +1,5 @@
 import type { BodySection } from '../fetch-item.ts';
-import { toLowerCase } from './ascii-text.ts';
-import { readHeader } from './header-fields.ts';
+import { HeaderFilter } from './header-filter.ts';
 import { mimeLimits } from './limits.ts';
 import { messageOf, type MimePart } from './mime-structure.ts';
 
@@ -39,14 +38,33 @@ export function resolveSection(
   const message = isWhole ? part : messageOf(part);
   if (!message) return undefined;
   if (text.kind === 'text') return { start: message.bodyStart, end: message.end };
-  if (!('fieldNames' in text)) return headerOf(message);
-  const { start, end } = headerOf(message);
+  return resolveHeader(headerOf(message), 'fieldNames' in text ? text : { kind: 'header' });
+}
+
+/** {@link resolveSection} for a section that is made of the header at these bytes. */
+export function resolveHeader(
+  { start, end }: { readonly start: number; readonly end: number },
+  text: HeaderText,
+): SectionRange {
+  if (!('fieldNames' in text)) return { start, end };
   return {
     start,
     end: Math.min(end, start + mimeLimits.filteredHeaderBytes),
     fieldNames: text.fieldNames,
     isNot: text.kind === 'header-fields-not',
   };
+}
+
+/** What of a header a section is. */
+export type HeaderText =
+  | { readonly kind: 'header' }
+  | Extract<BodySection['text'], { readonly fieldNames: readonly string[] }>;
+
+/** The header of the message itself, or some of its fields; undefined for any other section. */
+export function ownHeaderOf({ part, text }: BodySection): HeaderText | undefined {
+  if (part.length > 0) return undefined;
+  if ('fieldNames' in text) return text;
+  return text.kind === 'header' ? { kind: 'header' } : undefined;
 }
 
 function headerOf(part: MimePart): { start: number; end: number } {
@@ -85,18 +103,7 @@ export function filterHeader(
   fieldNames: readonly string[],
   isNot: boolean,
 ): Uint8Array {
-  const names = new Set(fieldNames.map(toLowerCase));
-  const kept = Buffer.allocUnsafe(header.length);
-  let keptBytes = 0;
-  let headerEnd = 0;
-  for (const { name, start, end } of readHeader(header)) {
-    headerEnd = end;
-    if (names.has(toLowerCase(name)) === isNot) continue;
-    kept.set(header.subarray(start, end), keptBytes);
-    keptBytes += end - start;
-  }
-  kept.set(header.subarray(headerEnd), keptBytes);
-  return kept.subarray(0, keptBytes + header.length - headerEnd);
+  return new HeaderFilter(fieldNames, isNot).apply(header);
 }
 
 /**

@@ -1,9 +1,11 @@
 import type { CalendarDay, SearchKey } from '../../protocol/search-key.ts';
+import { findUsualFields, isUsualField } from '../usual-fields.ts';
 import type { FlagWords } from '../sqlite/flag-words.ts';
 import type { KeywordTable } from '../sqlite/keyword-table.ts';
 import { dayNumber } from '../sqlite/sent-day.ts';
 import { foldText } from './fold-text.ts';
 import type { MessageText } from './message-text.ts';
+import { SearchedField } from './searched-field.ts';
 import { UidRanges } from './uid-ranges.ts';
 
 /** What a search knows of a message without reading its bytes. */
@@ -15,6 +17,8 @@ export interface SearchRow {
   /** Days since 1970, in the zone of the internal date. */
   readonly internalDay: number;
   readonly sentDay: number | undefined;
+  /** Undefined if they are not kept apart, or no condition needs them. */
+  readonly usualFields: Uint8Array | undefined;
 }
 
 /** A search key made ready. */
@@ -48,7 +52,8 @@ export function makeCondition(key: SearchKey, mailbox: SearchedMailbox): Conditi
       return not(makeCondition(key.operand, mailbox));
     case 'header': {
       const [name, term] = [key.fieldName.toLowerCase(), foldText(key.text)];
-      return onText(headerCost, (text) => text.hasField(name, term));
+      const condition = onText(headerCost, (text) => text.hasField(name, term));
+      return isUsualField(name) ? { ...condition, ofRow: makeFieldTest(name, term) } : condition;
     }
     case 'body': {
       const term = foldText(key.text);
@@ -112,6 +117,13 @@ function makeDateTest(
     if (relation === 'on') return found === wanted;
     return relation === 'before' ? found < wanted : found >= wanted;
   };
+}
+
+/** Undecided for a message whose usual fields are not kept apart. */
+function makeFieldTest(name: string, term: string): (row: SearchRow) => boolean | undefined {
+  return ({ usualFields }) =>
+    usualFields &&
+    findUsualFields(usualFields, name).some((field) => new SearchedField(field).hasTerm(term));
 }
 
 function onRow(test: (row: SearchRow) => boolean): Condition {

@@ -2,6 +2,7 @@ import type { SearchKey } from '../../protocol/search-key.ts';
 import { selectFromSorted } from '../../protocol/sequence-set.ts';
 import { limits } from '../limits.ts';
 import { StoreError, type MailboxKey } from '../mail-store.ts';
+import { isUsualField } from '../usual-fields.ts';
 import type { Database } from '../sqlite/database.ts';
 import { readKeywords } from '../sqlite/keyword-table.ts';
 import { checkMailbox } from '../sqlite/mailbox-counters.ts';
@@ -23,6 +24,7 @@ type Row = [
   bodyId: number,
   sentDay: number | null,
   headerBytes: number,
+  usualFields: Uint8Array | null,
 ];
 
 /**
@@ -37,13 +39,14 @@ export async function searchMessages(
   criteria: SearchKey,
   candidates: Uint32Array,
 ): Promise<Uint32Array> {
+  const hasUsualFields = usesUsualField(criteria);
   const { condition, first, last } = prepare(database, box, criteria);
   const wanted = first > last ? new Uint32Array() : selectFromSorted([{ first, last }], candidates);
   const scan = new UidScan(wanted, limits.searchRows);
   const pacer = new Pacer();
   const found: number[] = [];
   for (let step = scan.step; step !== undefined; step = scan.step) {
-    const rows = readRows(database, box, step);
+    const rows = readRows(database, box, step, hasUsualFields);
     const isWanted = scan.take(step, toUids(rows));
     for (let index = 0; index < rows.length; index++) {
       if (isWanted[index] === 0) continue;
@@ -92,12 +95,36 @@ function findBounds(criteria: SearchKey, largestUid: number): { first: number; l
   return { first, last };
 }
 
-function readRows(database: Database, { mailboxId }: MailboxKey, step: UidStep): Row[] {
+/** True if the fields that a store keeps apart decide, or some of them. */
+function usesUsualField(key: SearchKey): boolean {
+  switch (key.key) {
+    case 'header':
+      return isUsualField(key.fieldName);
+    case 'and':
+      return key.keys.some(usesUsualField);
+    case 'or':
+      return usesUsualField(key.left) || usesUsualField(key.right);
+    case 'not':
+      return usesUsualField(key.operand);
+    default:
+      return false;
+  }
+}
+
+function readRows(
+  database: Database,
+  { mailboxId }: MailboxKey,
+  step: UidStep,
+  hasUsualFields: boolean,
+): Row[] {
   // A left join: a message of which the body is lost must not look like the end of the mailbox.
-  const { from, values } = stepSource(step, mailboxId, 'LEFT JOIN bodies b ON b.id = m.body_id');
+  const fieldsJoin = hasUsualFields ? 'LEFT JOIN header_fields h ON h.body_id = m.body_id' : '';
+  const join = `LEFT JOIN bodies b ON b.id = m.body_id ${fieldsJoin}`;
+  const { from, values } = stepSource(step, mailboxId, join);
   return database.rows<Row>(
     `SELECT m.uid, m.modseq, m.system_flags, m.keywords_low, m.keywords_high, m.size_bytes,
-       m.internal_seconds, m.zone_minutes, m.body_id, b.sent_day, coalesce(b.header_bytes, 0)
+       m.internal_seconds, m.zone_minutes, m.body_id, b.sent_day, coalesce(b.header_bytes, 0),
+       ${hasUsualFields ? 'h.bytes' : 'NULL'}
      FROM ${from}`,
     ...values,
   );
@@ -140,6 +167,7 @@ async function isTextMatch(
 
 function toSearchRow(row: Row): SearchRow {
   const [uid, modseq, system, low, high, sizeBytes, seconds, zoneMinutes, , sentDay] = row;
+  const usualFields = row[11];
   return {
     uid,
     modseq,
@@ -147,5 +175,6 @@ function toSearchRow(row: Row): SearchRow {
     sizeBytes,
     internalDay: Math.floor((seconds + zoneMinutes * 60) / 86_400),
     sentDay: sentDay ?? undefined,
+    usualFields: usualFields ?? undefined,
   };
 }

@@ -1,5 +1,6 @@
 import { limits } from '../limits.ts';
 import { StoreError } from '../mail-store.ts';
+import { insertUsualFields } from './header-fields.ts';
 import { bodyState } from './schema.ts';
 import type { WriteContext } from './write-context.ts';
 
@@ -11,6 +12,8 @@ export interface BodyContent {
   readonly headerBytes: number;
   /** Day of the Date header, in days since 1970; undefined where it has none that can be read. */
   readonly sentDay: number | undefined;
+  /** Those of the header that are kept apart; undefined if none are. */
+  readonly usualFields: Uint8Array | undefined;
   readonly envelope: string;
   readonly bodyStructure: string;
   /** The MimePart, as JSON. */
@@ -143,5 +146,6 @@ function addBody(context: WriteContext, content: BodyContent): number {
     content.bodyStructure,
     content.structure,
   );
+  insertUsualFields(database, bodyId, content.usualFields);
   return bodyId;
 }

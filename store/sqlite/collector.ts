@@ -50,6 +50,7 @@ function collectBodies(context: WriteContext): boolean {
     // An exhausted budget may leave chunks: the body goes with the last of them in the next step.
     if (chunkBudget === 0) break;
     context.database.run('DELETE FROM body_texts WHERE body_id = ?', bodyId);
+    context.database.run('DELETE FROM header_fields WHERE body_id = ?', bodyId);
     context.database.run('DELETE FROM bodies WHERE id = ?', bodyId);
   }
   return bodyIds.length > 0;

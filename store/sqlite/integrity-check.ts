@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { limits } from '../limits.ts';
 import type { Database, SqlValue } from './database.ts';
+import { selectUsualFields } from '../usual-fields.ts';
 import { bodyState } from './schema.ts';
 import { deletedBit, seenBit } from './flag-words.ts';
 
@@ -107,13 +108,35 @@ function checkCounters(database: Database): string[] {
     .map(([id]) => `Counters of mailbox ${id} differ from its messages`);
 }
 
-/** Digest and size of every whole body. */
+/** The usual fields of a whole body are those of its header, where it has a row of them, and it has one if they are few. */
+function hasSoundFields(database: Database, bodyId: number): boolean {
+  const row = database.row<[Uint8Array | null, Uint8Array | null]>(
+    `SELECT h.bytes, CASE WHEN b.header_bytes BETWEEN 1 AND ${limits.chunkBytes}
+       THEN substr(c.octets, 1, b.header_bytes) END
+     FROM bodies b LEFT JOIN header_fields h ON h.body_id = b.id
+     LEFT JOIN chunks c ON c.id = b.id * ${limits.maxChunkCount} WHERE b.id = ?`,
+    bodyId,
+  );
+  if (row === undefined) return false;
+  const [fields, header] = row;
+  const expected = header === null ? undefined : selectUsualFields(header);
+  return Buffer.from(fields ?? []).equals(expected ?? Buffer.of());
+}
+
+/** Digest and size of every whole body, and what is kept of it apart. */
 function checkChunks(database: Database): string[] {
   const bodies = database.rows<[number]>(`SELECT id FROM bodies WHERE ${isWhole}`);
-  return bodies
-    .map(([id]) => id)
-    .filter((id) => !isSound(database, id) && isStillWhole(database, id))
-    .map((id) => `Body ${id} is not the bytes that were stored`);
+  const faults: string[] = [];
+  for (const [id] of bodies) {
+    const fault = findBodyFault(database, id);
+    if (fault !== undefined && isStillWhole(database, id)) faults.push(`Body ${id} ${fault}`);
+  }
+  return faults;
+}
+
+function findBodyFault(database: Database, bodyId: number): string | undefined {
+  if (!isSound(database, bodyId)) return 'is not the bytes that were stored';
+  return hasSoundFields(database, bodyId) ? undefined : 'has other header fields apart from it';
 }
 
 const isWhole = `state = ${bodyState.whole} AND sha256 IS NOT NULL`;

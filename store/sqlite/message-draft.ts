@@ -10,6 +10,7 @@ import {
   type MailboxKey,
   type MessageDraft,
 } from '../mail-store.ts';
+import { selectUsualFields } from '../usual-fields.ts';
 import type { BodyContent } from './body-writes.ts';
 import { sentDayOf } from './sent-day.ts';
 import { StepBuffer } from './step-buffer.ts';
@@ -32,6 +33,8 @@ export class SqliteMessageDraft implements MessageDraft {
   #stagedBodyId: number | undefined;
   /** The step that the writer has. */
   #staging: Promise<void> | undefined;
+  /** A copy, once it is on its way to the writer. */
+  #firstChunk: Uint8Array | undefined;
   #isUsedUp = false;
 
   constructor(writer: WriterClient, accountId: number) {
@@ -68,6 +71,7 @@ export class SqliteMessageDraft implements MessageDraft {
       this.#checkSize();
       await this.#staging;
       const { chunks, transfer } = this.#buffer.takeRest();
+      this.#firstChunk ??= chunks[0];
       const content = { ...this.#finish(), chunks };
       const payloadBytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
       return await this.#writer.request(
@@ -115,6 +119,7 @@ export class SqliteMessageDraft implements MessageDraft {
   async #sendStep(): Promise<void> {
     const { chunks, transfer } = this.#buffer.takeStep();
     const firstNumber = this.#stagedChunkCount;
+    this.#firstChunk ??= Uint8Array.from(chunks[0]!);
     this.#stagedChunkCount += chunks.length;
     this.#stagedBodyId = await this.#writer.request(
       'stageChunks',
@@ -132,12 +137,19 @@ export class SqliteMessageDraft implements MessageDraft {
       sizeBytes: this.#sizeBytes,
       headerBytes: structure.bodyStart,
       sentDay: sentDayOf(envelope),
+      usualFields: this.#selectUsualFields(structure.bodyStart),
       envelope,
       bodyStructure: writeBodyStructure(structure),
       structure: JSON.stringify(structure),
       stagedBodyId: this.#stagedBodyId,
       stagedChunkCount: this.#stagedChunkCount,
     };
+  }
+
+  #selectUsualFields(headerBytes: number): Uint8Array | undefined {
+    const isInChunk = headerBytes > 0 && headerBytes <= limits.chunkBytes;
+    if (this.#firstChunk === undefined || !isInChunk) return undefined;
+    return selectUsualFields(this.#firstChunk.subarray(0, headerBytes));
   }
 
   async #dropStaging(): Promise<void> {

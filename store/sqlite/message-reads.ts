@@ -10,15 +10,47 @@ import type { Database, SqlValue } from './database.ts';
 import { checkMailbox } from './mailbox-counters.ts';
 import { bodyState } from './schema.ts';
 
-/** Columns that every row has, then those of the text fields in the order of `textFields`. */
+/** Columns that every row has, then those of the fields in the order of `fieldColumns`. */
 const fixedColumns = 'm.uid, m.size_bytes, m.body_id, m.internal_seconds, m.zone_minutes';
 type FixedRow = [number, number, number, number, number];
 
-const textColumns = [
-  ['envelope', 't.envelope'],
-  ['bodyStructure', 't.body_structure'],
-  ['structure', 't.structure'],
-] as const;
+const textsJoin = 'JOIN body_texts t ON t.body_id = m.body_id';
+const bodiesJoin = 'JOIN bodies b ON b.id = m.body_id';
+
+const fieldsJoin = 'LEFT JOIN header_fields h ON h.body_id = m.body_id';
+
+/** A column of a field, and the tables that it needs. */
+const fieldColumns: readonly {
+  readonly field: MessageField;
+  readonly name: keyof StoredMessage;
+  readonly column: string;
+  readonly joins: readonly string[];
+}[] = [
+  { field: 'envelope', name: 'envelope', column: 't.envelope', joins: [textsJoin] },
+  { field: 'bodyStructure', name: 'bodyStructure', column: 't.body_structure', joins: [textsJoin] },
+  { field: 'structure', name: 'structure', column: 't.structure', joins: [textsJoin] },
+  {
+    field: 'usualFields',
+    name: 'headerBytes',
+    // Only who finds no fields has to know how long the header is.
+    column: `CASE WHEN h.bytes IS NULL
+      THEN (SELECT b.header_bytes FROM bodies b WHERE b.id = m.body_id) END`,
+    joins: [fieldsJoin],
+  },
+  {
+    field: 'usualFields',
+    name: 'usualFields',
+    column: 'h.bytes',
+    joins: [fieldsJoin],
+  },
+  { field: 'header', name: 'headerBytes', column: 'b.header_bytes', joins: [bodiesJoin] },
+  {
+    field: 'header',
+    name: 'header',
+    column: `CASE WHEN b.header_bytes <= ${limits.chunkBytes} THEN substr(c.octets, 1, b.header_bytes) END`,
+    joins: [bodiesJoin, `LEFT JOIN chunks c ON c.id = m.body_id * ${limits.maxChunkCount}`],
+  },
+];
 
 /**
  * The messages of the named UIDs that exist, batch by batch. Nothing of the database is held while the
@@ -52,44 +84,45 @@ function readBatch(
   return database.snapshot(() => {
     checkMailbox(database, box);
     const messages: StoredMessage[] = [];
+    const columns = fieldColumns.filter(({ field }) => fields.has(field));
     let bytes = 0;
     const rows = database.iterate<[...FixedRow, ...SqlValue[]]>(
-      batchSql(fields),
+      batchSql(columns),
       `[${uids.join()}]`,
       box.mailboxId,
     );
-    for (const [uid, sizeBytes, bodyId, seconds, zone, ...texts] of rows) {
-      const message = { uid, sizeBytes, bodyId };
-      messages.push({ ...message, ...readFields(fields, seconds, zone, texts as string[]) });
-      bytes += texts.reduce<number>((sum, text) => sum + String(text).length, 0);
+    for (const [uid, sizeBytes, bodyId, seconds, zoneMinutes, ...values] of rows) {
+      const message: WritableMessage = { uid, sizeBytes, bodyId };
+      if (fields.has('dates')) message.internalDate = { epochMs: seconds * 1000, zoneMinutes };
+      for (const [index, { name }] of columns.entries())
+        bytes += setField(message, name, values[index]!);
+      messages.push(message);
       if (bytes >= limits.batchBytes) return { messages, isWhole: false };
     }
     return { messages, isWhole: true };
   });
 }
 
-function batchSql(fields: ReadonlySet<MessageField>): string {
-  const texts = textColumns.filter(([field]) => fields.has(field)).map(([, column]) => column);
-  const join = texts.length === 0 ? '' : 'JOIN body_texts t ON t.body_id = m.body_id';
-  return `SELECT ${[fixedColumns, ...texts].join(', ')} FROM json_each(?) j
-    CROSS JOIN messages m ON m.mailbox_id = ? AND m.uid = j.value ${join}`;
+function batchSql(columns: typeof fieldColumns): string {
+  const joins = new Set(columns.flatMap((column) => column.joins));
+  return `SELECT ${[fixedColumns, ...columns.map(({ column }) => column)].join(', ')} FROM json_each(?) j
+    CROSS JOIN messages m ON m.mailbox_id = ? AND m.uid = j.value ${[...joins].join(' ')}`;
 }
 
-function readFields(
-  fields: ReadonlySet<MessageField>,
-  seconds: number,
-  zoneMinutes: number,
-  texts: readonly string[],
-): Partial<StoredMessage> {
-  const result: { -readonly [Field in keyof StoredMessage]?: StoredMessage[Field] } = {};
-  if (fields.has('dates')) result.internalDate = { epochMs: seconds * 1000, zoneMinutes };
-  const named = textColumns.filter(([field]) => fields.has(field));
-  for (const [index, [field]] of named.entries()) {
-    const text = texts[index] ?? '';
-    if (field === 'structure') result.structure = JSON.parse(text) as MimePart;
-    else result[field] = text;
+type WritableMessage = { -readonly [Name in keyof StoredMessage]: StoredMessage[Name] };
+
+/** Returns how much of a batch the value takes, in bytes. */
+function setField(message: WritableMessage, name: keyof StoredMessage, value: SqlValue): number {
+  if (value === null) return 0;
+  if (typeof value === 'number') {
+    if (name === 'headerBytes') message.headerBytes = value;
+    return 0;
   }
-  return result;
+  if (typeof value === 'string') {
+    if (name === 'structure') message.structure = JSON.parse(value) as MimePart;
+    else if (name === 'envelope' || name === 'bodyStructure') message[name] = value;
+  } else if (name === 'usualFields' || name === 'header') message[name] = value;
+  return value.length;
 }
 
 /** Size of a body that can be read. `NONEXISTENT`. */

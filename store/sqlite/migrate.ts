@@ -1,7 +1,8 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Database } from './database.ts';
 import { backUp, checkSpace, type Backup } from './migration-backup.ts';
-import { type LongStep, type SchemaStep, schemaSteps } from './schema.ts';
+import type { LongStep, SchemaStep } from './schema-step.ts';
+import { schemaSteps } from './schema-steps.ts';
 
 /** The file was written by a newer version, whose schema this one does not know. */
 export class StoreVersionError extends Error {

@@ -2,9 +2,13 @@ import type { BodySection, FetchItem } from '../../../protocol/fetch-item.ts';
 import {
   applyPartial,
   filterHeader,
+  type HeaderText,
+  ownHeaderOf,
+  resolveHeader,
   resolveSection,
   type SectionRange,
 } from '../../../protocol/mime/body-section.ts';
+import { HeaderFilter } from '../../../protocol/mime/header-filter.ts';
 import { writeBody } from '../../../protocol/mime/body-structure.ts';
 import { encodeInternalDate } from '../../../protocol/dates.ts';
 import {
@@ -15,6 +19,7 @@ import {
 } from '../../../protocol/encoder.ts';
 import type { MessageField, StoredMessage } from '../../../store/mail-store.ts';
 import { Turn } from '../../../store/turns.ts';
+import { isUsualField } from '../../../store/usual-fields.ts';
 import type { CommandHandler, Completion } from '../dispatch.ts';
 import type { MailboxView } from '../mailbox-view.ts';
 import type { Session } from '../session.ts';
@@ -157,8 +162,7 @@ const fieldsByItem: { readonly [Item in FetchItem['item']]?: MessageField } = {
   ENVELOPE: 'envelope',
   BODYSTRUCTURE: 'bodyStructure',
   BODY: 'structure',
-  'BODY[]': 'structure',
-  'RFC822.HEADER': 'structure',
+  'RFC822.HEADER': 'header',
   'RFC822.TEXT': 'structure',
 };
 
@@ -167,14 +171,23 @@ function fieldsOf(items: readonly FetchItem[]): ReadonlySet<MessageField> | unde
   if (items.every(({ item }) => item === 'UID' || item === 'FLAGS' || item === 'MODSEQ')) {
     return undefined;
   }
-  const fields = items.map((item) => (isWholeBody(item) ? undefined : fieldsByItem[item.item]));
-  return new Set(fields.filter((field) => field !== undefined));
+  const fields = items.map((item) =>
+    item.item === 'BODY[]' ? fieldOf(item.section) : fieldsByItem[item.item],
+  );
+  const wanted = new Set(fields.filter((field) => field !== undefined));
+  if (wanted.has('header')) wanted.delete('usualFields');
+  return wanted;
 }
 
-/** The whole message needs no structure, and it is what most clients read. */
-function isWholeBody(item: FetchItem): boolean {
-  if (item.item !== 'BODY[]') return false;
-  return item.section.part.length === 0 && item.section.text.kind === 'all';
+/** What locates a section, or has its bytes. The whole message needs nothing, and it is what most clients read. */
+function fieldOf(section: BodySection): MessageField | undefined {
+  const text = ownHeaderOf(section);
+  if (text !== undefined) return hasUsualFieldsOnly(text) ? 'usualFields' : 'header';
+  return section.part.length === 0 && section.text.kind === 'all' ? undefined : 'structure';
+}
+
+function hasUsualFieldsOnly(text: HeaderText): boolean {
+  return text.kind === 'header-fields' && text.fieldNames.every(isUsualField);
 }
 
 /** True for an item that sets \Seen. @see RFC 3501, section 6.4.5 */
@@ -203,7 +216,11 @@ async function writeFetchResponse(
   const flags = view.flagList(index);
   const modseq = view.feed.modseqAt(index);
   out.begin().number(number).atom('FETCH').open();
-  for (const item of items) await writeItem(session, { row, flags, modseq }, item);
+  for (const item of items) {
+    const written = writeItem(session, { row, flags, modseq }, item);
+    // Most items are written from the row, and a turn of the microtasks for each would be much of their cost.
+    if (written !== undefined) await written;
+  }
   out.close().end();
   if (out.isFull) await out.ready();
 }
@@ -214,7 +231,12 @@ interface MessageNow {
   readonly modseq: number;
 }
 
-async function writeItem(session: Session, message: MessageNow, item: FetchItem): Promise<void> {
+/** Undefined if the item is written. */
+function writeItem(
+  session: Session,
+  message: MessageNow,
+  item: FetchItem,
+): Promise<void> | undefined {
   const { out } = session;
   const { row } = message;
   switch (item.item) {
@@ -228,10 +250,15 @@ async function writeItem(session: Session, message: MessageNow, item: FetchItem)
       out.atom('RFC822.TEXT');
       return writeSection(session, row, { part: [], text: { kind: 'text' } });
     case 'BODY[]':
-      out.wire(encodeBodySection(item.section, item.partial?.offsetBytes));
+      out.wire(
+        item.partial === undefined
+          ? prepare(item.section).name
+          : encodeBodySection(item.section, item.partial.offsetBytes),
+      );
       return writeSection(session, row, item.section, item.partial);
     default:
       writeAttribute(out.atom(item.item), message, item.item);
+      return undefined;
   }
 }
 
@@ -274,31 +301,78 @@ function present<Value>(value: Value | undefined): Value {
 
 type Partial = Extract<FetchItem, { readonly item: 'BODY[]' }>['partial'];
 
-/** Writes what a section of a message holds, as `NIL` or a literal; its name stands before it. */
-async function writeSection(
+/** Writes what a section of a message holds, as `NIL` or a literal; its name stands before it. Undefined if it is written. */
+function writeSection(
   session: Session,
   row: StoredMessage,
   section: BodySection,
   partial?: Partial,
-): Promise<void> {
+): Promise<void> | undefined {
   const { out } = session;
+  const header = readHeaderOf(row, section);
+  if (header !== undefined) {
+    const { start, end } = applyPartial(header.length, partial);
+    out.literal(end - start).bytes(header.subarray(start, end));
+    return undefined;
+  }
   const range = locate(row, section);
   if (range === undefined) {
     out.nstring(undefined);
-  } else if (range.fieldNames !== undefined) {
-    const header = await readWhole(session, row.bodyId, range.start, range.end);
-    const kept = filterHeader(header, range.fieldNames, range.isNot);
-    const { start, end } = applyPartial(kept.length, partial);
-    out.literal(end - start).bytes(kept.subarray(start, end));
-  } else {
-    const { start, end } = applyPartial(range.end - range.start, partial);
-    await writeLiteral(session, row.bodyId, range.start + start, range.start + end);
+    return undefined;
   }
+  if (range.fieldNames !== undefined) return writeFields(session, row, range, partial);
+  const { start, end } = applyPartial(range.end - range.start, partial);
+  return writeLiteral(session, row.bodyId, range.start + start, range.start + end);
+}
+
+/** The bytes of a section that the row of the message has; undefined if they are to be read from its body. */
+function readHeaderOf(row: StoredMessage, section: BodySection): Uint8Array | undefined {
+  const header = row.header ?? row.usualFields;
+  if (header === undefined || ownHeaderOf(section) === undefined) return undefined;
+  const { filter } = prepare(section);
+  return filter === undefined ? header : filter.apply(header);
+}
+
+/** What is made once of a section of a command, for all messages. */
+interface PreparedSection {
+  /** Its name in the response, without the origin. */
+  readonly name: WireText;
+  /** Undefined unless it is made of some fields of a header. */
+  readonly filter: HeaderFilter | undefined;
+}
+
+const preparedSections = new WeakMap<BodySection, PreparedSection>();
+
+function prepare(section: BodySection): PreparedSection {
+  const known = preparedSections.get(section);
+  if (known !== undefined) return known;
+  const { text } = section;
+  const filter =
+    'fieldNames' in text
+      ? new HeaderFilter(text.fieldNames, text.kind === 'header-fields-not')
+      : undefined;
+  const prepared = { name: encodeBodySection(section), filter };
+  preparedSections.set(section, prepared);
+  return prepared;
 }
 
 function locate(row: StoredMessage, section: BodySection): SectionRange | undefined {
+  const text = ownHeaderOf(section);
+  if (text !== undefined) return resolveHeader({ start: 0, end: present(row.headerBytes) }, text);
   if (row.structure !== undefined) return resolveSection(row.structure, section);
   return { start: 0, end: row.sizeBytes };
+}
+
+async function writeFields(
+  session: Session,
+  row: StoredMessage,
+  range: Extract<SectionRange, { readonly fieldNames: readonly string[] }>,
+  partial?: Partial,
+): Promise<void> {
+  const header = await readWhole(session, row.bodyId, range.start, range.end);
+  const kept = filterHeader(header, range.fieldNames, range.isNot);
+  const { start, end } = applyPartial(kept.length, partial);
+  session.out.literal(end - start).bytes(kept.subarray(start, end));
 }
 
 async function writeLiteral(

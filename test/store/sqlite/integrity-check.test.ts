@@ -29,6 +29,18 @@ const damages: Record<string, [sql: string, fault: RegExp]> = {
   ],
   'a missing body': ['DELETE FROM bodies WHERE id = 1', /has no whole body/],
   'missing texts': ['DELETE FROM body_texts WHERE body_id = 1', /without its digest, its texts/],
+  'other header fields': [
+    "UPDATE header_fields SET bytes = x'00' WHERE body_id = 1",
+    /^Body 1 has other header fields apart from it/,
+  ],
+  'missing header fields': [
+    'DELETE FROM header_fields WHERE body_id = 1',
+    /^Body 1 has other header fields apart from it/,
+  ],
+  'header fields of no body': [
+    "INSERT INTO header_fields VALUES (99, x'00')",
+    /of header_fields refers to nothing/,
+  ],
   'a wrong message count': [
     'UPDATE mailboxes SET message_count = 9 WHERE id = 1',
     /^Counters of mailbox 1/,

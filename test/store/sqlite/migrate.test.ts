@@ -12,7 +12,8 @@ import {
   StoreVersionError,
 } from '../../../store/sqlite/migrate.ts';
 import { StoreSpaceError } from '../../../store/sqlite/migration-backup.ts';
-import { type LongStep, schemaSteps } from '../../../store/sqlite/schema.ts';
+import type { LongStep } from '../../../store/sqlite/schema-step.ts';
+import { schemaSteps } from '../../../store/sqlite/schema-steps.ts';
 import { makeVersionOneDirectory } from '../../fixtures/data-directories/version-1.ts';
 import { makeDataDirectory } from '../../fixtures/sqlite-store.ts';
 
@@ -183,7 +184,7 @@ await t.test('kill -9 within a long step', async (t) => {
     import { writeSync } from 'node:fs';
     import { Database } from '${folder}database.ts';
     import { migrate } from '${folder}migrate.ts';
-    import { schemaSteps } from '${folder}schema.ts';
+    import { schemaSteps } from '${folder}schema-steps.ts';
     ${stepsSource}
     let progressCount = 0;
     await migrate(new Database(process.argv[1], 'writer'), { steps, onEvent: ({ kind }) => {

@@ -1,0 +1,61 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { toLowerCase } from '../../../protocol/mime/ascii-text.ts';
+import { readHeader } from '../../../protocol/mime/header-fields.ts';
+import { HeaderFilter } from '../../../protocol/mime/header-filter.ts';
+import { SeededRandom } from '../../fixtures/seeded-random.ts';
+
+/** What a filter must keep, by the reader of headers that makes text of every field. */
+function keep(header: Buffer, fieldNames: readonly string[], isNot: boolean): Buffer {
+  const names = new Set(fieldNames.map(toLowerCase));
+  const kept: Buffer[] = [];
+  let rest = 0;
+  for (const { name, start, end } of readHeader(header)) {
+    rest = end;
+    if (names.has(toLowerCase(name)) !== isNot) kept.push(header.subarray(start, end));
+  }
+  return Buffer.concat([...kept, header.subarray(rest)]);
+}
+
+const lists: readonly (readonly string[])[] = [
+  ['From', 'TO', 'subject', 'Date', 'Message-ID'],
+  ['x', 'y-\xff', 'a:b', 'with space', '\u0141'],
+  ['', 'X'],
+  [],
+];
+
+await t.test('a filter keeps the fields that the reader of headers finds', (t) => {
+  const folder = join(import.meta.dirname, '../../fixtures/mail');
+  const mail = readdirSync(folder)
+    .filter((name) => name.endsWith('.eml'))
+    .map((name) => readFileSync(join(folder, name)));
+  const random = new SeededRandom(8);
+  // Of the bytes that matter, so that odd fields come often.
+  const bytes = Buffer.from('xXyY-\xff::  \t\r\n\n\r\n\x00\x7f', 'latin1');
+  for (let round = 0; round < 5_000; round++) {
+    mail.push(
+      Buffer.from(
+        Array.from({ length: random.below(30) }, () => bytes[random.below(bytes.length)]!),
+      ),
+    );
+  }
+  let keptCount = 0;
+  const differing: string[] = [];
+  for (const header of mail) {
+    for (const names of lists) {
+      for (const isNot of [false, true]) {
+        const expected = keep(header, names, isNot);
+        const found = Buffer.from(new HeaderFilter(names, isNot).apply(header));
+        if (!found.equals(expected))
+          differing.push(
+            `${names.join()} ${isNot}: ${JSON.stringify(header.toString('latin1').slice(0, 200))}`,
+          );
+        if (!isNot && found.length > 0) keptCount++;
+      }
+    }
+  }
+  t.same(differing, []);
+  t.ok(keptCount > 1000, `${keptCount} of them keep something`);
+  t.end();
+});
