@@ -47,6 +47,10 @@ export const limits = {
   sliceMessages: 8192,
   /** Messages that one event tells of; a watcher reads more than that in slices. 1 MiB in each thread. */
   maxEventMessages: 65_536,
+  /** Different sets of flags that one event tells of; a set of 60 keywords takes half a KiB and 5 µs in each thread. */
+  maxEventFlagSets: 1_024,
+  /** Messages of a slice if the one before had more sets of flags than an event may: some milliseconds, too. */
+  slowSliceMessages: 1_024,
   /** How long claims of \Recent messages stay in memory before they are written by themselves. */
   recentFlushMs: 5000,
 

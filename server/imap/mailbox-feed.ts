@@ -256,6 +256,12 @@ export class MailboxFeed {
   #takeWaiting(): void {
     const waiting = this.#waiting ?? [];
     this.#waiting = undefined;
+    const last = waiting.at(-1);
+    // All in one go: each reading may be of the whole mailbox.
+    if (waiting.some(({ kind }) => kind === 'changed-much') && last?.kind !== 'gone' && last) {
+      if (last.modseq > this.#modseq) void this.#catchUp(last.modseq);
+      return;
+    }
     for (const [index, event] of waiting.entries()) {
       if (event.kind !== 'gone') this.#take(event);
       // Catching up has begun: the others wait for its end.

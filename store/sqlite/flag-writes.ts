@@ -1,4 +1,5 @@
-import type { FlagChange, FlagChangeResult, MailboxKey } from '../mail-store.ts';
+import { limits } from '../limits.ts';
+import type { FlagChange, FlagChangeResult, MailboxKey, MessageStates } from '../mail-store.ts';
 import {
   applyMask,
   areSameWords,
@@ -174,13 +175,19 @@ class FlagWrite {
       this.#deletedCount,
       mailboxId,
     );
-    this.#context.noteChanged(mailboxId, uids.length, () => ({
+    this.#context.noteChanged(mailboxId, uids.length, () => this.#toldStates(uids, modseq));
+    return modseq;
+  }
+
+  #toldStates(uids: Uint32Array, modseq: number): MessageStates | undefined {
+    if (this.#flagSets.count > limits.maxEventFlagSets) return undefined;
+    const { database } = this.#context;
+    return {
       uids,
       modseqs: new Float64Array(uids.length).fill(modseq),
       flags: this.#changed.flags.toArray(),
-      flagSets: this.#flagSets.toFlagSets(readKeywords(database, mailboxId)),
-    }));
-    return modseq;
+      flagSets: this.#flagSets.toFlagSets(readKeywords(database, this.#box.mailboxId)),
+    };
   }
 }
 

@@ -88,7 +88,12 @@ export class GroupCommit {
     let hasWrittenClaims = false;
     try {
       this.#database.run('BEGIN IMMEDIATE');
-      answers = group.map((queued) => this.#runRequest(queued, events));
+      answers = group.map((queued) => {
+        const told = events.length;
+        const answer = this.#runRequest(queued, events);
+        boundEvents(events, told);
+        return answer;
+      });
       if (writesClaims && events.length > 0 && this.hasClaims) {
         hasWrittenClaims = true;
         this.#claims.write(this.#database);
@@ -150,5 +155,18 @@ export class GroupCommit {
       }
     });
     this.#onGroup(answers, []);
+  }
+}
+
+/** The events of a group tell no more than one of them may: those from `first` on say only how far they go, if need be. */
+function boundEvents(events: MailboxCommit[], first: number): void {
+  const [messages, sets] = [limits.maxEventMessages, limits.maxEventFlagSets];
+  const told = { messages: 0, sets: 0 };
+  for (const [index, { mailboxId, event }] of events.entries()) {
+    if (event.kind !== 'changed') continue;
+    told.messages += event.messages.uids.length + event.expungedUids.length;
+    told.sets += event.messages.flagSets.length;
+    if (index < first || (told.messages <= messages && told.sets <= sets)) continue;
+    events[index] = { mailboxId, event: { kind: 'changed-much', modseq: event.modseq } };
   }
 }

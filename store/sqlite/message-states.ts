@@ -113,24 +113,25 @@ export async function* readStates(
   afterUid: number,
 ): AsyncGenerator<MessageStates> {
   let after = afterUid;
+  let count: number = limits.sliceMessages;
   // Ends: each slice begins behind the last UID of the one before.
   for (;;) {
     const states = database.snapshot(() => {
       checkMailbox(database, box);
-      return queryStates(
-        database,
-        box.mailboxId,
-        statesSql,
-        box.mailboxId,
-        after,
-        limits.sliceMessages,
-      );
+      return queryStates(database, box.mailboxId, statesSql, box.mailboxId, after, count);
     });
     if (states.uids.length > 0) yield states;
-    if (states.uids.length < limits.sliceMessages) return;
+    if (states.uids.length < count) return;
+    count = nextSliceMessages(states);
     after = states.uids.at(-1)!;
     await setImmediate();
   }
+}
+
+/** Messages of the slice behind this one: sets of flags take longer than messages. */
+function nextSliceMessages({ flagSets }: MessageStates): number {
+  const isSlow = flagSets.length > limits.maxEventFlagSets;
+  return isSlow ? limits.slowSliceMessages : limits.sliceMessages;
 }
 
 // Without the hint SQLite may read the whole mailbox to save the sorting.
@@ -156,14 +157,18 @@ export async function* readChanges(
   // No UID is larger: what changed under `since` itself is passed over.
   let changed: Cursor = [since, limits.maxUid];
   let expunged: Cursor = changed;
+  let count: number = limits.sliceMessages;
   // Ends: a slice that is not the last one moves one of the cursors.
   for (;;) {
-    const slice = database.snapshot(() => readSlice(database, box, { changed, expunged, until }));
+    const slice = database.snapshot(() =>
+      readSlice(database, box, { changed, expunged, until, count }),
+    );
     if (slice.messages.uids.length > 0 || slice.expungedUids.length > 0) {
       yield { messages: slice.messages, expungedUids: slice.expungedUids };
     }
     if (slice.isLast) return;
     ({ changed, expunged } = slice);
+    count = nextSliceMessages(slice.messages);
     await setImmediate();
   }
 }
@@ -175,11 +180,16 @@ export async function* readChanges(
 function readSlice(
   database: Database,
   box: MailboxKey,
-  from: { readonly changed: Cursor; readonly expunged: Cursor; readonly until: number },
+  from: {
+    readonly changed: Cursor;
+    readonly expunged: Cursor;
+    readonly until: number;
+    readonly count: number;
+  },
 ): MailboxChanges & { isLast: boolean; changed: Cursor; expunged: Cursor } {
   checkMailbox(database, box);
   const bounds = ([modseq, uid]: Cursor) =>
-    [box.mailboxId, modseq, uid, from.until, limits.sliceMessages] as const;
+    [box.mailboxId, modseq, uid, from.until, from.count] as const;
   const read = queryStates(database, box.mailboxId, changedSql, ...bounds(from.changed));
   const row = database.row<[string, string]>(expungedSql, ...bounds(from.expunged));
   const [uids, modseqs] = (row ?? ['[]', '[]']).map((json) => JSON.parse(json) as number[]);
@@ -187,26 +197,29 @@ function readSlice(
     uids: Uint32Array.from(uids ?? []),
     modseqs: Float64Array.from(modseqs ?? []),
   };
-  const end = Math.min(reachedModseq(read.modseqs), reachedModseq(gone.modseqs));
-  const count = countUpTo(read.modseqs, end);
+  const end = Math.min(
+    reachedModseq(read.modseqs, from.count),
+    reachedModseq(gone.modseqs, from.count),
+  );
+  const readCount = countUpTo(read.modseqs, end);
   const goneCount = countUpTo(gone.modseqs, end);
   return {
     messages: {
-      uids: read.uids.slice(0, count),
-      modseqs: read.modseqs.slice(0, count),
-      flags: read.flags.slice(0, count),
+      uids: read.uids.slice(0, readCount),
+      modseqs: read.modseqs.slice(0, readCount),
+      flags: read.flags.slice(0, readCount),
       flagSets: read.flagSets,
     },
     expungedUids: gone.uids.slice(0, goneCount),
     isLast: end === Infinity,
-    changed: lastOf(read, count) ?? from.changed,
+    changed: lastOf(read, readCount) ?? from.changed,
     expunged: lastOf(gone, goneCount) ?? from.expunged,
   };
 }
 
 /** The last modseq of a full slice, behind which there may be more; infinite if there is no more. */
-function reachedModseq(modseqs: Float64Array): number {
-  return modseqs.length < limits.sliceMessages ? Infinity : modseqs.at(-1)!;
+function reachedModseq(modseqs: Float64Array, count: number): number {
+  return modseqs.length < count ? Infinity : modseqs.at(-1)!;
 }
 
 function countUpTo(modseqs: Float64Array, end: number): number {

@@ -39,11 +39,16 @@ export class WriteContext {
   /**
    * Notes that so many messages of the mailbox came or changed under the request's modseq. Their states, ascending
    * by UID, are only asked for, and at once, if they are few enough to be told.
+   *
+   * @param readStates - returns undefined if there are too many sets of flags to be told
    */
-  noteChanged(mailboxId: number, count: number, readStates: () => MessageStates): void {
+  noteChanged(mailboxId: number, count: number, readStates: () => MessageStates | undefined): void {
     const change = this.#changeOf(mailboxId);
     change.messageCount += count;
-    if (!change.isTooLarge) change.states = readStates();
+    if (change.isTooLarge) return;
+    change.states = readStates();
+    const setCount = change.states?.flagSets.length ?? Infinity;
+    if (setCount > limits.maxEventFlagSets) change.hasTooManySets = true;
   }
 
   /** Notes that messages of the mailbox were expunged under the request's modseq. */
@@ -77,6 +82,7 @@ class MailboxChange {
   messageCount = 0;
   states: MessageStates | undefined;
   expungedUids: Uint32Array = new Uint32Array();
+  hasTooManySets = false;
   isGone = false;
 
   constructor(modseq: number) {
@@ -84,7 +90,7 @@ class MailboxChange {
   }
 
   get isTooLarge(): boolean {
-    return this.messageCount > limits.maxEventMessages;
+    return this.hasTooManySets || this.messageCount > limits.maxEventMessages;
   }
 
   get event(): MailboxEvent {

@@ -271,3 +271,26 @@ await t.test('claims alone are no transaction', (t) => {
   t.notOk(database.isTransaction);
   t.end();
 });
+
+await t.test('the events of a group tell no more than one event may', (t) => {
+  const { database, commit, groups, ask, askAccount } = makeGroups(t);
+  askAccount('a');
+  commit.runNext();
+  // Each message has keywords of its own.
+  database.execute(`
+    INSERT INTO keywords (mailbox_id, number, name, name_key)
+      WITH RECURSIVE n (number) AS (SELECT 0 UNION ALL SELECT number + 1 FROM n WHERE number < 9)
+      SELECT 1, number, 'k' || number, 'k' || number FROM n;
+    INSERT INTO messages
+      WITH RECURSIVE n (uid) AS (SELECT 1 UNION ALL SELECT uid + 1 FROM n WHERE uid < 600)
+      SELECT 1, uid, 2, 2, 1, 1, 0, 0, 0, uid, 0 FROM n`);
+  const box = { accountId: 1, mailboxId: 1 };
+  const change = { mode: 'add', flags: ['\\Flagged'] };
+  const uidsFrom = (first: number, count: number) =>
+    Uint32Array.from({ length: count }, (_, index) => first + index);
+  for (const first of [1, 301]) ask('storeFlags', { box, uids: uidsFrom(first, 300), change });
+  commit.runNext();
+  const kinds = groups.at(-1)?.events.map(({ event }) => event.kind);
+  t.same(kinds, ['changed', 'changed-much']);
+  t.end();
+});
