@@ -196,7 +196,7 @@ await t.test('a response that cannot be finished ends the connection', async (t)
   const client = await login();
   await appendMessages(client, 'INBOX', 'one');
   await client.ok('SELECT INBOX');
-  client.send('f FETCH 1 (BODY.PEEK[HEADER.FIELDS (SUBJECT)])\r\n');
+  client.send('f FETCH 1 (BODY.PEEK[TEXT])\r\n');
   const rest = await client.readToEnd();
   t.notOk(rest.some(({ text }) => /\bNO\b|\bBAD\b|\bOK\b/.test(text)));
 });
