@@ -39,3 +39,22 @@ void t.test('a thread that serves has the same young generation, main thread or 
     [2, 2],
   );
 });
+
+// The flag that shows the collector belongs to the process.
+void t.test('threads that look for their collectors at one time all find them', async (t) => {
+  const heap = JSON.stringify(import.meta.resolve('../../../server/threads/heap.ts'));
+  const program = `
+    import { Worker } from 'node:worker_threads';
+    import { collectGarbage } from ${heap};
+    const hinder = new Worker(
+      "const { setFlagsFromString } = require('node:v8'); for (;;) setFlagsFromString('--no-expose-gc');",
+      { eval: true, execArgv: ['--input-type=commonjs'] },
+    );
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    await collectGarbage();
+    console.log('collected');
+    process.exit(0);
+  `;
+  const run = await runProgram(process.execPath, ['--input-type=module', '--eval', program]);
+  t.equal(run.stdout.toString(), 'collected\n', run.stderr);
+});
