@@ -34,7 +34,7 @@ await t.test('an error within a response is the last that a client hears', async
   };
   t.teardown(() => delete storeMethods.readBody);
   for (const [item, begun] of [
-    ['BODY.PEEK[HEADER.FIELDS (SUBJECT)]', '* 1 FETCH (BODY[HEADER.FIELDS (SUBJECT)]'],
+    ['BODY.PEEK[TEXT]', '* 1 FETCH (BODY[TEXT] {5}\r\n'],
     ['(UID BODY.PEEK[])', '* 1 FETCH (UID 1 BODY[] {80}\r\n'],
   ] as const) {
     isBeginningOf(t, await readToEnd(`FETCH 1 ${item}`), begun);
