@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Database } from './database.ts';
-import { backUp, checkSpace, type Backup } from './migration-backup.ts';
+import { backUp, checkSpace, removePartialBackup, type Backup } from './migration-backup.ts';
 import type { LongStep, SchemaStep } from './schema-step.ts';
 import { schemaSteps } from './schema-steps.ts';
 
@@ -65,9 +65,10 @@ export async function migrate(database: Database, options: MigrationOptions = {}
   if (version === 0) return createSchema(database, steps);
   const fromVersion = isResumed ? version - 1 : version;
   const growthBytes = growthOf(database, steps.slice(fromVersion));
+  const { backupDirectory } = options;
+  if (backupDirectory !== undefined) removePartialBackup(backupDirectory, fromVersion);
   checkSpace(database, growthBytes, { isResumed, ...options });
   onEvent?.({ kind: 'began', fromVersion, toVersion: steps.length, isResumed });
-  const { backupDirectory } = options;
   if (backupDirectory !== undefined && !isResumed) {
     const onProgress = (share: number) => onEvent?.({ kind: 'progress', phase: 'backup', share });
     const backup = await backUp(database, { backupDirectory, version, onProgress });

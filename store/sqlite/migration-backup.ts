@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, openSync, renameSync, statfsSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, statfsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { limits } from '../limits.ts';
 import type { Database } from './database.ts';
@@ -72,14 +72,30 @@ export async function backUp(
 ): Promise<Backup> {
   const { backupDirectory, version, onProgress } = options;
   const path = join(backupDirectory, `mail-version-${version}.db`);
-  const partialPath = `${path}.partial`;
+  const partialPath = partialPathOf(backupDirectory, version);
   // Made by us, so that it is nobody else's to read.
   closeSync(openSync(partialPath, 'w', 0o600));
-  await database.copyTo(partialPath, limits.backupPages, onProgress);
-  synchronize(partialPath);
-  renameSync(partialPath, path);
+  try {
+    await database.copyTo(partialPath, limits.backupPages, onProgress);
+    synchronize(partialPath);
+    renameSync(partialPath, path);
+  } catch (error) {
+    removePartialBackup(backupDirectory, version);
+    throw error;
+  }
   synchronize(backupDirectory);
   return { path, sizeBytes: sizeOf(database) };
+}
+
+/** Removes what a backup that was cut off has left: it takes the space that the next one needs. */
+export function removePartialBackup(backupDirectory: string, version: number): void {
+  for (const end of ['', '-journal']) {
+    rmSync(`${partialPathOf(backupDirectory, version)}${end}`, { force: true });
+  }
+}
+
+function partialPathOf(backupDirectory: string, version: number): string {
+  return join(backupDirectory, `mail-version-${version}.db.partial`);
 }
 
 function synchronize(path: string): void {

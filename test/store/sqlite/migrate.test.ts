@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { openSqliteStore } from '../../../store/open-sqlite-store.ts';
@@ -119,6 +119,17 @@ await t.test('without space nothing is changed, and the bytes are told', async (
   // What is free is enough if there is to be no backup.
   await migrate(database, { steps, freeBytes: () => neededBytes - backupBytes });
   isMigrated(t, database);
+});
+
+await t.test('what a backup that was cut off has left takes no space from the next', async (t) => {
+  const database = openVersionOne(t);
+  const backupDirectory = makeDataDirectory(t);
+  const partialPath = join(backupDirectory, 'mail-version-1.db.partial');
+  writeFileSync(partialPath, 'the first pages');
+  const freeBytes = () => (existsSync(partialPath) ? 0 : Number.MAX_SAFE_INTEGER);
+  await migrate(database, { steps, backupDirectory, freeBytes });
+  isMigrated(t, database);
+  t.notOk(existsSync(partialPath));
 });
 
 await t.test('a fault at each transaction leaves a file that goes on', async (t) => {
