@@ -171,9 +171,12 @@ void t.test('a Cluster, also when a node is away for a while', options, async (t
     await server.run('CLUSTER', 'MEET', '127.0.0.1', String(first.port), String(busPort));
   }
   for (const { server } of nodes) {
-    // Its state is ok already while it does not know of the others.
-    while (!String(await server.run('CLUSTER', 'INFO')).includes('cluster_slots_ok:16384'))
+    // Its state is ok already while it does not know of the others, and not yet when it does.
+    for (;;) {
+      const info = String(await server.run('CLUSTER', 'INFO'));
+      if (info.includes('cluster_state:ok') && info.includes('cluster_slots_ok:16384')) break;
       await wait(50);
+    }
   }
   const addresses = nodes.map(({ server }) => `127.0.0.1:${server.port}`).join(',');
   const url = `redis+cluster://${addresses}`;
