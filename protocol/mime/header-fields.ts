@@ -38,13 +38,13 @@ export function* readHeader(header: Uint8Array): Generator<HeaderField> {
 }
 
 /** True if an empty line, ended by CRLF or LF, begins at the offset. */
-function isBlankLine(bytes: Buffer, start: number): boolean {
+export function isBlankLine(bytes: Buffer, start: number): boolean {
   const first = bytes[start];
   return first === lineFeed || (first === carriageReturn && bytes[start + 1] === lineFeed);
 }
 
 /** Behind the line at the offset and the continuation lines that follow it. */
-function findFieldEnd(bytes: Buffer, start: number): number {
+export function findFieldEnd(bytes: Buffer, start: number): number {
   let end = start;
   do {
     const lineEnd = bytes.indexOf(lineFeed, end);

@@ -1,4 +1,5 @@
 import { toLowerCase } from './ascii-text.ts';
+import { findFieldEnd, isBlankLine } from './header-fields.ts';
 
 const lineFeed = 10;
 const carriageReturn = 13;
@@ -60,22 +61,6 @@ export class HeaderFilter {
     for (const name of names) if (isSameName(bytes, start, name)) return true;
     return false;
   }
-}
-
-/** True if an empty line, ended by CRLF or LF, begins at the offset. */
-function isBlankLine(bytes: Buffer, start: number): boolean {
-  const first = bytes[start];
-  return first === lineFeed || (first === carriageReturn && bytes[start + 1] === lineFeed);
-}
-
-/** Behind the line at the offset and the continuation lines that follow it. */
-function findFieldEnd(bytes: Buffer, start: number): number {
-  let end = start;
-  do {
-    while (end < bytes.length && bytes[end] !== lineFeed) end++;
-    end++;
-  } while (bytes[end] === space || bytes[end] === tab);
-  return Math.min(end, bytes.length);
 }
 
 /** Where the name ends, without white space before the colon; the start for a line that is no field. */
