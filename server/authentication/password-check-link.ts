@@ -8,7 +8,7 @@ import {
   type PasswordCheckQueue,
   type PasswordCheckQueueOptions,
   type PasswordChecks,
-  waitForTurn,
+  checkInTurn,
 } from './password-check-queue.ts';
 
 /** What a thread needs to reach the queue of another one. Plain data; the port is to be transferred. */
@@ -209,14 +209,9 @@ export class LinkedPasswordChecks implements PasswordChecks {
       this.#tell({ kind: 'leave', id });
       turn.reject(gone?.reason);
     };
-    await waitForTurn(turn.promise, gone, onGone);
-    let isRight: boolean | undefined;
-    try {
-      isRight = await check();
-      return isRight;
-    } finally {
+    const onEnd = (isRight: boolean | undefined): void =>
       this.#tell({ kind: 'end', id, ...(isRight !== undefined && { isRight }) });
-    }
+    return checkInTurn({ turn: turn.promise, gone, onGone, check, onEnd });
   }
 
   close(): void {

@@ -88,14 +88,13 @@ export class PasswordCheckQueue implements PasswordChecks {
   ): Promise<boolean> {
     gone?.throwIfAborted();
     const login = this.#join(attempt);
-    await waitForTurn(login.turn.promise, gone, () => this.#abandon(login, gone?.reason));
-    let isRight: boolean | undefined;
-    try {
-      isRight = await check();
-      return isRight;
-    } finally {
-      this.#end(login, isRight);
-    }
+    return checkInTurn({
+      turn: login.turn.promise,
+      gone,
+      onGone: () => this.#abandon(login, gone?.reason),
+      check,
+      onEnd: (isRight) => this.#end(login, isRight),
+    });
   }
 
   close(): void {
@@ -339,16 +338,31 @@ function newestOf(group: Group): WaitingLogin | undefined {
   return newest;
 }
 
-/** Waits for a turn; `onGone` is called if nobody waits for the login any more, and sees that the turn rejects. */
-export async function waitForTurn(
-  turn: Promise<void>,
-  gone: AbortSignal | undefined,
-  onGone: () => void,
-): Promise<void> {
+/** How a login comes to its check, and what is told of it. */
+interface CheckInTurn {
+  readonly turn: Promise<void>;
+  readonly gone: AbortSignal | undefined;
+  /** Called if nobody waits for the login any more; sees that the turn rejects. */
+  readonly onGone: () => void;
+  readonly check: () => Promise<boolean>;
+  /** Called once the turn is over; undefined if the check has failed. */
+  readonly onEnd: (isRight: boolean | undefined) => void;
+}
+
+/** Waits for a turn, and checks the password then. */
+export async function checkInTurn(login: CheckInTurn): Promise<boolean> {
+  const { turn, gone, onGone, check, onEnd } = login;
   gone?.addEventListener('abort', onGone);
   try {
     await turn;
   } finally {
     gone?.removeEventListener('abort', onGone);
+  }
+  let isRight: boolean | undefined;
+  try {
+    isRight = await check();
+    return isRight;
+  } finally {
+    onEnd(isRight);
   }
 }
