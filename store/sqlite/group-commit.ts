@@ -1,4 +1,5 @@
 import { limits } from '../limits.ts';
+import type { MailboxEvent } from '../mail-store.ts';
 import type { Database } from './database.ts';
 import { RecentClaims } from './recent-claims.ts';
 import { WriteContext, type MailboxCommit } from './write-context.ts';
@@ -83,18 +84,13 @@ export class GroupCommit {
   }
 
   #runGroup(group: readonly QueuedRequest[], { writesClaims }: { writesClaims: boolean }): void {
-    const events: MailboxCommit[] = [];
+    const events = new GroupEvents();
     let answers: WriteAnswer[];
     let hasWrittenClaims = false;
     try {
       this.#database.run('BEGIN IMMEDIATE');
-      answers = group.map((queued) => {
-        const told = events.length;
-        const answer = this.#runRequest(queued, events);
-        boundEvents(events, told);
-        return answer;
-      });
-      if (writesClaims && events.length > 0 && this.hasClaims) {
+      answers = group.map((queued) => this.#runRequest(queued, events));
+      if (writesClaims && events.all.length > 0 && this.hasClaims) {
         hasWrittenClaims = true;
         this.#claims.write(this.#database);
       }
@@ -109,7 +105,7 @@ export class GroupCommit {
     if (hasWrittenClaims) this.#claims.clear();
     this.#onGroup(
       group.map(({ clientId }, index) => ({ clientId, answer: answers[index] as WriteAnswer })),
-      events,
+      events.all,
     );
   }
 
@@ -124,14 +120,14 @@ export class GroupCommit {
     });
   }
 
-  #runRequest({ clientId, request }: QueuedRequest, events: MailboxCommit[]): WriteAnswer {
+  #runRequest({ clientId, request }: QueuedRequest, events: GroupEvents): WriteAnswer {
     const { id, operation, argument, nowMs } = request;
     const context = new WriteContext(this.#database, { clientId, nowMs, stagings: this.stagings });
     this.#database.run('SAVEPOINT request');
     try {
       const value = runOperation(operation, context, argument);
       this.#database.run('RELEASE request');
-      events.push(...context.events);
+      for (const commit of context.events) events.add(commit);
       return { id, value };
     } catch (error) {
       // Without a transaction SQLite has rolled back the whole group already.
@@ -158,15 +154,27 @@ export class GroupCommit {
   }
 }
 
-/** The events of a group tell no more than one of them may: those from `first` on say only how far they go, if need be. */
-function boundEvents(events: MailboxCommit[], first: number): void {
-  const [messages, sets] = [limits.maxEventMessages, limits.maxEventFlagSets];
-  const told = { messages: 0, sets: 0 };
-  for (const [index, { mailboxId, event }] of events.entries()) {
-    if (event.kind !== 'changed') continue;
-    told.messages += event.messages.uids.length + event.expungedUids.length;
-    told.sets += event.messages.flagSets.length;
-    if (index < first || (told.messages <= messages && told.sets <= sets)) continue;
-    events[index] = { mailboxId, event: { kind: 'changed-much', modseq: event.modseq } };
+/** The events of a group: together they tell no more than one may, and past that only how far they go. */
+class GroupEvents {
+  readonly all: MailboxCommit[] = [];
+  #messageCount = 0;
+  #flagSetCount = 0;
+
+  add({ mailboxId, event }: MailboxCommit): void {
+    this.all.push({ mailboxId, event: event.kind === 'changed' ? this.#bound(event) : event });
+  }
+
+  #bound(event: ChangedEvent): MailboxEvent {
+    const { messages, expungedUids, modseq } = event;
+    const messageCount = this.#messageCount + messages.uids.length + expungedUids.length;
+    const flagSetCount = this.#flagSetCount + messages.flagSets.length;
+    if (messageCount > limits.maxEventMessages || flagSetCount > limits.maxEventFlagSets) {
+      return { kind: 'changed-much', modseq };
+    }
+    this.#messageCount = messageCount;
+    this.#flagSetCount = flagSetCount;
+    return event;
   }
 }
+
+type ChangedEvent = Extract<MailboxEvent, { readonly kind: 'changed' }>;
