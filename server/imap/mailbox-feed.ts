@@ -26,6 +26,9 @@ export interface FeedStep {
   next: FeedStep | undefined;
 }
 
+/** An event after which there still is a mailbox. */
+type FeedEvent = Exclude<MailboxEvent, { readonly kind: 'gone' }>;
+
 /** Whoever follows a feed. */
 export interface FeedReader extends ExpungeReader {
   /** Called after each change, and when the mailbox is gone or can no longer be read. */
@@ -65,7 +68,7 @@ export class MailboxFeed {
   };
   #opened: OpenMailbox | undefined;
   /** Events that wait while the feed reads from the store; undefined while it does not. */
-  #waiting: MailboxEvent[] | undefined = [];
+  #waiting: FeedEvent[] | undefined = [];
   /** Those who wait until the feed has reached a modseq. */
   #arrivals: { readonly modseq: number; readonly settle: () => void }[] = [];
   #ended: FeedEndedError | undefined;
@@ -240,36 +243,30 @@ export class MailboxFeed {
     if (this.#ended !== undefined) return;
     if (event.kind === 'gone') this.#end(new FeedEndedError(goneText));
     else if (this.#waiting !== undefined) this.#waiting.push(event);
-    else this.#take(event);
+    else this.#take([event]);
   };
 
-  #take(event: Exclude<MailboxEvent, { kind: 'gone' }>): void {
-    if (event.modseq <= this.#modseq) return;
-    if (event.kind === 'changed-much' || event.modseq !== this.#modseq + 1) {
-      void this.#catchUp(event.modseq);
-      return;
+  /**
+   * Brings events in, in their order. What they do not tell is read, up to the last of them in one go: it may be the whole
+   * mailbox.
+   */
+  #take(events: readonly FeedEvent[]): void {
+    const until = events.at(-1)?.modseq ?? 0;
+    for (const event of events) {
+      if (event.modseq <= this.#modseq) continue;
+      if (event.kind === 'changed-much' || event.modseq !== this.#modseq + 1) {
+        void this.#catchUp(until);
+        return;
+      }
+      this.#update(event.messages);
+      this.#advance(event.modseq, event.messages.uids, event.expungedUids);
     }
-    this.#update(event.messages);
-    this.#advance(event.modseq, event.messages.uids, event.expungedUids);
   }
 
   #takeWaiting(): void {
     const waiting = this.#waiting ?? [];
     this.#waiting = undefined;
-    const last = waiting.at(-1);
-    // All in one go: each reading may be of the whole mailbox.
-    if (waiting.some(({ kind }) => kind === 'changed-much') && last?.kind !== 'gone' && last) {
-      if (last.modseq > this.#modseq) void this.#catchUp(last.modseq);
-      return;
-    }
-    for (const [index, event] of waiting.entries()) {
-      if (event.kind !== 'gone') this.#take(event);
-      // Catching up has begun: the others wait for its end.
-      if (this.#waiting !== undefined) {
-        (this.#waiting as MailboxEvent[]).push(...waiting.slice(index + 1));
-        return;
-      }
-    }
+    this.#take(waiting);
   }
 
   /**
