@@ -243,7 +243,9 @@ export class Transport implements ByteSink {
   async startTls(acceptor: Pick<TlsAcceptor, 'accept'>): Promise<TlsConnection> {
     // The client has to speak now, and may never do so.
     this.markIdle();
-    if (this.#plain.destroyed || this.#plain.writableLength > 0) await this.#flushed();
+    // Nothing is waited for where nothing was written, as on a port for TLS.
+    if (this.#plain.writableLength > 0) await this.#flushed();
+    if (this.#plain.destroyed) throw new ConnectionLostError();
     this.#isStartingTls = true;
     try {
       const tls = await acceptor.accept(this.#plain, this.#entry, this.remoteAddress);
@@ -314,12 +316,10 @@ export class Transport implements ByteSink {
     return this.#socket.bytesWritten - this.#socket.writableLength;
   }
 
-  /** Settles when all that was written has left for the kernel; rejects if the client is gone. */
-  async #flushed(): Promise<void> {
-    const socket = this.#socket;
-    if (socket.destroyed) throw new ConnectionLostError();
-    if (socket.writableLength === 0) return;
-    await new Promise<void>((resolve, reject) => {
+  /** Settles when all that was written has left for the kernel; rejects if the client goes meanwhile. */
+  #flushed(): Promise<void> {
+    const socket = this.#plain;
+    return new Promise<void>((resolve, reject) => {
       const onClose = (): void => reject(new ConnectionLostError());
       socket.once('close', onClose);
       socket.write('', () => {
@@ -327,7 +327,6 @@ export class Transport implements ByteSink {
         resolve();
       });
     });
-    if (socket.destroyed) throw new ConnectionLostError();
   }
 
   #attach(): void {
