@@ -11,7 +11,7 @@ export function accountKey(name: string): string {
 
 /** What is off for each of these accounts in all, also since it is off for everybody. */
 export function addToAccounts(
-  accounts: AccountCapabilities = new Map(),
+  accounts: AccountCapabilities,
   offForAll: ReadonlySet<Capability>,
 ): ReadonlyMap<string, ReadonlySet<Capability>> {
   return new Map([...accounts].map(([key, off]) => [key, new Set([...offForAll, ...off])]));

@@ -75,7 +75,10 @@ export class ImapService {
       steadyClock: steady,
       limits,
       capabilitiesOff,
-      accountCapabilitiesOff: addToAccounts(options.accountCapabilitiesOff, capabilitiesOff),
+      accountCapabilitiesOff: addToAccounts(
+        options.accountCapabilitiesOff ?? new Map(),
+        capabilitiesOff,
+      ),
       feeds: new MailboxFeeds({
         store,
         clock: steady,

@@ -29,7 +29,7 @@ await t.test('parameters', (t) => {
   ]);
   t.same(readParameters('a/b; junk; y=1'), [['y', '1']]);
   t.same(readParameters('a/b; =1; y='), [['y', '']]);
-  t.same(readParameters('a/b; x=\xe0 \xa0'), [['x', '\xe0 \xa0']], 'octets above 127 stay');
+  t.same(readParameters('a/b; x=\xe0 \xa0'), [['x', '\xe0 \xa0']], 'bytes above 127 stay');
   t.end();
 });
 
