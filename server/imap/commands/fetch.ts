@@ -29,7 +29,7 @@ export const fetch: CommandHandler<'FETCH'> = async (session, command) => {
   const { isUid, changedSince } = command;
   const { view } = session;
   const items = completeItems(command.items, isUid, changedSince !== undefined);
-  if (items.some(({ item }) => item === 'MODSEQ')) session.hasCondstore = true;
+  if (hasItem(items, 'MODSEQ')) session.hasCondstore = true;
   const uids = view.named(command.set, isUid);
   const since = changedSince ?? -1;
   const fields = fieldsOf(items);
@@ -46,17 +46,20 @@ function complete(isUid: boolean, missingCount: number): Completion {
   return { text: 'FETCH completed, some messages are gone', code: 'EXPUNGEISSUED' };
 }
 
+function hasItem(items: readonly FetchItem[], name: FetchItem['item']): boolean {
+  return items.some(({ item }) => item === name);
+}
+
 /** UID FETCH answers with the UID, CHANGEDSINCE with the modseq, asked for or not. */
 function completeItems(
   items: readonly FetchItem[],
   hasUid: boolean,
   hasModseq: boolean,
 ): readonly FetchItem[] {
-  const has = (name: FetchItem['item']): boolean => items.some(({ item }) => item === name);
   return [
-    ...(hasUid && !has('UID') ? [{ item: 'UID' } as const] : []),
+    ...(hasUid && !hasItem(items, 'UID') ? [{ item: 'UID' } as const] : []),
     ...items,
-    ...(hasModseq && !has('MODSEQ') ? [{ item: 'MODSEQ' } as const] : []),
+    ...(hasModseq && !hasItem(items, 'MODSEQ') ? [{ item: 'MODSEQ' } as const] : []),
   ];
 }
 
@@ -80,8 +83,11 @@ async function fetchFromFeed(
 ): Promise<number> {
   const { view, out } = session;
   const { feed } = view;
-  const has = (name: FetchItem['item']): boolean => items.some(({ item }) => item === name);
-  const told = { uid: has('UID'), flags: has('FLAGS'), modseq: has('MODSEQ') };
+  const told = {
+    uid: hasItem(items, 'UID'),
+    flags: hasItem(items, 'FLAGS'),
+    modseq: hasItem(items, 'MODSEQ'),
+  };
   const turn = new Turn(out);
   let [number, index, missingCount] = [0, -1, 0];
   for (const uid of uids) {
@@ -149,11 +155,10 @@ async function markSeen(
 
 /** The client is told of \Seen in the same response, and of the modseq (RFC 7162, section 3.1). */
 function withChange(items: readonly FetchItem[], hasModseq: boolean): readonly FetchItem[] {
-  const has = (name: FetchItem['item']): boolean => items.some(({ item }) => item === name);
   return [
     ...items,
-    ...(has('FLAGS') ? [] : [{ item: 'FLAGS' } as const]),
-    ...(has('MODSEQ') || !hasModseq ? [] : [{ item: 'MODSEQ' } as const]),
+    ...(hasItem(items, 'FLAGS') ? [] : [{ item: 'FLAGS' } as const]),
+    ...(hasItem(items, 'MODSEQ') || !hasModseq ? [] : [{ item: 'MODSEQ' } as const]),
   ];
 }
 
@@ -211,7 +216,7 @@ async function writeFetchResponse(
   items: readonly FetchItem[],
 ): Promise<void> {
   const { out, view } = session;
-  if (items.some(({ item }) => item === 'FLAGS')) view.tellKeywords(out);
+  if (hasItem(items, 'FLAGS')) view.tellKeywords(out);
   // Before anything is awaited: the feed may change then.
   const flags = view.flagList(index);
   const modseq = view.feed.modseqAt(index);
