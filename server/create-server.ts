@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { Account, MailStore } from '../store/mail-store.ts';
 import { openSqliteStore } from '../store/open-sqlite-store.ts';
-import type { SqliteMailStore } from '../store/sqlite/sqlite-mail-store.ts';
+import type { SqliteMailStore } from '../store/sqlite/store.ts';
 import { type Clock, steadyClock } from '../tls/clock.ts';
 import type { SessionCache } from '../tls/session-cache.ts';
 import { AdminServer } from './admin/admin-server.ts';

@@ -2,11 +2,11 @@ import { join } from 'node:path';
 import { lockDataDirectory } from './data-directory-lock.ts';
 import { limits } from './limits.ts';
 import { Database } from './sqlite/database.ts';
-import { migrate, type MigrationEvent } from './sqlite/migrate.ts';
-import { SqliteMailStore, type StoreLink } from './sqlite/sqlite-mail-store.ts';
+import { migrate, type MigrationEvent } from './sqlite/migration.ts';
+import { SqliteMailStore, type StoreLink } from './sqlite/store.ts';
 import { Writer } from './sqlite/writer.ts';
 
-export interface SqliteStoreOptions {
+interface SqliteStoreOptions {
   /** Made where it is missing, mode 0700. One process at a time has it. */
   readonly dataDirectory: string;
   /** Milliseconds since 1970; the time by default. */

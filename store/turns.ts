@@ -79,7 +79,7 @@ const turnLines = 320;
 const turnMessages = 16_384;
 
 /** Where long work writes to. */
-export interface TurnOutput {
+interface TurnOutput {
   /** Hands over what has been gathered. */
   flush(): void;
   /** Settles when the client keeps up; rejects if it is gone. */

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
-import type { SqliteMailStore } from '../../store/sqlite/sqlite-mail-store.ts';
+import type { SqliteMailStore } from '../../store/sqlite/store.ts';
 import { makeAdmissionCells } from '../../tls/admission.ts';
 import { type Clock, steadyClock } from '../../tls/clock.ts';
 import type { SessionCache } from '../../tls/session-cache.ts';

@@ -1,5 +1,5 @@
 import { MessageChannel, Worker } from 'node:worker_threads';
-import type { StoreLink } from '../../store/sqlite/sqlite-mail-store.ts';
+import type { StoreLink } from '../../store/sqlite/store.ts';
 import { serveSessionCache } from '../../tls/serve-session-cache.ts';
 import type { SessionCache } from '../../tls/session-cache.ts';
 import type { TicketKeySource } from '../../tls/ticket-key.ts';

@@ -1,8 +1,7 @@
 import type { CalendarDay, SearchKey } from '../../protocol/search-key.ts';
 import { findUsualFields, isUsualField } from '../usual-fields.ts';
-import type { FlagWords } from '../sqlite/flag-words.ts';
-import type { KeywordTable } from '../sqlite/keyword-table.ts';
-import { dayNumber } from '../sqlite/sent-day.ts';
+import type { FlagWords, KeywordTable } from '../sqlite/keywords.ts';
+import { dayNumber } from '../sent-day.ts';
 import { foldText } from './fold-text.ts';
 import type { MessageText } from './message-text.ts';
 import { SearchedField } from './searched-field.ts';
@@ -32,7 +31,7 @@ export interface Condition {
 }
 
 /** The mailbox, as far as conditions depend on it. */
-export interface SearchedMailbox {
+interface SearchedMailbox {
   readonly keywords: KeywordTable;
   /** 0 for an empty mailbox. */
   readonly largestUid: number;

@@ -3,7 +3,7 @@ import { parseHeader } from '../../protocol/mime/header-fields.ts';
 import { mimeLimits } from '../../protocol/mime/limits.ts';
 import { limits } from '../limits.ts';
 import type { Database } from '../sqlite/database.ts';
-import { readBody } from '../sqlite/message-reads.ts';
+import { readBody } from '../sqlite/messages.ts';
 import { foldText } from './fold-text.ts';
 import type { Pacer } from './pacer.ts';
 import { PartTextDecoder } from './part-text-decoder.ts';

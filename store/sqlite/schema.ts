@@ -1,3 +1,7 @@
+import { limits } from '../limits.ts';
+import { selectUsualFields } from '../usual-fields.ts';
+import type { Database } from './database.ts';
+
 /** What a row of `bodies` is. */
 export const bodyState = {
   /** Chunks of a draft that is not added yet; nobody can find it. */
@@ -17,3 +21,164 @@ export const temporaryTables = `
     PRIMARY KEY (low, high)
   ) STRICT, WITHOUT ROWID;
 `;
+
+/** One step of the schema: SQL that runs in one transaction, or long work. */
+export type SchemaStep = string | LongStep;
+
+/** Work on many rows, in transactions of bounded size, that goes on where it was after it was ended. */
+export interface LongStep {
+  /** What is made before the work; all that a new file needs. */
+  readonly sql: string;
+  /** The position at which the work is done, about; for the progress that is told. */
+  end(database: Database): number;
+  /** Bytes by which the file grows, at most about. */
+  growthBytes(database: Database): number;
+  /**
+   * Does what is next behind the position, which is 0 at first, within the caller's transaction: some milliseconds of
+   * work. Returns the new position, above the old one, or undefined if nothing is left to do.
+   */
+  advance(database: Database, position: number): number | undefined;
+}
+
+type Row = [bodyId: number, header: Uint8Array | null];
+
+/** Keeps the usual fields of every whole body in a row of its own. */
+const headerFieldsStep: LongStep = {
+  sql: `CREATE TABLE header_fields (
+    body_id INTEGER PRIMARY KEY REFERENCES bodies (id),
+    bytes BLOB NOT NULL
+  ) STRICT`,
+  end: (database) => database.row<[number | null]>('SELECT max(id) FROM bodies')?.[0] ?? 0,
+  growthBytes: (database) => {
+    const [count] = database.row<[number]>('SELECT count(*) FROM bodies')!;
+    return count * limits.usualFieldsEstimateBytes;
+  },
+  advance: (database, position) => {
+    const rows = database.iterate<Row>(
+      `SELECT b.id, CASE WHEN b.state = 1 AND b.header_bytes BETWEEN 1 AND ${limits.chunkBytes}
+         THEN substr(c.octets, 1, b.header_bytes) END
+       FROM bodies b LEFT JOIN chunks c ON c.id = b.id * ${limits.maxChunkCount}
+       WHERE b.id > ? ORDER BY b.id LIMIT ?`,
+      position,
+      limits.migratedBodies,
+    );
+    let lastId: number | undefined;
+    for (const [bodyId, header] of rows) {
+      lastId = bodyId;
+      const fields = header === null ? undefined : selectUsualFields(header);
+      if (fields === undefined) continue;
+      database.run('INSERT INTO header_fields (body_id, bytes) VALUES (?, ?)', bodyId, fields);
+    }
+    return lastId;
+  },
+};
+
+/**
+ * The schema, as the steps that lead to it: step n takes a file from version n to n + 1. A step that has
+ * been released is never changed; a change is a new step at the end.
+ *
+ * - `mailboxes.account_id` is null once the mailbox is removed; the collector then deletes its rows.
+ * - `messages` keeps flags as bits: system flags in the order of `systemFlags`, keywords by their number in
+ *   `keywords`, 0 to 31 in `keywords_low`, 32 to 63 in `keywords_high`.
+ * - `bodies.state`: see `bodyState`. `sha256` is null but in whole bodies.
+ * - `chunks.id` is body id * 65,536 + number of the chunk, so that one tree serves and rows lie in order.
+ * - `header_fields` has the usual fields of whole bodies, a second time: see `selectUsualFields`. A message of ordinary mail
+ *   has some 500 bytes of them, so that eight messages lie in a page, and 3 to 4 KB of header, which is a page each. A body
+ *   with too many of them has no row; its header is then read from its chunks.
+ * - `bodies` has no foreign key from `messages`: it would need an index, and the collector only deletes
+ *   bodies whose reference count is 0.
+ */
+export const schemaSteps: readonly SchemaStep[] = [
+  `
+  CREATE TABLE uid_validity (last INTEGER NOT NULL) STRICT;
+  INSERT INTO uid_validity VALUES (0);
+
+  CREATE TABLE accounts (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL,
+    name_key TEXT NOT NULL UNIQUE,
+    argon2id TEXT NOT NULL,
+    scram_sha256 TEXT NOT NULL
+  ) STRICT;
+
+  CREATE TABLE subscriptions (
+    account_id INTEGER NOT NULL REFERENCES accounts (id),
+    name TEXT NOT NULL,
+    PRIMARY KEY (account_id, name)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE mailboxes (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    account_id INTEGER REFERENCES accounts (id),
+    name TEXT NOT NULL,
+    is_selectable INTEGER NOT NULL,
+    special_use TEXT,
+    uid_validity INTEGER NOT NULL,
+    uid_next INTEGER NOT NULL DEFAULT 1,
+    highest_modseq INTEGER NOT NULL DEFAULT 1,
+    message_count INTEGER NOT NULL DEFAULT 0,
+    unseen_count INTEGER NOT NULL DEFAULT 0,
+    deleted_count INTEGER NOT NULL DEFAULT 0,
+    recent_count INTEGER NOT NULL DEFAULT 0,
+    recent_from_uid INTEGER NOT NULL DEFAULT 1,
+    size_bytes INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (account_id, name)
+  ) STRICT;
+
+  CREATE TABLE keywords (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    mailbox_id INTEGER NOT NULL REFERENCES mailboxes (id),
+    number INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    name_key TEXT NOT NULL,
+    UNIQUE (mailbox_id, number),
+    UNIQUE (mailbox_id, name_key)
+  ) STRICT;
+
+  CREATE TABLE bodies (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    state INTEGER NOT NULL,
+    sha256 BLOB UNIQUE,
+    size_bytes INTEGER NOT NULL,
+    header_bytes INTEGER NOT NULL,
+    sent_day INTEGER,
+    reference_count INTEGER NOT NULL,
+    unreferenced_at INTEGER
+  ) STRICT;
+  CREATE INDEX bodies_to_collect ON bodies (unreferenced_at) WHERE unreferenced_at IS NOT NULL;
+  CREATE INDEX bodies_not_whole ON bodies (state) WHERE state <> 1;
+
+  CREATE TABLE body_texts (
+    body_id INTEGER PRIMARY KEY REFERENCES bodies (id),
+    envelope TEXT NOT NULL,
+    body_structure TEXT NOT NULL,
+    structure TEXT NOT NULL
+  ) STRICT;
+
+  CREATE TABLE chunks (id INTEGER PRIMARY KEY, octets BLOB NOT NULL) STRICT;
+
+  CREATE TABLE messages (
+    mailbox_id INTEGER NOT NULL REFERENCES mailboxes (id),
+    uid INTEGER NOT NULL,
+    modseq INTEGER NOT NULL,
+    created_modseq INTEGER NOT NULL,
+    body_id INTEGER NOT NULL,
+    size_bytes INTEGER NOT NULL,
+    internal_seconds INTEGER NOT NULL,
+    zone_minutes INTEGER NOT NULL,
+    system_flags INTEGER NOT NULL,
+    keywords_low INTEGER NOT NULL,
+    keywords_high INTEGER NOT NULL,
+    PRIMARY KEY (mailbox_id, uid)
+  ) STRICT, WITHOUT ROWID;
+  CREATE UNIQUE INDEX messages_by_modseq ON messages (mailbox_id, modseq, uid);
+
+  CREATE TABLE expunged (
+    mailbox_id INTEGER NOT NULL REFERENCES mailboxes (id),
+    modseq INTEGER NOT NULL,
+    uid INTEGER NOT NULL,
+    PRIMARY KEY (mailbox_id, modseq, uid)
+  ) STRICT, WITHOUT ROWID;
+  `,
+  headerFieldsStep,
+];

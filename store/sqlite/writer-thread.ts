@@ -5,12 +5,7 @@ import { GroupCommit, type GroupListener } from './group-commit.ts';
 import { isWatched } from './mailbox-watches.ts';
 import { temporaryTables } from './schema.ts';
 import { WriteContext } from './write-context.ts';
-import {
-  toFailure,
-  type WriterControl,
-  type WriterStart,
-  type WriteRequest,
-} from './writer-messages.ts';
+import { toFailure, type WriterControl, type WriterStart, type WriteRequest } from './writer.ts';
 
 /** What the thread is started with. */
 export interface WriterOptions {

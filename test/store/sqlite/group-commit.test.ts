@@ -1,11 +1,10 @@
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { Database } from '../../../store/sqlite/database.ts';
-import { GroupCommit } from '../../../store/sqlite/group-commit.ts';
-import { createSchema } from '../../../store/sqlite/migrate.ts';
+import { GroupCommit, type OperationName } from '../../../store/sqlite/group-commit.ts';
+import { createSchema } from '../../../store/sqlite/migration.ts';
 import { temporaryTables } from '../../../store/sqlite/schema.ts';
-import type { OperationName } from '../../../store/sqlite/write-operations.ts';
-import type { WriteAnswer, WriteRequest } from '../../../store/sqlite/writer-messages.ts';
+import type { WriteAnswer, WriteRequest } from '../../../store/sqlite/writer.ts';
 import type { MailboxCommit } from '../../../store/sqlite/write-context.ts';
 import { limits } from '../../../store/limits.ts';
 import { makeDataDirectory } from '../../fixtures/sqlite-store.ts';

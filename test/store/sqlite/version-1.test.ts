@@ -4,8 +4,8 @@ import t from 'tap';
 import type { MailboxKey, MailStore } from '../../../store/mail-store.ts';
 import { openSqliteStore } from '../../../store/open-sqlite-store.ts';
 import { Database } from '../../../store/sqlite/database.ts';
-import { schemaVersion } from '../../../store/sqlite/migrate.ts';
-import { schemaSteps } from '../../../store/sqlite/schema-steps.ts';
+import { schemaVersion } from '../../../store/sqlite/migration.ts';
+import { schemaSteps } from '../../../store/sqlite/schema.ts';
 import {
   makeVersionOneDirectory,
   readVersionOneContent,

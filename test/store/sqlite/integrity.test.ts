@@ -2,7 +2,7 @@ import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { Database } from '../../../store/sqlite/database.ts';
-import { checkIntegrity } from '../../../store/sqlite/integrity-check.ts';
+import { checkIntegrity } from '../../../store/sqlite/integrity.ts';
 import {
   addMessage,
   addMessages,

@@ -1,7 +1,30 @@
-import { StoreError, type Account, type Credentials, type SpecialUse } from '../mail-store.ts';
+import { type Account, type Credentials, type SpecialUse, StoreError } from '../mail-store.ts';
 import { foldAsciiCase, normalizeAccountName } from '../names.ts';
-import { insertMailbox, removeMailboxRow } from './mailbox-rows.ts';
+import type { Database } from './database.ts';
+import { insertMailbox, removeMailboxRow } from './mailboxes.ts';
 import type { WriteContext } from './write-context.ts';
+
+type AccountRow = [id: number, name: string, argon2id: string, scramSha256: string];
+
+/** @see MailStore.findAccount */
+export function findAccount(database: Database, name: string): Account | undefined {
+  const row = database.row<AccountRow>(
+    'SELECT id, name, argon2id, scram_sha256 FROM accounts WHERE name_key = ?',
+    foldAsciiCase(name.normalize('NFC')),
+  );
+  return row && toAccount(row);
+}
+
+/** @see MailStore.listAccounts */
+export function listAccounts(database: Database): Account[] {
+  return database
+    .rows<AccountRow>('SELECT id, name, argon2id, scram_sha256 FROM accounts ORDER BY name_key')
+    .map((row) => toAccount(row));
+}
+
+function toAccount([id, name, argon2id, scramSha256]: AccountRow): Account {
+  return { id, name, credentials: { argon2id, scramSha256 } };
+}
 
 const firstMailboxes: readonly (readonly [name: string, specialUse?: SpecialUse])[] = [
   ['INBOX'],

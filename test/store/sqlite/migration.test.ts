@@ -9,11 +9,10 @@ import {
   migrate,
   type MigrationEvent,
   schemaVersion,
+  StoreSpaceError,
   StoreVersionError,
-} from '../../../store/sqlite/migrate.ts';
-import { StoreSpaceError } from '../../../store/sqlite/migration-backup.ts';
-import type { LongStep } from '../../../store/sqlite/schema-step.ts';
-import { schemaSteps } from '../../../store/sqlite/schema-steps.ts';
+} from '../../../store/sqlite/migration.ts';
+import { type LongStep, schemaSteps } from '../../../store/sqlite/schema.ts';
 import { makeVersionOneDirectory } from '../../fixtures/data-directories/version-1.ts';
 import { makeDataDirectory } from '../../fixtures/sqlite-store.ts';
 

@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto';
 import { limits } from '../limits.ts';
-import type { Database, SqlValue } from './database.ts';
 import { selectUsualFields } from '../usual-fields.ts';
+import type { Database, SqlValue } from './database.ts';
+import { deletedBit, seenBit } from './keywords.ts';
 import { bodyState } from './schema.ts';
-import { deletedBit, seenBit } from './flag-words.ts';
+import { startThread, type WriterClient } from './writer.ts';
 
 /** What a check has found. */
-export interface Findings {
+interface Findings {
   /** One line each. */
   readonly faults: readonly string[];
   /** Staged bodies; each is a fault unless a draft of a running process is writing it. */
@@ -176,4 +177,24 @@ function* chunksOf(database: Database, bodyId: number): Generator<Uint8Array> {
 
 function capitalize(text: string): string {
   return text.slice(0, 1).toUpperCase() + text.slice(1);
+}
+
+/**
+ * Checks the file in a thread of its own.
+ *
+ * @see MailStore.checkIntegrity
+ */
+export async function findFaults(path: string, writer: WriterClient): Promise<string[]> {
+  const { faults, stagedBodyIds } = await check(path);
+  const orphans = await writer.request('findOrphanedStagings', { bodyIds: stagedBodyIds });
+  return [...faults, ...orphans.map((id) => `Body ${id} is staged and no draft is writing it`)];
+}
+
+async function check(path: string): Promise<Findings> {
+  const worker = startThread('integrity-thread', { path });
+  return new Promise((resolve, reject) => {
+    worker.once('message', resolve);
+    worker.once('error', reject);
+    worker.once('exit', () => reject(new Error('The integrity check ended without an answer')));
+  });
 }

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { SearchKey } from '../../protocol/search-key.ts';
 import type { DataDirectoryLock } from '../data-directory-lock.ts';
 import type {
@@ -19,23 +20,22 @@ import type {
   OpenMailbox,
   StoredMessage,
 } from '../mail-store.ts';
-import { findAccount, listAccounts } from './account-reads.ts';
-import { Collection } from './collection.ts';
+import { findAccount, listAccounts } from './accounts.ts';
+import { Collection } from './collector.ts';
 import { Database } from './database.ts';
-import { findFaults } from './find-faults.ts';
+import { findFaults } from './integrity.ts';
 import {
   findMailbox,
   listMailboxes,
   listSubscriptions,
   readOpening,
   readStatus,
-} from './mailbox-reads.ts';
+} from './mailboxes.ts';
 import { SqliteMessageDraft } from './message-draft.ts';
-import { readBody, readMessages } from './message-reads.ts';
 import { readChanges, readStates } from './message-states.ts';
-import { readStoreFigures, type StoreFigures } from './store-figures.ts';
-import { toKey, WriterClient } from './writer-client.ts';
-import type { Writer, WriterLink } from './writer.ts';
+import { readBody, readMessages } from './messages.ts';
+import { bodyState } from './schema.ts';
+import { toKey, type Writer, WriterClient, type WriterLink } from './writer.ts';
 
 /** What a thread needs to be a client of an open store. Can be sent to a worker thread. */
 export interface StoreLink extends WriterLink {
@@ -43,7 +43,7 @@ export interface StoreLink extends WriterLink {
 }
 
 /** What the client that opened the store also has to end. */
-export interface OwnedParts {
+interface OwnedParts {
   readonly writer: Writer;
   readonly lock: DataDirectoryLock;
   readonly collectIntervalMs: number;
@@ -259,4 +259,62 @@ export class SqliteMailStore implements MailStore {
     await this.#owned.writer.close();
     this.#owned.lock.release();
   }
+}
+
+/** How much a store holds. */
+export interface StoreFigures {
+  readonly accountCount: number;
+  readonly mailboxCount: number;
+  /** In all mailboxes, each copy of a message counted. */
+  readonly messageCount: number;
+  /** Bytes of these. */
+  readonly messageBytes: number;
+  /** Bodies that messages share. */
+  readonly bodyCount: number;
+  /** Bytes of these. */
+  readonly bodyBytes: number;
+}
+
+/** A fraction of a millisecond; other work of the thread comes in between. */
+const rowsPerStep = 1_000;
+
+type MailboxRow = [mailboxCount: number, messageCount: number, messageBytes: number];
+type BodyRow = [lastId: number | null, bodyCount: number, bodyBytes: number];
+
+/**
+ * Adds up what is in the store, in short steps: the figures are of no single instant where the store changes
+ * meanwhile. It reads a row for each mailbox and each body.
+ */
+async function readStoreFigures(database: Database): Promise<StoreFigures> {
+  const [accountCount] = database.row<[number]>('SELECT count(*) FROM accounts')!;
+  const [mailboxCount, messageCount, messageBytes] = database.row<MailboxRow>(
+    `SELECT count(*), coalesce(sum(message_count), 0), coalesce(sum(size_bytes), 0)
+     FROM mailboxes WHERE account_id IS NOT NULL`,
+  )!;
+  let bodyCount = 0;
+  let bodyBytes = 0;
+  let lastId: number | null = 0;
+  // Ends: each step begins behind the last id of the one before.
+  while (lastId !== null) {
+    await setImmediate();
+    const step: BodyRow = database.row<BodyRow>(
+      `SELECT max(id), count(*) FILTER (WHERE is_shared),
+         coalesce(sum(size_bytes) FILTER (WHERE is_shared), 0)
+       FROM (SELECT id, size_bytes, state = ${bodyState.whole} AND reference_count > 0 AS is_shared
+         FROM bodies WHERE id > ? ORDER BY id LIMIT ${rowsPerStep})`,
+      lastId,
+    )!;
+    lastId = step[0];
+    bodyCount += step[1];
+    bodyBytes += step[2];
+  }
+  return { accountCount, mailboxCount, messageCount, messageBytes, bodyCount, bodyBytes };
+}
+
+/**
+ * How often a stored byte is in use: 2 if every message lies in two mailboxes and is stored once. 1 for
+ * an empty store.
+ */
+export function singleInstanceRatio({ messageBytes, bodyBytes }: StoreFigures): number {
+  return bodyBytes === 0 ? 1 : messageBytes / bodyBytes;
 }

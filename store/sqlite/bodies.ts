@@ -1,6 +1,6 @@
 import { limits } from '../limits.ts';
 import { StoreError } from '../mail-store.ts';
-import { insertUsualFields } from './header-fields.ts';
+import type { Database } from './database.ts';
 import { bodyState } from './schema.ts';
 import type { WriteContext } from './write-context.ts';
 
@@ -97,7 +97,7 @@ export function findOrphanedStagings(
  * The body id of a content, with one more reference: of the body that has these bytes already, whose copy
  * in the draft is dropped, or of a new one.
  */
-export function referToBody(context: WriteContext, content: BodyContent): number {
+export function addReference(context: WriteContext, content: BodyContent): number {
   const { database } = context;
   const known = database.row<[number]>('SELECT id FROM bodies WHERE sha256 = ?', content.sha256);
   if (known === undefined) return addBody(context, content);
@@ -148,4 +148,14 @@ function addBody(context: WriteContext, content: BodyContent): number {
   );
   insertUsualFields(database, bodyId, content.usualFields);
   return bodyId;
+}
+
+/** Keeps the usual fields of a body apart; does nothing if they are undefined. */
+function insertUsualFields(
+  database: Database,
+  bodyId: number,
+  fields: Uint8Array | undefined,
+): void {
+  if (fields === undefined) return;
+  database.run('INSERT INTO header_fields (body_id, bytes) VALUES (?, ?)', bodyId, fields);
 }

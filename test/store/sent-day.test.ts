@@ -1,5 +1,5 @@
 import t from 'tap';
-import { dayNumber, sentDayOf } from '../../../store/sqlite/sent-day.ts';
+import { dayNumber, sentDayOf } from '../../store/sent-day.ts';
 
 const rest = 'NIL NIL NIL NIL NIL NIL NIL NIL NIL)';
 

@@ -1,14 +1,20 @@
+import type { InternalDate } from '../../protocol/dates.ts';
+import type { Flag } from '../../protocol/flag.ts';
 import type { MimePart } from '../../protocol/mime/mime-structure.ts';
 import { limits } from '../limits.ts';
 import {
-  StoreError,
+  type AddedMessage,
   type MailboxKey,
   type MessageField,
   type StoredMessage,
+  StoreError,
 } from '../mail-store.ts';
+import { type BodyContent, addReference } from './bodies.ts';
 import type { Database, SqlValue } from './database.ts';
-import { checkMailbox } from './mailbox-counters.ts';
+import { defineFlags, deletedBit, readKeywords, seenBit } from './keywords.ts';
+import { checkMailbox, countAdded, noMailbox, readTarget } from './mailbox-counters.ts';
 import { bodyState } from './schema.ts';
+import type { WriteContext } from './write-context.ts';
 
 /** Columns that every row has, then those of the fields in the order of `fieldColumns`. */
 const fixedColumns = 'm.uid, m.size_bytes, m.body_id, m.internal_seconds, m.zone_minutes';
@@ -126,7 +132,7 @@ function setField(message: WritableMessage, name: keyof StoredMessage, value: Sq
 }
 
 /** Size of a body that can be read. `NONEXISTENT`. */
-export function readBodySize(database: Database, bodyId: number): number {
+function readBodySize(database: Database, bodyId: number): number {
   const row = database.row<[number]>(
     'SELECT size_bytes FROM bodies WHERE id = ? AND state = ?',
     bodyId,
@@ -165,4 +171,57 @@ function readChunk(database: Database, bodyId: number, number: number): Uint8Arr
 
 function noBody(): StoreError {
   return new StoreError('NONEXISTENT', 'The message is gone');
+}
+
+/**
+ * `accountId` is that of the draft, which has to be the mailbox's.
+ *
+ * @see MessageDraft.addTo
+ */
+export function addMessage(
+  context: WriteContext,
+  message: {
+    readonly accountId: number;
+    readonly box: MailboxKey;
+    readonly flags: readonly Flag[];
+    readonly internalDate: InternalDate;
+    readonly content: BodyContent;
+  },
+): AddedMessage {
+  const { box, content, internalDate } = message;
+  const { mailboxId } = box;
+  if (box.accountId !== message.accountId) throw noMailbox();
+  const [uid, uidValidity] = readTarget(context, box, 1);
+  const words = defineFlags(context, mailboxId, message.flags);
+  const [system, low, high] = words;
+  const bodyId = addReference(context, content);
+  const modseq = countAdded(context, mailboxId, [
+    1,
+    (system & seenBit) === 0 ? 1 : 0,
+    (system & deletedBit) === 0 ? 0 : 1,
+    content.sizeBytes,
+  ]);
+  context.database.run(
+    'INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+    mailboxId,
+    uid,
+    modseq,
+    modseq,
+    bodyId,
+    content.sizeBytes,
+    Math.floor(internalDate.epochMs / 1000),
+    internalDate.zoneMinutes,
+    system,
+    low,
+    high,
+  );
+  context.noteChanged(mailboxId, 1, () => ({
+    uids: Uint32Array.of(uid),
+    modseqs: Float64Array.of(modseq),
+    flags: Uint32Array.of(0),
+    flagSets: [
+      message.flags.length === 0 ? [] : readKeywords(context.database, mailboxId).flagsOf(words),
+    ],
+  }));
+  return { uid, uidValidity, modseq };
 }

@@ -3,23 +3,25 @@ import type { FlagChange, FlagChangeResult, MailboxKey, MessageStates } from '..
 import {
   applyMask,
   areSameWords,
+  defineFlags,
   deletedBit,
   flagMask,
-  seenBit,
   type FlagMask,
-} from './flag-words.ts';
-import { defineFlags } from './keyword-writes.ts';
-import { readKeywords } from './keyword-table.ts';
+  readKeywords,
+  seenBit,
+} from './keywords.ts';
 import { checkMailbox } from './mailbox-counters.ts';
 import {
   FlagSetNumbers,
-  stateColumnsSql,
-  toStateArrays,
+  NumberColumn,
   type StateArrays,
   type StateColumns,
+  stateColumnsSql,
+  stepSource,
+  toStateArrays,
+  UidScan,
+  type UidStep,
 } from './message-states.ts';
-import { NumberColumn } from './number-column.ts';
-import { stepSource, UidScan, type UidStep } from './uid-scan.ts';
 import type { WriteContext } from './write-context.ts';
 
 /** @see MailStore.storeFlags */

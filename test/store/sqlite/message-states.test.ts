@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { Database } from '../../../store/sqlite/database.ts';
-import { createSchema } from '../../../store/sqlite/migrate.ts';
-import { stepSource, UidScan } from '../../../store/sqlite/uid-scan.ts';
+import { createSchema } from '../../../store/sqlite/migration.ts';
+import { stepSource, UidScan } from '../../../store/sqlite/message-states.ts';
 import { SeededRandom } from '../../fixtures/seeded-random.ts';
 import { makeDataDirectory } from '../../fixtures/sqlite-store.ts';
 

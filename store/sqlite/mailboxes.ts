@@ -1,0 +1,369 @@
+import type { Flag } from '../../protocol/flag.ts';
+import { limits } from '../limits.ts';
+import {
+  type Mailbox,
+  type MailboxKey,
+  type MailboxStatus,
+  type SpecialUse,
+  StoreError,
+} from '../mail-store.ts';
+import { checkMailboxName, compareMailboxNames, parentNames } from '../names.ts';
+import { moveSelection, selectMessages } from './copy-and-expunge.ts';
+import type { Database } from './database.ts';
+import { readKeywords } from './keywords.ts';
+import { noMailbox } from './mailbox-counters.ts';
+import type { WriteContext } from './write-context.ts';
+
+/** @see MailStore.listMailboxes */
+export function listMailboxes(database: Database, accountId: number): Mailbox[] {
+  const rows = database.rows<[number, string, number, SpecialUse | null]>(
+    'SELECT id, name, is_selectable, special_use FROM mailboxes WHERE account_id = ?',
+    accountId,
+  );
+  const parents = new Set(
+    rows.map(([, name]) => name.slice(0, Math.max(0, name.lastIndexOf('/')))),
+  );
+  return rows
+    .toSorted(([, a], [, b]) => compareMailboxNames(a, b))
+    .map(([mailboxId, name, isSelectable, specialUse]) => ({
+      accountId,
+      mailboxId,
+      name,
+      isSelectable: isSelectable === 1,
+      hasChildren: parents.has(name),
+      ...(specialUse !== null && { specialUse }),
+    }));
+}
+
+/** @see MailStore.findMailbox */
+export function findMailbox(
+  database: Database,
+  accountId: number,
+  name: string,
+): Mailbox | undefined {
+  const normalName = normalizeForLookup(name);
+  const row =
+    normalName === undefined ? undefined : findMailboxRow(database, accountId, normalName);
+  if (row === undefined) return undefined;
+  const { id, specialUse, ...mailbox } = row;
+  return {
+    ...mailbox,
+    accountId,
+    mailboxId: id,
+    hasChildren: hasChildren(database, accountId, row.name),
+    ...(specialUse !== undefined && { specialUse }),
+  };
+}
+
+/** No mailbox has a name that could not be created. */
+function normalizeForLookup(name: string): string | undefined {
+  try {
+    return checkMailboxName(name);
+  } catch (error) {
+    if (error instanceof StoreError) return undefined;
+    throw error;
+  }
+}
+
+/** @see MailStore.listSubscriptions */
+export function listSubscriptions(database: Database, accountId: number): string[] {
+  return database
+    .rows<[string]>('SELECT name FROM subscriptions WHERE account_id = ?', accountId)
+    .map(([name]) => name)
+    .toSorted(compareMailboxNames);
+}
+
+type StatusRow = [number, number, number, number, number, number, number, number];
+
+/** @see MailStore.readStatus */
+export function readStatus(
+  database: Database,
+  { accountId, mailboxId }: MailboxKey,
+): MailboxStatus {
+  const row = database.row<StatusRow>(
+    `SELECT message_count, unseen_count, deleted_count, recent_count, size_bytes, uid_next,
+       uid_validity, highest_modseq
+     FROM mailboxes WHERE id = ? AND account_id = ?`,
+    mailboxId,
+    accountId,
+  );
+  if (row === undefined) throw noMailbox();
+  return {
+    messageCount: row[0],
+    unseenCount: row[1],
+    deletedCount: row[2],
+    recentCount: row[3],
+    sizeBytes: row[4],
+    uidNext: row[5],
+    uidValidity: row[6],
+    highestModseq: row[7],
+  };
+}
+
+/** What {@link MailStore.open} reads. `NONEXISTENT`. */
+export function readOpening(
+  database: Database,
+  box: MailboxKey,
+): { status: MailboxStatus; keywords: readonly Flag[] } {
+  return database.snapshot(() => ({
+    status: readStatus(database, box),
+    keywords: readKeywords(database, box.mailboxId).names,
+  }));
+}
+
+/** A mailbox as its row names it, whether it can be selected or not. */
+export interface MailboxRow {
+  readonly id: number;
+  readonly name: string;
+  readonly isSelectable: boolean;
+  readonly specialUse: SpecialUse | undefined;
+}
+
+/** By its normal name; undefined where there is none. */
+function findMailboxRow(
+  database: Database,
+  accountId: number,
+  name: string,
+): MailboxRow | undefined {
+  const row = database.row<[number, string, number, SpecialUse | null]>(
+    'SELECT id, name, is_selectable, special_use FROM mailboxes WHERE account_id = ? AND name = ?',
+    accountId,
+    name,
+  );
+  return (
+    row && { id: row[0], name: row[1], isSelectable: row[2] === 1, specialUse: row[3] ?? undefined }
+  );
+}
+
+/** Names below a name, with the ids of their mailboxes. "0" is the character that follows "/". */
+function childRows(
+  database: Database,
+  accountId: number,
+  name: string,
+): [id: number, name: string][] {
+  return database.rows(
+    'SELECT id, name FROM mailboxes WHERE account_id = ? AND name > ? AND name < ? ORDER BY name',
+    accountId,
+    `${name}/`,
+    `${name}0`,
+  );
+}
+
+/** True where mailboxes lie below the name. */
+export function hasChildren(database: Database, accountId: number, name: string): boolean {
+  const row = database.row<[number]>(
+    'SELECT 1 FROM mailboxes WHERE account_id = ? AND name > ? AND name < ? LIMIT 1',
+    accountId,
+    `${name}/`,
+    `${name}0`,
+  );
+  return row !== undefined;
+}
+
+/** Adds a mailbox with a UIDVALIDITY of its own; its id. `LIMIT`. */
+export function insertMailbox(
+  context: WriteContext,
+  mailbox: {
+    accountId: number;
+    name: string;
+    isSelectable: boolean;
+    specialUse: SpecialUse | undefined;
+  },
+): number {
+  const { database } = context;
+  const count = database.row<[number]>(
+    'SELECT count(*) FROM mailboxes WHERE account_id = ?',
+    mailbox.accountId,
+  );
+  if ((count?.[0] ?? 0) >= limits.maxMailboxes) {
+    throw new StoreError('LIMIT', `An account has at most ${limits.maxMailboxes} mailboxes`);
+  }
+  return database.insert(
+    'INSERT INTO mailboxes (account_id, name, is_selectable, special_use, uid_validity) VALUES (?, ?, ?, ?, ?)',
+    mailbox.accountId,
+    mailbox.name,
+    mailbox.isSelectable ? 1 : 0,
+    mailbox.specialUse ?? null,
+    takeUidValidity(context),
+  );
+}
+
+/**
+ * A UIDVALIDITY that no mailbox of the store ever had: seconds since 1970, pushed ahead where several are
+ * taken in one second, so that a new store in the place of a lost one has others too (RFC 3501, section
+ * 2.3.1.1).
+ */
+function takeUidValidity({ database, nowMs }: WriteContext): number {
+  const row = database.row<[number]>(
+    'UPDATE uid_validity SET last = max(last + 1, ?) RETURNING last',
+    Math.floor(nowMs / 1000),
+  );
+  if (row === undefined || row[0] > limits.maxUid) {
+    throw new StoreError('LIMIT', 'No UIDVALIDITY is left');
+  }
+  return row[0];
+}
+
+/** Takes the mailbox out of its account at once; the collector deletes what is in it. */
+export function removeMailboxRow(context: WriteContext, mailboxId: number): void {
+  context.takeModseq(mailboxId);
+  context.database.run(
+    "UPDATE mailboxes SET account_id = NULL, name = '', special_use = NULL WHERE id = ?",
+    mailboxId,
+  );
+  context.noteGone(mailboxId);
+}
+
+interface NamedMailbox {
+  readonly accountId: number;
+  readonly name: string;
+}
+
+/** @see MailStore.createMailbox */
+export function createMailbox(context: WriteContext, { accountId, name }: NamedMailbox): Mailbox {
+  const { database } = context;
+  const normalName = checkMailboxName(name);
+  checkAccount(context, accountId);
+  const existing = findMailboxRow(database, accountId, normalName);
+  if (existing?.isSelectable === true) throw alreadyExists(normalName);
+  makeParents(context, accountId, normalName);
+  const id = existing
+    ? makeSelectable(context, existing)
+    : insertMailbox(context, {
+        accountId,
+        name: normalName,
+        isSelectable: true,
+        specialUse: undefined,
+      });
+  return {
+    accountId,
+    mailboxId: id,
+    name: normalName,
+    isSelectable: true,
+    hasChildren: hasChildren(database, accountId, normalName),
+  };
+}
+
+function checkAccount({ database }: WriteContext, accountId: number): void {
+  if (database.row('SELECT 1 FROM accounts WHERE id = ?', accountId) === undefined) {
+    throw new StoreError('NONEXISTENT', 'The account does not exist');
+  }
+}
+
+function makeParents(context: WriteContext, accountId: number, name: string): void {
+  for (const parent of parentNames(name)) {
+    if (findMailboxRow(context.database, accountId, parent) !== undefined) continue;
+    insertMailbox(context, { accountId, name: parent, isSelectable: true, specialUse: undefined });
+  }
+}
+
+function makeSelectable(context: WriteContext, level: MailboxRow): number {
+  context.database.run(
+    'UPDATE mailboxes SET is_selectable = 1, uid_validity = ? WHERE id = ?',
+    takeUidValidity(context),
+    level.id,
+  );
+  return level.id;
+}
+
+/** @see MailStore.deleteMailbox */
+export function deleteMailbox(context: WriteContext, { accountId, name }: NamedMailbox): void {
+  const { database } = context;
+  const mailbox = requireMailbox(context, accountId, name);
+  if (mailbox.name === 'INBOX') throw new StoreError('CANNOT', 'INBOX cannot be deleted');
+  const isParent = hasChildren(database, accountId, mailbox.name);
+  if (isParent && !mailbox.isSelectable) {
+    throw new StoreError('HASCHILDREN', `"${mailbox.name}" has children`);
+  }
+  removeMailboxRow(context, mailbox.id);
+  if (!isParent) return;
+  insertMailbox(context, {
+    accountId,
+    name: mailbox.name,
+    isSelectable: false,
+    specialUse: undefined,
+  });
+}
+
+/** @see MailStore.renameMailbox */
+export function renameMailbox(
+  context: WriteContext,
+  { accountId, name, newName }: NamedMailbox & { readonly newName: string },
+): void {
+  const { database } = context;
+  const mailbox = requireMailbox(context, accountId, name);
+  const normalNewName = checkMailboxName(newName);
+  if (findMailboxRow(database, accountId, normalNewName) !== undefined) {
+    throw alreadyExists(normalNewName);
+  }
+  if (mailbox.name === 'INBOX') {
+    emptyInbox(context, accountId, mailbox, normalNewName);
+    return;
+  }
+  if (normalNewName.startsWith(`${mailbox.name}/`)) {
+    throw new StoreError('CANNOT', 'A mailbox cannot become its own child');
+  }
+  makeParents(context, accountId, normalNewName);
+  const moved: [number, string][] = [
+    [mailbox.id, mailbox.name],
+    ...childRows(database, accountId, mailbox.name),
+  ];
+  for (const [id, oldName] of moved) {
+    const movedName = checkMailboxName(normalNewName + oldName.slice(mailbox.name.length));
+    database.run('UPDATE mailboxes SET name = ? WHERE id = ?', movedName, id);
+  }
+}
+
+/** @see RFC 3501, section 6.3.5: INBOX itself and its children stay */
+function emptyInbox(
+  context: WriteContext,
+  accountId: number,
+  inbox: MailboxRow,
+  newName: string,
+): void {
+  const target = createMailbox(context, { accountId, name: newName });
+  selectMessages(context, inbox.id, undefined);
+  moveSelection(context, { accountId, mailboxId: inbox.id }, target);
+}
+
+function requireMailbox(context: WriteContext, accountId: number, name: string): MailboxRow {
+  const mailbox = findMailboxRow(context.database, accountId, checkMailboxName(name));
+  if (mailbox === undefined) {
+    throw new StoreError('NONEXISTENT', `No mailbox is named "${name}"`);
+  }
+  return mailbox;
+}
+
+function alreadyExists(name: string): StoreError {
+  return new StoreError('ALREADYEXISTS', `A mailbox named "${name}" exists`);
+}
+
+/** @see MailStore.subscribe */
+export function subscribe(context: WriteContext, { accountId, name }: NamedMailbox): void {
+  const { database } = context;
+  checkAccount(context, accountId);
+  const count = database.row<[number]>(
+    'SELECT count(*) FROM subscriptions WHERE account_id = ?',
+    accountId,
+  );
+  if ((count?.[0] ?? 0) >= limits.maxSubscriptions) {
+    throw new StoreError(
+      'LIMIT',
+      `An account has at most ${limits.maxSubscriptions} subscriptions`,
+    );
+  }
+  database.run(
+    'INSERT OR IGNORE INTO subscriptions (account_id, name) VALUES (?, ?)',
+    accountId,
+    checkMailboxName(name),
+  );
+}
+
+/** @see MailStore.unsubscribe */
+export function unsubscribe({ database }: WriteContext, { accountId, name }: NamedMailbox): void {
+  database.run(
+    'DELETE FROM subscriptions WHERE account_id = ? AND name = ?',
+    accountId,
+    checkMailboxName(name),
+  );
+}
