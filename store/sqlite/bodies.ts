@@ -1,8 +1,17 @@
 import { limits } from '../limits.ts';
 import { StoreError } from '../mail-store.ts';
 import type { Database } from './database.ts';
-import { bodyState } from './schema.ts';
 import type { WriteContext } from './write-context.ts';
+
+/** What a row of `bodies` is. */
+export const bodyState = {
+  /** Chunks of a draft that is not added yet; nobody can find it. */
+  staged: 0,
+  /** A body that messages can refer to. */
+  whole: 1,
+  /** The collector deletes its chunks; nobody can find it. */
+  dropped: 2,
+} as const;
 
 /** The bytes of a message and what the draft has read from them. */
 export interface BodyContent {

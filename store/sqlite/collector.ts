@@ -1,6 +1,6 @@
 import { limits } from '../limits.ts';
 import { deleteSelection, releaseBodies } from './copy-and-expunge.ts';
-import { bodyState } from './schema.ts';
+import { bodyState } from './bodies.ts';
 import type { WriteContext } from './write-context.ts';
 import type { WriterClient } from './writer.ts';
 

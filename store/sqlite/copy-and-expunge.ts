@@ -4,6 +4,16 @@ import { checkMailbox, countAdded, readModseq, readTarget } from './mailbox-coun
 import { queryStates, stateColumnsSql } from './message-states.ts';
 import type { WriteContext } from './write-context.ts';
 
+/** The tables of the writer's connection: the messages that a statement is about, and a keyword mapping. */
+export const temporaryTables = `
+  CREATE TEMP TABLE selection (uid INTEGER PRIMARY KEY) STRICT;
+  CREATE TEMP TABLE keyword_map (
+    low INTEGER NOT NULL, high INTEGER NOT NULL,
+    new_low INTEGER NOT NULL, new_high INTEGER NOT NULL,
+    PRIMARY KEY (low, high)
+  ) STRICT, WITHOUT ROWID;
+`;
+
 /** Puts those of the UIDs that exist into the temporary table `selection`; all where undefined. */
 export function selectMessages(
   { database }: WriteContext,

@@ -3,7 +3,7 @@ import { limits } from '../limits.ts';
 import { selectUsualFields } from '../usual-fields.ts';
 import type { Database, SqlValue } from './database.ts';
 import { deletedBit, seenBit } from './keywords.ts';
-import { bodyState } from './schema.ts';
+import { bodyState } from './bodies.ts';
 import { startThread, type WriterClient } from './writer.ts';
 
 /** What a check has found. */

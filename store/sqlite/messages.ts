@@ -13,7 +13,7 @@ import { type BodyContent, addReference } from './bodies.ts';
 import type { Database, SqlValue } from './database.ts';
 import { defineFlags, deletedBit, readKeywords, seenBit } from './keywords.ts';
 import { checkMailbox, countAdded, noMailbox, readTarget } from './mailbox-counters.ts';
-import { bodyState } from './schema.ts';
+import { bodyState } from './bodies.ts';
 import type { WriteContext } from './write-context.ts';
 
 /** Columns that every row has, then those of the fields in the order of `fieldColumns`. */

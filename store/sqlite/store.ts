@@ -34,7 +34,7 @@ import {
 import { SqliteMessageDraft } from './message-draft.ts';
 import { readChanges, readStates } from './message-states.ts';
 import { readBody, readMessages } from './messages.ts';
-import { bodyState } from './schema.ts';
+import { bodyState } from './bodies.ts';
 import { toKey, type Writer, WriterClient, type WriterLink } from './writer.ts';
 
 /** What a thread needs to be a client of an open store. Can be sent to a worker thread. */

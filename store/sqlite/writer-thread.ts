@@ -3,7 +3,7 @@ import { dropAllStagings } from './collector.ts';
 import { Database } from './database.ts';
 import { GroupCommit, type GroupListener } from './group-commit.ts';
 import { isWatched } from './mailbox-watches.ts';
-import { temporaryTables } from './schema.ts';
+import { temporaryTables } from './copy-and-expunge.ts';
 import { WriteContext } from './write-context.ts';
 import { toFailure, type WriterControl, type WriterStart, type WriteRequest } from './writer.ts';
 

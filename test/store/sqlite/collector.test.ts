@@ -5,7 +5,7 @@ import { limits } from '../../../store/limits.ts';
 import { openSqliteStore } from '../../../store/open-sqlite-store.ts';
 import { collect, dropAllStagings } from '../../../store/sqlite/collector.ts';
 import { Database } from '../../../store/sqlite/database.ts';
-import { temporaryTables } from '../../../store/sqlite/schema.ts';
+import { temporaryTables } from '../../../store/sqlite/copy-and-expunge.ts';
 import { WriteContext } from '../../../store/sqlite/write-context.ts';
 import {
   addMessage,

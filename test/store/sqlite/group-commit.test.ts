@@ -3,7 +3,7 @@ import t, { type Test } from 'tap';
 import { Database } from '../../../store/sqlite/database.ts';
 import { GroupCommit, type OperationName } from '../../../store/sqlite/group-commit.ts';
 import { createSchema } from '../../../store/sqlite/migration.ts';
-import { temporaryTables } from '../../../store/sqlite/schema.ts';
+import { temporaryTables } from '../../../store/sqlite/copy-and-expunge.ts';
 import type { WriteAnswer, WriteRequest } from '../../../store/sqlite/writer.ts';
 import type { MailboxCommit } from '../../../store/sqlite/write-context.ts';
 import { limits } from '../../../store/limits.ts';

@@ -193,8 +193,8 @@ await t.test('kill -9 within a long step', async (t) => {
   const program = `
     import { writeSync } from 'node:fs';
     import { Database } from '${folder}database.ts';
-    import { migrate } from '${folder}migrate.ts';
-    import { schemaSteps } from '${folder}schema-steps.ts';
+    import { migrate } from '${folder}migration.ts';
+    import { schemaSteps } from '${folder}schema.ts';
     ${stepsSource}
     let progressCount = 0;
     await migrate(new Database(process.argv[1], 'writer'), { steps, onEvent: ({ kind }) => {
