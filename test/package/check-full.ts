@@ -21,6 +21,7 @@ const runs: readonly (readonly string[])[] = [
   ['check:session-cache', 'test/fixtures/example-session-cache.ts'],
   ['check:package'],
   ['check:clean-clone'],
+  ['power-loss'],
   ...modelRuns,
   ['soak'],
 ];
