@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { makeVersionOneDirectory } from '../../fixtures/data-directories/version-1.ts';
+import { makeVersionDirectory } from '../../fixtures/data-directories/versions.ts';
 import { startProcess } from './start-process.ts';
 
 const freePorts = {
@@ -13,7 +13,7 @@ const freePorts = {
 
 await t.test('a server migrates the store of an older version, and says so', async (t) => {
   for (const argv of [['serve'], ['serve', '--no-backup']]) {
-    const dataDirectory = makeVersionOneDirectory(t);
+    const dataDirectory = makeVersionDirectory(t, 1);
     const server = startProcess(argv, { ...freePorts, REPRISE_DATA: dataDirectory });
     t.match(await server.logged('migrating the mail store'), { fromVersion: 1, toVersion: 2 });
     t.match(await server.logged('migrated the mail store'), { version: 2 });

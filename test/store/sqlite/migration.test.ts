@@ -13,7 +13,7 @@ import {
   StoreVersionError,
 } from '../../../store/sqlite/migration.ts';
 import { type LongStep, schemaSteps } from '../../../store/sqlite/schema.ts';
-import { makeVersionOneDirectory } from '../../fixtures/data-directories/version-1.ts';
+import { makeVersionDirectory } from '../../fixtures/data-directories/versions.ts';
 import { makeDataDirectory } from '../../fixtures/sqlite-store.ts';
 
 /** Adds the sizes of all bodies up, six a transaction: it shows a row that is left out, or met twice. */
@@ -33,7 +33,7 @@ const steps = [firstStep, sumSizes, 'CREATE TABLE after (a INTEGER) STRICT'];
 
 /** The file of a data directory of version 1. */
 function openVersionOne(t: Test, Type: typeof Database = Database): Database {
-  const database = new Type(join(makeVersionOneDirectory(t), 'mail.db'), 'writer');
+  const database = new Type(join(makeVersionDirectory(t, 1), 'mail.db'), 'writer');
   t.teardown(() => database.close());
   return database;
 }
@@ -188,7 +188,7 @@ const stepsSource = `
 
 await t.test('kill -9 within a long step', async (t) => {
   const folder = new URL('../../../store/sqlite/', import.meta.url).href;
-  const path = join(makeVersionOneDirectory(t), 'mail.db');
+  const path = join(makeVersionDirectory(t, 1), 'mail.db');
   // Says how far it is, then stands still within the step.
   const program = `
     import { writeSync } from 'node:fs';

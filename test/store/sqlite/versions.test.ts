@@ -1,0 +1,155 @@
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import type { MailboxKey, MailStore } from '../../../store/mail-store.ts';
+import { openSqliteStore } from '../../../store/open-sqlite-store.ts';
+import { Database } from '../../../store/sqlite/database.ts';
+import { schemaVersion } from '../../../store/sqlite/migration.ts';
+import { schemaSteps } from '../../../store/sqlite/schema.ts';
+import {
+  type KeptVersion,
+  makeVersionDirectory,
+  readVersionContent,
+  type VersionMailbox,
+} from '../../fixtures/data-directories/versions.ts';
+import { makeSqliteStore } from '../../fixtures/sqlite-store.ts';
+import {
+  addMessage,
+  isSound,
+  makeScene,
+  readAll,
+  readBytes,
+  readChanges,
+  readOpening,
+} from '../../fixtures/mail-store-contract/store-steps.ts';
+
+const versions: readonly KeptVersion[] = [1, 2];
+
+for (const version of versions) {
+  await t.test(`the fixture is of version ${version} and has every kind of row`, (t) => {
+    const database = new Database(join(makeVersionDirectory(t, version), 'mail.db'), 'reader');
+    t.equal(schemaVersion(database), version);
+    const count = (source: string) => database.row<[number]>(`SELECT count(*) FROM ${source}`)![0];
+    const counts = {
+      'removed mailboxes': count('mailboxes WHERE account_id IS NULL'),
+      'their messages': count(
+        'messages WHERE mailbox_id IN (SELECT id FROM mailboxes WHERE account_id IS NULL)',
+      ),
+      'high keywords': count('messages WHERE keywords_high <> 0'),
+      'staged bodies': count('bodies WHERE state = 0'),
+      'dropped bodies': count('bodies WHERE state = 2'),
+      'shared bodies': count('bodies WHERE reference_count > 1'),
+      'bodies without messages': count('bodies WHERE state = 1 AND reference_count = 0'),
+      'bodies of several chunks': count('chunks WHERE id % 65536 = 2'),
+      'headers larger than a chunk': count('bodies WHERE header_bytes > 65536'),
+      'empty bodies': count('bodies WHERE state = 1 AND size_bytes = 0'),
+      expunged: count('expunged'),
+      subscriptions: count('subscriptions'),
+      'header fields': version === 1 ? 1 : count('header_fields'),
+    };
+    for (const [kind, found] of Object.entries(counts)) t.ok(found > 0, `${kind}: ${found}`);
+    database.close();
+    t.end();
+  });
+
+  await t.test(`a data directory of version ${version} has the same content now`, async (t) => {
+    const dataDirectory = makeVersionDirectory(t, version);
+    const store = await openSqliteStore({ dataDirectory, collectIntervalMs: 0 });
+    t.teardown(() => store.close());
+    t.equal(versionOf(dataDirectory, 'mail.db'), schemaSteps.length);
+    if (version < schemaSteps.length)
+      t.equal(versionOf(dataDirectory, `mail-version-${version}.db`), version, 'the backup');
+    await hasContent(t, store, version);
+    await store.collect();
+    await isSound(t, store);
+  });
+
+  await t.test(
+    `header fields of a message of version ${version} are as those of a new one`,
+    async (t) => {
+      const store = await openSqliteStore({
+        dataDirectory: makeVersionDirectory(t, version),
+        collectIntervalMs: 0,
+      });
+      t.teardown(() => store.close());
+      const [alice] = await store.listAccounts();
+      const inbox = (await store.findMailbox(alice!.id, 'INBOX'))!;
+      const fields = ['usualFields'] as const;
+      const old = await readAll(store, inbox, fields);
+      const fresh = await makeScene((await makeSqliteStore(t)).store);
+      for (const { bodyId } of old) await addMessage(fresh, await readBytes(store, bodyId));
+      const added = await readAll(fresh.store, fresh.inbox, fields);
+      const texts = (rows: typeof old) => rows.map(({ usualFields }) => toText(usualFields));
+      t.same(texts(old), texts(added));
+      t.ok(texts(old).filter((text) => text === undefined).length > 1, 'some are not kept apart');
+    },
+  );
+}
+
+function versionOf(dataDirectory: string, name: string): number {
+  const database = new Database(join(dataDirectory, name), 'reader');
+  try {
+    return schemaVersion(database);
+  } finally {
+    database.close();
+  }
+}
+
+/** The store has what the fixture's own code read from it. */
+async function hasContent(t: Test, store: MailStore, version: KeptVersion): Promise<void> {
+  const { accounts } = readVersionContent(version);
+  t.same(
+    (await store.listAccounts()).map(({ name }) => name),
+    accounts.map(({ name }) => name),
+  );
+  for (const { name, subscriptions, mailboxes } of accounts) {
+    const account = (await store.findAccount(name))!;
+    t.same(account.credentials, {
+      argon2id: `$argon2id$${name}`,
+      scramSha256: `SCRAM-SHA-256$${name}`,
+    });
+    t.same(await store.listSubscriptions(account.id), subscriptions);
+    const found = await store.listMailboxes(account.id);
+    t.same(
+      found.map((mailbox) => mailbox.name),
+      mailboxes.map((mailbox) => mailbox.name),
+    );
+    for (const [index, expected] of mailboxes.entries()) {
+      t.equal(found[index]!.isSelectable, expected.isSelectable);
+      const read = await readMailbox(store, found[index]!, version);
+      t.same(read, expected, `${name}: ${expected.name}`);
+    }
+  }
+}
+
+async function readMailbox(
+  store: MailStore,
+  box: MailboxKey & { readonly name: string; readonly isSelectable: boolean },
+  version: KeptVersion,
+): Promise<VersionMailbox> {
+  const { status, keywords } = await readOpening(store, box);
+  const messages: VersionMailbox['messages'] = [];
+  const fields = ['dates', 'envelope', 'bodyStructure'] as const;
+  const more = version === 1 ? [] : (['structure', 'usualFields'] as const);
+  for (const row of await readAll(store, box, [...fields, ...more])) {
+    const { bodyId, internalDate, envelope, bodyStructure, usualFields, headerBytes, ...rest } =
+      row;
+    const bytes = await readBytes(store, bodyId);
+    messages.push({
+      ...rest,
+      internalDate: internalDate!,
+      envelope: envelope!,
+      bodyStructure: bodyStructure!,
+      ...(headerBytes !== undefined && { headerBytes }),
+      ...(usualFields && { usualFields: toText(usualFields) }),
+      sha256: createHash('sha256').update(bytes).digest('hex'),
+    });
+  }
+  const { expungedUids } = await readChanges(store, box);
+  const { name, isSelectable } = box;
+  return { name, isSelectable, status, keywords, expungedUids, messages };
+}
+
+function toText(bytes: Uint8Array | undefined): string | undefined {
+  return bytes && Buffer.from(bytes).toString('latin1');
+}
