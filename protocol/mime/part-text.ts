@@ -1,8 +1,8 @@
-import { decode as decodeQuotedPrintable } from 'libqp';
 import { trim } from './ascii-text.ts';
 import { decodeCharset } from './charsets/charset.ts';
 import type { MimePart } from './mime-structure.ts';
 import { findParameter } from './parameters.ts';
+import { decodeQuotedPrintable } from './quoted-printable.ts';
 
 /**
  * The text of a part as Unicode: its transfer encoding taken off, then its charset. Bytes of an unknown or absent charset
@@ -33,6 +33,12 @@ export function decodePartBytes(part: Pick<MimePart, 'encoding'>, body: Uint8Arr
 
 /** Padding ends a run of base64, not the text: some senders encode each line or block by itself. */
 function decodeBase64(bytes: Buffer): Buffer {
+  const padding = bytes.indexOf('=');
+  if (padding === -1) return Buffer.from(bytes.toString('latin1'), 'base64');
+  // Nearly all text has one run: what follows it is short, and nothing but padding and the end of a line.
+  if (/^[=\s]{1,8}$/.test(bytes.toString('latin1', padding, padding + 9))) {
+    return Buffer.from(bytes.toString('latin1', 0, padding), 'base64');
+  }
   const runs = bytes.toString('latin1').match(/[^=]+/g) ?? [];
   return Buffer.concat(runs.map((run) => Buffer.from(run, 'base64')));
 }

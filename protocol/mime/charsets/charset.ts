@@ -1,4 +1,4 @@
-import { isAscii } from 'node:buffer';
+import { isAscii, isUtf8 } from 'node:buffer';
 import { iconv } from '../text-libraries.ts';
 import { SequenceDecoder, toBuffer, type CharsetDecoder } from './charset-decoder.ts';
 import { eucTw } from './cns-11643.ts';
@@ -121,9 +121,22 @@ const notCharsets = new Set(['base64', 'hex', 'binary', 'utf7imap']);
 /** A charset by any of its names: a name of iconv-lite, or a maker of one of the decoders here. */
 type Charset = string | (() => CharsetDecoder);
 
+/** Names that mail had lately, and the charsets that they name: a search meets the same few in every message. */
+const found = new Map<string, Charset | undefined>();
+const maxFound = 256;
+
 /** Undefined if nobody knows the name. */
 function findCharset(name: string): Charset | undefined {
   if (name.length > 64) return undefined;
+  if (found.has(name)) return found.get(name);
+  // Strangers choose the names: the map must not grow with them.
+  if (found.size >= maxFound) found.clear();
+  const charset = resolveName(name);
+  found.set(name, charset);
+  return charset;
+}
+
+function resolveName(name: string): Charset | undefined {
   // A language may follow (RFC 2231, section 5), and a year.
   const plain = name
     .toLowerCase()
@@ -166,6 +179,7 @@ export function createCharsetDecoder(name: string): CharsetDecoder {
 export function decodeCharset(bytes: Uint8Array, name: string): string {
   // Most text is ASCII in a charset that has it, and needs no decoder.
   if (isAscii(bytes) && isAsciiBased(bytes, name)) return toBuffer(bytes).toString('latin1');
+  if (utf8Names.test(name) && isUtf8(bytes)) return toBuffer(bytes).toString('utf8');
   const decoder = createCharsetDecoder(name);
   return decoder.write(bytes) + decoder.end();
 }

@@ -1,3 +1,4 @@
+import * as fc from 'fast-check';
 import iconv from 'iconv-lite';
 import t from 'tap';
 import { decodePartBytes, decodePartText } from '../../../protocol/mime/part-text.ts';
@@ -49,8 +50,21 @@ await t.test('decodePartBytes gives octets', (t) => {
   t.end();
 });
 
+await t.test('padding ends a run of base64, and the next one begins where it begins', (t) => {
+  const unit = fc.constantFrom(...'Q = ! é \r\n QUJD QQ== QUI=\r\n'.split(' '), ' ', '=\n=\t = ');
+  fc.assert(
+    fc.property(fc.string({ unit, maxLength: 12 }), (encoded) => {
+      const bytes = Buffer.from(encoded, 'latin1');
+      const runs = encoded.split('=').map((run) => Buffer.from(run, 'base64'));
+      return Buffer.concat(runs).equals(decodePartBytes({ encoding: 'base64' }, bytes));
+    }),
+    { numRuns: 2_000 },
+  );
+  t.end();
+});
+
 await t.test('linear time', (t) => {
-  for (const piece of ['=', '=\r\n', 'Q', '=3D', ' \r', ' ', '=4']) {
+  for (const piece of ['=', '=\r\n', 'Q', '=3D', ' \r', ' ', '=4', '= ', '==\r\n']) {
     for (const encoding of ['base64', 'quoted-printable']) {
       const cpuMs = cpuMsOf(() => text(piece.repeat(300_000), encoding));
       // Linear: tens of milliseconds. Square: minutes.
