@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { Account, MailStore } from '../store/mail-store.ts';
-import { openSqliteStore } from '../store/open-sqlite-store.ts';
-import type { SqliteMailStore } from '../store/sqlite/store.ts';
+import { openStore } from '../store/open-store.ts';
+import type { OpenedStore } from '../store/opened-store.ts';
 import { type Clock, steadyClock } from '../tls/clock.ts';
 import type { SessionCache } from '../tls/session-cache.ts';
 import { AdminServer } from './admin/admin-server.ts';
@@ -84,7 +84,7 @@ interface Start extends Required<Omit<ServerOptions, 'sessionCache'>> {
 interface SharedParts {
   /** Threads that serve clients; 0: this one. */
   readonly workerCount: number;
-  readonly store: SqliteMailStore;
+  readonly store: OpenedStore;
   readonly metrics: ServerMetrics;
   readonly resumption: ResumptionParts;
   readonly verifiedLogins: SessionCache;
@@ -140,7 +140,7 @@ export async function createServer(options: ServerOptions): Promise<RepriseServe
     listeners,
     adminPort,
     certificate,
-    store: shared.store,
+    store: shared.store.store,
     sessionCache: shared.resumption.sessionCache,
     close: async (closeOptions = {}) => {
       deadlineMs = closeOptions.deadlineMs ?? closeDeadlineMs;
@@ -152,7 +152,7 @@ export async function createServer(options: ServerOptions): Promise<RepriseServe
 async function openShared(start: Start): Promise<SharedParts> {
   const { configuration, logger, clock, parts } = start;
   const workerCount = await possibleWorkerCount(configuration, logger);
-  const store = await openStore(start);
+  const store = await openMailStore(start);
   parts.defer(() => store.close());
   const metrics = metricsOf(store, clock, logger);
   start.showMetrics(metrics);
@@ -178,10 +178,11 @@ async function openShared(start: Start): Promise<SharedParts> {
   return { workerCount, store, metrics, resumption, verifiedLogins, passwordChecks };
 }
 
-function openStore({ configuration, migration, onFailure }: Start): Promise<SqliteMailStore> {
+function openMailStore({ configuration, migration, onFailure }: Start): Promise<OpenedStore> {
   const { dataDirectory, backsUpMigrations = true } = configuration;
   const onMigration = migration.report;
-  return openSqliteStore({ dataDirectory, backsUp: backsUpMigrations, onMigration, onFailure });
+  const backsUp = backsUpMigrations;
+  return openStore({ engine: 'sqlite', dataDirectory, backsUp, onMigration, onFailure });
 }
 
 function loginLimitsOf(configuration: Configuration): LoginLimits {
@@ -236,7 +237,7 @@ async function openAdministration(
 ): Promise<number> {
   const { configuration, logger, clock, admin, parts } = start;
   const { kind, sessionCache, ticketKeys } = resumption;
-  const administration = new StoreAdministration(store, {
+  const administration = new StoreAdministration(store.store, {
     onAccountChanged: (account) => {
       mailServer.disconnectAccount(account.id, 'Account has changed, log in again');
       forget(account, { sessionCache, verifiedLogins, logger });
@@ -259,11 +260,11 @@ async function openAdministration(
   return admin.listen();
 }
 
-function metricsOf(store: SqliteMailStore, clock: Clock, logger: Logger): ServerMetrics {
+function metricsOf(store: OpenedStore, clock: Clock, logger: Logger): ServerMetrics {
   const onError = (error: unknown) => {
     logger.warn({ err: error }, 'cannot read the figures of the store');
   };
-  const figures = { readFigures: () => store.readFigures(), onError };
+  const figures = { readFigures: () => store.figures(), onError };
   return new ServerMetrics({ store: figures, clock, lostLogLines });
 }
 

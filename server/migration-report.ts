@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { MigrationEvent } from '../store/sqlite/migration.ts';
+import type { MigrationEvent } from '../store/opened-store.ts';
 
 /** A line of progress each time so much more of the work is done. */
 const loggedShare = 0.1;

@@ -5,7 +5,7 @@ import { ControlConnectionError } from '../control/octet-stream.ts';
 import { ImportRunningError } from '../import/import-journal.ts';
 import { ImportSourceError } from '../import/import-source.ts';
 import { DataDirectoryInUseError } from '../../store/data-directory-lock.ts';
-import { StoreSpaceError, StoreVersionError } from '../../store/sqlite/migration.ts';
+import { StoreSpaceError, StoreVersionError } from '../../store/opened-store.ts';
 import { CredentialError } from '../../tls/credential.ts';
 import { SessionCacheModuleError } from '../../tls/session-cache-module.ts';
 import { StoreError } from '../../store/mail-store.ts';

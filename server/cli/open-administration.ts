@@ -22,7 +22,7 @@ export async function openAdministration(
     const server = await connectToServer(configuration.dataDirectory);
     if (server !== undefined) return server;
     try {
-      return await openStore(configuration);
+      return await openLocally(configuration);
     } catch (error) {
       const isWorthWaiting =
         error instanceof DataDirectoryInUseError && performance.now() < deadline;
@@ -33,12 +33,17 @@ export async function openAdministration(
 }
 
 /** Loads the store only where no server has it already. */
-async function openStore({
+async function openLocally({
   dataDirectory,
   backsUpMigrations: backsUp = true,
 }: Pick<Configuration, 'dataDirectory' | 'backsUpMigrations'>): Promise<Administration> {
-  const { openSqliteStore } = await import('../../store/open-sqlite-store.ts');
+  const { openStore } = await import('../../store/open-store.ts');
   const { StoreAdministration } = await import('../control/store-administration.ts');
-  const store = await openSqliteStore({ dataDirectory, backsUp, collectIntervalMs: 0 });
-  return new StoreAdministration(store, { ownsStore: true });
+  const opened = await openStore({
+    engine: 'sqlite',
+    dataDirectory,
+    backsUp,
+    collectIntervalMs: 0,
+  });
+  return new StoreAdministration(opened.store, { onClose: () => opened.close() });
 }

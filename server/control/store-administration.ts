@@ -12,8 +12,8 @@ import { StoreImportTarget } from './store-import-target.ts';
 export interface StoreAdministrationOptions {
   /** Called after the password of an account has changed, or the account is gone. */
   readonly onAccountChanged?: (account: Account) => void;
-  /** True where `close` closes the store too. */
-  readonly ownsStore?: boolean;
+  /** Called by `close`, to end what the administration alone uses. */
+  readonly onClose?: () => Promise<void>;
 }
 
 /** Administration on an open store. */
@@ -68,7 +68,7 @@ export class StoreAdministration implements Administration {
   }
 
   async close(): Promise<void> {
-    if (this.#options.ownsStore === true) await this.#store.close();
+    await this.#options.onClose?.();
   }
 
   async #findAccount(name: string): Promise<Account> {

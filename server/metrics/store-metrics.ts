@@ -1,4 +1,4 @@
-import { singleInstanceRatio, type StoreFigures } from '../../store/sqlite/store.ts';
+import { singleInstanceRatio, type StoreFigures } from '../../store/opened-store.ts';
 import { oneReading, type PolledRegistry } from './polled-registry.ts';
 
 /** Figures of the store are read again after this long, in milliseconds: it costs a row for each body. */

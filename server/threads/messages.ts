@@ -1,6 +1,6 @@
 // What the main thread and its workers say to each other.
 import type { MessagePort } from 'node:worker_threads';
-import type { StoreLink } from '../../store/sqlite/store.ts';
+import type { StoreLink } from '../../store/opened-store.ts';
 import type { ClientCertificatePolicy } from '../../tls/client-certificate.ts';
 import type { Credential } from '../../tls/credential.ts';
 import { tlsLimits } from '../../tls/limits.ts';

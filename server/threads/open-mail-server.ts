@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
-import type { SqliteMailStore } from '../../store/sqlite/store.ts';
+import type { OpenedStore, StoreLink } from '../../store/opened-store.ts';
 import { makeAdmissionCells } from '../../tls/admission.ts';
 import { type Clock, steadyClock } from '../../tls/clock.ts';
 import type { SessionCache } from '../../tls/session-cache.ts';
@@ -27,7 +27,7 @@ export interface OpenMailServerOptions {
   /** The clock of the caches; other than the default only without workers. */
   readonly clock: Clock;
   /** The owner closes it after the mail server; the caches too. */
-  readonly store: SqliteMailStore;
+  readonly store: OpenedStore;
   readonly credentials: WatchedCredentials;
   readonly clientCertificates: WatchedClientCertificates;
   readonly resumption: Omit<ResumptionParts, 'close'>;
@@ -56,7 +56,7 @@ export async function openMailServer(options: OpenMailServerOptions): Promise<Ma
     const { LocalMailServer } = await import('./mail-server.ts');
     const metrics = new ThreadMetricsRecorder(threadMetrics.valuesOf(0));
     const settings = settingsOf(options);
-    const own = { settings, threadIndex: 0, store, metrics, logger, clock };
+    const own = { settings, threadIndex: 0, store: store.store, metrics, logger, clock };
     return new LocalMailServer({ ...own, ...parts });
   }
   if (clock !== steadyClock) {
@@ -73,12 +73,19 @@ export async function openMailServer(options: OpenMailServerOptions): Promise<Ma
         workerNumber,
         settings,
         logLevel: logger.level as LogLevel,
-        storeLink: store.createLink(),
+        storeLink: linkTo(store),
         metricValues: threadMetrics.valuesOf(workerNumber),
         ...parts,
         writeLog: (lines) => writeLogLines(logger, lines),
       }),
   });
+}
+
+function linkTo(store: OpenedStore): StoreLink {
+  const link = store.link();
+  if (link === undefined)
+    throw new RangeError('Cannot share the store with workers, set their number to 0');
+  return link;
 }
 
 /** As many workers as the configuration says, but one if threads cannot share a port on this system. */

@@ -1,5 +1,5 @@
 import { MessageChannel, Worker } from 'node:worker_threads';
-import type { StoreLink } from '../../store/sqlite/store.ts';
+import type { StoreLink } from '../../store/opened-store.ts';
 import { serveSessionCache } from '../../tls/serve-session-cache.ts';
 import type { SessionCache } from '../../tls/session-cache.ts';
 import type { TicketKeySource } from '../../tls/ticket-key.ts';
@@ -43,7 +43,7 @@ export class WorkerHandle {
       name: `reprise-worker-${options.workerNumber}`,
       workerData: start,
       transferList: [
-        start.storeLink.port,
+        ...start.storeLink.transfer,
         start.sessionPort,
         start.verifiedLoginsPort,
         start.passwordChecks.port,

@@ -1,5 +1,5 @@
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
-import { connectSqliteStore } from '../../store/open-sqlite-store.ts';
+import { connectStore } from '../../store/open-store.ts';
 import { RemoteSessionCache } from '../../tls/remote-session-cache.ts';
 import { ReplicatedTicketKeys } from '../../tls/replicated-ticket-keys.ts';
 import { LinkedPasswordChecks } from '../authentication/password-check-link.ts';
@@ -15,9 +15,9 @@ import type { MessageFromWorker, MessageToWorker, WorkerStart } from './messages
  * and verified logins. What goes wrong at the start, or later without being caught, ends the thread; the main
  * thread is told by the thread's `error` event.
  */
-function runWorker(mainThread: MessagePort, start: WorkerStart): void {
+async function runWorker(mainThread: MessagePort, start: WorkerStart): Promise<void> {
   const tell = (message: MessageFromWorker) => mainThread.postMessage(message, []);
-  const store = connectSqliteStore(start.storeLink);
+  const store = await connectStore(start.storeLink);
   const ticketKeys = new ReplicatedTicketKeys(start.ticketKeys);
   const sessionCache = new RemoteSessionCache(start.sessionPort);
   const verifiedLogins = new RemoteSessionCache(start.verifiedLoginsPort);
@@ -78,4 +78,4 @@ function change(server: LocalMailServer, message: ServerChange): void {
   }
 }
 
-if (parentPort) runWorker(parentPort, workerData as WorkerStart);
+if (parentPort) await runWorker(parentPort, workerData as WorkerStart);

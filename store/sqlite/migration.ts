@@ -2,38 +2,14 @@ import { closeSync, fsyncSync, openSync, renameSync, rmSync, statfsSync } from '
 import { dirname, join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { limits } from '../limits.ts';
+import {
+  type MigrationEvent,
+  type StoreBackup,
+  StoreSpaceError,
+  StoreVersionError,
+} from '../opened-store.ts';
 import type { Database } from './database.ts';
 import { type LongStep, type SchemaStep, schemaSteps } from './schema.ts';
-
-/** The file was written by a newer version, whose schema this one does not know. */
-export class StoreVersionError extends Error {
-  readonly code = 'STORE_VERSION';
-
-  constructor(version: number, knownVersion: number) {
-    super(
-      `Cannot open mail store of version ${version}, this program knows versions up to ${knownVersion}`,
-    );
-    this.name = 'StoreVersionError';
-  }
-}
-
-/** What a migration tells of itself. A new file, and one of the newest schema, tell nothing. */
-export type MigrationEvent =
-  | {
-      readonly kind: 'began';
-      readonly fromVersion: number;
-      readonly toVersion: number;
-      /** True if an earlier process began it, and was ended. */
-      readonly isResumed: boolean;
-    }
-  | ({ readonly kind: 'backedUp' } & Backup)
-  | {
-      readonly kind: 'progress';
-      readonly phase: 'backup' | 'migration';
-      /** Of the phase's work that is done, 0 to 1. The steps of a migration count alike. */
-      readonly share: number;
-    }
-  | { readonly kind: 'ended'; readonly version: number };
 
 interface MigrationOptions {
   /** `schemaSteps` unless told. */
@@ -166,38 +142,6 @@ function growthOf(database: Database, steps: readonly SchemaStep[]): number {
   return bytes;
 }
 
-/** The file system has not the space that a migration needs. Nothing was changed. */
-export class StoreSpaceError extends Error {
-  readonly code = 'STORE_SPACE';
-  readonly neededBytes: number;
-  readonly freeBytes: number;
-  /** True if a backup is part of what is needed. */
-  readonly isForBackup: boolean;
-
-  constructor(space: {
-    neededBytes: number;
-    freeBytes: number;
-    path: string;
-    isForBackup: boolean;
-  }) {
-    const { neededBytes, freeBytes, path, isForBackup } = space;
-    const purpose = isForBackup ? 'back up and migrate' : 'migrate';
-    super(
-      `Cannot ${purpose} mail store "${path}": it needs ${neededBytes} bytes, ${freeBytes} are free`,
-    );
-    this.name = 'StoreSpaceError';
-    this.neededBytes = neededBytes;
-    this.freeBytes = freeBytes;
-    this.isForBackup = isForBackup;
-  }
-}
-
-/** A copy of the file as it was before a migration. */
-interface Backup {
-  readonly path: string;
-  readonly sizeBytes: number;
-}
-
 /**
  * Sees that the file system has space for a backup, the growth of the file and its log.
  *
@@ -232,7 +176,7 @@ async function backUp(
     readonly version: number;
     readonly onProgress: (share: number) => void;
   },
-): Promise<Backup> {
+): Promise<StoreBackup> {
   const { backupDirectory, version, onProgress } = options;
   const path = join(backupDirectory, `mail-version-${version}.db`);
   const partialPath = partialPathOf(backupDirectory, version);

@@ -20,6 +20,7 @@ import type {
   OpenMailbox,
   StoredMessage,
 } from '../mail-store.ts';
+import type { StoreFigures } from '../opened-store.ts';
 import { findAccount, listAccounts } from './accounts.ts';
 import { Collection } from './collector.ts';
 import { Database } from './database.ts';
@@ -37,8 +38,8 @@ import { readBody, readMessages } from './messages.ts';
 import { bodyState } from './bodies.ts';
 import { toKey, type Writer, WriterClient, type WriterLink } from './writer.ts';
 
-/** What a thread needs to be a client of an open store. Can be sent to a worker thread. */
-export interface StoreLink extends WriterLink {
+/** What a thread needs to be a client of an open store. Can be sent to a worker thread, with its port to transfer. */
+export interface SqliteLink extends WriterLink {
   readonly path: string;
 }
 
@@ -65,7 +66,7 @@ export class SqliteMailStore implements MailStore {
   readonly #longReads = new Set<Promise<unknown>>();
   #closing: Promise<void> | undefined;
 
-  constructor(options: { link: StoreLink; clock: () => number; owned?: OwnedParts }) {
+  constructor(options: { link: SqliteLink; clock: () => number; owned?: OwnedParts }) {
     const { link, clock, owned } = options;
     this.#path = link.path;
     this.#database = new Database(link.path, 'reader');
@@ -216,7 +217,7 @@ export class SqliteMailStore implements MailStore {
   }
 
   /** A link for one more client. Only the client that opened the store can make one. */
-  createLink(): StoreLink {
+  createLink(): SqliteLink {
     if (this.#owned === undefined)
       throw new Error('Only the client that opened the store has links');
     return { path: this.#path, ...this.#owned.writer.connect() };
@@ -261,20 +262,6 @@ export class SqliteMailStore implements MailStore {
   }
 }
 
-/** How much a store holds. */
-export interface StoreFigures {
-  readonly accountCount: number;
-  readonly mailboxCount: number;
-  /** In all mailboxes, each copy of a message counted. */
-  readonly messageCount: number;
-  /** Bytes of these. */
-  readonly messageBytes: number;
-  /** Bodies that messages share. */
-  readonly bodyCount: number;
-  /** Bytes of these. */
-  readonly bodyBytes: number;
-}
-
 /** A fraction of a millisecond; other work of the thread comes in between. */
 const rowsPerStep = 1_000;
 
@@ -309,12 +296,4 @@ async function readStoreFigures(database: Database): Promise<StoreFigures> {
     bodyBytes += step[2];
   }
   return { accountCount, mailboxCount, messageCount, messageBytes, bodyCount, bodyBytes };
-}
-
-/**
- * How often a stored byte is in use: 2 if every message lies in two mailboxes and is stored once. 1 for
- * an empty store.
- */
-export function singleInstanceRatio({ messageBytes, bodyBytes }: StoreFigures): number {
-  return bodyBytes === 0 ? 1 : messageBytes / bodyBytes;
 }

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makeCredentials } from '../../server/authentication/make-credentials.ts';
-import { openSqliteStore } from '../../store/open-sqlite-store.ts';
+import { openSqliteStore } from '../../store/sqlite/open.ts';
 import { type ServerProcess, startServerProcess } from '../fixtures/server-process.ts';
 import { ImapConnection } from './load/imap-connection.ts';
 

@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openSqliteStore } from '../../store/open-sqlite-store.ts';
+import { openSqliteStore } from '../../store/sqlite/open.ts';
 import { generateMessage } from '../fixtures/mail-generator.ts';
 import { makeScene } from '../fixtures/mail-store-contract/store-steps.ts';
 

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { openSqliteStore } from '../../store/open-sqlite-store.ts';
+import { openSqliteStore } from '../../store/sqlite/open.ts';
 import { DiskFaults } from '../fixtures/disk-faults/disk-faults.ts';
 import { DiskImage, type Loss } from '../fixtures/disk-faults/disk-image.ts';
 import { readDiskLog, type DiskRecord } from '../fixtures/disk-faults/disk-log.ts';

@@ -2,7 +2,7 @@
 // store has acknowledged.
 import { openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { openSqliteStore } from '../../store/open-sqlite-store.ts';
+import { openSqliteStore } from '../../store/sqlite/open.ts';
 import { someCredentials } from '../fixtures/mail-store-contract/store-steps.ts';
 import { MailboxScript, perform } from './mailbox-script.ts';
 

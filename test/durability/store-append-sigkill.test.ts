@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import type { MailStore } from '../../store/mail-store.ts';
-import { openSqliteStore } from '../../store/open-sqlite-store.ts';
+import { openSqliteStore } from '../../store/sqlite/open.ts';
 import {
   makeScene,
   readBytes,

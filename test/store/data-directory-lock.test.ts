@@ -4,7 +4,7 @@ import { statSync, writeFileSync, chmodSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { DataDirectoryInUseError, lockDataDirectory } from '../../store/data-directory-lock.ts';
-import { openSqliteStore } from '../../store/open-sqlite-store.ts';
+import { openSqliteStore } from '../../store/sqlite/open.ts';
 import { makeDataDirectory } from '../fixtures/sqlite-store.ts';
 
 const lockModule = new URL('../../store/data-directory-lock.ts', import.meta.url).href;

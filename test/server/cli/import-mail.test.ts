@@ -8,7 +8,7 @@ import t from 'tap';
 import { childEnvironment } from '../../fixtures/child-environment.ts';
 import { ImapClient } from '../../fixtures/imap-client.ts';
 import { startServerProcess } from '../../fixtures/server-process.ts';
-import { openSqliteStore } from '../../../store/open-sqlite-store.ts';
+import { openSqliteStore } from '../../../store/sqlite/open.ts';
 import { reprise } from './reprise.ts';
 
 // Each command is a process of its own.

@@ -13,7 +13,7 @@ import { controlSocketPath, withSocketPath } from '../../../server/control/socke
 import { StoreAdministration } from '../../../server/control/store-administration.ts';
 import type { ImportMessage, ImportTarget } from '../../../server/import/import-target.ts';
 import type { Account } from '../../../store/mail-store.ts';
-import { openSqliteStore } from '../../../store/open-sqlite-store.ts';
+import { openSqliteStore } from '../../../store/sqlite/open.ts';
 import { readAll, requireMailbox } from '../../fixtures/mail-store-contract/store-steps.ts';
 
 /** Has tests of its own. */

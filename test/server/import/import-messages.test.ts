@@ -9,7 +9,7 @@ import type {
 } from '../../../server/import/import-source.ts';
 import type { ImportTarget } from '../../../server/import/import-target.ts';
 import type { MailboxKey, MailStore } from '../../../store/mail-store.ts';
-import { openSqliteStore } from '../../../store/open-sqlite-store.ts';
+import { openSqliteStore } from '../../../store/sqlite/open.ts';
 import {
   readSome,
   readUids,

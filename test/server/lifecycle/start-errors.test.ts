@@ -4,7 +4,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import t, { type Test } from 'tap';
-import { openSqliteStore } from '../../../store/open-sqlite-store.ts';
+import { openSqliteStore } from '../../../store/sqlite/open.ts';
 import { Database } from '../../../store/sqlite/database.ts';
 import { startServerProcess } from '../../fixtures/server-process.ts';
 import { reprise } from '../cli/reprise.ts';

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { ThreadMetricsRecorder } from '../../../server/metrics/thread-metrics-recorder.ts';
 import { ServerMetrics } from '../../../server/metrics/server-metrics.ts';
-import type { StoreFigures } from '../../../store/sqlite/store.ts';
+import type { StoreFigures } from '../../../store/opened-store.ts';
 import { SegmentSessionCache } from '../../../tls/index.ts';
 import { TlsAcceptError } from '../../../tls/tls-accept-error.ts';
 import { makeSession, TestClock } from '../../fixtures/session-cache-contract.ts';

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { copyFileSync, existsSync, statSync } from 'node:fs';
 import t, { type Test } from 'tap';
 import { limits } from '../../../store/limits.ts';
-import { openSqliteStore } from '../../../store/open-sqlite-store.ts';
+import { openSqliteStore } from '../../../store/sqlite/open.ts';
 import { collect, dropAllStagings } from '../../../store/sqlite/collector.ts';
 import { Database } from '../../../store/sqlite/database.ts';
 import { temporaryTables } from '../../../store/sqlite/copy-and-expunge.ts';

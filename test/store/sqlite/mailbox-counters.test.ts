@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { statSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import t, { type Test } from 'tap';
-import { openSqliteStore } from '../../../store/open-sqlite-store.ts';
+import { openSqliteStore } from '../../../store/sqlite/open.ts';
 import { Database } from '../../../store/sqlite/database.ts';
 import {
   addMessages,

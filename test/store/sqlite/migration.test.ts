@@ -3,15 +3,14 @@ import { once } from 'node:events';
 import { existsSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { openSqliteStore } from '../../../store/open-sqlite-store.ts';
+import { openSqliteStore } from '../../../store/sqlite/open.ts';
 import { Database } from '../../../store/sqlite/database.ts';
 import {
-  migrate,
   type MigrationEvent,
-  schemaVersion,
   StoreSpaceError,
   StoreVersionError,
-} from '../../../store/sqlite/migration.ts';
+} from '../../../store/opened-store.ts';
+import { migrate, schemaVersion } from '../../../store/sqlite/migration.ts';
 import { type LongStep, schemaSteps } from '../../../store/sqlite/schema.ts';
 import { makeVersionDirectory } from '../../fixtures/data-directories/versions.ts';
 import { makeDataDirectory } from '../../fixtures/sqlite-store.ts';

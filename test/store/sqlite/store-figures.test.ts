@@ -1,5 +1,5 @@
 import t from 'tap';
-import { singleInstanceRatio } from '../../../store/sqlite/store.ts';
+import { singleInstanceRatio } from '../../../store/opened-store.ts';
 import { addMessage, makeScene } from '../../fixtures/mail-store-contract/store-steps.ts';
 import { makeSqliteStore } from '../../fixtures/sqlite-store.ts';
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import t from 'tap';
 import { Database } from '../../../store/sqlite/database.ts';
-import { connectSqliteStore } from '../../../store/open-sqlite-store.ts';
+import { connectSqliteStore } from '../../../store/sqlite/open.ts';
 import {
   addMessage,
   addMessages,
@@ -65,7 +65,7 @@ await t.test('a client in another thread', async (t) => {
   const { store } = await makeSqliteStore(t);
   const scene = await makeScene(store);
   const link = store.createLink();
-  const module = new URL('../../../store/open-sqlite-store.ts', import.meta.url).href;
+  const module = new URL('../../../store/sqlite/open.ts', import.meta.url).href;
   const program = `
     import { workerData, parentPort } from 'node:worker_threads';
     const { connectSqliteStore } = await import(workerData.module);

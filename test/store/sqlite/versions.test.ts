@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { MailboxKey, MailStore } from '../../../store/mail-store.ts';
-import { openSqliteStore } from '../../../store/open-sqlite-store.ts';
+import { openSqliteStore } from '../../../store/sqlite/open.ts';
 import { Database } from '../../../store/sqlite/database.ts';
 import { schemaVersion } from '../../../store/sqlite/migration.ts';
 import { schemaSteps } from '../../../store/sqlite/schema.ts';

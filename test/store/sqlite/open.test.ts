@@ -3,10 +3,10 @@ import { once } from 'node:events';
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { openSqliteStore } from '../../store/open-sqlite-store.ts';
-import { makeDataDirectory } from '../fixtures/sqlite-store.ts';
+import { openSqliteStore } from '../../../store/sqlite/open.ts';
+import { makeDataDirectory } from '../../fixtures/sqlite-store.ts';
 
-const storeModule = new URL('../../store/open-sqlite-store.ts', import.meta.url).href;
+const storeModule = new URL('../../../store/sqlite/open.ts', import.meta.url).href;
 
 await t.test(
   'an open store does not keep a process running, an unanswered request does',

@@ -1,12 +1,13 @@
 import { join } from 'node:path';
-import { lockDataDirectory } from './data-directory-lock.ts';
-import { limits } from './limits.ts';
-import { Database } from './sqlite/database.ts';
-import { migrate, type MigrationEvent } from './sqlite/migration.ts';
-import { SqliteMailStore, type StoreLink } from './sqlite/store.ts';
-import { Writer } from './sqlite/writer.ts';
+import { lockDataDirectory } from '../data-directory-lock.ts';
+import { limits } from '../limits.ts';
+import type { MigrationEvent } from '../opened-store.ts';
+import { Database } from './database.ts';
+import { migrate } from './migration.ts';
+import { SqliteMailStore, type SqliteLink } from './store.ts';
+import { Writer } from './writer.ts';
 
-interface SqliteStoreOptions {
+export interface SqliteStoreOptions {
   /** Made where it is missing, mode 0700. One process at a time has it. */
   readonly dataDirectory: string;
   /** Milliseconds since 1970; the time by default. */
@@ -71,7 +72,7 @@ async function migrateFile(
  * {@link SqliteMailStore.createLink} and passes it on. Closing the client leaves the store open.
  */
 export function connectSqliteStore(
-  link: StoreLink,
+  link: SqliteLink,
   clock: () => number = Date.now,
 ): SqliteMailStore {
   return new SqliteMailStore({ link, clock });

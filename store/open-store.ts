@@ -1,0 +1,34 @@
+import type { MailStore } from './mail-store.ts';
+import type { OpenedStore, StoreLink } from './opened-store.ts';
+import type { SqliteStoreOptions } from './sqlite/open.ts';
+import type { SqliteLink } from './sqlite/store.ts';
+
+/** Which engine keeps the mail, and what it needs. */
+export type StoreOptions = { readonly engine: 'sqlite' } & SqliteStoreOptions;
+
+/**
+ * Opens a store; its engine is loaded now.
+ *
+ * @throws {DataDirectoryInUseError} if another store has the data directory
+ * @throws {StoreVersionError} if a newer version of this program wrote it
+ * @throws {StoreSpaceError} if it is to be migrated, and the file system has not the space for that
+ */
+export async function openStore({ engine, ...options }: StoreOptions): Promise<OpenedStore> {
+  const { openSqliteStore } = await import('./sqlite/open.ts');
+  const store = await openSqliteStore(options);
+  return {
+    store,
+    link: () => {
+      const value = store.createLink();
+      return { engine, value, transfer: [value.port] };
+    },
+    figures: () => store.readFigures(),
+    close: () => store.close(),
+  };
+}
+
+/** One more client of a store that another thread has opened. Closing it leaves the store open. */
+export async function connectStore({ value }: StoreLink): Promise<MailStore> {
+  const { connectSqliteStore } = await import('./sqlite/open.ts');
+  return connectSqliteStore(value as SqliteLink);
+}
