@@ -59,8 +59,12 @@ export const limits = {
   /** Bytes of structure text of one such batch, past which it ends early. */
   batchBytes: mebibyte,
 
-  /** Keywords of one mailbox: bits in two columns. RFC 3501 lets a server refuse more. */
-  maxKeywords: 64,
+  /** Keywords of one mailbox: SELECT tells all of them in a line. RFC 3501, section 7.1, lets a server refuse more. */
+  maxKeywords: 4096,
+  /** Keywords of one message beside the first 64 of its mailbox, so that no row takes more than 640 bytes for them. */
+  maxMoreKeywords: 128,
+  /** Messages that are looked through for keywords in use, some ten milliseconds, to tell whether there is room for others. */
+  keywordRoomMessages: 100_000,
   /** Characters of a keyword. */
   maxKeywordLength: 100,
 

@@ -181,6 +181,11 @@ export interface MailboxStatus {
   readonly uidValidity: number;
   /** At least 1. */
   readonly highestModseq: number;
+  /**
+   * False if the mailbox has as many keywords as it can have, all in use: keywords that it does not know are then left out of
+   * what is added, stored or copied, and the rest is done (RFC 3501, section 7.1, PERMANENTFLAGS).
+   */
+  readonly canAddKeywords: boolean;
 }
 
 export interface OpenMailbox {

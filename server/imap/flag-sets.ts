@@ -1,7 +1,7 @@
 import { encodeFlagList, type WireText } from '../../protocol/encoder.ts';
 import { systemFlags, type Flag } from '../../protocol/flag.ts';
 
-/** Flags of which the names are known: above it those that no message has are looked for. Twice what a mailbox may have. */
+/** Flags of which the names are known: above it those that no message has are looked for. Twice what most mailboxes have. */
 const minNames = 128 + systemFlags.length;
 
 /** Distinct sets of flags above which those that no message has are looked for. */

@@ -1,6 +1,6 @@
 import type { CalendarDay, SearchKey } from '../../protocol/search-key.ts';
 import { findUsualFields, isUsualField } from '../usual-fields.ts';
-import type { FlagWords, KeywordTable } from '../sqlite/keywords.ts';
+import { hasAnyOf, type FlagWords, type KeywordTable } from '../sqlite/keywords.ts';
 import { dayNumber } from '../sent-day.ts';
 import { foldText } from './fold-text.ts';
 import type { MessageText } from './message-text.ts';
@@ -99,9 +99,8 @@ function makeRowTest(key: RowKey, mailbox: SearchedMailbox): (row: SearchRow) =>
 }
 
 /** A keyword that the mailbox does not know has no bit, and no message has it. */
-function makeFlagTest([system, low, high]: FlagWords): (row: SearchRow) => boolean {
-  return ({ words }) =>
-    (words[0] & system) !== 0 || (words[1] & low) !== 0 || (words[2] & high) !== 0;
+function makeFlagTest(wanted: FlagWords): (row: SearchRow) => boolean {
+  return ({ words }) => hasAnyOf(words, wanted);
 }
 
 function makeDateTest(

@@ -18,6 +18,7 @@ type Row = [
   system: number,
   low: number,
   high: number,
+  more: string,
   sizeBytes: number,
   internalSeconds: number,
   zoneMinutes: number,
@@ -122,7 +123,8 @@ function readRows(
   const join = `LEFT JOIN bodies b ON b.id = m.body_id ${fieldsJoin}`;
   const { from, values } = stepSource(step, mailboxId, join);
   return database.rows<Row>(
-    `SELECT m.uid, m.modseq, m.system_flags, m.keywords_low, m.keywords_high, m.size_bytes,
+    `SELECT m.uid, m.modseq, m.system_flags, m.keywords_low, m.keywords_high, m.keywords_more,
+       m.size_bytes,
        m.internal_seconds, m.zone_minutes, m.body_id, b.sent_day, coalesce(b.header_bytes, 0),
        ${hasUsualFields ? 'h.bytes' : 'NULL'}
      FROM ${from}`,
@@ -151,7 +153,7 @@ async function isTextMatch(
   database: Database,
   pacer: Pacer,
   condition: Condition,
-  [, , , , , , , , bodyId, , headerBytes]: Row,
+  [, , , , , , , , , bodyId, , headerBytes]: Row,
   searchRow: SearchRow,
 ): Promise<boolean> {
   if (pacer.isDue) await pacer.pause();
@@ -166,12 +168,12 @@ async function isTextMatch(
 }
 
 function toSearchRow(row: Row): SearchRow {
-  const [uid, modseq, system, low, high, sizeBytes, seconds, zoneMinutes, , sentDay] = row;
-  const usualFields = row[11];
+  const [uid, modseq, system, low, high, more, sizeBytes, seconds, zoneMinutes, , sentDay] = row;
+  const usualFields = row[12];
   return {
     uid,
     modseq,
-    words: [system, low, high],
+    words: [system, low, high, more],
     sizeBytes,
     internalDay: Math.floor((seconds + zoneMinutes * 60) / 86_400),
     sentDay: sentDay ?? undefined,

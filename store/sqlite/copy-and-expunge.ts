@@ -8,9 +8,9 @@ import type { WriteContext } from './write-context.ts';
 export const temporaryTables = `
   CREATE TEMP TABLE selection (uid INTEGER PRIMARY KEY) STRICT;
   CREATE TEMP TABLE keyword_map (
-    low INTEGER NOT NULL, high INTEGER NOT NULL,
-    new_low INTEGER NOT NULL, new_high INTEGER NOT NULL,
-    PRIMARY KEY (low, high)
+    low INTEGER NOT NULL, high INTEGER NOT NULL, more TEXT NOT NULL,
+    new_low INTEGER NOT NULL, new_high INTEGER NOT NULL, new_more TEXT NOT NULL,
+    PRIMARY KEY (low, high, more)
   ) STRICT, WITHOUT ROWID;
 `;
 
@@ -96,9 +96,10 @@ function copySelection(context: WriteContext, mailboxId: number, target: Mailbox
   database.run(
     `INSERT INTO messages
      SELECT ?2, ?3 - 1 + row_number() OVER (ORDER BY m.uid), ?4, ?4, m.body_id, m.size_bytes,
-       m.internal_seconds, m.zone_minutes, m.system_flags, k.new_low, k.new_high
+       m.internal_seconds, m.zone_minutes, m.system_flags, k.new_low, k.new_high, k.new_more
      FROM ${selected}
-     JOIN temp.keyword_map k ON k.low = m.keywords_low AND k.high = m.keywords_high`,
+     JOIN temp.keyword_map k
+       ON k.low = m.keywords_low AND k.high = m.keywords_high AND k.more = m.keywords_more`,
     mailboxId,
     targetId,
     uidNext,

@@ -115,7 +115,8 @@ class FlagWrite {
       else runs.push({ firstUid: uid, lastUid: uid });
       isRunOpen = true;
     }
-    if (step.kind === 'list' || runs.length > maxRuns) {
+    if (typeof this.#mask.more === 'function') this.#updateSets(firstChanged);
+    else if (step.kind === 'list' || runs.length > maxRuns) {
       this.#updateList(this.#changed.uids.toArray(firstChanged));
     } else for (const run of runs) this.#updateRun(run);
   }
@@ -148,11 +149,29 @@ class FlagWrite {
     this.#update('uid IN (SELECT value FROM json_each(?))', `[${uids.join()}]`);
   }
 
+  /** Keywords without a bit depend on what a message had: a statement for each set of flags that is left. */
+  #updateSets(firstChanged: number): void {
+    const uids = this.#changed.uids.toArray(firstChanged);
+    const flags = this.#changed.flags.toArray(firstChanged);
+    for (const [number, places] of Map.groupBy(flags.keys(), (place) => flags[place]!)) {
+      this.#context.database.run(
+        `UPDATE messages SET modseq = ?, system_flags = ?, keywords_low = ?, keywords_high = ?,
+           keywords_more = ?
+         WHERE mailbox_id = ? AND uid IN (SELECT value FROM json_each(?))`,
+        this.#context.takeModseq(this.#box.mailboxId),
+        ...this.#flagSets.wordsOf(number),
+        this.#box.mailboxId,
+        `[${places.map((place) => uids[place]!).join()}]`,
+      );
+    }
+  }
+
   #update(condition: string, ...values: (number | string)[]): void {
-    const { keep, set } = this.#mask;
+    const { keep, set, more } = this.#mask;
     this.#context.database.run(
       `UPDATE messages SET modseq = ?, system_flags = system_flags & ? | ?,
-         keywords_low = keywords_low & ? | ?, keywords_high = keywords_high & ? | ?
+         keywords_low = keywords_low & ? | ?, keywords_high = keywords_high & ? | ?,
+         keywords_more = coalesce(?, keywords_more)
        WHERE mailbox_id = ? AND ${condition}`,
       this.#context.takeModseq(this.#box.mailboxId),
       keep[0],
@@ -161,6 +180,7 @@ class FlagWrite {
       set[1],
       keep[2],
       set[2],
+      more === 'replace' ? set[3] : null,
       this.#box.mailboxId,
       ...values,
     );
@@ -204,7 +224,7 @@ function readMask(context: WriteContext, mailboxId: number, { mode, flags }: Fla
   const words =
     mode === 'remove'
       ? readKeywords(context.database, mailboxId).wordsOf(flags)
-      : defineFlags(context, mailboxId, flags);
+      : defineFlags(context, mailboxId, flags).words;
   return flagMask(mode, words);
 }
 

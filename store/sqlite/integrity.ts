@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { limits } from '../limits.ts';
 import { selectUsualFields } from '../usual-fields.ts';
 import type { Database, SqlValue } from './database.ts';
-import { deletedBit, seenBit } from './keywords.ts';
+import { deletedBit, findUnknownKeywords, seenBit } from './keywords.ts';
 import { bodyState } from './bodies.ts';
 import { startThread, type WriterClient } from './writer.ts';
 
@@ -30,7 +30,7 @@ export function checkIntegrity(database: Database): Findings {
     return [];
   };
   const faults = database.snapshot(() =>
-    [checkFile, checkRows, checkCounters, checkStaged].flatMap((check) =>
+    [checkFile, checkRows, checkCounters, findUnknownKeywords, checkStaged].flatMap((check) =>
       runCheck(check, database),
     ),
   );

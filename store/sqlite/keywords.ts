@@ -5,10 +5,16 @@ import { foldAsciiCase } from '../names.ts';
 import type { Database } from './database.ts';
 import type { WriteContext } from './write-context.ts';
 
-/** The flags of a message as bits: system flags, keywords 0 to 31, keywords 32 to 63; each unsigned. */
-export type FlagWords = readonly [system: number, low: number, high: number];
+/**
+ * The flags of a message: system flags, keywords 0 to 31 and keywords 32 to 63 as bits, each unsigned, and the numbers of
+ * all other keywords, ascending with commas between them. Few mailboxes have more than 64 keywords.
+ */
+export type FlagWords = readonly [system: number, low: number, high: number, more: string];
 
-const noFlags: FlagWords = [0, 0, 0];
+const noFlags: FlagWords = [0, 0, 0, ''];
+
+/** Keywords that have a bit. */
+const bitKeywords = 64;
 
 /** The bits of the system flags that the counters of a mailbox look at. */
 export const seenBit = 1 << systemFlags.indexOf('\\Seen');
@@ -20,16 +26,35 @@ function systemFlagNumber(flag: Flag): number | undefined {
   return number === -1 ? undefined : number;
 }
 
-/** `words` with the bit of a system flag, or of the keyword of that number. */
-function withSystemFlag(words: FlagWords, number: number): FlagWords {
-  return [(words[0] | (1 << number)) >>> 0, words[1], words[2]];
+/** The words of system flags and keywords, by their numbers. */
+function toWords(systemNumbers: readonly number[], keywordNumbers: readonly number[]): FlagWords {
+  let [system, low, high] = [0, 0, 0];
+  for (const number of systemNumbers) system |= 1 << number;
+  const more: number[] = [];
+  for (const number of keywordNumbers) {
+    if (number >= bitKeywords) more.push(number);
+    else if (number < 32) low |= 1 << number;
+    else high |= 1 << (number - 32);
+  }
+  return [system >>> 0, low >>> 0, high >>> 0, joinNumbers(more)];
 }
 
-function withKeyword(words: FlagWords, number: number): FlagWords {
-  const bit = 1 << (number & 31);
-  return number < 32
-    ? [words[0], (words[1] | bit) >>> 0, words[2]]
-    : [words[0], words[1], (words[2] | bit) >>> 0];
+/** Numbers of keywords without a bit as text: as many as a message may have, the first ones of the list. */
+function joinNumbers(numbers: readonly number[]): string {
+  return [...new Set(numbers)]
+    .slice(0, limits.maxMoreKeywords)
+    .toSorted((a, b) => a - b)
+    .join();
+}
+
+function splitNumbers(more: string): number[] {
+  return more === '' ? [] : more.split(',').map(Number);
+}
+
+/** The numbers of the keywords, ascending. */
+function keywordNumbers([, low, high, more]: FlagWords): number[] {
+  const highNumbers = bitNumbers(high).map((number) => number + 32);
+  return [...bitNumbers(low), ...highNumbers, ...splitNumbers(more)];
 }
 
 /** The numbers of the bits that are set, ascending. */
@@ -39,30 +64,56 @@ function bitNumbers(word: number): number[] {
   return numbers;
 }
 
-/** What a change of flags does to any message: `(words & keep) | set`. */
+/** Whether a message with the flags has at least one of the wanted ones. */
+export function hasAnyOf(words: FlagWords, wanted: FlagWords): boolean {
+  const isInBits =
+    (words[0] & wanted[0]) !== 0 || (words[1] & wanted[1]) !== 0 || (words[2] & wanted[2]) !== 0;
+  if (isInBits || wanted[3] === '' || words[3] === '') return isInBits;
+  const numbers = new Set(splitNumbers(words[3]));
+  return splitNumbers(wanted[3]).some((number) => numbers.has(number));
+}
+
+/** What a change of flags does to any message: of the bits `(words & keep) | set`. */
 export interface FlagMask {
-  readonly keep: FlagWords;
+  readonly keep: readonly [system: number, low: number, high: number];
   readonly set: FlagWords;
+  /**
+   * What becomes of keywords without a bit: `keep` leaves them, `replace` puts those of `set` in their place, for a function
+   * the result depends on what the message has.
+   */
+  readonly more: 'keep' | 'replace' | ((more: string) => string);
 }
 
 /** The mask that replaces, adds or removes flags. */
 export function flagMask(mode: 'replace' | 'add' | 'remove', words: FlagWords): FlagMask {
-  const all: FlagWords = [0xffff_ffff, 0xffff_ffff, 0xffff_ffff];
-  if (mode === 'add') return { keep: all, set: words };
-  if (mode === 'replace') return { keep: noFlags, set: words };
-  return { keep: [~words[0] >>> 0, ~words[1] >>> 0, ~words[2] >>> 0], set: noFlags };
+  const numbers = splitNumbers(words[3]);
+  if (mode === 'replace') return { keep: [0, 0, 0], set: words, more: 'replace' };
+  if (mode === 'add') {
+    const add = (more: string) => joinNumbers([...splitNumbers(more), ...numbers]);
+    const all = 0xffff_ffff;
+    return { keep: [all, all, all], set: words, more: numbers.length === 0 ? 'keep' : add };
+  }
+  const removed = new Set(numbers);
+  const remove = (more: string) =>
+    joinNumbers(splitNumbers(more).filter((number) => !removed.has(number)));
+  return {
+    keep: [~words[0] >>> 0, ~words[1] >>> 0, ~words[2] >>> 0],
+    set: noFlags,
+    more: numbers.length === 0 ? 'keep' : remove,
+  };
 }
 
-export function applyMask(words: FlagWords, { keep, set }: FlagMask): FlagWords {
+export function applyMask(words: FlagWords, { keep, set, more }: FlagMask): FlagWords {
   return [
     ((words[0] & keep[0]) | set[0]) >>> 0,
     ((words[1] & keep[1]) | set[1]) >>> 0,
     ((words[2] & keep[2]) | set[2]) >>> 0,
+    more === 'keep' ? words[3] : more === 'replace' ? set[3] : more(words[3]),
   ];
 }
 
 export function areSameWords(a: FlagWords, b: FlagWords): boolean {
-  return a[0] === b[0] && a[1] === b[1] && a[2] === b[2];
+  return a[0] === b[0] && a[1] === b[1] && a[2] === b[2] && a[3] === b[3];
 }
 
 /** The keywords of a mailbox at one instant: translates between flags and their bits. */
@@ -86,15 +137,6 @@ export class KeywordTable {
     return this.#numberByKey.get(foldAsciiCase(keyword));
   }
 
-  /** Numbers in use, ascending. */
-  get numbers(): number[] {
-    return [...this.#nameByNumber.keys()].toSorted((a, b) => a - b);
-  }
-
-  nameOf(number: number): Flag | undefined {
-    return this.#nameByNumber.get(number);
-  }
-
   /** System flags first. The array is shared by all messages with the same flags. */
   flagsOf(words: FlagWords): readonly Flag[] {
     const key = words.join();
@@ -106,24 +148,21 @@ export class KeywordTable {
     return flags;
   }
 
-  #listFlags([system, low, high]: FlagWords): Flag[] {
-    const keywordNumbers = [...bitNumbers(low), ...bitNumbers(high).map((number) => number + 32)];
+  #listFlags(words: FlagWords): Flag[] {
     return [
-      ...bitNumbers(system).map((number) => systemFlags[number]),
-      ...keywordNumbers.map((number) => this.#nameByNumber.get(number)),
+      ...bitNumbers(words[0]).map((number) => systemFlags[number]),
+      ...keywordNumbers(words).map((number) => this.#nameByNumber.get(number)),
     ].filter((flag) => flag !== undefined);
   }
 
-  /** The bits of those of the flags that the mailbox knows. */
+  /** Those of the flags that the mailbox knows. */
   wordsOf(flags: readonly Flag[]): FlagWords {
-    let words = noFlags;
-    for (const flag of flags) {
-      const system = systemFlagNumber(flag);
-      const keyword = system === undefined ? this.numberOf(flag) : undefined;
-      if (system !== undefined) words = withSystemFlag(words, system);
-      if (keyword !== undefined) words = withKeyword(words, keyword);
-    }
-    return words;
+    const system = flags.map((flag) => systemFlagNumber(flag));
+    const keywords = flags.map((flag) => this.numberOf(flag));
+    return toWords(
+      system.filter((number) => number !== undefined),
+      keywords.filter((number) => number !== undefined),
+    );
   }
 }
 
@@ -137,124 +176,217 @@ export function readKeywords(database: Database, mailboxId: number): KeywordTabl
   );
 }
 
+/** Flags that a request names, as its mailbox has them. */
+export interface DefinedFlags {
+  readonly words: FlagWords;
+  /** System flags first, keywords in the spelling of their first use. */
+  readonly flags: readonly Flag[];
+}
+
 /**
- * The bits of flags in a mailbox, which learns the keywords it does not know. `CANNOT` (not a flag), `LIMIT`
- * (more keywords than a mailbox can have).
+ * Flags in a mailbox, which learns the keywords that it does not know, as far as there is room: the others are left out
+ * (RFC 3501, section 7.1: PERMANENTFLAGS without `\\*`). `CANNOT` (not a flag), `LIMIT` (a keyword that is too long).
  */
 export function defineFlags(
   context: WriteContext,
   mailboxId: number,
   flags: readonly Flag[],
-): FlagWords {
-  if (flags.length === 0) return noFlags;
-  let table = readKeywords(context.database, mailboxId);
+): DefinedFlags {
+  if (flags.length === 0) return { words: noFlags, flags: [] };
+  const system: number[] = [];
+  const keywords: Flag[] = [];
   for (const flag of flags) {
-    if (flag.startsWith('\\')) checkSystemFlag(table, flag);
-    else if (table.numberOf(flag) === undefined) {
-      addKeyword(context, mailboxId, table, flag);
-      table = readKeywords(context.database, mailboxId);
+    const number = systemFlagNumber(flag);
+    if (number !== undefined) {
+      system.push(number);
+      continue;
     }
+    checkKeyword(flag);
+    keywords.push(flag);
   }
-  return table.wordsOf(flags);
+  const defined = [...defineKeywords(context, mailboxId, keywords).values()];
+  const words = toWords(
+    system,
+    defined.map(({ number }) => number),
+  );
+  const table = new KeywordTable(defined.map(({ number, name }) => [number, name]));
+  return { words, flags: table.flagsOf(words) };
 }
 
-function checkSystemFlag(table: KeywordTable, flag: Flag): void {
-  const [system] = table.wordsOf([flag]);
-  if (system === 0) throw new StoreError('CANNOT', `There is no system flag "${flag}"`);
-}
-
-function addKeyword(
-  context: WriteContext,
-  mailboxId: number,
-  table: KeywordTable,
-  keyword: Flag,
-): void {
-  if (keyword === '' || keyword.length > limits.maxKeywordLength) {
+/** Throws if a word is no keyword. */
+function checkKeyword(word: Flag): void {
+  if (word.startsWith('\\')) throw new StoreError('CANNOT', `There is no system flag "${word}"`);
+  if (word === '' || word.length > limits.maxKeywordLength) {
     throw new StoreError('LIMIT', `Keywords have 1 to ${limits.maxKeywordLength} characters`);
   }
-  if (!isKeyword(keyword)) {
-    throw new StoreError('CANNOT', `Cannot use ${JSON.stringify(keyword)} as a keyword`);
+  if (!isKeyword(word)) {
+    throw new StoreError('CANNOT', `Cannot use ${JSON.stringify(word)} as a keyword`);
   }
-  const number = freeNumber(table) ?? recycleNumber(context, mailboxId, table);
-  if (number === undefined) {
-    throw new StoreError('LIMIT', `A mailbox has at most ${limits.maxKeywords} keywords`);
-  }
-  context.database.run(
-    'INSERT INTO keywords (mailbox_id, number, name, name_key) VALUES (?, ?, ?, ?)',
-    mailboxId,
-    number,
-    keyword,
-    foldAsciiCase(keyword),
-  );
 }
 
-function freeNumber(table: KeywordTable): number | undefined {
-  const used = new Set(table.numbers);
-  return Array.from({ length: limits.maxKeywords }, (_, number) => number).find(
-    (number) => !used.has(number),
-  );
-}
-
-/** Forgets the keywords that no message of the mailbox has; the number of one of them. */
-function recycleNumber(
-  { database }: WriteContext,
-  mailboxId: number,
-  table: KeywordTable,
-): number | undefined {
-  const used = new Set<number>();
-  const pairs = database.rows<[number, number]>(
-    'SELECT DISTINCT keywords_low, keywords_high FROM messages WHERE mailbox_id = ?',
-    mailboxId,
-  );
-  for (const [low, high] of pairs) {
-    for (const number of bitNumbers(low)) used.add(number);
-    for (const number of bitNumbers(high)) used.add(number + 32);
-  }
-  const unused = table.numbers.filter((number) => !used.has(number));
-  for (const number of unused) {
-    database.run('DELETE FROM keywords WHERE mailbox_id = ? AND number = ?', mailboxId, number);
-  }
-  return unused[0];
+/** A keyword of a mailbox. */
+interface Keyword {
+  readonly number: number;
+  /** In the spelling of its first use. */
+  readonly name: Flag;
 }
 
 /**
- * Fills the temporary table `keyword_map`: for the keywords of the selected messages of a mailbox, which bits
- * mean the same in the target.
+ * The keywords, by their folded names, of which the mailbox learns those that it does not know. All that a request needs are
+ * asked for in one call: what is forgotten to make room is none of them. Those for which there is no room are left out.
+ */
+function defineKeywords(
+  context: WriteContext,
+  mailboxId: number,
+  names: readonly Flag[],
+): Map<string, Keyword> {
+  const { database } = context;
+  const defined = new Map<string, Keyword>();
+  const missing = new Map<string, Flag>();
+  for (const name of names) {
+    const key = foldAsciiCase(name);
+    const row = database.row<[number, string]>(
+      'SELECT number, name FROM keywords WHERE mailbox_id = ? AND name_key = ?',
+      mailboxId,
+      key,
+    );
+    if (row !== undefined) defined.set(key, { number: row[0], name: row[1] });
+    else if (!missing.has(key)) missing.set(key, name);
+  }
+  if (missing.size === 0) return defined;
+  const kept = [...defined.values()].map(({ number }) => number);
+  const free = takeNumbers(database, mailboxId, missing.size, new Set(kept));
+  for (const [index, [key, name]] of [...missing].entries()) {
+    const number = free[index];
+    if (number === undefined) break;
+    database.run(
+      'INSERT INTO keywords (mailbox_id, number, name, name_key) VALUES (?, ?, ?, ?)',
+      mailboxId,
+      number,
+      name,
+      key,
+    );
+    defined.set(key, { number, name });
+  }
+  return defined;
+}
+
+/**
+ * So many numbers for new keywords, or as many as there are. If there are too few the mailbox forgets the keywords that no
+ * message has, but for those that are kept.
+ */
+function takeNumbers(
+  database: Database,
+  mailboxId: number,
+  count: number,
+  kept: ReadonlySet<number>,
+): number[] {
+  const free = freeNumbers(database, mailboxId);
+  if (free.length >= count) return free.slice(0, count);
+  const unused = unusedNumbers(database, mailboxId).filter((number) => !kept.has(number));
+  for (const number of unused) {
+    database.run('DELETE FROM keywords WHERE mailbox_id = ? AND number = ?', mailboxId, number);
+  }
+  return [...free, ...unused].slice(0, count);
+}
+
+/** Ascending. */
+function freeNumbers(database: Database, mailboxId: number): number[] {
+  const used = new Set(definedNumbers(database, mailboxId));
+  const all = Array.from({ length: limits.maxKeywords }, (_, number) => number);
+  return all.filter((number) => !used.has(number));
+}
+
+function definedNumbers(database: Database, mailboxId: number): number[] {
+  const sql = 'SELECT number FROM keywords WHERE mailbox_id = ? ORDER BY number';
+  return database.rows<[number]>(sql, mailboxId).map(([number]) => number);
+}
+
+/** The numbers of keywords that no message of the mailbox has, ascending. */
+function unusedNumbers(database: Database, mailboxId: number): number[] {
+  const rows = database.rows<[low: number, high: number, more: string]>(
+    'SELECT DISTINCT keywords_low, keywords_high, keywords_more FROM messages WHERE mailbox_id = ?',
+    mailboxId,
+  );
+  const used = new Set(rows.flatMap((row) => keywordNumbers([0, ...row])));
+  return definedNumbers(database, mailboxId).filter((number) => !used.has(number));
+}
+
+/**
+ * Whether the mailbox has room for a keyword that it does not know. At its bound it has if no message has one of its
+ * keywords, which is looked for unless the mailbox is too large.
+ */
+export function hasKeywordRoom(
+  database: Database,
+  { mailboxId, messageCount }: { readonly mailboxId: number; readonly messageCount: number },
+): boolean {
+  const lastNumber = limits.maxKeywords - 1;
+  const sql = 'SELECT 1 FROM keywords WHERE mailbox_id = ? AND number = ?';
+  // Numbers are given from the lowest on.
+  if (database.row(sql, mailboxId, lastNumber) === undefined) return true;
+  if (freeNumbers(database, mailboxId).length > 0) return true;
+  if (messageCount > limits.keywordRoomMessages) return false;
+  return unusedNumbers(database, mailboxId).length > 0;
+}
+
+/**
+ * Fills the temporary table `keyword_map`: for the keywords of the selected messages of a mailbox, which ones mean the same
+ * in the target. A copy keeps the keywords that the target has room for (RFC 3501, section 6.4.7: flags SHOULD be kept).
  */
 export function mapKeywords(context: WriteContext, sourceId: number, targetId: number): void {
   const { database } = context;
   database.run('DELETE FROM temp.keyword_map');
-  const pairs = database.rows<[number, number]>(
-    `SELECT DISTINCT m.keywords_low, m.keywords_high
+  const rows = database.rows<[low: number, high: number, more: string]>(
+    `SELECT DISTINCT m.keywords_low, m.keywords_high, m.keywords_more
      FROM temp.selection s CROSS JOIN messages m ON m.mailbox_id = ? AND m.uid = s.uid`,
     sourceId,
   );
-  const source = readKeywords(database, sourceId);
-  for (const [low, high] of pairs) {
-    const [, newLow, newHigh] =
-      sourceId === targetId
-        ? [0, low, high]
-        : copyKeywords(context, targetId, source.flagsOf([0, low, high]));
-    database.run('INSERT INTO temp.keyword_map VALUES (?, ?, ?, ?)', low, high, newLow, newHigh);
+  const translate =
+    sourceId === targetId ? undefined : translator(context, rows, sourceId, targetId);
+  for (const row of rows) {
+    const [, ...mapped] = translate?.([0, ...row]) ?? [0, ...row];
+    database.run('INSERT INTO temp.keyword_map VALUES (?, ?, ?, ?, ?, ?)', ...row, ...mapped);
   }
 }
 
-/** A copy keeps what keywords the target has room for (RFC 3501, section 6.4.7: flags SHOULD be kept). */
-function copyKeywords(
+/** Translates keywords of one mailbox into those of another, which learns all of the rows' that it has room for. */
+function translator(
   context: WriteContext,
+  rows: readonly (readonly [low: number, high: number, more: string])[],
+  sourceId: number,
   targetId: number,
-  keywords: readonly Flag[],
-): FlagWords {
-  let words = noFlags;
-  for (const keyword of keywords) {
-    try {
-      defineFlags(context, targetId, [keyword]);
-    } catch (error) {
-      if (error instanceof StoreError && error.code === 'LIMIT') continue;
-      throw error;
-    }
-    const number = readKeywords(context.database, targetId).numberOf(keyword);
-    if (number !== undefined) words = withKeyword(words, number);
+): (words: FlagWords) => FlagWords {
+  const source = readKeywords(context.database, sourceId);
+  const names = new Set(rows.flatMap((row) => source.flagsOf([0, ...row])));
+  const defined = defineKeywords(context, targetId, [...names]);
+  return (words) => {
+    const keywords = source.flagsOf(words).map((name) => defined.get(foldAsciiCase(name))?.number);
+    return toWords(
+      [],
+      keywords.filter((number) => number !== undefined),
+    );
+  };
+}
+
+/** Messages with keywords that their mailbox does not know, one line each: none in a sound store. */
+export function findUnknownKeywords(database: Database): string[] {
+  const defined = new Map<number, Set<number>>();
+  const rows = database.rows<
+    [mailboxId: number, uid: number, low: number, high: number, more: string]
+  >(
+    `SELECT mailbox_id, min(uid), keywords_low, keywords_high, keywords_more FROM messages
+     WHERE keywords_low | keywords_high <> 0 OR keywords_more <> ''
+     GROUP BY mailbox_id, keywords_low, keywords_high, keywords_more`,
+  );
+  const faults: string[] = [];
+  for (const [mailboxId, uid, ...words] of rows) {
+    const known = defined.get(mailboxId) ?? new Set(definedNumbers(database, mailboxId));
+    defined.set(mailboxId, known);
+    const unknown = keywordNumbers([0, ...words]).filter((number) => !known.has(number));
+    if (unknown.length === 0) continue;
+    faults.push(
+      `Message ${uid} of mailbox ${mailboxId} has unknown keywords: ${unknown.join(', ')}`,
+    );
   }
-  return words;
+  return faults;
 }

@@ -10,7 +10,7 @@ import {
 import { checkMailboxName, compareMailboxNames, parentNames } from '../names.ts';
 import { moveSelection, selectMessages } from './copy-and-expunge.ts';
 import type { Database } from './database.ts';
-import { readKeywords } from './keywords.ts';
+import { hasKeywordRoom, readKeywords } from './keywords.ts';
 import { noMailbox } from './mailbox-counters.ts';
 import type { WriteContext } from './write-context.ts';
 
@@ -97,6 +97,7 @@ export function readStatus(
     uidNext: row[5],
     uidValidity: row[6],
     highestModseq: row[7],
+    canAddKeywords: hasKeywordRoom(database, { mailboxId, messageCount: row[0] }),
   };
 }
 

@@ -11,7 +11,7 @@ import {
 } from '../mail-store.ts';
 import { type BodyContent, addReference } from './bodies.ts';
 import type { Database, SqlValue } from './database.ts';
-import { defineFlags, deletedBit, readKeywords, seenBit } from './keywords.ts';
+import { defineFlags, deletedBit, seenBit } from './keywords.ts';
 import { checkMailbox, countAdded, noMailbox, readTarget } from './mailbox-counters.ts';
 import { bodyState } from './bodies.ts';
 import type { WriteContext } from './write-context.ts';
@@ -192,17 +192,16 @@ export function addMessage(
   const { mailboxId } = box;
   if (box.accountId !== message.accountId) throw noMailbox();
   const [uid, uidValidity] = readTarget(context, box, 1);
-  const words = defineFlags(context, mailboxId, message.flags);
-  const [system, low, high] = words;
+  const { words, flags } = defineFlags(context, mailboxId, message.flags);
   const bodyId = addReference(context, content);
   const modseq = countAdded(context, mailboxId, [
     1,
-    (system & seenBit) === 0 ? 1 : 0,
-    (system & deletedBit) === 0 ? 0 : 1,
+    (words[0] & seenBit) === 0 ? 1 : 0,
+    (words[0] & deletedBit) === 0 ? 0 : 1,
     content.sizeBytes,
   ]);
   context.database.run(
-    'INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+    'INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
     mailboxId,
     uid,
     modseq,
@@ -211,17 +210,13 @@ export function addMessage(
     content.sizeBytes,
     Math.floor(internalDate.epochMs / 1000),
     internalDate.zoneMinutes,
-    system,
-    low,
-    high,
+    ...words,
   );
   context.noteChanged(mailboxId, 1, () => ({
     uids: Uint32Array.of(uid),
     modseqs: Float64Array.of(modseq),
     flags: Uint32Array.of(0),
-    flagSets: [
-      message.flags.length === 0 ? [] : readKeywords(context.database, mailboxId).flagsOf(words),
-    ],
+    flagSets: [flags],
   }));
   return { uid, uidValidity, modseq };
 }

@@ -59,7 +59,8 @@ const headerFieldsStep: LongStep = {
  *
  * - `mailboxes.account_id` is null once the mailbox is removed; the collector then deletes its rows.
  * - `messages` keeps flags as bits: system flags in the order of `systemFlags`, keywords by their number in
- *   `keywords`, 0 to 31 in `keywords_low`, 32 to 63 in `keywords_high`.
+ *   `keywords`, 0 to 31 in `keywords_low`, 32 to 63 in `keywords_high`; `keywords_more` has the numbers of others, see
+ *   `FlagWords`.
  * - `bodies.state`: see `bodyState`. `sha256` is null but in whole bodies.
  * - `chunks.id` is body id * 65,536 + number of the chunk, so that one tree serves and rows lie in order.
  * - `header_fields` has the usual fields of whole bodies, a second time: see `selectUsualFields`. A message of ordinary mail
@@ -161,4 +162,5 @@ export const schemaSteps: readonly SchemaStep[] = [
   ) STRICT, WITHOUT ROWID;
   `,
   headerFieldsStep,
+  "ALTER TABLE messages ADD COLUMN keywords_more TEXT NOT NULL DEFAULT ''",
 ];

@@ -26,12 +26,17 @@ export const select: CommandHandler<'SELECT' | 'EXAMINE'> = async (session, comm
   if (!mailbox.isSelectable) throw new CommandRefusedError('NO', 'The mailbox only holds others');
   if (isCondstore) session.hasCondstore = true;
   const isReadOnly = name === 'EXAMINE';
-  describe(session, await open(session, mailbox, isReadOnly));
+  const { view, canAddKeywords } = await open(session, mailbox, isReadOnly);
+  describe(session, view, canAddKeywords);
   return { text: `${name} completed`, code: isReadOnly ? 'READ-ONLY' : 'READ-WRITE' };
 };
 
 /** If anything fails no mailbox is selected (RFC 3501, section 6.3.1). */
-async function open(session: Session, mailbox: Mailbox, isReadOnly: boolean): Promise<MailboxView> {
+async function open(
+  session: Session,
+  mailbox: Mailbox,
+  isReadOnly: boolean,
+): Promise<{ view: MailboxView; canAddKeywords: boolean }> {
   const { context } = session;
   const feed = await context.feeds.acquire(mailbox);
   try {
@@ -43,18 +48,19 @@ async function open(session: Session, mailbox: Mailbox, isReadOnly: boolean): Pr
     if (isReadOnly) view.showRecent(status?.recentCount ?? 0);
     if (claimed !== undefined) view.addRecent(...claimed);
     session.select(view);
-    return view;
+    return { view, canAddKeywords: status?.canAddKeywords ?? true };
   } catch (error) {
     context.feeds.release(feed);
     throw error;
   }
 }
 
-function describe(session: Session, view: MailboxView): void {
+function describe(session: Session, view: MailboxView, canAddKeywords: boolean): void {
   const { out } = session;
   const { feed } = view;
   out.begin().atom('FLAGS').wire(view.knownFlags()).end();
-  const permanent = view.isReadOnly ? encodeFlagList([]) : view.knownFlags('\\*');
+  const newKeywords = canAddKeywords ? ['\\*'] : [];
+  const permanent = view.isReadOnly ? encodeFlagList([]) : view.knownFlags(...newKeywords);
   out.status('*', 'OK', 'Flags that can be changed', `PERMANENTFLAGS ${permanent}`);
   out.begin().number(view.count).atom('EXISTS').end();
   out.begin().number(view.recentCount).atom('RECENT').end();

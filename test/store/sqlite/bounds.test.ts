@@ -7,6 +7,7 @@ import {
   addMessages,
   isSound,
   makeScene,
+  readStates,
   readUids,
   refuses,
   requireMailbox,
@@ -49,5 +50,20 @@ await t.test('UIDs of a mailbox', async (t) => {
   t.equal(uid, limits.maxUid - 1);
   await refuses(t, addMessage(scene, 'none left\r\n', { box: archive }), 'LIMIT');
   t.same([...(await readUids(store, archive))], [uid]);
+  await isSound(t, store);
+});
+
+await t.test('keywords of a message', async (t) => {
+  const { store } = await makeSqliteStore(t);
+  const scene = await makeScene(store);
+  const names = Array.from({ length: 500 }, (_, index) => `k${index}`);
+  await addMessage(scene, 'one\r\n', { flags: names });
+  await addMessage(scene, 'two\r\n', { flags: names.slice(100, 105) });
+  const most = 64 + limits.maxMoreKeywords;
+  const change = { mode: 'add', flags: [...names.slice(100), '\\Seen'] } as const;
+  await store.storeFlags(scene.inbox, Uint32Array.of(1, 2), change);
+  const [one, two] = await readStates(store, scene.inbox);
+  t.same(one!.flags, ['\\Seen', ...names.slice(0, most)]);
+  t.same(two!.flags, ['\\Seen', ...names.slice(100, 100 + limits.maxMoreKeywords)]);
   await isSound(t, store);
 });

@@ -164,7 +164,9 @@ function makeInbox(groups: ReturnType<typeof makeGroups>) {
   askAccount('alice');
   commit.runNext();
   const box = { accountId: 1, mailboxId: 1 };
-  database.execute(`INSERT INTO messages VALUES (1, 1, 2, 2, 1, 1, 1, 0, 0, 0, 0);
+  database.execute(`INSERT INTO messages (mailbox_id, uid, modseq, created_modseq, body_id, size_bytes, internal_seconds,
+      zone_minutes, system_flags, keywords_low, keywords_high)
+      VALUES (1, 1, 2, 2, 1, 1, 1, 0, 0, 0, 0);
     UPDATE mailboxes SET uid_next = 2, highest_modseq = 2, message_count = 1, unseen_count = 1,
       recent_count = 1, size_bytes = 1 WHERE id = 1`);
   groups.groups.length = 0;
@@ -280,7 +282,8 @@ await t.test('the events of a group tell no more than one event may', (t) => {
     INSERT INTO keywords (mailbox_id, number, name, name_key)
       WITH RECURSIVE n (number) AS (SELECT 0 UNION ALL SELECT number + 1 FROM n WHERE number < 9)
       SELECT 1, number, 'k' || number, 'k' || number FROM n;
-    INSERT INTO messages
+    INSERT INTO messages (mailbox_id, uid, modseq, created_modseq, body_id, size_bytes, internal_seconds,
+      zone_minutes, system_flags, keywords_low, keywords_high)
       WITH RECURSIVE n (uid) AS (SELECT 1 UNION ALL SELECT uid + 1 FROM n WHERE uid < 600)
       SELECT 1, uid, 2, 2, 1, 1, 0, 0, 0, uid, 0 FROM n`);
   const box = { accountId: 1, mailboxId: 1 };

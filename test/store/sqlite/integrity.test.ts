@@ -73,6 +73,14 @@ const damages: Record<string, [sql: string, fault: RegExp]> = {
     "UPDATE mailboxes SET name = 'x' WHERE name = 'INBOX'",
     /has no INBOX/,
   ],
+  'a keyword that nobody knows': [
+    'UPDATE messages SET keywords_high = 2 WHERE uid = 1',
+    /^Message 1 of mailbox 1 has unknown keywords: 33$/,
+  ],
+  'keywords without a bit that nobody knows': [
+    "UPDATE messages SET keywords_more = '64,70' WHERE uid = 2",
+    /^Message 2 of mailbox 1 has unknown keywords: 64, 70$/,
+  ],
   'a row that refers to nothing': [
     "INSERT INTO keywords VALUES (1, 99, 0, 'a', 'a')",
     /of keywords refers to nothing/,

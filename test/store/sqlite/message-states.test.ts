@@ -15,7 +15,9 @@ function makeMailbox(t: Test, uids: readonly number[]): Database {
     VALUES (1, 'a', 1, 1), (2, 'b', 1, 1), (3, 'c', 1, 1)`);
   const insert = (mailboxId: number, chosen: readonly number[]) =>
     database.run(
-      `INSERT INTO messages SELECT ?, value, value, 1, 1, 1, 1, 0, 0, 0, 0 FROM json_each(?)`,
+      `INSERT INTO messages (mailbox_id, uid, modseq, created_modseq, body_id, size_bytes,
+         internal_seconds, zone_minutes, system_flags, keywords_low, keywords_high)
+       SELECT ?, value, value, 1, 1, 1, 1, 0, 0, 0, 0 FROM json_each(?)`,
       mailboxId,
       JSON.stringify(chosen),
     );

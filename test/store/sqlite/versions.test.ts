@@ -128,6 +128,7 @@ async function readMailbox(
   version: KeptVersion,
 ): Promise<VersionMailbox> {
   const { status, keywords } = await readOpening(store, box);
+  const { canAddKeywords: _, ...counters } = status;
   const messages: VersionMailbox['messages'] = [];
   const fields = ['dates', 'envelope', 'bodyStructure'] as const;
   const more = version === 1 ? [] : (['structure', 'usualFields'] as const);
@@ -147,7 +148,7 @@ async function readMailbox(
   }
   const { expungedUids } = await readChanges(store, box);
   const { name, isSelectable } = box;
-  return { name, isSelectable, status, keywords, expungedUids, messages };
+  return { name, isSelectable, status: counters, keywords, expungedUids, messages };
 }
 
 function toText(bytes: Uint8Array | undefined): string | undefined {

@@ -8,11 +8,12 @@ import {
 
 let isDiskFull = false;
 let statusReadCount = 0;
+let canAddKeywords = true;
 const { newAccount, store, newClient, newPair } = await startImapService(t, {
   storeMethods: {
-    readStatus: (box) => {
+    readStatus: async (box) => {
       statusReadCount += 1;
-      return store.readStatus(box);
+      return { ...(await store.readStatus(box)), canAddKeywords };
     },
     expungeMessages: (box, uids) => {
       if (isDiskFull) throw new Error('Store failed: database or disk is full');
@@ -36,6 +37,16 @@ await t.test('SELECT describes the mailbox', async (t) => {
   t.match(lines[5], /^\* OK \[UIDVALIDITY [1-9]\d*\] /);
   t.match(lines[6], /^\* OK \[UIDNEXT 3\] /);
   t.match(lines[7], /^\* OK \[HIGHESTMODSEQ [1-9]\d*\] /);
+});
+
+await t.test('a mailbox without room for new keywords says so', async (t) => {
+  const client = await newClient();
+  const permanentOf = async () =>
+    texts(await client.ok('SELECT inbox')).find((line) => line.includes('PERMANENTFLAGS'));
+  canAddKeywords = false;
+  t.match(await permanentOf(), /\[PERMANENTFLAGS \(\\Answered [^*]*\\Draft\)\]/);
+  canAddKeywords = true;
+  t.match(await permanentOf(), / \\\*\)\]/);
 });
 
 await t.test(
