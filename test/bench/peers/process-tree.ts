@@ -6,17 +6,20 @@ const ticksPerSecond = 100;
 interface ProcessStat {
   readonly pid: number;
   readonly parentPid: number;
-  /** In user and kernel mode, of all its threads and of the children that it has waited for. */
-  readonly cpuMs: number;
+  /** In user and kernel mode, of the children that it has waited for, in steps of 10 ms. */
+  readonly childrenCpuMs: number;
 }
 
 /**
- * CPU time that a process and all below it have used, in milliseconds, children that have ended included.
- * The kernel tells it in steps of 10 ms.
+ * CPU time that a process and all below it have used, in user and kernel mode, in milliseconds: of the threads that they
+ * have now, and of the child processes that have ended, which the kernel tells in steps of 10 ms.
  */
 export async function treeCpuMs(rootPid: number): Promise<number> {
   const tree = await processTree(rootPid);
-  return tree.reduce((sum, { cpuMs }) => sum + cpuMs, 0);
+  const times = tree.map(async ({ pid, childrenCpuMs }) => {
+    return (await threadsCpuMs(pid)) + childrenCpuMs;
+  });
+  return (await Promise.all(times)).reduce((sum, ms) => sum + ms, 0);
 }
 
 /**
@@ -46,11 +49,21 @@ async function readStat(name: string): Promise<ProcessStat | undefined> {
   // The command in parentheses may hold anything, so what follows begins at the last one.
   const fields = text?.slice(text.lastIndexOf(')') + 2).split(' ');
   if (fields === undefined) return undefined;
-  // See proc_pid_stat(5): fields 4 (ppid) and 14 to 17 (utime, stime, cutime, cstime); the first here is field 3.
-  const ticks = fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0);
+  // See proc_pid_stat(5): fields 4 (ppid), 16 and 17 (cutime, cstime); the first here is field 3.
+  const childrenTicks = Number(fields[13]) + Number(fields[14]);
   return {
     pid: Number(name),
     parentPid: Number(fields[1]),
-    cpuMs: (ticks * 1000) / ticksPerSecond,
+    childrenCpuMs: (childrenTicks * 1000) / ticksPerSecond,
   };
+}
+
+/** Of the threads that a process has now, to the nanosecond; 0 if it has ended. */
+async function threadsCpuMs(pid: number): Promise<number> {
+  const threads = await readdir(`/proc/${pid}/task`).catch(() => []);
+  const times = threads.map(async (thread) => {
+    const text = await readFile(`/proc/${pid}/task/${thread}/schedstat`, 'latin1').catch(() => '0');
+    return Number(text.split(' ', 1)[0]) / 1e6;
+  });
+  return (await Promise.all(times)).reduce((sum, ms) => sum + ms, 0);
 }
