@@ -1,170 +1,131 @@
-// Times of everyday commands, beside Dovecot with the same mail in the same run:
+// Times of everyday commands, and the CPU that they cost the server, beside Dovecot with the same mail in the same run:
 //
-//     npm run bench -- everyday [messages] [maildir|sdbox] [steps] [NAME=value of Reprise's environment …]
+//     npm run bench -- everyday [messages] [steps] [NAME=value of Reprise's environment …] [--options of its node …]
 //
-// Steps go by turns to the two servers, after three that do not count: those under 20 ms a hundred times, others five
-// times; medians are compared. With `steps` only those are measured in whose name it stands. "cold" is the first such
-// command after a restart of the server, LOGIN and SELECT, five times each; what is on disk is in the cache of the system
-// all the same. "cold feed" is the first in a mailbox that nobody has selected before, a copy of INBOX, on a server that
-// has answered the same in INBOX; "with its SELECT" counts the SELECT of that mailbox too.
+// 10,000 messages unless told otherwise. With `steps` only those are measured in whose name one of these texts (divided
+// by commas) stands: `everyday 1000 SEARCH,SELECT`. With `--cpu-prof --cpu-prof-dir=/tmp/profiles` each thread of Reprise
+// writes a profile when it ends.
+//
+// Dovecot: the login processes of its high-performance mode, two of them, mdbox. What only reads is beside one with
+// `mail_fsync=optimized`; what changes mail is beside one with `mail_fsync=always`, which keeps what it has answered, as we
+// do, and the other is shown behind it. A time is the best of three runs, which go by turns to the servers; a run has a
+// hundred rounds if each takes less than 20 ms, otherwise three, and counts their mean. CPU is that of all processes and
+// threads of a server in its best run, a round. What the states mean stands at `State` in everyday-steps.ts.
 import { makeSelfSignedCertificate } from '../../tls/self-signed-certificate.ts';
-import { everydaySteps, type EverydayStep, type StepKind } from './everyday-steps.ts';
 import { fillEveryday } from './everyday-mail.ts';
-import { median } from './figures.ts';
-import { ImapConnection } from './load/imap-connection.ts';
+import {
+  type Content,
+  type EverydayStep,
+  everydaySteps,
+  mailboxes,
+  type State,
+} from './everyday-steps.ts';
+import { logIn, password, type Run, timeStep } from './everyday-timing.ts';
 import { startDovecot } from './peers/dovecot.ts';
 import { type Peer, PeerMissingError } from './peers/peer.ts';
 import { startReprise } from './peers/reprise.ts';
-import { environmentOf, positionalOf } from './settings.ts';
+import { environmentOf, nodeOptionsOf, positionalOf } from './settings.ts';
+import { fillSmall } from './small-mail.ts';
 
-const [messages = '10000', mailFormat = 'maildir', wanted = ''] = positionalOf(
-  process.argv.slice(2),
-);
+const argv = process.argv.slice(2);
+const [messages = '10000', wanted = ''] = positionalOf(argv);
 const messageCount = Number(messages);
-const password = 'correct-horse';
-const unmeasuredRounds = 3;
-const warmUpClients = 6;
-const shortMs = 20;
-const rounds = { short: 100, long: 5, cold: 5 };
-
-/** What the server knows already. */
-type State = 'warm' | 'cold' | 'cold feed' | 'with its SELECT';
-
-const bounds: Readonly<Record<StepKind, Partial<Record<State, number>>>> = {
-  flags: { warm: 1.2, cold: 2, 'cold feed': 2 },
-  other: {},
-};
+/** Messages of which only the last has not been seen. */
+const unreadCount = Math.min(100_000, 10 * messageCount);
 
 const credential = await makeSelfSignedCertificate({ hostNames: ['localhost'] });
-const peers: Peer[] = [];
+const steps = everydaySteps(messageCount).filter(({ name }) =>
+  wanted.split(',').some((text) => name.includes(text)),
+);
+const readingPeers: Peer[] = [];
+/** Only if there is a step for it. */
+let syncingPeer: Peer | undefined;
+const missed: string[] = [];
 try {
-  peers.push(
-    await startReprise({
-      credential,
-      workerCount: 2,
-      password,
-      environment: environmentOf(process.argv.slice(2)),
-    }),
-    await startDovecot({
-      credential,
-      password,
-      mailFormat: mailFormat === 'sdbox' ? 'sdbox' : 'maildir',
-    }),
-  );
-  for (const peer of peers) {
-    const client = await logIn(peer);
-    await fillEveryday(client, messageCount);
-    client.close();
+  await startPeers();
+  print('', '', ['Reprise', 'Dovecot', 'ratio', 'at most', '', 'CPU', "Dovecot's", 'ratio', '']);
+  for (const step of steps) {
+    const peers = step.kind === 'reading' ? readingPeers : [...readingPeers, syncingPeer!];
+    for (const state of step.states) tell(step, state, await timeStep(peers, step, state));
   }
-  for (const step of everydaySteps(messageCount)) {
-    if (!step.name.includes(wanted)) continue;
-    print(step, 'warm', await measureWarm(step));
-    if (step.isMeasuredCold) print(step, 'cold', await measureCold(step));
-    if (step.kind === 'flags') await measureColdFeed(step);
-  }
+  console.log(missed.length === 0 ? 'All bounds are met' : `NOT MET: ${missed.join('; ')}`);
 } catch (error) {
   if (!(error instanceof PeerMissingError)) throw error;
   console.log(`Skipped: ${error.message}`);
 } finally {
-  await Promise.all(peers.map((peer) => peer.stop()));
-}
-
-/** Median times of each peer, in milliseconds. */
-async function measureWarm(step: EverydayStep): Promise<readonly number[]> {
-  const runs = [];
-  for (const peer of peers) {
-    const client = await logIn(peer);
-    await client.ok('SELECT INBOX');
-    runs.push({ client, times: [] as number[] });
-  }
-  let longestMs = 0;
-  for (let round = 0; round < unmeasuredRounds; round++) {
-    longestMs = 0;
-    for (const { client } of runs) longestMs = Math.max(longestMs, await time(client, step));
-  }
-  const count = longestMs < shortMs ? rounds.short : rounds.long;
-  for (let round = 0; round < count; round++) {
-    for (const { client, times } of runs) times.push(await time(client, step));
-  }
-  for (const { client } of runs) client.close();
-  return runs.map(({ times }) => median(times));
-}
-
-async function measureCold(step: EverydayStep): Promise<readonly number[]> {
-  const times = peers.map((): number[] => []);
-  for (let round = 0; round < rounds.cold; round++) {
-    for (const [index, peer] of peers.entries()) {
-      await peer.restart();
-      const client = await logIn(peer);
-      if (!step.isSelecting) await client.ok('SELECT INBOX');
-      times[index]!.push(await time(client, step));
-      client.close();
-    }
-  }
-  return times.map(median);
-}
-
-/** Of each peer, one after the other: a copy takes Dovecot long. */
-async function measureColdFeed(step: EverydayStep): Promise<void> {
-  const times = peers.map((): number[] => []);
-  const timesWithSelect = peers.map((): number[] => []);
-  for (const [index, peer] of peers.entries()) {
-    await warmUp(peer, step);
-    const client = await logIn(peer);
-    await client.ok('SELECT INBOX');
-    for (let round = 0; round < rounds.cold; round++) {
-      await client.ok('CREATE Fresh');
-      await client.ok('COPY 1:* Fresh');
-      const other = await logIn(peer);
-      const startMs = performance.now();
-      await other.ok('SELECT Fresh');
-      times[index]!.push(await time(other, step));
-      timesWithSelect[index]!.push(performance.now() - startMs);
-      other.close();
-      await client.ok('DELETE Fresh');
-    }
-    client.close();
-  }
-  print(step, 'cold feed', times.map(median));
-  print(step, 'with its SELECT', timesWithSelect.map(median));
-}
-
-/** Answers a step often in INBOX, to clients enough for each of two workers to serve some. */
-async function warmUp(peer: Peer, step: EverydayStep): Promise<void> {
-  const clients = await Promise.all(Array.from({ length: warmUpClients }, () => logIn(peer)));
-  for (const client of clients) await client.ok('SELECT INBOX');
-  for (let round = 0; round < rounds.short; round++) {
-    for (const client of clients) await client.ok(step.command);
-  }
-  for (const client of clients) client.close();
-}
-
-async function time(client: ImapConnection, step: EverydayStep): Promise<number> {
-  for (const command of step.before ?? []) await client.command(command);
-  const startMs = performance.now();
-  await client.ok(step.command, step.literal);
-  const tookMs = performance.now() - startMs;
-  for (const command of step.after ?? []) await client.command(command);
-  return tookMs;
-}
-
-async function logIn({ port }: Peer): Promise<ImapConnection> {
-  const client = await ImapConnection.connect({ port, security: 'tls' });
-  await client.ok(`LOGIN alice ${password}`);
-  return client;
-}
-
-function print(step: EverydayStep, state: State, times: readonly number[]): void {
-  const [reprise = Number.NaN, dovecot = Number.NaN] = times;
-  const bound = bounds[step.kind][state];
-  const ratio = reprise / dovecot;
-  const verdict =
-    bound === undefined ? '' : `  (bound: at most ${bound}; ${ratio <= bound ? 'met' : 'NOT MET'})`;
-  console.log(
-    `${step.name.padEnd(20)} ${state.padEnd(15)}  Reprise ${ms(reprise)}, Dovecot ${ms(dovecot)}, ratio ${ratio.toFixed(2)}${verdict}`,
+  await Promise.all(
+    [...readingPeers, ...(syncingPeer ? [syncingPeer] : [])].map((peer) => peer.stop()),
   );
 }
 
+async function startPeers(): Promise<void> {
+  readingPeers.push(
+    await startReprise({
+      credential,
+      workerCount: 2,
+      password,
+      environment: environmentOf(argv),
+      nodeOptions: nodeOptionsOf(argv),
+    }),
+  );
+  const dovecot = { credential, password, mailFormat: 'mdbox', loginProcessCount: 2 } as const;
+  readingPeers.push(await startDovecot(dovecot));
+  for (const peer of readingPeers) await fill(peer, steps);
+  const changing = steps.filter(({ kind }) => kind === 'changing');
+  if (changing.length === 0) return;
+  syncingPeer = await startDovecot({ ...dovecot, fsync: 'always' });
+  await fill(syncingPeer, changing);
+}
+
+/** Makes the mailboxes that the steps look at. */
+async function fill(peer: Peer, filled: readonly EverydayStep[]): Promise<void> {
+  const startMs = performance.now();
+  const client = await logIn(peer);
+  for (const content of new Set<Content>(filled.map((step) => step.content))) {
+    const mailbox = mailboxes[content];
+    if (content === 'last unseen') {
+      await fillSmall(client, mailbox, unreadCount);
+      await client.ok(`SELECT ${mailbox}`);
+      await client.ok(`STORE 1:${unreadCount - 1} +FLAGS.SILENT (\\Seen)`);
+      continue;
+    }
+    if (mailbox !== 'INBOX') await client.ok(`CREATE ${mailbox}`);
+    await fillEveryday(client, messageCount, { mailbox, kind: content });
+  }
+  client.close();
+  console.log(`${peer.name}: filled in ${((performance.now() - startMs) / 1000).toFixed(1)} s`);
+}
+
+/** Runs are of Reprise, of Dovecot with `mail_fsync=optimized` and, for what changes mail, with `mail_fsync=always`. */
+function tell(step: EverydayStep, state: State, runs: readonly Run[]): void {
+  const reprise = runs[0]!;
+  const dovecot = runs.at(-1)!;
+  const bound = step.bounds[state];
+  const ratio = reprise.ms / dovecot.ms;
+  const isMet = bound === undefined || ratio <= bound;
+  if (!isMet) missed.push(`${step.name}, ${state}: ${ratio.toFixed(2)} (${bound})`);
+  const optimized = runs.length > 2 ? runs[1]!.ms : undefined;
+  print(step.name, state, [
+    ms(reprise.ms),
+    ms(dovecot.ms),
+    ratio.toFixed(2),
+    bound === undefined ? '' : String(bound),
+    isMet ? '' : 'NOT MET',
+    ...(Number.isNaN(reprise.cpuMs)
+      ? []
+      : [ms(reprise.cpuMs), ms(dovecot.cpuMs), (reprise.cpuMs / dovecot.cpuMs).toFixed(2)]),
+    ...(optimized === undefined
+      ? []
+      : [`  optimized:${ms(optimized)}, ratio ${(reprise.ms / optimized).toFixed(2)}`]),
+  ]);
+}
+
+function print(name: string, state: string, cells: readonly string[]): void {
+  const widths = [11, 11, 6, 8, 8, 11, 11, 6, 0];
+  const texts = cells.map((cell, index) => cell.padStart(widths[index]!));
+  console.log(`${name.padEnd(26)} ${state.padEnd(15)} ${texts.join(' ')}`.trimEnd());
+}
+
 function ms(value: number): string {
-  return `${value.toFixed(2)} ms`.padStart(11);
+  return `${value.toFixed(value < 10 ? 2 : 1)} ms`;
 }

@@ -10,16 +10,26 @@ export interface DovecotOptions {
   /** Of every account; whoever logs in has one. */
   readonly password: string;
   /** How it keeps mail; default: a Maildir. */
-  readonly mailFormat?: 'maildir' | 'sdbox';
+  readonly mailFormat?: 'maildir' | 'sdbox' | 'mdbox';
+  /** `always`: a change is durable when it is answered, as ours are; `optimized`, its default, syncs less. */
+  readonly fsync?: 'optimized' | 'always';
+  /** Processes that speak TLS until LOGIN and for sessions after it; default 1. */
+  readonly loginProcessCount?: number;
 }
 
 /**
- * Dovecot with the login process of its "high-performance mode", which stays: one, since each has ticket keys of
- * its own and nobody could resume with another. It checks passwords in the clear, from its cache, and keeps its
+ * Dovecot with the login process of its "high-performance mode", which stay: one unless told otherwise, since each has
+ * ticket keys of its own and nobody could resume with another. It checks passwords in the clear, from its cache, and keeps its
  * mail in a Maildir unless told otherwise. All that spares it work.
  */
 export async function startDovecot(options: DovecotOptions): Promise<Peer> {
-  const { credential, password, mailFormat = 'maildir' } = options;
+  const {
+    credential,
+    password,
+    mailFormat = 'maildir',
+    fsync = 'optimized',
+    loginProcessCount = 1,
+  } = options;
   const path = findProgram('dovecot', 'dovecot-imapd');
   if (userInfo().uid !== 0) throw new PeerMissingError('Dovecot needs root, for its users');
   const directory = await makePeerDirectory();
@@ -44,6 +54,7 @@ ssl_cert = <${at('certificate.pem')}
 ssl_key = <${at('key.pem')}
 ssl_min_protocol = TLSv1.2
 mail_location = ${mailFormat}:${at('mail')}/%u
+mail_fsync = ${fsync}
 first_valid_uid = 1
 auth_cache_size = 10M
 passdb {
@@ -56,8 +67,8 @@ userdb {
 }
 service imap-login {
   service_count = 0
-  process_min_avail = 1
-  process_limit = 1
+  process_min_avail = ${loginProcessCount}
+  process_limit = ${loginProcessCount}
   client_limit = 4000
   inet_listener imap {
     port = 0
@@ -82,7 +93,7 @@ default_vsz_limit = 1G
 `,
   );
   return startPeer({
-    name: 'Dovecot, high performance',
+    name: `Dovecot, high performance${fsync === 'always' ? ', mail_fsync=always' : ''}`,
     path,
     argv: ['-F', '-c', configuration],
     port,

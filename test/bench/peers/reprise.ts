@@ -15,11 +15,20 @@ export interface RepriseOptions {
   readonly accounts?: readonly string[];
   /** Added to its environment. */
   readonly environment?: Readonly<Record<string, string>>;
+  /** Options of node itself, as `--cpu-prof`. */
+  readonly nodeOptions?: readonly string[];
 }
 
 /** Reprise as it comes, but for ports, certificate and number of workers. */
 export async function startReprise(options: RepriseOptions): Promise<Peer> {
-  const { credential, workerCount, password, accounts = ['alice'], environment } = options;
+  const {
+    credential,
+    workerCount,
+    password,
+    accounts = ['alice'],
+    environment,
+    nodeOptions,
+  } = options;
   const directory = await makePeerDirectory();
   const dataDirectory = join(directory.path, 'data');
   await mkdir(dataDirectory, { mode: 0o700 });
@@ -33,6 +42,7 @@ export async function startReprise(options: RepriseOptions): Promise<Peer> {
       REPRISE_IMAPS_PORT: String(port),
       ...environment,
     },
+    ...(nodeOptions !== undefined && { nodeOptions }),
   };
   let server = await startServerProcess(serverOptions);
   for (const account of accounts) await server.addUser(account, password);
