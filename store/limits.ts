@@ -16,6 +16,8 @@ export const limits = {
   maxGroupRequests: 256,
   /** Bytes of messages in one transaction, for the same reason. */
   maxGroupBytes: 8 * mebibyte,
+  /** Bytes of large messages in one transaction, for which the small requests of others wait: a millisecond. */
+  maxTransientGroupBytes: 512 * kibibyte,
 
   /** Bytes of the usual header fields of a message that are kept apart; of a message with more none are. */
   usualFieldsBytes: 16 * kibibyte,

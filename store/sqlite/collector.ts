@@ -1,6 +1,6 @@
 import { limits } from '../limits.ts';
 import { deleteSelection, releaseBodies } from './copy-and-expunge.ts';
-import { bodyState } from './bodies.ts';
+import { bodyState, dropStagings } from './bodies.ts';
 import type { WriteContext } from './write-context.ts';
 import type { WriterClient } from './writer.ts';
 
@@ -9,6 +9,7 @@ import type { WriterClient } from './writer.ts';
  * time after the last message is over, staged chunks of drafts that were given up. Answers whether there may be more.
  */
 export function collect(context: WriteContext): boolean {
+  dropOrphanedStagings(context);
   return collectMailbox(context) || collectBodies(context) || givePagesBack(context);
 }
 
@@ -91,9 +92,16 @@ function givePagesBack({ database }: WriteContext): boolean {
   return true;
 }
 
-/** At start: no draft of an earlier process can be finished. */
-export function dropAllStagings({ database }: WriteContext): void {
-  database.run(`UPDATE bodies SET state = ${bodyState.dropped} WHERE state <> 1 AND state = 0`);
+/**
+ * Gives up what is staged and no draft is writing: of an earlier process, of a thread that has crashed, or of a draft
+ * that could not even be given up, because the disk was full.
+ */
+export function dropOrphanedStagings(context: WriteContext): void {
+  const staged = context.database.rows<[number]>(
+    `SELECT id FROM bodies WHERE state <> 1 AND state = ${bodyState.staged}`,
+  );
+  const bodyIds = staged.map(([id]) => id).filter((id) => !context.stagings.has(id));
+  dropStagings(context, { bodyIds });
 }
 
 /**

@@ -37,6 +37,14 @@ export class Database {
     this.#connection.exec('PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 16777216');
   }
 
+  /**
+   * Says whether the commits from now on are on disk when they return, as they are at first. Those that are not are once a
+   * later one is; a loss of power takes them from the last one on. Outside of a transaction.
+   */
+  setDurable(isDurable: boolean): void {
+    this.#connection.exec(`PRAGMA synchronous = ${isDurable ? 'FULL' : 'NORMAL'}`);
+  }
+
   /** True within a transaction; false again after SQLite itself has rolled it back. */
   get isTransaction(): boolean {
     return this.#connection.isTransaction;

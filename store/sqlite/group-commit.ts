@@ -20,6 +20,7 @@ import { toFailure, type WriteAnswer, type WriteRequest } from './writer.ts';
 
 /** A request, and the client that waits for the answer. */
 interface QueuedRequest {
+  /** 0: nobody, the writer asks itself. */
   readonly clientId: number;
   readonly request: WriteRequest;
 }
@@ -36,11 +37,16 @@ export type GroupListener = (
 /**
  * Runs queued requests as groups, each group one transaction and one wait for the disk. A request that fails
  * is rolled back alone. Answers are given only after the commit.
+ *
+ * What nobody needs to find after a crash is written in groups of its own that do not wait for the disk. The log
+ * keeps the order: a later commit that does wait has what it builds on.
  */
 export class GroupCommit {
   readonly #database: Database;
   readonly #onGroup: GroupListener;
   readonly #queue: QueuedRequest[] = [];
+  /** Those of {@link isTransient}. */
+  readonly #transientQueue: QueuedRequest[] = [];
   readonly #claims = new RecentClaims();
   /** Bodies that drafts are writing, with the client whose draft it is. */
   readonly stagings = new Map<number, number>();
@@ -51,7 +57,7 @@ export class GroupCommit {
   }
 
   get isEmpty(): boolean {
-    return this.#queue.length === 0;
+    return this.#queue.length === 0 && this.#transientQueue.length === 0;
   }
 
   /** True if there are claims of \Recent messages that are not written. */
@@ -59,18 +65,51 @@ export class GroupCommit {
     return !this.#claims.isEmpty;
   }
 
-  add(request: QueuedRequest): void {
-    this.#queue.push(request);
+  add(queued: QueuedRequest): void {
+    const { operation } = queued.request;
+    (isTransient(operation) ? this.#transientQueue : this.#queue).push(queued);
   }
 
-  /** Takes the next group from the queue, runs it and answers. */
+  /** The client is gone: nobody can finish what its drafts have staged, or are about to. */
+  forget(clientId: number): void {
+    const kept = this.#transientQueue.filter((queued) => queued.clientId !== clientId);
+    this.#transientQueue.splice(0, Infinity, ...kept);
+    const owned = [...this.stagings].filter(([, owner]) => owner === clientId);
+    const bodyIds = owned.map(([bodyId]) => bodyId);
+    if (bodyIds.length > 0) this.#addOwn('dropStagings', { bodyIds }, 0);
+  }
+
+  /** Takes the next group of each queue, runs it and answers. */
   runNext(): void {
-    const group = this.#queue.splice(0, this.#nextGroupLength());
+    const group = takeGroup(this.#queue, limits.maxGroupBytes);
     const writes = group.filter(({ request }) => !isInMemory(request.operation));
     if (writes.length > 0) this.#runGroup(writes, { writesClaims: true });
     const others = group.filter(({ request }) => isInMemory(request.operation));
     // After the commit, so that nothing is claimed that a failure takes back.
     if (others.length > 0) this.#answer(others, (request) => this.#runInMemory(request));
+    this.#runTransient(takeGroup(this.#transientQueue, limits.maxTransientGroupBytes));
+  }
+
+  #runTransient(group: readonly QueuedRequest[]): void {
+    if (group.length === 0) return;
+    this.#database.setDurable(false);
+    let answers: readonly WriteAnswer[];
+    try {
+      answers = this.#runGroup(group, { writesClaims: false });
+    } finally {
+      this.#database.setDurable(true);
+    }
+    // The space of what was dropped is there for others at once, and not only when the collector comes.
+    const leftover = group.find(({ clientId, request: { operation } }, index) => {
+      const answer = answers[index]!;
+      if ('failure' in answer) return false;
+      return operation === 'dropStagings' || (clientId === 0 && answer.value === true);
+    });
+    if (leftover !== undefined) this.#addOwn('collect', undefined, leftover.request.nowMs);
+  }
+
+  #addOwn(operation: OperationName, argument: unknown, nowMs: number): void {
+    this.add({ clientId: 0, request: { id: 0, operation, argument, nowMs, payloadBytes: 0 } });
   }
 
   /** Writes the claims by themselves. If that fails they stay: the next change, or the next call, may do it. */
@@ -86,16 +125,11 @@ export class GroupCommit {
     }
   }
 
-  #nextGroupLength(): number {
-    let payloadBytes = 0;
-    const end = this.#queue.findIndex(({ request }, index) => {
-      payloadBytes += request.payloadBytes;
-      return index >= limits.maxGroupRequests || (index > 0 && payloadBytes > limits.maxGroupBytes);
-    });
-    return end === -1 ? this.#queue.length : end;
-  }
-
-  #runGroup(group: readonly QueuedRequest[], { writesClaims }: { writesClaims: boolean }): void {
+  /** The answers, which are given too. */
+  #runGroup(
+    group: readonly QueuedRequest[],
+    { writesClaims }: { writesClaims: boolean },
+  ): readonly WriteAnswer[] {
     const events = new GroupEvents();
     let answers: WriteAnswer[];
     let hasWrittenClaims = false;
@@ -110,24 +144,24 @@ export class GroupCommit {
     } catch (error) {
       if (this.#database.isTransaction) this.#database.execute('ROLLBACK');
       // There may be room for the requests, but not for the claims.
-      if (hasWrittenClaims) this.#runGroup(group, { writesClaims: false });
-      else this.#runAlone(group, error);
-      return;
+      return hasWrittenClaims
+        ? this.#runGroup(group, { writesClaims: false })
+        : this.#runAlone(group, error);
     }
     if (hasWrittenClaims) this.#claims.clear();
     this.#onGroup(
-      group.map(({ clientId }, index) => ({ clientId, answer: answers[index] as WriteAnswer })),
+      group.map(({ clientId }, index) => ({ clientId, answer: answers[index]! })),
       events.all,
     );
+    return answers;
   }
 
   /** A fault took the whole transaction (a full disk, say): the requests that can do without the others may. */
-  #runAlone(group: readonly QueuedRequest[], error: unknown): void {
+  #runAlone(group: readonly QueuedRequest[], error: unknown): readonly WriteAnswer[] {
     if (group.length > 1) {
-      for (const queued of group) this.#runGroup([queued], { writesClaims: false });
-      return;
+      return group.flatMap((queued) => this.#runGroup([queued], { writesClaims: false }));
     }
-    this.#answer(group, () => {
+    return this.#answer(group, () => {
       throw error;
     });
   }
@@ -153,17 +187,34 @@ export class GroupCommit {
     return runInMemory(operation, { database: this.#database, claims: this.#claims }, argument);
   }
 
-  #answer(group: readonly QueuedRequest[], run: (request: WriteRequest) => unknown): void {
-    const answers = group.map(({ clientId, request }) => {
+  #answer(
+    group: readonly QueuedRequest[],
+    run: (request: WriteRequest) => unknown,
+  ): readonly WriteAnswer[] {
+    const answers = group.map(({ request }): WriteAnswer => {
       const { id } = request;
       try {
-        return { clientId, answer: { id, value: run(request) } };
+        return { id, value: run(request) };
       } catch (error) {
-        return { clientId, answer: { id, failure: toFailure(error) } };
+        return { id, failure: toFailure(error) };
       }
     });
-    this.#onGroup(answers, []);
+    this.#onGroup(
+      group.map(({ clientId }, index) => ({ clientId, answer: answers[index]! })),
+      [],
+    );
+    return answers;
   }
+}
+
+/** Takes the next group from a queue: at least one request, if there is one. */
+function takeGroup(queue: QueuedRequest[], maxBytes: number): QueuedRequest[] {
+  let payloadBytes = 0;
+  const end = queue.findIndex(({ request }, index) => {
+    payloadBytes += request.payloadBytes;
+    return index >= limits.maxGroupRequests || (index > 0 && payloadBytes > maxBytes);
+  });
+  return queue.splice(0, end === -1 ? queue.length : end);
 }
 
 /** The events of a group: together they tell no more than one may, and past that only how far they go. */
@@ -211,6 +262,11 @@ const writeOperations = {
   subscribe,
   unsubscribe,
 };
+
+/** True for an operation of which nothing has to be there after a crash. */
+function isTransient(name: OperationName): boolean {
+  return name === 'stageChunks' || name === 'dropStagings' || name === 'collect';
+}
 
 /** What an operation that needs no transaction has to work with. */
 interface MemoryContext {

@@ -1,5 +1,5 @@
 import { parentPort, workerData, type MessagePort } from 'node:worker_threads';
-import { dropAllStagings } from './collector.ts';
+import { dropOrphanedStagings } from './collector.ts';
 import { Database } from './database.ts';
 import { GroupCommit, type GroupListener } from './group-commit.ts';
 import { isWatched } from './mailbox-watches.ts';
@@ -39,7 +39,7 @@ class WriterThread {
     this.#database.execute(temporaryTables);
     this.#groups = new GroupCommit(this.#database, (...group) => this.#report(...group));
     const context = { nowMs: 0, clientId: 0, stagings: this.#groups.stagings };
-    dropAllStagings(new WriteContext(this.#database, context));
+    dropOrphanedStagings(new WriteContext(this.#database, context));
   }
 
   /** Serves a client until its port closes. */
@@ -59,23 +59,11 @@ class WriterThread {
     this.#schedule();
   }
 
-  /** Nobody can finish what the client's drafts have staged. */
   #disconnect(clientId: number): void {
     this.#clients.delete(clientId);
-    const staged = [...this.#groups.stagings].filter(([, owner]) => owner === clientId);
-    if (staged.length === 0 || this.#isClosing) return;
-    const bodyIds = staged.map(([bodyId]) => bodyId);
-    this.#groups.add({
-      clientId,
-      request: {
-        id: 0,
-        operation: 'dropStagings',
-        argument: { bodyIds },
-        nowMs: 0,
-        payloadBytes: 0,
-      },
-    });
-    this.#schedule();
+    if (this.#isClosing) return;
+    this.#groups.forget(clientId);
+    if (!this.#groups.isEmpty) this.#schedule();
   }
 
   /** Not at once: everything that has arrived in this turn of the loop joins the group. */

@@ -3,7 +3,7 @@ import { copyFileSync, existsSync, statSync } from 'node:fs';
 import t, { type Test } from 'tap';
 import { limits } from '../../../store/limits.ts';
 import { openSqliteStore } from '../../../store/sqlite/open.ts';
-import { collect, dropAllStagings } from '../../../store/sqlite/collector.ts';
+import { collect, dropOrphanedStagings } from '../../../store/sqlite/collector.ts';
 import { Database } from '../../../store/sqlite/database.ts';
 import { temporaryTables } from '../../../store/sqlite/copy-and-expunge.ts';
 import { WriteContext } from '../../../store/sqlite/write-context.ts';
@@ -73,7 +73,7 @@ await t.test('each step is bounded, and a crash between two is harmless', async 
     const before = ['messages', 'chunks', 'bodies'].map((table) => countRows(database, table));
     const context = { nowMs, clientId: 1, stagings: new Map<number, number>() };
     hasMore = collect(new WriteContext(database, context)) || steps < 10;
-    dropAllStagings(new WriteContext(database, context));
+    dropOrphanedStagings(new WriteContext(database, context));
     const after = ['messages', 'chunks', 'bodies'].map((table) => countRows(database, table));
     const bounds = [limits.collectRows, limits.collectChunks, limits.collectBodies];
     t.ok(before.every((count, index) => count - after[index]! <= bounds[index]!));

@@ -101,22 +101,74 @@ await t.test('a fault that takes the transaction takes only the request that has
 });
 
 await t.test('a full disk takes only the request that is too large for it', (t) => {
-  const { commit, database, groups, ask, askAccount } = makeGroups(t);
+  const { commit, database, groups, ask } = makeGroups(t);
   const [pageCount] = database.row<[number]>('PRAGMA page_count')!;
   // As many pages as would fit on the disk; SQLite says the same as if the disk were full.
-  database.rows(`PRAGMA max_page_count = ${pageCount + 30}`);
-  askAccount('a');
-  const chunks = Array.from({ length: 10 }, () => new Uint8Array(limits.chunkBytes));
-  ask('stageChunks', { bodyId: undefined, firstNumber: 0, chunks });
-  askAccount('b');
+  database.rows(`PRAGMA max_page_count = ${pageCount + 100}`);
+  for (const count of [1, 10, 1]) {
+    const chunks = Array.from({ length: count }, () => new Uint8Array(limits.chunkBytes));
+    ask('stageChunks', { bodyId: undefined, firstNumber: 0, chunks });
+  }
   commit.runNext();
   t.match(
     groups.flatMap(({ answers }) => answers),
-    [{ value: { name: 'a' } }, { failure: { text: /full/ } }, { value: { name: 'b' } }],
+    [{ value: 1 }, { failure: { text: /full/ } }, { value: 2 }],
   );
-  t.equal(groups.at(-1)!.visibleAccounts, 2);
+  t.same(database.row('SELECT count(*) FROM chunks'), [2]);
   t.end();
 });
+
+await t.test('what is staged goes in bounded groups of its own, beside those of others', (t) => {
+  const { commit, groups, ask, askAccount } = makeGroups(t);
+  const chunks = [new Uint8Array(1)];
+  const stage = () =>
+    ask('stageChunks', { bodyId: undefined, firstNumber: 0, chunks }, limits.stageBytes);
+  for (let index = 0; index < 5; index++) stage();
+  askAccount('a');
+  commit.runNext();
+  askAccount('b');
+  while (!commit.isEmpty) commit.runNext();
+  const ids = groups.map(({ answers }) => answers.map((answer) => answer.id));
+  t.same(ids, [[6], [1, 2], [7], [3, 4], [5]], 'a small request waits for one group');
+  t.end();
+});
+
+await t.test('what is staged is given up and deleted if its client is gone', (t) => {
+  const { commit, database, groups, ask } = makeGroups(t);
+  const chunks = Array.from({ length: limits.collectChunks + 1 }, () => new Uint8Array(1));
+  ask('stageChunks', { bodyId: undefined, firstNumber: 0, chunks });
+  commit.runNext();
+  ask('stageChunks', { bodyId: 1, firstNumber: chunks.length, chunks });
+  ask('stageChunks', { bodyId: undefined, firstNumber: 0, chunks });
+  commit.forget(1);
+  groups.length = 0;
+  while (!commit.isEmpty) commit.runNext();
+  for (const table of ['bodies', 'chunks']) {
+    t.same(database.row(`SELECT count(*) FROM ${table}`), [0], table);
+  }
+  t.equal(commit.stagings.size, 0);
+  t.end();
+});
+
+await t.test(
+  'what could not be given up on a full disk is given up with the next collection',
+  (t) => {
+    const { commit, database, groups, ask } = makeGroups(t);
+    const chunks = [new Uint8Array(1)];
+    ask('stageChunks', { bodyId: undefined, firstNumber: 0, chunks });
+    commit.runNext();
+    database.execute(`CREATE TEMP TRIGGER fault BEFORE UPDATE ON main.bodies
+    BEGIN SELECT RAISE(ROLLBACK, 'no room'); END`);
+    ask('dropStagings', { bodyIds: [1] });
+    while (!commit.isEmpty) commit.runNext();
+    t.match(groups.at(-1)!.answers, [{ failure: { text: /no room/ } }]);
+    database.execute('DROP TRIGGER temp.fault');
+    ask('collect', undefined);
+    commit.runNext();
+    t.same(database.row('SELECT count(*) FROM chunks'), [0]);
+    t.end();
+  },
+);
 
 await t.test('a commit that fails is no acknowledgement', (t) => {
   const { commit, database, groups, askAccount } = makeGroups(t);
