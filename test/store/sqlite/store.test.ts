@@ -1,5 +1,7 @@
 import t from 'tap';
 import { testMailStore } from '../../fixtures/mail-store-contract.ts';
-import { makeSqliteStore } from '../../fixtures/sqlite-store.ts';
+import { makeSqliteStore as make } from '../../fixtures/sqlite-store.ts';
 
-await t.test('SqliteMailStore keeps the contract', (t) => testMailStore(t, makeSqliteStore));
+await t.test('SqliteMailStore keeps the contract', (t) =>
+  testMailStore(t, { make, makeDurable: make, makeShared: make }),
+);
