@@ -1,6 +1,6 @@
 import { normalizeMailboxName } from '../protocol/mailbox-name.ts';
 import { limits } from './limits.ts';
-import { StoreError } from './mail-store.ts';
+import { type SpecialUse, StoreError } from './mail-store.ts';
 
 const controlCharacter = /\p{Cc}|\p{Cs}|[\u2028\u2029]/u;
 
@@ -19,6 +19,16 @@ export function checkMailboxName(name: string): string {
   }
   for (const level of levels) checkLevel(level);
   return normalized;
+}
+
+/** As {@link checkMailboxName}, but undefined for a name that no mailbox can have. */
+export function findableMailboxName(name: string): string | undefined {
+  try {
+    return checkMailboxName(name);
+  } catch (error) {
+    if (error instanceof StoreError) return undefined;
+    throw error;
+  }
 }
 
 function checkLevel(level: string): void {
@@ -54,6 +64,19 @@ export function compareMailboxNames(a: string, b: string): number {
   }
   return aLevels.length - bLevels.length;
 }
+
+/** The mailboxes that a new account has, each subscribed. */
+export const firstMailboxes: readonly {
+  readonly name: string;
+  readonly specialUse: SpecialUse | undefined;
+}[] = [
+  { name: 'INBOX', specialUse: undefined },
+  { name: 'Archive', specialUse: '\\Archive' },
+  { name: 'Drafts', specialUse: '\\Drafts' },
+  { name: 'Junk', specialUse: '\\Junk' },
+  { name: 'Sent', specialUse: '\\Sent' },
+  { name: 'Trash', specialUse: '\\Trash' },
+];
 
 /** Checks the name of a new account and returns it in NFC. `CANNOT`. */
 export function normalizeAccountName(name: string): string {

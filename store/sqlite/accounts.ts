@@ -1,5 +1,5 @@
-import { type Account, type Credentials, type SpecialUse, StoreError } from '../mail-store.ts';
-import { foldAsciiCase, normalizeAccountName } from '../names.ts';
+import { type Account, type Credentials, StoreError } from '../mail-store.ts';
+import { firstMailboxes, foldAsciiCase, normalizeAccountName } from '../names.ts';
 import type { Database } from './database.ts';
 import { insertMailbox, removeMailboxRow } from './mailboxes.ts';
 import type { WriteContext } from './write-context.ts';
@@ -26,15 +26,6 @@ function toAccount([id, name, argon2id, scramSha256]: AccountRow): Account {
   return { id, name, credentials: { argon2id, scramSha256 } };
 }
 
-const firstMailboxes: readonly (readonly [name: string, specialUse?: SpecialUse])[] = [
-  ['INBOX'],
-  ['Archive', '\\Archive'],
-  ['Drafts', '\\Drafts'],
-  ['Junk', '\\Junk'],
-  ['Sent', '\\Sent'],
-  ['Trash', '\\Trash'],
-];
-
 /** @see MailStore.createAccount */
 export function createAccount(
   context: WriteContext,
@@ -53,7 +44,7 @@ export function createAccount(
     credentials.argon2id,
     credentials.scramSha256,
   );
-  for (const [mailboxName, specialUse] of firstMailboxes) {
+  for (const { name: mailboxName, specialUse } of firstMailboxes) {
     insertMailbox(context, { accountId: id, name: mailboxName, isSelectable: true, specialUse });
     database.run('INSERT INTO subscriptions (account_id, name) VALUES (?, ?)', id, mailboxName);
   }

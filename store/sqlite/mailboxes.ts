@@ -7,7 +7,12 @@ import {
   type SpecialUse,
   StoreError,
 } from '../mail-store.ts';
-import { checkMailboxName, compareMailboxNames, parentNames } from '../names.ts';
+import {
+  checkMailboxName,
+  compareMailboxNames,
+  findableMailboxName,
+  parentNames,
+} from '../names.ts';
 import { moveSelection, selectMessages } from './copy-and-expunge.ts';
 import type { Database } from './database.ts';
 import { hasKeywordRoom, readKeywords } from './keywords.ts';
@@ -41,7 +46,7 @@ export function findMailbox(
   accountId: number,
   name: string,
 ): Mailbox | undefined {
-  const normalName = normalizeForLookup(name);
+  const normalName = findableMailboxName(name);
   const row =
     normalName === undefined ? undefined : findMailboxRow(database, accountId, normalName);
   if (row === undefined) return undefined;
@@ -53,16 +58,6 @@ export function findMailbox(
     hasChildren: hasChildren(database, accountId, row.name),
     ...(specialUse !== undefined && { specialUse }),
   };
-}
-
-/** No mailbox has a name that could not be created. */
-function normalizeForLookup(name: string): string | undefined {
-  try {
-    return checkMailboxName(name);
-  } catch (error) {
-    if (error instanceof StoreError) return undefined;
-    throw error;
-  }
 }
 
 /** @see MailStore.listSubscriptions */
