@@ -1,5 +1,6 @@
-// Clients that send NOOP at fixed times and tell how long the answers took.
+// Clients that send NOOP or APPEND at fixed times and tell how long the answers took.
 import { setTimeout as delay } from 'node:timers/promises';
+import { smallMessage } from '../small-mail.ts';
 import { ImapConnection, type ImapConnectionOptions } from './imap-connection.ts';
 import { serveLoad } from './load-process.ts';
 
@@ -12,10 +13,12 @@ export interface ProberOptions extends ImapConnectionOptions {
   readonly everyMs: number;
   /** Selected before, so that NOOP has something to look at. */
   readonly mailbox?: string;
+  /** A mailbox that is there: messages are appended to it, each a new one, instead of NOOP. */
+  readonly appendsTo?: string;
 }
 
 /**
- * Of the times in milliseconds. An answer that came later than the next NOOP was due counts also for each NOOP that
+ * Of the times in milliseconds. An answer that came later than the next question was due counts also for each one that
  * could not be sent meanwhile, with the time that it would have waited.
  */
 export interface ProbeReport {
@@ -31,6 +34,8 @@ let connections: ImapConnection[] = [];
 let isProbing = false;
 let times: number[] = [];
 let failureCount = 0;
+/** No other prober that runs appends messages with these numbers. */
+let nextMessage = process.pid * 1_000_000;
 let loops: Promise<void>[] = [];
 
 const actions = {
@@ -66,13 +71,18 @@ async function open(): Promise<ImapConnection> {
   return connection;
 }
 
+async function ask(connection: ImapConnection): Promise<void> {
+  if (options.appendsTo === undefined) await connection.ok('NOOP');
+  else await connection.ok(`APPEND ${options.appendsTo}`, smallMessage(nextMessage++));
+}
+
 async function probe(first: ImapConnection): Promise<void> {
   let connection: ImapConnection | undefined = first;
   let dueMs = performance.now();
   while (isProbing) {
     try {
       connection ??= await open();
-      await connection.ok('NOOP');
+      await ask(connection);
     } catch {
       failureCount++;
       connection?.close();
