@@ -1,5 +1,6 @@
 import { limits } from '../limits.ts';
 import { StoreError } from '../mail-store.ts';
+import type { MessageFacts } from '../message-reader.ts';
 import type { Database } from './database.ts';
 import type { WriteContext } from './write-context.ts';
 
@@ -14,19 +15,9 @@ export const bodyState = {
 } as const;
 
 /** The bytes of a message and what the draft has read from them. */
-export interface BodyContent {
-  readonly sha256: Uint8Array;
-  readonly sizeBytes: number;
-  /** Bytes before the body: header and blank line. */
-  readonly headerBytes: number;
-  /** Day of the Date header, in days since 1970; undefined where it has none that can be read. */
-  readonly sentDay: number | undefined;
+export interface BodyContent extends MessageFacts {
   /** Those of the header that are kept apart; undefined if none are. */
   readonly usualFields: Uint8Array | undefined;
-  readonly envelope: string;
-  readonly bodyStructure: string;
-  /** The MimePart, as JSON. */
-  readonly structure: string;
   /** Chunks of 64 KiB, but the last, that are not staged yet. */
   readonly chunks: readonly Uint8Array[];
   /** The body under which the chunks before those are staged; undefined where none are. */

@@ -1,16 +1,8 @@
-import { createHash } from 'node:crypto';
 import type { InternalDate } from '../../protocol/dates.ts';
 import type { Flag } from '../../protocol/flag.ts';
-import { writeBodyStructure } from '../../protocol/mime/body-structure.ts';
-import { MimeWalker } from '../../protocol/mime/mime-walker.ts';
 import { limits } from '../limits.ts';
-import {
-  type AddedMessage,
-  type MailboxKey,
-  type MessageDraft,
-  StoreError,
-} from '../mail-store.ts';
-import { sentDayOf } from '../sent-day.ts';
+import type { AddedMessage, MailboxKey, MessageDraft } from '../mail-store.ts';
+import { MessageReader } from '../message-reader.ts';
 import { selectUsualFields } from '../usual-fields.ts';
 import type { BodyContent } from './bodies.ts';
 import { toKey, type WriterClient } from './writer.ts';
@@ -23,10 +15,8 @@ import { toKey, type WriterClient } from './writer.ts';
 export class SqliteMessageDraft implements MessageDraft {
   readonly #writer: WriterClient;
   readonly #accountId: number;
-  readonly #walker = new MimeWalker();
-  readonly #digest = createHash('sha256');
+  readonly #reader = new MessageReader();
   readonly #buffer = new StepBuffer();
-  #sizeBytes = 0;
   #stagedChunkCount = 0;
   /** The body under which steps are committed. */
   #stagedBodyId: number | undefined;
@@ -44,11 +34,7 @@ export class SqliteMessageDraft implements MessageDraft {
   async write(chunk: Uint8Array): Promise<void> {
     this.#checkUsable();
     // Nothing is awaited before all is copied: the chunk is the caller's again when this returns its promise.
-    this.#sizeBytes += chunk.length;
-    this.#checkSize();
-    this.#walker.push(chunk);
-    this.#checkStructure();
-    this.#digest.update(chunk);
+    this.#reader.push(chunk);
     let rest = chunk.subarray(this.#buffer.write(chunk));
     // Not slice(), which copies nothing of a Buffer.
     if (rest.length > 0) rest = new Uint8Array(rest);
@@ -67,7 +53,6 @@ export class SqliteMessageDraft implements MessageDraft {
     const { flags, internalDate } = properties;
     const accountId = this.#accountId;
     try {
-      this.#checkSize();
       await this.#staging;
       const { chunks, transfer } = this.#buffer.takeRest();
       this.#firstChunk ??= chunks[0];
@@ -94,18 +79,6 @@ export class SqliteMessageDraft implements MessageDraft {
     if (this.#isUsedUp) throw new Error('The message draft is used up');
   }
 
-  #checkSize(): void {
-    if (this.#sizeBytes > limits.maxMessageBytes) {
-      throw new StoreError('LIMIT', `A message has at most ${limits.maxMessageBytes} bytes`);
-    }
-  }
-
-  /** A structure that lacks something is not stored. */
-  #checkStructure(): void {
-    const { excess } = this.#walker;
-    if (excess !== undefined) throw new StoreError('LIMIT', excess);
-  }
-
   /** Sends a step, once the one before it is committed. */
   async #stage(): Promise<void> {
     await this.#staging;
@@ -128,18 +101,10 @@ export class SqliteMessageDraft implements MessageDraft {
   }
 
   #finish(): Omit<BodyContent, 'chunks'> {
-    const structure = this.#walker.finish();
-    this.#checkStructure();
-    const envelope = structure.envelope ?? '';
+    const facts = this.#reader.finish();
     return {
-      sha256: this.#digest.digest(),
-      sizeBytes: this.#sizeBytes,
-      headerBytes: structure.bodyStart,
-      sentDay: sentDayOf(envelope),
-      usualFields: this.#selectUsualFields(structure.bodyStart),
-      envelope,
-      bodyStructure: writeBodyStructure(structure),
-      structure: JSON.stringify(structure),
+      ...facts,
+      usualFields: this.#selectUsualFields(facts.headerBytes),
       stagedBodyId: this.#stagedBodyId,
       stagedChunkCount: this.#stagedChunkCount,
     };

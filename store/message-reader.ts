@@ -1,0 +1,67 @@
+import { createHash } from 'node:crypto';
+import { writeBodyStructure } from '../protocol/mime/body-structure.ts';
+import { MimeWalker } from '../protocol/mime/mime-walker.ts';
+import { limits } from './limits.ts';
+import { StoreError } from './mail-store.ts';
+import { sentDayOf } from './sent-day.ts';
+
+/** What a store keeps of a message beside its bytes. */
+export interface MessageFacts {
+  readonly sha256: Uint8Array;
+  readonly sizeBytes: number;
+  /** Bytes before the body: header and blank line. */
+  readonly headerBytes: number;
+  /** Day of the Date header, in days since 1970; undefined if it has none that can be read. */
+  readonly sentDay: number | undefined;
+  /** Wire text of ENVELOPE, one character a byte. */
+  readonly envelope: string;
+  /** Wire text of BODYSTRUCTURE. */
+  readonly bodyStructure: string;
+  /** The MimePart, as JSON. */
+  readonly structure: string;
+}
+
+/** Reads the structure and the digest of a message as its bytes come. */
+export class MessageReader {
+  readonly #walker = new MimeWalker();
+  readonly #digest = createHash('sha256');
+  #sizeBytes = 0;
+
+  /** `LIMIT` if the message is too large, or its structure; then what it has come to cannot be used. */
+  push(chunk: Uint8Array): void {
+    this.#sizeBytes += chunk.length;
+    this.#checkSize();
+    this.#walker.push(chunk);
+    this.#checkStructure();
+    this.#digest.update(chunk);
+  }
+
+  /** After the last bytes, once. `LIMIT`. */
+  finish(): MessageFacts {
+    this.#checkSize();
+    const structure = this.#walker.finish();
+    this.#checkStructure();
+    const envelope = structure.envelope ?? '';
+    return {
+      sha256: this.#digest.digest(),
+      sizeBytes: this.#sizeBytes,
+      headerBytes: structure.bodyStart,
+      sentDay: sentDayOf(envelope),
+      envelope,
+      bodyStructure: writeBodyStructure(structure),
+      structure: JSON.stringify(structure),
+    };
+  }
+
+  #checkSize(): void {
+    if (this.#sizeBytes > limits.maxMessageBytes) {
+      throw new StoreError('LIMIT', `A message has at most ${limits.maxMessageBytes} bytes`);
+    }
+  }
+
+  /** A structure that lacks something is not stored. */
+  #checkStructure(): void {
+    const { excess } = this.#walker;
+    if (excess !== undefined) throw new StoreError('LIMIT', excess);
+  }
+}
