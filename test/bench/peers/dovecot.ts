@@ -17,12 +17,17 @@ export interface DovecotOptions {
   readonly loginProcessCount?: number;
 }
 
+export interface DovecotPeer extends Peer {
+  /** The directory with the mail of all accounts. */
+  readonly mailPath: string;
+}
+
 /**
  * Dovecot with the login process of its "high-performance mode", which stay: one unless told otherwise, since each has
  * ticket keys of its own and nobody could resume with another. It checks passwords in the clear, from its cache, and keeps its
  * mail in a Maildir unless told otherwise. All that spares it work.
  */
-export async function startDovecot(options: DovecotOptions): Promise<Peer> {
+export async function startDovecot(options: DovecotOptions): Promise<DovecotPeer> {
   const {
     credential,
     password,
@@ -92,11 +97,12 @@ mail_max_userip_connections = 10000
 default_vsz_limit = 1G
 `,
   );
-  return startPeer({
+  const peer = await startPeer({
     name: `Dovecot, high performance${fsync === 'always' ? ', mail_fsync=always' : ''}`,
     path,
     argv: ['-F', '-c', configuration],
     port,
     onStopped: directory.remove,
   });
+  return { ...peer, mailPath: at('mail') };
 }
