@@ -11,6 +11,8 @@ export interface LoadProcessOptions {
    * from the client whose answers are timed. Default false.
    */
   readonly givesWay?: boolean;
+  /** Options of node itself, as `--cpu-prof`. */
+  readonly nodeOptions?: readonly string[];
 }
 
 /** Niceness of a process that gives way. */
@@ -36,9 +38,12 @@ export class LoadProcess<Actions extends LoadActions> {
   #count = 0;
 
   /** @param path - of a file that calls {@link serveLoad} with the actions */
-  constructor(path: string, { givesWay = false }: LoadProcessOptions = {}) {
+  constructor(path: string, { givesWay = false, nodeOptions = [] }: LoadProcessOptions = {}) {
     // A warning of Node (many listeners, TLS checks that are off) is no figure.
-    this.#child = fork(path, { execArgv: ['--no-warnings'], serialization: 'advanced' });
+    this.#child = fork(path, {
+      execArgv: ['--no-warnings', ...nodeOptions],
+      serialization: 'advanced',
+    });
     if (givesWay) setPriority(this.#child.pid!, lowPriority);
     this.#child.on('message', (message) => {
       const answer = message as Answer;
