@@ -45,6 +45,12 @@ export const limits = {
   /** Free pages of the file that one step of collecting gives back to the file system at most. */
   collectPages: 256,
 
+  /**
+   * Expunged UIDs that a mailbox remembers, for clients that ask what has gone: 400 KiB. One that missed more reads the mailbox
+   * anew.
+   */
+  maxExpungedUids: 32_768,
+
   /** Messages of one slice of states or changes: 0.8 ms for others of the thread to wait. */
   sliceMessages: 8192,
   /** Messages that one event tells of; a watcher reads more than that in slices. 1 MiB in each thread. */

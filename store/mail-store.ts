@@ -68,7 +68,9 @@ export interface MailStore {
   readStates(box: MailboxKey, afterUid: number): AsyncIterable<MessageStates>;
   /**
    * What changed after `since` and up to `until` (modseqs), ascending by modseq, in slices of bounded size between which
-   * others run. A message that changes again meanwhile, past `until`, may be missing. `NONEXISTENT`.
+   * others run. A message that changes again meanwhile, past `until`, may be missing. `NONEXISTENT`. Rejects
+   * with a {@link ChangesForgottenError} if some of the UIDs that were expunged since are not known any more, since a mailbox
+   * remembers a bounded number of them; that may be found after some slices.
    */
   readChanges(box: MailboxKey, since: number, until: number): AsyncIterable<MailboxChanges>;
   /**
@@ -134,6 +136,15 @@ export class StoreError extends Error {
     super(text);
     this.name = 'StoreError';
     this.code = code;
+  }
+}
+
+/** A mailbox does not know any more all that was expunged: the caller has to compare what it knows with all states. */
+export class ChangesForgottenError extends Error {
+  override readonly name = 'ChangesForgottenError';
+
+  constructor(since: number) {
+    super(`What was expunged after modseq ${since} is not known any more`);
   }
 }
 

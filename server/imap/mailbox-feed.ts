@@ -1,5 +1,6 @@
 import { mergeUids, noUids } from '../../protocol/sorted-uids.ts';
 import {
+  ChangesForgottenError,
   StoreError,
   type MailboxEvent,
   type MailboxKey,
@@ -290,10 +291,35 @@ export class MailboxFeed {
         changed.push(slice.uids);
       }
     } catch (error) {
-      this.#fail(error);
+      if (error instanceof ChangesForgottenError) await this.#readAnew(until);
+      else this.#fail(error);
       return;
     }
     this.#advance(until, mergeUids(changed), mergeUids(expunged));
+    this.#takeWaiting();
+  }
+
+  /** As {@link #catchUp}, if the store does not know any more what has gone: compares all messages with those that are known. */
+  async #readAnew(until: number): Promise<void> {
+    const known = this.#messages.uids.slice(0, this.count);
+    const isThere = new Uint8Array(known.length);
+    const changed: Uint32Array[] = [];
+    let place = 0;
+    try {
+      for await (const slice of this.#store.readStates(this.box, 0)) {
+        this.#update(slice);
+        changed.push(slice.uids.filter((_, index) => slice.modseqs[index]! > this.#modseq));
+        for (const uid of slice.uids) {
+          while (place < known.length && known[place]! < uid) place += 1;
+          if (known[place] === uid) isThere[place] = 1;
+        }
+      }
+    } catch (error) {
+      this.#fail(error);
+      return;
+    }
+    const gone = known.filter((_, index) => isThere[index] === 0);
+    this.#advance(until, mergeUids(changed), gone);
     this.#takeWaiting();
   }
 

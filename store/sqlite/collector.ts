@@ -146,5 +146,9 @@ export class Collection {
   async #runSteps(): Promise<void> {
     let hasMore = true;
     while (hasMore && !this.#isStopped) hasMore = await this.#writer.request('collect', undefined);
+    let afterMailboxId: number | undefined = 0;
+    while (afterMailboxId !== undefined && !this.#isStopped) {
+      afterMailboxId = await this.#writer.request('forgetExpunged', { afterMailboxId });
+    }
   }
 }

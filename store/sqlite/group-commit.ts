@@ -5,6 +5,7 @@ import { dropStagings, findOrphanedStagings, stageChunks } from './bodies.ts';
 import { collect } from './collector.ts';
 import { copyMessages, expungeMessages, moveMessages } from './copy-and-expunge.ts';
 import type { Database } from './database.ts';
+import { forgetExpunged } from './expunged.ts';
 import { storeFlags } from './flags.ts';
 import { RecentClaims } from './mailbox-counters.ts';
 import {
@@ -253,6 +254,7 @@ const writeOperations = {
   deleteMailbox,
   dropStagings,
   findOrphanedStagings,
+  forgetExpunged,
   expungeMessages,
   moveMessages,
   removeAccount,

@@ -74,6 +74,8 @@ const rowChecks: readonly string[] = [
    FROM expunged e JOIN mailboxes x ON x.id = e.mailbox_id
    LEFT JOIN messages m ON m.mailbox_id = e.mailbox_id AND m.uid = e.uid
    WHERE e.uid >= x.uid_next OR e.modseq > x.highest_modseq OR m.uid IS NOT NULL`,
+  `SELECT id, 'mailbox ' || id || ' has forgotten what was not expunged yet'
+   FROM mailboxes WHERE expunged_horizon > highest_modseq`,
   `SELECT b.id, 'body ' || b.id || ' is without its digest, its texts, or its time to be collected'
    FROM bodies b LEFT JOIN body_texts t ON t.body_id = b.id
    WHERE (b.state = ${bodyState.whole}) <> (b.sha256 IS NOT NULL) OR

@@ -4,6 +4,7 @@ import type { Flag } from '../../protocol/flag.ts';
 import { limits } from '../limits.ts';
 import type { MailboxChanges, MailboxKey, MessageStates } from '../mail-store.ts';
 import type { Database } from './database.ts';
+import { checkRemembered } from './expunged.ts';
 import { type FlagWords, type KeywordTable, readKeywords } from './keywords.ts';
 import { checkMailbox } from './mailbox-counters.ts';
 
@@ -189,6 +190,7 @@ function readSlice(
   },
 ): MailboxChanges & { isLast: boolean; changed: Cursor; expunged: Cursor } {
   checkMailbox(database, box);
+  checkRemembered(database, box.mailboxId, from.expunged[0]);
   const bounds = ([modseq, uid]: Cursor) =>
     [box.mailboxId, modseq, uid, from.until, from.count] as const;
   const read = queryStates(database, box.mailboxId, changedSql, ...bounds(from.changed));

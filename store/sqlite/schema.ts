@@ -58,6 +58,7 @@ const headerFieldsStep: LongStep = {
  * been released is never changed; a change is a new step at the end.
  *
  * - `mailboxes.account_id` is null once the mailbox is removed; the collector then deletes its rows.
+ * - `mailboxes.expunged_horizon` is the modseq up to which rows of `expunged` may be deleted.
  * - `messages` keeps flags as bits: system flags in the order of `systemFlags`, keywords by their number in
  *   `keywords`, 0 to 31 in `keywords_low`, 32 to 63 in `keywords_high`; `keywords_more` has the numbers of others, see
  *   `FlagWords`.
@@ -163,4 +164,5 @@ export const schemaSteps: readonly SchemaStep[] = [
   `,
   headerFieldsStep,
   "ALTER TABLE messages ADD COLUMN keywords_more TEXT NOT NULL DEFAULT ''",
+  'ALTER TABLE mailboxes ADD COLUMN expunged_horizon INTEGER NOT NULL DEFAULT 0',
 ];

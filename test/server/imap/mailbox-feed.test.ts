@@ -106,6 +106,35 @@ await t.test('sets of flags that no message has any more are forgotten', async (
   t.same(contents(feed), truth(mailbox));
 });
 
+await t.test('what a store has forgotten is found by comparing all messages', async (t) => {
+  const mailbox = mailboxOf(9);
+  const feed = await MailboxFeed.open(mailbox.store, mailbox.box);
+  const told: Uint32Array[] = [];
+  const reader = {
+    expungePlace: feed.expungeLog.end,
+    uidNext: feed.uidNext,
+    onFeedChange: () => void told.push(feed.lastStep.changedUids),
+  };
+  feed.follow(reader);
+  mailbox.expunge([1, 4, 5, 9], false);
+  mailbox.setFlags([2, 6], ['\\Seen'], false);
+  mailbox.add(['\\Draft'], false);
+  mailbox.expunged.length = 0;
+  mailbox.expungedHorizon = mailbox.modseq;
+  let isChanged = false;
+  mailbox.onSlice = () => {
+    if (isChanged) return;
+    isChanged = true;
+    mailbox.setFlags([7], ['\\Flagged']);
+    mailbox.expunge([8]);
+  };
+  mailbox.setFlags([3], ['\\Seen']);
+  await until(() => isChanged && feed.modseq === mailbox.modseq);
+  t.same(contents(feed), truth(mailbox));
+  t.same([...told[0]!], [2, 3, 6, 7, 10], 'readers hear of each change');
+  t.equal(feed.uidNext, 11);
+});
+
 await t.test('a mailbox that is deleted ends the feed, and whoever waits for it', async (t) => {
   const mailbox = mailboxOf(1);
   const feed = await MailboxFeed.open(mailbox.store, mailbox.box);

@@ -68,6 +68,10 @@ const damages: Record<string, [sql: string, fault: RegExp]> = {
     /^Expunged UID 2 of mailbox 1/,
   ],
   'an expunged UID from the future': ['INSERT INTO expunged VALUES (1, 2, 77)', /^Expunged UID 77/],
+  'a horizon in the future': [
+    'UPDATE mailboxes SET expunged_horizon = 77 WHERE id = 1',
+    /^Mailbox 1 has forgotten what was not expunged yet/,
+  ],
   'a lost row': ['DELETE FROM messages WHERE uid = 1', /reference count 1, but 0 messages/],
   'an account without INBOX': [
     "UPDATE mailboxes SET name = 'x' WHERE name = 'INBOX'",
