@@ -62,7 +62,7 @@ export const limits = {
   /** How long claims of \Recent messages stay in memory before they are written by themselves. */
   recentFlushMs: 5000,
 
-  /** Rows of one batch of {@link MailStore.readMessages} at most. */
+  /** Rows of one batch of {@link MailStore.rows} at most. */
   batchRows: 512,
   /** Bytes of structure text of one such batch, past which it ends early. */
   batchBytes: mebibyte,

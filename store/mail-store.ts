@@ -86,14 +86,14 @@ export interface MailStore {
   /** A draft takes the bytes of one message and is then added to a mailbox. */
   beginMessage(accountId: number): MessageDraft;
   /**
-   * Rows of those of the UIDs (ascending) that exist, in order, in batches of bounded size, so that a
-   * mailbox of any size is never in memory whole. `fields` says what is read beyond uid, size and body.
+   * Those of the UIDs (ascending) that exist, in order, in batches of bounded size, so that a mailbox of any size is
+   * never in memory whole. `columns` says what is read beyond UID, size and body.
    */
-  readMessages(
+  rows(
     box: MailboxKey,
     uids: Uint32Array,
-    fields: ReadonlySet<MessageField>,
-  ): AsyncIterable<readonly StoredMessage[]>;
+    columns: ReadonlySet<MessageColumn>,
+  ): AsyncIterable<MessageRows>;
   /**
    * Bytes `[start, end)` of a message's body in chunks of at most 64 KiB. Bodies of messages that are
    * expunged meanwhile stay readable for at least ten minutes. `NONEXISTENT`.
@@ -245,31 +245,35 @@ export type MailboxEvent =
 
 export type MailboxListener = (event: MailboxEvent) => void;
 
-export type MessageField =
-  'dates' | 'envelope' | 'bodyStructure' | 'structure' | 'usualFields' | 'header';
+/** What can be read of messages beside UID, size and body; each is a column of {@link MessageRows}, or several. */
+export type MessageColumn =
+  'internalDate' | 'envelope' | 'bodyStructure' | 'structure' | 'usualFields' | 'header';
 
-/** A message; what was not asked for is absent. */
-export interface StoredMessage {
-  readonly uid: number;
-  readonly sizeBytes: number;
-  readonly bodyId: number;
-  /** With `dates`. */
-  readonly internalDate?: InternalDate;
+/** Some messages, as columns of equal length; columns that were not asked for are absent. The receiver may keep them. */
+export interface MessageRows {
+  readonly uids: Uint32Array;
+  readonly sizeBytes: Uint32Array;
+  /** For {@link MailStore.readBody}. */
+  readonly bodyIds: Float64Array;
+  /** With `internalDate`: seconds since 1970. */
+  readonly internalSeconds?: Float64Array;
+  /** With `internalDate`: minutes east of Greenwich. */
+  readonly zoneMinutes?: Int16Array;
   /** With `envelope`: wire text of ENVELOPE, one character a byte. */
-  readonly envelope?: string;
+  readonly envelopes?: readonly string[];
   /** With `bodyStructure`: wire text of BODYSTRUCTURE. */
-  readonly bodyStructure?: string;
+  readonly bodyStructures?: readonly string[];
   /** With `structure`: the parts with their offsets. */
-  readonly structure?: MimePart;
-  /** With `usualFields`, if there are none, and with `header`: bytes of the header with its blank line. */
-  readonly headerBytes?: number;
+  readonly structures?: readonly MimePart[];
+  /** With `usualFields` or `header`: bytes of the header with its blank line; -1 where `usualFields` has them. */
+  readonly headerBytes?: Int32Array;
   /**
    * With `usualFields`: the fields of the header for which `isUsualField` holds, in order and unchanged, with its blank line.
-   * Absent too if the store has not kept them apart: {@link MailStore.readBody} then has the header.
+   * Undefined for a message whose store has not kept them apart: {@link MailStore.readBody} then has the header.
    */
-  readonly usualFields?: Uint8Array;
-  /** With `header`: the header with its blank line. Absent too if it has more than 64 KiB. */
-  readonly header?: Uint8Array;
+  readonly usualFields?: readonly (Uint8Array | undefined)[];
+  /** With `header`: the header with its blank line; undefined if it has more than 64 KiB. */
+  readonly headers?: readonly (Uint8Array | undefined)[];
 }
 
 /** A message on its way in. It costs a bounded amount of memory, however large the message is. */

@@ -3,13 +3,12 @@ import {
   type Mailbox,
   type MailStore,
   type MessageDraft,
-  type MessageField,
-  type StoredMessage,
+  type MessageColumn,
   StoreError,
 } from '../../store/mail-store.ts';
 import type { ImportMessage, ImportOutcome, ImportTarget } from '../import/import-target.ts';
 
-const noFields: ReadonlySet<MessageField> = new Set();
+const noColumns: ReadonlySet<MessageColumn> = new Set();
 
 /**
  * Messages up to this size are added at once and made durable together: the store takes each in one
@@ -40,10 +39,10 @@ export class StoreImportTarget implements ImportTarget {
     const sizes = new Set(messages.map((message) => message.sizeBytes));
     const counts = new Map<string, number>();
     for await (const { uids } of this.#store.readStates(this.#mailbox, fromUid - 1)) {
-      for await (const batch of this.#store.readMessages(this.#mailbox, uids, noFields)) {
-        for (const message of batch) {
-          if (!sizes.has(message.sizeBytes)) continue;
-          const hash = await this.#hashOf(message);
+      for await (const rows of this.#store.rows(this.#mailbox, uids, noColumns)) {
+        for (const [index, sizeBytes] of rows.sizeBytes.entries()) {
+          if (!sizes.has(sizeBytes)) continue;
+          const hash = await this.#hashOf(rows.bodyIds[index]!, sizeBytes);
           counts.set(hash, (counts.get(hash) ?? 0) + 1);
         }
       }
@@ -102,9 +101,9 @@ export class StoreImportTarget implements ImportTarget {
     return outcome;
   }
 
-  async #hashOf(message: StoredMessage): Promise<string> {
+  async #hashOf(bodyId: number, sizeBytes: number): Promise<string> {
     const hash = createHash('sha256');
-    for await (const chunk of this.#store.readBody(message.bodyId, 0, message.sizeBytes)) {
+    for await (const chunk of this.#store.readBody(bodyId, 0, sizeBytes)) {
       hash.update(chunk);
     }
     return hash.digest('hex');

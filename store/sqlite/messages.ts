@@ -5,8 +5,8 @@ import { limits } from '../limits.ts';
 import {
   type AddedMessage,
   type MailboxKey,
-  type MessageField,
-  type StoredMessage,
+  type MessageColumn,
+  type MessageRows,
   StoreError,
 } from '../mail-store.ts';
 import { type BodyContent, addReference } from './bodies.ts';
@@ -16,67 +16,170 @@ import { checkMailbox, countAdded, noMailbox, readTarget } from './mailbox-count
 import { bodyState } from './bodies.ts';
 import type { WriteContext } from './write-context.ts';
 
-/** Columns that every row has, then those of the fields in the order of `fieldColumns`. */
-const fixedColumns = 'm.uid, m.size_bytes, m.body_id, m.internal_seconds, m.zone_minutes';
-type FixedRow = [number, number, number, number, number];
+/** Columns of every row, before those that were asked for. */
+const fixedColumns = 'm.uid, m.size_bytes, m.body_id';
+type FixedRow = [uid: number, sizeBytes: number, bodyId: number];
 
 const textsJoin = 'JOIN body_texts t ON t.body_id = m.body_id';
 const bodiesJoin = 'JOIN bodies b ON b.id = m.body_id';
-
 const fieldsJoin = 'LEFT JOIN header_fields h ON h.body_id = m.body_id';
+const chunkJoin = `LEFT JOIN chunks c ON c.id = m.body_id * ${limits.maxChunkCount}`;
 
-/** A column of a field, and the tables that it needs. */
-const fieldColumns: readonly {
-  readonly field: MessageField;
-  readonly name: keyof StoredMessage;
-  readonly column: string;
+/** Where the values of a column come from, and where they go; `put` returns the bytes that the value takes in a batch. */
+interface ColumnSource {
+  readonly column: MessageColumn;
+  readonly sql: string;
   readonly joins: readonly string[];
-}[] = [
-  { field: 'envelope', name: 'envelope', column: 't.envelope', joins: [textsJoin] },
-  { field: 'bodyStructure', name: 'bodyStructure', column: 't.body_structure', joins: [textsJoin] },
-  { field: 'structure', name: 'structure', column: 't.structure', joins: [textsJoin] },
+  readonly put: (batch: RowBatch, value: SqlValue) => number;
+}
+
+const columnSources: readonly ColumnSource[] = [
   {
-    field: 'usualFields',
-    name: 'headerBytes',
+    column: 'internalDate',
+    sql: 'm.internal_seconds',
+    joins: [],
+    put: (batch, value) => {
+      batch.internalSeconds[batch.count] = value as number;
+      return 0;
+    },
+  },
+  {
+    column: 'internalDate',
+    sql: 'm.zone_minutes',
+    joins: [],
+    put: (batch, value) => {
+      batch.zoneMinutes[batch.count] = value as number;
+      return 0;
+    },
+  },
+  {
+    column: 'envelope',
+    sql: 't.envelope',
+    joins: [textsJoin],
+    put: (batch, value) => putText(batch.envelopes, value as string),
+  },
+  {
+    column: 'bodyStructure',
+    sql: 't.body_structure',
+    joins: [textsJoin],
+    put: (batch, value) => putText(batch.bodyStructures, value as string),
+  },
+  {
+    column: 'structure',
+    sql: 't.structure',
+    joins: [textsJoin],
+    put: (batch, value) => {
+      batch.structures.push(JSON.parse(value as string) as MimePart);
+      return (value as string).length;
+    },
+  },
+  {
+    column: 'usualFields',
     // Only who finds no fields has to know how long the header is.
-    column: `CASE WHEN h.bytes IS NULL
-      THEN (SELECT b.header_bytes FROM bodies b WHERE b.id = m.body_id) END`,
+    sql: `CASE WHEN h.bytes IS NULL
+      THEN (SELECT b.header_bytes FROM bodies b WHERE b.id = m.body_id) ELSE -1 END`,
     joins: [fieldsJoin],
+    put: putHeaderBytes,
   },
   {
-    field: 'usualFields',
-    name: 'usualFields',
-    column: 'h.bytes',
+    column: 'usualFields',
+    sql: 'h.bytes',
     joins: [fieldsJoin],
+    put: (batch, value) => putBytes(batch.usualFields, value),
   },
-  { field: 'header', name: 'headerBytes', column: 'b.header_bytes', joins: [bodiesJoin] },
+  { column: 'header', sql: 'b.header_bytes', joins: [bodiesJoin], put: putHeaderBytes },
   {
-    field: 'header',
-    name: 'header',
-    column: `CASE WHEN b.header_bytes <= ${limits.chunkBytes} THEN substr(c.octets, 1, b.header_bytes) END`,
-    joins: [bodiesJoin, `LEFT JOIN chunks c ON c.id = m.body_id * ${limits.maxChunkCount}`],
+    column: 'header',
+    sql: `CASE WHEN b.header_bytes <= ${limits.chunkBytes} THEN substr(c.octets, 1, b.header_bytes) END`,
+    joins: [bodiesJoin, chunkJoin],
+    put: (batch, value) => putBytes(batch.headers, value),
   },
 ];
+
+function putText(column: string[], value: string): number {
+  column.push(value);
+  return value.length;
+}
+
+function putBytes(column: (Uint8Array | undefined)[], value: SqlValue): number {
+  const bytes = value instanceof Uint8Array ? value : undefined;
+  column.push(bytes);
+  return bytes?.length ?? 0;
+}
+
+function putHeaderBytes(batch: RowBatch, value: SqlValue): number {
+  batch.headerBytes[batch.count] = (value as number | null) ?? -1;
+  return 0;
+}
+
+/** Rows as they are read. */
+class RowBatch {
+  count = 0;
+  readonly uids: Uint32Array;
+  readonly sizeBytes: Uint32Array;
+  readonly bodyIds: Float64Array;
+  readonly internalSeconds: Float64Array;
+  readonly zoneMinutes: Int16Array;
+  readonly headerBytes: Int32Array;
+  readonly envelopes: string[] = [];
+  readonly bodyStructures: string[] = [];
+  readonly structures: MimePart[] = [];
+  readonly usualFields: (Uint8Array | undefined)[] = [];
+  readonly headers: (Uint8Array | undefined)[] = [];
+
+  /** @param maxCount how many rows there can be */
+  constructor(maxCount: number, columns: ReadonlySet<MessageColumn>) {
+    const dateCount = columns.has('internalDate') ? maxCount : 0;
+    const headerCount = columns.has('usualFields') || columns.has('header') ? maxCount : 0;
+    this.uids = new Uint32Array(maxCount);
+    this.sizeBytes = new Uint32Array(maxCount);
+    this.bodyIds = new Float64Array(maxCount);
+    this.internalSeconds = new Float64Array(dateCount);
+    this.zoneMinutes = new Int16Array(dateCount);
+    this.headerBytes = new Int32Array(headerCount);
+  }
+
+  toRows(columns: ReadonlySet<MessageColumn>): MessageRows {
+    const end = this.count;
+    const hasHeaderBytes = columns.has('usualFields') || columns.has('header');
+    return {
+      uids: this.uids.subarray(0, end),
+      sizeBytes: this.sizeBytes.subarray(0, end),
+      bodyIds: this.bodyIds.subarray(0, end),
+      ...(columns.has('internalDate') && {
+        internalSeconds: this.internalSeconds.subarray(0, end),
+        zoneMinutes: this.zoneMinutes.subarray(0, end),
+      }),
+      ...(columns.has('envelope') && { envelopes: this.envelopes }),
+      ...(columns.has('bodyStructure') && { bodyStructures: this.bodyStructures }),
+      ...(columns.has('structure') && { structures: this.structures }),
+      ...(hasHeaderBytes && { headerBytes: this.headerBytes.subarray(0, end) }),
+      ...(columns.has('usualFields') && { usualFields: this.usualFields }),
+      ...(columns.has('header') && { headers: this.headers }),
+    };
+  }
+}
 
 /**
  * The messages of the named UIDs that exist, batch by batch. Nothing of the database is held while the
  * caller has a batch.
  *
- * @see MailStore.readMessages
+ * @see MailStore.rows
  */
-export async function* readMessages(
+export async function* readRows(
   database: Database,
   box: MailboxKey,
   uids: Uint32Array,
-  fields: ReadonlySet<MessageField>,
-): AsyncGenerator<readonly StoredMessage[]> {
+  columns: ReadonlySet<MessageColumn>,
+): AsyncGenerator<MessageRows> {
   let position = 0;
+  // Ends: each batch goes on behind the last UID of the one before.
   while (position < uids.length) {
     const batchUids = uids.subarray(position, position + limits.batchRows);
-    const batch = readBatch(database, box, batchUids, fields);
-    const lastUid = batch.isWhole ? batchUids.at(-1) : batch.messages.at(-1)?.uid;
-    while (position < uids.length && uids[position]! <= lastUid!) position++;
-    if (batch.messages.length > 0) yield batch.messages;
+    const { batch, isWhole } = readBatch(database, box, batchUids, columns);
+    const lastUid = isWhole ? batchUids.at(-1)! : batch.uids[batch.count - 1]!;
+    while (position < uids.length && uids[position]! <= lastUid) position++;
+    if (batch.count > 0) yield batch.toRows(columns);
   }
 }
 
@@ -85,50 +188,36 @@ function readBatch(
   database: Database,
   box: MailboxKey,
   uids: Uint32Array,
-  fields: ReadonlySet<MessageField>,
-): { messages: StoredMessage[]; isWhole: boolean } {
+  columns: ReadonlySet<MessageColumn>,
+): { batch: RowBatch; isWhole: boolean } {
+  const sources = columnSources.filter(({ column }) => columns.has(column));
   return database.snapshot(() => {
     checkMailbox(database, box);
-    const messages: StoredMessage[] = [];
-    const columns = fieldColumns.filter(({ field }) => fields.has(field));
+    const batch = new RowBatch(uids.length, columns);
     let bytes = 0;
     const rows = database.iterate<[...FixedRow, ...SqlValue[]]>(
-      batchSql(columns),
+      batchSql(sources),
       `[${uids.join()}]`,
       box.mailboxId,
     );
-    for (const [uid, sizeBytes, bodyId, seconds, zoneMinutes, ...values] of rows) {
-      const message: WritableMessage = { uid, sizeBytes, bodyId };
-      if (fields.has('dates')) message.internalDate = { epochMs: seconds * 1000, zoneMinutes };
-      for (const [index, { name }] of columns.entries())
-        bytes += setField(message, name, values[index]!);
-      messages.push(message);
-      if (bytes >= limits.batchBytes) return { messages, isWhole: false };
+    for (const [uid, sizeBytes, bodyId, ...values] of rows) {
+      batch.uids[batch.count] = uid;
+      batch.sizeBytes[batch.count] = sizeBytes;
+      batch.bodyIds[batch.count] = bodyId;
+      for (let index = 0; index < sources.length; index++) {
+        bytes += sources[index]!.put(batch, values[index]!);
+      }
+      batch.count += 1;
+      if (bytes >= limits.batchBytes) return { batch, isWhole: false };
     }
-    return { messages, isWhole: true };
+    return { batch, isWhole: true };
   });
 }
 
-function batchSql(columns: typeof fieldColumns): string {
-  const joins = new Set(columns.flatMap((column) => column.joins));
-  return `SELECT ${[fixedColumns, ...columns.map(({ column }) => column)].join(', ')} FROM json_each(?) j
+function batchSql(sources: readonly ColumnSource[]): string {
+  const joins = new Set(sources.flatMap((source) => source.joins));
+  return `SELECT ${[fixedColumns, ...sources.map(({ sql }) => sql)].join(', ')} FROM json_each(?) j
     CROSS JOIN messages m ON m.mailbox_id = ? AND m.uid = j.value ${[...joins].join(' ')}`;
-}
-
-type WritableMessage = { -readonly [Name in keyof StoredMessage]: StoredMessage[Name] };
-
-/** Returns how much of a batch the value takes, in bytes. */
-function setField(message: WritableMessage, name: keyof StoredMessage, value: SqlValue): number {
-  if (value === null) return 0;
-  if (typeof value === 'number') {
-    if (name === 'headerBytes') message.headerBytes = value;
-    return 0;
-  }
-  if (typeof value === 'string') {
-    if (name === 'structure') message.structure = JSON.parse(value) as MimePart;
-    else if (name === 'envelope' || name === 'bodyStructure') message[name] = value;
-  } else if (name === 'usualFields' || name === 'header') message[name] = value;
-  return value.length;
 }
 
 /** Size of a body that can be read. `NONEXISTENT`. */

@@ -15,10 +15,10 @@ import type {
   MailboxStatus,
   MailStore,
   MessageDraft,
-  MessageField,
+  MessageColumn,
+  MessageRows,
   MessageStates,
   OpenMailbox,
-  StoredMessage,
 } from '../mail-store.ts';
 import type { StoreFigures } from '../opened-store.ts';
 import { findAccount, listAccounts } from './accounts.ts';
@@ -34,7 +34,7 @@ import {
 } from './mailboxes.ts';
 import { SqliteMessageDraft } from './message-draft.ts';
 import { readChanges, readStates } from './message-states.ts';
-import { readBody, readMessages } from './messages.ts';
+import { readBody, readRows } from './messages.ts';
 import { bodyState } from './bodies.ts';
 import { toKey, type Writer, WriterClient, type WriterLink } from './writer.ts';
 
@@ -159,12 +159,12 @@ export class SqliteMailStore implements MailStore {
     return new SqliteMessageDraft(this.#client, accountId);
   }
 
-  readMessages(
+  rows(
     box: MailboxKey,
     uids: Uint32Array,
-    fields: ReadonlySet<MessageField>,
-  ): AsyncIterable<readonly StoredMessage[]> {
-    return readMessages(this.#database, box, uids, fields);
+    columns: ReadonlySet<MessageColumn>,
+  ): AsyncIterable<MessageRows> {
+    return readRows(this.#database, box, uids, columns);
   }
 
   readBody(bodyId: number, start: number, end: number): AsyncIterable<Uint8Array> {

@@ -10,14 +10,14 @@ import {
 } from '../../../protocol/mime/body-section.ts';
 import { HeaderFilter } from '../../../protocol/mime/header-filter.ts';
 import { writeBody } from '../../../protocol/mime/body-structure.ts';
-import { encodeInternalDate } from '../../../protocol/dates.ts';
+import { encodeInternalDate, type InternalDate } from '../../../protocol/dates.ts';
 import {
   encodeBodySection,
   type Encoder,
   readWireText,
   type WireText,
 } from '../../../protocol/encoder.ts';
-import type { MessageField, StoredMessage } from '../../../store/mail-store.ts';
+import type { MessageColumn, MessageRows } from '../../../store/mail-store.ts';
 import { Turn } from '../../../store/turns.ts';
 import { isUsualField } from '../../../store/usual-fields.ts';
 import type { CommandHandler, Completion } from '../dispatch.ts';
@@ -32,11 +32,11 @@ export const fetch: CommandHandler<'FETCH'> = async (session, command) => {
   if (hasItem(items, 'MODSEQ')) session.hasCondstore = true;
   const uids = view.named(command.set, isUid);
   const since = changedSince ?? -1;
-  const fields = fieldsOf(items);
+  const columns = columnsOf(items);
   const missing =
-    fields === undefined
+    columns === undefined
       ? await fetchFromFeed(session, uids, items, since)
-      : await fetchFromStore(session, changedAfter(view, uids, since), items, fields);
+      : await fetchFromStore(session, changedAfter(view, uids, since), items, columns);
   return complete(isUid, missing);
 };
 
@@ -111,40 +111,35 @@ async function fetchFromStore(
   session: Session,
   uids: Uint32Array,
   items: readonly FetchItem[],
-  fields: ReadonlySet<MessageField>,
+  columns: ReadonlySet<MessageColumn>,
 ): Promise<number> {
   const { view, store } = session;
   const marksSeen = !view.isReadOnly && items.some(setsSeen);
   let [number, answeredCount] = [0, 0];
-  for await (const rows of store.readMessages(view.box, uids, fields)) {
+  for await (const rows of store.rows(view.box, uids, columns)) {
     const seenUids = marksSeen ? await markSeen(session, rows) : undefined;
-    for (const row of rows) {
-      const index = view.feed.indexOf(row.uid);
+    for (const [place, uid] of rows.uids.entries()) {
+      const index = view.feed.indexOf(uid);
       if (index === -1) continue;
-      number = view.numberOf(row.uid, number + 1) ?? number;
+      number = view.numberOf(uid, number + 1) ?? number;
       answeredCount += 1;
-      const told =
-        seenUids?.has(row.uid) === true ? withChange(items, session.hasCondstore) : items;
-      await writeFetchResponse(session, { row, number, index }, told);
+      const told = seenUids?.has(uid) === true ? withChange(items, session.hasCondstore) : items;
+      await writeFetchResponse(session, { rows, place, number, index }, told);
     }
   }
   return uids.length - answeredCount;
 }
 
 /** Sets \Seen where it is missing; UIDs of the messages that this changed. */
-async function markSeen(
-  { store, view }: Session,
-  rows: readonly StoredMessage[],
-): Promise<ReadonlySet<number>> {
+async function markSeen({ store, view }: Session, rows: MessageRows): Promise<ReadonlySet<number>> {
   const { feed } = view;
   // Else \Seen would not come back to a message from which another session has just taken it.
   await feed.refresh();
-  const unseen = rows.filter(({ uid }) => {
+  const uids = rows.uids.filter((uid) => {
     const index = feed.indexOf(uid);
     return index !== -1 && !feed.flagSets.has(feed.flagSetNumberAt(index), '\\Seen');
   });
-  if (unseen.length === 0) return new Set();
-  const uids = Uint32Array.from(unseen, ({ uid }) => uid);
+  if (uids.length === 0) return new Set();
   const change = { mode: 'add', flags: ['\\Seen'] } as const;
   const { modseq, changedUids } = await store.storeFlags(view.box, uids, change);
   if (modseq === undefined) return new Set();
@@ -162,8 +157,8 @@ function withChange(items: readonly FetchItem[], hasModseq: boolean): readonly F
   ];
 }
 
-const fieldsByItem: { readonly [Item in FetchItem['item']]?: MessageField } = {
-  INTERNALDATE: 'dates',
+const columnsByItem: { readonly [Item in FetchItem['item']]?: MessageColumn } = {
+  INTERNALDATE: 'internalDate',
   ENVELOPE: 'envelope',
   BODYSTRUCTURE: 'bodyStructure',
   BODY: 'structure',
@@ -172,20 +167,20 @@ const fieldsByItem: { readonly [Item in FetchItem['item']]?: MessageField } = {
 };
 
 /** What the store must read for these items; undefined if the feed knows all of it. */
-function fieldsOf(items: readonly FetchItem[]): ReadonlySet<MessageField> | undefined {
+function columnsOf(items: readonly FetchItem[]): ReadonlySet<MessageColumn> | undefined {
   if (items.every(({ item }) => item === 'UID' || item === 'FLAGS' || item === 'MODSEQ')) {
     return undefined;
   }
-  const fields = items.map((item) =>
-    item.item === 'BODY[]' ? fieldOf(item.section) : fieldsByItem[item.item],
+  const columns = items.map((item) =>
+    item.item === 'BODY[]' ? columnOf(item.section) : columnsByItem[item.item],
   );
-  const wanted = new Set(fields.filter((field) => field !== undefined));
+  const wanted = new Set(columns.filter((column) => column !== undefined));
   if (wanted.has('header')) wanted.delete('usualFields');
   return wanted;
 }
 
 /** What locates a section, or has its bytes. The whole message needs nothing, and it is what most clients read. */
-function fieldOf(section: BodySection): MessageField | undefined {
+function columnOf(section: BodySection): MessageColumn | undefined {
   const text = ownHeaderOf(section);
   if (text !== undefined) return hasUsualFieldsOnly(text) ? 'usualFields' : 'header';
   return section.part.length === 0 && section.text.kind === 'all' ? undefined : 'structure';
@@ -201,9 +196,14 @@ function setsSeen(item: FetchItem): boolean {
   return item.item === 'RFC822' || item.item === 'RFC822.TEXT';
 }
 
+/** A message among the rows of the store. */
+interface MessageRow {
+  readonly rows: MessageRows;
+  readonly place: number;
+}
+
 /** A message as a FETCH response finds it: its row in the store, its number, and its place in the feed. */
-interface FetchedMessage {
-  readonly row: StoredMessage;
+interface FetchedMessage extends MessageRow {
   readonly number: number;
   /** Good until something is awaited. */
   readonly index: number;
@@ -212,7 +212,7 @@ interface FetchedMessage {
 /** Writes `* n FETCH (…)` of one message, waiting for a client that does not keep up. */
 async function writeFetchResponse(
   session: Session,
-  { row, number, index }: FetchedMessage,
+  { rows, place, number, index }: FetchedMessage,
   items: readonly FetchItem[],
 ): Promise<void> {
   const { out, view } = session;
@@ -222,7 +222,7 @@ async function writeFetchResponse(
   const modseq = view.feed.modseqAt(index);
   out.begin().number(number).atom('FETCH').open();
   for (const item of items) {
-    const written = writeItem(session, { row, flags, modseq }, item);
+    const written = writeItem(session, { rows, place, flags, modseq }, item);
     // Most items are written from the row, and a turn of the microtasks for each would be much of their cost.
     if (written !== undefined) await written;
   }
@@ -230,8 +230,7 @@ async function writeFetchResponse(
   if (out.isFull) await out.ready();
 }
 
-interface MessageNow {
-  readonly row: StoredMessage;
+interface MessageNow extends MessageRow {
   readonly flags: WireText;
   readonly modseq: number;
 }
@@ -243,24 +242,23 @@ function writeItem(
   item: FetchItem,
 ): Promise<void> | undefined {
   const { out } = session;
-  const { row } = message;
   switch (item.item) {
     case 'RFC822':
       out.atom('RFC822');
-      return writeSection(session, row, { part: [], text: { kind: 'all' } });
+      return writeSection(session, message, { part: [], text: { kind: 'all' } });
     case 'RFC822.HEADER':
       out.atom('RFC822.HEADER');
-      return writeSection(session, row, { part: [], text: { kind: 'header' } });
+      return writeSection(session, message, { part: [], text: { kind: 'header' } });
     case 'RFC822.TEXT':
       out.atom('RFC822.TEXT');
-      return writeSection(session, row, { part: [], text: { kind: 'text' } });
+      return writeSection(session, message, { part: [], text: { kind: 'text' } });
     case 'BODY[]':
       out.wire(
         item.partial === undefined
           ? prepare(item.section).name
           : encodeBodySection(item.section, item.partial.offsetBytes),
       );
-      return writeSection(session, row, item.section, item.partial);
+      return writeSection(session, message, item.section, item.partial);
     default:
       writeAttribute(out.atom(item.item), message, item.item);
       return undefined;
@@ -273,29 +271,39 @@ type Attribute = Exclude<FetchItem['item'], 'RFC822' | 'RFC822.HEADER' | 'RFC822
 /** Writes the value of an item behind its name. */
 function writeAttribute(
   out: Encoder,
-  { row, flags, modseq }: MessageNow,
+  { rows, place, flags, modseq }: MessageNow,
   attribute: Attribute,
 ): Encoder {
   switch (attribute) {
     case 'UID':
-      return out.number(row.uid);
+      return out.number(present(rows.uids[place]));
     case 'FLAGS':
       return out.wire(flags);
     case 'MODSEQ':
       return out.open().number(modseq).close();
     case 'RFC822.SIZE':
-      return out.number(row.sizeBytes);
+      return out.number(present(rows.sizeBytes[place]));
     case 'INTERNALDATE':
-      return out.wire(encodeInternalDate(present(row.internalDate)));
+      return out.wire(encodeInternalDate(internalDateOf(rows, place)));
     case 'ENVELOPE':
-      return out.wire(readWireText(present(row.envelope)));
+      return out.wire(readWireText(present(rows.envelopes?.[place])));
     case 'BODYSTRUCTURE':
-      return out.wire(readWireText(present(row.bodyStructure)));
+      return out.wire(readWireText(present(rows.bodyStructures?.[place])));
     case 'BODY':
-      return out.wire(writeBody(present(row.structure)));
+      return out.wire(writeBody(present(rows.structures?.[place])));
     default:
       return attribute satisfies never;
   }
+}
+
+function internalDateOf(
+  { internalSeconds, zoneMinutes }: MessageRows,
+  place: number,
+): InternalDate {
+  return {
+    epochMs: present(internalSeconds?.[place]) * 1000,
+    zoneMinutes: present(zoneMinutes?.[place]),
+  };
 }
 
 /** What the store was asked for is there. */
@@ -309,30 +317,31 @@ type Partial = Extract<FetchItem, { readonly item: 'BODY[]' }>['partial'];
 /** Writes what a section of a message holds, as `NIL` or a literal; its name stands before it. Undefined if it is written. */
 function writeSection(
   session: Session,
-  row: StoredMessage,
+  message: MessageRow,
   section: BodySection,
   partial?: Partial,
 ): Promise<void> | undefined {
   const { out } = session;
-  const header = readHeaderOf(row, section);
+  const header = readHeaderOf(message, section);
   if (header !== undefined) {
     const { start, end } = applyPartial(header.length, partial);
     out.literal(end - start).bytes(header.subarray(start, end));
     return undefined;
   }
-  const range = locate(row, section);
+  const range = locate(message, section);
   if (range === undefined) {
     out.nstring(undefined);
     return undefined;
   }
-  if (range.fieldNames !== undefined) return writeFields(session, row, range, partial);
+  const bodyId = present(message.rows.bodyIds[message.place]);
+  if (range.fieldNames !== undefined) return writeFields(session, bodyId, range, partial);
   const { start, end } = applyPartial(range.end - range.start, partial);
-  return writeLiteral(session, row.bodyId, range.start + start, range.start + end);
+  return writeLiteral(session, bodyId, range.start + start, range.start + end);
 }
 
 /** The bytes of a section that the row of the message has; undefined if they are to be read from its body. */
-function readHeaderOf(row: StoredMessage, section: BodySection): Uint8Array | undefined {
-  const header = row.header ?? row.usualFields;
+function readHeaderOf({ rows, place }: MessageRow, section: BodySection): Uint8Array | undefined {
+  const header = rows.headers?.[place] ?? rows.usualFields?.[place];
   if (header === undefined || ownHeaderOf(section) === undefined) return undefined;
   const { filter } = prepare(section);
   return filter === undefined ? header : filter.apply(header);
@@ -361,20 +370,22 @@ function prepare(section: BodySection): PreparedSection {
   return prepared;
 }
 
-function locate(row: StoredMessage, section: BodySection): SectionRange | undefined {
+function locate({ rows, place }: MessageRow, section: BodySection): SectionRange | undefined {
   const text = ownHeaderOf(section);
-  if (text !== undefined) return resolveHeader({ start: 0, end: present(row.headerBytes) }, text);
-  if (row.structure !== undefined) return resolveSection(row.structure, section);
-  return { start: 0, end: row.sizeBytes };
+  if (text !== undefined)
+    return resolveHeader({ start: 0, end: present(rows.headerBytes?.[place]) }, text);
+  const structure = rows.structures?.[place];
+  if (structure !== undefined) return resolveSection(structure, section);
+  return { start: 0, end: present(rows.sizeBytes[place]) };
 }
 
 async function writeFields(
   session: Session,
-  row: StoredMessage,
+  bodyId: number,
   range: Extract<SectionRange, { readonly fieldNames: readonly string[] }>,
   partial?: Partial,
 ): Promise<void> {
-  const header = await readWhole(session, row.bodyId, range.start, range.end);
+  const header = await readWhole(session, bodyId, range.start, range.end);
   const kept = filterHeader(header, range.fieldNames, range.isNot);
   const { start, end } = applyPartial(kept.length, partial);
   session.out.literal(end - start).bytes(kept.subarray(start, end));

@@ -123,7 +123,7 @@ await t.test('messages are imported in order, with flags and dates', async (t) =
   t.equal(await target.uidNext(), 4);
   const account = await store.findAccount('alice');
   const inbox = await requireMailbox(store, account?.id ?? 0, 'INBOX');
-  const rows = await readAll(store, inbox, ['dates']);
+  const rows = await readAll(store, inbox, ['internalDate']);
   t.strictSame(
     rows.map((row) => row.sizeBytes),
     [16, large.length, 18],

@@ -212,7 +212,7 @@ await t.test(
       };
     const methods: Record<string, unknown> = {};
     const { login, store } = await startImapService(t, { storeMethods: methods });
-    for (const name of ['open', 'readStates', 'readChanges', 'readMessages'] as const) {
+    for (const name of ['open', 'readStates', 'readChanges', 'rows'] as const) {
       methods[name] = count(store[name] as (...args: unknown[]) => unknown);
     }
     const clients = await Promise.all(Array.from({ length: 6 }, () => login()));

@@ -64,11 +64,11 @@ await t.test('a literal never has more bytes than it announces', async (t) => {
 });
 
 await t.test('nothing that a store says breaks a response', async (t) => {
-  storeMethods.readMessages = async function* readMessages(...parts) {
-    for await (const rows of store.readMessages(...parts)) {
-      yield rows.map((row) => ({ ...row, envelope: 'NIL\r\n* 9 EXISTS' }));
+  storeMethods.rows = async function* rowsWithEnd(...parts) {
+    for await (const rows of store.rows(...parts)) {
+      yield { ...rows, envelopes: Array.from(rows.uids, () => 'NIL\r\n* 9 EXISTS') };
     }
   };
-  t.teardown(() => delete storeMethods.readMessages);
+  t.teardown(() => delete storeMethods.rows);
   isBeginningOf(t, await readToEnd('FETCH 1 ENVELOPE'), '* 1 FETCH (ENVELOPE');
 });

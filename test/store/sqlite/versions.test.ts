@@ -130,7 +130,7 @@ async function readMailbox(
   const { status, keywords } = await readOpening(store, box);
   const { canAddKeywords: _, ...counters } = status;
   const messages: VersionMailbox['messages'] = [];
-  const fields = ['dates', 'envelope', 'bodyStructure'] as const;
+  const fields = ['internalDate', 'envelope', 'bodyStructure'] as const;
   const more = version === 1 ? [] : (['structure', 'usualFields'] as const);
   for (const row of await readAll(store, box, [...fields, ...more])) {
     const { bodyId, internalDate, envelope, bodyStructure, usualFields, headerBytes, ...rest } =

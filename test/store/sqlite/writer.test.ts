@@ -45,7 +45,7 @@ await t.test('a reader that rests in the middle pins no state of the file', asyn
   );
   const uids = Uint32Array.from({ length: 30 }, (_, index) => index + 1);
   const [message] = await readSome(store, scene.inbox, uids);
-  const messages = store.readMessages(scene.inbox, uids, new Set(['envelope']));
+  const messages = store.rows(scene.inbox, uids, new Set(['envelope']));
   const bytes = store.readBody(message!.bodyId, 0, 100);
   for await (const _ of messages) {
     for await (const _ of bytes) {
