@@ -90,7 +90,11 @@ async function fill(peer: Peer, filled: readonly EverydayStep[]): Promise<void> 
       continue;
     }
     if (mailbox !== 'INBOX') await client.ok(`CREATE ${mailbox}`);
-    await fillEveryday(client, messageCount, { mailbox, kind: content });
+    await fillEveryday(client, messageCount, {
+      hasMultiAppend: peer.hasMultiAppend,
+      mailbox,
+      kind: content,
+    });
   }
   client.close();
   console.log(`${peer.name}: filled in ${((performance.now() - startMs) / 1000).toFixed(1)} s`);

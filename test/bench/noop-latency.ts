@@ -57,10 +57,10 @@ try {
       mailFormat: mailFormat === 'sdbox' ? 'sdbox' : 'maildir',
     }),
   );
-  for (const { port } of peers) {
+  for (const { port, hasMultiAppend } of peers) {
     const client = await ImapConnection.connect({ port, security: 'tls' });
     await client.ok(`LOGIN alice ${password}`);
-    await fillEveryday(client, messageCount);
+    await fillEveryday(client, messageCount, { hasMultiAppend });
     client.close();
   }
   for (const kind of workKinds) {

@@ -97,7 +97,7 @@ async function measureDovecot(): Promise<void> {
     try {
       const client = await ImapConnection.connect({ port: dovecot.port, security: 'tls' });
       await client.ok(`LOGIN alice ${password}`);
-      await fillEveryday(client, messageCount, { kind });
+      await fillEveryday(client, messageCount, { kind, hasMultiAppend: true });
       client.close();
       const bytes = await bytesOnDisk(dovecot.mailPath);
       printFigure('Dovecot (mdbox), bytes on disk a byte of mail', bytes / mailBytes, '');

@@ -111,10 +111,17 @@ export class ImapConnection {
   /**
    * Sends APPEND after APPEND, some at a time without waiting for each. Only the last answer of each such batch is
    * looked at, so that the caller counts what has arrived.
+   *
+   * @param isMultiple - all of a batch in one command (RFC 3502), which not every server takes
    */
-  async appendAll(mailbox: string, messages: Iterable<Uint8Array>): Promise<void> {
+  async appendAll(
+    mailbox: string,
+    messages: Iterable<Uint8Array>,
+    isMultiple = false,
+  ): Promise<void> {
     let batch: Uint8Array[] = [];
     const flush = async (): Promise<void> => {
+      if (isMultiple) batch.push(Buffer.from('\r\n'));
       const answered = this.#line(`x${this.#tagCount} `);
       this.#socket.write(Buffer.concat(batch));
       batch = [];
@@ -122,8 +129,10 @@ export class ImapConnection {
       if (!/^\S+ OK/.test(line)) throw new Error(`APPEND was answered "${line}"`);
     };
     for (const message of messages) {
-      const head = `x${++this.#tagCount} APPEND ${mailbox} {${message.length}+}\r\n`;
-      batch.push(Buffer.from(head), message, Buffer.from('\r\n'));
+      const begins = !isMultiple || batch.length === 0;
+      const head = begins ? `x${++this.#tagCount} APPEND ${mailbox}` : '';
+      batch.push(Buffer.from(`${head} {${message.length}+}\r\n`), message);
+      if (!isMultiple) batch.push(Buffer.from('\r\n'));
       if (batch.length >= 3 * appendsAtOnce) await flush();
     }
     if (batch.length > 0) await flush();

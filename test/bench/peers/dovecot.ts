@@ -104,5 +104,5 @@ default_vsz_limit = 1G
     port,
     onStopped: directory.remove,
   });
-  return { ...peer, mailPath: at('mail') };
+  return { ...peer, hasMultiAppend: true, mailPath: at('mail') };
 }

@@ -14,6 +14,8 @@ export interface Peer {
   readonly port: number;
   /** Visits after which it costs no less: what runs often is compiled by then, what is cached is there. */
   readonly warmUpVisits: number;
+  /** One APPEND takes several messages (RFC 3502). */
+  readonly hasMultiAppend?: true;
   /** CPU time of its processes so far, in milliseconds; from the last restart on. */
   cpuMs(): Promise<number>;
   /** Ends it and starts it anew, on the same data and port. */
