@@ -26,6 +26,8 @@ export interface MailStore {
   changeCredentials(name: string, credentials: Credentials): Promise<void>;
   /** The account with all its mail. `NONEXISTENT`. */
   removeAccount(name: string): Promise<void>;
+  /** What the account's mailboxes hold, at no cost that grows with them. `NONEXISTENT`. */
+  readUsage(accountId: number): Promise<AccountUsage>;
 
   // Mailboxes. Names are Unicode (NFC), levels divided by "/", INBOX in capitals.
 
@@ -160,6 +162,12 @@ export interface Account {
   readonly id: number;
   readonly name: string;
   readonly credentials: Credentials;
+}
+
+/** What is in all mailboxes of an account, each copy of a message counted (RFC 9208, section 5). */
+export interface AccountUsage {
+  readonly messageCount: number;
+  readonly sizeBytes: number;
 }
 
 /** @see RFC 6154, section 2 */

@@ -1,8 +1,18 @@
-import { type Account, type Credentials, StoreError } from '../mail-store.ts';
+import { type Account, type AccountUsage, type Credentials, StoreError } from '../mail-store.ts';
 import { firstMailboxes, foldAsciiCase, normalizeAccountName } from '../names.ts';
 import type { Database } from './database.ts';
 import { insertMailbox, removeMailboxRow } from './mailboxes.ts';
 import type { WriteContext } from './write-context.ts';
+
+/** @see MailStore.readUsage */
+export function readUsage(database: Database, accountId: number): AccountUsage {
+  const row = database.row<[number, number]>(
+    'SELECT message_count, size_bytes FROM accounts WHERE id = ?',
+    accountId,
+  );
+  if (row === undefined) throw new StoreError('NONEXISTENT', 'The account does not exist');
+  return { messageCount: row[0], sizeBytes: row[1] };
+}
 
 type AccountRow = [id: number, name: string, argon2id: string, scramSha256: string];
 

@@ -74,6 +74,9 @@ const rowChecks: readonly string[] = [
    FROM expunged e JOIN mailboxes x ON x.id = e.mailbox_id
    LEFT JOIN messages m ON m.mailbox_id = e.mailbox_id AND m.uid = e.uid
    WHERE e.uid >= x.uid_next OR e.modseq > x.highest_modseq OR m.uid IS NOT NULL`,
+  `SELECT a.id, 'counters of account ' || a.id || ' differ from its mailboxes'
+   FROM accounts a LEFT JOIN mailboxes x ON x.account_id = a.id GROUP BY a.id
+   HAVING a.message_count <> total(x.message_count) OR a.size_bytes <> total(x.size_bytes)`,
   `SELECT id, 'mailbox ' || id || ' has forgotten what was not expunged yet'
    FROM mailboxes WHERE expunged_horizon > highest_modseq`,
   `SELECT b.id, 'body ' || b.id || ' is without its digest, its texts, or its time to be collected'

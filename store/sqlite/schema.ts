@@ -58,6 +58,7 @@ const headerFieldsStep: LongStep = {
  * been released is never changed; a change is a new step at the end.
  *
  * - `mailboxes.account_id` is null once the mailbox is removed; the collector then deletes its rows.
+ * - `accounts` has the sums of the counters of its mailboxes, which triggers keep, whoever changes the counters.
  * - `mailboxes.expunged_horizon` is the modseq up to which rows of `expunged` may be deleted.
  * - `messages` keeps flags as bits: system flags in the order of `systemFlags`, keywords by their number in
  *   `keywords`, 0 to 31 in `keywords_low`, 32 to 63 in `keywords_high`; `keywords_more` has the numbers of others, see
@@ -165,4 +166,25 @@ export const schemaSteps: readonly SchemaStep[] = [
   headerFieldsStep,
   "ALTER TABLE messages ADD COLUMN keywords_more TEXT NOT NULL DEFAULT ''",
   'ALTER TABLE mailboxes ADD COLUMN expunged_horizon INTEGER NOT NULL DEFAULT 0',
+  `
+  ALTER TABLE accounts ADD COLUMN message_count INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE accounts ADD COLUMN size_bytes INTEGER NOT NULL DEFAULT 0;
+  UPDATE accounts SET message_count = m.messages, size_bytes = m.bytes
+  FROM (SELECT account_id, sum(message_count) AS messages, sum(size_bytes) AS bytes
+    FROM mailboxes GROUP BY account_id) m
+  WHERE id = m.account_id;
+
+  CREATE TRIGGER mailbox_counted AFTER UPDATE OF message_count, size_bytes ON mailboxes
+  WHEN new.message_count <> old.message_count OR new.size_bytes <> old.size_bytes BEGIN
+    UPDATE accounts SET message_count = message_count + new.message_count - old.message_count,
+      size_bytes = size_bytes + new.size_bytes - old.size_bytes
+    WHERE id = new.account_id;
+  END;
+  CREATE TRIGGER mailbox_removed AFTER UPDATE OF account_id ON mailboxes
+  WHEN new.account_id IS NULL BEGIN
+    UPDATE accounts SET message_count = message_count - old.message_count,
+      size_bytes = size_bytes - old.size_bytes
+    WHERE id = old.account_id;
+  END;
+  `,
 ];

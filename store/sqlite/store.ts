@@ -3,6 +3,7 @@ import type { SearchKey } from '../../protocol/search-key.ts';
 import type { DataDirectoryLock } from '../data-directory-lock.ts';
 import type {
   Account,
+  AccountUsage,
   CopyResult,
   Credentials,
   ExpungeResult,
@@ -21,7 +22,7 @@ import type {
   OpenMailbox,
 } from '../mail-store.ts';
 import type { StoreFigures } from '../opened-store.ts';
-import { findAccount, listAccounts } from './accounts.ts';
+import { findAccount, listAccounts, readUsage } from './accounts.ts';
 import { Collection } from './collector.ts';
 import { Database } from './database.ts';
 import { findFaults } from './integrity.ts';
@@ -94,6 +95,10 @@ export class SqliteMailStore implements MailStore {
   async removeAccount(name: string): Promise<void> {
     await this.#client.request('removeAccount', { name });
     this.#collection?.start();
+  }
+
+  async readUsage(accountId: number): Promise<AccountUsage> {
+    return readUsage(this.#database, accountId);
   }
 
   async listMailboxes(accountId: number): Promise<readonly Mailbox[]> {
@@ -265,7 +270,7 @@ export class SqliteMailStore implements MailStore {
 /** A fraction of a millisecond; other work of the thread comes in between. */
 const rowsPerStep = 1_000;
 
-type MailboxRow = [mailboxCount: number, messageCount: number, messageBytes: number];
+type AccountsRow = [accountCount: number, messageCount: number, messageBytes: number];
 type BodyRow = [lastId: number | null, bodyCount: number, bodyBytes: number];
 
 /**
@@ -273,10 +278,11 @@ type BodyRow = [lastId: number | null, bodyCount: number, bodyBytes: number];
  * meanwhile. It reads a row for each mailbox and each body.
  */
 async function readStoreFigures(database: Database): Promise<StoreFigures> {
-  const [accountCount] = database.row<[number]>('SELECT count(*) FROM accounts')!;
-  const [mailboxCount, messageCount, messageBytes] = database.row<MailboxRow>(
-    `SELECT count(*), coalesce(sum(message_count), 0), coalesce(sum(size_bytes), 0)
-     FROM mailboxes WHERE account_id IS NOT NULL`,
+  const [accountCount, messageCount, messageBytes] = database.row<AccountsRow>(
+    `SELECT count(*), coalesce(sum(message_count), 0), coalesce(sum(size_bytes), 0) FROM accounts`,
+  )!;
+  const [mailboxCount] = database.row<[number]>(
+    'SELECT count(*) FROM mailboxes WHERE account_id IS NOT NULL',
   )!;
   let bodyCount = 0;
   let bodyBytes = 0;

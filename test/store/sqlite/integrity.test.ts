@@ -68,6 +68,14 @@ const damages: Record<string, [sql: string, fault: RegExp]> = {
     /^Expunged UID 2 of mailbox 1/,
   ],
   'an expunged UID from the future': ['INSERT INTO expunged VALUES (1, 2, 77)', /^Expunged UID 77/],
+  'a wrong message count of an account': [
+    'UPDATE accounts SET message_count = message_count + 1',
+    /^Counters of account 1 differ from its mailboxes/,
+  ],
+  'a wrong size of an account': [
+    'UPDATE accounts SET size_bytes = 0',
+    /^Counters of account 1 differ from its mailboxes/,
+  ],
   'a horizon in the future': [
     'UPDATE mailboxes SET expunged_horizon = 77 WHERE id = 1',
     /^Mailbox 1 has forgotten what was not expunged yet/,

@@ -109,6 +109,11 @@ async function hasContent(t: Test, store: MailStore, version: KeptVersion): Prom
       scramSha256: `SCRAM-SHA-256$${name}`,
     });
     t.same(await store.listSubscriptions(account.id), subscriptions);
+    const messages = mailboxes.flatMap((mailbox) => mailbox.messages);
+    t.same(await store.readUsage(account.id), {
+      messageCount: messages.length,
+      sizeBytes: messages.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+    });
     const found = await store.listMailboxes(account.id);
     t.same(
       found.map((mailbox) => mailbox.name),
