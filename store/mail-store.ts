@@ -255,7 +255,14 @@ export type MailboxListener = (event: MailboxEvent) => void;
 
 /** What can be read of messages beside UID, size and body; each is a column of {@link MessageRows}, or several. */
 export type MessageColumn =
-  'internalDate' | 'envelope' | 'bodyStructure' | 'structure' | 'usualFields' | 'header';
+  | 'internalDate'
+  | 'savedDate'
+  | 'emailId'
+  | 'envelope'
+  | 'bodyStructure'
+  | 'structure'
+  | 'usualFields'
+  | 'header';
 
 /** Some messages, as columns of equal length; columns that were not asked for are absent. The receiver may keep them. */
 export interface MessageRows {
@@ -267,6 +274,13 @@ export interface MessageRows {
   readonly internalSeconds?: Float64Array;
   /** With `internalDate`: minutes east of Greenwich. */
   readonly zoneMinutes?: Int16Array;
+  /**
+   * With `savedDate`: when the message came into this mailbox, in seconds since 1970, also by a copy; NaN if that is not known,
+   * since an older store has taken it (RFC 8514).
+   */
+  readonly savedSeconds?: Float64Array;
+  /** With `emailId`: the same for a copy, and for no message of other bytes or another internal date (RFC 8474, section 5.1). */
+  readonly emailIds?: readonly string[];
   /** With `envelope`: wire text of ENVELOPE, one character a byte. */
   readonly envelopes?: readonly string[];
   /** With `bodyStructure`: wire text of BODYSTRUCTURE. */

@@ -96,7 +96,8 @@ function copySelection(context: WriteContext, mailboxId: number, target: Mailbox
   database.run(
     `INSERT INTO messages
      SELECT ?2, ?3 - 1 + row_number() OVER (ORDER BY m.uid), ?4, ?4, m.body_id, m.size_bytes,
-       m.internal_seconds, m.zone_minutes, m.system_flags, k.new_low, k.new_high, k.new_more
+       m.internal_seconds, m.zone_minutes, m.system_flags, k.new_low, k.new_high, k.new_more,
+       ?5
      FROM ${selected}
      JOIN temp.keyword_map k
        ON k.low = m.keywords_low AND k.high = m.keywords_high AND k.more = m.keywords_more`,
@@ -104,6 +105,7 @@ function copySelection(context: WriteContext, mailboxId: number, target: Mailbox
     targetId,
     uidNext,
     targetModseq,
+    Math.floor(context.nowMs / 1000),
   );
   database.run(
     `UPDATE bodies SET reference_count = reference_count + r.count

@@ -53,6 +53,21 @@ const columnSources: readonly ColumnSource[] = [
     },
   },
   {
+    column: 'savedDate',
+    sql: 'm.saved_seconds',
+    joins: [],
+    put: (batch, value) => {
+      batch.savedSeconds[batch.count] = (value as number | null) ?? NaN;
+      return 0;
+    },
+  },
+  {
+    column: 'emailId',
+    sql: `'M' || lower(hex(substr(b.sha256, 1, 16))) || '-' || m.internal_seconds || '-' || m.zone_minutes`,
+    joins: [bodiesJoin],
+    put: (batch, value) => putText(batch.emailIds, value as string),
+  },
+  {
     column: 'envelope',
     sql: 't.envelope',
     joins: [textsJoin],
@@ -120,7 +135,9 @@ class RowBatch {
   readonly bodyIds: Float64Array;
   readonly internalSeconds: Float64Array;
   readonly zoneMinutes: Int16Array;
+  readonly savedSeconds: Float64Array;
   readonly headerBytes: Int32Array;
+  readonly emailIds: string[] = [];
   readonly envelopes: string[] = [];
   readonly bodyStructures: string[] = [];
   readonly structures: MimePart[] = [];
@@ -136,6 +153,7 @@ class RowBatch {
     this.bodyIds = new Float64Array(maxCount);
     this.internalSeconds = new Float64Array(dateCount);
     this.zoneMinutes = new Int16Array(dateCount);
+    this.savedSeconds = new Float64Array(columns.has('savedDate') ? maxCount : 0);
     this.headerBytes = new Int32Array(headerCount);
   }
 
@@ -150,6 +168,8 @@ class RowBatch {
         internalSeconds: this.internalSeconds.subarray(0, end),
         zoneMinutes: this.zoneMinutes.subarray(0, end),
       }),
+      ...(columns.has('savedDate') && { savedSeconds: this.savedSeconds.subarray(0, end) }),
+      ...(columns.has('emailId') && { emailIds: this.emailIds }),
       ...(columns.has('envelope') && { envelopes: this.envelopes }),
       ...(columns.has('bodyStructure') && { bodyStructures: this.bodyStructures }),
       ...(columns.has('structure') && { structures: this.structures }),
@@ -290,7 +310,7 @@ export function addMessage(
     content.sizeBytes,
   ]);
   context.database.run(
-    'INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+    'INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
     mailboxId,
     uid,
     modseq,
@@ -300,6 +320,7 @@ export function addMessage(
     Math.floor(internalDate.epochMs / 1000),
     internalDate.zoneMinutes,
     ...words,
+    Math.floor(context.nowMs / 1000),
   );
   context.noteChanged(mailboxId, 1, () => ({
     uids: Uint32Array.of(uid),

@@ -63,6 +63,7 @@ const headerFieldsStep: LongStep = {
  * - `messages` keeps flags as bits: system flags in the order of `systemFlags`, keywords by their number in
  *   `keywords`, 0 to 31 in `keywords_low`, 32 to 63 in `keywords_high`; `keywords_more` has the numbers of others, see
  *   `FlagWords`.
+ * - `messages.saved_seconds` is null in messages that came before the column.
  * - `bodies.state`: see `bodyState`. `sha256` is null but in whole bodies.
  * - `chunks.id` is body id * 65,536 + number of the chunk, so that one tree serves and rows lie in order.
  * - `header_fields` has the usual fields of whole bodies, a second time: see `selectUsualFields`. A message of ordinary mail
@@ -187,4 +188,5 @@ export const schemaSteps: readonly SchemaStep[] = [
     WHERE id = old.account_id;
   END;
   `,
+  'ALTER TABLE messages ADD COLUMN saved_seconds INTEGER',
 ];

@@ -110,6 +110,10 @@ async function hasContent(t: Test, store: MailStore, version: KeptVersion): Prom
     });
     t.same(await store.listSubscriptions(account.id), subscriptions);
     const messages = mailboxes.flatMap((mailbox) => mailbox.messages);
+    const inbox = (await store.findMailbox(account.id, 'INBOX'))!;
+    for (const { savedSeconds } of await readAll(store, inbox, ['savedDate'])) {
+      t.ok(Number.isNaN(savedSeconds), 'nobody has noted when it came');
+    }
     t.same(await store.readUsage(account.id), {
       messageCount: messages.length,
       sizeBytes: messages.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
