@@ -21,6 +21,7 @@ import { firstPort, type ListenerSettings } from './net/listener.ts';
 import { lostLogLines } from './logging.ts';
 import { ServerMetrics } from './metrics/server-metrics.ts';
 import { MigrationReport } from './migration-report.ts';
+import { StoreHealth } from './store-health.ts';
 import { watchClientCertificates, watchCredentials } from './threads/certificate-files.ts';
 import type { MailServer } from './threads/mail-server.ts';
 import { openMailServer, possibleWorkerCount } from './threads/open-mail-server.ts';
@@ -74,6 +75,7 @@ interface Start extends Required<Omit<ServerOptions, 'sessionCache'>> {
   /** Listens once there is something to tell: from the beginning of a migration, or the end of the start. */
   readonly admin: AdminServer;
   readonly migration: MigrationReport;
+  readonly storeHealth: StoreHealth;
   /** Tells the admin server what it answers from now on. */
   readonly showMetrics: (metrics: ServerMetrics) => void;
   /** Closes in reverse order, also where a later step fails. */
@@ -105,10 +107,12 @@ export async function createServer(options: ServerOptions): Promise<RepriseServe
     // Whoever starts the server awaits the same promise at the end of the start.
     admin.listen().catch(() => undefined);
   });
+  const storeHealth = new StoreHealth(logger);
   const admin = new AdminServer({
     address: configuration.admin,
     metrics: () => metrics,
-    problem: () => (hasFailed ? 'The server cannot go on, see its log' : migration.text),
+    problem: () =>
+      hasFailed ? 'The server cannot go on, see its log' : (migration.text ?? storeHealth.text),
     logger,
   });
   // A start that fails in a migration.
@@ -122,6 +126,7 @@ export async function createServer(options: ServerOptions): Promise<RepriseServe
     },
     admin,
     migration,
+    storeHealth,
     showMetrics: (opened) => {
       metrics = opened;
     },
@@ -154,7 +159,7 @@ async function openShared(start: Start): Promise<SharedParts> {
   const workerCount = await possibleWorkerCount(configuration, logger);
   const store = await openMailStore(start);
   parts.defer(() => store.close());
-  const metrics = metricsOf(store, clock, logger);
+  const metrics = metricsOf(store, start);
   start.showMetrics(metrics);
   const resumption = await openResumption({
     ...start,
@@ -178,11 +183,13 @@ async function openShared(start: Start): Promise<SharedParts> {
   return { workerCount, store, metrics, resumption, verifiedLogins, passwordChecks };
 }
 
-function openMailStore({ configuration, migration, onFailure }: Start): Promise<OpenedStore> {
+function openMailStore(start: Start): Promise<OpenedStore> {
+  const { configuration, migration, storeHealth, onFailure } = start;
   const { dataDirectory, backsUpMigrations = true } = configuration;
   const onMigration = migration.report;
   const backsUp = backsUpMigrations;
-  return openStore({ engine: 'sqlite', dataDirectory, backsUp, onMigration, onFailure });
+  const onProblem = storeHealth.report;
+  return openStore({ engine: 'sqlite', dataDirectory, backsUp, onMigration, onFailure, onProblem });
 }
 
 function loginLimitsOf(configuration: Configuration): LoginLimits {
@@ -260,11 +267,12 @@ async function openAdministration(
   return admin.listen();
 }
 
-function metricsOf(store: OpenedStore, clock: Clock, logger: Logger): ServerMetrics {
+function metricsOf(store: OpenedStore, { clock, logger, storeHealth }: Start): ServerMetrics {
   const onError = (error: unknown) => {
     logger.warn({ err: error }, 'cannot read the figures of the store');
   };
-  const figures = { readFigures: () => store.figures(), onError };
+  const isWritable = () => storeHealth.text === undefined;
+  const figures = { readFigures: () => store.figures(), isWritable, onError };
   return new ServerMetrics({ store: figures, clock, lostLogLines });
 }
 

@@ -19,6 +19,15 @@ export const limits = {
   /** Bytes of large messages in one transaction, for which the small requests of others wait: a millisecond. */
   maxTransientGroupBytes: 512 * kibibyte,
 
+  /** Bytes of the disk that stay free, since also deleting needs some: for the log, and what the file grows by. */
+  reserveBytes: 16 * mebibyte,
+  /** Bytes of a file that gives them to what deletes, if others have used up what stays free. */
+  reserveFileBytes: mebibyte,
+  /** How long the system's word on free space counts, less what was written since, in milliseconds. */
+  freeBytesAgeMs: 100,
+  /** How often writing is tried while it is impossible, in milliseconds; also how often the log can tell of it. */
+  diskProbeMs: 2000,
+
   /** Bytes of the usual header fields of a message that are kept apart; of a message with more none are. */
   usualFieldsBytes: 16 * kibibyte,
   /** Bytes that they take in the file, about, with some to spare. */

@@ -10,8 +10,8 @@ import type { SearchKey } from '../protocol/search-key.ts';
  * Every change in a mailbox gets the next modseq of that mailbox (from 1 up, RFC 7162). One call changes
  * under one modseq, so that the caller can tell its own changes from others'.
  *
- * Methods reject with a {@link StoreError} for what the caller can have caused, and with anything else for a
- * fault.
+ * Methods reject with a {@link StoreError} for what the caller can have caused and for faults of the disk (`OVERQUOTA`,
+ * `UNAVAILABLE`, `CORRUPTION`: any method may), and with anything else for other faults.
  */
 export interface MailStore {
   // Accounts
@@ -128,14 +128,24 @@ export interface MailStore {
 
 /** What a store can refuse; `code` is the response code of RFC 5530 where it has one. */
 export type StoreErrorCode =
-  'ALREADYEXISTS' | 'NONEXISTENT' | 'CANNOT' | 'HASCHILDREN' | 'LIMIT' | 'OVERQUOTA';
+  | 'ALREADYEXISTS'
+  | 'NONEXISTENT'
+  | 'CANNOT'
+  | 'HASCHILDREN'
+  | 'LIMIT'
+  /** There is no space: on the disk of the server, for one. */
+  | 'OVERQUOTA'
+  /** Nothing can be changed at present, or read: the disk is read-only, or fails. */
+  | 'UNAVAILABLE'
+  /** What is asked for is damaged. `cause` says where, for the log. */
+  | 'CORRUPTION';
 
-/** A call that the store refuses for a reason the caller can have caused. The text may go to the client. */
+/** A call that the store refuses for a reason that the client may know. The text may go to it; `cause` may not. */
 export class StoreError extends Error {
   readonly code: StoreErrorCode;
 
-  constructor(code: StoreErrorCode, text: string) {
-    super(text);
+  constructor(code: StoreErrorCode, text: string, options?: { readonly cause: unknown }) {
+    super(text, options);
     this.name = 'StoreError';
     this.code = code;
   }

@@ -27,6 +27,9 @@ export interface StoreLink {
   readonly transfer: readonly Transferable[];
 }
 
+/** Why nothing can be stored: there is no space, the file system is read-only, or the disk reports errors. */
+export type StoreProblem = 'full' | 'read-only' | 'failing';
+
 /** How much a store holds. */
 export interface StoreFigures {
   readonly accountCount: number;

@@ -184,7 +184,13 @@ async function run(session: Session, command: Command, request: CommandRequest):
     if (error instanceof CommandRefusedError) {
       return { status: error.status, text: error.message, ...codeOf(error) };
     }
-    if (error instanceof StoreError) return { status: 'NO', text: error.message, ...codeOf(error) };
+    if (error instanceof StoreError) {
+      // The client is not told where; whoever repairs the store wants to know.
+      if (error.code === 'CORRUPTION') {
+        session.log('error', { err: error, command: command.name }, 'mail store is damaged');
+      }
+      return { status: 'NO', text: error.message, ...codeOf(error) };
+    }
     session.log('error', { err: error, command: command.name }, 'command failed');
     return { status: 'NO', text: 'Internal error, it has been logged', code: 'SERVERBUG' };
   }

@@ -6,6 +6,8 @@ const figuresAgeMs = 60_000;
 
 export interface StoreMetricsOptions {
   readonly readFigures: () => Promise<StoreFigures>;
+  /** False while nothing can be stored; absent: always true. */
+  readonly isWritable?: () => boolean;
   /** Called where they cannot be read; the last ones stay. */
   readonly onError: (error: unknown) => void;
   /** Milliseconds; default: since the process started. */
@@ -19,7 +21,7 @@ export interface StoreMetricsOptions {
  */
 export function addStoreMetrics(
   registry: PolledRegistry,
-  { readFigures, onError, clock = () => performance.now() }: StoreMetricsOptions,
+  { readFigures, isWritable, onError, clock = () => performance.now() }: StoreMetricsOptions,
 ): () => Promise<void> {
   let figures: StoreFigures | undefined;
   let reading: Promise<void> | undefined;
@@ -30,6 +32,11 @@ export function addStoreMetrics(
       help,
       read: () => oneReading(figures && pick(figures)),
     });
+  registry.addGauge({
+    name: 'reprise_store_writable',
+    help: '0 while nothing can be stored, since the disk is full, read-only or fails; else 1.',
+    read: () => oneReading(isWritable?.() === false ? 0 : 1),
+  });
   gauge('accounts', 'Accounts.', ({ accountCount }) => accountCount);
   gauge('mailboxes', 'Mailboxes.', ({ mailboxCount }) => mailboxCount);
   gauge('messages', 'Messages in all mailboxes.', ({ messageCount }) => messageCount);

@@ -1,7 +1,43 @@
+import { StoreError } from '../mail-store.ts';
 import { backup, DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 
 /** A value that SQLite returns; integers of the store all are safe integers. */
 export type SqlValue = number | string | Uint8Array | null;
+
+/** Primary result codes of SQLite that tell of the disk. */
+export const sqliteCodes = {
+  readOnly: 8,
+  ioError: 10,
+  corrupt: 11,
+  full: 13,
+  cannotOpen: 14,
+  noDatabase: 26,
+} as const;
+
+/** The primary result code of an error of SQLite; undefined for other errors. */
+export function sqliteCodeOf(error: unknown): number | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const { errcode } = error as Error & { readonly errcode?: number };
+  return errcode === undefined ? undefined : errcode & 0xff;
+}
+
+/** What a client is told of an error of SQLite that a damaged file is the reason of; undefined for other errors. */
+export function damageOf(error: unknown): StoreError | undefined {
+  const code = sqliteCodeOf(error);
+  if (code !== sqliteCodes.corrupt && code !== sqliteCodes.noDatabase) return undefined;
+  return new StoreError('CORRUPTION', 'The mail store is damaged, see the log of the server', {
+    cause: error,
+  });
+}
+
+/** As {@link damageOf}, also for a disk that cannot be read. */
+function readFailureOf(error: unknown): unknown {
+  const code = sqliteCodeOf(error);
+  if (code !== sqliteCodes.ioError && code !== sqliteCodes.cannotOpen) {
+    return damageOf(error) ?? error;
+  }
+  return new StoreError('UNAVAILABLE', 'The disk of the server cannot be read', { cause: error });
+}
 
 /**
  * One connection to the store's file. Statements are prepared once by their text, and rows are arrays, which
@@ -11,10 +47,15 @@ export class Database {
   readonly path: string;
   readonly #connection: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
+  readonly #role: 'reader' | 'writer';
 
-  /** Opens a connection; `reader` cannot write. The file must exist for a reader. */
+  /**
+   * Opens a connection; `reader` cannot write. The file must exist for a reader, whose methods throw a {@link StoreError} if
+   * the disk or the file is not what it should be. A writer gets the errors of SQLite.
+   */
   constructor(path: string, role: 'reader' | 'writer') {
     this.path = path;
+    this.#role = role;
     this.#connection = new DatabaseSync(path, {
       readOnly: role === 'reader',
       returnArrays: true,
@@ -45,6 +86,15 @@ export class Database {
     this.#connection.exec(`PRAGMA synchronous = ${isDurable ? 'FULL' : 'NORMAL'}`);
   }
 
+  /** Writes the log back to the file, as far as nobody reads an older state. Does nothing if the disk does not let it. */
+  checkpoint(): void {
+    try {
+      this.#connection.exec('PRAGMA wal_checkpoint');
+    } catch {
+      // The log has it all; the next one may do it.
+    }
+  }
+
   /** True within a transaction; false again after SQLite itself has rolled it back. */
   get isTransaction(): boolean {
     return this.#connection.isTransaction;
@@ -57,26 +107,30 @@ export class Database {
 
   /** All rows. */
   rows<T extends readonly SqlValue[]>(sql: string, ...values: SQLInputValue[]): T[] {
-    return this.#statement(sql).all(...values) as unknown as T[];
+    return this.#try(() => this.#statement(sql).all(...values) as unknown as T[]);
   }
 
   /** The first row; undefined where there is none. */
   // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the caller names its columns
   row<T extends readonly SqlValue[]>(sql: string, ...values: SQLInputValue[]): T | undefined {
-    return this.#statement(sql).get(...values) as unknown as T | undefined;
+    return this.#try(() => this.#statement(sql).get(...values) as unknown as T | undefined);
   }
 
   /** Rows one by one. The caller runs it to its end, or leaves its loop, before it awaits anything. */
-  iterate<T extends readonly SqlValue[]>(
+  *iterate<T extends readonly SqlValue[]>(
     sql: string,
     ...values: SQLInputValue[]
-  ): IterableIterator<T> {
-    return this.#statement(sql).iterate(...values) as unknown as IterableIterator<T>;
+  ): Generator<T, void, undefined> {
+    try {
+      yield* this.#statement(sql).iterate(...values) as unknown as IterableIterator<T>;
+    } catch (error) {
+      throw this.#toError(error);
+    }
   }
 
   /** The number of rows that a statement changed. */
   run(sql: string, ...values: SQLInputValue[]): number {
-    return Number(this.#statement(sql).run(...values).changes);
+    return this.#try(() => Number(this.#statement(sql).run(...values).changes));
   }
 
   /** Inserts one row; its id. */
@@ -110,6 +164,18 @@ export class Database {
   close(): void {
     this.#statements.clear();
     this.#connection.close();
+  }
+
+  #try<T>(call: () => T): T {
+    try {
+      return call();
+    } catch (error) {
+      throw this.#toError(error);
+    }
+  }
+
+  #toError(error: unknown): unknown {
+    return this.#role === 'reader' ? readFailureOf(error) : error;
   }
 
   #statement(sql: string): StatementSync {

@@ -5,6 +5,7 @@ import { dropStagings, findOrphanedStagings, stageChunks } from './bodies.ts';
 import { collect } from './collector.ts';
 import { copyMessages, expungeMessages, moveMessages } from './copy-and-expunge.ts';
 import type { Database } from './database.ts';
+import { Disk } from './disk.ts';
 import { forgetExpunged } from './expunged.ts';
 import { storeFlags } from './flags.ts';
 import { RecentClaims } from './mailbox-counters.ts';
@@ -45,6 +46,7 @@ export type GroupListener = (
 export class GroupCommit {
   readonly #database: Database;
   readonly #onGroup: GroupListener;
+  readonly #disk: Disk;
   readonly #queue: QueuedRequest[] = [];
   /** Those of {@link isTransient}. */
   readonly #transientQueue: QueuedRequest[] = [];
@@ -52,9 +54,11 @@ export class GroupCommit {
   /** Bodies that drafts are writing, with the client whose draft it is. */
   readonly stagings = new Map<number, number>();
 
-  constructor(database: Database, onGroup: GroupListener) {
+  /** @param disk told of the file's disk; absent: one that nobody listens to */
+  constructor(database: Database, onGroup: GroupListener, disk?: Disk) {
     this.#database = database;
     this.#onGroup = onGroup;
+    this.#disk = disk ?? new Disk({ path: database.path, onProblem: () => undefined });
   }
 
   get isEmpty(): boolean {
@@ -78,6 +82,13 @@ export class GroupCommit {
     const owned = [...this.stagings].filter(([, owner]) => owner === clientId);
     const bodyIds = owned.map(([bodyId]) => bodyId);
     if (bodyIds.length > 0) this.#addOwn('dropStagings', { bodyIds }, 0);
+  }
+
+  /** Finds out whether the disk can be written again. */
+  probeDisk(): void {
+    // Only then is what was freed in the file, and is still in the log, the system's again.
+    if (this.#disk.problem === 'full') this.#database.checkpoint();
+    this.#addOwn('probeDisk', undefined, 0);
   }
 
   /** Takes the next group of each queue, runs it and answers. */
@@ -150,6 +161,7 @@ export class GroupCommit {
         : this.#runAlone(group, error);
     }
     if (hasWrittenClaims) this.#claims.clear();
+    if (group.some(({ request }) => request.operation === 'probeDisk')) this.#disk.noteSuccess();
     this.#onGroup(
       group.map(({ clientId }, index) => ({ clientId, answer: answers[index]! })),
       events.all,
@@ -162,16 +174,22 @@ export class GroupCommit {
     if (group.length > 1) {
       return group.flatMap((queued) => this.#runGroup([queued], { writesClaims: false }));
     }
+    const failure = this.#disk.noteFailure(error);
+    const operation = group[0]!.request.operation;
+    if (this.#disk.problem === 'full' && this.#disk.releaseReserve(operation)) {
+      return this.#runGroup(group, { writesClaims: false });
+    }
     return this.#answer(group, () => {
-      throw error;
+      throw failure;
     });
   }
 
   #runRequest({ clientId, request }: QueuedRequest, events: GroupEvents): WriteAnswer {
-    const { id, operation, argument, nowMs } = request;
+    const { id, operation, argument, nowMs, payloadBytes } = request;
     const context = new WriteContext(this.#database, { clientId, nowMs, stagings: this.stagings });
     this.#database.run('SAVEPOINT request');
     try {
+      this.#disk.admit(operation, payloadBytes);
       const value = runOperation(operation, context, argument);
       this.#database.run('RELEASE request');
       for (const commit of context.events) events.add(commit);
@@ -180,7 +198,7 @@ export class GroupCommit {
       // Without a transaction SQLite has rolled back the whole group already.
       if (!this.#database.isTransaction) throw error;
       this.#database.execute('ROLLBACK TO request; RELEASE request');
-      return { id, failure: toFailure(error) };
+      return { id, failure: toFailure(this.#disk.noteFailure(error)) };
     }
   }
 
@@ -243,6 +261,12 @@ class GroupEvents {
 
 type ChangedEvent = Extract<MailboxEvent, { readonly kind: 'changed' }>;
 
+/** Changes nothing, but writes a page: SQLite leaves out what would be as before. */
+function probeDisk({ database }: WriteContext): void {
+  database.run('INSERT INTO uid_validity VALUES (0)');
+  database.run('DELETE FROM uid_validity WHERE rowid = last_insert_rowid()');
+}
+
 /** Everything that the writer does in a transaction, by the name under which clients ask for it. */
 const writeOperations = {
   addMessage,
@@ -257,6 +281,7 @@ const writeOperations = {
   forgetExpunged,
   expungeMessages,
   moveMessages,
+  probeDisk,
   removeAccount,
   renameMailbox,
   stageChunks,

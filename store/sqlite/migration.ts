@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, statfsSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { limits } from '../limits.ts';
@@ -9,6 +9,7 @@ import {
   StoreVersionError,
 } from '../opened-store.ts';
 import type { Database } from './database.ts';
+import { readFreeBytes } from './disk.ts';
 import { type LongStep, type SchemaStep, schemaSteps } from './schema.ts';
 
 interface MigrationOptions {
@@ -218,10 +219,4 @@ function sizeOf(database: Database): number {
   const [pages] = database.row<[number]>('PRAGMA page_count')!;
   const [pageBytes] = database.row<[number]>('PRAGMA page_size')!;
   return pages * pageBytes;
-}
-
-/** What is free for this user, who may not have all that is free. */
-function readFreeBytes(directory: string): number {
-  const { bavail, bsize } = statfsSync(directory);
-  return bavail * bsize;
 }

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { lockDataDirectory } from '../data-directory-lock.ts';
 import { limits } from '../limits.ts';
-import type { MigrationEvent } from '../opened-store.ts';
+import type { MigrationEvent, StoreProblem } from '../opened-store.ts';
 import { Database } from './database.ts';
 import { migrate } from './migration.ts';
 import { SqliteMailStore, type SqliteLink } from './store.ts';
@@ -18,6 +18,11 @@ export interface SqliteStoreOptions {
   readonly recentFlushMs?: number;
   /** Told if the writer thread dies: every change is refused from then on. By default nobody is. */
   readonly onFailure?: (error: Error) => void;
+  /**
+   * Told if nothing can be stored any more, and why, and (undefined) when it can again; both at most every
+   * `limits.diskProbeMs`. By default nobody is.
+   */
+  readonly onProblem?: (problem: StoreProblem | undefined) => void;
   /** False: the file is not copied before it is migrated. True by default. */
   readonly backsUp?: boolean;
   /** Told of a migration as it goes on. By default nobody is. */
@@ -38,8 +43,9 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
   try {
     const path = join(dataDirectory, 'mail.db');
     await migrateFile(path, options);
-    const { recentFlushMs = limits.recentFlushMs, onFailure = () => undefined } = options;
-    const writer = await Writer.start({ path, recentFlushMs }, onFailure);
+    const { recentFlushMs = limits.recentFlushMs } = options;
+    const { onFailure = ignore, onProblem = ignore } = options;
+    const writer = await Writer.start({ path, recentFlushMs }, { onFailure, onProblem });
     return new SqliteMailStore({
       link: { path, ...writer.connect() },
       clock,
@@ -50,6 +56,8 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
     throw error;
   }
 }
+
+function ignore(): void {}
 
 /** In the caller's thread, so that its errors are what they are. */
 async function migrateFile(

@@ -1,11 +1,15 @@
+import { dirname } from 'node:path';
 import { parentPort, workerData, type MessagePort } from 'node:worker_threads';
+import { limits } from '../limits.ts';
+import type { StoreProblem } from '../opened-store.ts';
 import { dropOrphanedStagings } from './collector.ts';
 import { Database } from './database.ts';
+import { Disk, readFreeBytes } from './disk.ts';
 import { GroupCommit, type GroupListener } from './group-commit.ts';
 import { isWatched } from './mailbox-watches.ts';
 import { temporaryTables } from './copy-and-expunge.ts';
 import { WriteContext } from './write-context.ts';
-import { toFailure, type WriterControl, type WriterStart, type WriteRequest } from './writer.ts';
+import { toFailure, type WriterControl, type WriterNews, type WriteRequest } from './writer.ts';
 
 /** What the thread is started with. */
 export interface WriterOptions {
@@ -25,19 +29,35 @@ class WriterThread {
   readonly #groups: GroupCommit;
   readonly #clients = new Map<number, Client>();
   readonly #recentFlushMs: number;
+  readonly #disk: Disk;
+  readonly #tell: (news: WriterNews) => void;
   readonly #onEnd: () => void;
   /** Runs while there are claims of \Recent messages that are not written. */
   #claimTimer: NodeJS.Timeout | undefined;
+  /** Runs while nothing can be stored. */
+  #probeTimer: NodeJS.Timeout | undefined;
   #lastClientId = 0;
   #isScheduled = false;
   #isClosing = false;
 
-  constructor({ path, recentFlushMs }: WriterOptions, onEnd: () => void) {
+  /** @param opener the thread that opened the store: what it is told, and what is done at the end */
+  constructor(
+    { path, recentFlushMs }: WriterOptions,
+    opener: { readonly tell: (news: WriterNews) => void; readonly onEnd: () => void },
+  ) {
     this.#recentFlushMs = recentFlushMs;
-    this.#onEnd = onEnd;
+    this.#tell = opener.tell;
+    this.#onEnd = opener.onEnd;
     this.#database = new Database(path, 'writer');
     this.#database.execute(temporaryTables);
-    this.#groups = new GroupCommit(this.#database, (...group) => this.#report(...group));
+    this.#disk = new Disk({
+      path,
+      freeBytes: () => readFreeBytes(dirname(path)) + freePageBytes(this.#database),
+      onProblem: (problem) => this.#tellProblem(problem),
+    });
+    this.#disk.keepReserve();
+    const report: GroupListener = (...group) => this.#report(...group);
+    this.#groups = new GroupCommit(this.#database, report, this.#disk);
     const context = { nowMs: 0, clientId: 0, stagings: this.#groups.stagings };
     dropOrphanedStagings(new WriteContext(this.#database, context));
   }
@@ -91,6 +111,18 @@ class WriterThread {
     }, this.#recentFlushMs);
   }
 
+  #tellProblem(problem: StoreProblem | undefined): void {
+    clearInterval(this.#probeTimer);
+    if (problem === undefined) this.#disk.keepReserve();
+    else this.#probeTimer = setInterval(() => this.#probeDisk(), limits.diskProbeMs);
+    this.#tell({ kind: 'problem', problem });
+  }
+
+  #probeDisk(): void {
+    this.#groups.probeDisk();
+    this.#schedule();
+  }
+
   /** After the commit, so that {@link isWatched} misses nobody. */
   readonly #report: GroupListener = (answers, events) => {
     for (const [clientId, { port, watchCounters }] of this.#clients) {
@@ -103,6 +135,7 @@ class WriterThread {
 
   #end(): void {
     clearTimeout(this.#claimTimer);
+    clearInterval(this.#probeTimer);
     this.#groups.writeClaims();
     for (const { port } of this.#clients.values()) port.close();
     this.#database.close();
@@ -110,20 +143,27 @@ class WriterThread {
   }
 }
 
+/** Bytes of the file that new mail is written to before the file grows. */
+function freePageBytes(database: Database): number {
+  const [pages] = database.row<[number]>('PRAGMA freelist_count')!;
+  const [pageBytes] = database.row<[number]>('PRAGMA page_size')!;
+  return pages * pageBytes;
+}
+
 function start(port: MessagePort): void {
-  const report = (message: WriterStart) => port.postMessage(message);
+  const tell = (news: WriterNews) => port.postMessage(news);
   let writer: WriterThread;
   try {
-    writer = new WriterThread(workerData as WriterOptions, () => port.close());
+    writer = new WriterThread(workerData as WriterOptions, { tell, onEnd: () => port.close() });
   } catch (error) {
-    report({ kind: 'failed', text: toFailure(error).text });
+    tell({ kind: 'failed', text: toFailure(error).text });
     return;
   }
   port.on('message', (control: WriterControl) => {
     if (control.kind === 'connect') writer.connect(control.port, control.watchCounters);
     else writer.close();
   });
-  report({ kind: 'ready' });
+  tell({ kind: 'ready' });
 }
 
 if (parentPort) start(parentPort);

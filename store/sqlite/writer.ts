@@ -5,6 +5,7 @@ import {
   StoreError,
   type StoreErrorCode,
 } from '../mail-store.ts';
+import type { StoreProblem } from '../opened-store.ts';
 import type { OperationArgument, OperationName, OperationResult } from './group-commit.ts';
 import { MailboxWatches, makeWatchCounters } from './mailbox-watches.ts';
 import type { MailboxCommit } from './write-context.ts';
@@ -39,6 +40,8 @@ export type WriteAnswer =
 interface Failure {
   readonly code: StoreErrorCode | undefined;
   readonly text: string;
+  /** For the log; absent if the text says all. */
+  readonly cause?: string;
 }
 
 /** From the thread that opened the store to the writer thread. */
@@ -51,18 +54,25 @@ export type WriterControl =
     }
   | { readonly kind: 'close' };
 
-/** From the writer thread, once: that it is ready, or why it is not. */
-export type WriterStart =
-  { readonly kind: 'ready' } | { readonly kind: 'failed'; readonly text: string };
+/** From the writer thread: once, that it is ready or why it is not; and whether it can write, whenever that changes. */
+export type WriterNews =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'failed'; readonly text: string }
+  | { readonly kind: 'problem'; readonly problem: StoreProblem | undefined };
 
 export function toFailure(error: unknown): Failure {
   return error instanceof StoreError
-    ? { code: error.code, text: error.message }
+    ? { code: error.code, text: error.message, ...causeOf(error) }
     : { code: undefined, text: error instanceof Error ? error.message : String(error) };
 }
 
-function fromFailure({ code, text }: Failure): Error {
-  return code === undefined ? new Error(`Store failed: ${text}`) : new StoreError(code, text);
+function causeOf({ cause }: StoreError): Pick<Failure, 'cause'> {
+  return cause instanceof Error ? { cause: cause.message } : {};
+}
+
+function fromFailure({ code, text, cause }: Failure): Error {
+  if (code === undefined) return new Error(`Store failed: ${text}`);
+  return new StoreError(code, text, cause === undefined ? undefined : { cause: new Error(cause) });
 }
 
 /** A client's way to the writer. */
@@ -88,17 +98,29 @@ export class Writer {
   /**
    * Starts a writer on a file of the newest schema. Rejects if that fails. `onFailure` is told if the
    * thread dies later: its clients' ports close then, and every request is refused.
+   *
+   * @param listeners.onProblem told if nothing can be stored, why, and when it can again
    */
-  static async start(options: WriterOptions, onFailure: (error: Error) => void): Promise<Writer> {
+  static async start(
+    options: WriterOptions,
+    listeners: {
+      readonly onFailure: (error: Error) => void;
+      readonly onProblem: (problem: StoreProblem | undefined) => void;
+    },
+  ): Promise<Writer> {
+    const { onFailure, onProblem } = listeners;
     const worker = startThread('writer-thread', options);
     const writer = new Writer(worker);
-    const start = await new Promise<WriterStart>((resolve, reject) => {
-      worker.once('message', resolve);
+    const failure = await new Promise<string | undefined>((resolve, reject) => {
       worker.once('error', reject);
+      worker.on('message', (news: WriterNews) => {
+        if (news.kind === 'problem') onProblem(news.problem);
+        else resolve(news.kind === 'failed' ? news.text : undefined);
+      });
     });
-    if (start.kind === 'failed') {
+    if (failure !== undefined) {
       await writer.#ended;
-      throw new Error(start.text);
+      throw new Error(failure);
     }
     worker.removeAllListeners('error');
     worker.on('error', onFailure);

@@ -17,7 +17,12 @@ import {
   readWireText,
   type WireText,
 } from '../../../protocol/encoder.ts';
-import type { MessageColumn, MessageRows } from '../../../store/mail-store.ts';
+import {
+  type FlagChangeResult,
+  type MessageColumn,
+  type MessageRows,
+  StoreError,
+} from '../../../store/mail-store.ts';
 import { Turn } from '../../../store/turns.ts';
 import { isUsualField } from '../../../store/usual-fields.ts';
 import type { CommandHandler, Completion } from '../dispatch.ts';
@@ -141,11 +146,21 @@ async function markSeen({ store, view }: Session, rows: MessageRows): Promise<Re
   });
   if (uids.length === 0) return new Set();
   const change = { mode: 'add', flags: ['\\Seen'] } as const;
-  const { modseq, changedUids } = await store.storeFlags(view.box, uids, change);
+  const { modseq, changedUids } = await store
+    .storeFlags(view.box, uids, change)
+    .catch(ignoreFullDisk);
   if (modseq === undefined) return new Set();
   await feed.reach(modseq);
   view.noteOwnChange(modseq);
   return new Set(changedUids);
+}
+
+/** Reading goes on if nothing can be stored: \Seen is not set, and nobody is told so. */
+function ignoreFullDisk(error: unknown): Pick<FlagChangeResult, 'modseq' | 'changedUids'> {
+  const isOfDisk =
+    error instanceof StoreError && (error.code === 'OVERQUOTA' || error.code === 'UNAVAILABLE');
+  if (!isOfDisk) throw error;
+  return { modseq: undefined, changedUids: new Uint32Array() };
 }
 
 /** The client is told of \Seen in the same response, and of the modseq (RFC 7162, section 3.1). */

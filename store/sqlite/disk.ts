@@ -1,0 +1,177 @@
+import { closeSync, openSync, rmSync, statfsSync, statSync, writeSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { limits } from '../limits.ts';
+import { StoreError } from '../mail-store.ts';
+import type { StoreProblem } from '../opened-store.ts';
+import { damageOf, sqliteCodeOf, sqliteCodes } from './database.ts';
+import type { OperationName } from './group-commit.ts';
+
+/** What a client is told while nothing can be stored. */
+const problemTexts: Readonly<Record<StoreProblem, string>> = {
+  full: 'The disk of the server is full, nothing can be stored until there is space',
+  'read-only': 'The disk of the server is read-only, nothing can be stored',
+  failing: 'The disk of the server fails, nothing can be stored',
+};
+
+/** What takes space for good: refused before the last of it is used. */
+const takesSpace: ReadonlySet<OperationName> = new Set([
+  'addMessage',
+  'copyMessages',
+  'createAccount',
+  'createMailbox',
+  'stageChunks',
+]);
+
+export interface DiskOptions {
+  /** Of the store's file. */
+  readonly path: string;
+  /** Bytes that can be written to its file system; absent: the system is asked. */
+  readonly freeBytes?: () => number;
+  /** Milliseconds of a steady clock; absent: the process's. */
+  readonly clock?: () => number;
+  /** Told when writing becomes impossible, when the reason changes, and (undefined) when it is possible again. */
+  readonly onProblem: (problem: StoreProblem | undefined) => void;
+}
+
+/**
+ * What the writer knows of its disk: whether it can be written, and how much space there is. What takes space is refused
+ * while some is left, without which nothing could be deleted either. If others than the store use up even that, a file that
+ * was kept for it gives its space to what deletes.
+ */
+export class Disk {
+  readonly #path: string;
+  readonly #reservePath: string;
+  readonly #freeBytes: () => number;
+  readonly #clock: () => number;
+  readonly #onProblem: (problem: StoreProblem | undefined) => void;
+  #problem: StoreProblem | undefined;
+  /** As it was when the system was asked, less what was admitted since. */
+  #knownFreeBytes = 0;
+  #askedAt = -Infinity;
+
+  constructor(options: DiskOptions) {
+    const { path, onProblem } = options;
+    this.#path = path;
+    this.#reservePath = join(dirname(path), 'reserve');
+    this.#onProblem = onProblem;
+    this.#freeBytes = options.freeBytes ?? (() => readFreeBytes(dirname(path)));
+    this.#clock = options.clock ?? (() => performance.now());
+  }
+
+  /** Why nothing can be stored; undefined if it can, as far as is known. */
+  get problem(): StoreProblem | undefined {
+    return this.#problem;
+  }
+
+  /**
+   * Refuses an operation that would take the space without which nothing can be deleted.
+   *
+   * @param bytes of messages that it stores
+   * @throws {StoreError} `OVERQUOTA`
+   */
+  admit(operation: OperationName, bytes: number): void {
+    if (!takesSpace.has(operation)) return;
+    if (this.#hasSpace(bytes)) {
+      this.#knownFreeBytes -= bytes;
+      return;
+    }
+    this.#setProblem('full');
+    throw new StoreError('OVERQUOTA', problemTexts.full);
+  }
+
+  /** Takes note of a failure of SQLite, and returns what the caller is told instead; others come back as they are. */
+  noteFailure(error: unknown): unknown {
+    const problem = this.#problemOf(error);
+    if (problem === undefined) return damageOf(error) ?? error;
+    this.#setProblem(problem);
+    return new StoreError(problem === 'full' ? 'OVERQUOTA' : 'UNAVAILABLE', problemTexts[problem], {
+      cause: error,
+    });
+  }
+
+  /** Takes note that a probe is on disk. A disk that is nearly full stays so until there is space. */
+  noteSuccess(): void {
+    if (this.#problem === 'full' && !this.#hasSpace(0)) return;
+    this.#setProblem(undefined);
+  }
+
+  /** Gives up the reserve for an operation that frees space; returns whether there was one. */
+  releaseReserve(operation: OperationName): boolean {
+    if (takesSpace.has(operation) || sizeOf(this.#reservePath) === 0) return false;
+    rmSync(this.#reservePath, { force: true });
+    return true;
+  }
+
+  /** Makes the reserve if it is missing and there is plenty of space. */
+  keepReserve(): void {
+    if (sizeOf(this.#reservePath) >= limits.reserveFileBytes) return;
+    if (!this.#hasSpace(2 * limits.reserveBytes)) return;
+    try {
+      const descriptor = openSync(this.#reservePath, 'w', 0o600);
+      try {
+        writeSync(descriptor, new Uint8Array(limits.reserveFileBytes));
+      } finally {
+        closeSync(descriptor);
+      }
+    } catch {
+      // A reserve is worth having, but nothing is lost without it.
+    }
+  }
+
+  #hasSpace(bytes: number): boolean {
+    const now = this.#clock();
+    const isEnough = () => this.#knownFreeBytes >= limits.reserveBytes + bytes;
+    // Asked again before anything is refused.
+    if (now - this.#askedAt >= limits.freeBytesAgeMs || !isEnough()) {
+      this.#knownFreeBytes = this.#askFreeBytes();
+      this.#askedAt = now;
+    }
+    return isEnough();
+  }
+
+  /** A file system that does not say has space until a write fails. */
+  #askFreeBytes(): number {
+    try {
+      return this.#freeBytes();
+    } catch {
+      return Infinity;
+    }
+  }
+
+  #problemOf(error: unknown): StoreProblem | undefined {
+    const code = sqliteCodeOf(error);
+    if (code === sqliteCodes.full) return 'full';
+    if (code === sqliteCodes.readOnly) return 'read-only';
+    if (code !== sqliteCodes.ioError && code !== sqliteCodes.cannotOpen) return undefined;
+    if (isReadOnly(this.#path)) return 'read-only';
+    // Some file systems only say so when they are to sync.
+    return this.#hasSpace(0) ? 'failing' : 'full';
+  }
+
+  #setProblem(problem: StoreProblem | undefined): void {
+    if (problem === this.#problem) return;
+    this.#problem = problem;
+    this.#onProblem(problem);
+  }
+}
+
+/** SQLite does not tell a read-only file system from one that fails. */
+function isReadOnly(path: string): boolean {
+  try {
+    closeSync(openSync(path, 'r+'));
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EROFS';
+  }
+}
+
+/** 0 if there is no such file. */
+function sizeOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+}
+
+/** What is free for this user, who may not have all that is free. */
+export function readFreeBytes(directory: string): number {
+  const { bavail, bsize } = statfsSync(directory);
+  return bavail * bsize;
+}
