@@ -24,7 +24,9 @@ const unmeasuredRounds = 3;
 /** No unmeasured round begins after this. */
 const unmeasuredMs = 5_000;
 const shortMs = 20;
-const rounds = { short: 100, long: 3, connected: 10 };
+/** From here on a run is one round. */
+const slowMs = 500;
+const rounds = { short: 100, long: 3, slow: 1, connected: 10 };
 /** For clients enough that each of two workers serves some. */
 const warmUpClients = 6;
 /** For a server to finish what is left to do after an answer, which counts as CPU of it. */
@@ -67,13 +69,17 @@ async function timeWarm(
   for (const place of places.values()) {
     longestMs = Math.max(longestMs, await warmUp(place, step, counter));
   }
-  const wanted = longestMs < shortMs ? rounds.short : rounds.long;
-  const count = Math.min(wanted, step.maxRounds ?? wanted);
+  const count = Math.min(roundsOf(longestMs), step.maxRounds ?? Infinity);
   const runs = await alternate(peers, async (peer) =>
     timeRounds(places.get(peer)!, step, counter, count),
   );
   for (const place of places.values()) close(place);
   return runs;
+}
+
+function roundsOf(longestMs: number): number {
+  if (longestMs < shortMs) return rounds.short;
+  return longestMs < slowMs ? rounds.long : rounds.slow;
 }
 
 /** Rounds that do not count; the time of the last. */
@@ -101,6 +107,7 @@ async function timeFirst(
     const place = await open(peer, step);
     runs.push(await timeRound(place, step, counter.round++));
     close(place);
+    if (runs.at(-1)!.ms > slowMs) break;
   }
   return mean(runs);
 }

@@ -94,7 +94,10 @@ async function measure(peer: Peer): Promise<void> {
     await worker.ok('CREATE Other');
     await worker.ok('CREATE Copied');
     const startMs = performance.now();
-    await fillSmall(worker, 'Many', messageCount);
+    await fillSmall(worker, 'Many', {
+      messageCount,
+      hasMultiAppend: peer.hasMultiAppend,
+    });
     console.log(`${peer.name}: filled in ${seconds(performance.now() - startMs)}`);
     const bob = await logIn(peer, 'bob');
     await bob.ok('CREATE Other');

@@ -12,6 +12,12 @@ export function smallMessage(number: number): Buffer {
   );
 }
 
+export interface SmallFillOptions {
+  readonly messageCount: number;
+  /** The server takes several messages in one APPEND, and is so filled in less time. */
+  readonly hasMultiAppend?: boolean | undefined;
+}
+
 /**
  * Makes a mailbox of small messages: a thousand are appended, then copied until there are enough, which is the quickest
  * way that any IMAP server has. Nothing is selected afterwards.
@@ -19,13 +25,14 @@ export function smallMessage(number: number): Buffer {
 export async function fillSmall(
   client: ImapConnection,
   mailbox: string,
-  messageCount: number,
+  { messageCount, hasMultiAppend }: SmallFillOptions,
 ): Promise<void> {
   await client.ok(`CREATE ${mailbox}`);
   let count = Math.min(distinctCount, messageCount);
   await client.appendAll(
     mailbox,
     Array.from({ length: count }, (_, index) => smallMessage(index)),
+    hasMultiAppend,
   );
   await client.ok(`SELECT ${mailbox}`);
   while (count < messageCount) {
