@@ -28,6 +28,13 @@ export const limits = {
   /** How often writing is tried while it is impossible, in milliseconds; also how often the log can tell of it. */
   diskProbeMs: 2000,
 
+  /** Messages that requests of one transaction may change together; a request with more is work in slices. Some milliseconds. */
+  maxGroupMessages: 1024,
+  /** Messages of one step of work in slices, between which the time is looked at: some milliseconds. */
+  stepMessages: 1024,
+  /** How long a slice of such work goes on, in milliseconds; the requests of others wait for that, and for its commit. */
+  sliceMs: 10,
+
   /** Bytes of the usual header fields of a message that are kept apart; of a message with more none are. */
   usualFieldsBytes: 16 * kibibyte,
   /** Bytes that they take in the file, about, with some to spare. */
@@ -47,7 +54,7 @@ export const limits = {
   collectBodies: 200,
   /** Chunks that one step of collecting deletes at most (4 MiB). */
   collectChunks: 64,
-  /** Rows of a removed mailbox that one step of collecting deletes at most. */
+  /** Expunged UIDs that one step of collecting, or forgetting, deletes at most. */
   collectRows: 1000,
   /** Free pages that stay in the file (4 MiB), since new mail will need them. */
   keptFreePages: 1024,

@@ -10,6 +10,12 @@ import type { SearchKey } from '../protocol/search-key.ts';
  * Every change in a mailbox gets the next modseq of that mailbox (from 1 up, RFC 7162). One call changes
  * under one modseq, so that the caller can tell its own changes from others'.
  *
+ * A call that changes very many messages may do so in slices, between which the store serves others: each slice is a change
+ * of its own, durable, told to those who watch, under the next modseq. Then the rules above hold for the slice: if the
+ * promise rejects, or the process ends, some of the messages may have been changed, and others not. Copies are no such
+ * slices: they come all at once, or not at all. What is asked of a mailbox meanwhile waits for the last slice, in the
+ * order in which it was asked, but messages that are added may come between slices.
+ *
  * Methods reject with a {@link StoreError} for what the caller can have caused and for faults of the disk (`OVERQUOTA`,
  * `UNAVAILABLE`, `CORRUPTION`: any method may), and with anything else for other faults.
  */
@@ -106,14 +112,14 @@ export interface MailStore {
    * into UIDs (no `sequence` or `recent` key is left).
    */
   search(box: MailboxKey, criteria: SearchKey, candidates: Uint32Array): Promise<Uint32Array>;
-  /** All named messages that exist, under one modseq. Unknown UIDs are passed over. */
+  /** All named messages that exist. Unknown UIDs are passed over. */
   storeFlags(box: MailboxKey, uids: Uint32Array, change: FlagChange): Promise<FlagChangeResult>;
   /**
    * Those of the messages that exist, to the end of the target, in order, flags and internal dates kept, in one step.
    * `NONEXISTENT` (source or target).
    */
   copyMessages(box: MailboxKey, uids: Uint32Array, target: MailboxKey): Promise<CopyResult>;
-  /** Copies and expunges in one step (RFC 6851). `NONEXISTENT`. */
+  /** Copies and expunges in one step, or in slices that each do both (RFC 6851). `NONEXISTENT`. */
   moveMessages(box: MailboxKey, uids: Uint32Array, target: MailboxKey): Promise<CopyResult>;
   /** Removes those of the UIDs (all of the mailbox if undefined) that have \Deleted. */
   expungeMessages(box: MailboxKey, uids: Uint32Array | undefined): Promise<ExpungeResult>;
@@ -338,8 +344,10 @@ export interface FlagChange {
 }
 
 export interface FlagChangeResult {
-  /** The modseq of the change; undefined if no flag of any message changed. */
+  /** The modseq of the change, or of its last slice; undefined if no flag of any message changed. */
   readonly modseq: number | undefined;
+  /** Those of the slices before the last, ascending; absent if there was one slice, or none. */
+  readonly earlierModseqs?: readonly number[];
   /** UIDs of the messages whose flags changed, ascending. */
   readonly changedUids: Uint32Array;
   /** For each of these its modseq before the change, by which the caller knows what its client had been told. */
@@ -356,12 +364,14 @@ export interface CopyResult {
   readonly sourceUids: Uint32Array;
   /** UIDs of the copies, in the same order. */
   readonly targetUids: Uint32Array;
-  /** For a move: the modseq of the expunge in the source. */
+  /** For a move: the modseq of the expunge in the source, or of its last slice. */
   readonly sourceModseq?: number;
+  /** Of the copies, or of the last slice of a move. */
   readonly targetModseq: number;
 }
 
 export interface ExpungeResult {
+  /** Of the last slice. */
   readonly modseq: number;
   /** Ascending. */
   readonly uids: Uint32Array;

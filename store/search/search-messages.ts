@@ -77,7 +77,9 @@ function prepare(
 
 function readLargestUid(database: Database, mailboxId: number): number {
   const row = database.row<[number | null]>(
-    'SELECT max(uid) FROM messages WHERE mailbox_id = ?',
+    // Copies that nobody is to see yet lie behind the end of the mailbox.
+    `SELECT max(m.uid) FROM messages m WHERE m.mailbox_id = ?1
+       AND m.uid < (SELECT uid_next FROM mailboxes WHERE id = ?1)`,
     mailboxId,
   );
   return row?.[0] ?? 0;

@@ -1,6 +1,7 @@
 import { limits } from '../limits.ts';
-import { deleteSelection, releaseBodies } from './copy-and-expunge.ts';
+import { deleteRows } from './copy-and-expunge.ts';
 import { bodyState, dropStagings } from './bodies.ts';
+import { publishCopies } from './mailbox-counters.ts';
 import type { WriteContext } from './write-context.ts';
 import type { WriterClient } from './writer.ts';
 
@@ -20,25 +21,16 @@ function collectMailbox(context: WriteContext): boolean {
   );
   if (row === undefined) return false;
   const [mailboxId] = row;
-  database.run('DELETE FROM temp.selection');
-  const count = database.run(
-    'INSERT INTO temp.selection SELECT uid FROM messages WHERE mailbox_id = ? LIMIT ?',
-    mailboxId,
-    limits.collectRows,
-  );
-  if (count > 0) {
-    releaseBodies(context, mailboxId);
-    deleteSelection(context, mailboxId);
-    return true;
-  }
+  if (deleteRows(context, mailboxId, { isBehindEnd: false }) > 0) return true;
   const expunged = database.run(
     `DELETE FROM expunged WHERE mailbox_id = ?1 AND (modseq, uid) IN
        (SELECT modseq, uid FROM expunged WHERE mailbox_id = ?1 LIMIT ?2)`,
     mailboxId,
-    limits.collectRows,
+    context.stepMessages,
   );
   if (expunged > 0) return true;
   database.run('DELETE FROM keywords WHERE mailbox_id = ?', mailboxId);
+  publishCopies(database, { mailboxId });
   database.run('DELETE FROM mailboxes WHERE id = ?', mailboxId);
   return true;
 }

@@ -1,198 +1,354 @@
+import { joinUids } from '../../protocol/sorted-uids.ts';
 import type { CopyResult, ExpungeResult, MailboxKey } from '../mail-store.ts';
+import type { Database } from './database.ts';
 import { deletedBit, mapKeywords, seenBit } from './keywords.ts';
-import { checkMailbox, countAdded, readModseq, readTarget } from './mailbox-counters.ts';
-import { queryStates, stateColumnsSql } from './message-states.ts';
-import type { WriteContext } from './write-context.ts';
+import {
+  countAdded,
+  countRemoved,
+  publishCopies,
+  readCounters,
+  readModseq,
+  readTarget,
+  type Totals,
+} from './mailbox-counters.ts';
+import {
+  NumberColumn,
+  queryStates,
+  stateColumnsSql,
+  stepSource,
+  toUids,
+  type UidScan,
+} from './message-states.ts';
+import { type MailboxScan, scanOf, uidConditions, type UidCondition } from './uid-runs.ts';
+import type { SlicedWork, WriteContext } from './write-context.ts';
 
-/** The tables of the writer's connection: the messages that a statement is about, and a keyword mapping. */
-export const temporaryTables = `
-  CREATE TEMP TABLE selection (uid INTEGER PRIMARY KEY) STRICT;
-  CREATE TEMP TABLE keyword_map (
-    low INTEGER NOT NULL, high INTEGER NOT NULL, more TEXT NOT NULL,
-    new_low INTEGER NOT NULL, new_high INTEGER NOT NULL, new_more TEXT NOT NULL,
-    PRIMARY KEY (low, high, more)
-  ) STRICT, WITHOUT ROWID;
-`;
+/** Messages of a mailbox that a step of the work is about. */
+interface Selection {
+  readonly mailboxId: number;
+  /** Ascending. */
+  readonly uids: Uint32Array;
+  readonly conditions: readonly UidCondition[];
+}
 
-/** Puts those of the UIDs that exist into the temporary table `selection`; all where undefined. */
-export function selectMessages(
+/** Reads what is next, and moves on: the named messages that exist, or those of them that have \Deleted. */
+function selectNext(
   { database }: WriteContext,
-  mailboxId: number,
-  uids: Uint32Array | undefined,
+  { mailboxId }: MailboxKey,
+  scan: UidScan | MailboxScan,
   { isDeletedOnly = false } = {},
-): void {
-  const condition = isDeletedOnly ? `AND m.system_flags & ${deletedBit} <> 0` : '';
-  database.run('DELETE FROM temp.selection');
-  if (uids === undefined) {
-    database.run(
-      `INSERT INTO temp.selection SELECT m.uid FROM messages m WHERE m.mailbox_id = ? ${condition}`,
+): Selection {
+  const step = scan.step!;
+  const { from, values } = stepSource(step, mailboxId);
+  const row = database.row<[string, string]>(
+    `SELECT json_group_array(uid), json_group_array(is_deleted)
+     FROM (SELECT m.uid, m.system_flags & ${deletedBit} <> 0 AS is_deleted FROM ${from})`,
+    ...values,
+  );
+  const [uids, areDeleted] = (row ?? ['[]', '[]']).map(toUids) as [Uint32Array, Uint32Array];
+  const isChosen = scan.take(step, uids);
+  if (isDeletedOnly) for (const [index, bit] of areDeleted.entries()) isChosen[index]! &= bit;
+  return {
+    mailboxId,
+    uids: uids.filter((_, index) => isChosen[index] === 1),
+    conditions: uidConditions(step, uids, isChosen),
+  };
+}
+
+function readTotals(database: Database, { mailboxId, conditions }: Selection): Totals {
+  const totals: Totals = [0, 0, 0, 0];
+  for (const { sql, values } of conditions) {
+    const row = database.row<Totals>(
+      `SELECT count(*), total(m.system_flags & ${seenBit} = 0),
+         total(m.system_flags & ${deletedBit} <> 0), total(m.size_bytes)
+       FROM messages m WHERE m.mailbox_id = ? AND ${sql}`,
       mailboxId,
+      ...values,
     );
-    return;
+    addTotals(totals, row ?? [0, 0, 0, 0]);
   }
-  database.run(
-    `INSERT OR IGNORE INTO temp.selection SELECT m.uid FROM json_each(?) j
-     CROSS JOIN messages m ON m.mailbox_id = ? AND m.uid = j.value ${condition}`,
-    `[${uids.join()}]`,
-    mailboxId,
-  );
+  return totals;
 }
 
-/** Sums over messages. */
-export type Totals = [count: number, unseenCount: number, deletedCount: number, sizeBytes: number];
-
-/** The messages of the mailbox that `selection` names. */
-export const selected =
-  'temp.selection s CROSS JOIN messages m ON m.mailbox_id = ?1 AND m.uid = s.uid';
-
-/** Of the selected messages. */
-function readTotals({ database }: WriteContext, mailboxId: number): Totals {
-  const row = database.row<Totals>(
-    `SELECT count(*), total(m.system_flags & ${seenBit} = 0),
-       total(m.system_flags & ${deletedBit} <> 0), total(m.size_bytes)
-     FROM ${selected}`,
-    mailboxId,
-  );
-  return row ?? [0, 0, 0, 0];
+function addTotals(sum: Totals, more: Totals): void {
+  for (const [index, count] of more.entries()) sum[index]! += count;
 }
 
-/** Ascending. */
-function selectedUids({ database }: WriteContext): Uint32Array {
-  const row = database.row<[string]>(
-    'SELECT json_group_array(uid) FROM (SELECT uid FROM temp.selection ORDER BY uid)',
-  );
-  return Uint32Array.from(JSON.parse(row?.[0] ?? '[]') as number[]);
+/** The UIDs that the slices of a copy or a move have given so far. */
+class CopiedUids {
+  readonly #sources = new NumberColumn(Uint32Array);
+  readonly #targets = new NumberColumn(Uint32Array);
+
+  add(uids: Uint32Array, firstTargetUid: number): void {
+    for (const [index, uid] of uids.entries()) {
+      this.#sources.push(uid);
+      this.#targets.push(firstTargetUid + index);
+    }
+  }
+
+  get count(): number {
+    return this.#sources.length;
+  }
+
+  get result(): { sourceUids: Uint32Array; targetUids: Uint32Array } {
+    return { sourceUids: this.#sources.toArray(), targetUids: this.#targets.toArray() };
+  }
 }
 
 const copiesSql = stateColumnsSql('messages WHERE mailbox_id = ? AND uid >= ? ORDER BY uid');
 
-/** @see MailStore.copyMessages */
-export function copyMessages(
-  context: WriteContext,
+/**
+ * A copy of many messages is written in slices behind the end of the target, where nobody sees them: whoever reads goes no
+ * further than `uid_next` and `highest_modseq` say, which change with the last slice. Until then a row of
+ * `unpublished_copies` says that the messages there are to be deleted, see {@link discardCopies}. Nobody else may
+ * change the target meanwhile.
+ *
+ * @see MailStore.copyMessages
+ */
+export function* copyMessages(
+  first: WriteContext,
   { box, uids, target }: { box: MailboxKey; uids: Uint32Array; target: MailboxKey },
-): CopyResult {
-  checkMailbox(context.database, box);
-  selectMessages(context, box.mailboxId, uids);
-  return copySelection(context, box.mailboxId, target);
+): SlicedWork<CopyResult> {
+  let context = first;
+  const { database } = context;
+  const scan = scanOf(uids, readCounters(database, box).uidNext, context.stepMessages);
+  const [uidNext, targetUidValidity] = readTarget(context, target, uids.length);
+  const modseq = readModseq(database, target) + 1;
+  const copied = new CopiedUids();
+  const totals: Totals = [0, 0, 0, 0];
+  let isSliced = false;
+  while (scan.step !== undefined) {
+    if (context.isSliceOver) {
+      if (!isSliced) noteUnpublished(database, target);
+      isSliced = true;
+      context = yield;
+    }
+    const selection = selectNext(context, box, scan);
+    if (selection.uids.length === 0) continue;
+    const firstUid = uidNext + copied.count;
+    copied.add(selection.uids, firstUid);
+    addTotals(totals, copySelection(context, selection, { target, firstUid, modseq }));
+  }
+  if (isSliced) publishCopies(database, target);
+  if (copied.count > 0) {
+    countAdded(context, target.mailboxId, totals);
+    noteCopies(context, target, { firstUid: uidNext, count: copied.count, isSliced });
+  }
+  const targetModseq = copied.count > 0 ? modseq : modseq - 1;
+  return { targetUidValidity, ...copied.result, targetModseq };
 }
 
-/** Copies what `selection` names. */
-function copySelection(context: WriteContext, mailboxId: number, target: MailboxKey): CopyResult {
-  const { database } = context;
-  const targetId = target.mailboxId;
-  const sourceUids = selectedUids(context);
-  const [uidNext, targetUidValidity] = readTarget(context, target, sourceUids.length);
-  const targetUids = sourceUids.map((_, index) => uidNext + index);
-  if (sourceUids.length === 0) {
-    return {
-      targetUidValidity,
-      sourceUids,
-      targetUids,
-      targetModseq: readModseq(database, target),
-    };
+function noteCopies(
+  context: WriteContext,
+  { mailboxId }: MailboxKey,
+  { firstUid, count, isSliced }: { firstUid: number; count: number; isSliced: boolean },
+): void {
+  if (isSliced) context.noteManyAdded(mailboxId);
+  else {
+    context.noteChanged(mailboxId, count, () =>
+      queryStates(context.database, mailboxId, copiesSql, mailboxId, firstUid),
+    );
   }
-  mapKeywords(context, mailboxId, targetId);
-  const targetModseq = countAdded(context, targetId, readTotals(context, mailboxId));
-  database.run(
-    `INSERT INTO messages
-     SELECT ?2, ?3 - 1 + row_number() OVER (ORDER BY m.uid), ?4, ?4, m.body_id, m.size_bytes,
-       m.internal_seconds, m.zone_minutes, m.system_flags, k.new_low, k.new_high, k.new_more,
-       ?5
-     FROM ${selected}
-     JOIN temp.keyword_map k
-       ON k.low = m.keywords_low AND k.high = m.keywords_high AND k.more = m.keywords_more`,
+}
+
+/** Writes copies of the messages, without counting them in; returns their sums. */
+function copySelection(
+  context: WriteContext,
+  selection: Selection,
+  { target, firstUid, modseq }: { target: MailboxKey; firstUid: number; modseq: number },
+): Totals {
+  const { database } = context;
+  const { mailboxId, conditions } = selection;
+  // Before the copies are there, which the conditions would name too if the target is the source.
+  const totals = readTotals(database, selection);
+  changeReferences(database, selection, 'reference_count = reference_count + r.count');
+  let uid = firstUid;
+  for (const condition of conditions) {
+    const { sql, values, count } = condition;
+    const keywords = mapKeywords(context, { mailboxId, condition, targetId: target.mailboxId });
+    database.run(
+      `INSERT INTO messages
+       SELECT ?, ? + row_number() OVER (ORDER BY m.uid), ?, ?, m.body_id, m.size_bytes,
+         m.internal_seconds, m.zone_minutes, m.system_flags, ${keywords.columns}, ?
+       FROM messages m ${keywords.join} WHERE m.mailbox_id = ? AND ${sql}`,
+      target.mailboxId,
+      uid - 1,
+      modseq,
+      modseq,
+      Math.floor(context.nowMs / 1000),
+      ...keywords.values,
+      mailboxId,
+      ...values,
+    );
+    uid += count;
+  }
+  return totals;
+}
+
+/** The mailbox has messages behind its end from now on. */
+function noteUnpublished(database: Database, { mailboxId }: MailboxKey): void {
+  database.run('INSERT INTO unpublished_copies (mailbox_id) VALUES (?)', mailboxId);
+}
+
+/**
+ * Deletes the messages behind the end of a mailbox: the copies of a request that failed, or that ended with its process.
+ * Nobody else may change the mailbox meanwhile.
+ */
+export function* discardCopies(
+  first: WriteContext,
+  { mailboxId }: { mailboxId: number },
+): SlicedWork<void> {
+  let context = first;
+  while (deleteRows(context, mailboxId, { isBehindEnd: true }) > 0) {
+    if (context.isSliceOver) context = yield;
+  }
+  publishCopies(context.database, { mailboxId });
+}
+
+/** Deletes some rows of a mailbox that nobody can reach, and takes their references; returns how many. */
+export function deleteRows(
+  context: WriteContext,
+  mailboxId: number,
+  { isBehindEnd }: { isBehindEnd: boolean },
+): number {
+  const { database } = context;
+  const firstUid = isBehindEnd ? readUidNext(database, mailboxId) : 1;
+  const [lastUid, count] = database.row<[number | null, number]>(
+    `SELECT max(uid), count(*) FROM
+       (SELECT uid FROM messages WHERE mailbox_id = ? AND uid >= ? ORDER BY uid LIMIT ?)`,
     mailboxId,
-    targetId,
-    uidNext,
-    targetModseq,
-    Math.floor(context.nowMs / 1000),
-  );
-  database.run(
-    `UPDATE bodies SET reference_count = reference_count + r.count
-     FROM (SELECT m.body_id, count(*) AS count FROM ${selected} GROUP BY m.body_id) r
-     WHERE id = r.body_id`,
-    mailboxId,
-  );
-  context.noteChanged(targetId, targetUids.length, () =>
-    queryStates(database, targetId, copiesSql, targetId, uidNext),
-  );
-  return { targetUidValidity, sourceUids, targetUids, targetModseq };
+    firstUid,
+    context.stepMessages,
+  )!;
+  if (lastUid === null) return 0;
+  const range = { sql: 'm.uid BETWEEN ? AND ?', values: [firstUid, lastUid], count };
+  const selection = { mailboxId, conditions: [range] };
+  releaseBodies(context, selection);
+  deleteSelection(database, selection);
+  return count;
+}
+
+function readUidNext(database: Database, mailboxId: number): number {
+  const row = database.row<[number]>('SELECT uid_next FROM mailboxes WHERE id = ?', mailboxId);
+  return row?.[0] ?? 1;
 }
 
 /** @see MailStore.expungeMessages */
-export function expungeMessages(
-  context: WriteContext,
+export function* expungeMessages(
+  first: WriteContext,
   { box, uids }: { box: MailboxKey; uids: Uint32Array | undefined },
-): ExpungeResult {
-  checkMailbox(context.database, box);
-  selectMessages(context, box.mailboxId, uids, { isDeletedOnly: true });
-  const expunged = selectedUids(context);
-  return { modseq: removeSelection(context, box, expunged), uids: expunged };
+): SlicedWork<ExpungeResult> {
+  let context = first;
+  const { uidNext, deletedCount, highestModseq } = readCounters(context.database, box);
+  let modseq = highestModseq;
+  const expunged: Uint32Array[] = [];
+  // If no message has \Deleted none is read.
+  const scan = scanOf(uids, deletedCount === 0 ? 1 : uidNext, context.stepMessages);
+  while (scan.step !== undefined) {
+    if (context.isSliceOver) context = yield;
+    const selection = selectNext(context, box, scan, { isDeletedOnly: true });
+    if (selection.uids.length === 0) continue;
+    modseq = removeSelection(context, selection);
+    expunged.push(selection.uids);
+  }
+  return { modseq, uids: joinUids(expunged) };
 }
 
-/** Expunges what `selection` names (`uids`); the modseq of that. */
-function removeSelection(context: WriteContext, box: MailboxKey, uids: Uint32Array): number {
+/** Expunges the messages; the modseq of that. */
+function removeSelection(context: WriteContext, selection: Selection): number {
   const { database } = context;
-  const { mailboxId } = box;
-  if (uids.length === 0) return readModseq(database, box);
+  const { mailboxId, uids, conditions } = selection;
   const modseq = context.takeModseq(mailboxId);
-  countOut(context, mailboxId);
-  releaseBodies(context, mailboxId);
-  database.run('INSERT INTO expunged SELECT ?, ?, uid FROM temp.selection', mailboxId, modseq);
-  deleteSelection(context, mailboxId);
+  countRemoved(database, { mailboxId, uids, totals: readTotals(database, selection) });
+  releaseBodies(context, selection);
+  for (const { sql, values } of conditions) {
+    database.run(
+      `INSERT INTO expunged SELECT m.mailbox_id, ?, m.uid FROM messages m
+       WHERE m.mailbox_id = ? AND ${sql}`,
+      modseq,
+      mailboxId,
+      ...values,
+    );
+  }
+  deleteSelection(database, selection);
   context.noteExpunged(mailboxId, uids);
   return modseq;
 }
 
-function countOut(context: WriteContext, mailboxId: number): void {
-  context.database.run(
-    `UPDATE mailboxes SET message_count = message_count - ?2, unseen_count = unseen_count - ?3,
-       deleted_count = deleted_count - ?4, size_bytes = size_bytes - ?5,
-       recent_count = recent_count -
-         (SELECT count(*) FROM temp.selection WHERE uid >= mailboxes.recent_from_uid)
-     WHERE id = ?1`,
-    mailboxId,
-    ...readTotals(context, mailboxId),
-  );
+/** Changes the reference counts of the messages' bodies; `r.count` is how many of the messages have the body. */
+function changeReferences(
+  database: Database,
+  { mailboxId, conditions }: Pick<Selection, 'mailboxId' | 'conditions'>,
+  assignments: string,
+  ...assigned: number[]
+): void {
+  for (const { sql, values } of conditions) {
+    database.run(
+      `UPDATE bodies SET ${assignments}
+       FROM (SELECT m.body_id, count(*) AS count FROM messages m
+         WHERE m.mailbox_id = ? AND ${sql} GROUP BY m.body_id) r
+       WHERE id = r.body_id`,
+      ...assigned,
+      mailboxId,
+      ...values,
+    );
+  }
 }
 
-/** Takes one reference for each selected message; bodies without any are readable for a while. */
-export function releaseBodies({ database, nowMs }: WriteContext, mailboxId: number): void {
-  database.run(
-    `UPDATE bodies SET reference_count = reference_count - r.count,
-       unreferenced_at = CASE WHEN reference_count = r.count THEN ?2 END
-     FROM (SELECT m.body_id, count(*) AS count FROM ${selected} GROUP BY m.body_id) r
-     WHERE id = r.body_id`,
-    mailboxId,
+/** Takes one reference for each message; bodies without any are readable for a while. */
+function releaseBodies(
+  { database, nowMs }: WriteContext,
+  selection: Pick<Selection, 'mailboxId' | 'conditions'>,
+): void {
+  changeReferences(
+    database,
+    selection,
+    `reference_count = reference_count - r.count,
+       unreferenced_at = CASE WHEN reference_count = r.count THEN ? END`,
     nowMs,
   );
 }
 
-/** Deletes the rows of the selected messages, and nothing else. */
-export function deleteSelection({ database }: WriteContext, mailboxId: number): void {
-  database.run(
-    'DELETE FROM messages WHERE mailbox_id = ? AND uid IN (SELECT uid FROM temp.selection)',
-    mailboxId,
-  );
+/** Deletes the rows of the messages, and nothing else. */
+function deleteSelection(
+  database: Database,
+  { mailboxId, conditions }: Pick<Selection, 'mailboxId' | 'conditions'>,
+): void {
+  for (const { sql, values } of conditions) {
+    database.run(
+      `DELETE FROM messages AS m WHERE m.mailbox_id = ? AND ${sql}`,
+      mailboxId,
+      ...values,
+    );
+  }
 }
 
-/** @see MailStore.moveMessages */
-export function moveMessages(
-  context: WriteContext,
-  { box, uids, target }: { box: MailboxKey; uids: Uint32Array; target: MailboxKey },
-): CopyResult {
-  checkMailbox(context.database, box);
-  selectMessages(context, box.mailboxId, uids);
-  return moveSelection(context, box, target);
-}
-
-/** Moves what `selection` names. */
-export function moveSelection(
-  context: WriteContext,
-  box: MailboxKey,
-  target: MailboxKey,
-): CopyResult {
-  const copy = copySelection(context, box.mailboxId, target);
-  const sourceModseq = removeSelection(context, box, copy.sourceUids);
-  return { ...copy, sourceModseq };
+/**
+ * Each slice is a move of its own: a message is in one of the two mailboxes, never in both or none.
+ *
+ * @see MailStore.moveMessages; RFC 6851, section 3.3
+ */
+export function* moveMessages(
+  first: WriteContext,
+  { box, uids, target }: { box: MailboxKey; uids: Uint32Array | undefined; target: MailboxKey },
+): SlicedWork<CopyResult> {
+  let context = first;
+  const { database } = context;
+  const { uidNext, messageCount, highestModseq } = readCounters(database, box);
+  const [, targetUidValidity] = readTarget(context, target, uids?.length ?? messageCount);
+  let [sourceModseq, targetModseq] = [highestModseq, readModseq(database, target)];
+  const scan = scanOf(uids, uidNext, context.stepMessages);
+  const moved = new CopiedUids();
+  while (scan.step !== undefined) {
+    if (context.isSliceOver) context = yield;
+    const selection = selectNext(context, box, scan);
+    if (selection.uids.length === 0) continue;
+    const [firstUid] = readTarget(context, target, selection.uids.length);
+    targetModseq = context.takeModseq(target.mailboxId);
+    const copies = { target, firstUid, modseq: targetModseq };
+    countAdded(context, target.mailboxId, copySelection(context, selection, copies));
+    noteCopies(context, target, { firstUid, count: selection.uids.length, isSliced: false });
+    moved.add(selection.uids, firstUid);
+    sourceModseq = removeSelection(context, selection);
+  }
+  return { targetUidValidity, ...moved.result, sourceModseq, targetModseq };
 }

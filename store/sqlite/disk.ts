@@ -4,7 +4,7 @@ import { limits } from '../limits.ts';
 import { StoreError } from '../mail-store.ts';
 import type { StoreProblem } from '../opened-store.ts';
 import { damageOf, sqliteCodeOf, sqliteCodes } from './database.ts';
-import type { OperationName } from './group-commit.ts';
+import type { OperationName } from './operations.ts';
 
 /** What a client is told while nothing can be stored. */
 const problemTexts: Readonly<Record<StoreProblem, string>> = {

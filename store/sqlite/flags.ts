@@ -22,22 +22,61 @@ import {
   UidScan,
   type UidStep,
 } from './message-states.ts';
-import type { WriteContext } from './write-context.ts';
+import { uidConditions, type UidCondition } from './uid-runs.ts';
+import type { SlicedWork, WriteContext } from './write-context.ts';
 
 /** @see MailStore.storeFlags */
-export function storeFlags(
-  context: WriteContext,
+export function* storeFlags(
+  first: WriteContext,
   { box, uids, change }: { box: MailboxKey; uids: Uint32Array; change: FlagChange },
-): FlagChangeResult {
+): SlicedWork<FlagChangeResult> {
+  let context = first;
   checkMailbox(context.database, box);
-  return new FlagWrite(context, box, change).run(uids);
+  const outcome = new FlagOutcome();
+  const scan = new UidScan(uids, context.stepMessages);
+  let slice = new FlagSlice(context, box, change);
+  for (let step = scan.step; step !== undefined; step = scan.step) {
+    if (context.isSliceOver) {
+      outcome.noteModseq(slice.end());
+      context = yield;
+      // Its flags anew: a keyword that no message has yet may have lost its place meanwhile.
+      slice = new FlagSlice(context, box, change);
+    }
+    const states = slice.read(step);
+    slice.change(step, states, { isWanted: scan.take(step, states.uids), outcome });
+  }
+  outcome.noteModseq(slice.end());
+  return outcome.result;
 }
 
-/** Above this many runs in a step one statement that looks each UID up is quicker than one for each run. */
-const maxRuns = 64;
+/** What one STORE has done so far. */
+class FlagOutcome {
+  readonly changedUids = new NumberColumn(Uint32Array);
+  readonly previousModseqs = new NumberColumn(Float64Array);
+  readonly unchangedUids = new NumberColumn(Uint32Array);
+  readonly modifiedUids = new NumberColumn(Uint32Array);
+  readonly #modseqs: number[] = [];
 
-/** One STORE, on its way through the named messages. */
-class FlagWrite {
+  /** Of a slice; undefined if it changed nothing. */
+  noteModseq(modseq: number | undefined): void {
+    if (modseq !== undefined) this.#modseqs.push(modseq);
+  }
+
+  get result(): FlagChangeResult {
+    const earlierModseqs = this.#modseqs.slice(0, -1);
+    return {
+      modseq: this.#modseqs.at(-1),
+      ...(earlierModseqs.length > 0 && { earlierModseqs }),
+      changedUids: this.changedUids.toArray(),
+      previousModseqs: this.previousModseqs.toArray(),
+      unchangedUids: this.unchangedUids.toArray(),
+      modifiedUids: this.modifiedUids.toArray(),
+    };
+  }
+}
+
+/** A slice of a STORE on its way through the named messages. */
+class FlagSlice {
   readonly #context: WriteContext;
   readonly #box: MailboxKey;
   readonly #mask: FlagMask;
@@ -46,13 +85,9 @@ class FlagWrite {
   readonly #flagSets = new FlagSetNumbers();
   /** By the number of a flag set before the change: that after it, which is the same if it changes nothing. */
   readonly #after: number[] = [];
-  readonly #changed = {
-    uids: new NumberColumn(Uint32Array),
-    previousModseqs: new NumberColumn(Float64Array),
-    flags: new NumberColumn(Uint32Array),
-  };
-  readonly #unchangedUids = new NumberColumn(Uint32Array);
-  readonly #modifiedUids = new NumberColumn(Uint32Array);
+  readonly #uids = new NumberColumn(Uint32Array);
+  /** Numbers of the flag sets that the messages have now. */
+  readonly #flags = new NumberColumn(Uint32Array);
   #unseenCount = 0;
   #deletedCount = 0;
 
@@ -63,62 +98,38 @@ class FlagWrite {
     this.#unchangedSince = change.unchangedSince ?? Infinity;
   }
 
-  run(uids: Uint32Array): FlagChangeResult {
-    const scan = new UidScan(uids);
-    for (let step = scan.step; step !== undefined; step = scan.step) {
-      const states = this.#read(step);
-      this.#change(step, states, scan.take(step, states.uids));
-    }
-    const changedUids = this.#changed.uids.toArray();
-    return {
-      modseq: changedUids.length === 0 ? undefined : this.#finish(changedUids),
-      changedUids,
-      previousModseqs: this.#changed.previousModseqs.toArray(),
-      unchangedUids: this.#unchangedUids.toArray(),
-      modifiedUids: this.#modifiedUids.toArray(),
-    };
-  }
-
-  #read(step: UidStep): StateArrays {
+  read(step: UidStep): StateArrays {
     const { from, values } = stepSource(step, this.#box.mailboxId);
     const columns = this.#context.database.row<StateColumns>(stateColumnsSql(from), ...values);
     return toStateArrays(columns ?? ['[]', '[]', '[]'], this.#flagSets);
   }
 
   /** Sorts the messages of a step into changed, unchanged and modified, and writes the changed ones. */
-  #change(step: UidStep, { uids, modseqs, flags }: StateArrays, isWanted: Uint8Array): void {
-    const runs: UidRun[] = [];
-    const firstChanged = this.#changed.uids.length;
-    let isRunOpen = false;
+  change(
+    step: UidStep,
+    { uids, modseqs, flags }: StateArrays,
+    { isWanted, outcome }: { isWanted: Uint8Array; outcome: FlagOutcome },
+  ): void {
+    const isChanged = new Uint8Array(uids.length);
+    const firstChanged = this.#uids.length;
     for (let index = 0; index < uids.length; index++) {
+      if (isWanted[index] === 0) continue;
       const uid = uids[index]!;
-      if (isWanted[index] === 0) {
-        isRunOpen = false;
-        continue;
+      const before = flags[index]!;
+      const after = this.#setAfter(before);
+      if (modseqs[index]! > this.#unchangedSince) outcome.modifiedUids.push(uid);
+      else if (after === before) outcome.unchangedUids.push(uid);
+      else {
+        isChanged[index] = 1;
+        outcome.changedUids.push(uid);
+        outcome.previousModseqs.push(modseqs[index]!);
+        this.#uids.push(uid);
+        this.#flags.push(after);
+        this.#count(before, after);
       }
-      if (modseqs[index]! > this.#unchangedSince) {
-        this.#modifiedUids.push(uid);
-        isRunOpen = false;
-        continue;
-      }
-      const after = this.#setAfter(flags[index]!);
-      if (after === flags[index]) {
-        this.#unchangedUids.push(uid);
-        isRunOpen = false;
-        continue;
-      }
-      this.#changed.uids.push(uid);
-      this.#changed.previousModseqs.push(modseqs[index]!);
-      this.#changed.flags.push(after);
-      this.#count(flags[index]!, after);
-      if (isRunOpen) runs.at(-1)!.lastUid = uid;
-      else runs.push({ firstUid: uid, lastUid: uid });
-      isRunOpen = true;
     }
     if (typeof this.#mask.more === 'function') this.#updateSets(firstChanged);
-    else if (step.kind === 'list' || runs.length > maxRuns) {
-      this.#updateList(this.#changed.uids.toArray(firstChanged));
-    } else for (const run of runs) this.#updateRun(run);
+    else for (const condition of uidConditions(step, uids, isChanged)) this.#update(condition);
   }
 
   #setAfter(before: number): number {
@@ -139,20 +150,10 @@ class FlagWrite {
     this.#deletedCount += bitChange(old, changed, deletedBit);
   }
 
-  /** Between the ends of a run lies no message that does not change. */
-  #updateRun({ firstUid, lastUid }: UidRun): void {
-    this.#update('uid BETWEEN ? AND ?', firstUid, lastUid);
-  }
-
-  #updateList(uids: Uint32Array): void {
-    if (uids.length === 0) return;
-    this.#update('uid IN (SELECT value FROM json_each(?))', `[${uids.join()}]`);
-  }
-
   /** Keywords without a bit depend on what a message had: a statement for each set of flags that is left. */
   #updateSets(firstChanged: number): void {
-    const uids = this.#changed.uids.toArray(firstChanged);
-    const flags = this.#changed.flags.toArray(firstChanged);
+    const uids = this.#uids.toArray(firstChanged);
+    const flags = this.#flags.toArray(firstChanged);
     for (const [number, places] of Map.groupBy(flags.keys(), (place) => flags[place]!)) {
       this.#context.database.run(
         `UPDATE messages SET modseq = ?, system_flags = ?, keywords_low = ?, keywords_high = ?,
@@ -166,13 +167,13 @@ class FlagWrite {
     }
   }
 
-  #update(condition: string, ...values: (number | string)[]): void {
+  #update({ sql, values }: UidCondition): void {
     const { keep, set, more } = this.#mask;
     this.#context.database.run(
-      `UPDATE messages SET modseq = ?, system_flags = system_flags & ? | ?,
+      `UPDATE messages AS m SET modseq = ?, system_flags = system_flags & ? | ?,
          keywords_low = keywords_low & ? | ?, keywords_high = keywords_high & ? | ?,
          keywords_more = coalesce(?, keywords_more)
-       WHERE mailbox_id = ? AND ${condition}`,
+       WHERE m.mailbox_id = ? AND ${sql}`,
       this.#context.takeModseq(this.#box.mailboxId),
       keep[0],
       set[0],
@@ -186,37 +187,31 @@ class FlagWrite {
     );
   }
 
-  /** The modseq of the change. */
-  #finish(uids: Uint32Array): number {
+  /** Counts what has changed and notes it; the modseq of that, undefined if nothing has. */
+  end(): number | undefined {
+    if (this.#uids.length === 0) return undefined;
     const { mailboxId } = this.#box;
-    const { database } = this.#context;
     const modseq = this.#context.takeModseq(mailboxId);
-    database.run(
+    this.#context.database.run(
       'UPDATE mailboxes SET unseen_count = unseen_count + ?, deleted_count = deleted_count + ? WHERE id = ?',
       this.#unseenCount,
       this.#deletedCount,
       mailboxId,
     );
-    this.#context.noteChanged(mailboxId, uids.length, () => this.#toldStates(uids, modseq));
+    this.#context.noteChanged(mailboxId, this.#uids.length, () => this.#toldStates(modseq));
     return modseq;
   }
 
-  #toldStates(uids: Uint32Array, modseq: number): MessageStates | undefined {
+  #toldStates(modseq: number): MessageStates | undefined {
     if (this.#flagSets.count > limits.maxEventFlagSets) return undefined;
     const { database } = this.#context;
     return {
-      uids,
-      modseqs: new Float64Array(uids.length).fill(modseq),
-      flags: this.#changed.flags.toArray(),
+      uids: this.#uids.toArray(),
+      modseqs: new Float64Array(this.#uids.length).fill(modseq),
+      flags: this.#flags.toArray(),
       flagSets: this.#flagSets.toFlagSets(readKeywords(database, this.#box.mailboxId)),
     };
   }
-}
-
-/** Messages that change and lie side by side. */
-interface UidRun {
-  readonly firstUid: number;
-  lastUid: number;
 }
 
 /** Removing a keyword that the mailbox does not know must not make it known. */

@@ -1,30 +1,24 @@
 import { limits } from '../limits.ts';
-import type { MailboxEvent, MailboxKey } from '../mail-store.ts';
-import { changeCredentials, createAccount, removeAccount } from './accounts.ts';
-import { dropStagings, findOrphanedStagings, stageChunks } from './bodies.ts';
-import { collect } from './collector.ts';
-import { copyMessages, expungeMessages, moveMessages } from './copy-and-expunge.ts';
+import type { MailboxEvent } from '../mail-store.ts';
 import type { Database } from './database.ts';
 import { Disk } from './disk.ts';
-import { forgetExpunged } from './expunged.ts';
-import { storeFlags } from './flags.ts';
 import { RecentClaims } from './mailbox-counters.ts';
 import {
-  createMailbox,
-  deleteMailbox,
-  renameMailbox,
-  subscribe,
-  unsubscribe,
-} from './mailboxes.ts';
-import { addMessage } from './messages.ts';
-import { type MailboxCommit, WriteContext } from './write-context.ts';
+  isInMemory,
+  isTransient,
+  type OperationArgument,
+  type OperationName,
+  runInMemory,
+  runWhole,
+} from './operations.ts';
+import { type MailboxCommit, type SliceBounds, WriteContext } from './write-context.ts';
+import { type Job, type QueuedRequest, WriteQueue } from './write-queue.ts';
 import { toFailure, type WriteAnswer, type WriteRequest } from './writer.ts';
 
-/** A request, and the client that waits for the answer. */
-interface QueuedRequest {
-  /** 0: nobody, the writer asks itself. */
+/** An answer, and the client that waits for it. */
+interface ClientAnswer {
   readonly clientId: number;
-  readonly request: WriteRequest;
+  readonly answer: WriteAnswer;
 }
 
 /**
@@ -32,13 +26,25 @@ interface QueuedRequest {
  * those who watch.
  */
 export type GroupListener = (
-  answers: readonly { readonly clientId: number; readonly answer: WriteAnswer }[],
+  answers: readonly ClientAnswer[],
   events: readonly MailboxCommit[],
 ) => void;
 
+interface GroupCommitOptions {
+  /** Told of the file's disk; absent: one that nobody listens to. */
+  readonly disk?: Disk;
+  /** `limits.stepMessages` and `limits.sliceMs` by default. */
+  readonly slices?: SliceBounds | undefined;
+  /** In milliseconds; by default the process's. */
+  readonly steadyClock?: () => number;
+}
+
+const usualSlices: SliceBounds = { stepMessages: limits.stepMessages, sliceMs: limits.sliceMs };
+
 /**
  * Runs queued requests as groups, each group one transaction and one wait for the disk. A request that fails
- * is rolled back alone. Answers are given only after the commit.
+ * is rolled back alone. Answers are given only after the commit. A request of very much work is a job of slices, each slice
+ * a transaction of its own; groups and slices take turns.
  *
  * What nobody needs to find after a crash is written in groups of its own that do not wait for the disk. The log
  * keeps the order: a later commit that does wait has what it builds on.
@@ -47,22 +53,38 @@ export class GroupCommit {
   readonly #database: Database;
   readonly #onGroup: GroupListener;
   readonly #disk: Disk;
-  readonly #queue: QueuedRequest[] = [];
-  /** Those of {@link isTransient}. */
+  readonly #bounds: SliceBounds;
+  readonly #steadyClock: () => number;
+  readonly #queue: WriteQueue;
+  /** Those that are {@link isTransient}. */
   readonly #transientQueue: QueuedRequest[] = [];
+  /** What failed, by the job that takes back what is written of it. */
+  readonly #failed = new Map<Job, ClientAnswer>();
+  #isJobsTurn = false;
   readonly #claims = new RecentClaims();
   /** Bodies that drafts are writing, with the client whose draft it is. */
   readonly stagings = new Map<number, number>();
 
-  /** @param disk told of the file's disk; absent: one that nobody listens to */
-  constructor(database: Database, onGroup: GroupListener, disk?: Disk) {
+  constructor(database: Database, onGroup: GroupListener, options: GroupCommitOptions = {}) {
     this.#database = database;
     this.#onGroup = onGroup;
+    const { disk, slices = usualSlices, steadyClock = () => performance.now() } = options;
     this.#disk = disk ?? new Disk({ path: database.path, onProblem: () => undefined });
+    this.#bounds = slices;
+    this.#steadyClock = steadyClock;
+    const maxGroupMessages = Math.min(limits.maxGroupMessages, slices.stepMessages);
+    this.#queue = new WriteQueue(database, maxGroupMessages);
   }
 
+  /** At start: has the copies deleted that an earlier process did not finish. Nobody gets to these mailboxes before. */
+  recover(): void {
+    const rows = this.#database.rows<[number]>('SELECT mailbox_id FROM unpublished_copies');
+    for (const [mailboxId] of rows) this.#queue.addDiscard({ mailboxId }, 0);
+  }
+
+  /** True if there is nothing to run. */
   get isEmpty(): boolean {
-    return this.#queue.length === 0 && this.#transientQueue.length === 0;
+    return this.#queue.isEmpty && this.#transientQueue.length === 0;
   }
 
   /** True if there are claims of \Recent messages that are not written. */
@@ -71,8 +93,8 @@ export class GroupCommit {
   }
 
   add(queued: QueuedRequest): void {
-    const { operation } = queued.request;
-    (isTransient(operation) ? this.#transientQueue : this.#queue).push(queued);
+    if (isTransient(queued.request)) this.#transientQueue.push(queued);
+    else this.#queue.add(queued);
   }
 
   /** The client is gone: nobody can finish what its drafts have staged, or are about to. */
@@ -91,19 +113,25 @@ export class GroupCommit {
     this.#addOwn('probeDisk', undefined, 0);
   }
 
-  /** Takes the next group of each queue, runs it and answers. */
+  /** Runs the next group of each queue, or a slice of the next job if it is its turn or they are empty, and answers. */
   runNext(): void {
-    const group = takeGroup(this.#queue, limits.maxGroupBytes);
-    const writes = group.filter(({ request }) => !isInMemory(request.operation));
-    if (writes.length > 0) this.#runGroup(writes, { writesClaims: true });
-    const others = group.filter(({ request }) => isInMemory(request.operation));
-    // After the commit, so that nothing is claimed that a failure takes back.
-    if (others.length > 0) this.#answer(others, (request) => this.#runInMemory(request));
-    this.#runTransient(takeGroup(this.#transientQueue, limits.maxTransientGroupBytes));
+    const isJobsTurn = this.#isJobsTurn && this.#queue.hasJob;
+    const groups = isJobsTurn ? 0 : this.#runGroups();
+    this.#isJobsTurn = groups > 0;
+    const job = groups === 0 ? this.#queue.nextJob() : undefined;
+    if (job !== undefined) this.#runSlice(job);
+  }
+
+  /** How many groups there were. */
+  #runGroups(): number {
+    const group = this.#queue.takeGroup();
+    if (group.length > 0) this.#runRequests(group);
+    const transient = takeTransient(this.#transientQueue);
+    if (transient.length > 0) this.#runTransient(transient);
+    return Math.sign(group.length) + Math.sign(transient.length);
   }
 
   #runTransient(group: readonly QueuedRequest[]): void {
-    if (group.length === 0) return;
     this.#database.setDurable(false);
     let answers: readonly WriteAnswer[];
     try {
@@ -122,6 +150,14 @@ export class GroupCommit {
 
   #addOwn(operation: OperationName, argument: unknown, nowMs: number): void {
     this.add({ clientId: 0, request: { id: 0, operation, argument, nowMs, payloadBytes: 0 } });
+  }
+
+  #runRequests(group: readonly QueuedRequest[]): void {
+    const writes = group.filter(({ request }) => !isInMemory(request));
+    if (writes.length > 0) this.#runGroup(writes, { writesClaims: true });
+    const others = group.filter(({ request }) => isInMemory(request));
+    // After the commit, so that nothing is claimed that a failure takes back.
+    if (others.length > 0) this.#answer(others, (request) => this.#runInMemory(request));
   }
 
   /** Writes the claims by themselves. If that fails they stay: the next change, or the next call, may do it. */
@@ -185,14 +221,15 @@ export class GroupCommit {
   }
 
   #runRequest({ clientId, request }: QueuedRequest, events: GroupEvents): WriteAnswer {
-    const { id, operation, argument, nowMs, payloadBytes } = request;
-    const context = new WriteContext(this.#database, { clientId, nowMs, stagings: this.stagings });
+    const { id } = request;
+    const context = this.#contextOf({ clientId, request });
     this.#database.run('SAVEPOINT request');
     try {
-      this.#disk.admit(operation, payloadBytes);
-      const value = runOperation(operation, context, argument);
+      this.#disk.admit(request.operation, request.payloadBytes);
+      const value = runWhole(context, request);
+      const commits = context.readEvents();
       this.#database.run('RELEASE request');
-      for (const commit of context.events) events.add(commit);
+      for (const commit of commits) events.add(commit);
       return { id, value };
     } catch (error) {
       // Without a transaction SQLite has rolled back the whole group already.
@@ -202,38 +239,111 @@ export class GroupCommit {
     }
   }
 
-  #runInMemory({ operation, argument }: WriteRequest): unknown {
-    return runInMemory(operation, { database: this.#database, claims: this.#claims }, argument);
+  #contextOf({ clientId, request }: QueuedRequest, isSliceOver = () => false): WriteContext {
+    const { stepMessages } = this.#bounds;
+    const { nowMs } = request;
+    const options = { clientId, nowMs, stagings: this.stagings, stepMessages, isSliceOver };
+    return new WriteContext(this.#database, options);
+  }
+
+  #runInMemory(request: WriteRequest): unknown {
+    return runInMemory({ database: this.#database, claims: this.#claims }, request);
+  }
+
+  /** Claims are not written with slices, which cannot be tried again without them. */
+  #runSlice(job: Job): void {
+    const endMs = this.#steadyClock() + this.#bounds.sliceMs;
+    const context = this.#contextOf(job.queued, () => this.#steadyClock() >= endMs);
+    let step: IteratorResult<undefined, unknown>;
+    let events: readonly MailboxCommit[];
+    try {
+      this.#database.run('BEGIN IMMEDIATE');
+      this.#disk.admit(job.queued.request.operation, 0);
+      step = job.runSlice(context);
+      events = context.readEvents();
+      this.#database.run('COMMIT');
+    } catch (error) {
+      if (this.#database.isTransaction) this.#database.execute('ROLLBACK');
+      this.#failJob(job, error);
+      return;
+    }
+    job.sliceCount++;
+    if (step.done === true) this.#queue.endJob(job);
+    this.#onGroup(step.done === true ? this.#answersAtEnd(job, step.value) : [], events);
+  }
+
+  /** A job that takes back what another has written answers for that one. */
+  #answersAtEnd(job: Job, value: unknown): readonly ClientAnswer[] {
+    const failed = this.#failed.get(job);
+    this.#failed.delete(job);
+    if (failed !== undefined) return [failed];
+    const { clientId, request } = job.queued;
+    return [{ clientId, answer: { id: request.id, value } }];
+  }
+
+  /** What the slices before have changed stays, but for copies, of which nobody has seen any. */
+  #failJob(job: Job, error: unknown): void {
+    const { request } = job.queued;
+    const failure = this.#disk.noteFailure(error);
+    const isDiscard = request.operation === 'discardCopies';
+    if (this.#disk.problem === 'full' && this.#disk.releaseReserve(request.operation)) {
+      // The next slice is the first one again.
+      if (isDiscard || job.sliceCount === 0) return job.restart();
+    }
+    if (isDiscard) {
+      this.#suspendDiscard(job, failure);
+      return;
+    }
+    this.#queue.endJob(job);
+    const answer = failureOf(job.queued, failure);
+    if (request.operation === 'copyMessages' && job.sliceCount > 0) {
+      const { target } = request.argument as OperationArgument<'copyMessages'>;
+      const { mailboxId } = target;
+      this.#failed.set(this.#queue.addDiscard({ mailboxId }, request.nowMs), answer);
+      return;
+    }
+    this.#onGroup([answer], []);
+  }
+
+  /** Nobody can use the mailbox before its copies are gone: who wants to is refused, and the next one has it tried again. */
+  #suspendDiscard(job: Job, error: unknown): void {
+    const failed = this.#failed.get(job);
+    this.#failed.delete(job);
+    job.suspend();
+    const refused = this.#queue.takeWaitingFor(job).map((queued) => failureOf(queued, error));
+    this.#onGroup([...(failed === undefined ? [] : [failed]), ...refused], []);
   }
 
   #answer(
     group: readonly QueuedRequest[],
     run: (request: WriteRequest) => unknown,
   ): readonly WriteAnswer[] {
-    const answers = group.map(({ request }): WriteAnswer => {
-      const { id } = request;
+    const answers = group.map((queued): ClientAnswer => {
+      const { clientId, request } = queued;
       try {
-        return { id, value: run(request) };
+        return { clientId, answer: { id: request.id, value: run(request) } };
       } catch (error) {
-        return { id, failure: toFailure(error) };
+        return failureOf(queued, error);
       }
     });
-    this.#onGroup(
-      group.map(({ clientId }, index) => ({ clientId, answer: answers[index]! })),
-      [],
-    );
-    return answers;
+    this.#onGroup(answers, []);
+    return answers.map(({ answer }) => answer);
   }
 }
 
-/** Takes the next group from a queue: at least one request, if there is one. */
-function takeGroup(queue: QueuedRequest[], maxBytes: number): QueuedRequest[] {
+/** Takes the next group of requests that need no wait for the disk: at least one, if there is one. */
+function takeTransient(queue: QueuedRequest[]): QueuedRequest[] {
   let payloadBytes = 0;
   const end = queue.findIndex(({ request }, index) => {
     payloadBytes += request.payloadBytes;
-    return index >= limits.maxGroupRequests || (index > 0 && payloadBytes > maxBytes);
+    const isFull = index >= limits.maxGroupRequests || payloadBytes > limits.maxTransientGroupBytes;
+    return index > 0 && isFull;
   });
   return queue.splice(0, end === -1 ? queue.length : end);
+}
+
+function failureOf({ clientId, request }: QueuedRequest, error: unknown): ClientAnswer {
+  return { clientId, answer: { id: request.id, failure: toFailure(error) } };
 }
 
 /** The events of a group: together they tell no more than one may, and past that only how far they go. */
@@ -260,85 +370,3 @@ class GroupEvents {
 }
 
 type ChangedEvent = Extract<MailboxEvent, { readonly kind: 'changed' }>;
-
-/** Changes nothing, but writes a page: SQLite leaves out what would be as before. */
-function probeDisk({ database }: WriteContext): void {
-  database.run('INSERT INTO uid_validity VALUES (0)');
-  database.run('DELETE FROM uid_validity WHERE rowid = last_insert_rowid()');
-}
-
-/** Everything that the writer does in a transaction, by the name under which clients ask for it. */
-const writeOperations = {
-  addMessage,
-  changeCredentials,
-  collect,
-  copyMessages,
-  createAccount,
-  createMailbox,
-  deleteMailbox,
-  dropStagings,
-  findOrphanedStagings,
-  forgetExpunged,
-  expungeMessages,
-  moveMessages,
-  probeDisk,
-  removeAccount,
-  renameMailbox,
-  stageChunks,
-  storeFlags,
-  subscribe,
-  unsubscribe,
-};
-
-/** True for an operation of which nothing has to be there after a crash. */
-function isTransient(name: OperationName): boolean {
-  return name === 'stageChunks' || name === 'dropStagings' || name === 'collect';
-}
-
-/** What an operation that needs no transaction has to work with. */
-interface MemoryContext {
-  readonly database: Database;
-  readonly claims: RecentClaims;
-}
-
-/** What the writer does between two transactions, without a wait for the disk. */
-const memoryOperations = {
-  claimRecent: ({ database, claims }: MemoryContext, box: MailboxKey) =>
-    claims.claim(database, box),
-  /** The answer tells the client that the writer knows it, and its watches. */
-  greet: (_context: MemoryContext, _argument: undefined) => undefined,
-};
-
-type Operations = typeof writeOperations & typeof memoryOperations;
-
-export type OperationName = keyof Operations;
-
-/** What an operation takes; undefined if it takes nothing. */
-export type OperationArgument<Name extends OperationName> = Parameters<Operations[Name]>[1];
-
-/** What it answers. */
-export type OperationResult<Name extends OperationName> = ReturnType<Operations[Name]>;
-
-/** True for an operation that needs no transaction. */
-export function isInMemory(name: OperationName): name is keyof typeof memoryOperations {
-  return Object.hasOwn(memoryOperations, name);
-}
-
-/** Runs an operation of which only the name is known. The client's types made sure of the argument. */
-function runOperation(name: OperationName, context: WriteContext, argument: unknown): unknown {
-  return find(writeOperations, name)(context, argument);
-}
-
-/** As {@link runOperation}, for one that is {@link isInMemory}. */
-function runInMemory(name: OperationName, context: MemoryContext, argument: unknown): unknown {
-  return find(memoryOperations, name)(context, argument);
-}
-
-function find(
-  operations: object,
-  name: OperationName,
-): (context: WriteContext | MemoryContext, argument: unknown) => unknown {
-  const operation = (operations as Record<string, ReturnType<typeof find>>)[name];
-  if (operation === undefined) throw new Error(`There is no operation "${name}"`);
-  return operation;
-}

@@ -68,8 +68,9 @@ const rowChecks: readonly string[] = [
    WHERE b.id IS NULL OR b.size_bytes <> m.size_bytes`,
   `SELECT m.uid, 'message ' || m.uid || ' of mailbox ' || m.mailbox_id || ' is past a bound of its mailbox'
    FROM messages m JOIN mailboxes x ON x.id = m.mailbox_id
-   WHERE m.uid < 1 OR m.uid >= x.uid_next OR m.modseq > x.highest_modseq OR
-     m.created_modseq > m.modseq OR m.modseq < 1`,
+   LEFT JOIN unpublished_copies u ON u.mailbox_id = x.id AND m.uid >= x.uid_next
+   WHERE m.uid < 1 OR m.created_modseq > m.modseq OR m.modseq < 1 OR
+     (u.mailbox_id IS NULL AND (m.uid >= x.uid_next OR m.modseq > x.highest_modseq))`,
   `SELECT e.uid, 'expunged UID ' || e.uid || ' of mailbox ' || e.mailbox_id || ' is past a bound or in use'
    FROM expunged e JOIN mailboxes x ON x.id = e.mailbox_id
    LEFT JOIN messages m ON m.mailbox_id = e.mailbox_id AND m.uid = e.uid
@@ -101,7 +102,8 @@ function checkRows(database: Database): string[] {
 function checkCounters(database: Database): string[] {
   return database
     .rows<[number]>(
-      `SELECT x.id FROM mailboxes x LEFT JOIN messages m ON m.mailbox_id = x.id
+      `SELECT x.id FROM mailboxes x
+       LEFT JOIN messages m ON m.mailbox_id = x.id AND m.uid < x.uid_next
        WHERE x.account_id IS NOT NULL
        GROUP BY x.id
        HAVING x.message_count <> count(m.uid) OR

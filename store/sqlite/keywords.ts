@@ -3,6 +3,7 @@ import { limits } from '../limits.ts';
 import { StoreError } from '../mail-store.ts';
 import { foldAsciiCase } from '../names.ts';
 import type { Database } from './database.ts';
+import type { UidCondition } from './uid-runs.ts';
 import type { WriteContext } from './write-context.ts';
 
 /**
@@ -329,24 +330,55 @@ export function hasKeywordRoom(
   return unusedNumbers(database, mailboxId).length > 0;
 }
 
+/** How a statement that copies messages `m` to another mailbox gives them its keywords. */
+export interface KeywordMapping {
+  /** The expressions that stand for `keywords_low`, `keywords_high` and `keywords_more`. */
+  readonly columns: string;
+  /** What is joined to `messages m`. */
+  readonly join: string;
+  /** What the join binds. */
+  readonly values: readonly string[];
+}
+
+const sameKeywords: KeywordMapping = {
+  columns: 'm.keywords_low, m.keywords_high, m.keywords_more',
+  join: '',
+  values: [],
+};
+
 /**
- * Fills the temporary table `keyword_map`: for the keywords of the selected messages of a mailbox, which ones mean the same
- * in the target. A copy keeps the keywords that the target has room for (RFC 3501, section 6.4.7: flags SHOULD be kept).
+ * For the keywords of some messages of a mailbox: which ones mean the same in the target. A copy keeps the keywords that the
+ * target has room for (RFC 3501, section 6.4.7: flags SHOULD be kept).
  */
-export function mapKeywords(context: WriteContext, sourceId: number, targetId: number): void {
-  const { database } = context;
-  database.run('DELETE FROM temp.keyword_map');
-  const rows = database.rows<[low: number, high: number, more: string]>(
-    `SELECT DISTINCT m.keywords_low, m.keywords_high, m.keywords_more
-     FROM temp.selection s CROSS JOIN messages m ON m.mailbox_id = ? AND m.uid = s.uid`,
-    sourceId,
+export function mapKeywords(
+  context: WriteContext,
+  messages: {
+    readonly mailboxId: number;
+    readonly condition: UidCondition;
+    readonly targetId: number;
+  },
+): KeywordMapping {
+  const { mailboxId, condition, targetId } = messages;
+  if (mailboxId === targetId) return sameKeywords;
+  const rows = context.database.rows<[low: number, high: number, more: string]>(
+    `SELECT DISTINCT m.keywords_low, m.keywords_high, m.keywords_more FROM messages m
+     WHERE m.mailbox_id = ? AND ${condition.sql}`,
+    mailboxId,
+    ...condition.values,
   );
-  const translate =
-    sourceId === targetId ? undefined : translator(context, rows, sourceId, targetId);
-  for (const row of rows) {
-    const [, ...mapped] = translate?.([0, ...row]) ?? [0, ...row];
-    database.run('INSERT INTO temp.keyword_map VALUES (?, ?, ?, ?, ?, ?)', ...row, ...mapped);
+  if (rows.every(([low, high, more]) => low === 0 && high === 0 && more === '')) {
+    return sameKeywords;
   }
+  const translate = translator(context, rows, mailboxId, targetId);
+  const map = rows.map((row) => [...row, ...translate([0, ...row]).slice(1)]);
+  return {
+    columns: 'k.new_low, k.new_high, k.new_more',
+    join: `JOIN (SELECT value ->> 0 AS low, value ->> 1 AS high, value ->> 2 AS more,
+         value ->> 3 AS new_low, value ->> 4 AS new_high, value ->> 5 AS new_more
+       FROM json_each(?)) k
+       ON k.low = m.keywords_low AND k.high = m.keywords_high AND k.more = m.keywords_more`,
+    values: [JSON.stringify(map)],
+  };
 }
 
 /** Translates keywords of one mailbox into those of another, which learns all of the rows' that it has room for. */

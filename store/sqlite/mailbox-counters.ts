@@ -1,8 +1,11 @@
+import { lowerBound } from '../../protocol/sequence-set.ts';
 import { limits } from '../limits.ts';
 import { type MailboxKey, StoreError } from '../mail-store.ts';
-import type { Totals } from './copy-and-expunge.ts';
 import type { Database } from './database.ts';
 import type { WriteContext } from './write-context.ts';
+
+/** Sums over messages. */
+export type Totals = [count: number, unseenCount: number, deletedCount: number, sizeBytes: number];
 
 /** The UID that comes next and UIDVALIDITY of a mailbox that takes messages. */
 type TargetRow = [uidNext: number, uidValidity: number];
@@ -43,6 +46,61 @@ export function countAdded(
     mailboxId,
   );
   return modseq;
+}
+
+/** Counts messages out, before they are deleted. */
+export function countRemoved(
+  database: Database,
+  removed: { readonly mailboxId: number; readonly uids: Uint32Array; readonly totals: Totals },
+): void {
+  const { mailboxId, uids, totals } = removed;
+  const [recentFromUid] = database.row<[number]>(
+    'SELECT recent_from_uid FROM mailboxes WHERE id = ?',
+    mailboxId,
+  )!;
+  database.run(
+    `UPDATE mailboxes SET message_count = message_count - ?, unseen_count = unseen_count - ?,
+       deleted_count = deleted_count - ?, size_bytes = size_bytes - ?,
+       recent_count = recent_count - ?
+     WHERE id = ?`,
+    ...totals,
+    uids.length - lowerBound(uids, uids.length, recentFromUid),
+    mailboxId,
+  );
+}
+
+/** What lies behind the end of the mailbox is published, or deleted: nothing is to be discarded any more. */
+export function publishCopies(
+  database: Database,
+  { mailboxId }: Pick<MailboxKey, 'mailboxId'>,
+): void {
+  database.run('DELETE FROM unpublished_copies WHERE mailbox_id = ?', mailboxId);
+}
+
+/** What bounds the work on a mailbox. */
+export interface MailboxCounters {
+  /** Messages from here on are not to be seen. */
+  readonly uidNext: number;
+  readonly messageCount: number;
+  readonly deletedCount: number;
+  /** Changes above it are not to be seen. */
+  readonly highestModseq: number;
+}
+
+/** The counters of a mailbox. `NONEXISTENT`, also if it is another account's. */
+export function readCounters(
+  database: Database,
+  { accountId, mailboxId }: MailboxKey,
+): MailboxCounters {
+  const row = database.row<[number, number, number, number]>(
+    `SELECT uid_next, message_count, deleted_count, highest_modseq
+     FROM mailboxes WHERE id = ? AND account_id = ?`,
+    mailboxId,
+    accountId,
+  );
+  if (row === undefined) throw noMailbox();
+  const [uidNext, messageCount, deletedCount, highestModseq] = row;
+  return { uidNext, messageCount, deletedCount, highestModseq };
 }
 
 /** The highest modseq of a mailbox. `NONEXISTENT`, also if it is another account's. */
@@ -102,7 +160,8 @@ export class RecentClaims {
     for (const [mailboxId, nextUid] of this.#nextUids) {
       database.run(
         `UPDATE mailboxes SET recent_from_uid = ?1,
-           recent_count = (SELECT count(*) FROM messages WHERE mailbox_id = ?2 AND uid >= ?1)
+           recent_count = (SELECT count(*) FROM messages
+             WHERE mailbox_id = ?2 AND uid >= ?1 AND uid < mailboxes.uid_next)
          WHERE id = ?2`,
         nextUid,
         mailboxId,

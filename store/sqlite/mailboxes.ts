@@ -13,11 +13,11 @@ import {
   findableMailboxName,
   parentNames,
 } from '../names.ts';
-import { moveSelection, selectMessages } from './copy-and-expunge.ts';
+import { moveMessages } from './copy-and-expunge.ts';
 import type { Database } from './database.ts';
 import { hasKeywordRoom, readKeywords } from './keywords.ts';
 import { noMailbox } from './mailbox-counters.ts';
-import type { WriteContext } from './write-context.ts';
+import type { SlicedWork, WriteContext } from './write-context.ts';
 
 /** @see MailStore.listMailboxes */
 export function listMailboxes(database: Database, accountId: number): Mailbox[] {
@@ -282,10 +282,10 @@ export function deleteMailbox(context: WriteContext, { accountId, name }: NamedM
 }
 
 /** @see MailStore.renameMailbox */
-export function renameMailbox(
+export function* renameMailbox(
   context: WriteContext,
   { accountId, name, newName }: NamedMailbox & { readonly newName: string },
-): void {
+): SlicedWork<void> {
   const { database } = context;
   const mailbox = requireMailbox(context, accountId, name);
   const normalNewName = checkMailboxName(newName);
@@ -293,7 +293,10 @@ export function renameMailbox(
     throw alreadyExists(normalNewName);
   }
   if (mailbox.name === 'INBOX') {
-    emptyInbox(context, accountId, mailbox, normalNewName);
+    const box = { accountId, mailboxId: mailbox.id };
+    const target = createMailbox(context, { accountId, name: normalNewName });
+    // INBOX itself and its children stay (RFC 3501, section 6.3.5).
+    yield* moveMessages(context, { box, uids: undefined, target });
     return;
   }
   if (normalNewName.startsWith(`${mailbox.name}/`)) {
@@ -308,18 +311,6 @@ export function renameMailbox(
     const movedName = checkMailboxName(normalNewName + oldName.slice(mailbox.name.length));
     database.run('UPDATE mailboxes SET name = ? WHERE id = ?', movedName, id);
   }
-}
-
-/** @see RFC 3501, section 6.3.5: INBOX itself and its children stay */
-function emptyInbox(
-  context: WriteContext,
-  accountId: number,
-  inbox: MailboxRow,
-  newName: string,
-): void {
-  const target = createMailbox(context, { accountId, name: newName });
-  selectMessages(context, inbox.id, undefined);
-  moveSelection(context, { accountId, mailboxId: inbox.id }, target);
 }
 
 function requireMailbox(context: WriteContext, accountId: number, name: string): MailboxRow {

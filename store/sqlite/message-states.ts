@@ -6,7 +6,7 @@ import type { MailboxChanges, MailboxKey, MessageStates } from '../mail-store.ts
 import type { Database } from './database.ts';
 import { checkRemembered } from './expunged.ts';
 import { type FlagWords, type KeywordTable, readKeywords } from './keywords.ts';
-import { checkMailbox } from './mailbox-counters.ts';
+import { readCounters } from './mailbox-counters.ts';
 
 /**
  * The flags of a message as SQL and JSON carry them: the number of the system flags alone, which most messages
@@ -106,7 +106,9 @@ export function queryStates(
   return { ...arrays, flagSets: numbers.toFlagSets(readKeywords(database, mailboxId)) };
 }
 
-const statesSql = stateColumnsSql('messages WHERE mailbox_id = ? AND uid > ? ORDER BY uid LIMIT ?');
+const statesSql = stateColumnsSql(
+  'messages WHERE mailbox_id = ? AND uid > ? AND uid < ? ORDER BY uid LIMIT ?',
+);
 
 /** @see MailStore.readStates */
 export async function* readStates(
@@ -119,8 +121,8 @@ export async function* readStates(
   // Ends: each slice begins behind the last UID of the one before.
   for (;;) {
     const states = database.snapshot(() => {
-      checkMailbox(database, box);
-      return queryStates(database, box.mailboxId, statesSql, box.mailboxId, after, count);
+      const { uidNext } = readCounters(database, box);
+      return queryStates(database, box.mailboxId, statesSql, box.mailboxId, after, uidNext, count);
     });
     if (states.uids.length > 0) yield states;
     if (states.uids.length < count) return;
@@ -189,10 +191,10 @@ function readSlice(
     readonly count: number;
   },
 ): MailboxChanges & { isLast: boolean; changed: Cursor; expunged: Cursor } {
-  checkMailbox(database, box);
+  const until = Math.min(from.until, readCounters(database, box).highestModseq);
   checkRemembered(database, box.mailboxId, from.expunged[0]);
   const bounds = ([modseq, uid]: Cursor) =>
-    [box.mailboxId, modseq, uid, from.until, from.count] as const;
+    [box.mailboxId, modseq, uid, until, from.count] as const;
   const read = queryStates(database, box.mailboxId, changedSql, ...bounds(from.changed));
   const row = database.row<[string, string]>(expungedSql, ...bounds(from.expunged));
   const [uids, modseqs] = (row ?? ['[]', '[]']).map((json) => JSON.parse(json) as number[]);

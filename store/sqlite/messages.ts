@@ -12,7 +12,7 @@ import {
 import { type BodyContent, addReference } from './bodies.ts';
 import type { Database, SqlValue } from './database.ts';
 import { defineFlags, deletedBit, seenBit } from './keywords.ts';
-import { checkMailbox, countAdded, noMailbox, readTarget } from './mailbox-counters.ts';
+import { countAdded, noMailbox, readCounters, readTarget } from './mailbox-counters.ts';
 import { bodyState } from './bodies.ts';
 import type { WriteContext } from './write-context.ts';
 
@@ -212,13 +212,14 @@ function readBatch(
 ): { batch: RowBatch; isWhole: boolean } {
   const sources = columnSources.filter(({ column }) => columns.has(column));
   return database.snapshot(() => {
-    checkMailbox(database, box);
+    const { uidNext } = readCounters(database, box);
     const batch = new RowBatch(uids.length, columns);
     let bytes = 0;
     const rows = database.iterate<[...FixedRow, ...SqlValue[]]>(
       batchSql(sources),
       `[${uids.join()}]`,
       box.mailboxId,
+      uidNext,
     );
     for (const [uid, sizeBytes, bodyId, ...values] of rows) {
       batch.uids[batch.count] = uid;
@@ -237,7 +238,7 @@ function readBatch(
 function batchSql(sources: readonly ColumnSource[]): string {
   const joins = new Set(sources.flatMap((source) => source.joins));
   return `SELECT ${[fixedColumns, ...sources.map(({ sql }) => sql)].join(', ')} FROM json_each(?) j
-    CROSS JOIN messages m ON m.mailbox_id = ? AND m.uid = j.value ${[...joins].join(' ')}`;
+    CROSS JOIN messages m ON m.mailbox_id = ? AND m.uid = j.value AND m.uid < ? ${[...joins].join(' ')}`;
 }
 
 /** Size of a body that can be read. `NONEXISTENT`. */

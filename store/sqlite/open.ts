@@ -5,6 +5,7 @@ import type { MigrationEvent, StoreProblem } from '../opened-store.ts';
 import { Database } from './database.ts';
 import { migrate } from './migration.ts';
 import { SqliteMailStore, type SqliteLink } from './store.ts';
+import type { SliceBounds } from './write-context.ts';
 import { Writer } from './writer.ts';
 
 export interface SqliteStoreOptions {
@@ -16,6 +17,8 @@ export interface SqliteStoreOptions {
   readonly collectIntervalMs?: number;
   /** How long claims of \Recent messages may stay in memory; `limits.recentFlushMs` by default. */
   readonly recentFlushMs?: number;
+  /** How long large changes keep others waiting; `limits.stepMessages` and `limits.sliceMs` by default. */
+  readonly slices?: SliceBounds;
   /** Told if the writer thread dies: every change is refused from then on. By default nobody is. */
   readonly onFailure?: (error: Error) => void;
   /**
@@ -43,9 +46,9 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
   try {
     const path = join(dataDirectory, 'mail.db');
     await migrateFile(path, options);
-    const { recentFlushMs = limits.recentFlushMs } = options;
+    const { recentFlushMs = limits.recentFlushMs, slices } = options;
     const { onFailure = ignore, onProblem = ignore } = options;
-    const writer = await Writer.start({ path, recentFlushMs }, { onFailure, onProblem });
+    const writer = await Writer.start({ path, recentFlushMs, slices }, { onFailure, onProblem });
     return new SqliteMailStore({
       link: { path, ...writer.connect() },
       clock,

@@ -69,6 +69,8 @@ const headerFieldsStep: LongStep = {
  * - `header_fields` has the usual fields of whole bodies, a second time: see `selectUsualFields`. A message of ordinary mail
  *   has some 500 bytes of them, so that eight messages lie in a page, and 3 to 4 KB of header, which is a page each. A body
  *   with too many of them has no row; its header is then read from its chunks.
+ * - `unpublished_copies` names mailboxes with messages behind their end (`uid_next`), which a COPY has written and nobody
+ *   sees. Without that COPY they are to be deleted.
  * - `bodies` has no foreign key from `messages`: it would need an index, and the collector only deletes
  *   bodies whose reference count is 0.
  */
@@ -189,4 +191,5 @@ export const schemaSteps: readonly SchemaStep[] = [
   END;
   `,
   'ALTER TABLE messages ADD COLUMN saved_seconds INTEGER',
+  'CREATE TABLE unpublished_copies (mailbox_id INTEGER PRIMARY KEY REFERENCES mailboxes (id)) STRICT',
 ];

@@ -1,8 +1,37 @@
+import { joinUids } from '../../protocol/sorted-uids.ts';
 import { limits } from '../limits.ts';
 import { StoreError, type MailboxEvent, type MessageStates } from '../mail-store.ts';
 import type { Database } from './database.ts';
 
-/** What a write request has to work with. It lives as long as the request. */
+/**
+ * Work on many messages. What was done before a `yield` may be committed there; the work goes on with the context that the
+ * `yield` returns.
+ */
+export type SlicedWork<Result> = Generator<undefined, Result, WriteContext>;
+
+/** When a slice of {@link SlicedWork} is over. */
+export interface SliceBounds {
+  /** Messages of one step at most, between which the time is looked at. */
+  readonly stepMessages: number;
+  /** How long steps go on in one slice, in milliseconds; 0: each step is a slice. */
+  readonly sliceMs: number;
+}
+
+/** What each context of a writer has. */
+export interface ContextOptions {
+  /** The caller's clock when it asked. */
+  readonly nowMs: number;
+  /** The number of the client that asked. */
+  readonly clientId: number;
+  /** Bodies that drafts are writing, by body id, with the client whose draft it is. */
+  readonly stagings: Map<number, number>;
+  /** `limits.stepMessages` by default. */
+  readonly stepMessages?: number;
+  /** True once the slice has taken as long as it may; by default it may take any time. */
+  readonly isSliceOver?: () => boolean;
+}
+
+/** What a write request, or a slice of it, has to work with. It lives as long as that. */
 export class WriteContext {
   readonly database: Database;
   /** The caller's clock when it asked. */
@@ -11,19 +40,26 @@ export class WriteContext {
   readonly clientId: number;
   /** Bodies that drafts are writing, by body id, with the client whose draft it is. */
   readonly stagings: Map<number, number>;
+  /** Messages of one step at most. */
+  readonly stepMessages: number;
+  readonly #isSliceOver: () => boolean;
   readonly #changes = new Map<number, MailboxChange>();
 
-  constructor(
-    database: Database,
-    request: { nowMs: number; clientId: number; stagings: Map<number, number> },
-  ) {
+  constructor(database: Database, options: ContextOptions) {
     this.database = database;
-    this.nowMs = request.nowMs;
-    this.clientId = request.clientId;
-    this.stagings = request.stagings;
+    this.nowMs = options.nowMs;
+    this.clientId = options.clientId;
+    this.stagings = options.stagings;
+    this.stepMessages = options.stepMessages ?? limits.stepMessages;
+    this.#isSliceOver = options.isSliceOver ?? (() => false);
   }
 
-  /** The modseq under which this request changes the mailbox: its next one, the same at every call. */
+  /** True if {@link SlicedWork} that is not done is to `yield` before its next step. */
+  get isSliceOver(): boolean {
+    return this.#isSliceOver();
+  }
+
+  /** The modseq under which this request, or slice, changes the mailbox: its next one, the same at every call. */
   takeModseq(mailboxId: number): number {
     const known = this.#changes.get(mailboxId);
     if (known !== undefined) return known.modseq;
@@ -37,25 +73,28 @@ export class WriteContext {
   }
 
   /**
-   * Notes that so many messages of the mailbox came or changed under the request's modseq. Their states, ascending
-   * by UID, are only asked for, and at once, if they are few enough to be told.
+   * Notes that so many messages of the mailbox came or changed under the context's modseq. Their states, ascending by UID,
+   * are asked for when all work is done, and only if they are few enough to be told.
    *
-   * @param readStates - returns undefined if there are too many sets of flags to be told
+   * @param readStates - returns undefined if there are too many sets of flags to be told; if it is given more than once, the
+   *   first one reads for all
    */
   noteChanged(mailboxId: number, count: number, readStates: () => MessageStates | undefined): void {
     const change = this.#changeOf(mailboxId);
     change.messageCount += count;
-    if (change.isTooLarge) return;
-    change.states = readStates();
-    const setCount = change.states?.flagSets.length ?? Infinity;
-    if (setCount > limits.maxEventFlagSets) change.hasTooManySets = true;
+    change.readStates ??= readStates;
   }
 
-  /** Notes that messages of the mailbox were expunged under the request's modseq. */
+  /** Notes that messages came, over several slices: so many that none are told. */
+  noteManyAdded(mailboxId: number): void {
+    this.#changeOf(mailboxId).readStates = () => undefined;
+  }
+
+  /** Notes that messages of the mailbox were expunged under the context's modseq. */
   noteExpunged(mailboxId: number, uids: Uint32Array): void {
     const change = this.#changeOf(mailboxId);
     change.messageCount += uids.length;
-    change.expungedUids = uids;
+    change.expungedUids.push(uids);
   }
 
   /** Notes that the mailbox is removed. */
@@ -63,9 +102,15 @@ export class WriteContext {
     this.#changeOf(mailboxId).isGone = true;
   }
 
-  /** What those who watch are told once the request is committed: one event for each mailbox that it changed. */
-  get events(): MailboxCommit[] {
-    return [...this.#changes].map(([mailboxId, change]) => ({ mailboxId, event: change.event }));
+  /**
+   * What those who watch are told once it is committed: one event for each mailbox that it changed. Called once, when all
+   * work is done and before the commit.
+   */
+  readEvents(): MailboxCommit[] {
+    return [...this.#changes].map(([mailboxId, change]) => ({
+      mailboxId,
+      event: change.readEvent(),
+    }));
   }
 
   #changeOf(mailboxId: number): MailboxChange {
@@ -75,29 +120,29 @@ export class WriteContext {
   }
 }
 
-/** What one request did in one mailbox. */
+/** What one request, or slice, did in one mailbox. */
 class MailboxChange {
   readonly modseq: number;
   /** Messages that came, changed or were expunged. */
   messageCount = 0;
-  states: MessageStates | undefined;
-  expungedUids: Uint32Array = new Uint32Array();
-  hasTooManySets = false;
+  /** Of those that came or changed. */
+  readStates: (() => MessageStates | undefined) | undefined;
+  readonly expungedUids: Uint32Array[] = [];
   isGone = false;
 
   constructor(modseq: number) {
     this.modseq = modseq;
   }
 
-  get isTooLarge(): boolean {
-    return this.hasTooManySets || this.messageCount > limits.maxEventMessages;
-  }
-
-  get event(): MailboxEvent {
-    const { modseq, expungedUids } = this;
+  readEvent(): MailboxEvent {
+    const { modseq, readStates = noStates } = this;
     if (this.isGone) return { kind: 'gone' };
-    if (this.isTooLarge) return { kind: 'changed-much', modseq };
-    return { kind: 'changed', modseq, messages: this.states ?? noStates(), expungedUids };
+    const isTooLarge = this.messageCount > limits.maxEventMessages;
+    const messages = isTooLarge ? undefined : readStates();
+    if (messages === undefined || messages.flagSets.length > limits.maxEventFlagSets) {
+      return { kind: 'changed-much', modseq };
+    }
+    return { kind: 'changed', modseq, messages, expungedUids: joinUids(this.expungedUids) };
   }
 }
 

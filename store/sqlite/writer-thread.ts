@@ -7,8 +7,7 @@ import { Database } from './database.ts';
 import { Disk, readFreeBytes } from './disk.ts';
 import { GroupCommit, type GroupListener } from './group-commit.ts';
 import { isWatched } from './mailbox-watches.ts';
-import { temporaryTables } from './copy-and-expunge.ts';
-import { WriteContext } from './write-context.ts';
+import { type SliceBounds, WriteContext } from './write-context.ts';
 import { toFailure, type WriterControl, type WriterNews, type WriteRequest } from './writer.ts';
 
 /** What the thread is started with. */
@@ -16,6 +15,8 @@ export interface WriterOptions {
   readonly path: string;
   /** How long claims of \Recent messages stay in memory; `limits.recentFlushMs`. */
   readonly recentFlushMs: number;
+  /** `limits.stepMessages` and `limits.sliceMs` by default. */
+  readonly slices: SliceBounds | undefined;
 }
 
 interface Client {
@@ -42,14 +43,13 @@ class WriterThread {
 
   /** @param opener the thread that opened the store: what it is told, and what is done at the end */
   constructor(
-    { path, recentFlushMs }: WriterOptions,
+    { path, recentFlushMs, slices }: WriterOptions,
     opener: { readonly tell: (news: WriterNews) => void; readonly onEnd: () => void },
   ) {
     this.#recentFlushMs = recentFlushMs;
     this.#tell = opener.tell;
     this.#onEnd = opener.onEnd;
     this.#database = new Database(path, 'writer');
-    this.#database.execute(temporaryTables);
     this.#disk = new Disk({
       path,
       freeBytes: () => readFreeBytes(dirname(path)) + freePageBytes(this.#database),
@@ -57,7 +57,9 @@ class WriterThread {
     });
     this.#disk.keepReserve();
     const report: GroupListener = (...group) => this.#report(...group);
-    this.#groups = new GroupCommit(this.#database, report, this.#disk);
+    this.#groups = new GroupCommit(this.#database, report, { disk: this.#disk, slices });
+    this.#groups.recover();
+    this.#schedule();
     const context = { nowMs: 0, clientId: 0, stagings: this.#groups.stagings };
     dropOrphanedStagings(new WriteContext(this.#database, context));
   }

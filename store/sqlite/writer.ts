@@ -6,7 +6,7 @@ import {
   type StoreErrorCode,
 } from '../mail-store.ts';
 import type { StoreProblem } from '../opened-store.ts';
-import type { OperationArgument, OperationName, OperationResult } from './group-commit.ts';
+import type { OperationArgument, OperationName, OperationResult } from './operations.ts';
 import { MailboxWatches, makeWatchCounters } from './mailbox-watches.ts';
 import type { MailboxCommit } from './write-context.ts';
 import type { WriterOptions } from './writer-thread.ts';

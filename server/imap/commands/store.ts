@@ -22,6 +22,7 @@ export const store: CommandHandler<'STORE'> = async (session, command) => {
   });
   await view.feed.reach(result.modseq);
   await answer(session, result, { isUid, isSilent });
+  for (const modseq of result.earlierModseqs ?? []) view.noteOwnChange(modseq);
   if (result.modseq !== undefined) view.noteOwnChange(result.modseq);
   return complete(view, result, isUid);
 };

@@ -1,46 +1,7 @@
-import { join } from 'node:path';
-import t, { type Test } from 'tap';
+import t from 'tap';
 import { Database } from '../../../store/sqlite/database.ts';
-import { GroupCommit, type OperationName } from '../../../store/sqlite/group-commit.ts';
-import { createSchema } from '../../../store/sqlite/migration.ts';
-import { temporaryTables } from '../../../store/sqlite/copy-and-expunge.ts';
-import type { WriteAnswer, WriteRequest } from '../../../store/sqlite/writer.ts';
-import type { MailboxCommit } from '../../../store/sqlite/write-context.ts';
 import { limits } from '../../../store/limits.ts';
-import { makeDataDirectory } from '../../fixtures/sqlite-store.ts';
-
-interface Group {
-  readonly answers: readonly WriteAnswer[];
-  readonly events: readonly MailboxCommit[];
-  /** Accounts that another connection sees when the group is answered. */
-  readonly visibleAccounts: number;
-}
-
-/** A writer's database with the groups it has answered. */
-function makeGroups(t: Test) {
-  const path = join(makeDataDirectory(t), 'mail.db');
-  const database = new Database(path, 'writer');
-  createSchema(database);
-  database.execute(temporaryTables);
-  const reader = new Database(path, 'reader');
-  t.teardown(() => {
-    reader.close();
-    database.close();
-  });
-  const groups: Group[] = [];
-  const commit = new GroupCommit(database, (answers, events) => {
-    const [visibleAccounts] = reader.row<[number]>('SELECT count(*) FROM accounts')!;
-    groups.push({ answers: answers.map(({ answer }) => answer), events, visibleAccounts });
-  });
-  let id = 0;
-  const ask = (operation: OperationName, argument: unknown, payloadBytes = 0): void => {
-    const request: WriteRequest = { id: ++id, operation, argument, nowMs: 1e12, payloadBytes };
-    commit.add({ clientId: 1, request });
-  };
-  const askAccount = (name: string, payloadBytes = 0): void =>
-    ask('createAccount', { name, credentials: { argon2id: '', scramSha256: '' } }, payloadBytes);
-  return { path, database, commit, groups, ask, askAccount };
-}
+import { makeGroups } from '../../fixtures/write-groups.ts';
 
 await t.test('what is queued is one transaction, answered after it', (t) => {
   const { commit, groups, askAccount } = makeGroups(t);

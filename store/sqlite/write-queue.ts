@@ -1,0 +1,201 @@
+import { limits } from '../limits.ts';
+import type { Database } from './database.ts';
+import {
+  beginSliced,
+  claimsOf,
+  type MailboxClaim,
+  type OperationArgument,
+  weigh,
+} from './operations.ts';
+import type { SlicedWork, WriteContext } from './write-context.ts';
+import type { WriteRequest } from './writer.ts';
+
+/** A request, and the client that waits for the answer. */
+export interface QueuedRequest {
+  /** 0: nobody, the writer asks itself. */
+  readonly clientId: number;
+  readonly request: WriteRequest;
+}
+
+/** A request of so much work that it is done in slices, between which the writer serves others. */
+export class Job {
+  readonly queued: QueuedRequest;
+  readonly claims: readonly MailboxClaim[];
+  #work: SlicedWork<unknown> | undefined;
+  /** Slices that are committed. */
+  sliceCount = 0;
+  /** True: it waits until somebody wants what it holds. */
+  isSuspended = false;
+
+  constructor(queued: QueuedRequest, claims: readonly MailboxClaim[]) {
+    this.queued = queued;
+    this.claims = claims;
+  }
+
+  /** Runs the next slice. If it throws, the job is at its end. */
+  runSlice(context: WriteContext): IteratorResult<undefined, unknown> {
+    this.#work ??= beginSliced(context, this.queued.request);
+    return this.#work.next(context);
+  }
+
+  /** The next slice is the first one. */
+  restart(): void {
+    this.#work = undefined;
+  }
+
+  /** To begin anew once somebody wants what it holds. */
+  suspend(): void {
+    this.restart();
+    this.isSuspended = true;
+  }
+}
+
+/** What cannot go on in a mailbox at the same time. */
+const excluded: Readonly<Record<MailboxClaim['access'], readonly MailboxClaim['access'][]>> = {
+  add: ['all'],
+  read: ['change', 'all'],
+  change: ['read', 'change', 'all'],
+  all: ['add', 'read', 'change', 'all'],
+};
+
+/** What the work that is under way, or stands before a request, does in mailboxes. */
+class HeldMailboxes {
+  readonly #accesses = new Map<number, Set<MailboxClaim['access']>>();
+
+  get isEmpty(): boolean {
+    return this.#accesses.size === 0;
+  }
+
+  add(claims: readonly MailboxClaim[]): void {
+    for (const { mailboxId, access } of claims) {
+      const accesses = this.#accesses.get(mailboxId) ?? new Set();
+      this.#accesses.set(mailboxId, accesses.add(access));
+    }
+  }
+
+  /** True if work with these claims has to wait. */
+  excludes(claims: readonly MailboxClaim[]): boolean {
+    return claims.some(({ mailboxId, access }) => {
+      const held = this.#accesses.get(mailboxId);
+      return held !== undefined && excluded[access].some((other) => held.has(other));
+    });
+  }
+}
+
+/**
+ * The requests that wait for the writer. Short ones are taken in groups. Those of very much work become jobs, which all
+ * get their turns. A job holds its mailboxes: requests for these wait until it has ended, and those behind them in the
+ * queue for the same mailboxes do too, so that no request of a mailbox overtakes another; requests for other mailboxes pass by.
+ * A job has all that it holds before it begins, so that no two of them wait for each other.
+ */
+export class WriteQueue {
+  readonly #database: Database;
+  readonly #maxGroupMessages: number;
+  #waiting: QueuedRequest[] = [];
+  /** In the order of their turns. */
+  #jobs: Job[] = [];
+
+  /** @param maxGroupMessages a request that may change more messages becomes a job */
+  constructor(database: Database, maxGroupMessages: number) {
+    this.#database = database;
+    this.#maxGroupMessages = maxGroupMessages;
+  }
+
+  /** True if there is nothing to run. */
+  get isEmpty(): boolean {
+    return this.#waiting.length === 0 && !this.hasJob;
+  }
+
+  get hasJob(): boolean {
+    return this.#jobs.some(({ isSuspended }) => !isSuspended);
+  }
+
+  add(queued: QueuedRequest): void {
+    this.#waiting.push(queued);
+  }
+
+  /** Takes short requests for one transaction, in their order, and makes jobs of those between them that are not short. */
+  takeGroup(): QueuedRequest[] {
+    const group: QueuedRequest[] = [];
+    const left: QueuedRequest[] = [];
+    const held = new HeldMailboxes();
+    for (const { claims } of this.#jobs) held.add(claims);
+    let [payloadBytes, messageCount, index] = [0, 0, 0];
+    for (; index < this.#waiting.length && group.length < limits.maxGroupRequests; index++) {
+      const queued = this.#waiting[index]!;
+      const { request } = queued;
+      if (!held.isEmpty && this.#mustWait(request, held)) {
+        left.push(queued);
+        continue;
+      }
+      const weight = weigh(this.#database, request);
+      if (weight > this.#maxGroupMessages) {
+        held.add(this.#addJob(queued).claims);
+        continue;
+      }
+      payloadBytes += request.payloadBytes;
+      messageCount += weight;
+      const isFull = payloadBytes > limits.maxGroupBytes || messageCount > this.#maxGroupMessages;
+      if (isFull && group.length > 0) break;
+      group.push(queued);
+    }
+    this.#waiting = [...left, ...this.#waiting.slice(index)];
+    return group;
+  }
+
+  /** The job whose turn it is, if there is one; its next turn comes after those of all others. */
+  nextJob(): Job | undefined {
+    const job = this.#jobs.find(({ isSuspended }) => !isSuspended);
+    if (job === undefined) return undefined;
+    this.#jobs = [...this.#jobs.filter((other) => other !== job), job];
+    return job;
+  }
+
+  endJob(job: Job): void {
+    this.#jobs = this.#jobs.filter((other) => other !== job);
+  }
+
+  /** Adds a job that deletes the copies behind the end of a mailbox, see `discardCopies`. It holds the mailbox at once. */
+  addDiscard(argument: OperationArgument<'discardCopies'>, nowMs: number): Job {
+    const request = {
+      id: 0,
+      operation: 'discardCopies',
+      argument,
+      nowMs,
+      payloadBytes: 0,
+    } as const;
+    return this.#addJob({ clientId: 0, request });
+  }
+
+  /** Takes the requests that wait for a job. */
+  takeWaitingFor({ claims }: Job): QueuedRequest[] {
+    const held = new HeldMailboxes();
+    held.add(claims);
+    const isWaiting = ({ request }: QueuedRequest) =>
+      held.excludes(claimsOf(this.#database, request));
+    const taken = this.#waiting.filter(isWaiting);
+    this.#waiting = this.#waiting.filter((queued) => !taken.includes(queued));
+    return taken;
+  }
+
+  #addJob(queued: QueuedRequest): Job {
+    const job = new Job(queued, claimsOf(this.#database, queued.request));
+    this.#jobs.push(job);
+    return job;
+  }
+
+  #mustWait(request: WriteRequest, held: HeldMailboxes): boolean {
+    const claims = claimsOf(this.#database, request);
+    if (!held.excludes(claims)) return false;
+    for (const job of this.#jobs) if (job.isSuspended) this.#wake(job, claims);
+    // Those behind it must not overtake it.
+    held.add(claims);
+    return true;
+  }
+
+  #wake(job: Job, claims: readonly MailboxClaim[]): void {
+    const held = new HeldMailboxes();
+    held.add(job.claims);
+    if (held.excludes(claims)) job.isSuspended = false;
+  }
+}

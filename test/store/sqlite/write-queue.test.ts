@@ -1,0 +1,249 @@
+import t, { type Test } from 'tap';
+import { checkIntegrity } from '../../../store/sqlite/integrity.ts';
+import { GroupCommit } from '../../../store/sqlite/group-commit.ts';
+import { makeGroups } from '../../fixtures/write-groups.ts';
+
+/** Messages in INBOX; a slice has two. */
+const messageCount = 7;
+
+const uids = Uint32Array.from({ length: messageCount }, (_, index) => index + 1);
+const inbox = { accountId: 1, mailboxId: 1 };
+const archive = { accountId: 1, mailboxId: 2 };
+const drafts = { accountId: 1, mailboxId: 3 };
+const seen = { mode: 'add', flags: ['\\Seen'] };
+const deleted = { mode: 'add', flags: ['\\Deleted'] };
+
+/** A writer that makes slices of two messages, and an account with messages in INBOX. */
+function makeScene(t: Test) {
+  const made = makeGroups(t, { stepMessages: 2, sliceMs: 0 });
+  const { commit, database, groups, ask, askAccount, reader } = made;
+  askAccount('alice');
+  commit.runNext();
+  database.execute(`
+    INSERT INTO bodies (id, state, sha256, size_bytes, header_bytes, reference_count)
+      VALUES (1, 1, x'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855', 0, 0, ${messageCount});
+    INSERT INTO body_texts VALUES (1, '', '', '');
+    INSERT INTO messages
+      WITH RECURSIVE n (uid) AS (SELECT 1 UNION ALL SELECT uid + 1 FROM n WHERE uid < ${messageCount})
+      SELECT 1, uid, 2, 2, 1, 0, 0, 0, 0, 0, 0, '', 0 FROM n;
+    UPDATE mailboxes SET uid_next = ${messageCount + 1}, highest_modseq = 2, recent_count = ${messageCount},
+      message_count = ${messageCount}, unseen_count = ${messageCount} WHERE id = 1`);
+  groups.length = 0;
+  /** Runs what is queued, and says for each turn which requests it answers and which mailboxes it tells of. */
+  const run = (turns = Infinity): string[] => {
+    const told: string[] = [];
+    for (let turn = 0; turn < turns && !commit.isEmpty; turn++) {
+      commit.runNext();
+      told.push(...groups.splice(0).map(describe));
+    }
+    return told;
+  };
+  const count = (mailboxId: number, condition = 'true') =>
+    reader.row<[number]>(
+      `SELECT count(*) FROM messages WHERE mailbox_id = ? AND ${condition}`,
+      mailboxId,
+    )![0];
+  const faults = () => checkIntegrity(reader).faults;
+  return { ...made, run, count, faults, ask };
+}
+
+function describe({ answers, events }: ReturnType<typeof makeGroups>['groups'][number]): string {
+  const heard = events.map(({ mailboxId, event }) => `${event.kind} ${mailboxId}`);
+  const said = answers.map((answer) =>
+    'value' in answer ? `${answer.id}` : `${answer.id} ${answer.failure.code ?? 'fault'}`,
+  );
+  return `${said.join()}: ${heard.join()}`;
+}
+
+await t.test('a request of many messages takes turns with the requests of others', (t) => {
+  const { ask, askAccount, run, faults } = makeScene(t);
+  ask('storeFlags', { box: inbox, uids, change: seen });
+  for (const name of ['a', 'b']) askAccount(name);
+  t.same(run(2), ['3,4: ', ': '], 'short ones that came later are first');
+  for (const name of ['c', 'd']) askAccount(name);
+  t.same(run(1), ['5,6: ']);
+  askAccount('e');
+  t.same(run(1), [': changed 1'], 'then it is the turn of a slice');
+  t.same(run(1), ['7: ']);
+  askAccount('f');
+  t.same(run(), [': changed 1', '8: ', ': changed 1', '2: changed 1']);
+  t.same(faults(), []);
+  t.end();
+});
+
+await t.test('requests for a mailbox wait in their order, requests for others do not', (t) => {
+  const { ask, run, count, faults } = makeScene(t);
+  ask('storeFlags', { box: inbox, uids, change: deleted });
+  ask('storeFlags', {
+    box: inbox,
+    uids: Uint32Array.of(1),
+    change: { ...deleted, mode: 'remove' },
+  });
+  ask('storeFlags', { box: archive, uids: Uint32Array.of(1), change: seen });
+  ask('expungeMessages', { box: inbox, uids: Uint32Array.of(1, 2) });
+  ask('copyMessages', { box: archive, uids: Uint32Array.of(1), target: inbox });
+  ask('copyMessages', { box: archive, uids: Uint32Array.of(1), target: drafts });
+  ask('deleteMailbox', { accountId: 1, name: 'Archive' });
+  ask('renameMailbox', { accountId: 1, name: 'Drafts', newName: 'D' });
+  const answered = run().map((turn) => turn.slice(0, turn.indexOf(':')));
+  t.same(
+    answered.filter((ids) => ids !== ''),
+    ['4,7,9', '2', '3', '5', '6,8'],
+  );
+  t.equal(count(1), messageCount - 1, 'the first had its flag taken before the expunge');
+  t.same(faults(), []);
+  t.end();
+});
+
+await t.test('messages may be added between the slices of a change, not of a copy', (t) => {
+  const { ask, run } = makeScene(t);
+  const add = { accountId: 1, flags: [], internalDate: { epochMs: 0, zoneMinutes: 0 } };
+  const content = {
+    sha256: Buffer.from('e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855', 'hex'),
+    chunks: [],
+  };
+  ask('storeFlags', { box: inbox, uids, change: seen });
+  t.same(run(2), [': ', ': changed 1']);
+  ask('addMessage', { ...add, box: inbox, content: { ...content, sizeBytes: 0 } });
+  t.same(run(1), ['3: changed 1']);
+  run();
+  ask('copyMessages', { box: inbox, uids, target: archive });
+  t.same(run(2), [': ', ': ']);
+  ask('addMessage', { ...add, box: inbox, content: { ...content, sizeBytes: 0 } });
+  ask('addMessage', { ...add, box: archive, content: { ...content, sizeBytes: 0 } });
+  t.same(run(1), ['5: changed 1']);
+  t.same(run().slice(-2), ['4: changed-much 2', '6: changed 2']);
+  t.end();
+});
+
+await t.test('requests that want what others hold all come to their end', (t) => {
+  const { ask, run, count, faults } = makeScene(t);
+  ask('copyMessages', { box: inbox, uids, target: archive });
+  run();
+  ask('copyMessages', { box: inbox, uids, target: archive });
+  ask('copyMessages', { box: archive, uids, target: inbox });
+  ask('moveMessages', { box: inbox, uids, target: drafts });
+  ask('moveMessages', { box: drafts, uids, target: drafts });
+  ask('copyMessages', { box: inbox, uids, target: inbox });
+  ask('renameMailbox', { accountId: 1, name: 'INBOX', newName: 'Old' });
+  run();
+  t.same(
+    [1, 2, 3].map((mailboxId) => count(mailboxId)),
+    [0, 2 * messageCount, messageCount],
+  );
+  t.same(faults(), []);
+  t.end();
+});
+
+await t.test('two jobs take turns', (t) => {
+  const { ask, run } = makeScene(t);
+  ask('copyMessages', { box: inbox, uids, target: archive });
+  run();
+  ask('storeFlags', { box: inbox, uids, change: seen });
+  ask('storeFlags', { box: archive, uids, change: seen });
+  const slices = ['changed 1', 'changed 2'];
+  const heard = run().filter((turn) => turn.includes('changed'));
+  t.same(
+    heard.map((turn) => turn.slice(turn.indexOf(': ') + 2)),
+    [...slices, ...slices, ...slices, ...slices],
+  );
+  t.end();
+});
+
+/** Lets an operation on a message of a mailbox fail as if the disk were full. */
+const fault = (operation: string, mailboxId: number, uid: number) =>
+  `CREATE TEMP TRIGGER fault_${operation} BEFORE ${operation} ON main.messages
+   WHEN ${operation === 'DELETE' ? 'old' : 'new'}.mailbox_id = ${mailboxId}
+     AND ${operation === 'DELETE' ? 'old' : 'new'}.uid = ${uid}
+   BEGIN SELECT RAISE(ROLLBACK, 'no room'); END`;
+
+await t.test('of a copy that fails nothing is left, and its answer comes after that', (t) => {
+  const { ask, run, count, database, faults } = makeScene(t);
+  database.execute(fault('INSERT', 2, 6));
+  ask('copyMessages', { box: inbox, uids, target: archive });
+  ask('copyMessages', { box: inbox, uids: Uint32Array.of(1), target: archive });
+  run(3);
+  t.equal(count(2), 4, 'it was under way');
+  t.same(faults(), [], 'which is no fault');
+  const turns = run();
+  t.same(turns.slice(-2), ['2 fault: ', '3: changed 2']);
+  t.equal(turns.filter((turn) => turn.includes('changed')).length, 1);
+  t.equal(count(2), 1);
+  t.same(faults(), []);
+  t.end();
+});
+
+await t.test('a copy that cannot be taken back refuses its target, and nothing else', (t) => {
+  const { ask, run, count, commit, database, faults } = makeScene(t);
+  database.execute(`${fault('INSERT', 2, 6)}; ${fault('DELETE', 2, 3)}`);
+  const one = { box: inbox, uids: Uint32Array.of(1), target: archive };
+  ask('copyMessages', { box: inbox, uids, target: archive });
+  ask('copyMessages', one);
+  t.same(run().slice(-1), ['2 fault,3 fault: ']);
+  t.ok(commit.isEmpty);
+  ask('copyMessages', one);
+  ask('copyMessages', { ...one, target: drafts });
+  t.same(run(), ['5: changed 3', '4 fault: ']);
+  t.same(faults(), []);
+  t.ok(count(2) > 0);
+  database.execute('DROP TRIGGER temp.fault_DELETE');
+  ask('copyMessages', one);
+  t.same(run().slice(-1), ['6: changed 2']);
+  t.equal(count(2), 1);
+  t.same(faults(), []);
+  t.end();
+});
+
+await t.test('a change that fails in the middle is refused, and what was done is told', (t) => {
+  const { ask, run, count, database, faults } = makeScene(t);
+  database.execute(fault('UPDATE', 1, 4));
+  ask('storeFlags', { box: inbox, uids, change: deleted });
+  t.same(run(), [': ', ': changed 1', '2 fault: ']);
+  t.equal(count(1, 'system_flags <> 0'), 2);
+  database.execute(fault('DELETE', 1, 2));
+  ask('expungeMessages', { box: inbox, uids: undefined });
+  ask('moveMessages', { box: inbox, uids, target: archive });
+  run();
+  t.equal(count(1) + count(2), messageCount);
+  t.same(faults(), []);
+  t.end();
+});
+
+await t.test('of a copy whose process ends nothing is left', (t) => {
+  const { ask, run, count, database, faults } = makeScene(t);
+  ask('copyMessages', { box: inbox, uids, target: archive });
+  run(3);
+  t.equal(count(2), 4);
+  const told: number[] = [];
+  const restarted = new GroupCommit(
+    database,
+    (answers) => told.push(...answers.map(({ answer }) => answer.id)),
+    { slices: { stepMessages: 2, sliceMs: 0 } },
+  );
+  restarted.recover();
+  const request = { id: 9, operation: 'copyMessages', nowMs: 0, payloadBytes: 0 } as const;
+  const argument = { box: inbox, uids: Uint32Array.of(1), target: archive };
+  restarted.add({ clientId: 1, request: { ...request, argument } });
+  while (!restarted.isEmpty) restarted.runNext();
+  t.same(told, [0, 9]);
+  t.equal(count(2), 1);
+  t.same(faults(), []);
+  t.end();
+});
+
+await t.test('claims of \\Recent do not count what is not to be seen', (t) => {
+  const { ask, run, commit, database } = makeScene(t);
+  ask('copyMessages', { box: inbox, uids: Uint32Array.of(1), target: archive });
+  run();
+  ask('copyMessages', { box: inbox, uids, target: archive });
+  run(3);
+  ask('claimRecent', archive);
+  run(1);
+  commit.writeClaims();
+  const recent = () =>
+    database.row('SELECT recent_from_uid, recent_count FROM mailboxes WHERE id = 2')!;
+  t.same(recent(), [2, 0]);
+  run();
+  t.same(recent(), [2, messageCount]);
+  t.end();
+});
