@@ -60,8 +60,8 @@ export interface MailStore {
 
   // One mailbox
 
-  /** Counters, at no cost that grows with the mailbox. `NONEXISTENT`. */
-  readStatus(box: MailboxKey): Promise<MailboxStatus>;
+  /** Counters, at no cost that grows with the mailbox unless the options ask for more. `NONEXISTENT`. */
+  readStatus(box: MailboxKey, options?: StatusOptions): Promise<MailboxStatus>;
   /**
    * Watches the mailbox and reads its counters, in one step: every commit after `status.modseq` is told, in order.
    * A commit that `status` already contains may be told too; its modseq is not above `status.highestModseq`.
@@ -221,6 +221,13 @@ export interface MailboxStatus {
    * what is added, stored or copied, and the rest is done (RFC 3501, section 7.1, PERMANENTFLAGS).
    */
   readonly canAddKeywords: boolean;
+  /** If it was asked for: the message sequence number of the first message without \Seen; absent if all have it. */
+  readonly firstUnseenNumber?: number;
+}
+
+export interface StatusOptions {
+  /** Asks for `firstUnseenNumber`, which costs some milliseconds for each 100,000 messages before it. */
+  readonly firstUnseen?: boolean;
 }
 
 export interface OpenMailbox {

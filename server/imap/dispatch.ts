@@ -116,6 +116,9 @@ export const commandTable: { readonly [Name in CommandName]: CommandRow<Name> } 
   UNSUBSCRIBE: { state: 'after-login', numbers: 'breaks', run: subscribe },
 };
 
+/** Commands of a selected mailbox that do without its messages: who idles all day costs no more than the counters. */
+const wantsNoMessages: ReadonlySet<CommandName> = new Set(['CHECK', 'CLOSE', 'UNSELECT']);
+
 /** Carries out one event of a client's input. True if the connection is to end. */
 export function handleEvent(session: Session, event: ReaderEvent): Promise<boolean> | boolean {
   switch (event.kind) {
@@ -178,6 +181,7 @@ async function run(session: Session, command: Command, request: CommandRequest):
   try {
     // The table pairs each name with the handler of that command; the compiler cannot follow the pairing
     const handler = row.run as CommandHandler<CommandName>;
+    if (row.state === 'selected' && !wantsNoMessages.has(command.name)) await session.view.load();
     return { status: 'OK', ...(await handler(session, command, request)) };
   } catch (error) {
     if (error instanceof ByeError || error instanceof ConnectionLostError) throw error;

@@ -8,6 +8,7 @@ import {
   type MailStore,
   type MessageStates,
   type OpenMailbox,
+  type StatusOptions,
 } from '../../store/mail-store.ts';
 import { ExpungeLog, type ExpungeReader } from './expunge-log.ts';
 import { FlagSets } from './flag-sets.ts';
@@ -30,6 +31,16 @@ export interface FeedStep {
 /** An event after which there still is a mailbox. */
 type FeedEvent = Exclude<MailboxEvent, { readonly kind: 'gone' }>;
 
+type ChangedEvent = Extract<MailboxEvent, { readonly kind: 'changed' }>;
+
+/** What happens while a feed reads its messages. */
+interface Reading {
+  /** Events that came meanwhile, which are in the feed's steps and not in its messages. */
+  events: ChangedEvent[];
+  /** True if there was a change that no event told: what it changed is read again. */
+  hasGap: boolean;
+}
+
 /** Whoever follows a feed. */
 export interface FeedReader extends ExpungeReader {
   /** Called after each change, and when the mailbox is gone or can no longer be read. */
@@ -43,19 +54,31 @@ export class FeedEndedError extends Error {
 
 const goneText = 'The selected mailbox has been deleted';
 
+/** A feed without messages, its watch in the store, and its place among the others, about. */
+const emptyBytes = 2048;
+
 /** What a step costs beside its UIDs, as if they were so many. */
 const stepUids = 128;
 
 /**
  * The messages of one mailbox as they are now. All sessions of a thread that have the mailbox selected share it. It
  * advances by the store's events.
+ *
+ * At first it knows which messages change and go, and none of the messages themselves: that costs the same whatever is in the
+ * mailbox, and is enough for a SELECT and for a client that idles. The messages are read by {@link load}, when somebody first
+ * needs one.
  */
 export class MailboxFeed {
   readonly box: MailboxKey;
   readonly #store: MailStore;
   readonly #readers = new Set<FeedReader>();
   readonly #flagSets = new FlagSets();
-  readonly #messages = new MessageColumns();
+  /** None before {@link load}. */
+  #messages = new MessageColumns();
+  #isLoaded = false;
+  #loading: Promise<void> | undefined;
+  /** What happens while the messages are being read; undefined while they are not. */
+  #reading: Reading | undefined;
   /** What has gone, for readers that have not told their clients yet. */
   readonly expungeLog = new ExpungeLog();
   #modseq = 0;
@@ -69,7 +92,7 @@ export class MailboxFeed {
   };
   #opened: OpenMailbox | undefined;
   /** Events that wait while the feed reads from the store; undefined while it does not. */
-  #waiting: FeedEvent[] | undefined = [];
+  #waiting: FeedEvent[] | undefined;
   /** Those who wait until the feed has reached a modseq. */
   #arrivals: { readonly modseq: number; readonly settle: () => void }[] = [];
   #ended: FeedEndedError | undefined;
@@ -81,16 +104,49 @@ export class MailboxFeed {
     this.box = box;
   }
 
-  /** Reads the mailbox in slices and follows it from then on. `NONEXISTENT`. */
-  static async open(store: MailStore, box: MailboxKey): Promise<MailboxFeed> {
+  /** Follows the mailbox from now on, without its messages. `NONEXISTENT`. */
+  static async watch(store: MailStore, box: MailboxKey): Promise<MailboxFeed> {
     const feed = new MailboxFeed(store, box);
+    feed.#waiting = [];
+    const opened = await store.open(box, feed.#onEvent);
+    const { status, keywords } = opened;
+    feed.#opened = opened;
+    feed.#modseq = status.highestModseq;
+    feed.#uidNext = status.uidNext;
+    feed.#uidValidity = status.uidValidity;
+    feed.#flagSets.addKeywords(keywords);
+    feed.#lastStep = { ...feed.#lastStep, modseq: status.highestModseq };
+    feed.#takeWaiting();
+    return feed;
+  }
+
+  /** As {@link watch}, with its messages. */
+  static async open(store: MailStore, box: MailboxKey): Promise<MailboxFeed> {
+    const feed = await MailboxFeed.watch(store, box);
     try {
-      await feed.#load();
+      await feed.load();
     } catch (error) {
       feed.close();
       throw error;
     }
     return feed;
+  }
+
+  /** True if the messages are there. */
+  get isLoaded(): boolean {
+    return this.#isLoaded;
+  }
+
+  /**
+   * Reads the messages, in slices, unless they are there or the feed has ended. Rejects if the store fails; the next call tries
+   * again.
+   */
+  async load(): Promise<void> {
+    if (this.#isLoaded || this.#ended !== undefined) return;
+    this.#loading ??= this.#load().finally(() => {
+      this.#loading = undefined;
+    });
+    await this.#loading;
   }
 
   /** UIDs of the messages, ascending; only the first {@link count} count, until the next change, and only the feed writes. */
@@ -126,7 +182,9 @@ export class MailboxFeed {
 
   /** Bytes of the typed arrays and of the sets of flags. */
   get sizeBytes(): number {
-    return this.#messages.sizeBytes + this.expungeLog.sizeBytes + this.#flagSets.sizeBytes;
+    return (
+      emptyBytes + this.#messages.sizeBytes + this.expungeLog.sizeBytes + this.#flagSets.sizeBytes
+    );
   }
 
   get readerCount(): number {
@@ -194,10 +252,10 @@ export class MailboxFeed {
    * Settles once everything is in that has been answered to anybody, in other threads too: the events of it may still be on
    * their way. Resolves to the status of the mailbox that was read for it; undefined if it could not be read.
    */
-  async refresh(): Promise<MailboxStatus | undefined> {
+  async refresh(options?: StatusOptions): Promise<MailboxStatus | undefined> {
     if (this.#ended !== undefined) return undefined;
     try {
-      const status = await this.#store.readStatus(this.box);
+      const status = await this.#store.readStatus(this.box, options);
       await this.reach(status.highestModseq);
       return status;
     } catch (error) {
@@ -226,18 +284,56 @@ export class MailboxFeed {
   }
 
   async #load(): Promise<void> {
-    const opened = await this.#store.open(this.box, this.#onEvent);
-    this.#opened = opened;
-    const { status, keywords } = opened;
-    this.#modseq = status.highestModseq;
-    this.#uidNext = status.uidNext;
-    this.#uidValidity = status.uidValidity;
-    this.#flagSets.addKeywords(keywords);
-    // For the usual case at once, so that the arrays need not grow slice by slice.
-    this.#messages.reserve(status.messageCount);
-    for await (const slice of this.#store.readStates(this.box, 0)) this.#append(slice);
-    this.#lastStep = { ...this.#lastStep, modseq: this.#modseq };
-    this.#takeWaiting();
+    const reading: Reading = { events: [], hasGap: false };
+    this.#reading = reading;
+    try {
+      const { messageCount } = await this.#store.readStatus(this.box);
+      // For the usual case at once, so that the arrays need not grow slice by slice.
+      this.#messages.reserve(messageCount);
+      // Ends unless changes too large to be told come faster than they can be read.
+      let since = 0;
+      do {
+        reading.hasGap = false;
+        reading.events = [];
+        const until = this.#modseq;
+        await this.#readSince(since, until);
+        since = until;
+        // What has been read may be ahead of the events: an EXPUNGE that came later would find nothing to log.
+        const { highestModseq } = await this.#store.readStatus(this.box);
+        await this.reach(highestModseq);
+      } while (reading.hasGap && this.#ended === undefined);
+    } catch (error) {
+      this.#messages = new MessageColumns();
+      this.#reading = undefined;
+      if (!isMissing(error)) throw error;
+      return this.#fail(error);
+    }
+    this.#reading = undefined;
+    if (this.#ended !== undefined) return;
+    for (const { messages, expungedUids } of reading.events) {
+      this.#update(messages);
+      this.#messages.remove(expungedUids);
+    }
+    this.#isLoaded = true;
+  }
+
+  /** Brings the messages up to a modseq, 0 for none: what is known by its changes, what is new by its UIDs. */
+  async #readSince(since: number, until: number): Promise<void> {
+    const { lastUid } = this.#messages;
+    try {
+      if (since > 0) {
+        for await (const slice of this.#store.readChanges(this.box, since, until)) {
+          this.#update(slice.messages, lastUid);
+          this.#messages.remove(slice.expungedUids.toSorted());
+        }
+      }
+    } catch (error) {
+      if (!(error instanceof ChangesForgottenError)) throw error;
+      this.#messages = new MessageColumns();
+    }
+    for await (const slice of this.#store.readStates(this.box, this.#messages.lastUid)) {
+      this.#append(slice);
+    }
   }
 
   readonly #onEvent = (event: MailboxEvent): void => {
@@ -259,7 +355,8 @@ export class MailboxFeed {
         void this.#catchUp(until);
         return;
       }
-      this.#update(event.messages);
+      if (this.#isLoaded) this.#update(event.messages);
+      else this.#noteUnread(event);
       this.#advance(event.modseq, event.messages.uids, event.expungedUids);
     }
   }
@@ -277,6 +374,7 @@ export class MailboxFeed {
    */
   async #catchUp(until: number): Promise<void> {
     this.#waiting = [];
+    if (!this.#isLoaded) return this.#skipTo(until);
     const changed: Uint32Array[] = [];
     const expunged: Uint32Array[] = [];
     const { lastUid } = this.#messages;
@@ -297,6 +395,34 @@ export class MailboxFeed {
     }
     this.#advance(until, mergeUids(changed), mergeUids(expunged));
     this.#takeWaiting();
+  }
+
+  /** As {@link #catchUp}, before the messages are there: only which ones have changed and gone. */
+  async #skipTo(until: number): Promise<void> {
+    const changed: Uint32Array[] = [];
+    const expunged: Uint32Array[] = [];
+    try {
+      for await (const slice of this.#store.readChanges(this.box, this.#modseq, until)) {
+        this.#addKeywords(slice.messages);
+        changed.push(slice.messages.uids.toSorted());
+        expunged.push(slice.expungedUids.toSorted());
+      }
+    } catch (error) {
+      return this.#fail(error);
+    }
+    if (this.#reading !== undefined) this.#reading.hasGap = true;
+    this.#advance(until, mergeUids(changed), mergeUids(expunged));
+    this.#takeWaiting();
+  }
+
+  /** An event before the messages are there. */
+  #noteUnread(event: ChangedEvent): void {
+    this.#addKeywords(event.messages);
+    this.#reading?.events.push(event);
+  }
+
+  #addKeywords({ flagSets }: MessageStates): void {
+    for (const set of flagSets) this.#flagSets.addKeywords(set);
   }
 
   /** As {@link #catchUp}, if the store does not know any more what has gone: compares all messages with those that are known. */
@@ -346,7 +472,7 @@ export class MailboxFeed {
 
   /** A step is in: tells the readers. */
   #advance(modseq: number, changedUids: Uint32Array, expungedUids: Uint32Array): void {
-    this.expungeLog.add(this.#messages.remove(expungedUids));
+    this.expungeLog.add(this.#isLoaded ? this.#messages.remove(expungedUids) : expungedUids);
     this.compactExpungeLog();
     this.#modseq = modseq;
     const lastUid = Math.max(
@@ -359,7 +485,7 @@ export class MailboxFeed {
     const step = { modseq, changedUids, uidTotal, next: undefined };
     this.#lastStep.next = step;
     this.#lastStep = step;
-    this.#flagSets.compact(this.#messages.flags, this.count);
+    if (this.#isLoaded) this.#flagSets.compact(this.#messages.flags, this.count);
     this.#settleArrivals(({ modseq: wanted }) => wanted <= modseq);
     for (const reader of this.#readers) reader.onFeedChange();
   }

@@ -37,7 +37,10 @@ export class MailboxFeeds {
     return this.#entries.size;
   }
 
-  /** The feed of a mailbox. The caller reads from it by `follow`, ends that, and then {@link release}s it. `NONEXISTENT`. */
+  /**
+   * The feed of a mailbox, without its messages if nobody has needed them. The caller reads from it by `follow`, ends that, and
+   * then {@link release}s it. `NONEXISTENT`.
+   */
   async acquire(box: MailboxKey): Promise<MailboxFeed> {
     const entry = this.#find(box) ?? this.#add(box);
     entry.userCount += 1;
@@ -86,7 +89,7 @@ export class MailboxFeeds {
   }
 
   #add(box: MailboxKey): Entry {
-    const feed = MailboxFeed.open(this.#options.store, box);
+    const feed = MailboxFeed.watch(this.#options.store, box);
     const entry: Entry = { feed, loaded: undefined, userCount: 0, idleSinceMs: 0 };
     this.#entries.set(box.mailboxId, entry);
     feed.then(

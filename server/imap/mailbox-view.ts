@@ -37,6 +37,8 @@ export class MailboxView implements FeedReader {
   readonly feed: MailboxFeed;
   readonly #recent = new RecentMessages();
   readonly #unfollow: () => void;
+  /** How many messages the client has been told of before the feed has them. */
+  readonly #toldCount: number;
   #uidNext: number;
   /** What stands before it in the log of EXPUNGE is told, or in {@link #untold}. */
   expungePlace: number;
@@ -49,9 +51,14 @@ export class MailboxView implements FeedReader {
   #flagStep: FeedStep | undefined;
   #keywordVersion: number;
 
-  /** A view of the feed as it is now. */
-  constructor(feed: MailboxFeed, isReadOnly: boolean) {
+  /**
+   * A view of the feed as it is now.
+   *
+   * @param messageCount - of the mailbox now, for a feed without messages; the view knows no more of them until {@link load}
+   */
+  constructor(feed: MailboxFeed, isReadOnly: boolean, messageCount = 0) {
     this.feed = feed;
+    this.#toldCount = messageCount;
     this.box = feed.box;
     this.isReadOnly = isReadOnly;
     this.#uidNext = feed.uidNext;
@@ -62,6 +69,11 @@ export class MailboxView implements FeedReader {
     this.#unfollow = feed.follow(this);
   }
 
+  /** Gets the messages, before every command that may need one. Rejects if the store fails. */
+  load(): Promise<void> {
+    return this.feed.load();
+  }
+
   /** Stops following the mailbox. */
   close(): void {
     this.onNews = undefined;
@@ -70,7 +82,7 @@ export class MailboxView implements FeedReader {
 
   /** Messages that the client knows of. */
   get count(): number {
-    return this.#countBelow(this.#uidNext);
+    return this.feed.isLoaded ? this.#countBelow(this.#uidNext) : this.#toldCount;
   }
 
   /** Their UIDs, ascending. They do not change while a command runs, only by {@link poll}. Costs as much as they are. */
@@ -231,9 +243,10 @@ export class MailboxView implements FeedReader {
    * keep up, and lets others run. Throws ByeError if the mailbox is gone.
    */
   async poll(out: Responses, { expunge, hasModseq }: PollOptions): Promise<void> {
+    if (!this.hasNews) return;
+    await this.load();
     const { ended } = this.feed;
     if (ended !== undefined) throw new ByeError(ended.message);
-    if (!this.hasNews) return;
     if (expunge) await this.#tellExpunged(out);
     const newFromUid = this.#uidNext;
     await this.#tellArrived(out);

@@ -4,6 +4,7 @@ import {
   type Mailbox,
   type MailboxKey,
   type MailboxStatus,
+  type StatusOptions,
   type SpecialUse,
   StoreError,
 } from '../mail-store.ts';
@@ -15,7 +16,7 @@ import {
 } from '../names.ts';
 import { moveMessages } from './copy-and-expunge.ts';
 import type { Database } from './database.ts';
-import { hasKeywordRoom, readKeywords } from './keywords.ts';
+import { hasKeywordRoom, readKeywords, seenBit } from './keywords.ts';
 import { noMailbox } from './mailbox-counters.ts';
 import type { SlicedWork, WriteContext } from './write-context.ts';
 
@@ -74,6 +75,7 @@ type StatusRow = [number, number, number, number, number, number, number, number
 export function readStatus(
   database: Database,
   { accountId, mailboxId }: MailboxKey,
+  { firstUnseen = false }: StatusOptions = {},
 ): MailboxStatus {
   const row = database.row<StatusRow>(
     `SELECT message_count, unseen_count, deleted_count, recent_count, size_bytes, uid_next,
@@ -93,7 +95,18 @@ export function readStatus(
     uidValidity: row[6],
     highestModseq: row[7],
     canAddKeywords: hasKeywordRoom(database, { mailboxId, messageCount: row[0] }),
+    ...(firstUnseen && row[1] > 0 && { firstUnseenNumber: readFirstUnseen(database, mailboxId) }),
   };
+}
+
+/** The message sequence number of the first message without \Seen, of which there is one. */
+function readFirstUnseen(database: Database, mailboxId: number): number {
+  const [number] = database.row<[number]>(
+    `SELECT 1 + count(*) FROM messages WHERE mailbox_id = ?1 AND uid <
+       (SELECT uid FROM messages WHERE mailbox_id = ?1 AND system_flags & ${seenBit} = 0 ORDER BY uid LIMIT 1)`,
+    mailboxId,
+  )!;
+  return number;
 }
 
 /** What {@link MailStore.open} reads. `NONEXISTENT`. */

@@ -20,6 +20,7 @@ import type {
   MessageRows,
   MessageStates,
   OpenMailbox,
+  StatusOptions,
 } from '../mail-store.ts';
 import type { StoreFigures } from '../opened-store.ts';
 import { findAccount, listAccounts, readUsage } from './accounts.ts';
@@ -135,8 +136,10 @@ export class SqliteMailStore implements MailStore {
   }
 
   /** `recentCount` may still count what was claimed in the last `limits.recentFlushMs`. */
-  async readStatus(box: MailboxKey): Promise<MailboxStatus> {
-    return readStatus(this.#database, box);
+  async readStatus(box: MailboxKey, options?: StatusOptions): Promise<MailboxStatus> {
+    const read = () => readStatus(this.#database, box, options);
+    // One row needs no snapshot.
+    return options?.firstUnseen === true ? this.#database.snapshot(read) : read();
   }
 
   async open(box: MailboxKey, listener: MailboxListener): Promise<OpenMailbox> {

@@ -183,6 +183,8 @@ await t.test('sessions of a mailbox share one feed, which stays for a while', as
     feeds.acquire(mailbox.box),
   ]);
   t.equal(first, second);
+  t.match(mailbox.calls, { open: 1, readStates: 0 }, 'nobody has needed a message');
+  await Promise.all([first.load(), second.load()]);
   t.match(mailbox.calls, { open: 1, readStates: 1 });
   feeds.release(first);
   feeds.release(second);
@@ -211,6 +213,7 @@ await t.test('feeds that nobody uses take a bounded number of bytes', async (t) 
     store: {
       open: (box: { mailboxId: number }, ...rest: [never]) =>
         storeOf(box.mailboxId).open(box as never, ...rest),
+      readStatus: (box: { mailboxId: number }) => storeOf(box.mailboxId).readStatus(box as never),
       readStates: (box: { mailboxId: number }, after: number) =>
         storeOf(box.mailboxId).readStates(box as never, after),
     } as never,
@@ -219,6 +222,7 @@ await t.test('feeds that nobody uses take a bounded number of bytes', async (t) 
     retainedBytes: 2 * sizeBytes,
   });
   const opened = await Promise.all(mailboxes.map(({ box }) => feeds.acquire(box)));
+  for (const feed of opened) await feed.load();
   for (const feed of opened) feeds.release(feed);
   t.equal(feeds.count, 2);
   t.equal(await feeds.acquire(mailboxes[2]!.box), opened[2]);

@@ -65,7 +65,9 @@ function makeScene({ tls, off = [], accountOff = [], logLevel = 'debug' }: Scene
   } as unknown as ServiceContext;
   const session = new Session(context, connection as Connection);
   const select = async (isReadOnly: boolean) => {
-    const view = new MailboxView(await feeds.acquire(mailbox.box), isReadOnly);
+    const feed = await feeds.acquire(mailbox.box);
+    await feed.load();
+    const view = new MailboxView(feed, isReadOnly);
     session.select(view);
     return view;
   };

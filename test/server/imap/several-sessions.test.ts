@@ -139,14 +139,14 @@ await t.test(
   'a SELECT costs no write, and none that fails leaves a mailbox selected',
   async (t) => {
     let isFull = false;
-    const { login } = await startImapService(t, {
+    const { login, store } = await startImapService(t, {
       storeMethods: {
         async claimRecent() {
           throw new Error('database or disk is full');
         },
-        async *readStates(this: never) {
+        async readStatus(...parts) {
           if (isFull) throw new Error('disk I/O error');
-          yield* [];
+          return store.readStatus(...parts);
         },
       },
     });
@@ -217,11 +217,11 @@ await t.test(
     }
     const clients = await Promise.all(Array.from({ length: 6 }, () => login()));
     for (const client of clients) await client.ok('SELECT INBOX');
-    t.equal(readCount, 2, 'opened, and read, once');
+    t.equal(readCount, 1, 'opened, once, and nobody has needed a message');
     await appendMessages(clients[0]!, 'INBOX', 'one', 'two');
     await clients[0]!.ok('STORE 1:* +FLAGS (\\Seen)');
     for (const client of clients) await client.ok('NOOP');
     await Promise.all(clients.map((client) => client.ok('FETCH 1:* (UID FLAGS)')));
-    t.equal(readCount, 2, 'events say the rest');
+    t.equal(readCount, 2, 'read, once; events say the rest');
   },
 );

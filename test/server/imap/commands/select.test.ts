@@ -11,9 +11,9 @@ let statusReadCount = 0;
 let canAddKeywords = true;
 const { newAccount, store, newClient, newPair } = await startImapService(t, {
   storeMethods: {
-    readStatus: async (box) => {
+    readStatus: async (...parts) => {
       statusReadCount += 1;
-      return { ...(await store.readStatus(box)), canAddKeywords };
+      return { ...(await store.readStatus(...parts)), canAddKeywords };
     },
     expungeMessages: (box, uids) => {
       if (isDiskFull) throw new Error('Store failed: database or disk is full');
