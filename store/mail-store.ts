@@ -91,6 +91,11 @@ export interface MailStore {
 
   // Messages
 
+  /**
+   * How often messages were imported into the mailbox, by the SHA-256 of their bytes; see {@link MessageProperties}. They count
+   * also if they are gone, as long as the mailbox is there.
+   */
+  countImported(box: MailboxKey, digests: readonly Uint8Array[]): Promise<readonly number[]>;
   /** A draft takes the bytes of one message and is then added to a mailbox. */
   beginMessage(accountId: number): MessageDraft;
   /**
@@ -328,13 +333,23 @@ export interface MessageDraft {
    * large, or its headers (`mimeLimits`).
    */
   write(chunk: Uint8Array): Promise<void>;
-  /** Adds the message at the end of a mailbox; the draft is used up. `NONEXISTENT`, `OVERQUOTA`, `LIMIT`. */
-  addTo(
-    box: MailboxKey,
-    properties: { readonly flags: readonly Flag[]; readonly internalDate: InternalDate },
-  ): Promise<AddedMessage>;
+  /**
+   * Adds the message at the end of a mailbox; the draft is used up. `NONEXISTENT`, `OVERQUOTA`, `LIMIT`, `ALREADYEXISTS`
+   * (imported before).
+   */
+  addTo(box: MailboxKey, properties: MessageProperties): Promise<AddedMessage>;
   /** Gives up; nothing is left behind. Does nothing after `addTo`. */
   discard(): Promise<void>;
+}
+
+export interface MessageProperties {
+  readonly flags: readonly Flag[];
+  readonly internalDate: InternalDate;
+  /**
+   * Of an import: which of the messages of these bytes it is, from 1 on, in what is imported into the mailbox. It is added, and
+   * counted in the same step, unless so many were imported before, whatever became of them. Absent: it is not counted.
+   */
+  readonly occurrence?: number;
 }
 
 export interface AddedMessage {

@@ -2,7 +2,6 @@ import { AdminListenError } from '../admin/admin-listen-error.ts';
 import { UnusablePasswordError } from '../authentication/make-credentials.ts';
 import { ConfigurationError } from '../config/configuration-error.ts';
 import { ControlConnectionError } from '../control/octet-stream.ts';
-import { ImportRunningError } from '../import/import-journal.ts';
 import { ImportSourceError } from '../import/import-source.ts';
 import { DataDirectoryInUseError } from '../../store/data-directory-lock.ts';
 import { StoreSpaceError, StoreVersionError } from '../../store/opened-store.ts';
@@ -17,7 +16,6 @@ const clearErrors = [
   ConfigurationError,
   ControlConnectionError,
   CredentialError,
-  ImportRunningError,
   ImportSourceError,
   SessionCacheModuleError,
   StoreError,

@@ -4,10 +4,10 @@ import { findMailboxNameFault, normalizeMailboxName } from '../../protocol/mailb
 import { StoreError } from '../../store/mail-store.ts';
 import type { Administration } from '../control/administration.ts';
 import { type ImportCounts, importMessages, noCounts } from '../import/import-messages.ts';
-import { ImportJournal } from '../import/import-journal.ts';
 import type { ImportSource } from '../import/import-source.ts';
 import { type Maildir, openMaildir } from '../import/maildir.ts';
 import { openMbox } from '../import/mbox.ts';
+import { SeenMessages } from '../import/seen-messages.ts';
 import { readCommandConfiguration } from './command-configuration.ts';
 import type { ImportOptions } from './command-options.ts';
 import { openAdministration } from './open-administration.ts';
@@ -15,7 +15,6 @@ import { openAdministration } from './open-administration.ts';
 /** `import`: exit code 1 unless everything came along; what did not is named on standard error. */
 export async function importMail(path: string, options: ImportOptions): Promise<void> {
   const configuration = readCommandConfiguration(options);
-  const { dataDirectory } = configuration;
   const mailboxName = normalizeMailboxName(options.mailbox);
   const fault = findMailboxNameFault(mailboxName);
   if (fault !== undefined) throw new StoreError('CANNOT', `${fault}, got "${options.mailbox}"`);
@@ -23,9 +22,9 @@ export async function importMail(path: string, options: ImportOptions): Promise<
   await using parts = new AsyncDisposableStack();
   const administration = await openAdministration(configuration);
   parts.defer(() => administration.close());
-  const journal = new ImportJournal(dataDirectory);
-  parts.defer(() => journal.close());
-  const run = new ImportCommand(administration, journal, options.user);
+  const seen = new SeenMessages();
+  parts.defer(() => seen.close());
+  const run = new ImportCommand(administration, seen, options.user);
   for (const { origin, reason } of losses) run.lose(origin, reason);
   for (const folder of folders) await run.importFolder(folder);
   for (const name of subscriptions) await run.subscribe(name);
@@ -40,14 +39,14 @@ async function openSource(path: string, mailboxName: string): Promise<Maildir> {
 /** One run of the command: adds up what becomes of its mailboxes, and tells it. */
 class ImportCommand {
   readonly #administration: Administration;
-  readonly #journal: ImportJournal;
+  readonly #seen: SeenMessages;
   readonly #userName: string;
   readonly #total = noCounts();
   #folderCount = 0;
 
-  constructor(administration: Administration, journal: ImportJournal, userName: string) {
+  constructor(administration: Administration, seen: SeenMessages, userName: string) {
     this.#administration = administration;
-    this.#journal = journal;
+    this.#seen = seen;
     this.#userName = userName;
   }
 
@@ -100,7 +99,7 @@ class ImportCommand {
     });
     bar.start(source.totalUnits, 0, { mailbox: source.mailboxName });
     try {
-      return await importMessages(source, target, this.#journal, {
+      return await importMessages(source, target, this.#seen, {
         onProgress: (units) => bar.update(units),
         onRefused: (origin, reason) => lines.push(`reprise: Refused ${origin}: ${reason}`),
         onLoss: (origin, reason) => lines.push(`reprise: Left out ${origin}: ${reason}`),

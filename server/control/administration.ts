@@ -14,7 +14,7 @@ export interface Administration {
   changePassword(name: string, credentials: Credentials): Promise<void>;
   /** The account with all its mail. `NONEXISTENT`. */
   removeUser(name: string): Promise<void>;
-  /** Makes the mailbox if it is missing. One import at a time. `NONEXISTENT` (account), `CANNOT` (name). */
+  /** Makes the mailbox if it is missing. One mailbox at a time. `NONEXISTENT` (account), `CANNOT` (name). */
   openImport(userName: string, mailboxName: string): Promise<ImportTarget>;
   /** The mailbox need not exist. `NONEXISTENT` (account), `CANNOT` (name), `LIMIT`. */
   subscribe(userName: string, mailboxName: string): Promise<void>;

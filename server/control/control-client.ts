@@ -51,13 +51,7 @@ export class ControlClient implements Administration, SessionAdministration {
     const key = await this.#request({ method: 'openImport', userName, mailboxName });
     return {
       key,
-      uidNext: () => this.#request({ method: 'uidNext' }),
-      countMessages: (fromUid, messages) =>
-        this.#request({
-          method: 'countMessages',
-          fromUid,
-          messages: messages.map(({ sha256, sizeBytes }) => ({ sha256, sizeBytes })),
-        }),
+      countImported: (sha256s) => this.#request({ method: 'countImported', sha256s: [...sha256s] }),
       addMessages: (messages) => this.#addMessages(messages),
     };
   }
@@ -74,11 +68,12 @@ export class ControlClient implements Administration, SessionAdministration {
     return this.#request(
       {
         method: 'addMessages',
-        messages: messages.map(({ sha256, sizeBytes, flags, internalDate }) => ({
+        messages: messages.map(({ sha256, sizeBytes, flags, internalDate, occurrence }) => ({
           sha256,
           sizeBytes,
           flags: [...flags],
           internalDate,
+          occurrence,
         })),
       },
       async () => {

@@ -8,10 +8,7 @@ import type { ImportOutcome } from '../import/import-target.ts';
  */
 const credentials = z.strictObject({ argon2id: z.string(), scramSha256: z.string() });
 
-const measure = {
-  sha256: z.string().regex(/^[0-9a-f]{64}$/),
-  sizeBytes: z.int().nonnegative(),
-};
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 
 export const controlRequestSchema = z.discriminatedUnion('method', [
   z.strictObject({ method: z.literal('listUsers') }),
@@ -38,19 +35,16 @@ export const controlRequestSchema = z.discriminatedUnion('method', [
     mailboxName: z.string(),
   }),
   // The following are about the mailbox that the connection has opened for an import.
-  z.strictObject({ method: z.literal('uidNext') }),
-  z.strictObject({
-    method: z.literal('countMessages'),
-    fromUid: z.int(),
-    messages: z.array(z.strictObject(measure)),
-  }),
+  z.strictObject({ method: z.literal('countImported'), sha256s: z.array(sha256) }),
   z.strictObject({
     method: z.literal('addMessages'),
     messages: z.array(
       z.strictObject({
-        ...measure,
+        sha256,
+        sizeBytes: z.int().nonnegative(),
         flags: z.array(z.string()),
         internalDate: z.strictObject({ epochMs: z.int(), zoneMinutes: z.int() }),
+        occurrence: z.int().positive(),
       }),
     ),
   }),
@@ -69,8 +63,7 @@ export interface ControlResults {
   /** The key of the mailbox. */
   openImport: string;
   subscribe: null;
-  uidNext: number;
-  countMessages: readonly number[];
+  countImported: readonly number[];
   addMessages: readonly ImportOutcome[];
 }
 

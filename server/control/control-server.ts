@@ -127,10 +127,8 @@ class ControlSession {
       case 'subscribe':
         await this.#administration.subscribe(request.userName, request.mailboxName);
         return null;
-      case 'uidNext':
-        return this.#openTarget().uidNext();
-      case 'countMessages':
-        return this.#openTarget().countMessages(request.fromUid, request.messages);
+      case 'countImported':
+        return this.#openTarget().countImported(request.sha256s);
     }
     return this.#addMessages(request.messages);
   }

@@ -3,12 +3,9 @@ import {
   type Mailbox,
   type MailStore,
   type MessageDraft,
-  type MessageColumn,
   StoreError,
 } from '../../store/mail-store.ts';
 import type { ImportMessage, ImportOutcome, ImportTarget } from '../import/import-target.ts';
-
-const noColumns: ReadonlySet<MessageColumn> = new Set();
 
 /**
  * Messages up to this size are added at once and made durable together: the store takes each in one
@@ -28,26 +25,9 @@ export class StoreImportTarget implements ImportTarget {
     this.#mailbox = mailbox;
   }
 
-  async uidNext(): Promise<number> {
-    return (await this.#store.readStatus(this.#mailbox)).uidNext;
-  }
-
-  async countMessages(
-    fromUid: number,
-    messages: readonly Pick<ImportMessage, 'sha256' | 'sizeBytes'>[],
-  ): Promise<readonly number[]> {
-    const sizes = new Set(messages.map((message) => message.sizeBytes));
-    const counts = new Map<string, number>();
-    for await (const { uids } of this.#store.readStates(this.#mailbox, fromUid - 1)) {
-      for await (const rows of this.#store.rows(this.#mailbox, uids, noColumns)) {
-        for (const [index, sizeBytes] of rows.sizeBytes.entries()) {
-          if (!sizes.has(sizeBytes)) continue;
-          const hash = await this.#hashOf(rows.bodyIds[index]!, sizeBytes);
-          counts.set(hash, (counts.get(hash) ?? 0) + 1);
-        }
-      }
-    }
-    return messages.map((message) => counts.get(message.sha256) ?? 0);
+  async countImported(sha256s: readonly string[]): Promise<readonly number[]> {
+    const digests = sha256s.map((sha256) => Buffer.from(sha256, 'hex'));
+    return this.#store.countImported(this.#mailbox, digests);
   }
 
   async addMessages(messages: readonly ImportMessage[]): Promise<readonly ImportOutcome[]> {
@@ -75,8 +55,9 @@ export class StoreImportTarget implements ImportTarget {
   ): Promise<ImportOutcome> {
     if (draft === undefined) return refused('It was not read');
     if ('kind' in draft) return draft;
+    const { flags, internalDate, occurrence } = message;
     return orRefused(async () => {
-      await draft.addTo(this.#mailbox, message);
+      await draft.addTo(this.#mailbox, { flags, internalDate, occurrence });
       return { kind: 'added' };
     });
   }
@@ -100,14 +81,6 @@ export class StoreImportTarget implements ImportTarget {
     if (outcome !== draft) await draft.discard();
     return outcome;
   }
-
-  async #hashOf(bodyId: number, sizeBytes: number): Promise<string> {
-    const hash = createHash('sha256');
-    for await (const chunk of this.#store.readBody(bodyId, 0, sizeBytes)) {
-      hash.update(chunk);
-    }
-    return hash.digest('hex');
-  }
 }
 
 /** What concerns one message refuses it; all else ends the import. */
@@ -115,6 +88,7 @@ async function orRefused<T>(action: () => Promise<T>): Promise<T | ImportOutcome
   try {
     return await action();
   } catch (error) {
+    if (error instanceof StoreError && error.code === 'ALREADYEXISTS') return { kind: 'skipped' };
     const isOfMessage = error instanceof StoreError && /^(?:CANNOT|LIMIT)$/.test(error.code);
     if (!isOfMessage) throw error;
     return refused(error.message);

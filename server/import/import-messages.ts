@@ -1,8 +1,8 @@
-import type { ImportJournal, PendingMessage } from './import-journal.ts';
 import type { ImportSource, SourceMessage, SourceReport } from './import-source.ts';
 import type { ImportMessage, ImportTarget } from './import-target.ts';
 import { importLimits } from './limits.ts';
 import { unreadableReason } from './message-file.ts';
+import type { SeenMessages } from './seen-messages.ts';
 
 export interface ImportCounts {
   added: number;
@@ -24,15 +24,14 @@ export function noCounts(): ImportCounts {
 /** Told as the import goes on. */
 export type ImportReport = Omit<SourceReport, 'onDeleted'>;
 
-/** Adds the messages of a source that the journal does not know yet; returns how many those were. */
+/** Adds the messages of a source that were not imported yet; returns what became of them. */
 export async function importMessages(
   source: ImportSource,
   target: ImportTarget,
-  journal: ImportJournal,
+  seen: SeenMessages,
   report: ImportReport,
 ): Promise<ImportCounts> {
-  const run = new ImportRun(target, journal, report);
-  await run.recover();
+  const run = new ImportRun(target, seen, report);
   for await (const message of source.messages(run)) await run.add(message);
   await run.finish();
   return run.counts;
@@ -41,16 +40,14 @@ export async function importMessages(
 class ImportRun implements SourceReport {
   readonly counts = noCounts();
   readonly #target: ImportTarget;
-  readonly #journal: ImportJournal;
+  readonly #seen: SeenMessages;
   readonly #report: ImportReport;
-  #batch: SourceMessage[] = [];
+  #batch: NumberedMessage[] = [];
   #batchBytes = 0;
-  /** Added and not yet noted as such: the next step does both. */
-  #added: Pick<SourceMessage, 'sha256'>[] = [];
 
-  constructor(target: ImportTarget, journal: ImportJournal, report: ImportReport) {
+  constructor(target: ImportTarget, seen: SeenMessages, report: ImportReport) {
     this.#target = target;
-    this.#journal = journal;
+    this.#seen = seen;
     this.#report = report;
   }
 
@@ -72,61 +69,49 @@ class ImportRun implements SourceReport {
     this.#report.onLoss(origin, reason);
   }
 
-  /** Finds out what became of the messages that a run was adding when it was killed. */
-  async recover(): Promise<void> {
-    const pending = this.#journal.pending(this.#target.key);
-    if (pending.length === 0) return;
-    const fromUid = Math.min(...pending.map((message) => message.fromUid));
-    const found = await this.#target.countMessages(fromUid, pending);
-    const added = [...Map.groupBy(pending, (message) => message.sha256).entries()].flatMap(
-      ([sha256, messages]) => {
-        const count = found[pending.findIndex((message) => message.sha256 === sha256)] ?? 0;
-        return messages.slice(0, count);
-      },
-    );
-    this.#journal.advance(this.#target.key, added, []);
-  }
-
   async add(message: SourceMessage): Promise<void> {
-    if (this.#journal.isImported(this.#target.key, message.sha256)) {
-      this.counts.skipped += 1;
-      return;
-    }
     const isFull =
       this.#batch.length >= importLimits.maxBatchMessages ||
       (this.#batch.length > 0 && this.#batchBytes + message.sizeBytes > importLimits.maxBatchBytes);
     if (isFull) await this.#addBatch();
-    this.#batch.push(message);
+    const occurrence = this.#seen.count(this.#target.key, message.sha256);
+    this.#batch.push({ message, occurrence });
     this.#batchBytes += message.sizeBytes;
   }
 
   async finish(): Promise<void> {
     if (this.#batch.length > 0) await this.#addBatch();
-    if (this.#added.length > 0) this.#journal.advance(this.#target.key, this.#added, []);
   }
 
   async #addBatch(): Promise<void> {
-    const batch = this.#batch;
-    const fromUid = await this.#target.uidNext();
-    const next: PendingMessage[] = batch.map(({ sha256, sizeBytes }) => ({
-      sha256,
-      sizeBytes,
-      fromUid,
-    }));
-    this.#journal.advance(this.#target.key, this.#added, next);
-    const readings = batch.map((message) => new AnnouncedReading(message));
-    const outcomes = await this.#target.addMessages(readings);
+    const batch = await this.#dropImported(this.#batch);
     this.#batch = [];
     this.#batchBytes = 0;
-    this.#added = batch
-      .filter((_, index) => outcomes[index]?.kind === 'added')
-      .map(({ sha256 }) => ({ sha256 }));
-    this.counts.added += this.#added.length;
+    if (batch.length === 0) return;
+    const readings = batch.map((numbered) => new AnnouncedReading(numbered));
+    const outcomes = await this.#target.addMessages(readings);
     for (const [index, outcome] of outcomes.entries()) {
-      if (outcome.kind !== 'refused') continue;
-      this.onRefused(batch[index]?.origin ?? '', readings[index]?.fault ?? outcome.reason);
+      if (outcome.kind !== 'refused') this.counts[outcome.kind] += 1;
+      else {
+        const { message } = batch[index]!;
+        this.onRefused(message.origin, readings[index]?.fault ?? outcome.reason);
+      }
     }
   }
+
+  /** What was imported before is neither read nor sent. */
+  async #dropImported(batch: readonly NumberedMessage[]): Promise<NumberedMessage[]> {
+    const counts = await this.#target.countImported(batch.map(({ message }) => message.sha256));
+    const left = batch.filter(({ occurrence }, index) => occurrence > (counts[index] ?? 0));
+    this.counts.skipped += batch.length - left.length;
+    return left;
+  }
+}
+
+/** A message, and which of its equals it is. */
+interface NumberedMessage {
+  readonly message: SourceMessage;
+  readonly occurrence: number;
 }
 
 const zeros = Buffer.alloc(importLimits.maxFragmentBytes);
@@ -140,11 +125,13 @@ class AnnouncedReading implements ImportMessage {
   readonly sizeBytes: number;
   readonly flags: SourceMessage['flags'];
   readonly internalDate: SourceMessage['internalDate'];
+  readonly occurrence: number;
   /** Why the file could not be read; undefined if it could. */
   fault: string | undefined;
   readonly #message: SourceMessage;
 
-  constructor(message: SourceMessage) {
+  constructor({ message, occurrence }: NumberedMessage) {
+    this.occurrence = occurrence;
     this.sha256 = message.sha256;
     this.sizeBytes = message.sizeBytes;
     this.flags = message.flags;

@@ -8,12 +8,16 @@ export interface ImportMessage {
   readonly sizeBytes: number;
   readonly flags: readonly Flag[];
   readonly internalDate: InternalDate;
+  /** Which of the messages of these bytes it is in what is imported into the mailbox, from 1 on. */
+  readonly occurrence: number;
   /** The bytes, once. */
   read(): AsyncIterable<Uint8Array>;
 }
 
 export type ImportOutcome =
   | { readonly kind: 'added' }
+  /** So many of the same bytes were imported before. */
+  | { readonly kind: 'skipped' }
   /** The store does not take this message, or its bytes were not the announced ones. */
   | { readonly kind: 'refused'; readonly reason: string };
 
@@ -21,19 +25,11 @@ export type ImportOutcome =
 export interface ImportTarget {
   /** Names this mailbox as long as it lives, and no other one ever. */
   readonly key: string;
-  /** The UID that the next message gets at least. */
-  uidNext(): Promise<number>;
+  /** How often messages of these bytes were imported into it, whatever became of them; in the order of the arguments. */
+  countImported(sha256s: readonly string[]): Promise<readonly number[]>;
   /**
-   * How often each of these messages is in the mailbox, among those whose UID is `fromUid` or more; in the
-   * order of the arguments.
-   */
-  countMessages(
-    fromUid: number,
-    messages: readonly Pick<ImportMessage, 'sha256' | 'sizeBytes'>[],
-  ): Promise<readonly number[]>;
-  /**
-   * Adds the messages at the end, in order; an outcome for each. Settles when all that were added are
-   * durable. A fault rejects: then any of them may have been added.
+   * Adds the messages at the end, in order, each unless it was imported before; an outcome for each. Settles when all that
+   * were added are durable. A fault rejects: then any of them may have been added, and is skipped the next time.
    */
   addMessages(messages: readonly ImportMessage[]): Promise<readonly ImportOutcome[]>;
 }

@@ -2,6 +2,7 @@ import { limits } from '../limits.ts';
 import { deleteRows } from './copy-and-expunge.ts';
 import { bodyState, dropStagings } from './bodies.ts';
 import { publishCopies } from './mailbox-counters.ts';
+import { forgetImports } from './imports.ts';
 import type { WriteContext } from './write-context.ts';
 import type { WriterClient } from './writer.ts';
 
@@ -29,6 +30,7 @@ function collectMailbox(context: WriteContext): boolean {
     context.stepMessages,
   );
   if (expunged > 0) return true;
+  if (forgetImports(database, mailboxId, context.stepMessages) > 0) return true;
   database.run('DELETE FROM keywords WHERE mailbox_id = ?', mailboxId);
   publishCopies(database, { mailboxId });
   database.run('DELETE FROM mailboxes WHERE id = ?', mailboxId);

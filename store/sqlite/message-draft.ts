@@ -1,7 +1,5 @@
-import type { InternalDate } from '../../protocol/dates.ts';
-import type { Flag } from '../../protocol/flag.ts';
 import { limits } from '../limits.ts';
-import type { AddedMessage, MailboxKey, MessageDraft } from '../mail-store.ts';
+import type { AddedMessage, MailboxKey, MessageDraft, MessageProperties } from '../mail-store.ts';
 import { MessageReader } from '../message-reader.ts';
 import { selectUsualFields } from '../usual-fields.ts';
 import type { BodyContent } from './bodies.ts';
@@ -44,13 +42,10 @@ export class SqliteMessageDraft implements MessageDraft {
     }
   }
 
-  async addTo(
-    box: MailboxKey,
-    properties: { readonly flags: readonly Flag[]; readonly internalDate: InternalDate },
-  ): Promise<AddedMessage> {
+  async addTo(box: MailboxKey, properties: MessageProperties): Promise<AddedMessage> {
     this.#checkUsable();
     this.#isUsedUp = true;
-    const { flags, internalDate } = properties;
+    const { flags, internalDate, occurrence } = properties;
     const accountId = this.#accountId;
     try {
       await this.#staging;
@@ -60,7 +55,7 @@ export class SqliteMessageDraft implements MessageDraft {
       const payloadBytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
       return await this.#writer.request(
         'addMessage',
-        { accountId, box: toKey(box), flags, internalDate, content },
+        { accountId, box: toKey(box), flags, internalDate, occurrence, content },
         { payloadBytes, transfer },
       );
     } catch (error) {

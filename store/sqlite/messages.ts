@@ -11,6 +11,7 @@ import {
 } from '../mail-store.ts';
 import { type BodyContent, addReference } from './bodies.ts';
 import type { Database, SqlValue } from './database.ts';
+import { noteImported } from './imports.ts';
 import { defineFlags, deletedBit, seenBit } from './keywords.ts';
 import { countAdded, noMailbox, readCounters, readTarget } from './mailbox-counters.ts';
 import { bodyState } from './bodies.ts';
@@ -295,13 +296,17 @@ export function addMessage(
     readonly box: MailboxKey;
     readonly flags: readonly Flag[];
     readonly internalDate: InternalDate;
+    readonly occurrence: number | undefined;
     readonly content: BodyContent;
   },
 ): AddedMessage {
-  const { box, content, internalDate } = message;
+  const { box, content, internalDate, occurrence } = message;
   const { mailboxId } = box;
   if (box.accountId !== message.accountId) throw noMailbox();
   const [uid, uidValidity] = readTarget(context, box, 1);
+  if (occurrence !== undefined) {
+    noteImported(context.database, mailboxId, { sha256: content.sha256, occurrence });
+  }
   const { words, flags } = defineFlags(context, mailboxId, message.flags);
   const bodyId = addReference(context, content);
   const modseq = countAdded(context, mailboxId, [

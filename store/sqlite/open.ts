@@ -3,6 +3,7 @@ import { lockDataDirectory } from '../data-directory-lock.ts';
 import { limits } from '../limits.ts';
 import type { MigrationEvent, StoreProblem } from '../opened-store.ts';
 import { Database } from './database.ts';
+import { takeOverOldJournal } from './imports.ts';
 import { migrate } from './migration.ts';
 import { SqliteMailStore, type SqliteLink } from './store.ts';
 import type { SliceBounds } from './write-context.ts';
@@ -73,6 +74,7 @@ async function migrateFile(
       ...(backsUp && { backupDirectory: dataDirectory }),
       ...(onMigration !== undefined && { onEvent: onMigration }),
     });
+    takeOverOldJournal(database, dataDirectory);
   } finally {
     database.close();
   }

@@ -64,6 +64,7 @@ const headerFieldsStep: LongStep = {
  *   `keywords`, 0 to 31 in `keywords_low`, 32 to 63 in `keywords_high`; `keywords_more` has the numbers of others, see
  *   `FlagWords`.
  * - `messages.saved_seconds` is null in messages that came before the column.
+ * - `imports` says how often messages were imported into a mailbox, by the first bytes of their SHA-256.
  * - `bodies.state`: see `bodyState`. `sha256` is null but in whole bodies.
  * - `chunks.id` is body id * 65,536 + number of the chunk, so that one tree serves and rows lie in order.
  * - `header_fields` has the usual fields of whole bodies, a second time: see `selectUsualFields`. A message of ordinary mail
@@ -192,4 +193,10 @@ export const schemaSteps: readonly SchemaStep[] = [
   `,
   'ALTER TABLE messages ADD COLUMN saved_seconds INTEGER',
   'CREATE TABLE unpublished_copies (mailbox_id INTEGER PRIMARY KEY REFERENCES mailboxes (id)) STRICT',
+  `CREATE TABLE imports (
+    mailbox_id INTEGER NOT NULL REFERENCES mailboxes (id),
+    digest BLOB NOT NULL,
+    count INTEGER NOT NULL,
+    PRIMARY KEY (mailbox_id, digest)
+  ) STRICT, WITHOUT ROWID`,
 ];

@@ -27,6 +27,7 @@ import { findAccount, listAccounts, readUsage } from './accounts.ts';
 import { Collection } from './collector.ts';
 import { Database } from './database.ts';
 import { findFaults } from './integrity.ts';
+import { countImported } from './imports.ts';
 import {
   findMailbox,
   listMailboxes,
@@ -161,6 +162,10 @@ export class SqliteMailStore implements MailStore {
     // Most sessions open a mailbox without new mail; they need not ask the writer.
     if (recentCount === 0) return { firstUid: uidNext, nextUid: uidNext };
     return this.#client.request('claimRecent', toKey(box));
+  }
+
+  async countImported(box: MailboxKey, digests: readonly Uint8Array[]): Promise<readonly number[]> {
+    return countImported(this.#database, box, digests);
   }
 
   beginMessage(accountId: number): MessageDraft {

@@ -19,6 +19,7 @@ function message(sizeBytes: number): ImportMessage {
     sizeBytes,
     flags: [],
     internalDate: { epochMs: 0, zoneMinutes: 0 },
+    occurrence: 1,
     async *read() {
       yield bytes;
     },

@@ -1,13 +1,11 @@
+import { copyFileSync } from 'node:fs';
+import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { StoreAdministration } from '../../../server/control/store-administration.ts';
-import { ImportJournal } from '../../../server/import/import-journal.ts';
-import { importMessages } from '../../../server/import/import-messages.ts';
-import type {
-  ImportSource,
-  SourceMessage,
-  SourceReport,
-} from '../../../server/import/import-source.ts';
+import { importMessages, type ImportReport } from '../../../server/import/import-messages.ts';
+import type { ImportSource, SourceMessage } from '../../../server/import/import-source.ts';
 import type { ImportTarget } from '../../../server/import/import-target.ts';
+import { SeenMessages } from '../../../server/import/seen-messages.ts';
 import type { MailboxKey, MailStore } from '../../../store/mail-store.ts';
 import { openSqliteStore } from '../../../store/sqlite/open.ts';
 import {
@@ -19,16 +17,30 @@ import { readAll, sha256 } from './read-all.ts';
 
 const report = { onProgress: () => undefined, onRefused: () => undefined, onLoss: () => undefined };
 
-const silence: SourceReport = { ...report, onDeleted: () => undefined };
+const internalDate = { epochMs: 0, zoneMinutes: 0 };
+
+function bytesOf(text: string): Buffer {
+  return Buffer.from(`Subject: test\r\n\r\n${text}`);
+}
+
+/** One run, which knows nothing of those before it. */
+async function importAll(source: ImportSource, target: ImportTarget, told: ImportReport = report) {
+  const seen = new SeenMessages();
+  try {
+    return await importMessages(source, target, seen, told);
+  } finally {
+    seen.close();
+  }
+}
 
 function sourceOf(texts: readonly string[]): ImportSource {
   const messages = texts.map((text): SourceMessage => {
-    const bytes = Buffer.from(`Subject: test\r\n\r\n${text}`);
+    const bytes = bytesOf(text);
     return {
       sha256: sha256(bytes),
       sizeBytes: bytes.length,
       flags: [],
-      internalDate: { epochMs: 0, zoneMinutes: 0 },
+      internalDate,
       origin: text,
       async *read() {
         yield bytes;
@@ -55,21 +67,16 @@ async function setUp(t: Test) {
   const account = await store.createAccount('alice', { argon2id: '', scramSha256: '' });
   const inbox = await requireMailbox(store, account.id, 'INBOX');
   const target = await new StoreAdministration(store).openImport('alice', 'INBOX');
-  /** One run, with a journal opened and closed as by a process of its own. */
-  const run = async (texts: readonly string[], through: ImportTarget = target) => {
-    const journal = new ImportJournal(dataDirectory);
-    try {
-      return await importMessages(sourceOf(texts), through, journal, report);
-    } finally {
-      journal.close();
-    }
+  /** One run, which knows nothing of those before it. */
+  const run = (texts: readonly string[], through: ImportTarget = target) =>
+    importAll(sourceOf(texts), through);
+  /** As a client puts a message there. */
+  const deliver = async (text: string) => {
+    const draft = store.beginMessage(account.id);
+    await draft.write(bytesOf(text));
+    await draft.addTo(inbox, { flags: [], internalDate });
   };
-  run.journal = () => {
-    const journal = new ImportJournal(dataDirectory);
-    t.teardown(() => journal.close());
-    return journal;
-  };
-  return { store, inbox, target, run };
+  return { dataDirectory, store, inbox, target, run, deliver };
 }
 
 async function bodies(store: MailStore, box: MailboxKey): Promise<string[]> {
@@ -93,6 +100,42 @@ await t.test(
   },
 );
 
+await t.test('a restored store does not know what was imported after its backup', async (t) => {
+  const { dataDirectory, store, run } = await setUp(t);
+  await run(['before']);
+  await store.close();
+  const path = join(dataDirectory, 'mail.db');
+  const backup = join(dataDirectory, 'kept.db');
+  copyFileSync(path, backup);
+  const importAgain = async () => {
+    const reopened = await openSqliteStore({ dataDirectory, collectIntervalMs: 0 });
+    try {
+      const target = await new StoreAdministration(reopened).openImport('alice', 'INBOX');
+      return await run(['before', 'a', 'b'], target);
+    } finally {
+      await reopened.close();
+    }
+  };
+  t.match(await importAgain(), { added: 2, skipped: 1 });
+  t.match(await importAgain(), { added: 0, skipped: 3 });
+  copyFileSync(backup, path);
+  t.match(await importAgain(), { added: 2, skipped: 1 });
+});
+
+await t.test('two imports at one time add nothing twice', async (t) => {
+  const { store, inbox, target, run } = await setUp(t);
+  const texts = Array.from({ length: 100 }, (_, index) => `${index % 60}`);
+  // As if each had asked before the other has added anything.
+  const blind: ImportTarget = {
+    ...bound(target),
+    countImported: async (sha256s) => sha256s.map(() => 0),
+  };
+  const counts = await Promise.all([run(texts, blind), run(texts, blind)]);
+  t.equal(counts[0].added + counts[1].added, 100);
+  t.equal(counts[0].skipped + counts[1].skipped, 100);
+  t.strictSame((await bodies(store, inbox)).toSorted(), texts.toSorted());
+});
+
 await t.test('what a client has deleted since does not come back', async (t) => {
   const { store, inbox, run } = await setUp(t);
   await run(['a', 'b']);
@@ -115,7 +158,7 @@ await t.test('more messages than one step takes, in order', async (t) => {
   t.match(await run(texts), { added: 0, skipped: 300 });
 });
 
-await t.test('killed after the store had the messages and before the journal knew', async (t) => {
+await t.test('killed after the store had the messages and before it was told', async (t) => {
   const { store, inbox, target, run } = await setUp(t);
   const killed: ImportTarget = {
     ...bound(target),
@@ -147,15 +190,14 @@ await t.test('killed when the store had only some of them', async (t) => {
 await t.test(
   'killed before the store had any; an equal message from before does not count',
   async (t) => {
-    const { store, inbox, target, run } = await setUp(t);
+    const { store, inbox, target, run, deliver } = await setUp(t);
     const killed: ImportTarget = {
       ...bound(target),
       addMessages: async () => {
         throw new Error('killed');
       },
     };
-    // As if a client had put it there: the journal does not know it.
-    await target.addMessages(await fromSource(['a']));
+    await deliver('a');
     await t.rejects(run(['a', 'b'], killed));
     t.match(await run(['a', 'b']), { added: 2, skipped: 0, refused: 0 });
     t.strictSame(await bodies(store, inbox), ['a', 'a', 'b']);
@@ -177,7 +219,7 @@ await t.test('a refused message is told and tried again by the next run', async 
 });
 
 await t.test('a message whose file changed or went away is refused, and it alone', async (t) => {
-  const { store, inbox, target, run } = await setUp(t);
+  const { store, inbox, target } = await setUp(t);
   const gone = Object.assign(new Error('gone'), { code: 'ENOENT', errno: -2 });
   const becomes = (bytes: string) =>
     async function* () {
@@ -193,7 +235,7 @@ await t.test('a message whose file changed or went away is refused, and it alone
     other: becomes('Subject: test\r\n\r\nOTHER'),
   };
   const refused: string[] = [];
-  const counts = await importMessages(
+  const counts = await importAll(
     {
       ...source,
       async *messages(report) {
@@ -203,8 +245,7 @@ await t.test('a message whose file changed or went away is refused, and it alone
       },
     },
     target,
-    run.journal(),
-    { ...report, onRefused: (origin, reason) => refused.push(`${origin}: ${reason}`) },
+    { ...report, onRefused: (origin, reason) => void refused.push(`${origin}: ${reason}`) },
   );
   t.match(counts, { added: 2, refused: 3 });
   t.strictSame(refused, [
@@ -216,7 +257,7 @@ await t.test('a message whose file changed or went away is refused, and it alone
 });
 
 await t.test('as many bytes as announced are given, for a server waits for them', async (t) => {
-  const { target, run } = await setUp(t);
+  const { target } = await setUp(t);
   const source = sourceOf(['gone', 'longer', 'whole']);
   const reads: Record<string, SourceMessage['read']> = {
     gone: async function* () {
@@ -245,21 +286,14 @@ await t.test('as many bytes as announced are given, for a server waits for them'
       return target.addMessages(messages);
     },
   };
-  t.match(await importMessages(changed, counting, run.journal(), report), { added: 2, refused: 1 });
+  t.match(await importAll(changed, counting), { added: 2, refused: 1 });
 });
-
-async function fromSource(texts: readonly string[]): Promise<SourceMessage[]> {
-  const messages: SourceMessage[] = [];
-  for await (const message of sourceOf(texts).messages(silence)) messages.push(message);
-  return messages;
-}
 
 /** The methods of a target as an object that can be spread. */
 function bound(target: ImportTarget): ImportTarget {
   return {
     key: target.key,
-    uidNext: () => target.uidNext(),
-    countMessages: (fromUid, messages) => target.countMessages(fromUid, messages),
+    countImported: (sha256s) => target.countImported(sha256s),
     addMessages: (messages) => target.addMessages(messages),
   };
 }
