@@ -14,7 +14,7 @@ import type { SearchKey } from '../protocol/search-key.ts';
  * of its own, durable, told to those who watch, under the next modseq. Then the rules above hold for the slice: if the
  * promise rejects, or the process ends, some of the messages may have been changed, and others not. Copies are no such
  * slices: they come all at once, or not at all. What is asked of a mailbox meanwhile waits for the last slice, in the
- * order in which it was asked, but messages that are added may come between slices.
+ * order in which it was asked; only where messages are changed or removed others may be added between slices.
  *
  * Methods reject with a {@link StoreError} for what the caller can have caused and for faults of the disk (`OVERQUOTA`,
  * `UNAVAILABLE`, `CORRUPTION`: any method may), and with anything else for other faults.

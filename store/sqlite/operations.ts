@@ -174,14 +174,11 @@ export function claimsOf(
     case 'storeFlags':
     case 'expungeMessages':
       return [claim('change', (argument as OperationArgument<'storeFlags'>).box)];
-    case 'copyMessages': {
-      const { box, target } = argument as OperationArgument<'copyMessages'>;
-      // Nobody may come between copies that nobody sees yet.
-      return [claim('read', box), claim('all', target)];
-    }
+    case 'copyMessages':
     case 'moveMessages': {
-      const { box, target } = argument as OperationArgument<'moveMessages'>;
-      return [claim('change', box), claim('add', target)];
+      const { box, target } = argument as OperationArgument<'copyMessages'>;
+      // Nobody may come between copies that nobody sees yet; and what is moved is one run of UIDs.
+      return [claim(operation === 'copyMessages' ? 'read' : 'change', box), claim('all', target)];
     }
     case 'discardCopies':
       return [claim('all', argument as OperationArgument<'discardCopies'>)];
