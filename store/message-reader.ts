@@ -4,6 +4,7 @@ import { MimeWalker } from '../protocol/mime/mime-walker.ts';
 import { limits } from './limits.ts';
 import { StoreError } from './mail-store.ts';
 import { sentDayOf } from './sent-day.ts';
+import { selectUsualFields } from './usual-fields.ts';
 
 /** What a store keeps of a message beside its bytes. */
 export interface MessageFacts {
@@ -19,6 +20,20 @@ export interface MessageFacts {
   readonly bodyStructure: string;
   /** The MimePart, as JSON. */
   readonly structure: string;
+}
+
+/**
+ * The usual fields of a message, in memory of their own; undefined if it has no header, or one that is not kept apart.
+ *
+ * @param firstChunk its first `limits.chunkBytes`, or all of it; undefined for an empty message
+ */
+export function selectUsualFieldsOf(
+  firstChunk: Uint8Array | undefined,
+  { headerBytes }: MessageFacts,
+): Uint8Array | undefined {
+  const isInChunk = headerBytes > 0 && headerBytes <= limits.chunkBytes;
+  if (firstChunk === undefined || !isInChunk) return undefined;
+  return selectUsualFields(firstChunk.subarray(0, headerBytes));
 }
 
 /** Reads the structure and the digest of a message as its bytes come. */

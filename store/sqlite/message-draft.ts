@@ -1,7 +1,6 @@
 import { limits } from '../limits.ts';
 import type { AddedMessage, MailboxKey, MessageDraft, MessageProperties } from '../mail-store.ts';
-import { MessageReader } from '../message-reader.ts';
-import { selectUsualFields } from '../usual-fields.ts';
+import { MessageReader, selectUsualFieldsOf } from '../message-reader.ts';
 import type { BodyContent } from './bodies.ts';
 import { toKey, type WriterClient } from './writer.ts';
 
@@ -99,16 +98,10 @@ export class SqliteMessageDraft implements MessageDraft {
     const facts = this.#reader.finish();
     return {
       ...facts,
-      usualFields: this.#selectUsualFields(facts.headerBytes),
+      usualFields: selectUsualFieldsOf(this.#firstChunk, facts),
       stagedBodyId: this.#stagedBodyId,
       stagedChunkCount: this.#stagedChunkCount,
     };
-  }
-
-  #selectUsualFields(headerBytes: number): Uint8Array | undefined {
-    const isInChunk = headerBytes > 0 && headerBytes <= limits.chunkBytes;
-    if (this.#firstChunk === undefined || !isInChunk) return undefined;
-    return selectUsualFields(this.#firstChunk.subarray(0, headerBytes));
   }
 
   async #dropStaging(): Promise<void> {
