@@ -38,6 +38,8 @@ export async function callInThread<N extends Name>(
   const thread = new Worker(new URL(import.meta.url), {
     name: calledThreadName,
     workerData: { name, argument },
+    // Not the flags of the process: some of them, like --input-type, make a thread of a file fail.
+    execArgv: [],
   });
   return new Promise<Result<N>>((resolve, reject) => {
     thread.once('message', resolve);
