@@ -215,6 +215,8 @@ export class Encoder {
   readonly #chunkBytes: number;
   #text = '';
   #place: Place = 'idle';
+  /** Where the present response begins in the text; undefined if some of it is with the sink. */
+  #start: number | undefined;
   /** Bytes of the present literal that have not come. */
   #literalBytes = 0;
 
@@ -233,9 +235,20 @@ export class Encoder {
   begin(tag = '*'): this {
     this.expectIdle();
     if (tag !== '*' && !tagPattern.test(tag)) throw new EncoderError('Cannot write a tag');
+    this.#start = this.#text.length;
     this.#text += tag;
     this.#place = 'next';
     return this;
+  }
+
+  /** Takes back a response that was begun. Returns false, and does nothing, if some of it is with the sink already. */
+  takeBack(): boolean {
+    if (this.#place === 'idle') return true;
+    if (this.#start === undefined) return false;
+    this.#text = this.#text.slice(0, this.#start);
+    this.#literalBytes = 0;
+    this.#place = 'idle';
+    return true;
   }
 
   /** Ends the response. */
@@ -325,6 +338,7 @@ export class Encoder {
       this.#add(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1'));
     } else {
       this.flush();
+      this.#start = undefined;
       this.#sink.write(bytes);
     }
     return this;
@@ -373,6 +387,7 @@ export class Encoder {
     const text = this.#text;
     if (text === '') return;
     this.#text = '';
+    this.#start = undefined;
     this.#sink.write(text.length < minByteCharacters ? text : Buffer.from(text, 'latin1'));
   }
 

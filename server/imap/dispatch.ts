@@ -193,6 +193,8 @@ async function run(session: Session, command: Command, request: CommandRequest):
       if (error.code === 'CORRUPTION') {
         session.log('error', { err: error, command: command.name }, 'mail store is damaged');
       }
+      // If it cannot be, whoever writes next ends the connection.
+      session.out.takeBack();
       return { status: 'NO', text: error.message, ...codeOf(error) };
     }
     session.log('error', { err: error, command: command.name }, 'command failed');

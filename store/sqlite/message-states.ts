@@ -6,7 +6,8 @@ import type { MailboxChanges, MailboxKey, MessageStates } from '../mail-store.ts
 import type { Database } from './database.ts';
 import { checkRemembered } from './expunged.ts';
 import { type FlagWords, type KeywordTable, readKeywords } from './keywords.ts';
-import { readCounters } from './mailbox-counters.ts';
+import { damage } from './damage.ts';
+import { type MailboxCounters, readCounters } from './mailbox-counters.ts';
 
 /**
  * The flags of a message as SQL and JSON carry them: the number of the system flags alone, which most messages
@@ -110,7 +111,11 @@ const statesSql = stateColumnsSql(
   'messages WHERE mailbox_id = ? AND uid > ? AND uid < ? ORDER BY uid LIMIT ?',
 );
 
-/** @see MailStore.readStates */
+/**
+ * If nothing changes meanwhile, there are as many as the mailbox's counter says: rows that a damaged page hides are missed.
+ *
+ * @see MailStore.readStates
+ */
 export async function* readStates(
   database: Database,
   box: MailboxKey,
@@ -118,18 +123,47 @@ export async function* readStates(
 ): AsyncGenerator<MessageStates> {
   let after = afterUid;
   let count: number = limits.sliceMessages;
+  let total = 0;
+  let first: MailboxCounters | undefined;
   // Ends: each slice begins behind the last UID of the one before.
   for (;;) {
-    const states = database.snapshot(() => {
-      const { uidNext } = readCounters(database, box);
-      return queryStates(database, box.mailboxId, statesSql, box.mailboxId, after, uidNext, count);
+    const { counters, states } = database.snapshot(() => {
+      const now = readCounters(database, box);
+      const values = [box.mailboxId, after, now.uidNext, count];
+      return {
+        counters: now,
+        states: queryStates(database, box.mailboxId, statesSql, ...values),
+      };
     });
+    first ??= counters;
+    total += states.uids.length;
+    const isLast = states.uids.length < count;
+    const isAll = isLast && afterUid === 0;
+    if (isUnchanged(first, counters)) expectCount(box, counters, { total, isAll });
     if (states.uids.length > 0) yield states;
-    if (states.uids.length < count) return;
+    if (isLast) return;
     count = nextSliceMessages(states);
     after = states.uids.at(-1)!;
     await setImmediate();
   }
+}
+
+function isUnchanged(before: MailboxCounters, after: MailboxCounters): boolean {
+  return (
+    before.highestModseq === after.highestModseq &&
+    before.messageCount === after.messageCount &&
+    before.uidNext === after.uidNext
+  );
+}
+
+/** A damaged page may hide messages, or have no end of them. */
+function expectCount(
+  { mailboxId }: MailboxKey,
+  { messageCount }: MailboxCounters,
+  { total, isAll }: { readonly total: number; readonly isAll: boolean },
+): void {
+  if (isAll ? total === messageCount : total <= messageCount) return;
+  throw damage(`Mailbox ${mailboxId} has ${total} messages of ${messageCount}`);
 }
 
 /** Messages of the slice behind this one: sets of flags take longer than messages. */

@@ -11,6 +11,7 @@ import {
 } from '../mail-store.ts';
 import { type BodyContent, addReference } from './bodies.ts';
 import type { Database, SqlValue } from './database.ts';
+import { BodyCheck, bodyDamage, damage, expectSoundBody } from './damage.ts';
 import { noteImported } from './imports.ts';
 import { defineFlags, deletedBit, seenBit } from './keywords.ts';
 import { countAdded, noMailbox, readCounters, readTarget } from './mailbox-counters.ts';
@@ -21,8 +22,9 @@ import type { WriteContext } from './write-context.ts';
 const fixedColumns = 'm.uid, m.size_bytes, m.body_id';
 type FixedRow = [uid: number, sizeBytes: number, bodyId: number];
 
-const textsJoin = 'JOIN body_texts t ON t.body_id = m.body_id';
-const bodiesJoin = 'JOIN bodies b ON b.id = m.body_id';
+// Not inner joins: a message whose other rows are damaged is not passed over.
+const textsJoin = 'LEFT JOIN body_texts t ON t.body_id = m.body_id';
+const bodiesJoin = 'LEFT JOIN bodies b ON b.id = m.body_id';
 const fieldsJoin = 'LEFT JOIN header_fields h ON h.body_id = m.body_id';
 const chunkJoin = `LEFT JOIN chunks c ON c.id = m.body_id * ${limits.maxChunkCount}`;
 
@@ -31,6 +33,8 @@ interface ColumnSource {
   readonly column: MessageColumn;
   readonly sql: string;
   readonly joins: readonly string[];
+  /** True if there is no message without a value. */
+  readonly isRequired?: true;
   readonly put: (batch: RowBatch, value: SqlValue) => number;
 }
 
@@ -66,24 +70,28 @@ const columnSources: readonly ColumnSource[] = [
     column: 'emailId',
     sql: `'M' || lower(hex(substr(b.sha256, 1, 16))) || '-' || m.internal_seconds || '-' || m.zone_minutes`,
     joins: [bodiesJoin],
+    isRequired: true,
     put: (batch, value) => putText(batch.emailIds, value as string),
   },
   {
     column: 'envelope',
     sql: 't.envelope',
     joins: [textsJoin],
+    isRequired: true,
     put: (batch, value) => putText(batch.envelopes, value as string),
   },
   {
     column: 'bodyStructure',
     sql: 't.body_structure',
     joins: [textsJoin],
+    isRequired: true,
     put: (batch, value) => putText(batch.bodyStructures, value as string),
   },
   {
     column: 'structure',
     sql: 't.structure',
     joins: [textsJoin],
+    isRequired: true,
     put: (batch, value) => {
       batch.structures.push(JSON.parse(value as string) as MimePart);
       return (value as string).length;
@@ -103,7 +111,13 @@ const columnSources: readonly ColumnSource[] = [
     joins: [fieldsJoin],
     put: (batch, value) => putBytes(batch.usualFields, value),
   },
-  { column: 'header', sql: 'b.header_bytes', joins: [bodiesJoin], put: putHeaderBytes },
+  {
+    column: 'header',
+    sql: 'b.header_bytes',
+    joins: [bodiesJoin],
+    isRequired: true,
+    put: putHeaderBytes,
+  },
   {
     column: 'header',
     sql: `CASE WHEN b.header_bytes <= ${limits.chunkBytes} THEN substr(c.octets, 1, b.header_bytes) END`,
@@ -227,7 +241,10 @@ function readBatch(
       batch.sizeBytes[batch.count] = sizeBytes;
       batch.bodyIds[batch.count] = bodyId;
       for (let index = 0; index < sources.length; index++) {
-        bytes += sources[index]!.put(batch, values[index]!);
+        const { column, isRequired, put } = sources[index]!;
+        const value = values[index]!;
+        if (value === null && isRequired) throw damage(`Body ${bodyId} lacks its ${column}`);
+        bytes += put(batch, value);
       }
       batch.count += 1;
       if (bytes >= limits.batchBytes) return { batch, isWhole: false };
@@ -242,31 +259,46 @@ function batchSql(sources: readonly ColumnSource[]): string {
     CROSS JOIN messages m ON m.mailbox_id = ? AND m.uid = j.value AND m.uid < ? ${[...joins].join(' ')}`;
 }
 
-/** Size of a body that can be read. `NONEXISTENT`. */
-function readBodySize(database: Database, bodyId: number): number {
-  const row = database.row<[number]>(
-    'SELECT size_bytes FROM bodies WHERE id = ? AND state = ?',
+/** Size and digest of a body that can be read; undefined if there is none. */
+function readBodyRow(
+  database: Database,
+  bodyId: number,
+): [sizeBytes: number, sha256: Uint8Array] | undefined {
+  return database.row<[number, Uint8Array]>(
+    'SELECT size_bytes, sha256 FROM bodies WHERE id = ? AND state = ?',
     bodyId,
     bodyState.whole,
   );
-  if (row === undefined) throw noBody();
-  return row[0];
 }
 
-/** @see MailStore.readBody */
+/**
+ * All of a body is compared with its digest before its last bytes are given out. A part of it is not: it is checked as
+ * far as SQLite notices that a page is damaged.
+ *
+ * @see MailStore.readBody
+ */
 export async function* readBody(
   database: Database,
   bodyId: number,
   start: number,
   end: number,
 ): AsyncGenerator<Uint8Array> {
-  const stop = Math.min(end, readBodySize(database, bodyId));
+  expectSoundBody(database, bodyId);
+  const row = readBodyRow(database, bodyId);
+  if (row === undefined) throw noBody();
+  const [sizeBytes, sha256] = row;
+  const isWhole = start <= 0 && end >= sizeBytes;
+  const check = isWhole ? new BodyCheck(sizeBytes, sha256) : undefined;
+  const stop = Math.min(end, sizeBytes);
   let position = Math.max(0, start);
   while (position < stop) {
     const number = Math.floor(position / limits.chunkBytes);
     const chunkStart = number * limits.chunkBytes;
     const chunk = readChunk(database, bodyId, number);
-    yield chunk.subarray(position - chunkStart, stop - chunkStart);
+    const isShort = chunk.length < Math.min(limits.chunkBytes, sizeBytes - chunkStart);
+    const bytes = chunk.subarray(position - chunkStart, stop - chunkStart);
+    if (isShort || check?.isSound(bytes) === false) throw bodyDamage(database, bodyId);
+    yield bytes;
     position = chunkStart + limits.chunkBytes;
   }
 }
@@ -276,8 +308,10 @@ function readChunk(database: Database, bodyId: number, number: number): Uint8Arr
     'SELECT octets FROM chunks WHERE id = ?',
     bodyId * limits.maxChunkCount + number,
   );
-  if (row === undefined) throw noBody();
-  return row[0];
+  if (row !== undefined) return row[0];
+  // The collector may have come.
+  if (readBodyRow(database, bodyId) === undefined) throw noBody();
+  throw bodyDamage(database, bodyId);
 }
 
 function noBody(): StoreError {

@@ -346,3 +346,23 @@ function dropLiterals(text: string): string {
     rest = rest.slice(end);
   }
 }
+
+await t.test('a response can be taken back until some of it has left', (t) => {
+  const { out, chunks, written } = makeEncoder(100);
+  t.ok(out.takeBack(), 'nothing to take back');
+  out.begin().atom('ONE').end();
+  out.begin().number(1).atom('FETCH').open().literal(50).bytes(Buffer.from('some'));
+  t.ok(out.takeBack());
+  t.notOk(out.hasBegun);
+  out.status('a', 'NO', 'Cannot');
+  t.equal(written(), '* ONE\r\na NO Cannot\r\n');
+  for (const size of [60, 200]) {
+    chunks.length = 0;
+    out.begin().literal(300).bytes(Buffer.alloc(size, 'x'));
+    out.flush();
+    t.notOk(out.takeBack());
+    t.ok(out.hasBegun);
+    out.bytes(Buffer.alloc(300 - size)).end();
+  }
+  t.end();
+});

@@ -132,7 +132,23 @@ async function fetchFromStore(
       await writeFetchResponse(session, { rows, place, number, index }, told);
     }
   }
+  if (answeredCount < uids.length) await expectGone(view, uids, answeredCount);
   return uids.length - answeredCount;
+}
+
+/** Messages that had no answer must be gone: a client takes what is missing for deleted. */
+async function expectGone(
+  { feed, box }: MailboxView,
+  uids: Uint32Array,
+  answeredCount: number,
+): Promise<void> {
+  // What was expunged before the rows were read is not in the feed then.
+  if ((await feed.refresh()) === undefined) return;
+  const count = uids.filter((uid) => feed.indexOf(uid) !== -1).length;
+  if (count <= answeredCount) return;
+  throw new StoreError('CORRUPTION', 'The mail store is damaged, see the log of the server', {
+    cause: new Error(`Mailbox ${box.mailboxId} lacks rows of ${count - answeredCount} messages`),
+  });
 }
 
 /** Sets \Seen where it is missing; UIDs of the messages that this changed. */

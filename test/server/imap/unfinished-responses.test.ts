@@ -1,6 +1,7 @@
+import { setTimeout } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { messageOf, startImapService } from '../../fixtures/imap-service.ts';
-import type { MailStore } from '../../../store/mail-store.ts';
+import { type MailStore, StoreError } from '../../../store/mail-store.ts';
 
 const storeMethods: Partial<MailStore> = {};
 const { login, store, log } = await startImapService(t, { storeMethods });
@@ -71,4 +72,38 @@ await t.test('nothing that a store says breaks a response', async (t) => {
   };
   t.teardown(() => delete storeMethods.rows);
   isBeginningOf(t, await readToEnd('FETCH 1 ENVELOPE'), '* 1 FETCH (ENVELOPE');
+});
+
+await t.test('what is damaged is refused, and logged, as long as nothing has left', async (t) => {
+  const damaged = new StoreError('CORRUPTION', 'Damaged', { cause: new Error('Body 1 is burnt') });
+  storeMethods.readBody = async function* readBody() {
+    yield new Uint8Array();
+    throw damaged;
+  };
+  t.teardown(() => delete storeMethods.readBody);
+  const client = await login();
+  await client.ok('SELECT INBOX');
+  const refused = await client.command('FETCH 1 (UID BODY.PEEK[])');
+  t.match(refused, { status: 'NO', text: '[CORRUPTION] Damaged', untagged: [] });
+  t.ok(log.some(({ msg }) => msg === 'mail store is damaged'));
+  await client.ok('FETCH 1 (UID FLAGS)');
+
+  const begun = `* 1 FETCH (BODY[] {80}\r\n${'x'.repeat(70)}`;
+  storeMethods.readBody = async function* readBody() {
+    yield Buffer.alloc(70, 'x');
+    // What was gathered leaves.
+    await setTimeout(1);
+    throw damaged;
+  };
+  isBeginningOf(t, await readToEnd('FETCH 1 BODY.PEEK[]'), begun);
+});
+
+await t.test('messages that exist and have no row are not passed over', async (t) => {
+  const client = await login();
+  await client.ok('SELECT INBOX');
+  storeMethods.rows = async function* noRows() {};
+  t.teardown(() => delete storeMethods.rows);
+  for (const command of ['UID FETCH 1:* ENVELOPE', 'FETCH 1 RFC822.SIZE']) {
+    t.match(await client.command(command), { status: 'NO', text: /^\[CORRUPTION\]/ });
+  }
 });

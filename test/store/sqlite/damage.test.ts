@@ -1,0 +1,133 @@
+// What a store answers from a file in which bytes were changed: what was stored, or an error, never less or something else.
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import t, { type Test } from 'tap';
+import type { MailStore } from '../../../store/mail-store.ts';
+import { openSqliteStore } from '../../../store/sqlite/open.ts';
+import {
+  addMessage,
+  makeScene,
+  readAll,
+  readBytes,
+  refuses,
+  requireMailbox,
+} from '../../fixtures/mail-store-contract/store-steps.ts';
+import { SeededRandom } from '../../fixtures/seeded-random.ts';
+import { makeDataDirectory } from '../../fixtures/sqlite-store.ts';
+
+t.setTimeout(120_000);
+
+const pageBytes = 4096;
+const messageCount = 200;
+
+function bodyOf(index: number): Buffer {
+  const text = `Body number ${index} of many.\r\n`;
+  const head = Buffer.from(`From: a@example.com\r\nSubject: ${index}\r\n\r\n`);
+  return Buffer.concat([head, Buffer.alloc(index === 0 ? 200_000 : 400, text)]);
+}
+
+/** A store that was closed, with some messages in INBOX; its directory. */
+async function makeStore(t: Test): Promise<string> {
+  const dataDirectory = makeDataDirectory(t);
+  const store = await openSqliteStore({ dataDirectory });
+  const scene = await makeScene(store);
+  for (let index = 0; index < messageCount; index++) await addMessage(scene, bodyOf(index));
+  await store.close();
+  return dataDirectory;
+}
+
+/** UIDs and bodies of all messages that the store says are in INBOX. */
+async function readInbox(store: MailStore): Promise<string> {
+  const account = await store.findAccount('alice');
+  if (account === undefined) throw new Error('The account is gone');
+  const inbox = await requireMailbox(store, account.id, 'INBOX');
+  const lines: string[] = [];
+  for (const { uid, bodyId } of await readAll(store, inbox, ['envelope', 'usualFields'])) {
+    lines.push(`${uid} ${(await readBytes(store, bodyId)).toString('base64')}`);
+  }
+  return lines.join('\n');
+}
+
+/** Numbers of the pages of a table, from 0. */
+function pagesOf(dataDirectory: string, table: string): number[] {
+  const database = new DatabaseSync(join(dataDirectory, 'mail.db'), { readOnly: true });
+  const rows = database.prepare('SELECT pageno FROM dbstat WHERE name = ?').all(table);
+  database.close();
+  return rows.map(({ pageno }) => Number(pageno) - 1);
+}
+
+/** Opens a copy of the store with other bytes, and reads all of INBOX; the error if that fails. */
+async function readChanged(
+  t: Test,
+  dataDirectory: string,
+  change: (file: Buffer) => void,
+): Promise<string | Error> {
+  const copy = makeDataDirectory(t);
+  const path = join(copy, 'mail.db');
+  copyFileSync(join(dataDirectory, 'mail.db'), path);
+  const file = readFileSync(path);
+  change(file);
+  writeFileSync(path, file);
+  try {
+    const store = await openSqliteStore({ dataDirectory: copy, collectIntervalMs: 0 });
+    try {
+      return await readInbox(store);
+    } finally {
+      await store.close();
+    }
+  } catch (error) {
+    return error as Error;
+  }
+}
+
+const dataDirectory = await makeStore(t);
+const store = await openSqliteStore({ dataDirectory });
+const whole = await readInbox(store);
+await store.close();
+
+for (const table of ['messages', 'bodies', 'body_texts', 'chunks']) {
+  await t.test(`changed pages of ${table} hide no message`, { timeout: 120_000 }, async (t) => {
+    const pages = pagesOf(dataDirectory, table);
+    const random = new SeededRandom(1);
+    const outcomes = { same: 0, refused: 0 };
+    for (let round = 0; round < 16; round++) {
+      const [start, other] = [random.pick(pages) * pageBytes, random.pick(pages) * pageBytes];
+      const read = await readChanged(t, dataDirectory, (file) => {
+        // As a write does that was lost, or went to another place, and as a broken disk does.
+        if (round % 4 === 0) file.fill(0, start, start + pageBytes);
+        else if (round % 4 === 1) file.copy(file, start, other, other + pageBytes);
+        else if (round % 4 === 2) file.set(random.octets(512), start + 512 * random.below(8));
+        // A number in a row of a message has nothing to be checked with.
+        else if (table !== 'messages') file[start + random.below(pageBytes)]! ^= 1;
+      });
+      if (read === whole) outcomes.same++;
+      else if (read instanceof Error) outcomes.refused++;
+      else t.fail(`round ${round}: ${read.split('\n').length} messages, or not the same`);
+    }
+    t.comment(outcomes);
+    t.ok(outcomes.refused > 0);
+  });
+}
+
+await t.test('a body that was changed is refused, also the second time', async (t) => {
+  for (const [index, text] of [
+    [0, 'Body number 0 of many'],
+    [7, 'Body number 7 of many'],
+  ] as const) {
+    const copy = makeDataDirectory(t);
+    const path = join(copy, 'mail.db');
+    const file = readFileSync(join(dataDirectory, 'mail.db'));
+    file[file.lastIndexOf(text)]! ^= 1;
+    writeFileSync(path, file);
+    const changed = await openSqliteStore({ dataDirectory: copy });
+    t.teardown(() => changed.close());
+    const inbox = await requireMailbox(changed, 1, 'INBOX');
+    const bodyIds = (await readAll(changed, inbox)).map(({ bodyId }) => bodyId);
+    await refuses(t, readBytes(changed, bodyIds[index]!), 'CORRUPTION');
+    // Not only at its end.
+    const chunks = changed.readBody(bodyIds[index]!, 0, Infinity)[Symbol.asyncIterator]();
+    await refuses(t, chunks.next(), 'CORRUPTION');
+    t.same(await readBytes(changed, bodyIds[9]!), bodyOf(9));
+  }
+});
