@@ -4,9 +4,6 @@ import { systemFlags, type Flag } from '../../protocol/flag.ts';
 /** Flags of which the names are known: above it those that no message has are looked for. Twice what most mailboxes have. */
 const minNames = 128 + systemFlags.length;
 
-/** Distinct sets of flags above which those that no message has are looked for. */
-const minSets = 1024;
-
 /** Characters of encoded lists that are kept; past it they are encoded anew. */
 const maxListCharacters = 256 * 1024;
 
@@ -22,22 +19,32 @@ interface FlagLists {
 
 /**
  * The distinct sets of flags of a mailbox's messages, each with a number: a message costs 4 bytes, whatever its flags
- * and however many keywords there are. A set is kept as a string with one character for each of its flags.
+ * and however many keywords there are. A set is kept as a string with one character for each of its flags, as long as a
+ * message has it.
  */
 export class FlagSets {
-  /** Flags by the character that stands for them. */
-  #names: Flag[] = [];
-  #characters = new Map<Flag, string>();
+  /** Flags by the code of the character that stands for them; undefined if the character is free. */
+  readonly #names: (Flag | undefined)[] = [];
+  readonly #freeCodes: number[] = [];
+  /** In the order in which they became known. */
+  readonly #characters = new Map<Flag, string>();
   /** Characters by the name in lower case: one, but for a keyword that was forgotten and came back in another spelling. */
-  #charactersOfName = new Map<string, string>();
-  #sets: string[] = [];
-  #numbers = new Map<string, number>();
+  readonly #charactersOfName = new Map<string, string>();
+  /** By the code of a character: how many sets have it. */
+  readonly #setCounts: number[] = [];
+  /** By number; undefined if the number is free. */
+  readonly #sets: (string | undefined)[] = [];
+  readonly #freeNumbers: number[] = [];
+  readonly #numbers = new Map<string, number>();
+  /** By number: how many messages have the set. */
+  #messageCounts = new Uint32Array(16);
+  /** Numbers of all sets that no message has, and of some others. */
+  #unused: number[] = [];
   #characterTotal = 0;
   readonly #lists = new Map<number, FlagLists>();
   #listCharacters = 0;
   #keywordVersion = 0;
-  #compactAtSets = minSets;
-  #compactAtNames = minNames;
+  #forgetAtNames = minNames;
 
   constructor() {
     this.addKeywords(systemFlags);
@@ -45,7 +52,7 @@ export class FlagSets {
 
   /** Keywords that are, or were a while ago, in use, in the order in which they became known. */
   get keywords(): readonly Flag[] {
-    return this.#names.slice(systemFlags.length);
+    return [...this.#characters.keys()].slice(systemFlags.length);
   }
 
   /** Grows whenever a keyword becomes known. */
@@ -53,7 +60,7 @@ export class FlagSets {
     return this.#keywordVersion;
   }
 
-  /** Distinct sets, those of no message any more included. */
+  /** One more than the highest number. */
   get size(): number {
     return this.#sets.length;
   }
@@ -67,21 +74,48 @@ export class FlagSets {
     for (const keyword of keywords) this.#characterOf(keyword);
   }
 
-  /** The number of a set; the same for the same flags in the same order. */
+  /** The number of a set, the same for the same flags in the same order; good until {@link forgetUnused} or {@link hold}. */
   numberOf(flags: readonly Flag[]): number {
     const set = flags.map((flag) => this.#characterOf(flag)).join('');
-    const known = this.#numbers.get(set);
-    if (known !== undefined) return known;
-    this.#numbers.set(set, this.#sets.length);
-    this.#characterTotal += set.length;
-    return this.#sets.push(set) - 1;
+    return this.#numbers.get(set) ?? this.#add(set);
+  }
+
+  /** One more message has the set. */
+  hold(number: number): void {
+    this.#messageCounts[number]! += 1;
+  }
+
+  /** One message less has the set. */
+  release(number: number): void {
+    this.#messageCounts[number]! -= 1;
+    if (this.#messageCounts[number] === 0) this.#unused.push(number);
+  }
+
+  /** Forgets the sets that no message has: of those that became known or were released since the last time. */
+  forgetUnused(): void {
+    for (const number of this.#unused) {
+      const set = this.#sets[number];
+      if (set !== undefined && this.#messageCounts[number] === 0) this.#forget(number, set);
+    }
+    this.#unused = [];
+  }
+
+  /** Forgets the keywords that no message has, once there may be many. */
+  forgetKeywords(): void {
+    if (this.#characters.size < this.#forgetAtNames) return;
+    for (const [name, character] of [...this.#characters].slice(systemFlags.length)) {
+      if (this.#setCounts[character.charCodeAt(0)] === 0) this.#forgetName(name, character);
+    }
+    this.#forgetAtNames = Math.max(minNames, 2 * this.#characters.size);
   }
 
   /** The flags of a set, as FETCH tells them. */
   listOf(number: number, isRecent: boolean): WireText {
     let lists = this.#lists.get(number);
     if (lists === undefined) {
-      const flags = (this.#sets[number] as string).split('').map((each) => this.#nameOf(each));
+      const flags = this.charactersOfSet(number)
+        .split('')
+        .map((each) => this.#nameOf(each));
       lists = { plain: encodeFlagList(flags), recent: encodeFlagList(['\\Recent', ...flags]) };
       if (this.#listCharacters > maxListCharacters) this.#forgetLists();
       this.#listCharacters += lists.plain.length + lists.recent.length;
@@ -97,7 +131,10 @@ export class FlagSets {
     return false;
   }
 
-  /** The characters that stand for a flag in sets, one for each spelling; empty if no message has it. Good until {@link compact}. */
+  /**
+   * The characters that stand for a flag in sets, one for each spelling; empty if no message has it. Good until
+   * {@link forgetKeywords}.
+   */
   charactersOf(flag: Flag): string {
     return this.#charactersOfName.get(flag.toLowerCase()) ?? '';
   }
@@ -107,44 +144,48 @@ export class FlagSets {
     return this.#sets[number] ?? '';
   }
 
-  /**
-   * Forgets the sets and the keywords that none of the messages has, once there may be many, and writes the new numbers
-   * of the sets into `numbers`.
-   *
-   * @param count - how many of the numbers count
-   */
-  compact(numbers: Uint32Array, count: number): void {
-    if (this.#sets.length < this.#compactAtSets && this.#names.length < this.#compactAtNames)
-      return;
-    const sets = this.#sets;
-    const names = this.#names;
-    this.#clear();
-    const renumbered = new Map<number, number>();
-    for (let index = 0; index < count; index++) {
-      const old = numbers[index] as number;
-      let number = renumbered.get(old);
-      if (number === undefined) {
-        const flags = (sets[old] as string)
-          .split('')
-          .map((each) => names[each.charCodeAt(0)] as Flag);
-        number = this.numberOf(flags);
-        renumbered.set(old, number);
-      }
-      numbers[index] = number;
+  #add(set: string): number {
+    const number = this.#freeNumbers.pop() ?? this.#sets.length;
+    this.#sets[number] = set;
+    this.#numbers.set(set, number);
+    this.#unused.push(number);
+    this.#characterTotal += set.length;
+    this.#count(set, 1);
+    if (number === this.#messageCounts.length) {
+      const grown = new Uint32Array(2 * number);
+      grown.set(this.#messageCounts);
+      this.#messageCounts = grown;
     }
-    this.#compactAtSets = Math.max(minSets, 2 * this.#sets.length);
-    this.#compactAtNames = Math.max(minNames, 2 * this.#names.length);
+    return number;
   }
 
-  #clear(): void {
-    this.#names = [];
-    this.#characters = new Map();
-    this.#charactersOfName = new Map();
-    this.#sets = [];
-    this.#numbers = new Map();
-    this.#characterTotal = 0;
-    this.#forgetLists();
-    this.addKeywords(systemFlags);
+  #count(set: string, change: 1 | -1): void {
+    for (let index = 0; index < set.length; index++) {
+      this.#setCounts[set.charCodeAt(index)]! += change;
+    }
+  }
+
+  #forget(number: number, set: string): void {
+    this.#sets[number] = undefined;
+    this.#numbers.delete(set);
+    this.#freeNumbers.push(number);
+    this.#characterTotal -= set.length;
+    this.#count(set, -1);
+    const lists = this.#lists.get(number);
+    if (lists === undefined) return;
+    this.#listCharacters -= lists.plain.length + lists.recent.length;
+    this.#lists.delete(number);
+  }
+
+  #forgetName(name: Flag, character: string): void {
+    const code = character.charCodeAt(0);
+    this.#names[code] = undefined;
+    this.#freeCodes.push(code);
+    this.#characters.delete(name);
+    const key = name.toLowerCase();
+    const others = this.charactersOf(name).replace(character, '');
+    if (others === '') this.#charactersOfName.delete(key);
+    else this.#charactersOfName.set(key, others);
   }
 
   #forgetLists(): void {
@@ -155,11 +196,12 @@ export class FlagSets {
   #characterOf(flag: Flag): string {
     const known = this.#characters.get(flag);
     if (known !== undefined) return known;
-    const character = String.fromCharCode(this.#names.length);
-    this.#names.push(flag);
+    const code = this.#freeCodes.pop() ?? this.#names.length;
+    const character = String.fromCharCode(code);
+    this.#names[code] = flag;
+    this.#setCounts[code] = 0;
     this.#characters.set(flag, character);
-    const name = flag.toLowerCase();
-    this.#charactersOfName.set(name, (this.#charactersOfName.get(name) ?? '') + character);
+    this.#charactersOfName.set(flag.toLowerCase(), this.charactersOf(flag) + character);
     this.#keywordVersion += 1;
     return character;
   }

@@ -74,7 +74,7 @@ export class MailboxFeed {
   readonly #readers = new Set<FeedReader>();
   readonly #flagSets = new FlagSets();
   /** None before {@link load}. */
-  #messages = new MessageColumns();
+  readonly #messages = new MessageColumns(this.#flagSets);
   #isLoaded = false;
   #loading: Promise<void> | undefined;
   /** What happens while the messages are being read; undefined while they are not. */
@@ -303,7 +303,7 @@ export class MailboxFeed {
         await this.reach(highestModseq);
       } while (reading.hasGap && this.#ended === undefined);
     } catch (error) {
-      this.#messages = new MessageColumns();
+      this.#messages.clear();
       this.#reading = undefined;
       if (!isMissing(error)) throw error;
       return this.#fail(error);
@@ -329,7 +329,7 @@ export class MailboxFeed {
       }
     } catch (error) {
       if (!(error instanceof ChangesForgottenError)) throw error;
-      this.#messages = new MessageColumns();
+      this.#messages.clear();
     }
     for await (const slice of this.#store.readStates(this.box, this.#messages.lastUid)) {
       this.#append(slice);
@@ -468,6 +468,7 @@ export class MailboxFeed {
       // What was read may be newer than the event.
       if (modseq >= this.modseqAt(index)) this.#messages.set(index, state);
     }
+    this.#flagSets.forgetUnused();
   }
 
   /** A step is in: tells the readers. */
@@ -485,7 +486,8 @@ export class MailboxFeed {
     const step = { modseq, changedUids, uidTotal, next: undefined };
     this.#lastStep.next = step;
     this.#lastStep = step;
-    if (this.#isLoaded) this.#flagSets.compact(this.#messages.flags, this.count);
+    this.#flagSets.forgetUnused();
+    if (this.#isLoaded) this.#flagSets.forgetKeywords();
     this.#settleArrivals(({ modseq: wanted }) => wanted <= modseq);
     for (const reader of this.#readers) reader.onFeedChange();
   }
@@ -512,7 +514,8 @@ export class MailboxFeed {
   }
 
   #append(states: MessageStates): void {
-    this.#messages.append(states, this.#flagSets);
+    this.#messages.append(states);
+    this.#flagSets.forgetUnused();
     this.#uidNext = Math.max(this.#uidNext, this.#messages.lastUid + 1);
   }
 }

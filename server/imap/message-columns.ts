@@ -18,6 +18,12 @@ export class MessageColumns {
   #modseqs = new Float64Array();
   #flags = new Uint32Array();
   #count = 0;
+  readonly #flagSets: FlagSets;
+
+  /** @param flagSets knows of each message which set it has */
+  constructor(flagSets: FlagSets) {
+    this.#flagSets = flagSets;
+  }
 
   /** Only the first {@link count} count, here and in the other columns. */
   get uids(): Uint32Array {
@@ -52,25 +58,32 @@ export class MessageColumns {
 
   set(index: number, { modseq, flags }: MessageState): void {
     this.#modseqs[index] = modseq;
+    // In this order: the set may be the same.
+    this.#flagSets.hold(flags);
+    this.#flagSets.release(this.#flags[index]!);
     this.#flags[index] = flags;
   }
 
   /** Adds a message with a UID above all others. */
-  push(uid: number, state: MessageState): void {
+  push(uid: number, { modseq, flags }: MessageState): void {
     this.reserve(this.#count + 1);
     this.#uids[this.#count] = uid;
-    this.set(this.#count, state);
+    this.#modseqs[this.#count] = modseq;
+    this.#flags[this.#count] = flags;
+    this.#flagSets.hold(flags);
     this.#count += 1;
   }
 
   /** Adds messages with UIDs above all others. */
-  append({ uids, modseqs, flags, flagSets }: MessageStates, known: FlagSets): void {
-    const numbers = flagSets.map((set) => known.numberOf(set));
+  append({ uids, modseqs, flags, flagSets }: MessageStates): void {
+    const numbers = flagSets.map((set) => this.#flagSets.numberOf(set));
     this.reserve(this.#count + uids.length);
     this.#uids.set(uids, this.#count);
     this.#modseqs.set(modseqs, this.#count);
     for (let place = 0; place < uids.length; place++) {
-      this.#flags[this.#count + place] = numbers[flags[place] as number] as number;
+      const number = numbers[flags[place] as number] as number;
+      this.#flags[this.#count + place] = number;
+      this.#flagSets.hold(number);
     }
     this.#count += uids.length;
   }
@@ -94,6 +107,7 @@ export class MessageColumns {
     const [first] = places;
     if (first === undefined) return noUids;
     const removed = Uint32Array.from(places, (place) => this.#uids[place] as number);
+    for (const place of places) this.#flagSets.release(this.#flags[place]!);
     let count = first;
     for (const [number, place] of places.entries()) {
       const [start, end] = [place + 1, places[number + 1] ?? this.#count];
@@ -105,6 +119,13 @@ export class MessageColumns {
     this.#count = count;
     if (count < this.#uids.length / 4) this.#shrink();
     return removed;
+  }
+
+  /** Removes all messages. */
+  clear(): void {
+    for (const flags of this.#flags.subarray(0, this.#count)) this.#flagSets.release(flags);
+    this.#count = 0;
+    this.#shrink();
   }
 
   #shrink(): void {

@@ -31,15 +31,37 @@ await t.test('a flag is found in any case, in each spelling that it had', async 
 
 await t.test('what no message has is forgotten, sets and keywords', async (t) => {
   const sets = new FlagSets();
-  const used = Uint32Array.of(sets.numberOf(['\\Seen', 'kept']), sets.numberOf([]));
+  const used = [sets.numberOf(['\\Seen', 'kept']), sets.numberOf([])];
+  for (const number of used) sets.hold(number);
+  let isKept = true;
   for (let index = 0; index < 5000; index++) {
-    sets.numberOf([`k${index}`]);
-    sets.compact(used, 2);
+    const number = sets.numberOf([`k${index}`, 'kept']);
+    sets.hold(number);
+    sets.forgetUnused();
+    isKept &&= sets.has(number, `K${index}`) && sets.has(number, 'kept');
+    sets.release(number);
+    sets.forgetUnused();
+    sets.forgetKeywords();
   }
-  t.ok(sets.size < 1100, `${sets.size} sets`);
+  t.ok(isKept, 'not while a message has it');
+  t.equal(sets.size, 3, 'numbers are given again');
   t.ok(sets.keywords.length < 150, `${sets.keywords.length} keywords`);
+  t.equal(sets.keywords[0], 'kept');
+  t.equal(sets.has(used[0]!, 'k4999'), false);
   t.equal(sets.listOf(used[0]!, false), '(\\Seen kept)');
   t.equal(sets.listOf(used[1]!, false), '()');
+});
+
+await t.test('a set that comes back while it is unused stays', async (t) => {
+  const sets = new FlagSets();
+  const number = sets.numberOf(['a']);
+  sets.hold(number);
+  sets.release(number);
+  t.equal(sets.numberOf(['a']), number);
+  sets.hold(number);
+  sets.forgetUnused();
+  t.equal(sets.listOf(number, false), '(a)');
+  t.not(sets.numberOf(['b']), number);
 });
 
 await t.test('a set takes a few bytes for each of its flags', async (t) => {

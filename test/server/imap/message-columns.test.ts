@@ -3,17 +3,13 @@ import { FlagSets } from '../../../server/imap/flag-sets.ts';
 import { MessageColumns } from '../../../server/imap/message-columns.ts';
 
 await t.test('messages go from anywhere', async (t) => {
-  const columns = new MessageColumns();
-  const flagSets = new FlagSets();
-  columns.append(
-    {
-      uids: Uint32Array.of(1, 3, 5, 7, 9),
-      modseqs: Float64Array.of(11, 13, 15, 17, 19),
-      flags: Uint32Array.of(0, 1, 0, 1, 0),
-      flagSets: [[], ['\\Seen']],
-    },
-    flagSets,
-  );
+  const columns = new MessageColumns(new FlagSets());
+  columns.append({
+    uids: Uint32Array.of(1, 3, 5, 7, 9),
+    modseqs: Float64Array.of(11, 13, 15, 17, 19),
+    flags: Uint32Array.of(0, 1, 0, 1, 0),
+    flagSets: [[], ['\\Seen']],
+  });
   t.same([...columns.remove(Uint32Array.of(2, 4))], [], 'none was there');
   t.same([...columns.remove(Uint32Array.of(1, 5, 9, 10))], [1, 5, 9]);
   columns.push(11, { modseq: 21, flags: 1 });
