@@ -73,7 +73,7 @@ export const limits = {
   maxEventMessages: 65_536,
   /** Different sets of flags that one event tells of; a set of 60 keywords takes half a KiB and 5 µs in each thread. */
   maxEventFlagSets: 1_024,
-  /** Messages of a slice if the one before had more sets of flags than an event may: some milliseconds, too. */
+  /** Messages of the first slice, and of others if each message has a set of flags of its own: some milliseconds, too. */
   slowSliceMessages: 1_024,
   /** How long claims of \Recent messages stay in memory before they are written by themselves. */
   recentFlushMs: 5000,

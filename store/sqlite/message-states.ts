@@ -122,7 +122,7 @@ export async function* readStates(
   afterUid: number,
 ): AsyncGenerator<MessageStates> {
   let after = afterUid;
-  let count: number = limits.sliceMessages;
+  let count: number = limits.slowSliceMessages;
   let total = 0;
   let first: MailboxCounters | undefined;
   // Ends: each slice begins behind the last UID of the one before.
@@ -166,10 +166,14 @@ function expectCount(
   throw damage(`Mailbox ${mailboxId} has ${total} messages of ${messageCount}`);
 }
 
-/** Messages of the slice behind this one: sets of flags take longer than messages. */
-function nextSliceMessages({ flagSets }: MessageStates): number {
-  const isSlow = flagSets.length > limits.maxEventFlagSets;
-  return isSlow ? limits.slowSliceMessages : limits.sliceMessages;
+/**
+ * Messages of the slice behind this one: sets of flags take longer than messages, so that it should have no more of them
+ * than an event may. The first slice is a small one, since nobody knows how many sets it has.
+ */
+function nextSliceMessages({ uids, flagSets }: MessageStates): number {
+  if (uids.length === 0) return limits.sliceMessages;
+  const count = Math.floor((limits.maxEventFlagSets * uids.length) / flagSets.length);
+  return Math.min(limits.sliceMessages, Math.max(limits.slowSliceMessages, count));
 }
 
 // Without the hint SQLite may read the whole mailbox to save the sorting.
@@ -195,7 +199,7 @@ export async function* readChanges(
   // No UID is larger: what changed under `since` itself is passed over.
   let changed: Cursor = [since, limits.maxUid];
   let expunged: Cursor = changed;
-  let count: number = limits.sliceMessages;
+  let count: number = limits.slowSliceMessages;
   // Ends: a slice that is not the last one moves one of the cursors.
   for (;;) {
     const slice = database.snapshot(() =>

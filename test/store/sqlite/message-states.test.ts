@@ -1,8 +1,15 @@
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { limits } from '../../../store/limits.ts';
+import type { MessageStates } from '../../../store/mail-store.ts';
 import { Database } from '../../../store/sqlite/database.ts';
 import { createSchema } from '../../../store/sqlite/migration.ts';
-import { stepSource, UidScan } from '../../../store/sqlite/message-states.ts';
+import {
+  readChanges,
+  readStates,
+  stepSource,
+  UidScan,
+} from '../../../store/sqlite/message-states.ts';
 import { SeededRandom } from '../../fixtures/seeded-random.ts';
 import { makeDataDirectory } from '../../fixtures/sqlite-store.ts';
 
@@ -97,4 +104,35 @@ await t.test('a few of many are looked up', (t) => {
 await t.test('nothing wanted is nothing read', (t) => {
   t.equal(new UidScan(new Uint32Array()).step, undefined);
   t.end();
+});
+
+await t.test('a slice has no more sets of flags than an event may tell of', async (t) => {
+  const count = 20_000;
+  const all = Array.from({ length: count }, (_, index) => index + 1);
+  const database = makeMailbox(t, all);
+  database.execute(`INSERT INTO accounts (id, name, name_key, argon2id, scram_sha256)
+      VALUES (1, 'a', 'a', '', '');
+    UPDATE mailboxes SET account_id = 1, uid_next = ${count + 1}, highest_modseq = ${count},
+      message_count = ${count} WHERE id = 2`);
+  const box = { accountId: 1, mailboxId: 2 };
+  const slices = async () => {
+    const states: MessageStates[] = [];
+    for await (const slice of readStates(database, box, 0)) states.push(slice);
+    for await (const slice of readChanges(database, box, 0, count)) states.push(slice.messages);
+    t.equal(
+      states.reduce((sum, { uids }) => sum + uids.length, 0),
+      2 * count,
+    );
+    return states;
+  };
+  const { slowSliceMessages: small, sliceMessages: large } = limits;
+  const sizes = [small, large, large, count - small - 2 * large];
+  t.same(
+    (await slices()).map(({ uids }) => uids.length),
+    [...sizes, ...sizes],
+    'one set: large slices behind a small one',
+  );
+  database.execute('UPDATE messages SET keywords_low = uid WHERE mailbox_id = 2');
+  const setCounts = (await slices()).map(({ flagSets }) => flagSets.length);
+  t.equal(Math.max(...setCounts), limits.maxEventFlagSets);
 });
