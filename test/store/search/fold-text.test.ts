@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import t from 'tap';
-import { foldText } from '../../../store/search/fold-text.ts';
+import { foldText, isAsciiText } from '../../../store/search/fold-text.ts';
 
 await t.test('what i;unicode-casemap takes for equal folds to the same', (t) => {
   for (const [a, b] of [
@@ -43,5 +43,61 @@ await t.test('where a text contains another, so do the folded ones', (t) => {
       (before, term, after) => foldText(`${before}${term}${after}`).includes(foldText(term)),
     ),
   );
+  t.end();
+});
+
+/** What folding is, in the words of Unicode. */
+function foldSlowly(text: string): string {
+  const folded = text.normalize('NFKD').toUpperCase().normalize('NFKD');
+  const doubles: Readonly<Record<string, string>> = {
+    '〜': '~',
+    '∼': '~',
+    '∥': '‖',
+    '−': '-',
+    '―': '—',
+    '・': '·',
+  };
+  return Array.from(folded, (character) => doubles[character] ?? character).join('');
+}
+
+await t.test('every character folds as Unicode has it, wherever it stands', (t) => {
+  const wrong: string[] = [];
+  // Behind and before characters that take part in putting marks in order, and some that do not.
+  const neighbours = ['', 'a', 'é', '\u0301', '\u0323', 'ᾳ', '한', '\u{1d165}', '\ud800', 'ß'];
+  for (let number = 0; number <= 0xffff; number++) {
+    const text = neighbours
+      .map((neighbour) => `${neighbour}${String.fromCharCode(number)}${neighbour}é\u0345\u0323`)
+      .join(' ');
+    if (foldText(text) !== foldSlowly(text)) wrong.push(`U+${number.toString(16)}`);
+  }
+  t.same(wrong, []);
+  t.end();
+});
+
+await t.test('so does any text', (t) => {
+  const unit = fc.oneof(
+    fc.constantFrom(...Array.from('aZ \u00a0éßÅœ\u0301\u0323\u0345ΐΣςя“…€ﬁ한日−・\ud83d\ude00')),
+    fc.string({ unit: 'binary', minLength: 1, maxLength: 3 }),
+    fc.integer({ min: 0, max: 0x2fff }).map((number) => String.fromCharCode(number)),
+    fc.constant('\ud800'),
+  );
+  fc.assert(
+    fc.property(
+      fc.string({ unit, maxLength: 40 }),
+      fc.constantFrom(0, 8_150, 8_185, 8_191, 16_380),
+      fc.constantFrom('x', 'é', '\u0301', '日'),
+      (text, length, filler) => {
+        const whole = filler.repeat(length) + text;
+        return foldText(whole) === foldSlowly(whole);
+      },
+    ),
+    { numRuns: 1_000 },
+  );
+  t.end();
+});
+
+await t.test('text is ASCII or not', (t) => {
+  for (const text of ['', 'a\0\x7f']) t.ok(isAsciiText(text));
+  for (const text of ['\x80', 'é', '日', '\ud800', 'a\u{1f600}']) t.notOk(isAsciiText(text));
   t.end();
 });
