@@ -110,6 +110,10 @@ export const limits = {
 
   /** Rows that a search reads at once: half a millisecond. */
   searchRows: 256,
-  /** Characters of a message's text that a search keeps for its next condition. */
-  searchCachedCharacters: mebibyte,
+  /** Messages that a search reads at once at most, however small they are. */
+  searchContents: 64,
+  /** Bytes of messages that a search reads at once, past which it reads no further: a third of a millisecond. */
+  searchContentBytes: 256 * kibibyte,
+  /** Bytes of a message of which a search keeps the text for its next condition. */
+  searchKeptBytes: mebibyte,
 } as const;

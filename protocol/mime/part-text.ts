@@ -1,4 +1,5 @@
 import { trim } from './ascii-text.ts';
+import { toBuffer } from './charsets/charset-decoder.ts';
 import { decodeCharset } from './charsets/charset.ts';
 import type { MimePart } from './mime-structure.ts';
 import { findParameter } from './parameters.ts';
@@ -25,7 +26,7 @@ export function decodePartText(
  * @see RFC 2045, section 6
  */
 export function decodePartBytes(part: Pick<MimePart, 'encoding'>, body: Uint8Array): Uint8Array {
-  const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+  const bytes = toBuffer(body);
   if (part.encoding === 'base64') return decodeBase64(bytes);
   if (part.encoding === 'quoted-printable') return decodeQuotedPrintable(bytes);
   return bytes;

@@ -1,166 +1,235 @@
 import type { CalendarDay, SearchKey } from '../../protocol/search-key.ts';
-import { findUsualFields, isUsualField } from '../usual-fields.ts';
-import { hasAnyOf, type FlagWords, type KeywordTable } from '../sqlite/keywords.ts';
+import { foldAsciiCase } from '../names.ts';
 import { dayNumber } from '../sent-day.ts';
-import { foldText } from './fold-text.ts';
+import { findUsualFields, isUsualField } from '../usual-fields.ts';
 import type { MessageText } from './message-text.ts';
+import type { SearchColumn, SearchExtent, SearchRows } from './search-source.ts';
+import { SearchTerm } from './search-term.ts';
 import { SearchedField } from './searched-field.ts';
 import { UidRanges } from './uid-ranges.ts';
 
-/** What a search knows of a message without reading its bytes. */
-export interface SearchRow {
-  readonly uid: number;
-  readonly modseq: number;
-  readonly words: FlagWords;
-  readonly sizeBytes: number;
-  /** Days since 1970, in the zone of the internal date. */
-  readonly internalDay: number;
-  readonly sentDay: number | undefined;
-  /** Undefined if they are not kept apart, or no condition needs them. */
-  readonly usualFields: Uint8Array | undefined;
-}
+/** A verdict on a message. `AND` is the least of its operands, `OR` the greatest, `NOT` is 2 less the operand. */
+export const verdicts = {
+  no: 0,
+  /** What the row has does not decide: the text has to. */
+  open: 1,
+  yes: 2,
+} as const;
 
-/** A search key made ready. */
+/**
+ * A search key made ready: it judges the rows of a batch, then the texts of those that it left open, and only those. One
+ * search uses it, batch by batch.
+ */
 export interface Condition {
-  /** 0: decided by the row; then dearer with what has to be read. */
-  readonly cost: number;
-  /** The verdict from the row alone; undefined where the text decides. */
-  ofRow(row: SearchRow): boolean | undefined;
-  /** The verdict where the row alone has none. */
-  ofText(row: SearchRow, text: MessageText): Promise<boolean>;
+  /** What it looks at in rows. */
+  readonly columns: readonly SearchColumn[];
+  /** What it looks at in messages that their rows do not decide; undefined if there are none. */
+  readonly extent: SearchExtent | undefined;
+  /**
+   * A verdict for each row, in a column that stays the condition's until the next batch.
+   *
+   * @param isNeeded 0 for rows of which the verdict does not matter; all do if it is absent
+   */
+  judgeRows(rows: SearchRows, isNeeded?: Uint8Array): Uint8Array;
+  /** The verdict on a row of the batch: promised only if more of the message has to be read. */
+  judgeText(index: number, text: MessageText): boolean | Promise<boolean>;
 }
 
-/** The mailbox, as far as conditions depend on it. */
-interface SearchedMailbox {
-  readonly keywords: KeywordTable;
-  /** 0 for an empty mailbox. */
-  readonly largestUid: number;
-}
-
-const headerCost = 1;
-const bodyCost = 100;
-
-/** Makes a search key ready for a mailbox. */
-export function makeCondition(key: SearchKey, mailbox: SearchedMailbox): Condition {
+/**
+ * Makes a search key ready for a mailbox.
+ *
+ * @param largestUid what `*` stands for; 0 for an empty mailbox
+ * @throws {Error} for a key that only a session can decide (`sequence`, `recent`)
+ */
+export function makeCondition(key: SearchKey, largestUid: number): Condition {
   switch (key.key) {
     case 'and':
-      return allOf(key.keys.map((operand) => makeCondition(operand, mailbox)));
+      return allOf(key.keys.map((operand) => makeCondition(operand, largestUid)));
     case 'or':
-      return not(allOf([key.left, key.right].map((side) => not(makeCondition(side, mailbox)))));
+      return not(allOf([key.left, key.right].map((side) => not(makeCondition(side, largestUid)))));
     case 'not':
-      return not(makeCondition(key.operand, mailbox));
-    case 'header': {
-      const [name, term] = [key.fieldName.toLowerCase(), foldText(key.text)];
-      const condition = onText(headerCost, (text) => text.hasField(name, term));
-      return isUsualField(name) ? { ...condition, ofRow: makeFieldTest(name, term) } : condition;
-    }
+      return not(makeCondition(key.operand, largestUid));
+    case 'header':
+      return fieldCondition(key.fieldName.toLowerCase(), new SearchTerm(key.text));
     case 'body': {
-      const term = foldText(key.text);
-      return onText(bodyCost, (text) => text.hasInBody(term));
+      const term = new SearchTerm(key.text);
+      return textCondition('message', (text) => text.hasInBody(term));
     }
     case 'text': {
-      const term = foldText(key.text);
-      return onText(
-        bodyCost,
-        async (text) => (await text.hasInHeader(term)) || text.hasInBody(term),
+      const term = new SearchTerm(key.text);
+      return textCondition('message', (text) =>
+        orElse(text.hasInHeader(term), () => text.hasInBody(term)),
       );
     }
-    default:
-      return onRow(makeRowTest(key, mailbox));
-  }
-}
-
-type RowKey = Exclude<
-  SearchKey,
-  { readonly key: 'and' | 'or' | 'not' | 'header' | 'body' | 'text' }
->;
-
-function makeRowTest(key: RowKey, mailbox: SearchedMailbox): (row: SearchRow) => boolean {
-  switch (key.key) {
     case 'all':
-      return () => true;
+      return rowCondition([], () => true);
     case 'flag':
-      return makeFlagTest(mailbox.keywords.wordsOf([key.flag]));
+      return flagCondition(key.flag);
     case 'uid': {
-      const uids = new UidRanges(key.set, mailbox.largestUid);
-      return ({ uid }) => uids.has(uid);
+      const uids = new UidRanges(key.set, largestUid);
+      return rowCondition([], (rows, index) => uids.has(rows.uids[index]!));
     }
     case 'date':
-      return makeDateTest(key.field, key.relation, key.day);
-    case 'size':
-      return key.relation === 'larger'
-        ? ({ sizeBytes }) => sizeBytes > key.sizeBytes
-        : ({ sizeBytes }) => sizeBytes < key.sizeBytes;
+      return dateCondition(key.field, key.relation, key.day);
+    case 'size': {
+      const { relation, sizeBytes } = key;
+      return rowCondition(['size'], ({ sizes }, index) =>
+        relation === 'larger' ? sizes![index]! > sizeBytes : sizes![index]! < sizeBytes,
+      );
+    }
     case 'modseq':
-      return ({ modseq }) => modseq >= key.modseq;
+      return rowCondition(['modseq'], ({ modseqs }, index) => modseqs![index]! >= key.modseq);
     default:
       throw new Error(`The store cannot search for "${key.key}", which belongs to a session`);
   }
 }
 
-/** A keyword that the mailbox does not know has no bit, and no message has it. */
-function makeFlagTest(wanted: FlagWords): (row: SearchRow) => boolean {
-  return ({ words }) => hasAnyOf(words, wanted);
-}
-
-function makeDateTest(
-  field: 'internal' | 'sent',
-  relation: 'before' | 'on' | 'since',
-  { year, month, day }: CalendarDay,
-): (row: SearchRow) => boolean {
-  const wanted = dayNumber(year, month, day);
-  return (row) => {
-    const found = field === 'internal' ? row.internalDay : row.sentDay;
-    if (found === undefined) return false;
-    if (relation === 'on') return found === wanted;
-    return relation === 'before' ? found < wanted : found >= wanted;
+function rowCondition(
+  columns: readonly SearchColumn[],
+  test: (rows: SearchRows, index: number) => boolean,
+): Condition {
+  let column = new Uint8Array();
+  return {
+    columns,
+    extent: undefined,
+    judgeRows: (rows) => {
+      column = new Uint8Array(rows.uids.length);
+      for (let index = 0; index < column.length; index++) {
+        if (test(rows, index)) column[index] = verdicts.yes;
+      }
+      return column;
+    },
+    judgeText: (index) => column[index] === verdicts.yes,
   };
 }
 
-/** Undecided for a message whose usual fields are not kept apart. */
-function makeFieldTest(name: string, term: string): (row: SearchRow) => boolean | undefined {
-  return ({ usualFields }) =>
-    usualFields &&
-    findUsualFields(usualFields, name).some((field) => new SearchedField(field).hasTerm(term));
+/** Keywords are compared without regard to case (RFC 3501, section 9: flag-keyword is an atom). */
+function flagCondition(flag: string): Condition {
+  const wanted = foldAsciiCase(flag);
+  let setsOfBatch: SearchRows['flagSets'];
+  let hasFlag: boolean[] = [];
+  return rowCondition(['flags'], ({ flags, flagSets }, index) => {
+    // Few sets, and the same for many messages.
+    if (flagSets !== setsOfBatch) {
+      setsOfBatch = flagSets;
+      hasFlag = flagSets!.map((set) => set.some((each) => foldAsciiCase(each) === wanted));
+    }
+    return hasFlag[flags![index]!]!;
+  });
 }
 
-function onRow(test: (row: SearchRow) => boolean): Condition {
-  return { cost: 0, ofRow: test, ofText: async (row) => test(row) };
+function dateCondition(
+  field: 'internal' | 'sent',
+  relation: 'before' | 'on' | 'since',
+  { year, month, day }: CalendarDay,
+): Condition {
+  const wanted = dayNumber(year, month, day);
+  const column = field === 'internal' ? 'internalDay' : 'sentDay';
+  return rowCondition([column], ({ internalDays, sentDays }, index) => {
+    // NaN, where there is no date, is neither less nor more nor the same.
+    const found = (field === 'internal' ? internalDays : sentDays)![index]!;
+    if (relation === 'on') return found === wanted;
+    return relation === 'before' ? found < wanted : found >= wanted;
+  });
 }
 
-function onText(cost: number, test: (text: MessageText) => Promise<boolean>): Condition {
-  return { cost, ofRow: () => undefined, ofText: (_, text) => test(text) };
+/** On a field of the header; the fields that an engine keeps apart come with the rows. */
+function fieldCondition(name: string, term: SearchTerm): Condition {
+  const isUsual = isUsualField(name);
+  const judge = (usualFields: Uint8Array | undefined): number => {
+    if (usualFields === undefined) return verdicts.open;
+    const fields = findUsualFields(usualFields, name);
+    const isFound = fields.some((field) => new SearchedField(field).hasTerm(term));
+    return isFound ? verdicts.yes : verdicts.no;
+  };
+  let column = new Uint8Array();
+  return {
+    columns: isUsual ? ['usualFields'] : [],
+    extent: 'header',
+    judgeRows: ({ uids, usualFields }, isNeeded) => {
+      column = new Uint8Array(uids.length).fill(verdicts.open);
+      if (!isUsual) return column;
+      for (let index = 0; index < column.length; index++) {
+        if (isNeeded?.[index] !== 0) column[index] = judge(usualFields![index]);
+      }
+      return column;
+    },
+    judgeText: (index, text) =>
+      column[index] === verdicts.open ? text.hasField(name, term) : column[index] === verdicts.yes,
+  };
+}
+
+function textCondition(
+  extent: SearchExtent,
+  judgeText: (text: MessageText) => boolean | Promise<boolean>,
+): Condition {
+  return {
+    columns: [],
+    extent,
+    judgeRows: ({ uids }) => new Uint8Array(uids.length).fill(verdicts.open),
+    judgeText: (_, text) => judgeText(text),
+  };
 }
 
 function not(operand: Condition): Condition {
   return {
-    cost: operand.cost,
-    ofRow: (row) => {
-      const verdict = operand.ofRow(row);
-      return verdict === undefined ? undefined : !verdict;
+    columns: operand.columns,
+    extent: operand.extent,
+    judgeRows: (rows, isNeeded) =>
+      operand.judgeRows(rows, isNeeded).map((verdict) => verdicts.yes - verdict),
+    judgeText: (index, text) => {
+      const verdict = operand.judgeText(index, text);
+      return typeof verdict === 'boolean' ? !verdict : verdict.then((isMatch) => !isMatch);
     },
-    ofText: async (row, text) => !(await operand.ofText(row, text)),
   };
 }
 
-function allOf(operands: readonly Condition[]): Condition {
-  const cheapFirst = operands.toSorted((a, b) => a.cost - b.cost);
-  return {
-    cost: operands.reduce((sum, { cost }) => sum + cost, 0),
-    ofRow: (row) => {
-      let isOpen = false;
-      for (const operand of cheapFirst) {
-        const verdict = operand.ofRow(row);
-        if (verdict === false) return false;
-        isOpen ||= verdict === undefined;
+function allOf(all: readonly Condition[]): Condition {
+  const operands = all.toSorted((a, b) => costOf(a) - costOf(b));
+  const judgeFrom = (
+    start: number,
+    index: number,
+    text: MessageText,
+  ): boolean | Promise<boolean> => {
+    for (let place = start; place < operands.length; place++) {
+      const verdict = operands[place]!.judgeText(index, text);
+      if (verdict === false) return false;
+      if (verdict !== true) {
+        return verdict.then((isMatch) => isMatch && judgeFrom(place + 1, index, text));
       }
-      return isOpen ? undefined : true;
-    },
-    ofText: async (row, text) => {
-      for (const operand of cheapFirst) {
-        if (!(operand.ofRow(row) ?? (await operand.ofText(row, text)))) return false;
-      }
-      return true;
-    },
+    }
+    return true;
   };
+  return {
+    columns: [...new Set(operands.flatMap(({ columns }) => columns))],
+    extent: operands.findLast(({ extent }) => extent !== undefined)?.extent,
+    judgeRows: (rows, isNeeded) => {
+      const column = new Uint8Array(rows.uids.length).fill(verdicts.yes);
+      isNeeded?.forEach((verdict, index) => {
+        if (verdict === verdicts.no) column[index] = verdicts.no;
+      });
+      for (const operand of operands) {
+        const other = operand.judgeRows(rows, column);
+        for (let index = 0; index < column.length; index++) {
+          if (other[index]! < column[index]!) column[index] = other[index]!;
+        }
+      }
+      return column;
+    },
+    judgeText: (index, text) => judgeFrom(0, index, text),
+  };
+}
+
+/** What decides by less goes first. */
+function costOf({ columns, extent }: Condition): number {
+  if (extent === 'message') return 3;
+  return extent === 'header' ? (columns.includes('usualFields') ? 1 : 2) : 0;
+}
+
+function orElse(
+  verdict: boolean | Promise<boolean>,
+  otherwise: () => boolean | Promise<boolean>,
+): boolean | Promise<boolean> {
+  if (typeof verdict === 'boolean') return verdict || otherwise();
+  return verdict.then((isMatch) => isMatch || otherwise());
 }

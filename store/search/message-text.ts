@@ -1,136 +1,173 @@
 import type { MimePart } from '../../protocol/mime/mime-structure.ts';
 import { parseHeader } from '../../protocol/mime/header-fields.ts';
 import { mimeLimits } from '../../protocol/mime/limits.ts';
+import { decodePartText } from '../../protocol/mime/part-text.ts';
 import { limits } from '../limits.ts';
-import type { Database } from '../sqlite/database.ts';
-import { readBody } from '../sqlite/messages.ts';
-import { foldText } from './fold-text.ts';
 import type { Pacer } from './pacer.ts';
 import { PartTextDecoder } from './part-text-decoder.ts';
+import type { SearchedContent, SearchSource } from './search-source.ts';
+import { type SearchTerm, TextMatcher } from './search-term.ts';
 import { SearchedField } from './searched-field.ts';
-import { TextMatcher } from './text-matcher.ts';
 
-/** Folded text; `isStart` where it does not continue the piece before it. */
-interface TextPiece {
-  readonly text: string;
-  readonly isStart: boolean;
-}
-
-/** What can be searched in one message, read and decoded when it is first asked for. */
+/**
+ * What can be searched in one message, decoded when it is first asked for. What lies in the bytes that the engine gave along
+ * is answered at once; only the rest of large messages is read, and the answer promised.
+ */
 export class MessageText {
-  readonly #database: Database;
+  readonly #source: SearchSource;
+  readonly #content: SearchedContent;
   readonly #pacer: Pacer;
-  readonly #bodyId: number;
-  readonly #headerBytes: number;
   #fields: readonly SearchedField[] | undefined;
-  /** The whole text of the body, where it was short enough to keep. */
-  #bodyPieces: readonly TextPiece[] | undefined;
+  #sections: readonly TextSection[] | undefined;
+  /** The texts of sections that have been decoded, for the next term, as long as they are small. */
+  readonly #texts = new Map<TextSection, readonly string[]>();
+  #keptBytes = 0;
 
-  constructor(
-    database: Database,
-    pacer: Pacer,
-    message: { readonly bodyId: number; readonly headerBytes: number },
-  ) {
-    this.#database = database;
+  constructor(source: SearchSource, content: SearchedContent, pacer: Pacer) {
+    this.#source = source;
+    this.#content = content;
     this.#pacer = pacer;
-    this.#bodyId = message.bodyId;
-    this.#headerBytes = message.headerBytes;
   }
 
-  /** True if a field of that name (lower case) has the folded term in its value or, if it has addresses, in one of these. */
-  async hasField(name: string, term: string): Promise<boolean> {
-    const fields = await this.#readFields();
-    return fields.some((field) => field.name === name && field.hasTerm(term));
+  /** True if a field of that name (lower case) has the term in its value or, if it has addresses, in one of these. */
+  hasField(name: string, term: SearchTerm): boolean | Promise<boolean> {
+    return this.#testFields((fields) =>
+      fields.some((field) => field.name === name && field.hasTerm(term)),
+    );
   }
 
-  /** True where the folded term is in a line of the header, field names included. */
-  async hasInHeader(term: string): Promise<boolean> {
-    const fields = await this.#readFields();
-    return fields.some((field) => field.line.includes(term) || field.hasTerm(term));
+  /** True if the term is in a line of the header, field names included. */
+  hasInHeader(term: SearchTerm): boolean | Promise<boolean> {
+    return this.#testFields((fields) =>
+      fields.some((field) => term.isIn(field.line) || field.hasTerm(term)),
+    );
   }
 
-  /** True where the folded term is in the text of the body. */
-  async hasInBody(term: string): Promise<boolean> {
-    if (term === '') return true;
-    if (this.#bodyPieces) return hasTerm(this.#bodyPieces, term);
-    const matcher = new TextMatcher(term);
-    const kept: TextPiece[] = [];
-    let characters = 0;
-    for await (const piece of this.#readBodyPieces()) {
-      if (piece.isStart) matcher.reset();
-      if (matcher.push(piece.text)) return true;
-      characters += piece.text.length;
-      if (characters <= limits.searchCachedCharacters) kept.push(piece);
-      else kept.length = 0;
+  /** True if the term is in the text of the body. */
+  hasInBody(term: SearchTerm): boolean | Promise<boolean> {
+    if (term.folded === '') return true;
+    const { structure } = this.#content;
+    if (structure === undefined) throw new Error('The body was read without its structure');
+    this.#sections ??= [...textSections(structure)];
+    for (const [index, section] of this.#sections.entries()) {
+      const verdict = this.#isInSection(term, section);
+      if (verdict === true) return true;
+      if (verdict !== false) return this.#isInRest(term, verdict, this.#sections.slice(index + 1));
     }
-    if (characters <= limits.searchCachedCharacters) this.#bodyPieces = kept;
     return false;
   }
 
-  async #readFields(): Promise<readonly SearchedField[]> {
-    this.#fields ??= await this.#readHeader(0, this.#headerBytes);
-    return this.#fields;
-  }
-
-  async #readHeader(start: number, end: number): Promise<SearchedField[]> {
-    const bytes = await this.#readBytes(
-      start,
-      Math.min(end, start + mimeLimits.filteredHeaderBytes),
-    );
-    return parseHeader(bytes).map((field) => new SearchedField(field));
-  }
-
-  async #readBytes(start: number, end: number): Promise<Uint8Array> {
-    const chunks: Uint8Array[] = [];
-    for await (const chunk of readBody(this.#database, this.#bodyId, start, end))
-      chunks.push(chunk);
-    return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
-  }
-
-  async *#readBodyPieces(): AsyncGenerator<TextPiece> {
-    for (const section of textSections(this.#readStructure())) {
-      if (section.kind === 'header') {
-        const fields = await this.#readHeader(section.start, section.end);
-        for (const { line } of fields) yield { text: line, isStart: true };
-      } else yield* this.#readPartPieces(section.part);
+  /** @param first the verdict on the section before the rest */
+  async #isInRest(
+    term: SearchTerm,
+    first: Promise<boolean>,
+    rest: readonly TextSection[],
+  ): Promise<boolean> {
+    if (await first) return true;
+    for (const section of rest) {
       if (this.#pacer.isDue) await this.#pacer.pause();
+      const verdict = this.#isInSection(term, section);
+      if (verdict === true || (verdict !== false && (await verdict))) return true;
     }
+    return false;
   }
 
-  async *#readPartPieces(part: MimePart): AsyncGenerator<TextPiece> {
+  #isInSection(term: SearchTerm, section: TextSection): boolean | Promise<boolean> {
+    const kept = this.#texts.get(section);
+    if (kept !== undefined) return isInTexts(term, section, kept);
+    const { beginning } = this.#content;
+    const { start, end } = section;
+    if (end > beginning.length) {
+      return section.kind === 'header'
+        ? this.#isInUnreadHeader(term, section)
+        : this.#isInUnreadPart(term, section);
+    }
+    const bytes = beginning.subarray(start, end);
+    if (section.kind === 'header') return this.#isInHeader(term, section, bytes);
+    const texts = [decodePartText(section.part, bytes)];
+    if (this.#reserve(section)) this.#texts.set(section, texts);
+    return isInTexts(term, section, texts);
+  }
+
+  #isInHeader(term: SearchTerm, section: TextSection, header: Uint8Array): boolean {
+    if (!term.mayBeInHeader(header)) return false;
+    const lines = toFields(header).map(({ line }) => line);
+    if (this.#reserve(section)) this.#texts.set(section, lines);
+    return isInTexts(term, section, lines);
+  }
+
+  async #isInUnreadHeader(term: SearchTerm, section: TextSection): Promise<boolean> {
+    return this.#isInHeader(term, section, await this.#readHeader(section.start, section.end));
+  }
+
+  async #isInUnreadPart(
+    term: SearchTerm,
+    section: TextSection & { readonly kind: 'part' },
+  ): Promise<boolean> {
+    const { part, start, end } = section;
     const decoder = new PartTextDecoder(part);
-    let isStart = true;
-    for await (const chunk of readBody(this.#database, this.#bodyId, part.bodyStart, part.end)) {
+    const matcher = new TextMatcher(term);
+    const texts: string[] | undefined = this.#reserve(section) ? [] : undefined;
+    for await (const chunk of this.#source.readBytes(this.#content.bodyId, start, end)) {
       for (const text of decoder.push(chunk)) {
-        yield { text: foldText(text), isStart };
-        isStart = false;
+        if (matcher.push(text)) return true;
+        texts?.push(text);
         if (this.#pacer.isDue) await this.#pacer.pause();
       }
     }
-    yield { text: foldText(decoder.finish()), isStart };
+    const last = decoder.finish();
+    if (texts !== undefined) this.#texts.set(section, [...texts, last]);
+    return matcher.push(last);
   }
 
-  #readStructure(): MimePart {
-    const row = this.#database.row<[string]>(
-      'SELECT structure FROM body_texts WHERE body_id = ?',
-      this.#bodyId,
-    );
-    if (row === undefined) throw new Error(`Body ${this.#bodyId} has no structure`);
-    return JSON.parse(row[0]) as MimePart;
+  /** True if there is room to keep the text of the section. */
+  #reserve({ start, end }: TextSection): boolean {
+    // No charset has more characters than bytes.
+    this.#keptBytes += end - start;
+    return this.#keptBytes <= limits.searchKeptBytes;
+  }
+
+  #testFields(test: (fields: readonly SearchedField[]) => boolean): boolean | Promise<boolean> {
+    const { beginning, headerBytes } = this.#content;
+    if (headerBytes <= beginning.length) {
+      this.#fields ??= toFields(beginning.subarray(0, headerBytes));
+    }
+    if (this.#fields) return test(this.#fields);
+    return this.#readHeader(0, headerBytes).then((header) => {
+      this.#fields = toFields(header);
+      return test(this.#fields);
+    });
+  }
+
+  async #readHeader(start: number, end: number): Promise<Uint8Array> {
+    const stop = Math.min(end, start + mimeLimits.filteredHeaderBytes);
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of this.#source.readBytes(this.#content.bodyId, start, stop)) {
+      chunks.push(chunk);
+    }
+    return Buffer.concat(chunks);
   }
 }
 
-function hasTerm(pieces: readonly TextPiece[], term: string): boolean {
+function toFields(header: Uint8Array): SearchedField[] {
+  return parseHeader(header).map((field) => new SearchedField(field));
+}
+
+/** Lines of a header are apart; the texts of a part continue each other. */
+function isInTexts(term: SearchTerm, { kind }: TextSection, texts: readonly string[]): boolean {
+  if (kind === 'header' || texts.length === 1) return texts.some((text) => term.isIn(text));
   const matcher = new TextMatcher(term);
-  return pieces.some((piece) => {
-    if (piece.isStart) matcher.reset();
-    return matcher.push(piece.text);
-  });
+  return texts.some((text) => matcher.push(text));
 }
 
 type TextSection =
   | { readonly kind: 'header'; readonly start: number; readonly end: number }
-  | { readonly kind: 'text'; readonly part: MimePart };
+  | {
+      readonly kind: 'part';
+      readonly start: number;
+      readonly end: number;
+      readonly part: MimePart;
+    };
 
 /**
  * What of a message is the text of its body: text parts, the headers of parts (an attachment's file name is
@@ -145,6 +182,6 @@ function* textSections(part: MimePart): Generator<TextSection> {
     yield { kind: 'header', start: part.message.headerStart, end: part.message.bodyStart };
     yield* textSections(part.message);
   } else if (part.children === undefined && (part.type === 'text' || part.type === 'message')) {
-    yield { kind: 'text', part };
+    yield { kind: 'part', start: part.bodyStart, end: part.end, part };
   }
 }

@@ -4,7 +4,7 @@ import type { MimePart } from '../../protocol/mime/mime-structure.ts';
 import { charsetOf, decodePartBytes, decodePartText } from '../../protocol/mime/part-text.ts';
 
 /** Bytes of a part that are decoded at once, at most. */
-const maxWindowBytes = 256 * 1024;
+const maxWindowBytes = 64 * 1024;
 
 const lineFeed = 10;
 

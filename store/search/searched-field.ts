@@ -3,11 +3,11 @@ import { decodeEncodedWords } from '../../protocol/mime/encoded-words.ts';
 import { decodeFieldText } from '../../protocol/mime/field-text.ts';
 import type { HeaderField } from '../../protocol/mime/header-fields.ts';
 import { mimeLimits } from '../../protocol/mime/limits.ts';
-import { foldText } from './fold-text.ts';
+import type { SearchTerm } from './search-term.ts';
 
 const addressFields = new Set(['from', 'sender', 'reply-to', 'to', 'cc', 'bcc']);
 
-/** A field of a header as a search sees it: decoded and folded when that is first asked for. */
+/** A field of a header as a search sees it: decoded when that is first asked for. */
 export class SearchedField {
   /** In lower case. */
   readonly name: string;
@@ -20,31 +20,30 @@ export class SearchedField {
     this.#value = value;
   }
 
-  /** The field in one folded line: its name, its value. */
+  /** The field in one line: its name, its value. */
   get line(): string {
-    return `${foldText(this.name)}: ${this.#foldedText()}`;
+    return `${this.name}: ${this.#decodedText()}`;
   }
 
   /**
-   * True if the folded term is in the value as it was written, or in an address of the envelope, where comments and folds
-   * are gone.
+   * True if the term is in the value as it was written, or in an address of the envelope, where comments and folds are gone.
    *
    * @see RFC 3501, section 6.4.4 (FROM, TO, CC, BCC)
    */
-  hasTerm(term: string): boolean {
-    if (this.#foldedText().includes(term)) return true;
-    return addressFields.has(this.name) && this.#foldedAddresses().includes(term);
+  hasTerm(term: SearchTerm): boolean {
+    if (term.isIn(this.#decodedText())) return true;
+    return addressFields.has(this.name) && term.isIn(this.#decodedAddresses());
   }
 
-  #foldedText(): string {
-    this.#text ??= foldText(decodeFieldText(this.name, this.#value));
+  #decodedText(): string {
+    this.#text ??= decodeFieldText(this.name, this.#value);
     return this.#text;
   }
 
-  #foldedAddresses(): string {
-    this.#addresses ??= foldText(
-      parseAddressList(this.#value, mimeLimits.addressCount).map(writeAddress).join('\n'),
-    );
+  #decodedAddresses(): string {
+    this.#addresses ??= parseAddressList(this.#value, mimeLimits.addressCount)
+      .map(writeAddress)
+      .join('\n');
     return this.#addresses;
   }
 }

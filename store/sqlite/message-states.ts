@@ -13,9 +13,10 @@ import { type MailboxCounters, readCounters } from './mailbox-counters.ts';
  * The flags of a message as SQL and JSON carry them: the number of the system flags alone, which most messages
  * have, or all words as text.
  */
-type FlagKey = number | string;
+export type FlagKey = number | string;
 
-const flagKeySql = `CASE WHEN keywords_low | keywords_high = 0 AND keywords_more = '' THEN system_flags
+/** A {@link FlagKey} of the columns of `messages`. */
+export const flagKeySql = `CASE WHEN keywords_low | keywords_high = 0 AND keywords_more = '' THEN system_flags
   ELSE system_flags || ',' || keywords_low || ',' || keywords_high || ',' || keywords_more END`;
 
 /**

@@ -39,6 +39,7 @@ import { SqliteMessageDraft } from './message-draft.ts';
 import { readChanges, readStates } from './message-states.ts';
 import { readBody, readRows } from './messages.ts';
 import { bodyState } from './bodies.ts';
+import { SqliteSearchSource } from './search-source.ts';
 import { toKey, type Writer, WriterClient, type WriterLink } from './writer.ts';
 
 /** What a thread needs to be a client of an open store. Can be sent to a worker thread, with its port to transfer. */
@@ -256,7 +257,7 @@ export class SqliteMailStore implements MailStore {
     candidates: Uint32Array,
   ): Promise<Uint32Array> {
     const { searchMessages } = await import('../search/search-messages.ts');
-    return searchMessages(this.#database, box, criteria, candidates);
+    return searchMessages(new SqliteSearchSource(this.#database, box), criteria, candidates);
   }
 
   #track<T>(read: Promise<T>): Promise<T> {

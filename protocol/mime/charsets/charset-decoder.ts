@@ -14,6 +14,7 @@ export const replacementCharacter = '\ufffd';
 
 /** The same bytes as a Buffer, not copied. */
 export function toBuffer(bytes: Uint8Array): Buffer {
+  if (Buffer.isBuffer(bytes)) return bytes;
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 

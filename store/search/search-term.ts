@@ -1,0 +1,100 @@
+import { isAscii } from 'node:buffer';
+import { foldText, isAsciiText } from './fold-text.ts';
+
+/** Terms up to here are looked for by a pattern, which V8 makes machine code of; it refuses very long ones. */
+const maxPatternLength = 256;
+
+/** What a search looks for in text. */
+export class SearchTerm {
+  /** @see foldText */
+  readonly folded: string;
+  /** Finds the term in ASCII text as it is, without folding it. */
+  readonly #pattern: RegExp | undefined;
+  readonly #isAscii: boolean;
+  /** Finds the longest word of the term in ASCII text; undefined if it has none. */
+  readonly #wordPattern: RegExp | undefined;
+
+  constructor(text: string) {
+    this.folded = foldText(text);
+    this.#isAscii = isAsciiText(this.folded);
+    if (!this.#isAscii) return;
+    if (this.folded.length <= maxPatternLength) this.#pattern = patternOf(this.folded);
+    const words = this.folded.split(/[\s:]+/).toSorted((a, b) => a.length - b.length);
+    const word = words.at(-1)!.slice(0, maxPatternLength);
+    if (word !== '') this.#wordPattern = patternOf(word);
+  }
+
+  /** True if the text, which is not folded, has the term. An empty term is in every text. */
+  isIn(text: string): boolean {
+    return isAsciiText(text) ? this.isInAscii(text) : foldText(text).includes(this.folded);
+  }
+
+  /** {@link isIn} for text that is ASCII. */
+  isInAscii(text: string): boolean {
+    if (this.#pattern !== undefined) return this.#pattern.test(text);
+    return this.#isAscii && foldText(text).includes(this.folded);
+  }
+
+  /**
+   * False if no field of the header has the term, also after its lines are unfolded and its words decoded: in nearly all
+   * headers of parts that can be seen without parsing them.
+   */
+  mayBeInHeader(header: Uint8Array): boolean {
+    if (!isAscii(header)) return true;
+    const text = Buffer.from(header.buffer, header.byteOffset, header.length).toString('latin1');
+    // What encodes other text: encoded words, parameters (RFC 2231), ISO-2022-JP as it is.
+    if (/=\?|\*|\x1b/.test(text)) return true;
+    // Unfolding changes nothing but white space, and the colon behind a name stands alone.
+    return this.#isAscii && (this.#wordPattern?.test(text) ?? true);
+  }
+}
+
+function patternOf(folded: string): RegExp {
+  return new RegExp(folded.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&'), 'i');
+}
+
+/** Looks for a term in text that comes in pieces, of which it keeps less than the term's length. */
+export class TextMatcher {
+  readonly #term: SearchTerm;
+  /** Of the folded text. */
+  #tail = '';
+
+  constructor(term: SearchTerm) {
+    this.#term = term;
+  }
+
+  /** True if the term ends in this piece, which is not folded. */
+  push(piece: string): boolean {
+    const { folded } = this.#term;
+    const keptCharacters = Math.max(0, folded.length - 1);
+    if (!isAsciiText(piece)) {
+      const text = foldText(piece);
+      if (this.#isAcross(text.slice(0, keptCharacters)) || text.includes(folded)) return true;
+      this.#keep(text, keptCharacters);
+      return false;
+    }
+    if (this.#isAcross(piece.slice(0, keptCharacters).toUpperCase())) return true;
+    if (this.#term.isInAscii(piece)) return true;
+    this.#keep(
+      keptCharacters === 0 ? '' : piece.slice(-keptCharacters).toUpperCase(),
+      keptCharacters,
+    );
+    return false;
+  }
+
+  /** What comes next does not continue what came before. */
+  reset(): void {
+    this.#tail = '';
+  }
+
+  /** True if the term begins in the pieces before and ends in the next one, of which this is the beginning. */
+  #isAcross(beginning: string): boolean {
+    return this.#tail !== '' && (this.#tail + beginning).includes(this.#term.folded);
+  }
+
+  #keep(text: string, characters: number): void {
+    if (characters === 0) return;
+    const tail = text.length >= characters ? text : this.#tail + text;
+    this.#tail = tail.slice(-characters);
+  }
+}

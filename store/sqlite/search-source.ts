@@ -1,0 +1,220 @@
+import type { MimePart } from '../../protocol/mime/mime-structure.ts';
+import { lowerBound } from '../../protocol/sequence-set.ts';
+import { limits } from '../limits.ts';
+import type { MailboxKey } from '../mail-store.ts';
+import type {
+  SearchColumn,
+  SearchedContent,
+  SearchExtent,
+  SearchRows,
+  SearchSource,
+} from '../search/search-source.ts';
+import { bodyState } from './bodies.ts';
+import type { Database } from './database.ts';
+import { readKeywords } from './keywords.ts';
+import { readCounters } from './mailbox-counters.ts';
+import {
+  type FlagKey,
+  flagKeySql,
+  FlagSetNumbers,
+  stepSource,
+  UidScan,
+  type UidStep,
+} from './message-states.ts';
+import { readBody } from './messages.ts';
+
+/** A mailbox of SQLite, as a search reads it. */
+export class SqliteSearchSource implements SearchSource {
+  readonly #database: Database;
+  readonly #box: MailboxKey;
+
+  constructor(database: Database, box: MailboxKey) {
+    this.#database = database;
+    this.#box = box;
+  }
+
+  async readLargestUid(): Promise<number> {
+    return this.#database.snapshot(() => {
+      const { mailboxId } = this.#box;
+      const { uidNext } = readCounters(this.#database, this.#box);
+      const row = this.#database.row<[number | null]>(
+        'SELECT max(uid) FROM messages WHERE mailbox_id = ? AND uid < ?',
+        mailboxId,
+        uidNext,
+      );
+      return row?.[0] ?? 0;
+    });
+  }
+
+  async *readRows(
+    uids: Uint32Array,
+    columns: ReadonlySet<SearchColumn>,
+  ): AsyncGenerator<SearchRows> {
+    // Behind the end of the mailbox lie copies that nobody is to see yet.
+    const { uidNext } = readCounters(this.#database, this.#box);
+    const end = lowerBound(uids, uids.length, uidNext);
+    const scan = new UidScan(uids.subarray(0, end), limits.searchRows);
+    for (let step = scan.step; step !== undefined; step = scan.step) {
+      const read = readStep(this.#database, this.#box.mailboxId, step, columns);
+      const rows = selectRows(read, scan.take(step, read.uids));
+      if (rows.uids.length === 0) continue;
+      yield columns.has('usualFields') ? this.#withUsualFields(rows) : rows;
+    }
+  }
+
+  /** Bodies do not change, so these need not be read in one step with the rows. */
+  #withUsualFields(rows: SearchRows): SearchRows {
+    const usualFields = this.#database
+      .rows<[Uint8Array | null]>(
+        'SELECT h.bytes FROM json_each(?) j LEFT JOIN header_fields h ON h.body_id = j.value',
+        `[${rows.bodyIds.join()}]`,
+      )
+      .map(([bytes]) => bytes ?? undefined);
+    return { ...rows, usualFields };
+  }
+
+  async *readContents(
+    bodyIds: Float64Array,
+    extent: SearchExtent,
+  ): AsyncGenerator<readonly SearchedContent[]> {
+    let position = 0;
+    while (position < bodyIds.length) {
+      const ids = bodyIds.subarray(position, position + limits.searchContents);
+      const contents: SearchedContent[] = [];
+      let [bytes, next] = [0, position + ids.length];
+      const rows = this.#database.iterate<[index: number, ...ContentRow]>(
+        contentSql[extent],
+        `[${ids.join()}]`,
+      );
+      for (const [index, ...row] of rows) {
+        contents.push(toContent(row));
+        bytes += contents.at(-1)!.beginning.length;
+        if (bytes < limits.searchContentBytes) continue;
+        next = position + index + 1;
+        break;
+      }
+      position = next;
+      yield contents;
+    }
+  }
+
+  readBytes(bodyId: number, start: number, end: number): AsyncIterable<Uint8Array> {
+    return readBody(this.#database, bodyId, start, end);
+  }
+}
+
+/** What the columns of rows are read from; `usualFields` are not. */
+const columnSql: Readonly<Record<Exclude<SearchColumn, 'usualFields'>, string>> = {
+  flags: flagKeySql,
+  modseq: 'm.modseq',
+  size: 'm.size_bytes',
+  internalDay: 'm.internal_seconds + 60 * m.zone_minutes',
+  // No join: a message of which the body is lost must not look like the end of the mailbox.
+  sentDay: '(SELECT b.sent_day FROM bodies b WHERE b.id = m.body_id)',
+};
+
+const daySeconds = 86_400;
+
+/** The rows of a step, wanted or not, without usual fields. */
+function readStep(
+  database: Database,
+  mailboxId: number,
+  step: UidStep,
+  columns: ReadonlySet<SearchColumn>,
+): SearchRows {
+  const names = [...columns].filter((column) => column !== 'usualFields');
+  const sql = ['m.uid', 'm.body_id', ...names.map((name) => columnSql[name])];
+  const { from, values } = stepSource(step, mailboxId);
+  return database.snapshot(() => {
+    // As JSON arrays, which cost a third of what rows do.
+    const [uids, bodyIds, ...others] = database
+      .row<string[]>(
+        `SELECT ${sql.map((_, index) => `json_group_array(c${index})`).join()} FROM (
+           SELECT ${sql.map((each, index) => `${each} AS c${index}`).join()} FROM ${from})`,
+        ...values,
+      )!
+      .map((json) => JSON.parse(json) as (number | string | null)[]);
+    return Object.assign(
+      { uids: Uint32Array.from(uids as number[]), bodyIds: Float64Array.from(bodyIds as number[]) },
+      ...names.map((name, index) => toColumn(database, mailboxId, name, others[index]!)),
+    ) as SearchRows;
+  });
+}
+
+function toColumn(
+  database: Database,
+  mailboxId: number,
+  name: keyof typeof columnSql,
+  values: (number | string | null)[],
+): Partial<SearchRows> {
+  switch (name) {
+    case 'flags': {
+      const numbers = new FlagSetNumbers();
+      const flags = Uint32Array.from(values as FlagKey[], (key) => numbers.numberOf(key));
+      return { flags, flagSets: numbers.toFlagSets(readKeywords(database, mailboxId)) };
+    }
+    case 'modseq':
+      return { modseqs: Float64Array.from(values as number[]) };
+    case 'size':
+      return { sizes: Float64Array.from(values as number[]) };
+    case 'internalDay':
+      return {
+        internalDays: Float64Array.from(values as number[], (seconds) =>
+          Math.floor(seconds / daySeconds),
+        ),
+      };
+    default:
+      return { sentDays: Float64Array.from(values as (number | null)[], (day) => day ?? NaN) };
+  }
+}
+
+/** Those of the rows that are wanted. */
+function selectRows(rows: SearchRows, isWanted: Uint8Array): SearchRows {
+  if (!isWanted.includes(0)) return rows;
+  const isKept = (_: number, index: number): boolean => isWanted[index] === 1;
+  const { uids, bodyIds, flags, flagSets, modseqs, sizes, internalDays, sentDays } = rows;
+  return {
+    uids: uids.filter(isKept),
+    bodyIds: bodyIds.filter(isKept),
+    ...(flags && flagSets && { flags: flags.filter(isKept), flagSets }),
+    ...(modseqs && { modseqs: modseqs.filter(isKept) }),
+    ...(sizes && { sizes: sizes.filter(isKept) }),
+    ...(internalDays && { internalDays: internalDays.filter(isKept) }),
+    ...(sentDays && { sentDays: sentDays.filter(isKept) }),
+  };
+}
+
+type ContentRow = [
+  bodyId: number,
+  sizeBytes: number,
+  headerBytes: number,
+  beginning: Uint8Array | null,
+  structure: string | null,
+];
+
+/** One statement for many messages: each has a price of its own, above that of what it reads. */
+const contentSql: Readonly<Record<SearchExtent, string>> = {
+  header: `SELECT j.key, b.id, b.size_bytes, b.header_bytes, substr(c.octets, 1, b.header_bytes), NULL
+    FROM json_each(?) j CROSS JOIN bodies b ON b.id = j.value AND b.state = ${bodyState.whole}
+    LEFT JOIN chunks c ON c.id = b.id * ${limits.maxChunkCount}`,
+  message: `SELECT j.key, b.id, b.size_bytes, b.header_bytes, c.octets, t.structure
+    FROM json_each(?) j CROSS JOIN bodies b ON b.id = j.value AND b.state = ${bodyState.whole}
+    LEFT JOIN chunks c ON c.id = b.id * ${limits.maxChunkCount}
+    LEFT JOIN body_texts t ON t.body_id = b.id`,
+};
+
+function toContent([
+  bodyId,
+  sizeBytes,
+  headerBytes,
+  beginning,
+  structure,
+]: ContentRow): SearchedContent {
+  if (beginning === null && sizeBytes > 0) throw new Error(`Body ${bodyId} has no bytes`);
+  return {
+    bodyId,
+    headerBytes,
+    beginning: beginning ?? new Uint8Array(),
+    ...(structure !== null && { structure: JSON.parse(structure) as MimePart }),
+  };
+}
