@@ -58,6 +58,13 @@ export interface MailStore {
   /** Subscribed names, sorted; those of mailboxes that do not exist included. */
   listSubscriptions(accountId: number): Promise<readonly string[]>;
 
+  /**
+   * Tells what happens to the account's mailboxes, subscriptions and messages from now on, each commit once, in order. Whoever
+   * also wants to know what there is reads it after the promise has settled, and may be told some of that too. The listener
+   * must be quick; the function that is resolved to ends the watch. `NONEXISTENT`.
+   */
+  watchAccount(accountId: number, listener: AccountListener): Promise<() => void>;
+
   // One mailbox
 
   /** Counters, at no cost that grows with the mailbox unless the options ask for more. `NONEXISTENT`. */
@@ -278,6 +285,26 @@ export type MailboxEvent =
     }
   /** The mailbox is deleted. The last event. */
   | { readonly kind: 'gone' };
+
+/** What happened in an account. */
+export type AccountEvent =
+  | { readonly kind: 'created'; readonly mailbox: Mailbox }
+  /** Children are told by events of their own, after their parent. */
+  | {
+      readonly kind: 'renamed';
+      readonly mailboxId: number;
+      readonly oldName: string;
+      readonly name: string;
+    }
+  /** If a \\Noselect level is left of it, that is told as created. */
+  | { readonly kind: 'deleted'; readonly mailboxId: number; readonly name: string }
+  | { readonly kind: 'subscribed' | 'unsubscribed'; readonly name: string }
+  /** Messages of the mailbox came, changed or went; the modseq is that of the change. */
+  | { readonly kind: 'changed'; readonly mailboxId: number; readonly modseq: number }
+  /** The account is removed. The last event. */
+  | { readonly kind: 'gone' };
+
+export type AccountListener = (event: AccountEvent) => void;
 
 export type MailboxListener = (event: MailboxEvent) => void;
 

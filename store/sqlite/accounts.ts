@@ -86,6 +86,7 @@ export function removeAccount(context: WriteContext, { name }: { name: string })
   for (const [mailboxId] of mailboxes) removeMailboxRow(context, mailboxId);
   database.run('DELETE FROM subscriptions WHERE account_id = ?', id);
   database.run('DELETE FROM accounts WHERE id = ?', id);
+  context.noteInAccount(id, { kind: 'gone' });
 }
 
 function noAccount(name: string): StoreError {

@@ -11,7 +11,7 @@ import {
   runInMemory,
   runWhole,
 } from './operations.ts';
-import { type MailboxCommit, type SliceBounds, WriteContext } from './write-context.ts';
+import { type Commit, type SliceBounds, WriteContext } from './write-context.ts';
 import { type Job, type QueuedRequest, WriteQueue } from './write-queue.ts';
 import { toFailure, type WriteAnswer, type WriteRequest } from './writer.ts';
 
@@ -25,10 +25,7 @@ interface ClientAnswer {
  * What a committed group has to tell: each answer to its client, and the events, in the order of the requests, to
  * those who watch.
  */
-export type GroupListener = (
-  answers: readonly ClientAnswer[],
-  events: readonly MailboxCommit[],
-) => void;
+export type GroupListener = (answers: readonly ClientAnswer[], events: readonly Commit[]) => void;
 
 interface GroupCommitOptions {
   /** Told of the file's disk; absent: one that nobody listens to. */
@@ -255,7 +252,7 @@ export class GroupCommit {
     const endMs = this.#steadyClock() + this.#bounds.sliceMs;
     const context = this.#contextOf(job.queued, () => this.#steadyClock() >= endMs);
     let step: IteratorResult<undefined, unknown>;
-    let events: readonly MailboxCommit[];
+    let events: readonly Commit[];
     try {
       this.#database.run('BEGIN IMMEDIATE');
       this.#disk.admit(job.queued.request.operation, 0);
@@ -348,12 +345,13 @@ function failureOf({ clientId, request }: QueuedRequest, error: unknown): Client
 
 /** The events of a group: together they tell no more than one may, and past that only how far they go. */
 class GroupEvents {
-  readonly all: MailboxCommit[] = [];
+  readonly all: Commit[] = [];
   #messageCount = 0;
   #flagSetCount = 0;
 
-  add({ mailboxId, event }: MailboxCommit): void {
-    this.all.push({ mailboxId, event: event.kind === 'changed' ? this.#bound(event) : event });
+  add(commit: Commit): void {
+    if (!('mailboxId' in commit) || commit.event.kind !== 'changed') this.all.push(commit);
+    else this.all.push({ ...commit, event: this.#bound(commit.event) });
   }
 
   #bound(event: ChangedEvent): MailboxEvent {

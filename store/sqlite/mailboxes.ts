@@ -187,7 +187,7 @@ export function insertMailbox(
   if ((count?.[0] ?? 0) >= limits.maxMailboxes) {
     throw new StoreError('LIMIT', `An account has at most ${limits.maxMailboxes} mailboxes`);
   }
-  return database.insert(
+  const mailboxId = database.insert(
     'INSERT INTO mailboxes (account_id, name, is_selectable, special_use, uid_validity) VALUES (?, ?, ?, ?, ?)',
     mailbox.accountId,
     mailbox.name,
@@ -195,6 +195,13 @@ export function insertMailbox(
     mailbox.specialUse ?? null,
     takeUidValidity(context),
   );
+  noteCreated(context, mailbox.accountId, mailbox.name);
+  return mailboxId;
+}
+
+function noteCreated(context: WriteContext, accountId: number, name: string): void {
+  const mailbox = findMailbox(context.database, accountId, name);
+  if (mailbox !== undefined) context.noteInAccount(accountId, { kind: 'created', mailbox });
 }
 
 /**
@@ -232,12 +239,12 @@ interface NamedMailbox {
 export function createMailbox(context: WriteContext, { accountId, name }: NamedMailbox): Mailbox {
   const { database } = context;
   const normalName = checkMailboxName(name);
-  checkAccount(context, accountId);
+  checkAccount(database, accountId);
   const existing = findMailboxRow(database, accountId, normalName);
   if (existing?.isSelectable === true) throw alreadyExists(normalName);
   makeParents(context, accountId, normalName);
   const id = existing
-    ? makeSelectable(context, existing)
+    ? makeSelectable(context, accountId, existing)
     : insertMailbox(context, {
         accountId,
         name: normalName,
@@ -253,7 +260,8 @@ export function createMailbox(context: WriteContext, { accountId, name }: NamedM
   };
 }
 
-function checkAccount({ database }: WriteContext, accountId: number): void {
+/** `NONEXISTENT` if there is no such account. */
+export function checkAccount(database: Database, accountId: number): void {
   if (database.row('SELECT 1 FROM accounts WHERE id = ?', accountId) === undefined) {
     throw new StoreError('NONEXISTENT', 'The account does not exist');
   }
@@ -266,12 +274,13 @@ function makeParents(context: WriteContext, accountId: number, name: string): vo
   }
 }
 
-function makeSelectable(context: WriteContext, level: MailboxRow): number {
+function makeSelectable(context: WriteContext, accountId: number, level: MailboxRow): number {
   context.database.run(
     'UPDATE mailboxes SET is_selectable = 1, uid_validity = ? WHERE id = ?',
     takeUidValidity(context),
     level.id,
   );
+  noteCreated(context, accountId, level.name);
   return level.id;
 }
 
@@ -285,6 +294,11 @@ export function deleteMailbox(context: WriteContext, { accountId, name }: NamedM
     throw new StoreError('HASCHILDREN', `"${mailbox.name}" has children`);
   }
   removeMailboxRow(context, mailbox.id);
+  context.noteInAccount(accountId, {
+    kind: 'deleted',
+    mailboxId: mailbox.id,
+    name: mailbox.name,
+  });
   if (!isParent) return;
   insertMailbox(context, {
     accountId,
@@ -323,6 +337,12 @@ export function* renameMailbox(
   for (const [id, oldName] of moved) {
     const movedName = checkMailboxName(normalNewName + oldName.slice(mailbox.name.length));
     database.run('UPDATE mailboxes SET name = ? WHERE id = ?', movedName, id);
+    context.noteInAccount(accountId, {
+      kind: 'renamed',
+      mailboxId: id,
+      oldName,
+      name: movedName,
+    });
   }
 }
 
@@ -341,7 +361,7 @@ function alreadyExists(name: string): StoreError {
 /** @see MailStore.subscribe */
 export function subscribe(context: WriteContext, { accountId, name }: NamedMailbox): void {
   const { database } = context;
-  checkAccount(context, accountId);
+  checkAccount(database, accountId);
   const count = database.row<[number]>(
     'SELECT count(*) FROM subscriptions WHERE account_id = ?',
     accountId,
@@ -352,18 +372,22 @@ export function subscribe(context: WriteContext, { accountId, name }: NamedMailb
       `An account has at most ${limits.maxSubscriptions} subscriptions`,
     );
   }
-  database.run(
+  const normalName = checkMailboxName(name);
+  const added = database.run(
     'INSERT OR IGNORE INTO subscriptions (account_id, name) VALUES (?, ?)',
     accountId,
-    checkMailboxName(name),
+    normalName,
   );
+  if (added > 0) context.noteInAccount(accountId, { kind: 'subscribed', name: normalName });
 }
 
 /** @see MailStore.unsubscribe */
-export function unsubscribe({ database }: WriteContext, { accountId, name }: NamedMailbox): void {
-  database.run(
+export function unsubscribe(context: WriteContext, { accountId, name }: NamedMailbox): void {
+  const normalName = checkMailboxName(name);
+  const removed = context.database.run(
     'DELETE FROM subscriptions WHERE account_id = ? AND name = ?',
     accountId,
-    checkMailboxName(name),
+    normalName,
   );
+  if (removed > 0) context.noteInAccount(accountId, { kind: 'unsubscribed', name: normalName });
 }

@@ -3,6 +3,7 @@ import type { SearchKey } from '../../protocol/search-key.ts';
 import type { DataDirectoryLock } from '../data-directory-lock.ts';
 import type {
   Account,
+  AccountListener,
   AccountUsage,
   CopyResult,
   Credentials,
@@ -29,6 +30,7 @@ import { Database } from './database.ts';
 import { findFaults } from './integrity.ts';
 import { countImported } from './imports.ts';
 import {
+  checkAccount,
   findMailbox,
   listMailboxes,
   listSubscriptions,
@@ -135,6 +137,12 @@ export class SqliteMailStore implements MailStore {
 
   async listSubscriptions(accountId: number): Promise<readonly string[]> {
     return listSubscriptions(this.#database, accountId);
+  }
+
+  async watchAccount(accountId: number, listener: AccountListener): Promise<() => void> {
+    return this.#client.watchAccount(accountId, listener, () =>
+      checkAccount(this.#database, accountId),
+    );
   }
 
   /** `recentCount` may still count what was claimed in the last `limits.recentFlushMs`. */

@@ -1,6 +1,11 @@
 import { joinUids } from '../../protocol/sorted-uids.ts';
 import { limits } from '../limits.ts';
-import { StoreError, type MailboxEvent, type MessageStates } from '../mail-store.ts';
+import {
+  type AccountEvent,
+  type MailboxEvent,
+  type MessageStates,
+  StoreError,
+} from '../mail-store.ts';
 import type { Database } from './database.ts';
 
 /**
@@ -44,6 +49,7 @@ export class WriteContext {
   readonly stepMessages: number;
   readonly #isSliceOver: () => boolean;
   readonly #changes = new Map<number, MailboxChange>();
+  readonly #accountEvents: Commit[] = [];
 
   constructor(database: Database, options: ContextOptions) {
     this.database = database;
@@ -63,13 +69,15 @@ export class WriteContext {
   takeModseq(mailboxId: number): number {
     const known = this.#changes.get(mailboxId);
     if (known !== undefined) return known.modseq;
-    const row = this.database.row<[number]>(
-      'UPDATE mailboxes SET highest_modseq = highest_modseq + 1 WHERE id = ? RETURNING highest_modseq',
+    const row = this.database.row<[number, number | null]>(
+      `UPDATE mailboxes SET highest_modseq = highest_modseq + 1 WHERE id = ?
+       RETURNING highest_modseq, account_id`,
       mailboxId,
     );
     if (row === undefined) throw new StoreError('NONEXISTENT', 'The mailbox does not exist');
-    this.#changes.set(mailboxId, new MailboxChange(row[0]));
-    return row[0];
+    const [modseq, accountId] = row;
+    this.#changes.set(mailboxId, new MailboxChange(modseq, accountId ?? undefined));
+    return modseq;
   }
 
   /**
@@ -102,15 +110,24 @@ export class WriteContext {
     this.#changeOf(mailboxId).isGone = true;
   }
 
+  /** Notes what happened in an account, beside changes of messages. */
+  noteInAccount(accountId: number, event: AccountEvent): void {
+    this.#accountEvents.push({ accountId, event });
+  }
+
   /**
-   * What those who watch are told once it is committed: one event for each mailbox that it changed. Called once, when all
+   * What those who watch are told once it is committed: one event for each mailbox that it changed, and those of accounts. Called once, when all
    * work is done and before the commit.
    */
-  readEvents(): MailboxCommit[] {
-    return [...this.#changes].map(([mailboxId, change]) => ({
-      mailboxId,
-      event: change.readEvent(),
-    }));
+  readEvents(): Commit[] {
+    const commits: Commit[] = this.#accountEvents;
+    for (const [mailboxId, change] of this.#changes) {
+      const { accountId, modseq, isGone } = change;
+      commits.push({ mailboxId, event: change.readEvent() });
+      if (accountId === undefined || isGone) continue;
+      commits.push({ accountId, event: { kind: 'changed', mailboxId, modseq } });
+    }
+    return commits;
   }
 
   #changeOf(mailboxId: number): MailboxChange {
@@ -123,6 +140,8 @@ export class WriteContext {
 /** What one request, or slice, did in one mailbox. */
 class MailboxChange {
   readonly modseq: number;
+  /** Undefined if the mailbox is removed already. */
+  readonly accountId: number | undefined;
   /** Messages that came, changed or were expunged. */
   messageCount = 0;
   /** Of those that came or changed. */
@@ -130,8 +149,9 @@ class MailboxChange {
   readonly expungedUids: Uint32Array[] = [];
   isGone = false;
 
-  constructor(modseq: number) {
+  constructor(modseq: number, accountId: number | undefined) {
     this.modseq = modseq;
+    this.accountId = accountId;
   }
 
   readEvent(): MailboxEvent {
@@ -156,8 +176,7 @@ function noStates(): MessageStates {
   };
 }
 
-/** An event of a commit, and the mailbox that it is about. */
-export interface MailboxCommit {
-  readonly mailboxId: number;
-  readonly event: MailboxEvent;
-}
+/** An event of a commit, and the mailbox or the account that it is about. */
+export type Commit =
+  | { readonly mailboxId: number; readonly event: MailboxEvent }
+  | { readonly accountId: number; readonly event: AccountEvent };

@@ -6,8 +6,8 @@ import { dropOrphanedStagings } from './collector.ts';
 import { Database } from './database.ts';
 import { Disk, readFreeBytes } from './disk.ts';
 import { GroupCommit, type GroupListener } from './group-commit.ts';
-import { isWatched } from './mailbox-watches.ts';
-import { type SliceBounds, WriteContext } from './write-context.ts';
+import { isWatched, toWatchCounters, type WatchCounters } from './watches.ts';
+import { type Commit, type SliceBounds, WriteContext } from './write-context.ts';
 import { toFailure, type WriterControl, type WriterNews, type WriteRequest } from './writer.ts';
 
 /** What the thread is started with. */
@@ -21,7 +21,7 @@ export interface WriterOptions {
 
 interface Client {
   readonly port: MessagePort;
-  readonly watchCounters: Int32Array;
+  readonly watchCounters: WatchCounters;
 }
 
 /** The thread that makes every change of the store, for any number of clients. */
@@ -67,7 +67,7 @@ class WriterThread {
   /** Serves a client until its port closes. */
   connect(port: MessagePort, watchCounters: SharedArrayBuffer): void {
     const clientId = ++this.#lastClientId;
-    this.#clients.set(clientId, { port, watchCounters: new Int32Array(watchCounters) });
+    this.#clients.set(clientId, { port, watchCounters: toWatchCounters(watchCounters) });
     port.on('message', (request: WriteRequest) => {
       this.#groups.add({ clientId, request });
       this.#schedule();
@@ -129,7 +129,7 @@ class WriterThread {
   readonly #report: GroupListener = (answers, events) => {
     for (const [clientId, { port, watchCounters }] of this.#clients) {
       const own = answers.filter((answer) => answer.clientId === clientId);
-      const watched = events.filter(({ mailboxId }) => isWatched(watchCounters, mailboxId));
+      const watched = events.filter((commit) => isTold(watchCounters, commit));
       if (own.length === 0 && watched.length === 0) continue;
       port.postMessage({ answers: own.map(({ answer }) => answer), events: watched });
     }
@@ -143,6 +143,12 @@ class WriterThread {
     this.#database.close();
     this.#onEnd();
   }
+}
+
+function isTold({ mailboxes, accounts }: WatchCounters, commit: Commit): boolean {
+  return 'mailboxId' in commit
+    ? isWatched(mailboxes, commit.mailboxId)
+    : isWatched(accounts, commit.accountId);
 }
 
 /** Bytes of the file that new mail is written to before the file grows. */

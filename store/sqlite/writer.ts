@@ -1,5 +1,8 @@
 import { MessageChannel, type MessagePort, type Transferable, Worker } from 'node:worker_threads';
 import {
+  type AccountEvent,
+  type AccountListener,
+  type MailboxEvent,
   type MailboxKey,
   type MailboxListener,
   StoreError,
@@ -7,8 +10,8 @@ import {
 } from '../mail-store.ts';
 import type { StoreProblem } from '../opened-store.ts';
 import type { OperationArgument, OperationName, OperationResult } from './operations.ts';
-import { MailboxWatches, makeWatchCounters } from './mailbox-watches.ts';
-import type { MailboxCommit } from './write-context.ts';
+import { makeWatchCounters, toWatchCounters, Watches } from './watches.ts';
+import type { Commit } from './write-context.ts';
 import type { WriterOptions } from './writer-thread.ts';
 
 /** A client asks the writer for a change. */
@@ -24,12 +27,12 @@ export interface WriteRequest {
 }
 
 /**
- * After a commit: the answers to the client's own requests, and what changed in mailboxes that it watches,
+ * After a commit: the answers to the client's own requests, and what changed in mailboxes and accounts that it watches,
  * whoever asked. One message for both, so that a client hears of a change before the answer to it.
  */
 interface WriterReport {
   readonly answers: readonly WriteAnswer[];
-  readonly events: readonly MailboxCommit[];
+  readonly events: readonly Commit[];
 }
 
 export type WriteAnswer =
@@ -79,7 +82,7 @@ function fromFailure({ code, text, cause }: Failure): Error {
 export interface WriterLink {
   /** To transfer with the message if the client is in another thread. */
   readonly port: MessagePort;
-  /** Which mailboxes the client watches; shared with the writer. */
+  /** What the client watches; shared with the writer. */
   readonly watchCounters: SharedArrayBuffer;
 }
 
@@ -178,7 +181,8 @@ export class WriterClient {
   readonly #port: MessagePort;
   readonly #now: () => number;
   readonly #pending = new Map<number, Pending>();
-  readonly #watches: MailboxWatches;
+  readonly #mailboxes: Watches<MailboxEvent>;
+  readonly #accounts: Watches<AccountEvent>;
   /** Settles when the writer has answered once, and so knows the client. */
   #greeting: Promise<void> | undefined;
   #lastId = 0;
@@ -187,7 +191,9 @@ export class WriterClient {
 
   constructor({ port, watchCounters }: WriterLink, now: () => number) {
     this.#port = port;
-    this.#watches = new MailboxWatches(watchCounters);
+    const counters = toWatchCounters(watchCounters);
+    this.#mailboxes = new Watches(counters.mailboxes);
+    this.#accounts = new Watches(counters.accounts);
     this.#now = now;
     port.on('message', (report: WriterReport) => this.#receive(report));
     port.once('close', () => this.#end());
@@ -220,16 +226,23 @@ export class WriterClient {
     listener: MailboxListener,
     read: () => T,
   ): Promise<{ readonly value: T; readonly close: () => void }> {
-    // Once for each client: a commit before the writer knows the client would be told to nobody.
-    this.#greeting ??= this.request('greet', undefined);
-    await this.#greeting;
-    if (this.#isClosed) throw storeClosed();
-    return this.#watches.open(mailboxId, listener, read);
+    await this.#greet();
+    return this.#mailboxes.open(mailboxId, listener, read);
+  }
+
+  /** As {@link open}, for an account; returns what ends the watch. `read` may throw. */
+  async watchAccount(
+    accountId: number,
+    listener: AccountListener,
+    read: () => void,
+  ): Promise<() => void> {
+    await this.#greet();
+    return this.#accounts.open(accountId, listener, read).close;
   }
 
   /** Watches that have not ended. */
   get watchCount(): number {
-    return this.#watches.count;
+    return this.#mailboxes.count + this.#accounts.count;
   }
 
   /** Waits for the answers that are due, then closes the port. */
@@ -240,14 +253,25 @@ export class WriterClient {
         this.#onIdle = resolve;
       });
     }
-    this.#watches.clear();
+    this.#mailboxes.clear();
+    this.#accounts.clear();
     this.#port.close();
   }
 
   #receive({ answers, events }: WriterReport): void {
-    for (const { mailboxId, event } of events) this.#watches.tell(mailboxId, event);
+    for (const commit of events) {
+      if ('mailboxId' in commit) this.#mailboxes.tell(commit.mailboxId, commit.event);
+      else this.#accounts.tell(commit.accountId, commit.event);
+    }
     for (const answer of answers) this.#settle(answer);
     this.#noteIdle();
+  }
+
+  /** Once for each client: a commit before the writer knows the client would be told to nobody. */
+  async #greet(): Promise<void> {
+    this.#greeting ??= this.request('greet', undefined);
+    await this.#greeting;
+    if (this.#isClosed) throw storeClosed();
   }
 
   #settle(answer: WriteAnswer): void {
@@ -268,7 +292,8 @@ export class WriterClient {
     this.#isClosed = true;
     for (const { reject } of this.#pending.values()) reject(storeClosed());
     this.#pending.clear();
-    this.#watches.clear();
+    this.#mailboxes.clear();
+    this.#accounts.clear();
     this.#onIdle?.();
   }
 }

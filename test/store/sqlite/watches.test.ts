@@ -2,16 +2,21 @@ import t from 'tap';
 import type { MailboxEvent } from '../../../store/mail-store.ts';
 import {
   isWatched,
-  MailboxWatches,
   makeWatchCounters,
-} from '../../../store/sqlite/mailbox-watches.ts';
+  toWatchCounters,
+  Watches,
+} from '../../../store/sqlite/watches.ts';
 
 const gone: MailboxEvent = { kind: 'gone' };
 
 /** A client's watches, and the counters as the writer sees them. */
 function makeWatches() {
   const shared = makeWatchCounters();
-  return { watches: new MailboxWatches(shared), counters: new Int32Array(shared) };
+  const { mailboxes } = toWatchCounters(shared);
+  return {
+    watches: new Watches<MailboxEvent>(mailboxes),
+    counters: toWatchCounters(shared).mailboxes,
+  };
 }
 
 const ignore = () => undefined;
