@@ -5,8 +5,19 @@ const mebibyte = 1024 * kibibyte;
 export const limits = {
   /** Bytes of a chunk of a stored body: what one step of reading or writing a message holds. */
   chunkBytes: 64 * kibibyte,
-  /** Chunks of one body; their numbers share the chunk's key with the body's. */
-  maxChunkCount: 65_536,
+  /** Rows of the chunks of one body, two for each; their numbers share the row's key with the body's. */
+  maxChunkRows: 65_536,
+  /**
+   * Bytes of a header, and of a part without text, from which on its chunks are its own, so that text is read without it, and
+   * compressed: below, what is gained is less than what each reading costs.
+   */
+  minApartBytes: 2 * kibibyte,
+  /** Bytes of text from which on it is compressed: SEARCH BODY reads it in every message, and fewer pages have to make up for that. */
+  minCompressedTextBytes: 4 * kibibyte,
+  /** Places at which a body is divided so, which each reading of it looks at. */
+  maxCuts: 32,
+  /** Bytes of a row that fills a page up; fewer are not worth a row. */
+  minRowBytes: 128,
   /** Bytes of one message. RFC 3501 has 32-bit sizes; this keeps one message from filling the disk. */
   maxMessageBytes: 1024 * mebibyte,
   /** Up to this size a message goes to the writer in one request, above in steps of this size. */
@@ -41,6 +52,8 @@ export const limits = {
   usualFieldsEstimateBytes: kibibyte,
   /** Bodies of one transaction of a migration: some ten milliseconds. */
   migratedBodies: 256,
+  /** Bytes of bodies that one transaction of a migration compresses: some ten milliseconds, and what the log needs. */
+  migratedBytes: 4 * mebibyte,
   /** Bytes that a migration leaves free beside its backup and what the file grows by: the log, and mail meanwhile. */
   migrationReserveBytes: 64 * mebibyte,
   /** Pages that a backup copies in one step (4 MiB), between which its progress is told. */
@@ -56,6 +69,10 @@ export const limits = {
   collectChunks: 64,
   /** Expunged UIDs that one step of collecting, or forgetting, deletes at most. */
   collectRows: 1000,
+  /** Bodies that a newer MIME walker goes over in one step of collecting. */
+  walkedBodies: 32,
+  /** Bytes of them: with writing what it finds, some milliseconds. A larger body takes several steps. */
+  walkedBytes: 512 * kibibyte,
   /** Free pages that stay in the file (4 MiB), since new mail will need them. */
   keptFreePages: 1024,
   /** Free pages of the file that one step of collecting gives back to the file system at most. */

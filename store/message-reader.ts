@@ -1,15 +1,16 @@
 import { createHash } from 'node:crypto';
 import { writeBodyStructure } from '../protocol/mime/body-structure.ts';
+import { type MimePart, walkerVersion } from '../protocol/mime/mime-structure.ts';
 import { MimeWalker } from '../protocol/mime/mime-walker.ts';
 import { limits } from './limits.ts';
 import { StoreError } from './mail-store.ts';
 import { sentDayOf } from './sent-day.ts';
 import { selectUsualFields } from './usual-fields.ts';
 
-/** What a store keeps of a message beside its bytes. */
-export interface MessageFacts {
-  readonly sha256: Uint8Array;
-  readonly sizeBytes: number;
+/** What the MIME walker finds in a message. A newer walker may find something else in the same bytes. */
+export interface WalkedFacts {
+  /** The walker's `walkerVersion`. */
+  readonly walker: number;
   /** Bytes before the body: header and blank line. */
   readonly headerBytes: number;
   /** Day of the Date header, in days since 1970; undefined if it has none that can be read. */
@@ -18,8 +19,26 @@ export interface MessageFacts {
   readonly envelope: string;
   /** Wire text of BODYSTRUCTURE. */
   readonly bodyStructure: string;
-  /** The MimePart, as JSON. */
-  readonly structure: string;
+  readonly structure: MimePart;
+}
+
+/** What a store keeps of a message beside its bytes. */
+export interface MessageFacts extends WalkedFacts {
+  readonly sha256: Uint8Array;
+  readonly sizeBytes: number;
+}
+
+/** @param structure - what the walker has come to */
+export function toFacts(structure: MimePart): WalkedFacts {
+  const envelope = structure.envelope ?? '';
+  return {
+    walker: walkerVersion,
+    headerBytes: structure.bodyStart,
+    sentDay: sentDayOf(envelope),
+    envelope,
+    bodyStructure: writeBodyStructure(structure),
+    structure,
+  };
 }
 
 /**
@@ -29,10 +48,10 @@ export interface MessageFacts {
  */
 export function selectUsualFieldsOf(
   firstChunk: Uint8Array | undefined,
-  { headerBytes }: MessageFacts,
+  { headerBytes }: Pick<MessageFacts, 'headerBytes'>,
 ): Uint8Array | undefined {
-  const isInChunk = headerBytes > 0 && headerBytes <= limits.chunkBytes;
-  if (firstChunk === undefined || !isInChunk) return undefined;
+  if (firstChunk === undefined || headerBytes === 0) return undefined;
+  if (headerBytes > Math.min(firstChunk.length, limits.chunkBytes)) return undefined;
   return selectUsualFields(firstChunk.subarray(0, headerBytes));
 }
 
@@ -56,16 +75,8 @@ export class MessageReader {
     this.#checkSize();
     const structure = this.#walker.finish();
     this.#checkStructure();
-    const envelope = structure.envelope ?? '';
-    return {
-      sha256: this.#digest.digest(),
-      sizeBytes: this.#sizeBytes,
-      headerBytes: structure.bodyStart,
-      sentDay: sentDayOf(envelope),
-      envelope,
-      bodyStructure: writeBodyStructure(structure),
-      structure: JSON.stringify(structure),
-    };
+    const sha256 = this.#digest.digest();
+    return { ...toFacts(structure), sha256, sizeBytes: this.#sizeBytes };
   }
 
   #checkSize(): void {

@@ -1,4 +1,10 @@
 /**
+ * The version of what the walker finds in a message: structure, envelope, parameters. It goes up by one when the same bytes
+ * give another result, so that stores know what to read again. 1: all before parameters were joined after RFC 2231.
+ */
+export const walkerVersion = 2;
+
+/**
  * A parameter list in the order of the header: names in lower case, continuations joined, values undecoded.
  * @see readParameters
  */

@@ -1,7 +1,7 @@
-import { limits } from '../limits.ts';
-import { StoreError } from '../mail-store.ts';
 import type { MessageFacts } from '../message-reader.ts';
+import { type Chunk, insertChunks } from './chunks.ts';
 import type { Database } from './database.ts';
+import type { DerivedContent } from './derived-content.ts';
 import type { WriteContext } from './write-context.ts';
 
 /** What a row of `bodies` is. */
@@ -15,11 +15,11 @@ export const bodyState = {
 } as const;
 
 /** The bytes of a message and what the draft has read from them. */
-export interface BodyContent extends MessageFacts {
-  /** Those of the header that are kept apart; undefined if none are. */
-  readonly usualFields: Uint8Array | undefined;
-  /** Chunks of 64 KiB, but the last, that are not staged yet. */
-  readonly chunks: readonly Uint8Array[];
+export interface BodyContent extends DerivedContent, Pick<MessageFacts, 'sha256' | 'sizeBytes'> {
+  /** Offsets at which the chunks are divided, besides every 64 KiB; none if some are staged. */
+  readonly cuts: readonly number[];
+  /** The chunks that are not staged yet. */
+  readonly chunks: readonly Chunk[];
   /** The body under which the chunks before those are staged; undefined where none are. */
   readonly stagedBodyId: number | undefined;
   /** How many are staged. */
@@ -33,10 +33,10 @@ export function stageChunks(
     bodyId,
     firstNumber,
     chunks,
-  }: { bodyId: number | undefined; firstNumber: number; chunks: readonly Uint8Array[] },
+  }: { bodyId: number | undefined; firstNumber: number; chunks: readonly Chunk[] },
 ): number {
   const id = bodyId ?? beginStaging(context);
-  insertChunks(context, id, firstNumber, chunks);
+  insertChunks(context.database, id, firstNumber, chunks);
   return id;
 }
 
@@ -47,24 +47,6 @@ function beginStaging(context: WriteContext): number {
   );
   context.stagings.set(id, context.clientId);
   return id;
-}
-
-function insertChunks(
-  { database }: WriteContext,
-  bodyId: number,
-  firstNumber: number,
-  chunks: readonly Uint8Array[],
-): void {
-  if (firstNumber + chunks.length > limits.maxChunkCount) {
-    throw new StoreError('LIMIT', 'The message is too large');
-  }
-  for (const [index, chunk] of chunks.entries()) {
-    database.run(
-      'INSERT INTO chunks (id, octets) VALUES (?, ?)',
-      bodyId * limits.maxChunkCount + firstNumber + index,
-      chunk,
-    );
-  }
 }
 
 /** Gives up staged chunks; the collector deletes them. */
@@ -119,29 +101,32 @@ function addBody(context: WriteContext, content: BodyContent): number {
     content.sizeBytes,
     content.headerBytes,
     content.sentDay ?? null,
+    content.cuts.length === 0 ? null : JSON.stringify(content.cuts),
   ] as const;
   let bodyId = content.stagedBodyId;
   if (bodyId === undefined) {
     bodyId = database.insert(
-      `INSERT INTO bodies (state, sha256, size_bytes, header_bytes, sent_day, reference_count)
-       VALUES (?, ?, ?, ?, ?, 1)`,
+      `INSERT INTO bodies (state, sha256, size_bytes, header_bytes, sent_day, cuts, reference_count)
+       VALUES (?, ?, ?, ?, ?, ?, 1)`,
       ...row,
     );
   } else {
     context.stagings.delete(bodyId);
     const changed = database.run(
       `UPDATE bodies SET state = ?, sha256 = ?, size_bytes = ?, header_bytes = ?, sent_day = ?,
-         reference_count = 1
+         cuts = ?, reference_count = 1
        WHERE id = ? AND state = ${bodyState.staged}`,
       ...row,
       bodyId,
     );
     if (changed === 0) throw new Error(`Body ${bodyId} of the draft is not staged any more`);
   }
-  insertChunks(context, bodyId, content.stagedChunkCount, content.chunks);
+  insertChunks(database, bodyId, content.stagedChunkCount, content.chunks);
   database.run(
-    'INSERT INTO body_texts (body_id, envelope, body_structure, structure) VALUES (?, ?, ?, ?)',
+    `INSERT INTO body_texts (body_id, walker, envelope, body_structure, structure)
+     VALUES (?, ?, ?, ?, ?)`,
     bodyId,
+    content.walker,
     content.envelope,
     content.bodyStructure,
     content.structure,
@@ -158,4 +143,46 @@ function insertUsualFields(
 ): void {
   if (fields === undefined) return;
   database.run('INSERT INTO header_fields (body_id, bytes) VALUES (?, ?)', bodyId, fields);
+}
+
+/**
+ * Keeps what a newer walker has found in bodies, and how far it has come: behind the body `lastId`, or to the end if that is
+ * undefined.
+ */
+export function keepContents(
+  { database }: WriteContext,
+  {
+    walker,
+    contents,
+    lastId,
+  }: {
+    walker: number;
+    contents: readonly (DerivedContent & { readonly bodyId: number })[];
+    lastId: number | undefined;
+  },
+): void {
+  for (const { bodyId, ...content } of contents) keepContent(database, bodyId, content);
+  database.run('UPDATE walks SET walker = ?, body_id = ?', walker, lastId ?? null);
+}
+
+/** Does nothing if the body is gone. */
+function keepContent(database: Database, bodyId: number, content: DerivedContent): void {
+  const changed = database.run(
+    `UPDATE body_texts SET walker = ?, envelope = ?, body_structure = ?, structure = ?
+     WHERE body_id = ?`,
+    content.walker,
+    content.envelope,
+    content.bodyStructure,
+    content.structure,
+    bodyId,
+  );
+  if (changed === 0) return;
+  database.run(
+    'UPDATE bodies SET header_bytes = ?, sent_day = ? WHERE id = ?',
+    content.headerBytes,
+    content.sentDay ?? null,
+    bodyId,
+  );
+  database.run('DELETE FROM header_fields WHERE body_id = ?', bodyId);
+  insertUsualFields(database, bodyId, content.usualFields);
 }

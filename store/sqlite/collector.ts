@@ -4,7 +4,6 @@ import { bodyState, dropStagings } from './bodies.ts';
 import { publishCopies } from './mailbox-counters.ts';
 import { forgetImports } from './imports.ts';
 import type { WriteContext } from './write-context.ts';
-import type { WriterClient } from './writer.ts';
 
 /**
  * One bounded step of deleting what nobody can reach any more: the rows of removed mailboxes, bodies whose
@@ -71,8 +70,8 @@ function collectableBodies({ database, nowMs }: WriteContext): number[] {
 function deleteChunks({ database }: WriteContext, bodyId: number, budget: number): number {
   return database.run(
     'DELETE FROM chunks WHERE id IN (SELECT id FROM chunks WHERE id BETWEEN ? AND ? LIMIT ?)',
-    bodyId * limits.maxChunkCount,
-    bodyId * limits.maxChunkCount + limits.maxChunkCount - 1,
+    bodyId * limits.maxChunkRows,
+    bodyId * limits.maxChunkRows + limits.maxChunkRows - 1,
     budget,
   );
 }
@@ -96,53 +95,4 @@ export function dropOrphanedStagings(context: WriteContext): void {
   );
   const bodyIds = staged.map(([id]) => id).filter((id) => !context.stagings.has(id));
   dropStagings(context, { bodyIds });
-}
-
-/**
- * Has the writer delete what nobody can reach, in bounded steps with others' requests between them: at start,
- * then at an interval. It has one timer, which does not keep the process running.
- */
-export class Collection {
-  readonly #writer: WriterClient;
-  readonly #timer: NodeJS.Timeout | undefined;
-  #running: Promise<void> | undefined;
-  #isStopped = false;
-
-  /** @param intervalMs 0 for never */
-  constructor(writer: WriterClient, intervalMs: number) {
-    this.#writer = writer;
-    if (intervalMs === 0) return;
-    this.#timer = setInterval(() => this.start(), intervalMs);
-    this.#timer.unref();
-    this.start();
-  }
-
-  /** Begins a run unless one is under way, and does not wait for it. A fault ends the run; the next begins anew. */
-  start(): void {
-    if (this.#timer !== undefined) this.run().catch(() => undefined);
-  }
-
-  /** Settles when nothing is left to delete. */
-  run(): Promise<void> {
-    this.#running ??= this.#runSteps().finally(() => {
-      this.#running = undefined;
-    });
-    return this.#running;
-  }
-
-  /** Lets the step under way end, and begins no other. */
-  async stop(): Promise<void> {
-    this.#isStopped = true;
-    clearInterval(this.#timer);
-    await this.#running?.catch(() => undefined);
-  }
-
-  async #runSteps(): Promise<void> {
-    let hasMore = true;
-    while (hasMore && !this.#isStopped) hasMore = await this.#writer.request('collect', undefined);
-    let afterMailboxId: number | undefined = 0;
-    while (afterMailboxId !== undefined && !this.#isStopped) {
-      afterMailboxId = await this.#writer.request('forgetExpunged', { afterMailboxId });
-    }
-  }
 }

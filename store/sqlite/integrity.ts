@@ -1,9 +1,14 @@
 import { createHash } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
+import { type MimePart, walkerVersion } from '../../protocol/mime/mime-structure.ts';
+import { MimeWalker } from '../../protocol/mime/mime-walker.ts';
 import { limits } from '../limits.ts';
-import { selectUsualFields } from '../usual-fields.ts';
+import { selectUsualFieldsOf, toFacts } from '../message-reader.ts';
 import type { Database, SqlValue } from './database.ts';
+import { deriveContent } from './derived-content.ts';
 import { deletedBit, findUnknownKeywords, seenBit } from './keywords.ts';
 import { bodyState } from './bodies.ts';
+import { openBody } from './stored-body.ts';
 import { startThread, type WriterClient } from './writer.ts';
 
 /** What a check has found. */
@@ -86,8 +91,8 @@ const rowChecks: readonly string[] = [
      (b.state = ${bodyState.whole} AND
        (t.body_id IS NULL OR (b.reference_count = 0) <> (b.unreferenced_at IS NOT NULL)))`,
   `SELECT min(id), 'chunks from ' || min(id) || ' belong to no body' FROM chunks
-   WHERE id / ${limits.maxChunkCount} NOT IN (SELECT id FROM bodies)
-   GROUP BY id / ${limits.maxChunkCount}`,
+   WHERE id / ${limits.maxChunkRows} NOT IN (SELECT id FROM bodies)
+   GROUP BY id / ${limits.maxChunkRows}`,
   `SELECT a.id, 'account ' || a.id || ' has no INBOX' FROM accounts a
    LEFT JOIN mailboxes x ON x.account_id = a.id AND x.name = 'INBOX' WHERE x.id IS NULL`,
 ];
@@ -116,22 +121,7 @@ function checkCounters(database: Database): string[] {
     .map(([id]) => `Counters of mailbox ${id} differ from its messages`);
 }
 
-/** The usual fields of a whole body are those of its header, where it has a row of them, and it has one if they are few. */
-function hasSoundFields(database: Database, bodyId: number): boolean {
-  const row = database.row<[Uint8Array | null, Uint8Array | null]>(
-    `SELECT h.bytes, CASE WHEN b.header_bytes BETWEEN 1 AND ${limits.chunkBytes}
-       THEN substr(c.octets, 1, b.header_bytes) END
-     FROM bodies b LEFT JOIN header_fields h ON h.body_id = b.id
-     LEFT JOIN chunks c ON c.id = b.id * ${limits.maxChunkCount} WHERE b.id = ?`,
-    bodyId,
-  );
-  if (row === undefined) return false;
-  const [fields, header] = row;
-  const expected = header === null ? undefined : selectUsualFields(header);
-  return Buffer.from(fields ?? []).equals(expected ?? Buffer.of());
-}
-
-/** Digest and size of every whole body, and what is kept of it apart. */
+/** Digest and size of every whole body, and what was read from it. */
 function checkChunks(database: Database): string[] {
   const bodies = database.rows<[number]>(`SELECT id FROM bodies WHERE ${isWhole}`);
   const faults: string[] = [];
@@ -142,25 +132,66 @@ function checkChunks(database: Database): string[] {
   return faults;
 }
 
-function findBodyFault(database: Database, bodyId: number): string | undefined {
-  if (!isSound(database, bodyId)) return 'is not the bytes that were stored';
-  return hasSoundFields(database, bodyId) ? undefined : 'has other header fields apart from it';
-}
-
 const isWhole = `state = ${bodyState.whole} AND sha256 IS NOT NULL`;
 
-function isSound(database: Database, bodyId: number): boolean {
-  const row = database.row<[Uint8Array, number]>(
-    `SELECT sha256, size_bytes FROM bodies WHERE id = ? AND ${isWhole}`,
+type BodyRow = [sha256: Uint8Array, ...KeptRow];
+
+type KeptRow = [
+  walker: number,
+  headerBytes: number,
+  sentDay: number | null,
+  usualFields: Uint8Array | null,
+  envelope: string,
+  bodyStructure: string,
+  structure: string,
+];
+
+function findBodyFault(database: Database, bodyId: number): string | undefined {
+  const row = database.row<BodyRow>(
+    `SELECT b.sha256, t.walker, b.header_bytes, b.sent_day, h.bytes,
+       t.envelope, t.body_structure, t.structure
+     FROM bodies b JOIN body_texts t ON t.body_id = b.id
+     LEFT JOIN header_fields h ON h.body_id = b.id WHERE b.id = ? AND ${isWhole}`,
     bodyId,
   );
+  if (row === undefined) return 'has no texts';
+  const [sha256, ...kept] = row;
   const digest = createHash('sha256');
-  let bytes = 0;
-  for (const chunk of chunksOf(database, bodyId)) {
-    digest.update(chunk);
-    bytes += chunk.length;
+  const walker = new MimeWalker();
+  let begin: Uint8Array | undefined;
+  try {
+    for (const bytes of bytesOf(database, bodyId)) {
+      digest.update(bytes);
+      walker.push(bytes);
+      begin ??= bytes;
+    }
+  } catch {
+    return notTheBytes;
   }
-  return row !== undefined && bytes === row[1] && digest.digest().equals(row[0]);
+  if (!digest.digest().equals(sha256)) return notTheBytes;
+  return findTextFault(kept, walker.finish(), begin);
+}
+
+const notTheBytes = 'is not the bytes that were stored';
+
+/** What an older walker has read cannot be compared, but its header fields can. */
+function findTextFault(
+  kept: KeptRow,
+  structure: MimePart,
+  begin: Uint8Array | undefined,
+): string | undefined {
+  const [walker, headerBytes, sentDay, usualFields, ...texts] = kept;
+  const header = Buffer.from(usualFields ?? []);
+  if (!header.equals(selectUsualFieldsOf(begin, { headerBytes }) ?? Buffer.of())) {
+    return 'has other header fields apart from it';
+  }
+  if (walker !== walkerVersion) return undefined;
+  const expected = deriveContent(toFacts(structure), begin);
+  const isEqual =
+    headerBytes === expected.headerBytes &&
+    sentDay === (expected.sentDay ?? null) &&
+    isDeepStrictEqual(texts, [expected.envelope, expected.bodyStructure, expected.structure]);
+  return isEqual ? undefined : 'has another structure than was read from it';
 }
 
 /** The collector may have taken it while it was read. */
@@ -169,16 +200,16 @@ function isStillWhole(database: Database, bodyId: number): boolean {
   return row !== undefined;
 }
 
-/** The chunks up to the first that is missing or, not being the last, too short. */
-function* chunksOf(database: Database, bodyId: number): Generator<Uint8Array> {
-  for (let number = 0; ; number++) {
-    const row = database.row<[Uint8Array]>(
-      'SELECT octets FROM chunks WHERE id = ?',
-      bodyId * limits.maxChunkCount + number,
-    );
-    if (row === undefined) return;
-    yield row[0];
-    if (row[0].length !== limits.chunkBytes) return;
+/** All bytes of a body, as far as it is there. */
+function* bytesOf(database: Database, bodyId: number): Generator<Uint8Array> {
+  const body = openBody(database, bodyId, { isWhole: true });
+  const stop = body?.sizeBytes ?? 0;
+  let position = 0;
+  while (position < stop) {
+    const bytes = body?.read(position, stop);
+    if (bytes === undefined) return;
+    yield bytes;
+    position += bytes.length;
   }
 }
 

@@ -1,7 +1,9 @@
 import { limits } from '../limits.ts';
 import type { AddedMessage, MailboxKey, MessageDraft, MessageProperties } from '../mail-store.ts';
-import { MessageReader, selectUsualFieldsOf } from '../message-reader.ts';
+import { MessageReader } from '../message-reader.ts';
 import type { BodyContent } from './bodies.ts';
+import { compressInPlace, toStoredForm } from './chunks.ts';
+import { deriveContent } from './derived-content.ts';
 import { toKey, type WriterClient } from './writer.ts';
 
 /**
@@ -19,7 +21,7 @@ export class SqliteMessageDraft implements MessageDraft {
   #stagedBodyId: number | undefined;
   /** The step that the writer has. */
   #staging: Promise<void> | undefined;
-  /** A copy, once it is on its way to the writer. */
+  /** A copy, once a step is on its way to the writer. */
   #firstChunk: Uint8Array | undefined;
   #isUsedUp = false;
 
@@ -49,9 +51,8 @@ export class SqliteMessageDraft implements MessageDraft {
     try {
       await this.#staging;
       const { chunks, transfer } = this.#buffer.takeRest();
-      this.#firstChunk ??= chunks[0];
-      const content = { ...this.#finish(), chunks };
       const payloadBytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+      const content = this.#finish(chunks);
       return await this.#writer.request(
         'addMessage',
         { accountId, box: toKey(box), flags, internalDate, occurrence, content },
@@ -89,16 +90,26 @@ export class SqliteMessageDraft implements MessageDraft {
     this.#stagedChunkCount += chunks.length;
     this.#stagedBodyId = await this.#writer.request(
       'stageChunks',
-      { bodyId: this.#stagedBodyId, firstNumber, chunks },
+      {
+        bodyId: this.#stagedBodyId,
+        firstNumber,
+        chunks: chunks.map((chunk) => compressInPlace(chunk)),
+      },
       { payloadBytes: limits.stageBytes, transfer },
     );
   }
 
-  #finish(): Omit<BodyContent, 'chunks'> {
+  /** @param rest - the chunks that are not staged, which follow each other in memory */
+  #finish(rest: readonly Uint8Array[]): BodyContent {
     const facts = this.#reader.finish();
+    const begin = this.#firstChunk ?? rest[0];
     return {
       ...facts,
-      usualFields: selectUsualFieldsOf(this.#firstChunk, facts),
+      // Before the chunks are compressed, in the same place.
+      ...deriveContent(facts, begin),
+      ...(this.#stagedChunkCount === 0
+        ? toStoredForm(joinViews(rest), facts.structure)
+        : { cuts: [], chunks: rest.map((chunk) => compressInPlace(chunk)) }),
       stagedBodyId: this.#stagedBodyId,
       stagedChunkCount: this.#stagedChunkCount,
     };
@@ -109,6 +120,13 @@ export class SqliteMessageDraft implements MessageDraft {
     if (this.#stagedBodyId === undefined) return;
     await this.#writer.request('dropStagings', { bodyIds: [this.#stagedBodyId] });
   }
+}
+
+/** One view of all that several show, which follow each other in a buffer. */
+function joinViews([first, ...others]: readonly Uint8Array[]): Uint8Array {
+  if (first === undefined) return new Uint8Array();
+  const bytes = others.reduce((sum, { length }) => sum + length, first.length);
+  return new Uint8Array(first.buffer, first.byteOffset, bytes);
 }
 
 /** Room for a step, and for what of the last write goes beyond it. */

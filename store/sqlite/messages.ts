@@ -9,13 +9,14 @@ import {
   type MessageRows,
   StoreError,
 } from '../mail-store.ts';
+import { unpackStructure } from '../packed-structure.ts';
 import { type BodyContent, addReference } from './bodies.ts';
 import type { Database, SqlValue } from './database.ts';
 import { BodyCheck, bodyDamage, damage, expectSoundBody } from './damage.ts';
 import { noteImported } from './imports.ts';
 import { defineFlags, deletedBit, seenBit } from './keywords.ts';
 import { countAdded, noMailbox, readCounters, readTarget } from './mailbox-counters.ts';
-import { bodyState } from './bodies.ts';
+import { chunkJoin, openBody, type StoredBody, toHeader } from './stored-body.ts';
 import type { WriteContext } from './write-context.ts';
 
 /** Columns of every row, before those that were asked for. */
@@ -26,7 +27,7 @@ type FixedRow = [uid: number, sizeBytes: number, bodyId: number];
 const textsJoin = 'LEFT JOIN body_texts t ON t.body_id = m.body_id';
 const bodiesJoin = 'LEFT JOIN bodies b ON b.id = m.body_id';
 const fieldsJoin = 'LEFT JOIN header_fields h ON h.body_id = m.body_id';
-const chunkJoin = `LEFT JOIN chunks c ON c.id = m.body_id * ${limits.maxChunkCount}`;
+const firstChunkJoin = chunkJoin(['c', 'd'], { bodyId: 'm.body_id' });
 
 /** Where the values of a column come from, and where they go; `put` returns the bytes that the value takes in a batch. */
 interface ColumnSource {
@@ -93,7 +94,7 @@ const columnSources: readonly ColumnSource[] = [
     joins: [textsJoin],
     isRequired: true,
     put: (batch, value) => {
-      batch.structures.push(JSON.parse(value as string) as MimePart);
+      batch.structures.push(unpackStructure(value as string));
       return (value as string).length;
     },
   },
@@ -120,9 +121,31 @@ const columnSources: readonly ColumnSource[] = [
   },
   {
     column: 'header',
-    sql: `CASE WHEN b.header_bytes <= ${limits.chunkBytes} THEN substr(c.octets, 1, b.header_bytes) END`,
-    joins: [bodiesJoin, chunkJoin],
-    put: (batch, value) => putBytes(batch.headers, value),
+    sql: 'c.inflated_bytes',
+    joins: [firstChunkJoin],
+    put: (batch, value) => {
+      batch.inflatedBytes = value as number | null;
+      return 0;
+    },
+  },
+  {
+    column: 'header',
+    sql: 'd.bytes',
+    joins: [firstChunkJoin],
+    put: (batch, value) => {
+      batch.secondRow = value as Uint8Array | null;
+      return 0;
+    },
+  },
+  {
+    column: 'header',
+    sql: 'c.bytes',
+    joins: [firstChunkJoin],
+    put: (batch, value) => {
+      const headerBytes = batch.headerBytes[batch.count]!;
+      const row = [value as Uint8Array | null, batch.inflatedBytes, batch.secondRow] as const;
+      return putBytes(batch.headers, toHeader(headerBytes, row) ?? null);
+    },
   },
 ];
 
@@ -158,6 +181,9 @@ class RowBatch {
   readonly structures: MimePart[] = [];
   readonly usualFields: (Uint8Array | undefined)[] = [];
   readonly headers: (Uint8Array | undefined)[] = [];
+  /** Of the first chunk of the row that is being read. */
+  inflatedBytes: number | null = null;
+  secondRow: Uint8Array | null = null;
 
   /** @param maxCount how many rows there can be */
   constructor(maxCount: number, columns: ReadonlySet<MessageColumn>) {
@@ -259,18 +285,6 @@ function batchSql(sources: readonly ColumnSource[]): string {
     CROSS JOIN messages m ON m.mailbox_id = ? AND m.uid = j.value AND m.uid < ? ${[...joins].join(' ')}`;
 }
 
-/** Size and digest of a body that can be read; undefined if there is none. */
-function readBodyRow(
-  database: Database,
-  bodyId: number,
-): [sizeBytes: number, sha256: Uint8Array] | undefined {
-  return database.row<[number, Uint8Array]>(
-    'SELECT size_bytes, sha256 FROM bodies WHERE id = ? AND state = ?',
-    bodyId,
-    bodyState.whole,
-  );
-}
-
 /**
  * All of a body is compared with its digest before its last bytes are given out. A part of it is not: it is checked as
  * far as SQLite notices that a page is damaged.
@@ -284,34 +298,37 @@ export async function* readBody(
   end: number,
 ): AsyncGenerator<Uint8Array> {
   expectSoundBody(database, bodyId);
-  const row = readBodyRow(database, bodyId);
-  if (row === undefined) throw noBody();
-  const [sizeBytes, sha256] = row;
+  const body = openBody(database, bodyId, { isWhole: start <= 0 && end === Infinity });
+  if (body === undefined) throw noBody();
+  const { sizeBytes, sha256 } = body;
   const isWhole = start <= 0 && end >= sizeBytes;
   const check = isWhole ? new BodyCheck(sizeBytes, sha256) : undefined;
   const stop = Math.min(end, sizeBytes);
   let position = Math.max(0, start);
   while (position < stop) {
-    const number = Math.floor(position / limits.chunkBytes);
-    const chunkStart = number * limits.chunkBytes;
-    const chunk = readChunk(database, bodyId, number);
-    const isShort = chunk.length < Math.min(limits.chunkBytes, sizeBytes - chunkStart);
-    const bytes = chunk.subarray(position - chunkStart, stop - chunkStart);
-    if (isShort || check?.isSound(bytes) === false) throw bodyDamage(database, bodyId);
+    const bytes = readPart(database, body, position, stop);
+    if (check?.isSound(bytes) === false) throw bodyDamage(database, bodyId);
     yield bytes;
-    position = chunkStart + limits.chunkBytes;
+    position += bytes.length;
   }
 }
 
-function readChunk(database: Database, bodyId: number, number: number): Uint8Array {
-  const row = database.row<[Uint8Array]>(
-    'SELECT octets FROM chunks WHERE id = ?',
-    bodyId * limits.maxChunkCount + number,
-  );
-  if (row !== undefined) return row[0];
+function readPart(
+  database: Database,
+  body: StoredBody,
+  position: number,
+  stop: number,
+): Uint8Array {
+  try {
+    const bytes = body.read(position, stop);
+    if (bytes !== undefined) return bytes;
+  } catch (error) {
+    if (error instanceof StoreError && error.code === 'CORRUPTION') bodyDamage(database, body.id);
+    throw error;
+  }
   // The collector may have come.
-  if (readBodyRow(database, bodyId) === undefined) throw noBody();
-  throw bodyDamage(database, bodyId);
+  if (openBody(database, body.id, { isWhole: false }) === undefined) throw noBody();
+  throw bodyDamage(database, body.id);
 }
 
 function noBody(): StoreError {

@@ -71,7 +71,7 @@ export function schemaVersion(database: Database): number {
 export function createSchema(database: Database, steps: readonly SchemaStep[] = schemaSteps): void {
   for (const [index, step] of steps.entries()) {
     transact(database, () => {
-      database.execute(typeof step === 'string' ? step : step.sql);
+      database.execute(typeof step === 'string' ? step : `${step.sql};${step.endSql ?? ''}`);
       setVersion(database, index + 1);
     });
   }
@@ -111,8 +111,9 @@ async function runStep(
 function advance(database: Database, step: LongStep): number | undefined {
   const [before] = database.row<[number]>(`SELECT position FROM ${positionTable}`)!;
   const position = step.advance(database, before);
-  if (position === undefined) database.execute(`DROP TABLE ${positionTable}`);
-  else database.run(`UPDATE ${positionTable} SET position = ?`, position);
+  if (position === undefined) {
+    database.execute(`DROP TABLE ${positionTable};${step.endSql ?? ''}`);
+  } else database.run(`UPDATE ${positionTable} SET position = ?`, position);
   return position;
 }
 

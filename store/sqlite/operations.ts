@@ -1,6 +1,6 @@
 import type { MailboxKey } from '../mail-store.ts';
 import { changeCredentials, createAccount, findAccount, removeAccount } from './accounts.ts';
-import { dropStagings, findOrphanedStagings, stageChunks } from './bodies.ts';
+import { dropStagings, findOrphanedStagings, keepContents, stageChunks } from './bodies.ts';
 import { collect } from './collector.ts';
 import { copyMessages, discardCopies, expungeMessages, moveMessages } from './copy-and-expunge.ts';
 import type { Database } from './database.ts';
@@ -29,6 +29,7 @@ const shortOperations = {
   dropStagings,
   findOrphanedStagings,
   forgetExpunged,
+  keepContents,
   probeDisk,
   removeAccount,
   stageChunks,
@@ -87,9 +88,16 @@ export interface Operation {
 
 type Run<Context> = (context: Context, argument: unknown) => unknown;
 
+const transientOperations: ReadonlySet<OperationName> = new Set([
+  'stageChunks',
+  'dropStagings',
+  'collect',
+  'keepContents',
+]);
+
 /** True for an operation of which nothing has to be there after a crash. */
 export function isTransient({ operation }: Operation): boolean {
-  return operation === 'stageChunks' || operation === 'dropStagings' || operation === 'collect';
+  return transientOperations.has(operation);
 }
 
 /** True for an operation that needs no transaction. */

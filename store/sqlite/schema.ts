@@ -1,5 +1,6 @@
 import { limits } from '../limits.ts';
 import { selectUsualFields } from '../usual-fields.ts';
+import { compactStep } from './compact-step.ts';
 import type { Database } from './database.ts';
 
 /** One step of the schema: SQL that runs in one transaction, or long work. */
@@ -9,6 +10,8 @@ export type SchemaStep = string | LongStep;
 export interface LongStep {
   /** What is made before the work; all that a new file needs. */
   readonly sql: string;
+  /** What is done after the work, with its end; a new file needs it too. */
+  readonly endSql?: string;
   /** The position at which the work is done, about; for the progress that is told. */
   end(database: Database): number;
   /** Bytes by which the file grows, at most about. */
@@ -37,7 +40,7 @@ const headerFieldsStep: LongStep = {
     const rows = database.iterate<Row>(
       `SELECT b.id, CASE WHEN b.state = 1 AND b.header_bytes BETWEEN 1 AND ${limits.chunkBytes}
          THEN substr(c.octets, 1, b.header_bytes) END
-       FROM bodies b LEFT JOIN chunks c ON c.id = b.id * ${limits.maxChunkCount}
+       FROM bodies b LEFT JOIN chunks c ON c.id = b.id * ${limits.maxChunkRows}
        WHERE b.id > ? ORDER BY b.id LIMIT ?`,
       position,
       limits.migratedBodies,
@@ -66,7 +69,13 @@ const headerFieldsStep: LongStep = {
  * - `messages.saved_seconds` is null in messages that came before the column.
  * - `imports` says how often messages were imported into a mailbox, by the first bytes of their SHA-256.
  * - `bodies.state`: see `bodyState`. `sha256` is null but in whole bodies.
- * - `chunks.id` is body id * 65,536 + number of the chunk, so that one tree serves and rows lie in order.
+ * - `bodies.cuts` has the offsets at which a body is divided into chunks, besides every 64 KiB, as JSON: see `ChunkLayout`.
+ * - `chunks.id` is body id * 65,536 + number of the chunk * 2, so that one tree serves and rows lie in order; the row of the next
+ *   id, if there is one, has the rest of the chunk. `inflated_bytes` is null in a chunk that is not compressed.
+ * - `body_texts.structure`: see `packStructure`. `walker` is the version of the MIME walker that has read the row's texts, and
+ *   what else is read from a message.
+ * - `walks` has one row: a walker, and the body that it has come to in reading again what older ones have read; null if it has
+ *   seen all.
  * - `header_fields` has the usual fields of whole bodies, a second time: see `selectUsualFields`. A message of ordinary mail
  *   has some 500 bytes of them, so that eight messages lie in a page, and 3 to 4 KB of header, which is a page each. A body
  *   with too many of them has no row; its header is then read from its chunks.
@@ -199,4 +208,5 @@ export const schemaSteps: readonly SchemaStep[] = [
     count INTEGER NOT NULL,
     PRIMARY KEY (mailbox_id, digest)
   ) STRICT, WITHOUT ROWID`,
+  compactStep,
 ];

@@ -1,7 +1,7 @@
-import type { MimePart } from '../../protocol/mime/mime-structure.ts';
 import { lowerBound } from '../../protocol/sequence-set.ts';
 import { limits } from '../limits.ts';
 import type { MailboxKey } from '../mail-store.ts';
+import { unpackStructure } from '../packed-structure.ts';
 import type {
   SearchColumn,
   SearchedContent,
@@ -22,6 +22,7 @@ import {
   type UidStep,
 } from './message-states.ts';
 import { readBody } from './messages.ts';
+import { chunkJoin, type ChunkRows, toChunk } from './stored-body.ts';
 
 /** A mailbox of SQLite, as a search reads it. */
 export class SqliteSearchSource implements SearchSource {
@@ -188,33 +189,40 @@ type ContentRow = [
   bodyId: number,
   sizeBytes: number,
   headerBytes: number,
-  beginning: Uint8Array | null,
   structure: string | null,
+  ...chunks: (Uint8Array | number | null)[],
 ];
+
+const firstChunk = chunkJoin(['c', 'd'], { bodyId: 'b.id' });
+
+/** A long header is a chunk by itself, before that of the text. */
+const secondChunk = chunkJoin(['e', 'f'], {
+  bodyId: 'b.id',
+  number: 1,
+  condition: `b.header_bytes >= ${limits.minApartBytes}`,
+});
 
 /** One statement for many messages: each has a price of its own, above that of what it reads. */
 const contentSql: Readonly<Record<SearchExtent, string>> = {
-  header: `SELECT j.key, b.id, b.size_bytes, b.header_bytes, substr(c.octets, 1, b.header_bytes), NULL
+  header: `SELECT j.key, b.id, b.size_bytes, b.header_bytes, NULL, c.bytes, c.inflated_bytes, d.bytes
     FROM json_each(?) j CROSS JOIN bodies b ON b.id = j.value AND b.state = ${bodyState.whole}
-    LEFT JOIN chunks c ON c.id = b.id * ${limits.maxChunkCount}`,
-  message: `SELECT j.key, b.id, b.size_bytes, b.header_bytes, c.octets, t.structure
+    ${firstChunk}`,
+  message: `SELECT j.key, b.id, b.size_bytes, b.header_bytes, t.structure,
+      c.bytes, c.inflated_bytes, d.bytes, e.bytes, e.inflated_bytes, f.bytes
     FROM json_each(?) j CROSS JOIN bodies b ON b.id = j.value AND b.state = ${bodyState.whole}
-    LEFT JOIN chunks c ON c.id = b.id * ${limits.maxChunkCount}
+    ${firstChunk} ${secondChunk}
     LEFT JOIN body_texts t ON t.body_id = b.id`,
 };
 
-function toContent([
-  bodyId,
-  sizeBytes,
-  headerBytes,
-  beginning,
-  structure,
-]: ContentRow): SearchedContent {
-  if (beginning === null && sizeBytes > 0) throw new Error(`Body ${bodyId} has no bytes`);
+function toContent(row: ContentRow): SearchedContent {
+  const [bodyId, sizeBytes, headerBytes, structure, ...columns] = row;
+  const first = toChunk(columns.slice(0, 3) as unknown as ChunkRows);
+  const second = columns.length > 3 ? toChunk(columns.slice(3) as unknown as ChunkRows) : undefined;
+  if (first === undefined && sizeBytes > 0) throw new Error(`Body ${bodyId} has no bytes`);
   return {
     bodyId,
     headerBytes,
-    beginning: beginning ?? new Uint8Array(),
-    ...(structure !== null && { structure: JSON.parse(structure) as MimePart }),
+    beginning: first && second ? Buffer.concat([first, second]) : (first ?? new Uint8Array()),
+    ...(structure !== null && { structure: unpackStructure(structure) }),
   };
 }

@@ -25,7 +25,7 @@ import type {
 } from '../mail-store.ts';
 import type { StoreFigures } from '../opened-store.ts';
 import { findAccount, listAccounts, readUsage } from './accounts.ts';
-import { Collection } from './collector.ts';
+import { Collection } from './collection.ts';
 import { Database } from './database.ts';
 import { findFaults } from './integrity.ts';
 import { countImported } from './imports.ts';
@@ -78,7 +78,8 @@ export class SqliteMailStore implements MailStore {
     this.#database = new Database(link.path, 'reader');
     this.#client = new WriterClient(link, clock);
     this.#owned = owned;
-    if (owned) this.#collection = new Collection(this.#client, owned.collectIntervalMs);
+    if (owned)
+      this.#collection = new Collection(this.#database, this.#client, owned.collectIntervalMs);
   }
 
   async createAccount(name: string, credentials: Credentials): Promise<Account> {

@@ -71,7 +71,7 @@ function insertMessage(
   for (let number = 0; number * limits.chunkBytes < length; number++) {
     const start = number * limits.chunkBytes;
     const chunk = message.subarray(start, start + limits.chunkBytes);
-    statements.chunk.run(id * limits.maxChunkCount + number, chunk);
+    statements.chunk.run(id * limits.maxChunkRows + number, chunk);
   }
   // UID, modseq and body have the same number; the first modseq of a mailbox is 1, without a message.
   statements.message.run(id, id + 1, id + 1, id, length, internalSeconds);

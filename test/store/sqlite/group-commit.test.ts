@@ -1,7 +1,12 @@
 import t from 'tap';
+import type { Chunk } from '../../../store/sqlite/chunks.ts';
 import { Database } from '../../../store/sqlite/database.ts';
 import { limits } from '../../../store/limits.ts';
 import { makeGroups } from '../../fixtures/write-groups.ts';
+
+function chunkOf(count: number): Chunk {
+  return { bytes: new Uint8Array(count), inflatedBytes: undefined };
+}
 
 await t.test('what is queued is one transaction, answered after it', (t) => {
   const { commit, groups, askAccount } = makeGroups(t);
@@ -67,7 +72,7 @@ await t.test('a full disk takes only the request that is too large for it', (t) 
   // As many pages as would fit on the disk; SQLite says the same as if the disk were full.
   database.rows(`PRAGMA max_page_count = ${pageCount + 100}`);
   for (const count of [1, 10, 1]) {
-    const chunks = Array.from({ length: count }, () => new Uint8Array(limits.chunkBytes));
+    const chunks = Array.from({ length: count }, () => chunkOf(limits.chunkBytes));
     ask('stageChunks', { bodyId: undefined, firstNumber: 0, chunks });
   }
   commit.runNext();
@@ -75,13 +80,13 @@ await t.test('a full disk takes only the request that is too large for it', (t) 
     groups.flatMap(({ answers }) => answers),
     [{ value: 1 }, { failure: { text: /full/ } }, { value: 2 }],
   );
-  t.same(database.row('SELECT count(*) FROM chunks'), [2]);
+  t.same(database.row('SELECT count(DISTINCT id / 2) FROM chunks'), [2]);
   t.end();
 });
 
 await t.test('what is staged goes in bounded groups of its own, beside those of others', (t) => {
   const { commit, groups, ask, askAccount } = makeGroups(t);
-  const chunks = [new Uint8Array(1)];
+  const chunks = [chunkOf(1)];
   const stage = () =>
     ask('stageChunks', { bodyId: undefined, firstNumber: 0, chunks }, limits.stageBytes);
   for (let index = 0; index < 5; index++) stage();
@@ -96,7 +101,7 @@ await t.test('what is staged goes in bounded groups of its own, beside those of 
 
 await t.test('what is staged is given up and deleted if its client is gone', (t) => {
   const { commit, database, groups, ask } = makeGroups(t);
-  const chunks = Array.from({ length: limits.collectChunks + 1 }, () => new Uint8Array(1));
+  const chunks = Array.from({ length: limits.collectChunks + 1 }, () => chunkOf(1));
   ask('stageChunks', { bodyId: undefined, firstNumber: 0, chunks });
   commit.runNext();
   ask('stageChunks', { bodyId: 1, firstNumber: chunks.length, chunks });
@@ -115,7 +120,7 @@ await t.test(
   'what could not be given up on a full disk is given up with the next collection',
   (t) => {
     const { commit, database, groups, ask } = makeGroups(t);
-    const chunks = [new Uint8Array(1)];
+    const chunks = [chunkOf(1)];
     ask('stageChunks', { bodyId: undefined, firstNumber: 0, chunks });
     commit.runNext();
     database.execute(`CREATE TEMP TRIGGER fault BEFORE UPDATE ON main.bodies

