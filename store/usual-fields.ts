@@ -1,4 +1,4 @@
-import { type HeaderField, parseHeader } from '../protocol/mime/header-fields.ts';
+import type { HeaderField } from '../protocol/mime/header-fields.ts';
 import { HeaderFilter } from '../protocol/mime/header-filter.ts';
 import { limits } from './limits.ts';
 
@@ -66,5 +66,5 @@ export function selectUsualFields(header: Uint8Array): Uint8Array | undefined {
 
 /** Those of the usual fields that have a name, which is in lower case and usual. */
 export function findUsualFields(usualFields: Uint8Array, name: string): readonly HeaderField[] {
-  return parseHeader(filters.get(name)!.apply(usualFields));
+  return filters.get(name)!.fieldsOf(usualFields);
 }

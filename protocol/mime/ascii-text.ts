@@ -30,3 +30,9 @@ export function toLowerCase(text: string): string {
   if (!/[\x80-\xff]/.test(text)) return text.toLowerCase();
   return text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
 }
+
+/** True for text without any character above U+007F. */
+export function isAsciiText(text: string): boolean {
+  // Any other takes at least two bytes; nothing else tells as quickly.
+  return Buffer.byteLength(text) === text.length;
+}

@@ -53,7 +53,8 @@ export function findFieldEnd(bytes: Buffer, start: number): number {
   return end;
 }
 
-function readField(bytes: Buffer, start: number, end: number): HeaderField {
+/** The field between the offsets, or the line there that is none. */
+export function readField(bytes: Buffer, start: number, end: number): HeaderField {
   const text = bytes.toString('latin1', start, end);
   const colon = text.indexOf(':');
   const name = colon === -1 ? '' : trimEnd(text.slice(0, colon));

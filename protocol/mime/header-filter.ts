@@ -1,5 +1,6 @@
 import { toLowerCase } from './ascii-text.ts';
-import { findFieldEnd, isBlankLine } from './header-fields.ts';
+import { toBuffer } from './charsets/charset-decoder.ts';
+import { findFieldEnd, type HeaderField, isBlankLine, readField } from './header-fields.ts';
 
 const lineFeed = 10;
 const carriageReturn = 13;
@@ -35,7 +36,7 @@ export class HeaderFilter {
    * @returns a new array
    */
   apply(header: Uint8Array): Uint8Array {
-    const bytes = Buffer.from(header.buffer, header.byteOffset, header.byteLength);
+    const bytes = toBuffer(header);
     const kept = Buffer.allocUnsafe(bytes.length);
     let keptBytes = 0;
     let start = 0;
@@ -51,6 +52,21 @@ export class HeaderFilter {
     }
     keptBytes += bytes.copy(kept, keptBytes, keptStart);
     return kept.subarray(0, keptBytes);
+  }
+
+  /** The kept fields, in order, with their places in the header. */
+  fieldsOf(header: Uint8Array): HeaderField[] {
+    const bytes = toBuffer(header);
+    const fields: HeaderField[] = [];
+    let start = 0;
+    while (start < bytes.length && !isBlankLine(bytes, start)) {
+      const end = findFieldEnd(bytes, start);
+      if (this.#isNamed(bytes, start, end) !== this.#isNot) {
+        fields.push(readField(bytes, start, end));
+      }
+      start = end;
+    }
+    return fields;
   }
 
   #isNamed(bytes: Buffer, start: number, end: number): boolean {

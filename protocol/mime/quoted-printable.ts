@@ -32,7 +32,7 @@ export function decodeQuotedPrintable(bytes: Uint8Array): Buffer {
       continue;
     }
     if (byte === equalsSign) {
-      const value = readDigits(bytes, position + 1, position + 2);
+      const value = readHexDigits(bytes, position + 1);
       if (value !== undefined) {
         decoded[length++] = value;
         position += 3;
@@ -54,7 +54,11 @@ export function decodeQuotedPrintable(bytes: Uint8Array): Buffer {
 }
 
 /** The value of the two hexadecimal digits; undefined if one of the bytes is none, or past the end. */
-function readDigits(bytes: Uint8Array, first: number, second: number): number | undefined {
+export function readHexDigits(
+  bytes: Uint8Array,
+  first: number,
+  second = first + 1,
+): number | undefined {
   if (second >= bytes.length) return undefined;
   const [high, low] = [hexValues[bytes[first]!]!, hexValues[bytes[second]!]!];
   return (high | low) < 16 ? high * 16 + low : undefined;
@@ -69,7 +73,7 @@ function decodeBroken(
   if (next > start) return { byte: undefined, end: next };
   const first = skipSoftBreaks(bytes, start + 1);
   const second = skipSoftBreaks(bytes, first + 1);
-  const byte = readDigits(bytes, first, second);
+  const byte = readHexDigits(bytes, first, second);
   return byte === undefined ? { byte: equalsSign, end: start + 1 } : { byte, end: second + 1 };
 }
 

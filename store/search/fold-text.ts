@@ -1,4 +1,5 @@
 import { endianness } from 'node:os';
+import { isAsciiText } from '../../protocol/mime/ascii-text.ts';
 
 /**
  * Text in the form in which searches compare it: capitals and compatibility forms folded, accents taken apart
@@ -17,12 +18,6 @@ export function foldText(text: string): string {
     start = end;
   }
   return folded;
-}
-
-/** True for text without any character above U+007F. */
-export function isAsciiText(text: string): boolean {
-  // Any other takes at least two bytes; nothing else tells as quickly.
-  return Buffer.byteLength(text) === text.length;
 }
 
 function foldWhole(text: string): string {

@@ -1,5 +1,6 @@
 import { isAscii } from 'node:buffer';
-import { foldText, isAsciiText } from './fold-text.ts';
+import { isAsciiText } from '../../protocol/mime/ascii-text.ts';
+import { foldText } from './fold-text.ts';
 
 /** Terms up to here are looked for by a pattern, which V8 makes machine code of; it refuses very long ones. */
 const maxPatternLength = 256;

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import t from 'tap';
-import { foldText, isAsciiText } from '../../../store/search/fold-text.ts';
+import { foldText } from '../../../store/search/fold-text.ts';
 
 await t.test('what i;unicode-casemap takes for equal folds to the same', (t) => {
   for (const [a, b] of [
@@ -93,11 +93,5 @@ await t.test('so does any text', (t) => {
     ),
     { numRuns: 1_000 },
   );
-  t.end();
-});
-
-await t.test('text is ASCII or not', (t) => {
-  for (const text of ['', 'a\0\x7f']) t.ok(isAsciiText(text));
-  for (const text of ['\x80', 'é', '日', '\ud800', 'a\u{1f600}']) t.notOk(isAsciiText(text));
   t.end();
 });
