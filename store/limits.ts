@@ -36,6 +36,8 @@ export const limits = {
   reserveFileBytes: mebibyte,
   /** How long the system's word on free space counts, less what was written since, in milliseconds. */
   freeBytesAgeMs: 100,
+  /** How often an idle store sees whether its files are still there, in milliseconds. */
+  presenceCheckMs: 1000,
   /** How often writing is tried while it is impossible, in milliseconds; also how often the log can tell of it. */
   diskProbeMs: 2000,
 

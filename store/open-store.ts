@@ -10,6 +10,8 @@ export type StoreOptions = { readonly engine: 'sqlite' } & SqliteStoreOptions;
  * Opens a store; its engine is loaded now.
  *
  * @throws {DataDirectoryInUseError} if another store has the data directory
+ * @throws {StoreMissingError} if there was a store, and its file is gone or empty
+ * @throws {StoreOpenError} if its file cannot be opened
  * @throws {StoreVersionError} if a newer version of this program wrote it
  * @throws {StoreSpaceError} if it is to be migrated, and the file system has not the space for that
  */

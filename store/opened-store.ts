@@ -88,6 +88,29 @@ export interface StoreBackup {
   readonly sizeBytes: number;
 }
 
+/** There was a store, and its file is gone or empty. No new one is made in its place. */
+export class StoreMissingError extends Error {
+  readonly code = 'STORE_MISSING';
+  /** Whoever wants a new store deletes this file. */
+  readonly markerPath: string;
+
+  constructor(path: string, markerPath: string) {
+    super(`Cannot open mail store "${path}": it is missing or empty, although one was made`);
+    this.name = 'StoreMissingError';
+    this.markerPath = markerPath;
+  }
+}
+
+/** The file cannot be opened: it is no store, or the disk fails. */
+export class StoreOpenError extends Error {
+  readonly code = 'STORE_OPEN';
+
+  constructor(path: string, cause: Error) {
+    super(`Cannot open mail store "${path}": ${cause.message}`, { cause });
+    this.name = 'StoreOpenError';
+  }
+}
+
 /** The file system has not the space that a migration needs. Nothing was changed. */
 export class StoreSpaceError extends Error {
   readonly code = 'STORE_SPACE';

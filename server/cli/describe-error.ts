@@ -4,7 +4,12 @@ import { ConfigurationError } from '../config/configuration-error.ts';
 import { ControlConnectionError } from '../control/octet-stream.ts';
 import { ImportSourceError } from '../import/import-source.ts';
 import { DataDirectoryInUseError } from '../../store/data-directory-lock.ts';
-import { StoreSpaceError, StoreVersionError } from '../../store/opened-store.ts';
+import {
+  StoreMissingError,
+  StoreOpenError,
+  StoreSpaceError,
+  StoreVersionError,
+} from '../../store/opened-store.ts';
 import { CredentialError } from '../../tls/credential.ts';
 import { SessionCacheModuleError } from '../../tls/session-cache-module.ts';
 import { StoreError } from '../../store/mail-store.ts';
@@ -19,6 +24,7 @@ const clearErrors = [
   ImportSourceError,
   SessionCacheModuleError,
   StoreError,
+  StoreOpenError,
   UnusablePasswordError,
   UsageError,
 ];
@@ -33,6 +39,10 @@ export function describeError(error: unknown): string {
   }
   if (error instanceof StoreVersionError) {
     return `reprise: ${error.message}. Run the version that wrote it, or a newer one`;
+  }
+  if (error instanceof StoreMissingError) {
+    const { message, markerPath } = error;
+    return `reprise: ${message}. Bring it back from a backup, or delete "${markerPath}" to begin with an empty one`;
   }
   if (error instanceof StoreSpaceError) {
     const withoutBackup = error.isForBackup ? ', or start with --no-backup' : '';

@@ -1,12 +1,13 @@
 import { join } from 'node:path';
 import { lockDataDirectory } from '../data-directory-lock.ts';
 import { limits } from '../limits.ts';
-import type { MigrationEvent, StoreProblem } from '../opened-store.ts';
-import { Database } from './database.ts';
+import { type MigrationEvent, StoreOpenError, type StoreProblem } from '../opened-store.ts';
+import { Database, sqliteCodeOf } from './database.ts';
 import { takeOverOldJournal } from './imports.ts';
 import { migrate } from './migration.ts';
 import { SqliteMailStore, type SqliteLink } from './store.ts';
 import type { SliceBounds } from './write-context.ts';
+import { expectStoreFile, markStoreFile } from './store-files.ts';
 import { Writer } from './writer.ts';
 
 export interface SqliteStoreOptions {
@@ -38,6 +39,8 @@ export interface SqliteStoreOptions {
  * until `close`.
  *
  * @throws {DataDirectoryInUseError} where another store has the directory
+ * @throws {StoreMissingError} if there was a store, and its file is gone or empty
+ * @throws {StoreOpenError} if the file cannot be opened
  * @throws {StoreVersionError} where a newer version wrote it
  * @throws {StoreSpaceError} if it is to be migrated, and the file system has not the space for that
  */
@@ -46,7 +49,11 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
   const lock = lockDataDirectory(dataDirectory);
   try {
     const path = join(dataDirectory, 'mail.db');
-    await migrateFile(path, options);
+    expectStoreFile(path);
+    await migrateFile(path, options).catch((error: unknown) => {
+      throw sqliteCodeOf(error) === undefined ? error : new StoreOpenError(path, error as Error);
+    });
+    markStoreFile(path);
     const { recentFlushMs = limits.recentFlushMs, slices } = options;
     const { onFailure = ignore, onProblem = ignore } = options;
     const writer = await Writer.start({ path, recentFlushMs, slices }, { onFailure, onProblem });

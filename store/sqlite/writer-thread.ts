@@ -6,6 +6,7 @@ import { dropOrphanedStagings } from './collector.ts';
 import { Database } from './database.ts';
 import { Disk, readFreeBytes } from './disk.ts';
 import { GroupCommit, type GroupListener } from './group-commit.ts';
+import { StoreFiles } from './store-files.ts';
 import { isWatched, toWatchCounters, type WatchCounters } from './watches.ts';
 import { type Commit, type SliceBounds, WriteContext } from './write-context.ts';
 import { toFailure, type WriterControl, type WriterNews, type WriteRequest } from './writer.ts';
@@ -31,6 +32,8 @@ class WriterThread {
   readonly #clients = new Map<number, Client>();
   readonly #recentFlushMs: number;
   readonly #disk: Disk;
+  readonly #files: StoreFiles;
+  readonly #filesTimer: NodeJS.Timeout;
   readonly #tell: (news: WriterNews) => void;
   readonly #onEnd: () => void;
   /** Runs while there are claims of \Recent messages that are not written. */
@@ -55,6 +58,8 @@ class WriterThread {
       freeBytes: () => readFreeBytes(dirname(path)) + freePageBytes(this.#database),
       onProblem: (problem) => this.#tellProblem(problem),
     });
+    this.#files = new StoreFiles(path);
+    this.#filesTimer = setInterval(() => this.#files.expectPresent(), limits.presenceCheckMs);
     this.#disk.keepReserve();
     const report: GroupListener = (...group) => this.#report(...group);
     this.#groups = new GroupCommit(this.#database, report, { disk: this.#disk, slices });
@@ -127,6 +132,8 @@ class WriterThread {
 
   /** After the commit, so that {@link isWatched} misses nobody. */
   readonly #report: GroupListener = (answers, events) => {
+    // Nothing is acknowledged that was written to files that nobody will find. The thread ends with this error.
+    this.#files.expectPresent();
     for (const [clientId, { port, watchCounters }] of this.#clients) {
       const own = answers.filter((answer) => answer.clientId === clientId);
       const watched = events.filter((commit) => isTold(watchCounters, commit));
@@ -138,6 +145,7 @@ class WriterThread {
   #end(): void {
     clearTimeout(this.#claimTimer);
     clearInterval(this.#probeTimer);
+    clearInterval(this.#filesTimer);
     this.#groups.writeClaims();
     for (const { port } of this.#clients.values()) port.close();
     this.#database.close();

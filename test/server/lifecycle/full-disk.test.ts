@@ -1,4 +1,6 @@
 // A server whose disk is full, read-only or broken: what clients are told, what goes on, and how it ends.
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { type CommandResult, ImapClient } from '../../fixtures/imap-client.ts';
@@ -6,6 +8,7 @@ import { DiskFaults, skipsDiskFaults } from '../../fixtures/disk-faults/disk-fau
 import type { DiskFault } from '../../fixtures/disk-faults/fault-control.ts';
 import { type ServerProcess, startServerProcess } from '../../fixtures/server-process.ts';
 import { makeDataDirectory } from '../../fixtures/sqlite-store.ts';
+import { until } from '../../fixtures/until.ts';
 
 const options = { skip: skipsDiskFaults, timeout: 280_000 };
 const user = { name: 'alice', password: 'correct-horse' };
@@ -162,3 +165,28 @@ for (const { fault, code, health: healthText, problem } of faults) {
     t.equal(await server.stop(), 0);
   });
 }
+
+await t.test('a data directory that is deleted ends the server', async (t) => {
+  const dataDirectory = makeDataDirectory(t);
+  const server = await startServerProcess({ dataDirectory });
+  t.teardown(() => server.kill());
+  await server.addUser(user.name, user.password);
+  const client = await logIn(t, server);
+  await client.ok('APPEND INBOX', message('one'));
+  rmSync(dataDirectory, { recursive: true });
+  const result = await client.command('APPEND INBOX', message('two')).catch(() => undefined);
+  t.not(result?.status, 'OK');
+  await until(() => !server.isRunning);
+  const fatal = server.log.filter(({ level }) => level === 'fatal');
+  t.match(fatal, [{ msg: 'cannot go on', err: { message: /mail\.db.* is gone/ } }]);
+});
+
+await t.test('a store that is lost is not made anew', async (t) => {
+  const dataDirectory = makeDataDirectory(t);
+  const server = await startServerProcess({ dataDirectory });
+  t.equal(await server.stop(), 0);
+  rmSync(join(dataDirectory, 'mail.db'));
+  await t.rejects(startServerProcess({ dataDirectory }), {
+    message: /reprise: Cannot open mail store ".*mail\.db": it is missing or empty.* Bring it back/,
+  });
+});

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { statSync } from 'node:fs';
+import { readFileSync, renameSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { openSqliteStore } from '../../../store/sqlite/open.ts';
@@ -48,4 +48,62 @@ await t.test('a directory that cannot be made', async (t) => {
   await t.rejects(openSqliteStore({ dataDirectory: join(dataDirectory, 'mail.db') }), {
     code: /EEXIST|ENOTDIR/,
   });
+});
+
+await t.test('a store that was made and is lost is not made anew', async (t) => {
+  const dataDirectory = makeDataDirectory(t);
+  const path = join(dataDirectory, 'mail.db');
+  const open = () => openSqliteStore({ dataDirectory });
+  await (await open()).close();
+  const file = readFileSync(path);
+  for (const lose of [
+    () => rmSync(path),
+    () => writeFileSync(path, ''),
+    () => truncateSync(path),
+  ]) {
+    lose();
+    await t.rejects(open(), { code: 'STORE_MISSING', message: path });
+    t.equal(statSync(path, { throwIfNoEntry: false })?.size ?? 0, 0);
+    writeFileSync(path, file);
+  }
+  await (await open()).close();
+  writeFileSync(path, 'Something else, which is not a mail store.'.repeat(500));
+  await t.rejects(open(), { code: 'STORE_OPEN', message: `"${path}": file is not a database` });
+  rmSync(join(dataDirectory, 'mail-store'));
+  rmSync(path);
+  await (await open()).close();
+  t.ok(statSync(path).size > 0, 'without the note a new store is made');
+});
+
+await t.test('nothing is acknowledged once the files of the store are gone', async (t) => {
+  const losses: readonly ((directory: string) => void)[] = [
+    (directory) => rmSync(directory, { recursive: true }),
+    (directory) => rmSync(join(directory, 'mail.db-wal')),
+    (directory) => renameSync(directory, `${directory}-moved`),
+    (directory) => {
+      rmSync(join(directory, 'mail.db'));
+      writeFileSync(join(directory, 'mail.db'), 'another');
+    },
+  ];
+  for (const lose of losses) {
+    const dataDirectory = makeDataDirectory(t);
+    t.teardown(() => rmSync(`${dataDirectory}-moved`, { recursive: true, force: true }));
+    const failure = Promise.withResolvers<Error>();
+    const onFailure = failure.resolve;
+    const store = await openSqliteStore({ dataDirectory, collectIntervalMs: 0, onFailure });
+    await store.createAccount('alice', { argon2id: '', scramSha256: '' });
+    lose(dataDirectory);
+    await t.rejects(store.createAccount('bob', { argon2id: '', scramSha256: '' }));
+    t.match((await failure.promise).message, `Mail store file "${dataDirectory}/mail.db`);
+    await store.close();
+  }
+});
+
+await t.test('an idle store notices that its files are gone', async (t) => {
+  const dataDirectory = makeDataDirectory(t);
+  const failure = Promise.withResolvers<Error>();
+  const store = await openSqliteStore({ dataDirectory, onFailure: failure.resolve });
+  rmSync(dataDirectory, { recursive: true });
+  t.match((await failure.promise).message, 'is gone');
+  await store.close();
 });
