@@ -166,16 +166,16 @@ function copySelection(
     const { sql, values, count } = condition;
     const keywords = mapKeywords(context, { mailboxId, condition, targetId: target.mailboxId });
     database.run(
-      `INSERT INTO messages
+      `INSERT INTO messages ${keywords.before}
        SELECT ?, ? + row_number() OVER (ORDER BY m.uid), ?, ?, m.body_id, m.size_bytes,
          m.internal_seconds, m.zone_minutes, m.system_flags, ${keywords.columns}, ?
        FROM messages m ${keywords.join} WHERE m.mailbox_id = ? AND ${sql}`,
+      ...keywords.values,
       target.mailboxId,
       uid - 1,
       modseq,
       modseq,
       Math.floor(context.nowMs / 1000),
-      ...keywords.values,
       mailboxId,
       ...values,
     );

@@ -334,14 +334,17 @@ export function hasKeywordRoom(
 export interface KeywordMapping {
   /** The expressions that stand for `keywords_low`, `keywords_high` and `keywords_more`. */
   readonly columns: string;
+  /** What stands before its SELECT. */
+  readonly before: string;
   /** What is joined to `messages m`. */
   readonly join: string;
-  /** What the join binds. */
+  /** What is bound before its SELECT. */
   readonly values: readonly string[];
 }
 
 const sameKeywords: KeywordMapping = {
   columns: 'm.keywords_low, m.keywords_high, m.keywords_more',
+  before: '',
   join: '',
   values: [],
 };
@@ -373,10 +376,13 @@ export function mapKeywords(
   const map = rows.map((row) => [...row, ...translate([0, ...row]).slice(1)]);
   return {
     columns: 'k.new_low, k.new_high, k.new_more',
-    join: `JOIN (SELECT value ->> 0 AS low, value ->> 1 AS high, value ->> 2 AS more,
-         value ->> 3 AS new_low, value ->> 4 AS new_high, value ->> 5 AS new_more
-       FROM json_each(?)) k
-       ON k.low = m.keywords_low AND k.high = m.keywords_high AND k.more = m.keywords_more`,
+    // Thousands of messages may each have a set of their own. Only a table with types gets an index.
+    before: `WITH k AS MATERIALIZED (SELECT CAST(value ->> 0 AS INTEGER) AS low,
+        CAST(value ->> 1 AS INTEGER) AS high, CAST(value ->> 2 AS TEXT) AS more,
+        value ->> 3 AS new_low, value ->> 4 AS new_high, value ->> 5 AS new_more
+      FROM json_each(?))`,
+    join: `CROSS JOIN k
+      ON k.low = m.keywords_low AND k.high = m.keywords_high AND k.more = m.keywords_more`,
     values: [JSON.stringify(map)],
   };
 }
@@ -391,8 +397,11 @@ function translator(
   const source = readKeywords(context.database, sourceId);
   const names = new Set(rows.flatMap((row) => source.flagsOf([0, ...row])));
   const defined = defineKeywords(context, targetId, [...names]);
+  const numbers = new Map(
+    Array.from(names, (name) => [name, defined.get(foldAsciiCase(name))?.number]),
+  );
   return (words) => {
-    const keywords = source.flagsOf(words).map((name) => defined.get(foldAsciiCase(name))?.number);
+    const keywords = source.flagsOf(words).map((name) => numbers.get(name));
     return toWords(
       [],
       keywords.filter((number) => number !== undefined),
