@@ -22,10 +22,12 @@ function makeScene(t: Test) {
   database.execute(`
     INSERT INTO bodies (id, state, sha256, size_bytes, header_bytes, reference_count)
       VALUES (1, 1, x'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855', 0, 0, ${messageCount});
-    INSERT INTO body_texts VALUES (1, '', '', '');
-    INSERT INTO messages
+    INSERT INTO body_texts (body_id, envelope, body_structure, structure, walker)
+      VALUES (1, '', '', '', 0);
+    INSERT INTO messages (mailbox_id, uid, modseq, created_modseq, body_id, size_bytes,
+        internal_seconds, zone_minutes, system_flags, keywords_low, keywords_high)
       WITH RECURSIVE n (uid) AS (SELECT 1 UNION ALL SELECT uid + 1 FROM n WHERE uid < ${messageCount})
-      SELECT 1, uid, 2, 2, 1, 0, 0, 0, 0, 0, 0, '', 0 FROM n;
+      SELECT 1, uid, 2, 2, 1, 0, 0, 0, 0, 0, 0 FROM n;
     UPDATE mailboxes SET uid_next = ${messageCount + 1}, highest_modseq = 2, recent_count = ${messageCount},
       message_count = ${messageCount}, unseen_count = ${messageCount} WHERE id = 1`);
   groups.length = 0;
