@@ -52,6 +52,12 @@ export const limits = {
   usualFieldsBytes: 16 * kibibyte,
   /** Bytes that they take in the file, about, with some to spare. */
   usualFieldsEstimateBytes: kibibyte,
+  /** Characters of a text that messages are sorted by; nearly all subjects have less. */
+  sortKeyCharacters: 128,
+  /** Messages that one says it follows, which are kept: the first and the last ones. Few threads are as deep. */
+  sortKeyReferences: 16,
+  /** Bytes of the sort keys of a message in the file, about, with some to spare. */
+  sortKeysEstimateBytes: 150,
   /** Bodies of one transaction of a migration: some ten milliseconds. */
   migratedBodies: 256,
   /** Bytes of bodies that one transaction of a migration compresses: some ten milliseconds, and what the log needs. */

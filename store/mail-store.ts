@@ -2,6 +2,7 @@ import type { InternalDate } from '../protocol/dates.ts';
 import type { Flag } from '../protocol/flag.ts';
 import type { MimePart } from '../protocol/mime/mime-structure.ts';
 import type { SearchKey } from '../protocol/search-key.ts';
+import type { SortKeys } from './sort-keys.ts';
 
 /**
  * The mail store: accounts, their mailboxes, the messages in them, and what changes. Every promise of a
@@ -313,6 +314,8 @@ export type MessageColumn =
   | 'internalDate'
   | 'savedDate'
   | 'emailId'
+  | 'threadId'
+  | 'sortKeys'
   | 'envelope'
   | 'bodyStructure'
   | 'structure'
@@ -336,6 +339,14 @@ export interface MessageRows {
   readonly savedSeconds?: Float64Array;
   /** With `emailId`: the same for a copy, and for no message of other bytes or another internal date (RFC 8474, section 5.1). */
   readonly emailIds?: readonly string[];
+  /**
+   * With `threadId`: the same for a message and those that follow it, in whatever order they come: it is made of the first
+   * message that the header refers to, or else of the message's own id, and never changes. Different threads have different ids
+   * (RFC 8474, section 5.2).
+   */
+  readonly threadIds?: readonly string[];
+  /** With `sortKeys`: what SORT and THREAD compare; undefined for a message that is damaged. */
+  readonly sortKeys?: readonly (SortKeys | undefined)[];
   /** With `envelope`: wire text of ENVELOPE, one character a byte. */
   readonly envelopes?: readonly string[];
   /** With `bodyStructure`: wire text of BODYSTRUCTURE. */

@@ -1,17 +1,5 @@
-const monthNames = [
-  'jan',
-  'feb',
-  'mar',
-  'apr',
-  'may',
-  'jun',
-  'jul',
-  'aug',
-  'sep',
-  'oct',
-  'nov',
-  'dec',
-];
+import { monthOf } from '../protocol/mime/mail-date.ts';
+
 const dayMs = 24 * 60 * 60 * 1000;
 
 /** Days since 1970; a day that the month does not have counts on into the next one. */
@@ -29,7 +17,7 @@ export function sentDayOf(envelope: string): number | undefined {
   const date = /\d{1,2}[\s-]+[a-z]{3}[a-z]*[\s-]+\d{2,4}/i.exec(firstString(envelope) ?? '');
   const [day, month, year] = date?.[0].split(/[\s-]+/) ?? [];
   if (day === undefined || month === undefined || year === undefined) return undefined;
-  const monthIndex = monthNames.indexOf(month.slice(0, 3).toLowerCase());
+  const monthIndex = monthOf(month);
   if (monthIndex === -1 || Number(day) < 1 || Number(day) > 31) return undefined;
   return dayNumber(fullYear(year), monthIndex + 1, Number(day));
 }

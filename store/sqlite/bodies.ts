@@ -2,6 +2,7 @@ import type { MessageFacts } from '../message-reader.ts';
 import { type Chunk, insertChunks } from './chunks.ts';
 import type { Database } from './database.ts';
 import type { DerivedContent } from './derived-content.ts';
+import { keepSortKeys } from './sort-key-rows.ts';
 import type { WriteContext } from './write-context.ts';
 
 /** What a row of `bodies` is. */
@@ -132,6 +133,7 @@ function addBody(context: WriteContext, content: BodyContent): number {
     content.structure,
   );
   insertUsualFields(database, bodyId, content.usualFields);
+  keepSortKeys(database, bodyId, content.sortKeys);
   return bodyId;
 }
 
@@ -185,4 +187,5 @@ function keepContent(database: Database, bodyId: number, content: DerivedContent
   );
   database.run('DELETE FROM header_fields WHERE body_id = ?', bodyId);
   insertUsualFields(database, bodyId, content.usualFields);
+  keepSortKeys(database, bodyId, content.sortKeys);
 }

@@ -46,6 +46,7 @@ function collectBodies(context: WriteContext): boolean {
     if (chunkBudget === 0) break;
     context.database.run('DELETE FROM body_texts WHERE body_id = ?', bodyId);
     context.database.run('DELETE FROM header_fields WHERE body_id = ?', bodyId);
+    context.database.run('DELETE FROM sort_keys WHERE body_id = ?', bodyId);
     context.database.run('DELETE FROM bodies WHERE id = ?', bodyId);
   }
   return bodyIds.length > 0;

@@ -9,6 +9,7 @@ import { deriveContent } from './derived-content.ts';
 import { deletedBit, findUnknownKeywords, seenBit } from './keywords.ts';
 import { bodyState } from './bodies.ts';
 import { openBody } from './stored-body.ts';
+import { sortKeysSql, toSortKeys } from './sort-key-rows.ts';
 import { startThread, type WriterClient } from './writer.ts';
 
 /** What a check has found. */
@@ -141,6 +142,7 @@ type KeptRow = [
   headerBytes: number,
   sentDay: number | null,
   usualFields: Uint8Array | null,
+  sortKeys: string | null,
   envelope: string,
   bodyStructure: string,
   structure: string,
@@ -148,10 +150,11 @@ type KeptRow = [
 
 function findBodyFault(database: Database, bodyId: number): string | undefined {
   const row = database.row<BodyRow>(
-    `SELECT b.sha256, t.walker, b.header_bytes, b.sent_day, h.bytes,
+    `SELECT b.sha256, t.walker, b.header_bytes, b.sent_day, h.bytes, ${sortKeysSql},
        t.envelope, t.body_structure, t.structure
      FROM bodies b JOIN body_texts t ON t.body_id = b.id
-     LEFT JOIN header_fields h ON h.body_id = b.id WHERE b.id = ? AND ${isWhole}`,
+     LEFT JOIN header_fields h ON h.body_id = b.id
+     LEFT JOIN sort_keys k ON k.body_id = b.id WHERE b.id = ? AND ${isWhole}`,
     bodyId,
   );
   if (row === undefined) return 'has no texts';
@@ -180,13 +183,14 @@ function findTextFault(
   structure: MimePart,
   begin: Uint8Array | undefined,
 ): string | undefined {
-  const [walker, headerBytes, sentDay, usualFields, ...texts] = kept;
+  const [walker, headerBytes, sentDay, usualFields, sortKeys, ...texts] = kept;
   const header = Buffer.from(usualFields ?? []);
   if (!header.equals(selectUsualFieldsOf(begin, { headerBytes }) ?? Buffer.of())) {
     return 'has other header fields apart from it';
   }
   if (walker !== walkerVersion) return undefined;
   const expected = deriveContent(toFacts(structure), begin);
+  if (!isDeepStrictEqual(toSortKeys(sortKeys), expected.sortKeys)) return 'has other sort keys';
   const isEqual =
     headerBytes === expected.headerBytes &&
     sentDay === (expected.sentDay ?? null) &&

@@ -2,6 +2,7 @@ import type { InternalDate } from '../../protocol/dates.ts';
 import type { Flag } from '../../protocol/flag.ts';
 import type { MimePart } from '../../protocol/mime/mime-structure.ts';
 import { limits } from '../limits.ts';
+import type { SortKeys } from '../sort-keys.ts';
 import {
   type AddedMessage,
   type MailboxKey,
@@ -17,6 +18,7 @@ import { noteImported } from './imports.ts';
 import { defineFlags, deletedBit, seenBit } from './keywords.ts';
 import { countAdded, noMailbox, readCounters, readTarget } from './mailbox-counters.ts';
 import { chunkJoin, openBody, type StoredBody, toHeader } from './stored-body.ts';
+import { sortKeysSql, toSortKeys } from './sort-key-rows.ts';
 import type { WriteContext } from './write-context.ts';
 
 /** Columns of every row, before those that were asked for. */
@@ -26,6 +28,7 @@ type FixedRow = [uid: number, sizeBytes: number, bodyId: number];
 // Not inner joins: a message whose other rows are damaged is not passed over.
 const textsJoin = 'LEFT JOIN body_texts t ON t.body_id = m.body_id';
 const bodiesJoin = 'LEFT JOIN bodies b ON b.id = m.body_id';
+const sortKeysJoin = 'LEFT JOIN sort_keys k ON k.body_id = m.body_id';
 const fieldsJoin = 'LEFT JOIN header_fields h ON h.body_id = m.body_id';
 const firstChunkJoin = chunkJoin(['c', 'd'], { bodyId: 'm.body_id' });
 
@@ -73,6 +76,23 @@ const columnSources: readonly ColumnSource[] = [
     joins: [bodiesJoin],
     isRequired: true,
     put: (batch, value) => putText(batch.emailIds, value as string),
+  },
+  {
+    column: 'threadId',
+    // Of a message that follows none, and has no id, the digest stands for the id.
+    sql: `'T' || lower(hex(coalesce(substr(k.thread_references, 1, 8), k.message_id,
+      substr(b.sha256, 1, 8))))`,
+    joins: [bodiesJoin, sortKeysJoin],
+    put: (batch, value) => putText(batch.threadIds, value as string),
+  },
+  {
+    column: 'sortKeys',
+    sql: sortKeysSql,
+    joins: [sortKeysJoin],
+    put: (batch, value) => {
+      batch.sortKeys.push(toSortKeys(value));
+      return typeof value === 'string' ? value.length : 0;
+    },
   },
   {
     column: 'envelope',
@@ -176,6 +196,8 @@ class RowBatch {
   readonly savedSeconds: Float64Array;
   readonly headerBytes: Int32Array;
   readonly emailIds: string[] = [];
+  readonly threadIds: string[] = [];
+  readonly sortKeys: (SortKeys | undefined)[] = [];
   readonly envelopes: string[] = [];
   readonly bodyStructures: string[] = [];
   readonly structures: MimePart[] = [];
@@ -211,6 +233,8 @@ class RowBatch {
       }),
       ...(columns.has('savedDate') && { savedSeconds: this.savedSeconds.subarray(0, end) }),
       ...(columns.has('emailId') && { emailIds: this.emailIds }),
+      ...(columns.has('threadId') && { threadIds: this.threadIds }),
+      ...(columns.has('sortKeys') && { sortKeys: this.sortKeys }),
       ...(columns.has('envelope') && { envelopes: this.envelopes }),
       ...(columns.has('bodyStructure') && { bodyStructures: this.bodyStructures }),
       ...(columns.has('structure') && { structures: this.structures }),

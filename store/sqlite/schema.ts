@@ -1,6 +1,7 @@
 import { limits } from '../limits.ts';
 import { selectUsualFields } from '../usual-fields.ts';
 import { compactStep } from './compact-step.ts';
+import { sortKeysStep } from './sort-keys-step.ts';
 import type { Database } from './database.ts';
 
 /** One step of the schema: SQL that runs in one transaction, or long work. */
@@ -81,6 +82,7 @@ const headerFieldsStep: LongStep = {
  *   with too many of them has no row; its header is then read from its chunks.
  * - `unpublished_copies` names mailboxes with messages behind their end (`uid_next`), which a COPY has written and nobody
  *   sees. Without that COPY they are to be deleted.
+ * - `sort_keys` has what SORT and THREAD compare, of every whole body: see `SortKeys`.
  * - `bodies` has no foreign key from `messages`: it would need an index, and the collector only deletes
  *   bodies whose reference count is 0.
  */
@@ -209,4 +211,5 @@ export const schemaSteps: readonly SchemaStep[] = [
     PRIMARY KEY (mailbox_id, digest)
   ) STRICT, WITHOUT ROWID`,
   compactStep,
+  sortKeysStep,
 ];

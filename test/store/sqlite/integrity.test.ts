@@ -58,6 +58,11 @@ const damages: Record<string, [sql: string, fault: RegExp]> = {
     'DELETE FROM header_fields WHERE body_id = 1',
     /^Body 1 has other header fields apart from it/,
   ],
+  'other sort keys': [
+    "UPDATE sort_keys SET base_subject = 'x' WHERE body_id = 1",
+    /^Body 1 has other sort keys/,
+  ],
+  'missing sort keys': ['DELETE FROM sort_keys WHERE body_id = 2', /^Body 2 has other sort keys/],
   'header fields of no body': [
     "INSERT INTO header_fields VALUES (99, x'00')",
     /of header_fields refers to nothing/,
