@@ -1,10 +1,13 @@
 import type { MailStore } from './mail-store.ts';
+import type { MemoryStoreOptions } from './memory/store.ts';
 import type { OpenedStore, StoreLink } from './opened-store.ts';
 import type { SqliteStoreOptions } from './sqlite/open.ts';
 import type { SqliteLink } from './sqlite/store.ts';
 
 /** Which engine keeps the mail, and what it needs. */
-export type StoreOptions = { readonly engine: 'sqlite' } & SqliteStoreOptions;
+export type StoreOptions =
+  | ({ readonly engine: 'sqlite' } & SqliteStoreOptions)
+  | ({ readonly engine: 'memory' } & MemoryStoreOptions);
 
 /**
  * Opens a store; its engine is loaded now.
@@ -15,14 +18,29 @@ export type StoreOptions = { readonly engine: 'sqlite' } & SqliteStoreOptions;
  * @throws {StoreVersionError} if a newer version of this program wrote it
  * @throws {StoreSpaceError} if it is to be migrated, and the file system has not the space for that
  */
-export async function openStore({ engine, ...options }: StoreOptions): Promise<OpenedStore> {
+export async function openStore(options: StoreOptions): Promise<OpenedStore> {
+  return options.engine === 'memory' ? openInMemory(options) : openOnDisk(options);
+}
+
+async function openInMemory(options: MemoryStoreOptions): Promise<OpenedStore> {
+  const { MemoryMailStore } = await import('./memory/store.ts');
+  const store = new MemoryMailStore(options);
+  return {
+    store,
+    link: () => undefined,
+    figures: () => store.readFigures(),
+    close: () => store.close(),
+  };
+}
+
+async function openOnDisk(options: SqliteStoreOptions): Promise<OpenedStore> {
   const { openSqliteStore } = await import('./sqlite/open.ts');
   const store = await openSqliteStore(options);
   return {
     store,
     link: () => {
       const value = store.createLink();
-      return { engine, value, transfer: [value.port] };
+      return { engine: 'sqlite', value, transfer: [value.port] };
     },
     figures: () => store.readFigures(),
     close: () => store.close(),

@@ -1,0 +1,64 @@
+import type { AddedMessage, MailboxKey, MessageDraft, MessageProperties } from '../mail-store.ts';
+import type { MessageReader } from '../message-reader.ts';
+import { packStructure } from '../packed-structure.ts';
+import { type BodyContent, ChunkList } from './bodies.ts';
+
+/** Adds a whole message to a mailbox. */
+type AddMessage = (
+  content: BodyContent,
+  box: MailboxKey,
+  properties: MessageProperties,
+) => Promise<AddedMessage>;
+
+/** A message on its way in. It takes as much memory as it has bytes, since it stays there. */
+export class MemoryMessageDraft implements MessageDraft {
+  readonly #add: AddMessage;
+  readonly #chunks = new ChunkList();
+  #reader: MessageReader | undefined;
+  #isUsedUp = false;
+
+  constructor(add: AddMessage) {
+    this.#add = add;
+  }
+
+  async write(chunk: Uint8Array): Promise<void> {
+    this.#checkUsable();
+    let bytes = chunk;
+    if (this.#reader === undefined) {
+      // The chunk is the caller's again when this returns its promise.
+      bytes = new Uint8Array(chunk);
+      const { MessageReader } = await loadReader();
+      this.#reader = new MessageReader();
+    }
+    this.#reader.push(bytes);
+    this.#chunks.push(bytes);
+  }
+
+  async addTo(box: MailboxKey, properties: MessageProperties): Promise<AddedMessage> {
+    this.#checkUsable();
+    this.#isUsedUp = true;
+    const chunks = this.#chunks.take();
+    const { MessageReader, selectUsualFieldsOf } = await loadReader();
+    this.#reader ??= new MessageReader();
+    const { structure, ...facts } = this.#reader.finish();
+    const content = {
+      facts,
+      structure: packStructure(structure),
+      usualFields: selectUsualFieldsOf(chunks[0], facts),
+      chunks,
+    };
+    return this.#add(content, box, properties);
+  }
+
+  async discard(): Promise<void> {
+    this.#isUsedUp = true;
+    this.#chunks.take();
+  }
+
+  #checkUsable(): void {
+    if (this.#isUsedUp) throw new Error('The message draft is used up');
+  }
+}
+
+/** What reads messages takes longer to load than the rest of the store: many tests never add one. */
+const loadReader = () => import('../message-reader.ts');

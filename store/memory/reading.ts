@@ -1,0 +1,149 @@
+import { setImmediate } from 'node:timers/promises';
+import { limits } from '../limits.ts';
+import type { MailboxChanges, MessageColumn, MessageRows, MessageStates } from '../mail-store.ts';
+import type { Body } from './bodies.ts';
+import { type MemoryMailbox, type Message, toStates, uidsOf } from './mailbox.ts';
+
+/** The mailbox that is read, looked up again in each turn. `NONEXISTENT` once it is gone. */
+type FindMailbox = () => MemoryMailbox;
+
+/** @see MailStore.readStates */
+export async function* readStates(
+  findMailbox: FindMailbox,
+  afterUid: number,
+): AsyncGenerator<MessageStates> {
+  let after = afterUid;
+  // Ends: each slice begins behind the last UID of the one before.
+  for (;;) {
+    const messages = findMailbox().slice(after, limits.sliceMessages);
+    if (messages.length > 0) yield toStates(messages);
+    if (messages.length < limits.sliceMessages) return;
+    after = messages.at(-1)!.uid;
+    await setImmediate();
+  }
+}
+
+/** @see MailStore.readChanges */
+export async function* readChanges(
+  findMailbox: FindMailbox,
+  since: number,
+  until: number,
+): AsyncGenerator<MailboxChanges> {
+  let from = since;
+  // Ends when nothing has changed while the changes were read.
+  for (;;) {
+    const end = Math.min(until, findMailbox().status.highestModseq);
+    if (end <= from) return;
+    yield* readRange(findMailbox, from, end);
+    from = end;
+  }
+}
+
+/** Changes up to a modseq that the mailbox has reached. */
+async function* readRange(
+  findMailbox: FindMailbox,
+  since: number,
+  until: number,
+): AsyncGenerator<MailboxChanges> {
+  const isWanted = ({ modseq }: { readonly modseq: number }) => modseq > since && modseq <= until;
+  // The order by UID stays where modseqs are equal.
+  const changed = findMailbox()
+    .messages.filter(isWanted)
+    .toSorted((a, b) => a.modseq - b.modseq);
+  const expunged = findMailbox().expungedSince(since).filter(isWanted);
+  let [changedEnd, expungedEnd] = [0, 0];
+  while (changedEnd < changed.length || expungedEnd < expunged.length) {
+    const [changedStart, expungedStart] = [changedEnd, expungedEnd];
+    findMailbox().expungedSince(since);
+    for (let count = 0; count < limits.sliceMessages; count++) {
+      const next = changed[changedEnd];
+      // What is gone or has changed again has a modseq past `until`; the filter below drops it.
+      const nextModseq = next === undefined || isWanted(next) ? next?.modseq : 0;
+      const nextExpunged = expunged[expungedEnd]?.modseq;
+      if ((nextModseq ?? Infinity) <= (nextExpunged ?? Infinity)) changedEnd += 1;
+      else expungedEnd += 1;
+    }
+    const messages = toStates(changed.slice(changedStart, changedEnd).filter(isWanted));
+    const expungedUids = uidsOf(expunged.slice(expungedStart, expungedEnd));
+    if (messages.uids.length + expungedUids.length > 0) yield { messages, expungedUids };
+    await setImmediate();
+  }
+}
+
+/** @see MailStore.rows */
+export async function* readRows(
+  findMailbox: FindMailbox,
+  uids: Uint32Array,
+  columns: ReadonlySet<MessageColumn>,
+): AsyncGenerator<MessageRows> {
+  let position = 0;
+  // Ends: each batch goes on behind the last UID of the one before.
+  while (position < uids.length) {
+    const batchUids = uids.subarray(position, position + limits.batchRows);
+    const messages = findMailbox().select(batchUids);
+    const count = countInBatch(messages, columns);
+    const lastUid = count < messages.length ? messages[count - 1]!.uid : batchUids.at(-1)!;
+    while (position < uids.length && uids[position]! <= lastUid) position += 1;
+    if (count > 0) yield toRows(messages.slice(0, count), columns);
+  }
+}
+
+/** How many of the messages a batch of bounded size has: at least one, if there is one. */
+function countInBatch(messages: readonly Message[], columns: ReadonlySet<MessageColumn>): number {
+  let bytes = 0;
+  for (let index = 0; index < messages.length; index++) {
+    const { body } = messages[index]!;
+    const { facts } = body;
+    if (columns.has('envelope')) bytes += facts.envelope.length;
+    if (columns.has('bodyStructure')) bytes += facts.bodyStructure.length;
+    // About as much as its text.
+    if (columns.has('structure')) bytes += facts.bodyStructure.length;
+    if (columns.has('usualFields')) bytes += body.usualFields?.length ?? 0;
+    if (columns.has('header')) bytes += body.header?.length ?? 0;
+    if (bytes >= limits.batchBytes) return index + 1;
+  }
+  return messages.length;
+}
+
+function toRows(messages: readonly Message[], columns: ReadonlySet<MessageColumn>): MessageRows {
+  const bodies = messages.map(({ body }) => body);
+  const headerBytesOf = ({ facts, usualFields }: Body) =>
+    columns.has('header') || usualFields === undefined ? facts.headerBytes : -1;
+  return {
+    uids: uidsOf(messages),
+    sizeBytes: Uint32Array.from(bodies, ({ facts }) => facts.sizeBytes),
+    bodyIds: Float64Array.from(bodies, ({ id }) => id),
+    ...(columns.has('internalDate') && {
+      internalSeconds: Float64Array.from(messages, internalSecondsOf),
+      zoneMinutes: Int16Array.from(messages, ({ internalDate }) => internalDate.zoneMinutes),
+    }),
+    ...(columns.has('savedDate') && {
+      savedSeconds: Float64Array.from(messages, ({ savedMs }) => Math.floor(savedMs / 1000)),
+    }),
+    ...(columns.has('emailId') && { emailIds: messages.map(emailIdOf) }),
+    ...(columns.has('envelope') && { envelopes: bodies.map(({ facts }) => facts.envelope) }),
+    ...(columns.has('bodyStructure') && {
+      bodyStructures: bodies.map(({ facts }) => facts.bodyStructure),
+    }),
+    ...(columns.has('structure') && {
+      structures: bodies.map(({ structure }) => structure),
+    }),
+    ...((columns.has('usualFields') || columns.has('header')) && {
+      headerBytes: Int32Array.from(bodies, headerBytesOf),
+    }),
+    ...(columns.has('usualFields') && {
+      usualFields: bodies.map(({ usualFields }) => usualFields?.slice()),
+    }),
+    ...(columns.has('header') && { headers: bodies.map(({ header }) => header?.slice()) }),
+  };
+}
+
+function internalSecondsOf({ internalDate: { epochMs } }: Message): number {
+  return Math.floor(epochMs / 1000);
+}
+
+/** As much of the digest as tells contents apart, and the internal date. */
+function emailIdOf(message: Message): string {
+  const digest = Buffer.from(message.body.facts.sha256.subarray(0, 16)).toString('hex');
+  return `M${digest}-${internalSecondsOf(message)}-${message.internalDate.zoneMinutes}`;
+}

@@ -1,0 +1,400 @@
+import { setImmediate } from 'node:timers/promises';
+import type { SearchKey } from '../../protocol/search-key.ts';
+import { limits } from '../limits.ts';
+import {
+  type Account,
+  type AccountListener,
+  type AccountUsage,
+  type AddedMessage,
+  type CopyResult,
+  type Credentials,
+  type ExpungeResult,
+  type FlagChange,
+  type FlagChangeResult,
+  type Mailbox,
+  type MailboxChanges,
+  type MailboxKey,
+  type MailboxListener,
+  type MailboxStatus,
+  type MailStore,
+  type MessageDraft,
+  type MessageColumn,
+  type MessageRows,
+  type MessageStates,
+  type MessageProperties,
+  type OpenMailbox,
+  type StatusOptions,
+  StoreError,
+} from '../mail-store.ts';
+import { foldAsciiCase, normalizeAccountName } from '../names.ts';
+import type { StoreFigures } from '../opened-store.ts';
+import { MailboxIndex, MemoryAccount } from './accounts.ts';
+import { type BodyContent, BodyPool } from './bodies.ts';
+import { Commit, type MemoryMailbox, type Message, uidsOf } from './mailbox.ts';
+import { MemoryMessageDraft } from './message-draft.ts';
+import { readChanges, readRows, readStates } from './reading.ts';
+
+export interface MemoryStoreOptions {
+  /** Milliseconds since 1970; the time by default. */
+  readonly clock?: () => number;
+  /** How often expunged bodies whose time is over are dropped, beside with each change; a minute by default, 0 for never. */
+  readonly collectIntervalMs?: number;
+}
+
+/**
+ * The mail store in the memory of this process, for tests and for what needs no mail tomorrow: it opens at once, and
+ * what is in it ends with it. One thread has it.
+ *
+ * Each change is made in a turn of the event loop of its own, in the order of the calls, and told in that turn, before
+ * the caller has its answer. Methods that read answer with what there is when they are called.
+ *
+ * The methods are those of {@link MailStore}.
+ */
+export class MemoryMailStore implements MailStore {
+  readonly #clock: () => number;
+  readonly #timer: NodeJS.Timeout | undefined;
+  readonly #bodies = new BodyPool();
+  readonly #mailboxes = new MailboxIndex(this.#bodies);
+  /** By name in lower case. */
+  readonly #accounts = new Map<string, MemoryAccount>();
+  readonly #accountsById = new Map<number, MemoryAccount>();
+  #lastAccountId = 0;
+  #isClosed = false;
+
+  constructor(options: MemoryStoreOptions = {}) {
+    const { clock = Date.now, collectIntervalMs = limits.collectIntervalMs } = options;
+    this.#clock = clock;
+    if (collectIntervalMs === 0) return;
+    this.#timer = setInterval(() => this.collect(), collectIntervalMs);
+    this.#timer.unref();
+  }
+
+  async createAccount(name: string, credentials: Credentials): Promise<Account> {
+    const kept = { ...credentials };
+    return this.#change((commit) => {
+      const normalName = normalizeAccountName(name);
+      const key = foldAsciiCase(normalName);
+      if (this.#accounts.has(key)) {
+        throw new StoreError('ALREADYEXISTS', `An account named "${normalName}" exists`);
+      }
+      const id = ++this.#lastAccountId;
+      const properties = { id, name: normalName, credentials: kept };
+      const account = new MemoryAccount(commit, this.#mailboxes, properties);
+      this.#accounts.set(key, account);
+      this.#accountsById.set(id, account);
+      return account.account;
+    });
+  }
+
+  async findAccount(name: string): Promise<Account | undefined> {
+    return this.#accounts.get(accountKey(name))?.account;
+  }
+
+  async listAccounts(): Promise<readonly Account[]> {
+    return [...this.#accounts]
+      .toSorted(([a], [b]) => (a < b ? -1 : 1))
+      .map(([, { account }]) => account);
+  }
+
+  async changeCredentials(name: string, credentials: Credentials): Promise<void> {
+    const kept = { ...credentials };
+    return this.#change(() => {
+      this.#requireAccount(name).credentials = kept;
+    });
+  }
+
+  async removeAccount(name: string): Promise<void> {
+    return this.#change((commit) => {
+      const account = this.#requireAccount(name);
+      account.removeAll(commit);
+      this.#accounts.delete(accountKey(name));
+      this.#accountsById.delete(account.id);
+    });
+  }
+
+  async readUsage(accountId: number): Promise<AccountUsage> {
+    return this.#accountOf(accountId).usage;
+  }
+
+  async listMailboxes(accountId: number): Promise<readonly Mailbox[]> {
+    return this.#accountsById.get(accountId)?.list() ?? [];
+  }
+
+  async findMailbox(accountId: number, name: string): Promise<Mailbox | undefined> {
+    return this.#accountsById.get(accountId)?.find(name);
+  }
+
+  async createMailbox(accountId: number, name: string): Promise<Mailbox> {
+    return this.#change((commit) => {
+      const account = this.#accountOf(accountId);
+      return account.find(account.create(commit, name).name)!;
+    });
+  }
+
+  async deleteMailbox(accountId: number, name: string): Promise<void> {
+    return this.#change((commit) => this.#accountOf(accountId).delete(commit, name));
+  }
+
+  async renameMailbox(accountId: number, name: string, newName: string): Promise<void> {
+    return this.#change((commit) => {
+      const account = this.#accountOf(accountId);
+      const mailbox = account.find(name);
+      if (mailbox?.name !== 'INBOX') {
+        account.rename(commit, name, newName);
+        return;
+      }
+      // RFC 3501, section 6.3.5: INBOX itself and its children stay.
+      const inbox = this.#mailboxes.find(mailbox);
+      const target = account.create(commit, account.checkNewName(newName));
+      this.#copy(commit, inbox, inbox.messages, target);
+      inbox.remove(commit, [...inbox.messages]);
+    });
+  }
+
+  async subscribe(accountId: number, name: string): Promise<void> {
+    return this.#change((commit) => this.#accountOf(accountId).subscribe(commit, name));
+  }
+
+  async unsubscribe(accountId: number, name: string): Promise<void> {
+    return this.#change((commit) => this.#accountsById.get(accountId)?.unsubscribe(commit, name));
+  }
+
+  async listSubscriptions(accountId: number): Promise<readonly string[]> {
+    return this.#accountsById.get(accountId)?.subscriptions ?? [];
+  }
+
+  async watchAccount(accountId: number, listener: AccountListener): Promise<() => void> {
+    this.#checkOpen();
+    return this.#accountOf(accountId).watches.begin(listener);
+  }
+
+  async readStatus(
+    box: MailboxKey,
+    { firstUnseen = false }: StatusOptions = {},
+  ): Promise<MailboxStatus> {
+    const mailbox = this.#mailboxes.find(box);
+    const firstUnseenNumber = firstUnseen ? mailbox.firstUnseenNumber : undefined;
+    return { ...mailbox.status, ...(firstUnseenNumber !== undefined && { firstUnseenNumber }) };
+  }
+
+  async open(box: MailboxKey, listener: MailboxListener): Promise<OpenMailbox> {
+    this.#checkOpen();
+    const mailbox = this.#mailboxes.find(box);
+    const close = mailbox.watches.begin(listener);
+    return { status: mailbox.status, keywords: mailbox.flagSets.keywords, close };
+  }
+
+  readStates(box: MailboxKey, afterUid: number): AsyncIterable<MessageStates> {
+    return readStates(() => this.#mailboxes.find(box), afterUid);
+  }
+
+  readChanges(box: MailboxKey, since: number, until: number): AsyncIterable<MailboxChanges> {
+    return readChanges(() => this.#mailboxes.find(box), since, until);
+  }
+
+  async claimRecent(box: MailboxKey): Promise<{ firstUid: number; nextUid: number }> {
+    return this.#mailboxes.find(box).claimRecent();
+  }
+
+  async countImported(box: MailboxKey, digests: readonly Uint8Array[]): Promise<readonly number[]> {
+    const { imports } = this.#mailboxes.find(box);
+    return digests.map((digest) => imports.countOf(digest));
+  }
+
+  beginMessage(accountId: number): MessageDraft {
+    return new MemoryMessageDraft((content, box, properties) => {
+      const kept = { ...properties, flags: [...properties.flags] };
+      return this.#change((commit) => this.#add(commit, { accountId, box, content }, kept));
+    });
+  }
+
+  rows(
+    box: MailboxKey,
+    uids: Uint32Array,
+    columns: ReadonlySet<MessageColumn>,
+  ): AsyncIterable<MessageRows> {
+    return readRows(() => this.#mailboxes.find(box), uids, columns);
+  }
+
+  async *readBody(bodyId: number, start: number, end: number): AsyncGenerator<Uint8Array> {
+    yield* this.#bodies.find(bodyId).read(start, end);
+  }
+
+  async search(
+    box: MailboxKey,
+    criteria: SearchKey,
+    candidates: Uint32Array,
+  ): Promise<Uint32Array> {
+    // Many servers never search: what that needs is loaded with the first search.
+    const { searchMessages } = await import('../search/search-messages.ts');
+    const { MemorySearchSource } = await import('./search-source.ts');
+    const source = new MemorySearchSource(() => this.#mailboxes.find(box), this.#bodies);
+    return searchMessages(source, criteria, candidates);
+  }
+
+  async storeFlags(
+    box: MailboxKey,
+    uids: Uint32Array,
+    change: FlagChange,
+  ): Promise<FlagChangeResult> {
+    const [named, flags] = [uids.slice(), [...change.flags]];
+    return this.#change((commit) =>
+      this.#mailboxes.find(box).storeFlags(commit, named, { ...change, flags }),
+    );
+  }
+
+  async copyMessages(box: MailboxKey, uids: Uint32Array, target: MailboxKey): Promise<CopyResult> {
+    const named = uids.slice();
+    return this.#change((commit) => {
+      const source = this.#mailboxes.find(box);
+      const messages = source.select(named);
+      const there = this.#mailboxes.findTarget(target, messages.length);
+      return this.#copy(commit, source, messages, there);
+    });
+  }
+
+  async moveMessages(box: MailboxKey, uids: Uint32Array, target: MailboxKey): Promise<CopyResult> {
+    const named = uids.slice();
+    return this.#change((commit) => {
+      const source = this.#mailboxes.find(box);
+      const messages = source.select(named);
+      const there = this.#mailboxes.findTarget(target, messages.length);
+      const copy = this.#copy(commit, source, messages, there);
+      return { ...copy, sourceModseq: source.remove(commit, messages) };
+    });
+  }
+
+  async expungeMessages(box: MailboxKey, uids: Uint32Array | undefined): Promise<ExpungeResult> {
+    const named = uids?.slice();
+    return this.#change((commit) => {
+      const mailbox = this.#mailboxes.find(box);
+      const candidates = named === undefined ? mailbox.messages : mailbox.select(named);
+      const messages = candidates.filter(({ flags }) => flags.isDeleted);
+      return { modseq: mailbox.remove(commit, messages), uids: uidsOf(messages) };
+    });
+  }
+
+  async checkIntegrity(): Promise<readonly string[]> {
+    const { findFaults } = await import('./integrity.ts');
+    return findFaults(this.#mailboxes.all(), this.#bodies);
+  }
+
+  /** Adds up what is in the store. */
+  async readFigures(): Promise<StoreFigures> {
+    const statuses = Array.from(this.#mailboxes.all(), ({ status }) => status);
+    const bodies = Array.from(this.#bodies.inUse(), ({ body }) => body.facts.sizeBytes);
+    return {
+      accountCount: this.#accounts.size,
+      mailboxCount: statuses.length,
+      messageCount: statuses.reduce((sum, { messageCount }) => sum + messageCount, 0),
+      messageBytes: statuses.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+      bodyCount: bodies.length,
+      bodyBytes: bodies.reduce((sum, sizeBytes) => sum + sizeBytes, 0),
+    };
+  }
+
+  /** Changes that were asked for are made first. Nobody is told of anything after it. */
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    this.#isClosed = true;
+    // Turns come in the order in which they were asked for: the changes have had theirs.
+    await setImmediate();
+    for (const { watches } of this.#watched()) watches.end();
+  }
+
+  /** Watches that have not ended. */
+  get watchCount(): number {
+    return this.#watched().reduce((sum, { watches: { count } }) => sum + count, 0);
+  }
+
+  /** Drops expunged bodies whose time is over, and UIDs that need not be remembered, now instead of within the interval. */
+  collect(): void {
+    this.#bodies.collect(this.#clock());
+    for (const mailbox of this.#mailboxes.all()) mailbox.forgetExpunged();
+  }
+
+  #watched(): readonly (MemoryMailbox | MemoryAccount)[] {
+    return [...this.#mailboxes.all(), ...this.#accounts.values()];
+  }
+
+  /** Makes a change in a turn of its own, tells those who watch, and answers. */
+  async #change<T>(make: (commit: Commit) => T): Promise<T> {
+    this.#checkOpen();
+    await setImmediate();
+    const commit = new Commit(this.#clock());
+    this.#bodies.collect(commit.nowMs);
+    const result = make(commit);
+    commit.tell();
+    return result;
+  }
+
+  #add(
+    commit: Commit,
+    message: {
+      readonly accountId: number;
+      readonly box: MailboxKey;
+      readonly content: BodyContent;
+    },
+    { flags, internalDate, occurrence }: MessageProperties,
+  ): AddedMessage {
+    const { accountId, box, content } = message;
+    const { sha256 } = content.facts;
+    const mailbox = this.#mailboxes.findTarget(box, 1);
+    if (mailbox.accountId !== accountId) {
+      throw new StoreError('NONEXISTENT', 'The mailbox does not exist');
+    }
+    if (occurrence !== undefined) mailbox.imports.check(sha256, occurrence);
+    const set = mailbox.flagSets.setOf(mailbox.flagSets.define(flags));
+    if (occurrence !== undefined) mailbox.imports.add(sha256);
+    const body = this.#bodies.add(content, commit.nowMs);
+    const { uid, modseq } = mailbox.add(commit, { body, internalDate, flags: set });
+    return { uid, uidValidity: mailbox.uidValidity, modseq };
+  }
+
+  /** Copies messages of a mailbox to the end of another, or of itself. */
+  #copy(
+    commit: Commit,
+    source: MemoryMailbox,
+    messages: readonly Message[],
+    target: MemoryMailbox,
+  ): CopyResult {
+    const sourceUids = uidsOf(messages);
+    const sets = new Set(messages.map(({ flags }) => flags));
+    const translated = source === target ? undefined : target.flagSets.translate(sets);
+    // The list may be the mailbox's own, which grows by this.
+    const copies = [...messages].map(({ body, internalDate, flags }) =>
+      target.add(commit, { body, internalDate, flags: translated?.get(flags) ?? flags }),
+    );
+    return {
+      targetUidValidity: target.uidValidity,
+      sourceUids,
+      targetUids: uidsOf(copies),
+      targetModseq: target.status.highestModseq,
+    };
+  }
+
+  /** `NONEXISTENT`. */
+  #requireAccount(name: string): MemoryAccount {
+    const account = this.#accounts.get(accountKey(name));
+    if (account === undefined) {
+      throw new StoreError('NONEXISTENT', `No account is named "${name}"`);
+    }
+    return account;
+  }
+
+  /** `NONEXISTENT`. */
+  #accountOf(accountId: number): MemoryAccount {
+    const account = this.#accountsById.get(accountId);
+    if (account === undefined) throw new StoreError('NONEXISTENT', 'The account does not exist');
+    return account;
+  }
+
+  #checkOpen(): void {
+    if (this.#isClosed) throw new Error('The store is closed');
+  }
+}
+
+/** What accounts are found by. */
+function accountKey(name: string): string {
+  return foldAsciiCase(name.normalize('NFC'));
+}
