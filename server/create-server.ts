@@ -14,7 +14,7 @@ import {
   verifiedLoginLifetimeMs,
   verifiedMark,
 } from './authentication/password-verifier.ts';
-import type { Configuration } from './config/configuration.ts';
+import type { ServerConfiguration } from './config/configuration.ts';
 import { ControlServer } from './control/control-server.ts';
 import { StoreAdministration } from './control/store-administration.ts';
 import { firstPort, type ListenerSettings } from './net/listener.ts';
@@ -32,7 +32,7 @@ import {
 } from './threads/open-resumption.ts';
 
 export interface ServerOptions {
-  readonly configuration: Configuration;
+  readonly configuration: ServerConfiguration;
   readonly logger: Logger;
   /**
    * Milliseconds for the expiry of TLS sessions and verified logins; default: a clock nobody can set.
@@ -183,8 +183,18 @@ async function openShared(start: Start): Promise<SharedParts> {
   return { workerCount, store, metrics, resumption, verifiedLogins, passwordChecks };
 }
 
-function openMailStore(start: Start): Promise<OpenedStore> {
-  const { configuration, migration, storeHealth, onFailure } = start;
+async function openMailStore(start: Start): Promise<OpenedStore> {
+  const { configuration, logger, migration, storeHealth, onFailure, parts } = start;
+  if (configuration.store === 'memory') {
+    if (configuration.dataDirectory !== undefined) {
+      // For the control socket and the certificate.
+      const { lockDataDirectory } = await import('../store/data-directory-lock.ts');
+      const lock = lockDataDirectory(configuration.dataDirectory);
+      parts.defer(() => lock.release());
+    }
+    logger.warn('mail is kept in memory: it is gone when the server stops');
+    return openStore({ engine: 'memory' });
+  }
   const { dataDirectory, backsUpMigrations = true } = configuration;
   const onMigration = migration.report;
   const backsUp = backsUpMigrations;
@@ -192,7 +202,7 @@ function openMailStore(start: Start): Promise<OpenedStore> {
   return openStore({ engine: 'sqlite', dataDirectory, backsUp, onMigration, onFailure, onProblem });
 }
 
-function loginLimitsOf(configuration: Configuration): LoginLimits {
+function loginLimitsOf(configuration: ServerConfiguration): LoginLimits {
   return {
     maxConcurrentChecks: configuration.passwordChecks,
     maxWaiting: configuration.waitingLogins,
@@ -259,9 +269,12 @@ async function openAdministration(
     onCertificatePurged: (fingerprint256) => mailServer.forgetCertificate(fingerprint256),
   });
   const { dataDirectory } = configuration;
-  const control = new ControlServer({ dataDirectory, logger, administration, sessions });
-  parts.defer(() => control.close());
-  await control.listen();
+  // Without a directory nobody finds the socket.
+  if (dataDirectory !== undefined) {
+    const control = new ControlServer({ dataDirectory, logger, administration, sessions });
+    parts.defer(() => control.close());
+    await control.listen();
+  }
   // Before what it tells of is closed.
   parts.defer(() => admin.close());
   return admin.listen();

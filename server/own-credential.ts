@@ -4,9 +4,14 @@ import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import { CredentialError, loadCredential } from '../tls/credential.ts';
+import { type Credential, CredentialError, loadCredential } from '../tls/credential.ts';
+import type { SelfSignedCertificate } from '../tls/self-signed-certificate.ts';
 import { callInThread } from './threads/call-in-thread.ts';
-import type { CertificateFiles, Configuration } from './config/configuration.ts';
+import type {
+  CertificateFiles,
+  Configuration,
+  ServerConfiguration,
+} from './config/configuration.ts';
 
 /** A self-signed certificate that ends sooner than this is replaced at start. */
 const renewBeforeMs = 30 * 24 * 60 * 60 * 1000;
@@ -32,9 +37,7 @@ export async function credentialFilesOf(
   if (configuration.certificates.length > 0) return configuration.certificates;
   const paths = ownCredentialPaths(configuration.dataDirectory);
   if (!(await isUsable(paths.certPath, paths.keyPath))) {
-    const hostNames = [
-      ...new Set(['localhost', hostname(), configuration.host ?? 'localhost']),
-    ].filter(isCertifiable);
+    const hostNames = hostNamesOf(configuration);
     const { cert, key } = await callInThread('makeSelfSignedCertificate', { hostNames });
     await mkdir(paths.directory, { recursive: true, mode: 0o700 });
     // The certificate last: where it is, its key is too.
@@ -43,6 +46,26 @@ export async function credentialFilesOf(
     logger.info({ certPath: paths.certPath, hostNames }, 'made a self-signed certificate');
   }
   return [{ certPath: paths.certPath, keyPath: paths.keyPath }];
+}
+
+/** Certificates of servers without a data directory, by their host names: a process makes each only once. */
+const memoryCertificates = new Map<string, Promise<SelfSignedCertificate>>();
+
+/** The self-signed certificate of a server that writes nothing to disk. It lasts as long as the process. */
+export async function credentialInMemory(configuration: ServerConfiguration): Promise<Credential> {
+  const hostNames = hostNamesOf(configuration);
+  const name = hostNames.join();
+  let making = memoryCertificates.get(name);
+  if (making === undefined) {
+    making = callInThread('makeSelfSignedCertificate', { hostNames });
+    memoryCertificates.set(name, making);
+    making.catch(() => memoryCertificates.delete(name));
+  }
+  return { name: 'self-signed', ...(await making) };
+}
+
+function hostNamesOf({ host = 'localhost' }: ServerConfiguration): string[] {
+  return [...new Set(['localhost', hostname(), host])].filter(isCertifiable);
 }
 
 async function isUsable(certPath: string, keyPath: string): Promise<boolean> {

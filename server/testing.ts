@@ -5,7 +5,12 @@ import type { Flag } from '../protocol/flag.ts';
 import { type AddedMessage, type MailStore, StoreError } from '../store/mail-store.ts';
 import type { Clock } from '../tls/index.ts';
 import { makeCredentials } from './authentication/make-credentials.ts';
-import type { LogLevel } from './config/configuration.ts';
+import type {
+  Configuration,
+  DisklessConfiguration,
+  LogLevel,
+  StoreEngine,
+} from './config/configuration.ts';
 import { createServer, type RepriseServer } from './create-server.ts';
 import { createLogger } from './logging.ts';
 
@@ -16,6 +21,8 @@ export interface TestServerOptions {
   readonly sessionLifetimeSeconds?: number;
   /** Milliseconds for the expiry of TLS sessions and verified logins. */
   readonly clock?: Clock;
+  /** Where mail is kept; default: `memory`, so that nothing is written to disk. `sqlite`: in a directory that goes with the server. */
+  readonly store?: StoreEngine;
   /** Default: `silent`. */
   readonly logLevel?: LogLevel;
 }
@@ -51,7 +58,7 @@ export interface TestServer extends AsyncDisposable {
 const cheapCost = { argon2: { memoryKiB: 64, passes: 1, parallelism: 1 }, scramIterations: 4096 };
 
 /**
- * Starts a server on free ports of 127.0.0.1, with a data directory of its own that goes when it stops.
+ * Starts a server on free ports of 127.0.0.1, which keeps all in memory, and writes nothing to disk.
  *
  * ```ts
  * import { startTestServer } from 'reprise/testing';
@@ -67,61 +74,65 @@ const cheapCost = { argon2: { memoryKiB: 64, passes: 1, parallelism: 1 }, scramI
  * ```
  */
 export async function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {
-  const dataDirectory = await mkdtemp(join(tmpdir(), 'reprise-testing-'));
   const host = '127.0.0.1';
-  try {
-    const server = await createServer({
-      configuration: {
-        dataDirectory,
-        host,
-        capabilitiesOff: [],
-        imapPort: 0,
-        imapsPort: 0,
-        workerCount: 0,
-        certificates: [],
-        tlsPolicy: 'intermediate',
-        sessionCache: { kind: 'memory' },
-        sessionSecretPaths: [],
-        sessionLifetimeSeconds: options.sessionLifetimeSeconds ?? 7200,
-        sessionCacheBytes: 16 * 1024 * 1024,
-        passwordChecks: 2,
-        waitingLogins: 4096,
-        loginDelaySeconds: 0,
-        admin: { host, port: -1 },
-        logLevel: options.logLevel ?? 'silent',
-      },
-      logger: createLogger({ level: options.logLevel ?? 'silent' }),
-      ...(options.clock !== undefined && { clock: options.clock }),
-    });
-    const testServer = asTestServer(server, host, dataDirectory);
-    for (const [name, password] of Object.entries(options.accounts ?? {})) {
-      await testServer.addAccount(name, password);
-    }
-    return testServer;
-  } catch (error) {
-    await rm(dataDirectory, { recursive: true, force: true });
-    throw error;
+  await using parts = new AsyncDisposableStack();
+  const logLevel = options.logLevel ?? 'silent';
+  const server = await createServer({
+    configuration: {
+      ...(await storeSettingsOf(options, parts)),
+      host,
+      capabilitiesOff: [],
+      imapPort: 0,
+      imapsPort: 0,
+      workerCount: 0,
+      certificates: [],
+      tlsPolicy: 'intermediate',
+      sessionCache: { kind: 'memory' },
+      sessionSecretPaths: [],
+      sessionLifetimeSeconds: options.sessionLifetimeSeconds ?? 7200,
+      sessionCacheBytes: 16 * 1024 * 1024,
+      passwordChecks: 2,
+      waitingLogins: 4096,
+      loginDelaySeconds: 0,
+      admin: { host, port: -1 },
+      logLevel,
+    },
+    logger: createLogger({ level: logLevel }),
+    ...(options.clock !== undefined && { clock: options.clock }),
+  });
+  parts.defer(() => server.close({ deadlineMs: 1000 }));
+  const { store } = server;
+  for (const [name, password] of Object.entries(options.accounts ?? {})) {
+    await addAccount(store, name, password);
   }
-}
-
-function asTestServer(server: RepriseServer, host: string, dataDirectory: string): TestServer {
-  const stop = async () => {
-    await server.close({ deadlineMs: 1000 });
-    await rm(dataDirectory, { recursive: true, force: true });
-  };
+  const opened = parts.move();
+  const stop = () => opened.disposeAsync();
   return {
     host,
     imapPort: server.imapPort,
     imapsPort: server.imapsPort,
     certificate: server.certificate,
     server,
-    addAccount: async (name, password) => {
-      await server.store.createAccount(name, await makeCredentials(password, cheapCost));
-    },
-    addMessage: (message) => addMessage(server.store, message),
+    addAccount: (name, password) => addAccount(store, name, password),
+    addMessage: (message) => addMessage(store, message),
     stop,
     [Symbol.asyncDispose]: stop,
   };
+}
+
+/** The store, with a directory of its own if it needs one. */
+async function storeSettingsOf(
+  { store = 'memory' }: TestServerOptions,
+  parts: AsyncDisposableStack,
+): Promise<Pick<DisklessConfiguration, 'store'> | Pick<Configuration, 'dataDirectory'>> {
+  if (store === 'memory') return { store };
+  const dataDirectory = await mkdtemp(join(tmpdir(), 'reprise-testing-'));
+  parts.defer(() => rm(dataDirectory, { recursive: true, force: true }));
+  return { dataDirectory };
+}
+
+async function addAccount(store: MailStore, name: string, password: string): Promise<void> {
+  await store.createAccount(name, await makeCredentials(password, cheapCost));
 }
 
 async function addMessage(store: MailStore, options: TestMessage): Promise<AddedMessage> {

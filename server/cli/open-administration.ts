@@ -3,6 +3,7 @@ import { DataDirectoryInUseError } from '../../store/data-directory-lock.ts';
 import type { Configuration } from '../config/configuration.ts';
 import type { Administration } from '../control/administration.ts';
 import { connectToServer } from '../control/control-client.ts';
+import { UsageError } from './usage-error.ts';
 
 /** How long a server may take to start, or another command to end. */
 const patienceMs = 5_000;
@@ -11,11 +12,11 @@ const pauseMs = 100;
 
 /**
  * Administration of a data directory: through the server that has it open, or else on its store, which is
- * then locked until `close`. Rejects with a `DataDirectoryInUseError` where another process has it and does
- * not answer.
+ * then locked until `close`. Rejects with a `DataDirectoryInUseError` if another process has it and does
+ * not answer, and with a {@link UsageError} if mail is kept in the memory of a server, and none runs.
  */
 export async function openAdministration(
-  configuration: Pick<Configuration, 'dataDirectory' | 'backsUpMigrations'>,
+  configuration: Pick<Configuration, 'dataDirectory' | 'store' | 'backsUpMigrations'>,
 ): Promise<Administration> {
   const deadline = performance.now() + patienceMs;
   for (;;) {
@@ -25,8 +26,8 @@ export async function openAdministration(
       return await openLocally(configuration);
     } catch (error) {
       const isWorthWaiting =
-        error instanceof DataDirectoryInUseError && performance.now() < deadline;
-      if (!isWorthWaiting) throw error;
+        error instanceof DataDirectoryInUseError || configuration.store === 'memory';
+      if (!isWorthWaiting || performance.now() >= deadline) throw error;
     }
     await delay(pauseMs);
   }
@@ -35,8 +36,14 @@ export async function openAdministration(
 /** Loads the store only where no server has it already. */
 async function openLocally({
   dataDirectory,
+  store,
   backsUpMigrations: backsUp = true,
-}: Pick<Configuration, 'dataDirectory' | 'backsUpMigrations'>): Promise<Administration> {
+}: Pick<Configuration, 'dataDirectory' | 'store' | 'backsUpMigrations'>): Promise<Administration> {
+  if (store === 'memory') {
+    throw new UsageError(
+      `No server runs on data directory "${dataDirectory}": with REPRISE_STORE=memory accounts and mail are only in a server that runs`,
+    );
+  }
   const { openStore } = await import('../../store/open-store.ts');
   const { StoreAdministration } = await import('../control/store-administration.ts');
   const opened = await openStore({

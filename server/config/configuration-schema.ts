@@ -16,6 +16,8 @@ import { defaultDataDirectory } from './default-data-directory.ts';
 
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 
+export const storeEngines = ['sqlite', 'memory'] as const;
+
 export const migrationBackups = ['on', 'off'] as const;
 
 export const clientAuthModes = ['off', 'optional', 'required'] as const;
@@ -61,6 +63,9 @@ const paths = z
  */
 export const configurationSchema = z.strictObject({
   REPRISE_DATA: path.default(defaultDataDirectory),
+  REPRISE_STORE: z
+    .enum(storeEngines, { error: `must be one of ${storeEngines.join(', ')}` })
+    .default('sqlite'),
   REPRISE_MIGRATION_BACKUP: z
     .enum(migrationBackups, { error: `must be one of ${migrationBackups.join(', ')}` })
     .default('on'),

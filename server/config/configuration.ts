@@ -5,6 +5,7 @@ import type {
   ConfigurationKey,
   ConfigurationValues,
   logLevels,
+  storeEngines,
 } from './configuration-schema.ts';
 import type { AccountCapabilities } from '../imap/account-capabilities.ts';
 import type { ListenerSettings } from '../net/listener.ts';
@@ -17,6 +18,8 @@ import { formatSessionCacheSetting, type SessionCacheSetting } from './session-c
 export interface Configuration {
   /** Where accounts, mail and the self-signed certificate are kept. */
   readonly dataDirectory: string;
+  /** Where mail is kept: in the data directory, or in memory only as long as the server runs. Absent: `sqlite`. */
+  readonly store?: StoreEngine;
   /** False: the mail store is not copied before it is migrated. Absent: true. */
   readonly backsUpMigrations?: boolean;
   /** Address or name to listen on; absent: every address, IPv4 and IPv6. */
@@ -31,7 +34,7 @@ export interface Configuration {
   readonly proxyRanges?: readonly string[];
   /** Absent: the default of each. */
   readonly bounds?: ConnectionBounds;
-  /** Threads that serve clients; 0 = the main thread serves them itself. */
+  /** Threads that serve clients; 0 = the main thread serves them itself, as it does if mail is kept in memory. */
   readonly workerCount: number;
   /** PEM files. The first is for clients that name no server. Empty: a self-signed one in the data directory. */
   readonly certificates: readonly CertificateFiles[];
@@ -86,6 +89,17 @@ export interface ClientCertificateFiles {
   readonly isRequired: boolean;
 }
 
+/** The configuration of a server that writes nothing to disk; what only the command line needs it does without. */
+export interface DisklessConfiguration extends Omit<Configuration, 'dataDirectory'> {
+  readonly dataDirectory?: undefined;
+  readonly store: 'memory';
+}
+
+/** What a server can run with. */
+export type ServerConfiguration = Configuration | DisklessConfiguration;
+
+export type StoreEngine = (typeof storeEngines)[number];
+
 export type ClientAuthMode = (typeof clientAuthModes)[number];
 
 export type LogLevel = (typeof logLevels)[number];
@@ -95,6 +109,7 @@ export function toConfiguration(values: ConfigurationValues): Configuration {
   const clientCertificates = toClientCertificates(values);
   return {
     dataDirectory: values.REPRISE_DATA,
+    store: values.REPRISE_STORE,
     backsUpMigrations: values.REPRISE_MIGRATION_BACKUP === 'on',
     ...(values.REPRISE_HOST !== undefined && { host: values.REPRISE_HOST }),
     ...toListeners(values),
@@ -106,7 +121,7 @@ export function toConfiguration(values: ConfigurationValues): Configuration {
       loginDeadlineSeconds: values.REPRISE_LOGIN_DEADLINE,
       autologoutSeconds: values.REPRISE_AUTOLOGOUT,
     },
-    workerCount: values.REPRISE_WORKERS,
+    workerCount: values.REPRISE_STORE === 'memory' ? 0 : values.REPRISE_WORKERS,
     certificates: values.REPRISE_TLS_CERT.flatMap((certPath, index) => {
       const keyPath = values.REPRISE_TLS_KEY[index];
       return keyPath === undefined ? [] : [{ certPath, keyPath }];
@@ -165,6 +180,7 @@ export function toKeys(configuration: Configuration): ReadonlyMap<ConfigurationK
   const port = (number: number) => (listeners === undefined ? number : undefined);
   const keys: readonly (readonly [ConfigurationKey, string | number | undefined])[] = [
     ['REPRISE_DATA', configuration.dataDirectory],
+    ['REPRISE_STORE', configuration.store ?? 'sqlite'],
     ['REPRISE_MIGRATION_BACKUP', configuration.backsUpMigrations === false ? 'off' : 'on'],
     ['REPRISE_HOST', configuration.host],
     ['REPRISE_IMAP_PORT', port(configuration.imapPort)],

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import type { ListenerKind, ListenerSettings } from '../net/listener.ts';
-import type { Configuration } from './configuration.ts';
+import type { ServerConfiguration } from './configuration.ts';
 import { formatListenAddress, parseListenAddress } from './listen-address.ts';
 
 /** What {@link parseListeners} reads, for the text of an error. */
@@ -46,7 +46,7 @@ export function formatListeners(listeners: readonly ListenerSettings[]): string 
 }
 
 /** The listeners of a configuration, whether they were given as a list or as two ports. */
-export function listenersOf(configuration: Configuration): readonly ListenerSettings[] {
+export function listenersOf(configuration: ServerConfiguration): readonly ListenerSettings[] {
   const { listeners, host, imapPort, imapsPort } = configuration;
   if (listeners !== undefined) return listeners;
   const ports = [

@@ -9,11 +9,11 @@ import { ClientCertificateVerifier } from '../../tls/client-certificate-verifier
 import { type Credential, CredentialError, type LoadedCredential } from '../../tls/credential.ts';
 import { CredentialWatcher } from '../../tls/credential-watcher.ts';
 import { optionsOfPolicy } from '../../tls/tls-policy.ts';
-import type { ClientCertificateFiles, Configuration } from '../config/configuration.ts';
-import { credentialFilesOf } from '../own-credential.ts';
+import type { ClientCertificateFiles, ServerConfiguration } from '../config/configuration.ts';
+import { credentialFilesOf, credentialInMemory } from '../own-credential.ts';
 
 export interface WatchedCredentialsOptions {
-  readonly configuration: Configuration;
+  readonly configuration: ServerConfiguration;
   readonly logger: Logger;
   /** Called with all of them when one is another; those that TLS cannot use are kept back. */
   readonly onChange: (credentials: readonly Credential[]) => void;
@@ -37,6 +37,10 @@ export async function watchCredentials(
   options: WatchedCredentialsOptions,
 ): Promise<WatchedCredentials> {
   const { configuration, logger, onChange } = options;
+  const { certificates, dataDirectory } = configuration;
+  if (certificates.length === 0 && dataDirectory === undefined) {
+    return { credentials: [await credentialInMemory(configuration)], close: () => undefined };
+  }
   let credentials: readonly Credential[] = [];
   const adopt = (loaded: readonly LoadedCredential[]) => {
     for (const credential of loaded) checkUse(credential, configuration);
@@ -47,7 +51,8 @@ export async function watchCredentials(
     logger.error({ err: error }, 'new certificate refused, the old one stays');
   };
   const watcher = await CredentialWatcher.open({
-    files: await credentialFilesOf(configuration, logger),
+    files:
+      dataDirectory === undefined ? certificates : await credentialFilesOf(configuration, logger),
     onError: refuse,
     onChange: (loaded) => {
       try {
@@ -74,7 +79,7 @@ export async function watchCredentials(
 }
 
 /** A worker that is sent what TLS refuses could only crash. */
-function checkUse({ name, cert, key }: Credential, { tlsPolicy }: Configuration): void {
+function checkUse({ name, cert, key }: Credential, { tlsPolicy }: ServerConfiguration): void {
   try {
     createSecureContext({ ...optionsOfPolicy(tlsPolicy), cert, key });
   } catch (cause) {

@@ -5,7 +5,7 @@ import { makeAdmissionCells } from '../../tls/admission.ts';
 import { type Clock, steadyClock } from '../../tls/clock.ts';
 import type { SessionCache } from '../../tls/session-cache.ts';
 import type { PasswordCheckQueue } from '../authentication/password-check-queue.ts';
-import type { Configuration, LogLevel } from '../config/configuration.ts';
+import type { ServerConfiguration, LogLevel } from '../config/configuration.ts';
 import { listenersOf } from '../config/listeners.ts';
 import type { ServiceLimits } from '../imap/limits.ts';
 import { makeConnectionSlots } from '../net/connection-counts.ts';
@@ -20,7 +20,7 @@ import { WorkerHandle } from './worker-handle.ts';
 import { WorkerPool } from './worker-pool.ts';
 
 export interface OpenMailServerOptions {
-  readonly configuration: Configuration;
+  readonly configuration: ServerConfiguration;
   /** 0: this thread; from {@link possibleWorkerCount}. */
   readonly workerCount: number;
   readonly logger: Logger;
@@ -88,11 +88,15 @@ function linkTo(store: OpenedStore): StoreLink {
   return link;
 }
 
-/** As many workers as the configuration says, but one if threads cannot share a port on this system. */
+/**
+ * As many workers as the configuration says, but none for a store in memory, which one thread has, and one if threads cannot
+ * share a port on this system.
+ */
 export async function possibleWorkerCount(
-  { workerCount }: Configuration,
+  { workerCount, store }: ServerConfiguration,
   logger: Logger,
 ): Promise<number> {
+  if (store === 'memory') return 0;
   if (workerCount < 2 || (await canSharePorts())) return workerCount;
   logger.warn({ workerCount }, 'this system lets only one thread listen on a port: one worker');
   return 1;
@@ -127,7 +131,7 @@ function settingsOf(options: OpenMailServerOptions): MailServerSettings {
 }
 
 /** The bounds that an operator has set. */
-function limitsOf({ bounds = {} }: Configuration): Partial<ServiceLimits> {
+function limitsOf({ bounds = {} }: ServerConfiguration): Partial<ServiceLimits> {
   const { maxConnections, maxCommandsPerSecondBeforeLogin } = bounds;
   const { loginDeadlineSeconds, autologoutSeconds } = bounds;
   return {

@@ -14,11 +14,11 @@ import {
   type SharedSessionCacheOptions,
 } from '../../tls/shared-session-cache.ts';
 import type { TicketKeySource } from '../../tls/ticket-key.ts';
-import type { Configuration } from '../config/configuration.ts';
+import type { ServerConfiguration } from '../config/configuration.ts';
 import { ConfigurationError } from '../config/configuration-error.ts';
 
 export interface OpenResumptionOptions {
-  readonly configuration: Configuration;
+  readonly configuration: ServerConfiguration;
   readonly logger: Logger;
   readonly clock: Clock;
   /** Threads that serve clients; 0: this one. */
@@ -81,7 +81,7 @@ export async function openResumption(options: OpenResumptionOptions): Promise<Re
   }
 }
 
-function kindOf({ sessionCache: { kind } }: Configuration): Resumption['kind'] {
+function kindOf({ sessionCache: { kind } }: ServerConfiguration): Resumption['kind'] {
   return kind === 'tickets' || kind === 'off' ? kind : 'stateful';
 }
 

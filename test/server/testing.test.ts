@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
 import { connect } from 'node:tls';
 import { once } from 'node:events';
 import { ImapFlow } from 'imapflow';
@@ -50,6 +51,22 @@ await t.test('messages go where they are put, as they are', async (t) => {
   t.match(fetched?.text, `RFC822.SIZE ${'A: b\n\nbare\n'.length}`);
   await client.logout();
   await t.rejects(server.addMessage({ account: 'carol', message: '' }), { code: 'NONEXISTENT' });
+});
+
+await t.test('the store on disk, which goes with the server', async (t) => {
+  const directory = t.testdir();
+  const { TMPDIR: before } = process.env;
+  process.env['TMPDIR'] = directory;
+  t.teardown(() => {
+    if (before === undefined) delete process.env['TMPDIR'];
+    else process.env['TMPDIR'] = before;
+  });
+  const server = await startTestServer({ accounts: { alice: 'secret' }, store: 'sqlite' });
+  t.teardown(() => server.stop());
+  await server.addMessage({ account: 'alice', message: 'Subject: Hello\n\n' });
+  t.match(await readdir(directory), [/^reprise-testing-/]);
+  await server.stop();
+  t.same(await readdir(directory), []);
 });
 
 await t.test('many at a time, and nothing is left of them', async (t) => {

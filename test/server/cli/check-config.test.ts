@@ -15,6 +15,7 @@ await t.test('shows every key in effect and what the cache holds', async (t) => 
   const keys = result.stdout.split('\n').filter((line) => line.startsWith('REPRISE_'));
   t.strictSame(keys, [
     'REPRISE_DATA=./data',
+    'REPRISE_STORE=sqlite',
     'REPRISE_MIGRATION_BACKUP=on',
     'REPRISE_IMAP_PORT=1143',
     'REPRISE_IMAPS_PORT=993',

@@ -26,6 +26,7 @@ function yamlFile(t: Test, text: string): string {
 await t.test('an empty environment gives the defaults', async (t) => {
   t.strictSame(readConfiguration({ environment: { HOME: '/root' } }), {
     dataDirectory: './data',
+    store: 'sqlite',
     backsUpMigrations: true,
     imapPort: 143,
     imapsPort: 993,
@@ -55,6 +56,7 @@ await t.test('an empty environment gives the defaults', async (t) => {
 await t.test('every key is read from the environment and shown again', async (t) => {
   const environment = {
     REPRISE_DATA: '/srv/mail',
+    REPRISE_STORE: 'sqlite',
     REPRISE_HOST: '::1',
     REPRISE_IMAP_PORT: '0',
     REPRISE_IMAPS_PORT: '-1',
@@ -85,6 +87,7 @@ await t.test('every key is read from the environment and shown again', async (t)
   const configuration = readConfiguration({ environment });
   t.strictSame(configuration, {
     dataDirectory: '/srv/mail',
+    store: 'sqlite',
     backsUpMigrations: false,
     host: '::1',
     imapPort: 0,
@@ -126,6 +129,16 @@ await t.test('every key is read from the environment and shown again', async (t)
     configuration,
     'what is shown can be pasted back',
   );
+});
+
+await t.test('mail in memory is served by one thread', async (t) => {
+  const environment = { REPRISE_STORE: 'memory', REPRISE_WORKERS: '3' };
+  const configuration = readConfiguration({ environment });
+  t.match(configuration, { store: 'memory', workerCount: 0 });
+  t.match(toKeys(configuration).get('REPRISE_STORE'), 'memory');
+  t.match(problemsOf({ REPRISE_STORE: 'disk' }), [
+    'REPRISE_STORE="disk" (from the environment) must be one of sqlite, memory',
+  ]);
 });
 
 await t.test('a list of listeners stands instead of the ports, and is shown again', async (t) => {
