@@ -9,6 +9,7 @@
  * | `--steps N` | steps in all; a round has 400 of them, on fresh mailboxes and connections (default 10000) |
  * | `--seed S` | the first round has this seed, each other one the next (default 1) |
  * | `--workers W` | `REPRISE_WORKERS` of the server (default 2) |
+ * | `--store S` | `REPRISE_STORE` of the server: `sqlite` or `memory`, which has no workers (default `sqlite`) |
  * | `--sessions N` | sessions at one time; absent: 2 to 5, another number in each round, and 8 in some |
  * | `--server-root DIR` | runs the server of another directory, as an older commit |
  * | `--operations A,B` | only these operations, all on one mailbox, every other step a race |
@@ -34,6 +35,8 @@
  */
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
+import type { StoreEngine } from '../../server/config/configuration.ts';
+import { storeEngines } from '../../server/config/configuration-schema.ts';
 import { readCase, runCase, type ModelCase } from './model-case.ts';
 import type { Operation } from './random-commands.ts';
 import { parseRules, rules, type Rule } from './rules.ts';
@@ -47,6 +50,7 @@ const { values } = parseArgs({
     steps: { type: 'string', default: '10000' },
     seed: { type: 'string', default: '1' },
     workers: { type: 'string', default: '2' },
+    store: { type: 'string', default: 'sqlite' },
     sessions: { type: 'string' },
     'server-root': { type: 'string' },
     operations: { type: 'string' },
@@ -65,12 +69,23 @@ const wanted = values.find === undefined ? undefined : parseRules(values.find);
 const isIgnored = (rule: Rule): boolean => ignored.has(rule) || wanted?.has(rule) === false;
 
 const startedMs = performance.now();
-const server = await ModelServer.start(Number(values.workers), values['server-root']);
+const root = values['server-root'];
+const server = await ModelServer.start({
+  workers: Number(values.workers),
+  store: expectEngine(values.store),
+  ...(root !== undefined && { root }),
+});
 try {
   if (values.case !== undefined) await replay(values.case);
   else await run();
 } finally {
   await server.stop();
+}
+
+function expectEngine(name: string): StoreEngine {
+  const engine = storeEngines.find((each) => each === name);
+  if (engine === undefined) throw new Error(`Cannot keep mail in "${name}"`);
+  return engine;
 }
 
 async function run(): Promise<void> {

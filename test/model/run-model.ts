@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { SeededRandom } from '../fixtures/seeded-random.ts';
 import type { ServerProcess, startServerProcess } from '../fixtures/server-process.ts';
+import type { StoreEngine } from '../../server/config/configuration.ts';
 import { ModelRound, networkPatienceMs } from './model-round.ts';
 import { Observer } from './observer.ts';
 import type { RoundSettings } from './round-exchange.ts';
@@ -45,6 +46,15 @@ export interface RoundFailure {
   readonly trace: readonly string[];
 }
 
+export interface ModelServerOptions {
+  /** `REPRISE_WORKERS`; a store in memory is served by one thread, whatever it says. */
+  readonly workers: number;
+  /** `REPRISE_STORE`; absent: `sqlite`. */
+  readonly store?: StoreEngine;
+  /** The sources of the server; absent: these. */
+  readonly root?: string;
+}
+
 /** A real server that rounds are run on. */
 export class ModelServer {
   readonly #server: ServerProcess;
@@ -61,13 +71,20 @@ export class ModelServer {
   /**
    * Starts a server with two accounts. Its data lies in memory if the system has room there: what is tested
    * is not the disk.
-   *
-   * @param root the sources of the server; absent: these
    */
-  static async start(workers: number, root?: string): Promise<ModelServer> {
+  static async start({
+    workers,
+    store = 'sqlite',
+    root,
+  }: ModelServerOptions): Promise<ModelServer> {
     const directory = await mkdtemp(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'model-'));
     const start = await findStart(root);
-    const environment = { REPRISE_WORKERS: `${workers}`, REPRISE_LOG_LEVEL: 'info' };
+    const environment = {
+      REPRISE_WORKERS: `${workers}`,
+      REPRISE_LOG_LEVEL: 'info',
+      // A server of an older commit does not know the key.
+      ...(store !== 'sqlite' && { REPRISE_STORE: store }),
+    };
     const server = await start({ dataDirectory: directory, environment });
     for (const user of users) await server.addUser(user, password);
     return new ModelServer(server, directory);
