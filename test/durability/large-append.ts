@@ -1,11 +1,12 @@
 // The program of a process that appends one message and ends, without closing the store.
 import { openSqliteStore } from '../../store/sqlite/open.ts';
+import { makeLargeMessage } from '../fixtures/mail-generator.ts';
 import { addMessage, makeScene } from '../fixtures/mail-store-contract/store-steps.ts';
 
 const [, program, dataDirectory, sizeBytes] = process.argv;
 if (program === import.meta.filename) {
   const store = await openSqliteStore({ dataDirectory: dataDirectory!, collectIntervalMs: 0 });
   const scene = await makeScene(store);
-  await addMessage(scene, Buffer.alloc(Number(sizeBytes), 'A line of a large message.\r\n'));
+  await addMessage(scene, makeLargeMessage(Number(sizeBytes)));
   process.exit();
 }

@@ -7,6 +7,7 @@ import { type CommandResult, ImapClient } from '../../fixtures/imap-client.ts';
 import { DiskFaults, skipsDiskFaults } from '../../fixtures/disk-faults/disk-faults.ts';
 import type { DiskFault } from '../../fixtures/disk-faults/fault-control.ts';
 import { type ServerProcess, startServerProcess } from '../../fixtures/server-process.ts';
+import { makeLargeMessage } from '../../fixtures/mail-generator.ts';
 import { makeDataDirectory } from '../../fixtures/sqlite-store.ts';
 import { until } from '../../fixtures/until.ts';
 
@@ -39,9 +40,8 @@ async function logIn(t: Test, server: ServerProcess): Promise<ImapClient> {
   return client;
 }
 
-function message(name: string, sizeBytes = 0): Buffer {
-  const header = Buffer.from(`Subject: ${name}\r\n\r\n`);
-  return Buffer.concat([header, Buffer.alloc(sizeBytes + 20, `A line of ${name}.\r\n`)]);
+function message(name: string): Buffer {
+  return Buffer.from(`Subject: ${name}\r\n\r\nA line of ${name}.\r\n`);
 }
 
 async function health(server: ServerProcess): Promise<{ status: number; text: string }> {
@@ -71,7 +71,7 @@ await t.test(
     await client.ok('APPEND INBOX', message('before'));
     faults.freeBytes = 40 * mebibyte;
     for (let round = 0; round < 2; round++) {
-      const refused = await client.command('APPEND INBOX', message('large', 60_000_000));
+      const refused = await client.command('APPEND INBOX', makeLargeMessage(60_000_000));
       t.equal(refused.status, 'NO');
       t.match(refused.text, /^\[OVERQUOTA\] The disk of the server is full/);
       // What it took is given back by and by.
@@ -82,7 +82,7 @@ await t.test(
       await untilHealth(server, 200);
       t.ok(faults.freeBytes > 16 * mebibyte, `${faults.freeBytes} bytes are free`);
     }
-    await client.ok('APPEND INBOX', message('fits', 1_000_000));
+    await client.ok('APPEND INBOX', makeLargeMessage(1_000_000));
     const { untagged } = await client.ok('STATUS INBOX (MESSAGES)');
     t.match(untagged, [{ text: /MESSAGES 4/ }]);
     const before = faults.freeBytes;
@@ -130,7 +130,7 @@ for (const { fault, code, health: healthText, problem } of faults) {
     await other.ok('LIST "" *');
     const refused = [
       await client.command('APPEND INBOX', message('four')),
-      await client.command('APPEND INBOX', message('large', 1_000_000)),
+      await client.command('APPEND INBOX', makeLargeMessage(1_000_000)),
       await other.command('STORE 1 +FLAGS (\\Deleted)'),
       await other.command('COPY 1 box'),
       await other.command('MOVE 1 box'),
