@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { type EnvelopeAddress, parseAddressList } from '../protocol/mime/address-list.ts';
 import { findBaseSubject } from '../protocol/mime/base-subject.ts';
 import { decodeEncodedWords } from '../protocol/mime/encoded-words.ts';
@@ -34,8 +34,8 @@ export interface SortKeys {
   readonly references: readonly string[];
 }
 
-/** Bytes of the hash of a Message-ID. */
-const messageIdBytes = 8;
+/** Hexadecimal digits of the hash of a Message-ID: 8 bytes. */
+const messageIdDigits = 16;
 
 /**
  * Reads the sort keys of a message.
@@ -45,7 +45,7 @@ const messageIdBytes = 8;
  */
 export function readSortKeys(header: Uint8Array, sentDay: number | undefined): SortKeys {
   const fields = parseHeader(header);
-  const subject = findBaseSubject(decodeEncodedWords(findHeaderValue(fields, 'subject') ?? ''));
+  const subject = findBaseSubject(decode(findHeaderValue(fields, 'subject') ?? ''));
   const [from, to, cc] = [
     firstAddress(fields, 'from'),
     firstAddress(fields, 'to'),
@@ -68,9 +68,11 @@ export function readSortKeys(header: Uint8Array, sentDay: number | undefined): S
 
 /** The form in which a text is compared. @see RFC 5051 */
 function toKey(text: string): string {
-  const folded = text.normalize('NFKD').toUpperCase().normalize('NFKD').toWellFormed();
+  const folded = isAsciiText(text)
+    ? text.toUpperCase()
+    : text.normalize('NFKD').toUpperCase().normalize('NFKD').toWellFormed();
   if (folded.length <= limits.sortKeyCharacters) return folded;
-  const digest = createHash('sha256').update(folded).digest('base64url');
+  const digest = hash('sha256', folded, 'base64url');
   // A hash of 132 bits; cut where no character is cut in two.
   return `${folded.slice(0, limits.sortKeyCharacters - 22).toWellFormed()}${digest.slice(0, 22)}`;
 }
@@ -88,7 +90,7 @@ const addressesLookedAt = 3;
 function displayName(address: EnvelopeAddress | undefined): string {
   if (address === undefined) return '';
   const { name, mailbox = '', host = '' } = address;
-  if (name !== undefined && name !== '') return decodeEncodedWords(name);
+  if (name !== undefined && name !== '') return decode(name);
   return host === '' ? mailbox : `${mailbox}@${host}`;
 }
 
@@ -120,6 +122,14 @@ function readMessageIds(value: string | undefined): string[] {
 }
 
 function hashMessageId(id: string): string {
-  const digest = createHash('sha256').update(id, 'latin1').digest();
-  return digest.toString('hex', 0, messageIdBytes);
+  return hash('sha256', id).slice(0, messageIdDigits);
+}
+
+/** As `decodeEncodedWords`, at once for text that has none. */
+function decode(value: string): string {
+  return value.includes('=?') || !isAsciiText(value) ? decodeEncodedWords(value) : value;
+}
+
+function isAsciiText(text: string): boolean {
+  return Buffer.byteLength(text) === text.length;
 }
