@@ -87,8 +87,8 @@ export const limits = {
   collectPages: 256,
 
   /**
-   * Expunged UIDs that a mailbox remembers, for clients that ask what has gone: 400 KiB. One that missed more reads the mailbox
-   * anew.
+   * Expunged UIDs, or ranges of them, that a mailbox remembers, for clients that ask what has gone: 500 KiB. One that missed
+   * more reads the mailbox anew.
    */
   maxExpungedUids: 32_768,
 

@@ -1,6 +1,7 @@
 import { joinUids } from '../../protocol/sorted-uids.ts';
 import type { CopyResult, ExpungeResult, MailboxKey } from '../mail-store.ts';
 import type { Database } from './database.ts';
+import { rememberExpunged } from './expunged.ts';
 import { deletedBit, mapKeywords, seenBit } from './keywords.ts';
 import {
   countAdded,
@@ -256,19 +257,11 @@ export function* expungeMessages(
 /** Expunges the messages; the modseq of that. */
 function removeSelection(context: WriteContext, selection: Selection): number {
   const { database } = context;
-  const { mailboxId, uids, conditions } = selection;
+  const { mailboxId, uids } = selection;
   const modseq = context.takeModseq(mailboxId);
   countRemoved(database, { mailboxId, uids, totals: readTotals(database, selection) });
   releaseBodies(context, selection);
-  for (const { sql, values } of conditions) {
-    database.run(
-      `INSERT INTO expunged SELECT m.mailbox_id, ?, m.uid FROM messages m
-       WHERE m.mailbox_id = ? AND ${sql}`,
-      modseq,
-      mailboxId,
-      ...values,
-    );
-  }
+  rememberExpunged(database, { mailboxId, modseq, uids });
   deleteSelection(database, selection);
   context.noteExpunged(mailboxId, uids);
   return modseq;

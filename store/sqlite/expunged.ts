@@ -3,6 +3,70 @@ import { ChangesForgottenError } from '../mail-store.ts';
 import type { Database } from './database.ts';
 import type { WriteContext } from './write-context.ts';
 
+/** Remembers UIDs, ascending, as expunged under a modseq: those that follow each other in one row. */
+export function rememberExpunged(
+  database: Database,
+  { mailboxId, modseq, uids }: { mailboxId: number; modseq: number; uids: Uint32Array },
+): void {
+  const ranges: [first: number, last: number][] = [];
+  for (const uid of uids) {
+    const open = ranges.at(-1);
+    if (open !== undefined && open[1] === uid - 1) open[1] = uid;
+    else ranges.push([uid, uid]);
+  }
+  database.run(
+    `INSERT INTO expunged (mailbox_id, modseq, uid, first_uid)
+     SELECT ?, ?, value ->> 1, nullif(value ->> 0, value ->> 1) FROM json_each(?)`,
+    mailboxId,
+    modseq,
+    JSON.stringify(ranges),
+  );
+}
+
+const expungedSql = `SELECT json_group_array(first), json_group_array(uid), json_group_array(modseq)
+  FROM (SELECT uid, modseq,
+      max(coalesce(first_uid, uid), CASE WHEN modseq = ?2 THEN ?3 + 1 ELSE 0 END) AS first
+    FROM expunged WHERE mailbox_id = ?1 AND (modseq, uid) > (?2, ?3) AND modseq <= ?4
+    ORDER BY modseq, uid LIMIT ?5)`;
+
+/**
+ * The next expunged UIDs with their modseqs, by modseq and UID, at most `count` of them.
+ *
+ * @param from - behind which modseq, and behind which UID of that
+ */
+export function readExpunged(
+  database: Database,
+  mailboxId: number,
+  {
+    from: [modseq, uid],
+    until,
+    count,
+  }: { from: readonly [modseq: number, uid: number]; until: number; count: number },
+): { uids: Uint32Array; modseqs: Float64Array } {
+  const row = database.row<[string, string, string]>(
+    expungedSql,
+    mailboxId,
+    modseq,
+    uid,
+    until,
+    count,
+  );
+  const [firsts, lasts, rangeModseqs] = (row ?? ['[]', '[]', '[]']).map(
+    (json) => JSON.parse(json) as number[],
+  ) as [number[], number[], number[]];
+  const total = lasts.reduce((sum, last, index) => sum + last - firsts[index]! + 1, 0);
+  const uids = new Uint32Array(Math.min(total, count));
+  const modseqs = new Float64Array(uids.length);
+  let place = 0;
+  for (const [index, last] of lasts.entries()) {
+    for (let next = firsts[index]!; next <= last && place < uids.length; next++, place++) {
+      uids[place] = next;
+      modseqs[place] = rangeModseqs[index]!;
+    }
+  }
+  return { uids, modseqs };
+}
+
 /**
  * Refuses to tell what was expunged after a modseq if some of it may be forgotten.
  *

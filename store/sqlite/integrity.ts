@@ -79,8 +79,9 @@ const rowChecks: readonly string[] = [
      (u.mailbox_id IS NULL AND (m.uid >= x.uid_next OR m.modseq > x.highest_modseq))`,
   `SELECT e.uid, 'expunged UID ' || e.uid || ' of mailbox ' || e.mailbox_id || ' is past a bound or in use'
    FROM expunged e JOIN mailboxes x ON x.id = e.mailbox_id
-   LEFT JOIN messages m ON m.mailbox_id = e.mailbox_id AND m.uid = e.uid
-   WHERE e.uid >= x.uid_next OR e.modseq > x.highest_modseq OR m.uid IS NOT NULL`,
+   WHERE e.uid >= x.uid_next OR e.modseq > x.highest_modseq OR e.first_uid >= e.uid OR
+     EXISTS (SELECT 1 FROM messages m WHERE m.mailbox_id = e.mailbox_id AND
+       m.uid BETWEEN coalesce(e.first_uid, e.uid) AND e.uid)`,
   `SELECT a.id, 'counters of account ' || a.id || ' differ from its mailboxes'
    FROM accounts a LEFT JOIN mailboxes x ON x.account_id = a.id GROUP BY a.id
    HAVING a.message_count <> total(x.message_count) OR a.size_bytes <> total(x.size_bytes)`,

@@ -4,7 +4,7 @@ import type { Flag } from '../../protocol/flag.ts';
 import { limits } from '../limits.ts';
 import type { MailboxChanges, MailboxKey, MessageStates } from '../mail-store.ts';
 import type { Database } from './database.ts';
-import { checkRemembered } from './expunged.ts';
+import { checkRemembered, readExpunged } from './expunged.ts';
 import { type FlagWords, type KeywordTable, readKeywords } from './keywords.ts';
 import { damage } from './damage.ts';
 import { type MailboxCounters, readCounters } from './mailbox-counters.ts';
@@ -183,10 +183,6 @@ const changedSql = stateColumnsSql(
    WHERE mailbox_id = ? AND (modseq, uid) > (?, ?) AND modseq <= ? ORDER BY modseq, uid LIMIT ?`,
 );
 
-const expungedSql = `SELECT json_group_array(uid), json_group_array(modseq) FROM (
-  SELECT uid, modseq FROM expunged
-  WHERE mailbox_id = ? AND (modseq, uid) > (?, ?) AND modseq <= ? ORDER BY modseq, uid LIMIT ?)`;
-
 /** How far a walk by modseq and UID has come. */
 type Cursor = readonly [modseq: number, uid: number];
 
@@ -232,15 +228,18 @@ function readSlice(
 ): MailboxChanges & { isLast: boolean; changed: Cursor; expunged: Cursor } {
   const until = Math.min(from.until, readCounters(database, box).highestModseq);
   checkRemembered(database, box.mailboxId, from.expunged[0]);
-  const bounds = ([modseq, uid]: Cursor) =>
-    [box.mailboxId, modseq, uid, until, from.count] as const;
-  const read = queryStates(database, box.mailboxId, changedSql, ...bounds(from.changed));
-  const row = database.row<[string, string]>(expungedSql, ...bounds(from.expunged));
-  const [uids, modseqs] = (row ?? ['[]', '[]']).map((json) => JSON.parse(json) as number[]);
-  const gone = {
-    uids: Uint32Array.from(uids ?? []),
-    modseqs: Float64Array.from(modseqs ?? []),
-  };
+  const { mailboxId } = box;
+  const { count } = from;
+  const read = queryStates(
+    database,
+    mailboxId,
+    changedSql,
+    mailboxId,
+    ...from.changed,
+    until,
+    count,
+  );
+  const gone = readExpunged(database, mailboxId, { from: from.expunged, until, count });
   const end = Math.min(
     reachedModseq(read.modseqs, from.count),
     reachedModseq(gone.modseqs, from.count),

@@ -69,6 +69,7 @@ const headerFieldsStep: LongStep = {
  *   `FlagWords`.
  * - `messages.saved_seconds` is null in messages that came before the column.
  * - `imports` says how often messages were imported into a mailbox, by the first bytes of their SHA-256.
+ * - `expunged` has the UIDs from `first_uid` to `uid`; null: `uid` alone.
  * - `bodies.state`: see `bodyState`. `sha256` is null but in whole bodies.
  * - `bodies.cuts` has the offsets at which a body is divided into chunks, besides every 64 KiB, as JSON: see `ChunkLayout`.
  * - `chunks.id` is body id * 65,536 + number of the chunk * 2, so that one tree serves and rows lie in order; the row of the next
@@ -212,4 +213,5 @@ export const schemaSteps: readonly SchemaStep[] = [
   ) STRICT, WITHOUT ROWID`,
   compactStep,
   sortKeysStep,
+  'ALTER TABLE expunged ADD COLUMN first_uid INTEGER',
 ];

@@ -90,10 +90,17 @@ const damages: Record<string, [sql: string, fault: RegExp]> = {
   'a UID from the future': ['UPDATE messages SET uid = 77 WHERE uid = 2', /is past a bound/],
   'a modseq from the future': ['UPDATE messages SET modseq = 77 WHERE uid = 2', /is past a bound/],
   'an expunged UID in use': [
-    'INSERT INTO expunged VALUES (1, 2, 2)',
+    'INSERT INTO expunged VALUES (1, 2, 2, NULL)',
     /^Expunged UID 2 of mailbox 1/,
   ],
-  'an expunged UID from the future': ['INSERT INTO expunged VALUES (1, 2, 77)', /^Expunged UID 77/],
+  'an expunged range with a UID in use': [
+    'UPDATE mailboxes SET uid_next = 9; INSERT INTO expunged VALUES (1, 2, 8, 2)',
+    /^Expunged UID 8 of mailbox 1/,
+  ],
+  'an expunged UID from the future': [
+    'INSERT INTO expunged VALUES (1, 2, 77, NULL)',
+    /^Expunged UID 77/,
+  ],
   'a wrong message count of an account': [
     'UPDATE accounts SET message_count = message_count + 1',
     /^Counters of account 1 differ from its mailboxes/,
