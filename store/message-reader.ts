@@ -5,6 +5,7 @@ import { MimeWalker } from '../protocol/mime/mime-walker.ts';
 import { limits } from './limits.ts';
 import { StoreError } from './mail-store.ts';
 import { sentDayOf } from './sent-day.ts';
+import { readSortKeys, type SortKeys } from './sort-keys.ts';
 import { selectUsualFields } from './usual-fields.ts';
 
 /** What the MIME walker finds in a message. A newer walker may find something else in the same bytes. */
@@ -53,6 +54,21 @@ export function selectUsualFieldsOf(
   if (firstChunk === undefined || headerBytes === 0) return undefined;
   if (headerBytes > Math.min(firstChunk.length, limits.chunkBytes)) return undefined;
   return selectUsualFields(firstChunk.subarray(0, headerBytes));
+}
+
+/**
+ * The sort keys of a message, from its usual fields or else from as much of its header as the first chunk has.
+ *
+ * @param firstChunk see {@link selectUsualFieldsOf}
+ */
+export function readSortKeysOf(
+  firstChunk: Uint8Array | undefined,
+  facts: Pick<MessageFacts, 'headerBytes' | 'sentDay'>,
+  usualFields: Uint8Array | undefined,
+): SortKeys {
+  const headerEnd = Math.min(facts.headerBytes, limits.chunkBytes);
+  const header = usualFields ?? firstChunk?.subarray(0, headerEnd) ?? new Uint8Array();
+  return readSortKeys(header, facts.sentDay);
 }
 
 /** Reads the structure and the digest of a message as its bytes come. */

@@ -3,6 +3,7 @@ import { limits } from '../limits.ts';
 import { StoreError } from '../mail-store.ts';
 import type { MessageFacts } from '../message-reader.ts';
 import { unpackStructure } from '../packed-structure.ts';
+import type { SortKeys } from '../sort-keys.ts';
 
 const noBytes = new Uint8Array();
 
@@ -16,6 +17,7 @@ export interface BodyContent {
   readonly structure: string;
   /** The fields that mail clients ask for; undefined if they are too many to be kept apart. */
   readonly usualFields: Uint8Array | undefined;
+  readonly sortKeys: SortKeys;
   /** Of `limits.chunkBytes` each, but the last. */
   readonly chunks: readonly Uint8Array[];
 }
@@ -43,6 +45,10 @@ export class Body {
   /** As in the content; the store's own bytes. */
   get usualFields(): Uint8Array | undefined {
     return this.#content.usualFields;
+  }
+
+  get sortKeys(): SortKeys {
+    return this.#content.sortKeys;
   }
 
   /** The first chunk, which is the store's; empty for an empty message. */

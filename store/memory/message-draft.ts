@@ -38,13 +38,15 @@ export class MemoryMessageDraft implements MessageDraft {
     this.#checkUsable();
     this.#isUsedUp = true;
     const chunks = this.#chunks.take();
-    const { MessageReader, selectUsualFieldsOf } = await loadReader();
+    const { MessageReader, readSortKeysOf, selectUsualFieldsOf } = await loadReader();
     this.#reader ??= new MessageReader();
     const { structure, ...facts } = this.#reader.finish();
+    const usualFields = selectUsualFieldsOf(chunks[0], facts);
     const content = {
       facts,
       structure: packStructure(structure),
-      usualFields: selectUsualFieldsOf(chunks[0], facts),
+      usualFields,
+      sortKeys: readSortKeysOf(chunks[0], facts, usualFields),
       chunks,
     };
     return this.#add(content, box, properties);

@@ -121,6 +121,8 @@ function toRows(messages: readonly Message[], columns: ReadonlySet<MessageColumn
       savedSeconds: Float64Array.from(messages, ({ savedMs }) => Math.floor(savedMs / 1000)),
     }),
     ...(columns.has('emailId') && { emailIds: messages.map(emailIdOf) }),
+    ...(columns.has('threadId') && { threadIds: bodies.map(threadIdOf) }),
+    ...(columns.has('sortKeys') && { sortKeys: bodies.map(({ sortKeys }) => sortKeys) }),
     ...(columns.has('envelope') && { envelopes: bodies.map(({ facts }) => facts.envelope) }),
     ...(columns.has('bodyStructure') && {
       bodyStructures: bodies.map(({ facts }) => facts.bodyStructure),
@@ -140,6 +142,12 @@ function toRows(messages: readonly Message[], columns: ReadonlySet<MessageColumn
 
 function internalSecondsOf({ internalDate: { epochMs } }: Message): number {
   return Math.floor(epochMs / 1000);
+}
+
+/** Of a message that follows none, and has no id, the digest stands for the id. */
+function threadIdOf({ facts, sortKeys: { references, messageId } }: Body): string {
+  const digest = Buffer.from(facts.sha256.subarray(0, 8)).toString('hex');
+  return `T${references[0] ?? messageId ?? digest}`;
 }
 
 /** As much of the digest as tells contents apart, and the internal date. */

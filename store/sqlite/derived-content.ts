@@ -1,7 +1,6 @@
-import { limits } from '../limits.ts';
-import { selectUsualFieldsOf, type WalkedFacts } from '../message-reader.ts';
+import { readSortKeysOf, selectUsualFieldsOf, type WalkedFacts } from '../message-reader.ts';
 import { packStructure } from '../packed-structure.ts';
-import { readSortKeys, type SortKeys } from '../sort-keys.ts';
+import type { SortKeys } from '../sort-keys.ts';
 
 /** What the rows of a body have that is read from it when it comes, and again by a newer walker. */
 export interface DerivedContent extends Omit<WalkedFacts, 'structure'> {
@@ -15,11 +14,10 @@ export interface DerivedContent extends Omit<WalkedFacts, 'structure'> {
 /** @param begin - the first 64 KiB of the message, or all of it; undefined if it is empty */
 export function deriveContent(facts: WalkedFacts, begin: Uint8Array | undefined): DerivedContent {
   const usualFields = selectUsualFieldsOf(begin, facts);
-  const header = usualFields ?? begin?.subarray(0, Math.min(facts.headerBytes, limits.chunkBytes));
   return {
     ...facts,
     structure: packStructure(facts.structure),
     usualFields,
-    sortKeys: readSortKeys(header ?? new Uint8Array(), facts.sentDay),
+    sortKeys: readSortKeysOf(begin, facts, usualFields),
   };
 }
