@@ -142,7 +142,7 @@ async function addMessage(store: MailStore, options: TestMessage): Promise<Added
   const mailbox =
     (await store.findMailbox(account.id, mailboxName)) ??
     (await store.createMailbox(account.id, mailboxName));
-  const draft = store.beginMessage(account.id);
+  const draft = store.beginMessage();
   await draft.write(
     typeof message === 'string' ? Buffer.from(message.replaceAll(/\r?\n/g, '\r\n')) : message,
   );

@@ -104,8 +104,8 @@ export interface MailStore {
    * also if they are gone, as long as the mailbox is there.
    */
   countImported(box: MailboxKey, digests: readonly Uint8Array[]): Promise<readonly number[]>;
-  /** A draft takes the bytes of one message and is then added to a mailbox. */
-  beginMessage(accountId: number): MessageDraft;
+  /** A draft takes the bytes of one message and is then added to a mailbox, or to several. */
+  beginMessage(): MessageDraft;
   /**
    * Those of the UIDs (ascending) that exist, in order, in batches of bounded size, so that a mailbox of any size is
    * never in memory whole. `columns` says what is read beyond UID, size and body.
@@ -376,7 +376,13 @@ export interface MessageDraft {
    * (imported before).
    */
   addTo(box: MailboxKey, properties: MessageProperties): Promise<AddedMessage>;
-  /** Gives up; nothing is left behind. Does nothing after `addTo`. */
+  /**
+   * Adds the message to each of the mailboxes, of whatever accounts, in one step; its bytes are stored once. Resolves to what
+   * became of it for each target, in their order: one that refuses does not keep it from the others. A promise that rejects
+   * means that none has it. The draft is used up.
+   */
+  addToEach(targets: readonly MessageTarget[]): Promise<readonly (AddedMessage | StoreError)[]>;
+  /** Gives up; nothing is left behind. Does nothing after it was added. */
   discard(): Promise<void>;
 }
 
@@ -388,6 +394,11 @@ export interface MessageProperties {
    * counted in the same step, unless so many were imported before, whatever became of them. Absent: it is not counted.
    */
   readonly occurrence?: number;
+}
+
+/** A mailbox that a draft is added to, and how. */
+export interface MessageTarget extends MessageProperties {
+  readonly box: MailboxKey;
 }
 
 export interface AddedMessage {

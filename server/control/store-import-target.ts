@@ -64,7 +64,7 @@ export class StoreImportTarget implements ImportTarget {
 
   /** The bytes of a message as a draft, or why it is none. */
   async #write(message: ImportMessage): Promise<MessageDraft | ImportOutcome> {
-    const draft = this.#store.beginMessage(this.#mailbox.accountId);
+    const draft = this.#store.beginMessage();
     const hash = createHash('sha256');
     const outcome = await orRefused(async () => {
       for await (const chunk of message.read()) {

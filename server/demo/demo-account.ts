@@ -18,7 +18,7 @@ export async function addDemoAccount(store: MailStore): Promise<string | undefin
   const inbox = await store.findMailbox(account.id, 'INBOX');
   if (inbox === undefined) throw new Error('Cannot find the INBOX of a new account');
   for (const { text, flags, epochMs } of demoMessages(Date.now())) {
-    const draft = store.beginMessage(account.id);
+    const draft = store.beginMessage();
     await draft.write(Buffer.from(text));
     await draft.addTo(inbox, { flags, internalDate: { epochMs, zoneMinutes: 0 } });
   }

@@ -1,10 +1,17 @@
 import { limits } from '../limits.ts';
-import type { AddedMessage, MailboxKey, MessageDraft, MessageProperties } from '../mail-store.ts';
+import {
+  type AddedMessage,
+  type MailboxKey,
+  type MessageDraft,
+  type MessageProperties,
+  type MessageTarget,
+  type StoreError,
+} from '../mail-store.ts';
 import { MessageReader } from '../message-reader.ts';
 import type { BodyContent } from './bodies.ts';
 import { compressInPlace, toStoredForm } from './chunks.ts';
 import { deriveContent } from './derived-content.ts';
-import { toKey, type WriterClient } from './writer.ts';
+import { type Failure, fromFailure, toKey, type WriterClient } from './writer.ts';
 
 /**
  * A message on its way in: reads its structure and digest as the bytes come. A small one goes to the writer
@@ -13,7 +20,6 @@ import { toKey, type WriterClient } from './writer.ts';
  */
 export class SqliteMessageDraft implements MessageDraft {
   readonly #writer: WriterClient;
-  readonly #accountId: number;
   readonly #reader = new MessageReader();
   readonly #buffer = new StepBuffer();
   #stagedChunkCount = 0;
@@ -25,9 +31,8 @@ export class SqliteMessageDraft implements MessageDraft {
   #firstChunk: Uint8Array | undefined;
   #isUsedUp = false;
 
-  constructor(writer: WriterClient, accountId: number) {
+  constructor(writer: WriterClient) {
     this.#writer = writer;
-    this.#accountId = accountId;
   }
 
   async write(chunk: Uint8Array): Promise<void> {
@@ -44,24 +49,33 @@ export class SqliteMessageDraft implements MessageDraft {
   }
 
   async addTo(box: MailboxKey, properties: MessageProperties): Promise<AddedMessage> {
+    const [result] = await this.#add([{ ...properties, box }]);
+    if (result instanceof Error) throw result;
+    return result!;
+  }
+
+  addToEach(targets: readonly MessageTarget[]): Promise<readonly (AddedMessage | StoreError)[]> {
+    return this.#add(targets);
+  }
+
+  async #add(targets: readonly MessageTarget[]): Promise<readonly (AddedMessage | StoreError)[]> {
     this.#checkUsable();
     this.#isUsedUp = true;
-    const { flags, internalDate, occurrence } = properties;
-    const accountId = this.#accountId;
+    let results: readonly (AddedMessage | StoreError)[];
     try {
       await this.#staging;
       const { chunks, transfer } = this.#buffer.takeRest();
       const payloadBytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
       const content = this.#finish(chunks);
-      return await this.#writer.request(
-        'addMessage',
-        { accountId, box: toKey(box), flags, internalDate, occurrence, content },
-        { payloadBytes, transfer },
-      );
+      const argument = { targets: targets.map(toPlainTarget), content };
+      const told = await this.#writer.request('addMessage', argument, { payloadBytes, transfer });
+      results = told.map((result) => ('failure' in result ? toRefusal(result.failure) : result));
     } catch (error) {
       await this.#dropStaging();
       throw error;
     }
+    if (results.every((result) => result instanceof Error)) await this.#dropStaging();
+    return results;
   }
 
   async discard(): Promise<void> {
@@ -127,6 +141,21 @@ function joinViews([first, ...others]: readonly Uint8Array[]): Uint8Array {
   if (first === undefined) return new Uint8Array();
   const bytes = others.reduce((sum, { length }) => sum + length, first.length);
   return new Uint8Array(first.buffer, first.byteOffset, bytes);
+}
+
+/** What one target refuses has a code; any other fault is that of the whole request. */
+function toRefusal(failure: Failure): StoreError {
+  return fromFailure(failure) as StoreError;
+}
+
+/** Only what the writer needs: the caller's object may have more in it, which would be copied. */
+function toPlainTarget({ box, flags, internalDate, occurrence }: MessageTarget): MessageTarget {
+  return {
+    box: toKey(box),
+    flags,
+    internalDate,
+    ...(occurrence !== undefined && { occurrence }),
+  };
 }
 
 /** Room for a step, and for what of the last write goes beyond it. */

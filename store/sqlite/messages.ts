@@ -1,4 +1,3 @@
-import type { InternalDate } from '../../protocol/dates.ts';
 import type { Flag } from '../../protocol/flag.ts';
 import type { MimePart } from '../../protocol/mime/mime-structure.ts';
 import { limits } from '../limits.ts';
@@ -8,6 +7,7 @@ import {
   type MailboxKey,
   type MessageColumn,
   type MessageRows,
+  type MessageTarget,
   StoreError,
 } from '../mail-store.ts';
 import { unpackStructure } from '../packed-structure.ts';
@@ -16,10 +16,11 @@ import type { Database, SqlValue } from './database.ts';
 import { BodyCheck, bodyDamage, damage, expectSoundBody } from './damage.ts';
 import { noteImported } from './imports.ts';
 import { defineFlags, deletedBit, seenBit } from './keywords.ts';
-import { countAdded, noMailbox, readCounters, readTarget } from './mailbox-counters.ts';
+import { countAdded, readCounters, readTarget } from './mailbox-counters.ts';
 import { chunkJoin, openBody, type StoredBody, toHeader } from './stored-body.ts';
 import { sortKeysSql, toSortKeys } from './sort-key-rows.ts';
 import type { WriteContext } from './write-context.ts';
+import { type Failure, toFailure } from './writer.ts';
 
 /** Columns of every row, before those that were asked for. */
 const fixedColumns = 'm.uid, m.size_bytes, m.body_id';
@@ -359,30 +360,63 @@ function noBody(): StoreError {
   return new StoreError('NONEXISTENT', 'The message is gone');
 }
 
+/** What one target made of a message. */
+type TargetResult = AddedMessage | { readonly failure: Failure };
+
 /**
- * `accountId` is that of the draft, which has to be the mailbox's.
+ * Adds a message to each of the targets, of which those that refuse are left out.
  *
- * @see MessageDraft.addTo
+ * @see MessageDraft.addToEach
  */
 export function addMessage(
   context: WriteContext,
-  message: {
-    readonly accountId: number;
-    readonly box: MailboxKey;
-    readonly flags: readonly Flag[];
-    readonly internalDate: InternalDate;
-    readonly occurrence: number | undefined;
-    readonly content: BodyContent;
-  },
-): AddedMessage {
-  const { box, content, internalDate, occurrence } = message;
+  { targets, content }: { readonly targets: readonly MessageTarget[]; content: BodyContent },
+): readonly TargetResult[] {
+  const added = new Map<number, AddedState[]>();
+  const results = targets.map((target): TargetResult => {
+    context.database.run('SAVEPOINT target');
+    try {
+      const { message, state } = addToTarget(context, target, content);
+      context.database.run('RELEASE target');
+      const { mailboxId } = target.box;
+      added.set(mailboxId, [...(added.get(mailboxId) ?? []), state]);
+      return message;
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      context.database.execute('ROLLBACK TO target; RELEASE target');
+      return { failure: toFailure(error) };
+    }
+  });
+  for (const [mailboxId, states] of added) {
+    context.noteChanged(mailboxId, states.length, () => ({
+      uids: Uint32Array.from(states, ({ uid }) => uid),
+      modseqs: Float64Array.from(states, ({ modseq }) => modseq),
+      flags: Uint32Array.from(states.keys()),
+      flagSets: states.map(({ flags }) => flags),
+    }));
+  }
+  return results;
+}
+
+/** What is told of a message that was added. */
+interface AddedState {
+  readonly uid: number;
+  readonly modseq: number;
+  readonly flags: readonly Flag[];
+}
+
+function addToTarget(
+  context: WriteContext,
+  target: MessageTarget,
+  content: BodyContent,
+): { message: AddedMessage; state: AddedState } {
+  const { box, internalDate, occurrence } = target;
   const { mailboxId } = box;
-  if (box.accountId !== message.accountId) throw noMailbox();
   const [uid, uidValidity] = readTarget(context, box, 1);
   if (occurrence !== undefined) {
     noteImported(context.database, mailboxId, { sha256: content.sha256, occurrence });
   }
-  const { words, flags } = defineFlags(context, mailboxId, message.flags);
+  const { words, flags } = defineFlags(context, mailboxId, target.flags);
   const bodyId = addReference(context, content);
   const modseq = countAdded(context, mailboxId, [
     1,
@@ -403,11 +437,5 @@ export function addMessage(
     ...words,
     Math.floor(context.nowMs / 1000),
   );
-  context.noteChanged(mailboxId, 1, () => ({
-    uids: Uint32Array.of(uid),
-    modseqs: Float64Array.of(modseq),
-    flags: Uint32Array.of(0),
-    flagSets: [flags],
-  }));
-  return { uid, uidValidity, modseq };
+  return { message: { uid, uidValidity, modseq }, state: { uid, modseq, flags } };
 }

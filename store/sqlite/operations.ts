@@ -178,7 +178,9 @@ export function claimsOf(
 ): readonly MailboxClaim[] {
   switch (operation) {
     case 'addMessage':
-      return [claim('add', (argument as OperationArgument<'addMessage'>).box)];
+      return (argument as OperationArgument<'addMessage'>).targets.map(({ box }) =>
+        claim('add', box),
+      );
     case 'storeFlags':
     case 'expungeMessages':
       return [claim('change', (argument as OperationArgument<'storeFlags'>).box)];

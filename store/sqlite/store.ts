@@ -178,8 +178,8 @@ export class SqliteMailStore implements MailStore {
     return countImported(this.#database, box, digests);
   }
 
-  beginMessage(accountId: number): MessageDraft {
-    return new SqliteMessageDraft(this.#client, accountId);
+  beginMessage(): MessageDraft {
+    return new SqliteMessageDraft(this.#client);
   }
 
   rows(

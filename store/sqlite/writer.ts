@@ -40,7 +40,7 @@ export type WriteAnswer =
   | { readonly id: number; readonly failure: Failure };
 
 /** An error as it crosses between threads; with `code` it is a {@link StoreError}. */
-interface Failure {
+export interface Failure {
   readonly code: StoreErrorCode | undefined;
   readonly text: string;
   /** For the log; absent if the text says all. */
@@ -73,7 +73,8 @@ function causeOf({ cause }: StoreError): Pick<Failure, 'cause'> {
   return cause instanceof Error ? { cause: cause.message } : {};
 }
 
-function fromFailure({ code, text, cause }: Failure): Error {
+/** The error of a failure, in the thread that asked. */
+export function fromFailure({ code, text, cause }: Failure): Error {
   if (code === undefined) return new Error(`Store failed: ${text}`);
   return new StoreError(code, text, cause === undefined ? undefined : { cause: new Error(cause) });
 }

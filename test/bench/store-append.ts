@@ -12,12 +12,12 @@ const meanBytes = samples.reduce((sum, { length }) => sum + length, 0) / samples
 
 const dataDirectory = mkdtempSync(join(tmpdir(), 'reprise-bench-'));
 const store = await openSqliteStore({ dataDirectory });
-const { accountId, inbox } = await makeScene(store);
+const { inbox } = await makeScene(store);
 let count = 0;
 
 /** A message that no other is the same as, so that each has a body of its own. */
 async function append(): Promise<void> {
-  const draft = store.beginMessage(accountId);
+  const draft = store.beginMessage();
   await draft.write(Buffer.from(`Message-ID: <${count}@bench>\r\n`));
   await draft.write(samples[count++ % samples.length]!);
   await draft.addTo(inbox, { flags: [], internalDate: { epochMs: 0, zoneMinutes: 0 } });

@@ -50,10 +50,10 @@ async function measureStore(): Promise<void> {
 async function fillStore(dataDirectory: string): Promise<void> {
   const { store, close } = await openStore({ engine: 'sqlite', dataDirectory });
   try {
-    const { accountId, inbox } = await makeScene(store);
+    const { inbox } = await makeScene(store);
     let adding: Promise<unknown>[] = [];
     for (const message of everydayMail(messageCount, kind)) {
-      const draft = store.beginMessage(accountId);
+      const draft = store.beginMessage();
       await draft.write(message);
       const internalDate = { epochMs: 1_600_000_000_000, zoneMinutes: 0 };
       adding.push(draft.addTo(inbox, { flags: ['\\Seen'], internalDate }));

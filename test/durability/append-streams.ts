@@ -36,7 +36,7 @@ async function run(dataDirectory: string, round: string, lastLine: number): Prom
   const append = async (stream: number) => {
     for (let index = 0; ; index++) {
       const name = `${round}.${stream}.${index}`;
-      const draft = store.beginMessage(accountId);
+      const draft = store.beginMessage();
       const bytes = numberedMessage(name);
       for (let start = 0; start < bytes.length; start += 30_000) {
         await draft.write(bytes.subarray(start, start + 30_000));

@@ -231,7 +231,7 @@ export async function perform(
 ): Promise<void> {
   switch (step.kind) {
     case 'append': {
-      const draft = store.beginMessage(accountId);
+      const draft = store.beginMessage();
       const bytes = bytesOfMessage(step.message);
       for (let start = 0; start < bytes.length; start += 30_000) {
         await draft.write(bytes.subarray(start, start + 30_000));

@@ -37,7 +37,7 @@ await t.test('of a message of 50 MB that comes in little is held', async (t) => 
   await t.test('control: a draft that keeps what it is given holds all of it', async (t) => {
     const methods: { beginMessage?: TestService['store']['beginMessage'] } = {};
     const hoarding = await startImapService(t, { storeMethods: methods });
-    methods.beginMessage = (accountId) => hoardingDraft(hoarding.store.beginMessage(accountId));
+    methods.beginMessage = () => hoardingDraft(hoarding.store.beginMessage());
     const controlBytes = await holdIncoming(t, hoarding);
     t.ok(controlBytes > 30 * mebibyte, `${controlBytes} bytes are held`);
   });
@@ -95,6 +95,7 @@ function hoardingDraft(draft: MessageDraft): MessageDraft {
       await draft.write(chunk);
     },
     addTo: (...target) => draft.addTo(...target).finally(() => hoard.splice(0)),
+    addToEach: (...targets) => draft.addToEach(...targets).finally(() => hoard.splice(0)),
     discard: () => draft.discard(),
   };
 }

@@ -9,7 +9,7 @@ import type { Session } from '../session.ts';
 export const append: CommandHandler<'APPEND'> = async (session, command, request) => {
   const mailbox = await findTarget(session, command);
   if (request.isWaiting) session.out.continuation('Ready for literal data');
-  const draft = session.store.beginMessage(session.accountId);
+  const draft = session.store.beginMessage();
   try {
     await receive(session, draft);
     const added = await draft.addTo(mailbox, {

@@ -40,6 +40,7 @@ function slowForLarge(added: number[]): Pick<MailStore, 'beginMessage'> {
           added.push(sizeBytes);
           return { uid: added.length, uidValidity: 1, modseq: 1 };
         },
+        addToEach: async () => [],
         discard: async () => undefined,
       };
     },

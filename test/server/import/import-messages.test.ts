@@ -72,7 +72,7 @@ async function setUp(t: Test) {
     importAll(sourceOf(texts), through);
   /** As a client puts a message there. */
   const deliver = async (text: string) => {
-    const draft = store.beginMessage(account.id);
+    const draft = store.beginMessage();
     await draft.write(bytesOf(text));
     await draft.addTo(inbox, { flags: [], internalDate });
   };

@@ -37,8 +37,8 @@ const countRows = (database: Database, table: string): number =>
 
 await t.test('what a crash left staged is deleted at the next start', async (t) => {
   const { store, dataDirectory } = await makeSqliteStore(t);
-  const scene = await makeScene(store);
-  const draft = store.beginMessage(scene.accountId);
+  await makeScene(store);
+  const draft = store.beginMessage();
   await draft.write(Buffer.alloc(1_000_000, 'x'));
   const copy = copyStore(t, dataDirectory);
   const reopened = await openSqliteStore({ dataDirectory: copy, collectIntervalMs: 0 });

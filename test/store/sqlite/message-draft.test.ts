@@ -32,12 +32,12 @@ await t.test('a message of 50 MB is never held whole', async (t) => {
 
 /** Adds a message in chunks; the most octets that were held meanwhile, beyond what was held before. */
 async function addLarge(
-  { store, accountId, inbox }: Scene,
+  { store, inbox }: Scene,
   sizeBytes: number,
   onChunk?: (chunk: Buffer) => void,
 ): Promise<{ uid: number; mostBytes: number }> {
   const heldBefore = await reachableBytes();
-  const draft = store.beginMessage(accountId);
+  const draft = store.beginMessage();
   let mostHeld = 0;
   let chunkCount = 0;
   for (const chunk of largeMessageChunks(sizeBytes)) {

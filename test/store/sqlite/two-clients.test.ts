@@ -70,7 +70,7 @@ await t.test('a client in another thread', async (t) => {
     import { workerData, parentPort } from 'node:worker_threads';
     const { connectSqliteStore } = await import(workerData.module);
     const store = connectSqliteStore(workerData.link);
-    const draft = store.beginMessage(workerData.accountId);
+    const draft = store.beginMessage();
     await draft.write(Buffer.alloc(600_000, 'x'));
     const internalDate = { epochMs: 0, zoneMinutes: 0 };
     const added = await draft.addTo(workerData.box, { flags: [], internalDate });
@@ -90,9 +90,9 @@ await t.test('a client in another thread', async (t) => {
 
 await t.test('what a client has staged goes with it', async (t) => {
   const { store, advance, dataDirectory } = await makeSqliteStore(t);
-  const scene = await makeScene(store);
+  await makeScene(store);
   const second = connectSqliteStore(store.createLink());
-  const draft = second.beginMessage(scene.accountId);
+  const draft = second.beginMessage();
   await draft.write(Buffer.alloc(1_000_000, 'x'));
   await isSound(t, store);
   await second.close();

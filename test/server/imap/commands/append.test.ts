@@ -73,6 +73,9 @@ await t.test('a message that cannot be stored is refused once it has been read',
         async addTo() {
           throw new Error('Not reached');
         },
+        async addToEach() {
+          throw new Error('Not reached');
+        },
         async discard() {},
       }),
     },
