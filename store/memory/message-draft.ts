@@ -1,14 +1,23 @@
-import type { AddedMessage, MailboxKey, MessageDraft, MessageProperties } from '../mail-store.ts';
+import type {
+  AddedMessage,
+  MailboxKey,
+  MessageDraft,
+  MessageProperties,
+  MessageTarget,
+  StoreError,
+} from '../mail-store.ts';
 import type { MessageReader } from '../message-reader.ts';
 import { packStructure } from '../packed-structure.ts';
 import { type BodyContent, ChunkList } from './bodies.ts';
 
-/** Adds a whole message to a mailbox. */
+/** What became of a message in each of its targets. */
+type TargetResults = readonly (AddedMessage | StoreError)[];
+
+/** Adds a whole message to mailboxes. */
 type AddMessage = (
   content: BodyContent,
-  box: MailboxKey,
-  properties: MessageProperties,
-) => Promise<AddedMessage>;
+  targets: readonly MessageTarget[],
+) => Promise<TargetResults>;
 
 /** A message on its way in. It takes as much memory as it has bytes, since it stays there. */
 export class MemoryMessageDraft implements MessageDraft {
@@ -35,6 +44,12 @@ export class MemoryMessageDraft implements MessageDraft {
   }
 
   async addTo(box: MailboxKey, properties: MessageProperties): Promise<AddedMessage> {
+    const [result] = await this.addToEach([{ ...properties, box }]);
+    if (result instanceof Error) throw result;
+    return result!;
+  }
+
+  async addToEach(targets: readonly MessageTarget[]): Promise<TargetResults> {
     this.#checkUsable();
     this.#isUsedUp = true;
     const chunks = this.#chunks.take();
@@ -49,7 +64,7 @@ export class MemoryMessageDraft implements MessageDraft {
       sortKeys: readSortKeysOf(chunks[0], facts, usualFields),
       chunks,
     };
-    return this.#add(content, box, properties);
+    return this.#add(content, targets);
   }
 
   async discard(): Promise<void> {

@@ -18,10 +18,10 @@ import {
   type MailboxStatus,
   type MailStore,
   type MessageDraft,
+  type MessageTarget,
   type MessageColumn,
   type MessageRows,
   type MessageStates,
-  type MessageProperties,
   type OpenMailbox,
   type StatusOptions,
   StoreError,
@@ -201,10 +201,12 @@ export class MemoryMailStore implements MailStore {
     return digests.map((digest) => imports.countOf(digest));
   }
 
-  beginMessage(accountId: number): MessageDraft {
-    return new MemoryMessageDraft((content, box, properties) => {
-      const kept = { ...properties, flags: [...properties.flags] };
-      return this.#change((commit) => this.#add(commit, { accountId, box, content }, kept));
+  beginMessage(): MessageDraft {
+    return new MemoryMessageDraft((content, targets) => {
+      const kept = targets.map((target) => ({ ...target, flags: [...target.flags] }));
+      return this.#change((commit) =>
+        kept.map((target) => orRefusal(() => this.#add(commit, content, target))),
+      );
     });
   }
 
@@ -330,19 +332,11 @@ export class MemoryMailStore implements MailStore {
 
   #add(
     commit: Commit,
-    message: {
-      readonly accountId: number;
-      readonly box: MailboxKey;
-      readonly content: BodyContent;
-    },
-    { flags, internalDate, occurrence }: MessageProperties,
+    content: BodyContent,
+    { box, flags, internalDate, occurrence }: MessageTarget,
   ): AddedMessage {
-    const { accountId, box, content } = message;
     const { sha256 } = content.facts;
     const mailbox = this.#mailboxes.findTarget(box, 1);
-    if (mailbox.accountId !== accountId) {
-      throw new StoreError('NONEXISTENT', 'The mailbox does not exist');
-    }
     if (occurrence !== undefined) mailbox.imports.check(sha256, occurrence);
     const set = mailbox.flagSets.setOf(mailbox.flagSets.define(flags));
     if (occurrence !== undefined) mailbox.imports.add(sha256);
@@ -397,4 +391,14 @@ export class MemoryMailStore implements MailStore {
 /** What accounts are found by. */
 function accountKey(name: string): string {
   return foldAsciiCase(name.normalize('NFC'));
+}
+
+/** What one target refuses is its result, and the others go on. */
+function orRefusal<T>(add: () => T): T | StoreError {
+  try {
+    return add();
+  } catch (error) {
+    if (error instanceof StoreError) return error;
+    throw error;
+  }
 }
