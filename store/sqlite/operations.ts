@@ -193,8 +193,15 @@ export function claimsOf(
     case 'discardCopies':
       return [claim('all', argument as OperationArgument<'discardCopies'>)];
     case 'renameMailbox': {
-      const mailboxId = findInbox(database, argument as OperationArgument<'renameMailbox'>);
-      return mailboxId === undefined ? [] : [claim('change', { mailboxId })];
+      const renamed = argument as OperationArgument<'renameMailbox'>;
+      const mailboxId = findInbox(database, renamed);
+      if (mailboxId === undefined) return [];
+      // There from the first slice on.
+      const target = findMailbox(database, renamed.accountId, renamed.newName);
+      return [
+        claim('change', { mailboxId }),
+        ...(target === undefined ? [] : [claim('all', target)]),
+      ];
     }
     case 'deleteMailbox': {
       const { accountId, name } = argument as OperationArgument<'deleteMailbox'>;

@@ -20,16 +20,14 @@ export interface QueuedRequest {
 /** A request of so much work that it is done in slices, between which the writer serves others. */
 export class Job {
   readonly queued: QueuedRequest;
-  readonly claims: readonly MailboxClaim[];
   #work: SlicedWork<unknown> | undefined;
   /** Slices that are committed. */
   sliceCount = 0;
   /** True: it waits until somebody wants what it holds. */
   isSuspended = false;
 
-  constructor(queued: QueuedRequest, claims: readonly MailboxClaim[]) {
+  constructor(queued: QueuedRequest) {
     this.queued = queued;
-    this.claims = claims;
   }
 
   /** Runs the next slice. If it throws, the job is at its end. */
@@ -119,7 +117,7 @@ export class WriteQueue {
     const group: QueuedRequest[] = [];
     const left: QueuedRequest[] = [];
     const held = new HeldMailboxes();
-    for (const { claims } of this.#jobs) held.add(claims);
+    for (const job of this.#jobs) held.add(this.#claimsOf(job));
     let [payloadBytes, messageCount, index] = [0, 0, 0];
     for (; index < this.#waiting.length && group.length < limits.maxGroupRequests; index++) {
       const queued = this.#waiting[index]!;
@@ -130,7 +128,7 @@ export class WriteQueue {
       }
       const weight = weigh(this.#database, request);
       if (weight > this.#maxGroupMessages) {
-        held.add(this.#addJob(queued).claims);
+        held.add(this.#claimsOf(this.#addJob(queued)));
         continue;
       }
       payloadBytes += request.payloadBytes;
@@ -168,9 +166,9 @@ export class WriteQueue {
   }
 
   /** Takes the requests that wait for a job. */
-  takeWaitingFor({ claims }: Job): QueuedRequest[] {
+  takeWaitingFor(job: Job): QueuedRequest[] {
     const held = new HeldMailboxes();
-    held.add(claims);
+    held.add(this.#claimsOf(job));
     const isWaiting = ({ request }: QueuedRequest) =>
       held.excludes(claimsOf(this.#database, request));
     const taken = this.#waiting.filter(isWaiting);
@@ -179,9 +177,14 @@ export class WriteQueue {
   }
 
   #addJob(queued: QueuedRequest): Job {
-    const job = new Job(queued, claimsOf(this.#database, queued.request));
+    const job = new Job(queued);
     this.#jobs.push(job);
     return job;
+  }
+
+  /** As they are now: a job may make a mailbox. */
+  #claimsOf({ queued }: Job): readonly MailboxClaim[] {
+    return claimsOf(this.#database, queued.request);
   }
 
   #mustWait(request: WriteRequest, held: HeldMailboxes): boolean {
@@ -195,7 +198,7 @@ export class WriteQueue {
 
   #wake(job: Job, claims: readonly MailboxClaim[]): void {
     const held = new HeldMailboxes();
-    held.add(job.claims);
+    held.add(this.#claimsOf(job));
     if (held.excludes(claims)) job.isSuspended = false;
   }
 }

@@ -152,6 +152,19 @@ await t.test('two jobs take turns', (t) => {
   t.end();
 });
 
+await t.test('the mailbox that INBOX is emptied into is held too', (t) => {
+  const { ask, run, count, faults } = makeScene(t);
+  ask('renameMailbox', { accountId: 1, name: 'INBOX', newName: 'Old' });
+  t.same(run(2), [': ', ': changed 7,changed 1']);
+  ask('deleteMailbox', { accountId: 1, name: 'Old' });
+  ask('deleteMailbox', { accountId: 1, name: 'Drafts' });
+  t.same(run(1), ['4: gone 3']);
+  t.same(run().slice(-2), ['2: changed 7,changed 1', '3: gone 7']);
+  t.same([count(1), count(7)], [0, messageCount]);
+  t.same(faults(), []);
+  t.end();
+});
+
 /** Lets an operation on a message of a mailbox fail as if the disk were full. */
 const fault = (operation: string, mailboxId: number, uid: number) =>
   `CREATE TEMP TRIGGER fault_${operation} BEFORE ${operation} ON main.messages
