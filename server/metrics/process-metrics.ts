@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { serverVersion } from '../version.ts';
 import { oneReading, type PolledRegistry } from './polled-registry.ts';
 
@@ -12,6 +12,7 @@ const startedAtSeconds = performance.timeOrigin / 1000;
  */
 export function addProcessMetrics(registry: PolledRegistry): () => Promise<void> {
   let openFileCount: number | undefined;
+  let maxFileCount: number | undefined;
   const gauge = (name: string, help: string, read: () => number | undefined) =>
     registry.addGauge({ name, help, read: () => oneReading(read()) });
   registry.addGauge({
@@ -46,6 +47,11 @@ export function addProcessMetrics(registry: PolledRegistry): () => Promise<void>
   );
   gauge('process_open_fds', 'Open file descriptors.', () => openFileCount);
   gauge(
+    'process_max_fds',
+    'File descriptors that the process may have open; new clients are refused near it.',
+    () => maxFileCount,
+  );
+  gauge(
     'nodejs_heap_size_used_bytes',
     'Heap in use in the main thread.',
     () => process.memoryUsage().heapUsed,
@@ -56,16 +62,29 @@ export function addProcessMetrics(registry: PolledRegistry): () => Promise<void>
     () => process.memoryUsage().external,
   );
   return async () => {
-    openFileCount = await countOpenFiles();
+    maxFileCount = (await readMaxFiles()) ?? maxFileCount;
+    openFileCount = await countOpenFiles(maxFileCount);
   };
 }
 
-/** Undefined where the system does not tell. */
-async function countOpenFiles(): Promise<number | undefined> {
+/** Undefined if the system does not tell, or has no descriptor left to ask with. */
+async function readMaxFiles(): Promise<number | undefined> {
+  try {
+    const limits = await readFile('/proc/self/limits', 'latin1');
+    const count = /^Max open files +(\d+)/m.exec(limits)?.[1];
+    return count === undefined ? undefined : Number(count);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Undefined if the system does not tell; all that there can be if there is none left to ask with. */
+async function countOpenFiles(maxFileCount: number | undefined): Promise<number | undefined> {
   try {
     // One of them is the directory itself.
     return (await readdir('/proc/self/fd')).length - 1;
-  } catch {
-    return undefined;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    return code === 'EMFILE' || code === 'ENFILE' ? maxFileCount : undefined;
   }
 }

@@ -206,5 +206,6 @@ await t.test('the process', async (t) => {
   t.ok(values['process_cpu_seconds_total']! > 0);
   t.ok(Math.abs(values['process_start_time_seconds']! - Date.now() / 1000) < 3600);
   t.ok(values['process_open_fds']! > 2);
+  t.ok(values['process_max_fds']! > values['process_open_fds']!);
   t.ok(Object.keys(values).some((name) => name.startsWith('reprise_build_info{version="')));
 });
