@@ -273,7 +273,12 @@ async function openAdministration(
   if (dataDirectory !== undefined) {
     const control = new ControlServer({ dataDirectory, logger, administration, sessions });
     parts.defer(() => control.close());
-    await control.listen();
+    await control.listen().catch((error: unknown) => {
+      // On a disk that is full or read-only the server goes on without.
+      const { code } = error as NodeJS.ErrnoException;
+      if (code !== 'EROFS' && code !== 'ENOSPC') throw error;
+      logger.warn({ err: error }, 'no control socket: commands do not find this server');
+    });
   }
   // Before what it tells of is closed.
   parts.defer(() => admin.close());

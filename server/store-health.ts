@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { StoreProblem } from '../store/opened-store.ts';
+import type { ProblemListener, StoreProblem } from '../store/opened-store.ts';
 
 const texts: Readonly<Record<StoreProblem, string>> = {
   full: 'The disk is full: mail can be read, but nothing can be stored',
@@ -22,9 +22,11 @@ export class StoreHealth {
   }
 
   /** Takes what the store tells, which is not often. */
-  readonly report = (problem: StoreProblem | undefined): void => {
+  readonly report: ProblemListener = (problem, { isUntilRestart } = { isUntilRestart: false }) => {
     this.#problem = problem;
     if (problem === undefined) this.#logger.info('mail can be stored again');
-    else this.#logger.error({ problem }, 'nothing can be stored');
+    else if (!isUntilRestart) this.#logger.error({ problem }, 'nothing can be stored');
+    else
+      this.#logger.error({ problem }, 'nothing can be stored before the server is started again');
   };
 }

@@ -30,6 +30,15 @@ export interface StoreLink {
 /** Why nothing can be stored: there is no space, the file system is read-only, or the disk reports errors. */
 export type StoreProblem = 'full' | 'read-only' | 'failing';
 
+/**
+ * Told why nothing can be stored, and (undefined) when it can again. `isUntilRestart`: the store could not be opened for
+ * writing, and will not try again.
+ */
+export type ProblemListener = (
+  problem: StoreProblem | undefined,
+  options?: { readonly isUntilRestart: boolean },
+) => void;
+
 /** How much a store holds. */
 export interface StoreFigures {
   readonly accountCount: number;

@@ -46,7 +46,10 @@ export class ControlServer {
     this.#server.close();
     for (const socket of this.#sockets) socket.destroy();
     await closed;
-    await rm(controlSocketPath(this.#options.dataDirectory), { force: true });
+    // On a disk that cannot be written it stays, as after a crash.
+    await rm(controlSocketPath(this.#options.dataDirectory), { force: true }).catch(
+      () => undefined,
+    );
   }
 
   async #serve(socket: Socket): Promise<void> {

@@ -1,5 +1,6 @@
 import { closeSync, openSync, rmSync, statfsSync, statSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { isDirectoryReadOnly } from '../data-directory-lock.ts';
 import { limits } from '../limits.ts';
 import { StoreError } from '../mail-store.ts';
 import type { StoreProblem } from '../opened-store.ts';
@@ -52,7 +53,7 @@ export class Disk {
   constructor(options: DiskOptions) {
     const { path, onProblem } = options;
     this.#path = path;
-    this.#reservePath = join(dirname(path), 'reserve');
+    this.#reservePath = reservePathOf(path);
     this.#onProblem = onProblem;
     this.#freeBytes = options.freeBytes ?? (() => readFreeBytes(dirname(path)));
     this.#clock = options.clock ?? (() => performance.now());
@@ -76,17 +77,15 @@ export class Disk {
       return;
     }
     this.#setProblem('full');
-    throw new StoreError('OVERQUOTA', problemTexts.full);
+    throw refusalOf('full');
   }
 
   /** Takes note of a failure of SQLite, and returns what the caller is told instead; others come back as they are. */
   noteFailure(error: unknown): unknown {
-    const problem = this.#problemOf(error);
+    const problem = problemOf(error, this.#path, () => this.#hasSpace(0));
     if (problem === undefined) return damageOf(error) ?? error;
     this.#setProblem(problem);
-    return new StoreError(problem === 'full' ? 'OVERQUOTA' : 'UNAVAILABLE', problemTexts[problem], {
-      cause: error,
-    });
+    return refusalOf(problem, error);
   }
 
   /** Takes note that a probe is on disk. A disk that is nearly full stays so until there is space. */
@@ -138,16 +137,6 @@ export class Disk {
     }
   }
 
-  #problemOf(error: unknown): StoreProblem | undefined {
-    const code = sqliteCodeOf(error);
-    if (code === sqliteCodes.full) return 'full';
-    if (code === sqliteCodes.readOnly) return 'read-only';
-    if (code !== sqliteCodes.ioError && code !== sqliteCodes.cannotOpen) return undefined;
-    if (isReadOnly(this.#path)) return 'read-only';
-    // Some file systems only say so when they are to sync.
-    return this.#hasSpace(0) ? 'failing' : 'full';
-  }
-
   #setProblem(problem: StoreProblem | undefined): void {
     if (problem === this.#problem) return;
     this.#problem = problem;
@@ -155,14 +144,46 @@ export class Disk {
   }
 }
 
-/** SQLite does not tell a read-only file system from one that fails. */
-function isReadOnly(path: string): boolean {
-  try {
-    closeSync(openSync(path, 'r+'));
-    return false;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EROFS';
-  }
+/** What a change is refused with. @param cause for the log */
+export function refusalOf(problem: StoreProblem, cause?: unknown): StoreError {
+  const code = problem === 'full' ? 'OVERQUOTA' : 'UNAVAILABLE';
+  return new StoreError(code, problemTexts[problem], cause === undefined ? undefined : { cause });
+}
+
+/** Why the disk of a file cannot be written, if an error of SQLite says so; undefined for other errors. */
+function problemOf(
+  error: unknown,
+  path: string,
+  hasSpace: () => boolean,
+): StoreProblem | undefined {
+  const code = sqliteCodeOf(error);
+  if (code === sqliteCodes.full) return 'full';
+  if (code === sqliteCodes.readOnly) return 'read-only';
+  if (code !== sqliteCodes.ioError && code !== sqliteCodes.cannotOpen) return undefined;
+  if (isDirectoryReadOnly(dirname(path))) return 'read-only';
+  // Some file systems only say so when they are to sync.
+  return hasSpace() ? 'failing' : 'full';
+}
+
+/**
+ * Why a file that exists cannot be opened for writing, if the disk is full or read-only; undefined for other reasons. A
+ * full disk is first given the space of the reserve.
+ */
+export function problemAtStart(
+  error: unknown,
+  path: string,
+): StoreProblem | 'tryAgain' | undefined {
+  const hasSpace = () => readFreeBytes(dirname(path)) >= limits.reserveBytes;
+  const problem = problemOf(error, path, hasSpace);
+  if (problem === 'failing') return undefined;
+  const reservePath = reservePathOf(path);
+  if (problem !== 'full' || sizeOf(reservePath) === 0) return problem;
+  rmSync(reservePath, { force: true });
+  return 'tryAgain';
+}
+
+function reservePathOf(path: string): string {
+  return join(dirname(path), 'reserve');
 }
 
 /** 0 if there is no such file. */

@@ -62,6 +62,16 @@ export async function migrate(database: Database, options: MigrationOptions = {}
   onEvent?.({ kind: 'ended', version: steps.length });
 }
 
+/** @throws {Error} if the file would have to be migrated */
+export function expectNewestSchema(database: Database): void {
+  const version = schemaVersion(database);
+  if (version > schemaSteps.length) throw new StoreVersionError(version, schemaSteps.length);
+  if (version === schemaSteps.length && !hasPosition(database)) return;
+  throw new Error(
+    `it has version ${version}, and cannot be migrated on a disk that cannot be written`,
+  );
+}
+
 /** The version of the file's schema; 0 for a new file. */
 export function schemaVersion(database: Database): number {
   return database.row<[number]>('PRAGMA user_version')?.[0] ?? 0;

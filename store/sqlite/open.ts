@@ -1,10 +1,18 @@
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import { lockDataDirectory } from '../data-directory-lock.ts';
+import { pathToFileURL } from 'node:url';
+import { type DataDirectoryLock, lockDataDirectory } from '../data-directory-lock.ts';
 import { limits } from '../limits.ts';
-import { type MigrationEvent, StoreOpenError, type StoreProblem } from '../opened-store.ts';
+import {
+  type MigrationEvent,
+  type ProblemListener,
+  StoreOpenError,
+  type StoreProblem,
+} from '../opened-store.ts';
 import { Database, sqliteCodeOf } from './database.ts';
 import { takeOverOldJournal } from './imports.ts';
-import { migrate } from './migration.ts';
+import { problemAtStart } from './disk.ts';
+import { expectNewestSchema, migrate } from './migration.ts';
 import { SqliteMailStore, type SqliteLink } from './store.ts';
 import type { SliceBounds } from './write-context.ts';
 import { expectStoreFile, markStoreFile } from './store-files.ts';
@@ -25,9 +33,10 @@ export interface SqliteStoreOptions {
   readonly onFailure?: (error: Error) => void;
   /**
    * Told if nothing can be stored any more, and why, and (undefined) when it can again; both at most every
-   * `limits.diskProbeMs`. By default nobody is.
+   * `limits.diskProbeMs`. A store that could not be opened for writing says so before it is open, and stays so. By default
+   * nobody is told.
    */
-  readonly onProblem?: (problem: StoreProblem | undefined) => void;
+  readonly onProblem?: ProblemListener;
   /** False: the file is not copied before it is migrated. True by default. */
   readonly backsUp?: boolean;
   /** Told of a migration as it goes on. By default nobody is. */
@@ -50,12 +59,13 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
   try {
     const path = join(dataDirectory, 'mail.db');
     expectStoreFile(path);
-    await migrateFile(path, options).catch((error: unknown) => {
-      throw sqliteCodeOf(error) === undefined ? error : new StoreOpenError(path, error as Error);
-    });
-    markStoreFile(path);
+    const problem = await prepareFile(path, options);
     const { recentFlushMs = limits.recentFlushMs, slices } = options;
     const { onFailure = ignore, onProblem = ignore } = options;
+    if (problem !== undefined) {
+      onProblem(problem, { isUntilRestart: true });
+      return await openReadOnly({ path, problem, lock, clock });
+    }
     const writer = await Writer.start({ path, recentFlushMs, slices }, { onFailure, onProblem });
     return new SqliteMailStore({
       link: { path, ...writer.connect() },
@@ -69,6 +79,61 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
 }
 
 function ignore(): void {}
+
+/**
+ * Makes or migrates the file as needed. Resolves to why it can only be read, if the disk is full or read-only; undefined if
+ * it can be written.
+ */
+async function prepareFile(
+  path: string,
+  options: SqliteStoreOptions,
+): Promise<StoreProblem | undefined> {
+  try {
+    await migrateFile(path, options);
+    markStoreFile(path);
+    return undefined;
+  } catch (error) {
+    if (sqliteCodeOf(error) === undefined) throw error;
+    const problem = problemAtStart(error, path);
+    if (problem === 'tryAgain') return prepareFile(path, options);
+    if (problem === undefined) throw new StoreOpenError(path, error as Error);
+    return problem;
+  }
+}
+
+/** A store whose disk is full or read-only. @throws {StoreOpenError} if it cannot even be read */
+async function openReadOnly(parts: {
+  readonly path: string;
+  readonly problem: StoreProblem;
+  readonly lock: DataDirectoryLock;
+  readonly clock: () => number;
+}): Promise<SqliteMailStore> {
+  // Few servers ever need it, and it brings all that the writer does.
+  const { ReadOnlyWriter } = await import('./read-only-writer.ts');
+  const { problem, lock, clock } = parts;
+  const path = readOnlyPath(parts.path);
+  try {
+    const database = new Database(path, 'reader');
+    expectNewestSchema(database);
+    const writer = new ReadOnlyWriter(database, problem);
+    return new SqliteMailStore({
+      link: { path, ...writer.connect() },
+      clock,
+      owned: { writer, lock, collectIntervalMs: 0 },
+    });
+  } catch (error) {
+    throw new StoreOpenError(parts.path, error as Error);
+  }
+}
+
+/**
+ * How SQLite opens a file that it cannot write. Without a log it takes it for immutable, since it could not make the files
+ * that it reads the log with; a log has to be read, or what it has is lost.
+ */
+function readOnlyPath(path: string): string {
+  const logBytes = statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
+  return logBytes > 0 ? path : `${pathToFileURL(path).href}?immutable=1`;
+}
 
 /** In the caller's thread, so that its errors are what they are. */
 async function migrateFile(

@@ -46,12 +46,13 @@ import { toKey, type Writer, WriterClient, type WriterLink } from './writer.ts';
 
 /** What a thread needs to be a client of an open store. Can be sent to a worker thread, with its port to transfer. */
 export interface SqliteLink extends WriterLink {
+  /** Of the file, or a URI of it with options of SQLite. */
   readonly path: string;
 }
 
 /** What the client that opened the store also has to end. */
 interface OwnedParts {
-  readonly writer: Writer;
+  readonly writer: Pick<Writer, 'connect' | 'close'>;
   readonly lock: DataDirectoryLock;
   readonly collectIntervalMs: number;
 }

@@ -63,10 +63,19 @@ class WriterThread {
     this.#disk.keepReserve();
     const report: GroupListener = (...group) => this.#report(...group);
     this.#groups = new GroupCommit(this.#database, report, { disk: this.#disk, slices });
-    this.#groups.recover();
+    this.#recover();
     this.#schedule();
+  }
+
+  /** Goes on where a process before this one ended. A disk that does not let it costs nothing: the collector comes again. */
+  #recover(): void {
     const context = { nowMs: 0, clientId: 0, stagings: this.#groups.stagings };
-    dropOrphanedStagings(new WriteContext(this.#database, context));
+    try {
+      this.#groups.recover();
+      dropOrphanedStagings(new WriteContext(this.#database, context));
+    } catch (error) {
+      if (this.#disk.noteFailure(error) === error) throw error;
+    }
   }
 
   /** Serves a client until its port closes. */

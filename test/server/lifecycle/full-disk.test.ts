@@ -190,3 +190,55 @@ await t.test('a store that is lost is not made anew', async (t) => {
     message: /reprise: Cannot open mail store ".*mail\.db": it is missing or empty.* Bring it back/,
   });
 });
+
+for (const { fault, code, problem } of faults.slice(0, 2)) {
+  for (const end of ['stop', 'kill'] as const) {
+    await t.test(
+      `${fault}: it starts after a ${end}, and what it has is read`,
+      options,
+      async (t) => {
+        const dataDirectory = makeDataDirectory(t);
+        using faults = new DiskFaults(dataDirectory);
+        const environment = { ...faults.environment, REPRISE_ADMIN_PORT: '0' };
+        const first = await startServerProcess({ dataDirectory, environment });
+        await first.addUser(user.name, user.password);
+        const before = await logIn(t, first);
+        for (const name of ['one', 'two']) await before.ok('APPEND INBOX', message(name));
+        await first[end]();
+        // A disk that was full before has no reserve.
+        rmSync(join(dataDirectory, 'reserve'), { force: true });
+        if (fault === 'ENOSPC') faults.freeBytes = 0;
+        else faults.fail(fault);
+        const server = await startServerProcess({ dataDirectory, environment });
+        t.teardown(() => server.kill());
+        const client = await logIn(t, server);
+        const { untagged } = await client.ok('SELECT INBOX');
+        t.match(untagged.map(({ text }) => text).join('\n'), /2 EXISTS\n/);
+        const fetched = await client.ok('FETCH 1:* BODY[]');
+        t.same(
+          fetched.untagged.map(({ literals }) => literals[0]?.toString()),
+          ['one', 'two'].map((name) => message(name).toString()),
+        );
+        for (const command of ['STORE 1 +FLAGS (\\Deleted)', 'CREATE box', 'SUBSCRIBE box']) {
+          t.match(await client.command(command), { status: 'NO', text: code });
+        }
+        t.match(await client.command('APPEND INBOX', message('three')), {
+          status: 'NO',
+          text: code,
+        });
+        t.equal((await health(server)).status, 503);
+        t.match(server.faults, [{ msg: /^nothing can be stored/, problem }]);
+        t.equal(await server.stop(), 0);
+
+        faults.mend();
+        const last = await startServerProcess({ dataDirectory, environment });
+        t.teardown(() => last.kill());
+        const after = await logIn(t, last);
+        await after.ok('APPEND INBOX', message('three'));
+        const status = await after.ok('STATUS INBOX (MESSAGES)');
+        t.match(status.untagged, [{ text: /MESSAGES 3/ }]);
+        t.equal(await last.stop(), 0);
+      },
+    );
+  }
+}
