@@ -2,18 +2,12 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 
-/** The multi-session model test; `npm run check` has 10,000 steps of one seed. */
-const modelRuns = ['0', '2'].flatMap((workers) =>
-  ['1', '1001', '2001'].map((seed) => [
-    'model',
-    '--steps',
-    '200000',
-    '--seed',
-    seed,
-    '--workers',
-    workers,
-  ]),
-);
+/** The multi-session model test; `npm run check` has 12,000 steps of one seed. */
+const modelRuns = [
+  ...['1', '1001', '2001'].map((seed) => ['--seed', seed, '--workers', '0']),
+  ...['1', '1001', '2001'].map((seed) => ['--seed', seed, '--workers', '2']),
+  ['--seed', '1', '--store', 'memory'],
+].map((options) => ['model', '--steps', '200000', ...options]);
 
 /** Scripts of package.json with their arguments; the short ones first. */
 const runs: readonly (readonly string[])[] = [
