@@ -59,8 +59,11 @@ await t.test('EXPUNGE and MOVE tell the last modseq, and every message once', as
   const { own, other } = await selectMany();
   await own.ok('ENABLE CONDSTORE');
   await own.ok('CREATE There');
+  await other.ok('SELECT There');
   const copied = await own.ok('COPY 1:* There');
   t.match(copied.text, /^\[COPYUID \d+ 1:7 1:7\]/);
+  t.same(texts(await other.ok('NOOP')), ['* 7 EXISTS', '* 7 RECENT'], 'all at once');
+  await other.ok('SELECT INBOX');
   const moved = await own.ok('MOVE 1:5 There');
   t.match(texts(moved)[0], /\[COPYUID \d+ 1:5 8:12\]/);
   t.equal(texts(moved).filter((text) => text === '* 1 EXPUNGE').length, 5);
