@@ -49,7 +49,7 @@ export class MemorySearchSource implements SearchSource {
       if (body === undefined) continue;
       const content = toContent(body, extent);
       batch.push(content);
-      bytes += content.beginning.length;
+      bytes += content.bytes.length;
       if (batch.length < limits.searchContents && bytes < limits.searchContentBytes) continue;
       yield batch;
       batch = [];
@@ -99,7 +99,8 @@ function toContent(body: Body, extent: SearchExtent): SearchedContent {
   return {
     bodyId: body.id,
     headerBytes: body.facts.headerBytes,
-    ...(extent === 'message' && { structure: body.structure }),
-    beginning: body.beginning,
+    ...(extent !== 'header' && { structure: body.structure }),
+    bytes: body.beginning,
+    start: 0,
   };
 }

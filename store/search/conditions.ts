@@ -53,7 +53,7 @@ export function makeCondition(key: SearchKey, largestUid: number): Condition {
       return fieldCondition(key.fieldName.toLowerCase(), new SearchTerm(key.text));
     case 'body': {
       const term = new SearchTerm(key.text);
-      return textCondition('message', (text) => text.hasInBody(term));
+      return textCondition('body', (text) => text.hasInBody(term));
     }
     case 'text': {
       const term = new SearchTerm(key.text);
@@ -202,7 +202,7 @@ function allOf(all: readonly Condition[]): Condition {
   };
   return {
     columns: [...new Set(operands.flatMap(({ columns }) => columns))],
-    extent: operands.findLast(({ extent }) => extent !== undefined)?.extent,
+    extent: joinExtents(operands.map(({ extent }) => extent)),
     judgeRows: (rows, isNeeded) => {
       const column = new Uint8Array(rows.uids.length).fill(verdicts.yes);
       isNeeded?.forEach((verdict, index) => {
@@ -220,10 +220,17 @@ function allOf(all: readonly Condition[]): Condition {
   };
 }
 
+/** What has all of it. */
+function joinExtents(extents: readonly Condition['extent'][]): Condition['extent'] {
+  const different = new Set(extents.filter((extent) => extent !== undefined));
+  return different.size > 1 ? 'message' : [...different][0];
+}
+
 /** What decides by less goes first. */
 function costOf({ columns, extent }: Condition): number {
-  if (extent === 'message') return 3;
-  return extent === 'header' ? (columns.includes('usualFields') ? 1 : 2) : 0;
+  if (extent === undefined) return 0;
+  if (extent === 'header') return columns.includes('usualFields') ? 1 : 2;
+  return extent === 'body' ? 3 : 4;
 }
 
 function orElse(

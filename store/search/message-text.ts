@@ -75,14 +75,12 @@ export class MessageText {
   #isInSection(term: SearchTerm, section: TextSection): boolean | Promise<boolean> {
     const kept = this.#texts.get(section);
     if (kept !== undefined) return isInTexts(term, section, kept);
-    const { beginning } = this.#content;
-    const { start, end } = section;
-    if (end > beginning.length) {
+    const bytes = this.#atHand(section.start, section.end);
+    if (bytes === undefined) {
       return section.kind === 'header'
         ? this.#isInUnreadHeader(term, section)
         : this.#isInUnreadPart(term, section);
     }
-    const bytes = beginning.subarray(start, end);
     if (section.kind === 'header') return this.#isInHeader(term, section, bytes);
     const texts = [decodePartText(section.part, bytes)];
     if (this.#reserve(section)) this.#texts.set(section, texts);
@@ -127,10 +125,18 @@ export class MessageText {
     return this.#keptBytes <= limits.searchKeptBytes;
   }
 
+  /** Bytes of the message; undefined if they did not all come along. */
+  #atHand(from: number, to: number): Uint8Array | undefined {
+    const { bytes, start } = this.#content;
+    if (from < start || to > start + bytes.length) return undefined;
+    return bytes.subarray(from - start, to - start);
+  }
+
   #testFields(test: (fields: readonly SearchedField[]) => boolean): boolean | Promise<boolean> {
-    const { beginning, headerBytes } = this.#content;
-    if (headerBytes <= beginning.length) {
-      this.#fields ??= toFields(beginning.subarray(0, headerBytes));
+    const { headerBytes } = this.#content;
+    if (this.#fields === undefined) {
+      const header = this.#atHand(0, headerBytes);
+      if (header !== undefined) this.#fields = toFields(header);
     }
     if (this.#fields) return test(this.#fields);
     return this.#readHeader(0, headerBytes).then((header) => {

@@ -51,19 +51,21 @@ export interface SearchRows {
   readonly usualFields?: readonly (Uint8Array | undefined)[];
 }
 
-/** How much of a message is searched: its header, or the structure and all of it. */
-export type SearchExtent = 'header' | 'message';
+/** What of a message is searched: its header, its structure and what follows the header, or all of it. */
+export type SearchExtent = 'header' | 'body' | 'message';
 
 /** A message. */
 export interface SearchedContent {
   readonly bodyId: number;
   /** Bytes of the header with its blank line. */
   readonly headerBytes: number;
-  /** With `message`. */
+  /** With `body` and `message`. */
   readonly structure?: MimePart;
   /**
-   * The first bytes of the message, as many as the engine has at hand; the rest is read with `readBytes` if it is needed.
-   * The fewer messages need that, the quicker.
+   * As many of the bytes that are searched as the engine has at hand, from the first on; others are read with `readBytes`
+   * if they are needed. The fewer messages need that, the quicker.
    */
-  readonly beginning: Uint8Array;
+  readonly bytes: Uint8Array;
+  /** Where these begin in the message: with `body` behind the header, or before. */
+  readonly start: number;
 }

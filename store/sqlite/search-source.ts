@@ -10,6 +10,7 @@ import type {
   SearchSource,
 } from '../search/search-source.ts';
 import { bodyState } from './bodies.ts';
+import { damage } from './damage.ts';
 import type { Database } from './database.ts';
 import { readKeywords } from './keywords.ts';
 import { readCounters } from './mailbox-counters.ts';
@@ -88,8 +89,8 @@ export class SqliteSearchSource implements SearchSource {
         `[${ids.join()}]`,
       );
       for (const [index, ...row] of rows) {
-        contents.push(toContent(row));
-        bytes += contents.at(-1)!.beginning.length;
+        contents.push(toContent(row, extent));
+        bytes += contents.at(-1)!.bytes.length;
         if (bytes < limits.searchContentBytes) continue;
         next = position + index + 1;
         break;
@@ -196,33 +197,42 @@ type ContentRow = [
 const firstChunk = chunkJoin(['c', 'd'], { bodyId: 'b.id' });
 
 /** A long header is a chunk by itself, before that of the text. */
-const secondChunk = chunkJoin(['e', 'f'], {
-  bodyId: 'b.id',
-  number: 1,
-  condition: `b.header_bytes >= ${limits.minApartBytes}`,
-});
+const isHeaderApart = `b.header_bytes >= ${limits.minApartBytes}`;
+const secondChunk = chunkJoin(['e', 'f'], { bodyId: 'b.id', number: 1, condition: isHeaderApart });
+const textChunk = `${chunkJoin(['c', 'd'], { bodyId: 'b.id', condition: `NOT ${isHeaderApart}` })} ${secondChunk}`;
 
 /** One statement for many messages: each has a price of its own, above that of what it reads. */
 const contentSql: Readonly<Record<SearchExtent, string>> = {
   header: `SELECT j.key, b.id, b.size_bytes, b.header_bytes, NULL, c.bytes, c.inflated_bytes, d.bytes
     FROM json_each(?) j CROSS JOIN bodies b ON b.id = j.value AND b.state = ${bodyState.whole}
     ${firstChunk}`,
-  message: `SELECT j.key, b.id, b.size_bytes, b.header_bytes, t.structure,
-      c.bytes, c.inflated_bytes, d.bytes, e.bytes, e.inflated_bytes, f.bytes
-    FROM json_each(?) j CROSS JOIN bodies b ON b.id = j.value AND b.state = ${bodyState.whole}
-    ${firstChunk} ${secondChunk}
-    LEFT JOIN body_texts t ON t.body_id = b.id`,
+  body: textSql(textChunk),
+  message: textSql(`${firstChunk} ${secondChunk}`),
 };
 
-function toContent(row: ContentRow): SearchedContent {
+function textSql(chunks: string): string {
+  return `SELECT j.key, b.id, b.size_bytes, b.header_bytes, t.structure,
+      c.bytes, c.inflated_bytes, d.bytes, e.bytes, e.inflated_bytes, f.bytes
+    FROM json_each(?) j CROSS JOIN bodies b ON b.id = j.value AND b.state = ${bodyState.whole}
+    ${chunks}
+    LEFT JOIN body_texts t ON t.body_id = b.id`;
+}
+
+function toContent(row: ContentRow, extent: SearchExtent): SearchedContent {
   const [bodyId, sizeBytes, headerBytes, structure, ...columns] = row;
   const first = toChunk(columns.slice(0, 3) as unknown as ChunkRows);
   const second = columns.length > 3 ? toChunk(columns.slice(3) as unknown as ChunkRows) : undefined;
-  if (first === undefined && sizeBytes > 0) throw new Error(`Body ${bodyId} has no bytes`);
+  const isHeaderLeftOut = extent === 'body' && headerBytes >= limits.minApartBytes;
+  const start = isHeaderLeftOut ? Math.min(headerBytes, limits.chunkBytes) : 0;
+  if (first === undefined && second === undefined && sizeBytes > start) {
+    throw damage(`Body ${bodyId} has no bytes`);
+  }
+  if (structure === null && extent !== 'header') throw damage(`Body ${bodyId} lacks its structure`);
   return {
     bodyId,
     headerBytes,
-    beginning: first && second ? Buffer.concat([first, second]) : (first ?? new Uint8Array()),
+    start,
+    bytes: first && second ? Buffer.concat([first, second]) : (first ?? second ?? new Uint8Array()),
     ...(structure !== null && { structure: unpackStructure(structure) }),
   };
 }
