@@ -1,5 +1,6 @@
 // What a client was told is stored is stored, whole, whenever the process dies: 16 clients file messages
-// over TLS at once, the server is killed in the middle, ten times over on the same data.
+// over TLS at once, the server is killed in the middle, ten times over on the same data. What was written outlives the
+// process in the page cache, synced or not: that it is synced is shown by power-loss.test.ts.
 import { createHash, randomBytes, randomInt } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

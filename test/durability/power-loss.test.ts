@@ -5,7 +5,7 @@ import { cutPower, recordScripts } from './power-loss.ts';
 t.setTimeout(280_000);
 
 /** Images that are opened, of those that `npm run power-loss` opens. */
-const sampleSize = 121;
+const sampleSize = 81;
 const controlSize = 21;
 
 await t.test('a loss of power', { skip: skipsDiskFaults, timeout: 280_000 }, async (t) => {

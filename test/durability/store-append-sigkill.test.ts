@@ -15,6 +15,7 @@ import { SeededRandom } from '../fixtures/seeded-random.ts';
 import { makeDataDirectory } from '../fixtures/sqlite-store.ts';
 import { numberedMessage, streamCount } from './append-streams.ts';
 
+// That commits are synced is shown by power-loss.test.ts: the page cache outlives a process that is killed.
 const program = fileURLToPath(new URL('./append-streams.ts', import.meta.url));
 
 t.setTimeout(280_000);
