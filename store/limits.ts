@@ -62,6 +62,8 @@ export const limits = {
   migratedBodies: 256,
   /** Bytes of bodies that one transaction of a migration compresses: some ten milliseconds, and what the log needs. */
   migratedBytes: 4 * mebibyte,
+  /** KiB of pages that a migration keeps in memory: the branches of the trees, and what a transaction changes is written early. */
+  migrationCacheKib: 2 * kibibyte,
   /** Bytes that a migration leaves free beside its backup and what the file grows by: the log, and mail meanwhile. */
   migrationReserveBytes: 64 * mebibyte,
   /** Pages that a backup copies in one step (4 MiB), between which its progress is told. */

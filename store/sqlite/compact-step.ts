@@ -6,14 +6,7 @@ import { compressInPlace, insertChunks, toStoredForm } from './chunks.ts';
 import type { Database } from './database.ts';
 import type { LongStep } from './schema.ts';
 
-type Body = [
-  id: number,
-  state: number,
-  sizeBytes: number,
-  envelope: string,
-  bodyStructure: string,
-  structure: string,
-];
+type Body = [id: number, state: number, sizeBytes: number];
 
 /** In the file up to this step, a chunk's id was this times the body's, and its number. */
 const oldChunksOfBody = 65_536;
@@ -75,9 +68,10 @@ export function makeCompactStep(most: {
         const chunks = takeChunks(database, first + number);
         bytesLeft -= chunks.reduce((sum, { length }) => sum + length, 0);
         if (state === bodyState.whole) {
-          writeChunks(database, body, number, chunks);
-          if (number === 0) moveTexts(database, body);
+          const structure = number === 0 ? moveTexts(database, id) : undefined;
+          writeChunks(database, body, { number, chunks, structure });
         }
+        giveBack(chunks);
         const isDone = chunks.length < chunksAtOnce;
         next = isDone ? first + oldChunksOfBody : first + number + chunksAtOnce;
       }
@@ -92,9 +86,7 @@ const chunksAtOnce = limits.stageBytes / limits.chunkBytes;
 /** The body that has the old chunk of an id, or the one behind it. */
 function readBody(database: Database, chunkId: number): Body | undefined {
   return database.row<Body>(
-    `SELECT b.id, b.state, b.size_bytes, t.envelope, t.body_structure, t.structure
-     FROM bodies b LEFT JOIN old_body_texts t ON t.body_id = b.id
-     WHERE b.id >= ? ORDER BY b.id LIMIT 1`,
+    'SELECT id, state, size_bytes FROM bodies WHERE id >= ? ORDER BY id LIMIT 1',
     Math.floor(chunkId / oldChunksOfBody),
   );
 }
@@ -107,32 +99,48 @@ function takeChunks(database: Database, firstId: number): Uint8Array[] {
   return rows.map(([bytes]) => bytes);
 }
 
+/** @param part - with the structure, if it is the beginning */
 function writeChunks(
   database: Database,
-  [id, , sizeBytes, , , structure]: Body,
-  number: number,
-  chunks: readonly Uint8Array[],
+  [id, , sizeBytes]: Body,
+  part: {
+    readonly number: number;
+    readonly chunks: readonly Uint8Array[];
+    readonly structure: MimePart | undefined;
+  },
 ): void {
+  const { number, chunks, structure } = part;
   if (sizeBytes > limits.stageBytes) {
     const compressed = chunks.map((chunk) => compressInPlace(chunk));
     return insertChunks(database, id, number, compressed);
   }
-  if (number > 0) return;
-  const form = toStoredForm(Buffer.concat(chunks), JSON.parse(structure) as MimePart);
+  if (structure === undefined) return;
+  const [first = new Uint8Array()] = chunks;
+  const form = toStoredForm(chunks.length > 1 ? Buffer.concat(chunks) : first, structure);
   insertChunks(database, id, 0, form.chunks);
   if (form.cuts.length === 0) return;
   database.run('UPDATE bodies SET cuts = ? WHERE id = ?', JSON.stringify(form.cuts), id);
 }
 
-function moveTexts(database: Database, [id, , , envelope, bodyStructure, structure]: Body): void {
-  database.run('DELETE FROM old_body_texts WHERE body_id = ?', id);
+/** Frees their memory now: the garbage collector would come only when there are tens of MiB of them. */
+function giveBack(chunks: readonly Uint8Array[]): void {
+  for (const { buffer } of chunks) if (buffer instanceof ArrayBuffer) buffer.transfer(0);
+}
+
+/** Returns the structure, which is all of the texts that is looked at. */
+function moveTexts(database: Database, bodyId: number): MimePart {
+  const [json] = database.row<[string]>(
+    'SELECT structure FROM old_body_texts WHERE body_id = ?',
+    bodyId,
+  )!;
+  const structure = JSON.parse(json) as MimePart;
   database.run(
     `INSERT INTO body_texts (body_id, walker, envelope, body_structure, structure)
-     VALUES (?, ?, ?, ?, ?)`,
-    id,
+     SELECT body_id, ?, envelope, body_structure, ? FROM old_body_texts WHERE body_id = ?`,
     firstWalker,
-    envelope,
-    bodyStructure,
-    packStructure(JSON.parse(structure) as MimePart),
+    packStructure(structure),
+    bodyId,
   );
+  database.run('DELETE FROM old_body_texts WHERE body_id = ?', bodyId);
+  return structure;
 }

@@ -52,6 +52,8 @@ export async function migrate(database: Database, options: MigrationOptions = {}
     const backup = await backUp(database, { backupDirectory, version, onProgress });
     onEvent?.({ kind: 'backedUp', ...backup });
   }
+  // Each page is read once.
+  database.execute(`PRAGMA cache_size = ${-limits.migrationCacheKib}`);
   const stepCount = steps.length - fromVersion;
   for (let index = fromVersion; index < steps.length; index++) {
     const begin = index - fromVersion;
