@@ -2,7 +2,8 @@ import { joinUids } from '../../protocol/sorted-uids.ts';
 import type { CopyResult, ExpungeResult, MailboxKey } from '../mail-store.ts';
 import type { Database } from './database.ts';
 import { rememberExpunged } from './expunged.ts';
-import { deletedBit, mapKeywords, seenBit } from './keywords.ts';
+import { deletedBit, seenBit } from './flag-words.ts';
+import { mapKeywords } from './keywords.ts';
 import {
   countAdded,
   countRemoved,

@@ -3,13 +3,12 @@ import type { FlagChange, FlagChangeResult, MailboxKey, MessageStates } from '..
 import {
   applyMask,
   areSameWords,
-  defineFlags,
   deletedBit,
   flagMask,
   type FlagMask,
-  readKeywords,
   seenBit,
-} from './keywords.ts';
+} from './flag-words.ts';
+import { defineFlags, readKeywords } from './keywords.ts';
 import { checkMailbox } from './mailbox-counters.ts';
 import {
   FlagSetNumbers,

@@ -16,7 +16,8 @@ import {
 } from '../names.ts';
 import { moveMessages } from './copy-and-expunge.ts';
 import type { Database } from './database.ts';
-import { hasKeywordRoom, readKeywords, seenBit } from './keywords.ts';
+import { seenBit } from './flag-words.ts';
+import { hasKeywordRoom, readKeywords } from './keywords.ts';
 import { noMailbox } from './mailbox-counters.ts';
 import type { SlicedWork, WriteContext } from './write-context.ts';
 

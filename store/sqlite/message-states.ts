@@ -5,7 +5,8 @@ import { limits } from '../limits.ts';
 import type { MailboxChanges, MailboxKey, MessageStates } from '../mail-store.ts';
 import type { Database } from './database.ts';
 import { checkRemembered, readExpunged } from './expunged.ts';
-import { type FlagWords, type KeywordTable, readKeywords } from './keywords.ts';
+import { type FlagWords } from './flag-words.ts';
+import { type KeywordTable, readKeywords } from './keywords.ts';
 import { damage } from './damage.ts';
 import { type MailboxCounters, readCounters } from './mailbox-counters.ts';
 
