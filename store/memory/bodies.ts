@@ -17,6 +17,7 @@ export interface BodyContent {
   readonly structure: string;
   /** The fields that mail clients ask for; undefined if they are too many to be kept apart. */
   readonly usualFields: Uint8Array | undefined;
+  /** Frozen. */
   readonly sortKeys: SortKeys;
   /** Of `limits.chunkBytes` each, but the last. */
   readonly chunks: readonly Uint8Array[];

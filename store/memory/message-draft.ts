@@ -57,11 +57,14 @@ export class MemoryMessageDraft implements MessageDraft {
     this.#reader ??= new MessageReader();
     const { structure, ...facts } = this.#reader.finish();
     const usualFields = selectUsualFieldsOf(chunks[0], facts);
+    const sortKeys = readSortKeysOf(chunks[0], facts, usualFields);
+    // They are handed out as they are.
+    Object.freeze(sortKeys.references);
     const content = {
       facts,
       structure: packStructure(structure),
       usualFields,
-      sortKeys: readSortKeysOf(chunks[0], facts, usualFields),
+      sortKeys: Object.freeze(sortKeys),
       chunks,
     };
     return this.#add(content, targets);

@@ -203,7 +203,11 @@ export class MemoryMailStore implements MailStore {
 
   beginMessage(): MessageDraft {
     return new MemoryMessageDraft((content, targets) => {
-      const kept = targets.map((target) => ({ ...target, flags: [...target.flags] }));
+      const kept = targets.map(({ flags, internalDate, ...target }) => ({
+        ...target,
+        flags: [...flags],
+        internalDate: { ...internalDate },
+      }));
       return this.#change((commit) =>
         kept.map((target) => orRefusal(() => this.#add(commit, content, target))),
       );
