@@ -181,7 +181,7 @@ export class GroupCommit {
     try {
       this.#database.run('BEGIN IMMEDIATE');
       answers = group.map((queued) => this.#runRequest(queued, events));
-      if (writesClaims && events.all.length > 0 && this.hasClaims) {
+      if (writesClaims && events.hasMailbox && this.hasClaims) {
         hasWrittenClaims = true;
         this.#claims.write(this.#database);
       }
@@ -348,6 +348,11 @@ class GroupEvents {
   readonly all: Commit[] = [];
   #messageCount = 0;
   #flagSetCount = 0;
+
+  /** True if a mailbox has changed. */
+  get hasMailbox(): boolean {
+    return this.all.some((commit) => 'mailboxId' in commit);
+  }
 
   add(commit: Commit): void {
     if (!('mailboxId' in commit) || commit.event.kind !== 'changed') this.all.push(commit);
