@@ -17,8 +17,13 @@ const mebibyte = 1024 * 1024;
 
 t.setTimeout(280_000);
 
+interface Scene {
+  readonly server: ServerProcess;
+  readonly faults: DiskFaults;
+}
+
 /** A server with an account, on a disk that fails when the test says so. */
-async function startServer(t: Test): Promise<{ server: ServerProcess; faults: DiskFaults }> {
+async function startServer(t: Test): Promise<Scene> {
   const dataDirectory = makeDataDirectory(t);
   const faults = new DiskFaults(dataDirectory);
   const server = await startServerProcess({
@@ -58,50 +63,15 @@ async function untilHealth(server: ServerProcess, status: number): Promise<strin
   }
 }
 
-function linesOf({ log }: ServerProcess, text: string): number {
-  return log.filter(({ msg }) => msg === text).length;
+/** A fault of the disk, and what is told of it: to clients, as health, in the log. */
+interface Failure {
+  readonly fault: DiskFault;
+  readonly code: RegExp;
+  readonly health: RegExp;
+  readonly problem: string;
 }
 
-await t.test(
-  'a message that is too large for the disk fills it only for a moment',
-  options,
-  async (t) => {
-    const { server, faults } = await startServer(t);
-    const client = await logIn(t, server);
-    await client.ok('APPEND INBOX', message('before'));
-    faults.freeBytes = 40 * mebibyte;
-    for (let round = 0; round < 2; round++) {
-      const refused = await client.command('APPEND INBOX', makeLargeMessage(60_000_000));
-      t.equal(refused.status, 'NO');
-      t.match(refused.text, /^\[OVERQUOTA\] The disk of the server is full/);
-      // What it took is given back by and by.
-      let result: CommandResult | undefined;
-      while (result?.status !== 'OK') {
-        result = await client.command('APPEND INBOX', message(`after ${round}`));
-      }
-      await untilHealth(server, 200);
-      t.ok(faults.freeBytes > 16 * mebibyte, `${faults.freeBytes} bytes are free`);
-    }
-    await client.ok('APPEND INBOX', makeLargeMessage(1_000_000));
-    const { untagged } = await client.ok('STATUS INBOX (MESSAGES)');
-    t.match(untagged, [{ text: /MESSAGES 4/ }]);
-    const before = faults.freeBytes;
-    // Less than what stays free: only what frees space is done.
-    faults.freeBytes = mebibyte;
-    await client.ok('SELECT INBOX');
-    // The free space that was known counts for a moment.
-    let result = await client.command('APPEND INBOX', message('x'));
-    while (result.status === 'OK') result = await client.command('APPEND INBOX', message('x'));
-    t.match(result, { status: 'NO', text: /OVERQUOTA/ });
-    t.match(await client.command('COPY 1 Archive'), { status: 'NO', text: /OVERQUOTA/ });
-    await client.ok('STORE 1:* +FLAGS (\\Deleted)');
-    await client.ok('EXPUNGE');
-    faults.freeBytes = before;
-    await client.ok('APPEND INBOX', message('again'));
-  },
-);
-
-const faults: readonly { fault: DiskFault; code: RegExp; health: RegExp; problem: string }[] = [
+const failures: readonly Failure[] = [
   { fault: 'ENOSPC', code: /^\[OVERQUOTA\] .*full/, health: /full/, problem: 'full' },
   {
     fault: 'EROFS',
@@ -112,58 +82,111 @@ const faults: readonly { fault: DiskFault; code: RegExp; health: RegExp; problem
   { fault: 'EIO', code: /^\[UNAVAILABLE\] .*fails/, health: /errors/, problem: 'failing' },
 ];
 
-for (const { fault, code, health: healthText, problem } of faults) {
-  await t.test(`${fault}: reading goes on, and writing when it is mended`, options, async (t) => {
-    const { server, faults } = await startServer(t);
-    const client = await logIn(t, server);
-    for (const name of ['one', 'two', 'three']) await client.ok('APPEND INBOX', message(name));
-    await client.ok('CREATE box');
-    t.equal((await health(server)).status, 200);
-
-    faults.fail(fault);
-    const other = await logIn(t, server);
-    const selected = await other.ok('SELECT INBOX');
-    t.match(selected.untagged.map(({ text }) => text).join('\n'), /3 EXISTS\n.*3 RECENT/s);
-    const fetched = await other.ok('FETCH 1:* (UID BODY[])');
-    t.equal(fetched.untagged.filter(({ literals }) => literals.length === 1).length, 3);
-    await other.ok('SEARCH UNSEEN SUBJECT two');
-    await other.ok('LIST "" *');
-    const refused = [
-      await client.command('APPEND INBOX', message('four')),
-      await client.command('APPEND INBOX', makeLargeMessage(1_000_000)),
-      await other.command('STORE 1 +FLAGS (\\Deleted)'),
-      await other.command('COPY 1 box'),
-      await other.command('MOVE 1 box'),
-      await other.command('CREATE new'),
-      await other.command('RENAME box new'),
-      await other.command('DELETE box'),
-      await other.command('SUBSCRIBE box'),
-    ];
-    for (const { status, text } of refused) {
-      t.equal(status, 'NO');
-      t.match(text, code);
-      t.notMatch(text, /\/|mail\.db/, 'without a path');
-    }
-    t.match(await untilHealth(server, 503), healthText);
-    t.equal(linesOf(server, 'nothing can be stored'), 1);
-    t.match(server.faults, [{ msg: 'nothing can be stored', problem }]);
-    const metrics = await fetch(`http://127.0.0.1:${server.adminPort}/metrics`);
-    t.match(await metrics.text(), /^reprise_store_writable 0$/m);
-
-    faults.mend();
-    await untilHealth(server, 200);
-    t.equal(linesOf(server, 'mail can be stored again'), 1);
-    await client.ok('APPEND INBOX', message('four'));
-    await other.ok('NOOP');
-    const seen = await other.ok('FETCH 1:* (FLAGS)');
-    t.match(seen.untagged.map(({ text }) => text).join('\n'), /4 FETCH/);
-    t.notMatch(
-      seen.untagged.map(({ text }) => text).join('\n'),
-      /Seen|Deleted/,
-      'nothing that was refused is done',
+await t.test('a disk that fails while a server runs', options, async (t) => {
+  const scene = await startServer(t);
+  await t.test('a message that is too large fills it only for a moment', (t) =>
+    testLargeMessage(t, scene),
+  );
+  for (const failure of failures) {
+    await t.test(`${failure.fault}: reading goes on, and writing when it is mended`, (t) =>
+      testFault(t, scene, failure),
     );
-    t.equal(await server.stop(), 0);
-  });
+  }
+  t.equal(await scene.server.stop(), 0);
+});
+
+async function testLargeMessage(t: Test, { server, faults }: Scene): Promise<void> {
+  const client = await logIn(t, server);
+  await client.ok('APPEND INBOX', message('before'));
+  faults.freeBytes = 40 * mebibyte;
+  for (let round = 0; round < 2; round++) {
+    const refused = await client.command('APPEND INBOX', makeLargeMessage(60_000_000));
+    t.equal(refused.status, 'NO');
+    t.match(refused.text, /^\[OVERQUOTA\] The disk of the server is full/);
+    // What it took is given back by and by.
+    let result: CommandResult | undefined;
+    while (result?.status !== 'OK') {
+      result = await client.command('APPEND INBOX', message(`after ${round}`));
+    }
+    await untilHealth(server, 200);
+    t.ok(faults.freeBytes > 16 * mebibyte, `${faults.freeBytes} bytes are free`);
+  }
+  await client.ok('APPEND INBOX', makeLargeMessage(1_000_000));
+  const { untagged } = await client.ok('STATUS INBOX (MESSAGES)');
+  t.match(untagged, [{ text: /MESSAGES 4/ }]);
+  const before = faults.freeBytes;
+  // Less than what stays free: only what frees space is done.
+  faults.freeBytes = mebibyte;
+  await client.ok('SELECT INBOX');
+  // The free space that was known counts for a moment.
+  let result = await client.command('APPEND INBOX', message('x'));
+  while (result.status === 'OK') result = await client.command('APPEND INBOX', message('x'));
+  t.match(result, { status: 'NO', text: /OVERQUOTA/ });
+  t.match(await client.command('COPY 1 Archive'), { status: 'NO', text: /OVERQUOTA/ });
+  await client.ok('STORE 1:* +FLAGS (\\Deleted)');
+  await client.ok('EXPUNGE');
+  faults.freeBytes = before;
+  await client.ok('APPEND INBOX', message('again'));
+  faults.mend();
+  await untilHealth(server, 200);
+}
+
+async function testFault(
+  t: Test,
+  { server, faults }: Scene,
+  { fault, code, health: healthText, problem }: Failure,
+): Promise<void> {
+  const linesBefore = server.log.length;
+  const faultsBefore = server.faults.length;
+  const client = await logIn(t, server);
+  await client.ok(`CREATE ${fault}`);
+  for (const name of ['one', 'two', 'three']) await client.ok(`APPEND ${fault}`, message(name));
+  await client.ok(`CREATE ${fault}/box`);
+  t.equal((await health(server)).status, 200);
+
+  faults.fail(fault);
+  const other = await logIn(t, server);
+  const selected = await other.ok(`SELECT ${fault}`);
+  t.match(selected.untagged.map(({ text }) => text).join('\n'), /3 EXISTS\n.*3 RECENT/s);
+  const fetched = await other.ok('FETCH 1:* (UID BODY[])');
+  t.equal(fetched.untagged.filter(({ literals }) => literals.length === 1).length, 3);
+  await other.ok('SEARCH UNSEEN SUBJECT two');
+  await other.ok('LIST "" *');
+  const refused = [
+    await client.command(`APPEND ${fault}`, message('four')),
+    await client.command(`APPEND ${fault}`, makeLargeMessage(1_000_000)),
+    await other.command('STORE 1 +FLAGS (\\Deleted)'),
+    await other.command(`COPY 1 ${fault}/box`),
+    await other.command(`MOVE 1 ${fault}/box`),
+    await other.command('CREATE new'),
+    await other.command(`RENAME ${fault}/box new`),
+    await other.command(`DELETE ${fault}/box`),
+    await other.command(`SUBSCRIBE ${fault}/box`),
+  ];
+  for (const { status, text } of refused) {
+    t.equal(status, 'NO');
+    t.match(text, code);
+    t.notMatch(text, /\/|mail\.db/, 'without a path');
+  }
+  t.match(await untilHealth(server, 503), healthText);
+  t.match(server.faults.slice(faultsBefore), [{ msg: 'nothing can be stored', problem }]);
+  const metrics = await fetch(`http://127.0.0.1:${server.adminPort}/metrics`);
+  t.match(await metrics.text(), /^reprise_store_writable 0$/m);
+
+  faults.mend();
+  await untilHealth(server, 200);
+  const lines = server.log.slice(linesBefore).filter(({ msg }) => /stored/.test(String(msg)));
+  t.match(lines, [{}, { level: 'info', msg: 'mail can be stored again' }]);
+  t.equal(lines.length, 2);
+  await client.ok(`APPEND ${fault}`, message('four'));
+  await other.ok('NOOP');
+  const seen = await other.ok('FETCH 1:* (FLAGS)');
+  t.match(seen.untagged.map(({ text }) => text).join('\n'), /4 FETCH/);
+  t.notMatch(
+    seen.untagged.map(({ text }) => text).join('\n'),
+    /Seen|Deleted/,
+    'nothing that was refused is done',
+  );
 }
 
 await t.test('a data directory that is deleted ends the server', async (t) => {
@@ -191,54 +214,62 @@ await t.test('a store that is lost is not made anew', async (t) => {
   });
 });
 
-for (const { fault, code, problem } of faults.slice(0, 2)) {
-  for (const end of ['stop', 'kill'] as const) {
-    await t.test(
-      `${fault}: it starts after a ${end}, and what it has is read`,
-      options,
-      async (t) => {
-        const dataDirectory = makeDataDirectory(t);
-        using faults = new DiskFaults(dataDirectory);
-        const environment = { ...faults.environment, REPRISE_ADMIN_PORT: '0' };
-        const first = await startServerProcess({ dataDirectory, environment });
-        await first.addUser(user.name, user.password);
-        const before = await logIn(t, first);
-        for (const name of ['one', 'two']) await before.ok('APPEND INBOX', message(name));
-        await first[end]();
-        // A disk that was full before has no reserve.
-        rmSync(join(dataDirectory, 'reserve'), { force: true });
-        if (fault === 'ENOSPC') faults.freeBytes = 0;
-        else faults.fail(fault);
-        const server = await startServerProcess({ dataDirectory, environment });
-        t.teardown(() => server.kill());
-        const client = await logIn(t, server);
-        const { untagged } = await client.ok('SELECT INBOX');
-        t.match(untagged.map(({ text }) => text).join('\n'), /2 EXISTS\n/);
-        const fetched = await client.ok('FETCH 1:* BODY[]');
-        t.same(
-          fetched.untagged.map(({ literals }) => literals[0]?.toString()),
-          ['one', 'two'].map((name) => message(name).toString()),
-        );
-        for (const command of ['STORE 1 +FLAGS (\\Deleted)', 'CREATE box', 'SUBSCRIBE box']) {
-          t.match(await client.command(command), { status: 'NO', text: code });
-        }
-        t.match(await client.command('APPEND INBOX', message('three')), {
-          status: 'NO',
-          text: code,
-        });
-        t.equal((await health(server)).status, 503);
-        t.match(server.faults, [{ msg: /^nothing can be stored/, problem }]);
-        t.equal(await server.stop(), 0);
+for (const failure of failures.slice(0, 2)) {
+  await t.test(`${failure.fault}: a server starts, and what it has is read`, options, async (t) => {
+    const dataDirectory = makeDataDirectory(t);
+    using faults = new DiskFaults(dataDirectory);
+    const environment = { ...faults.environment, REPRISE_ADMIN_PORT: '0' };
+    const start = async () => {
+      const server = await startServerProcess({ dataDirectory, environment });
+      t.teardown(() => server.kill());
+      return server;
+    };
+    let server = await start();
+    await server.addUser(user.name, user.password);
+    const names: string[] = [];
+    for (const end of ['stop', 'kill'] as const) {
+      const client = await logIn(t, server);
+      names.push(`before the ${end}`);
+      await client.ok('APPEND INBOX', message(names.at(-1)!));
+      await server[end]();
+      // A disk that was full before has no reserve.
+      rmSync(join(dataDirectory, 'reserve'), { force: true });
+      if (failure.fault === 'ENOSPC') faults.freeBytes = 0;
+      else faults.fail(failure.fault);
+      const failing = await start();
+      await testStarted(t, failing, failure, names);
+      t.equal(await failing.stop(), 0);
+      faults.mend();
+      server = await start();
+    }
+    const client = await logIn(t, server);
+    await client.ok('APPEND INBOX', message('after'));
+    const { untagged } = await client.ok('STATUS INBOX (MESSAGES)');
+    t.match(untagged, [{ text: /MESSAGES 3/ }]);
+    t.equal(await server.stop(), 0);
+  });
+}
 
-        faults.mend();
-        const last = await startServerProcess({ dataDirectory, environment });
-        t.teardown(() => last.kill());
-        const after = await logIn(t, last);
-        await after.ok('APPEND INBOX', message('three'));
-        const status = await after.ok('STATUS INBOX (MESSAGES)');
-        t.match(status.untagged, [{ text: /MESSAGES 3/ }]);
-        t.equal(await last.stop(), 0);
-      },
-    );
+/** A server that was started on a disk that fails: it has the messages of the names, and takes no more. */
+async function testStarted(
+  t: Test,
+  server: ServerProcess,
+  { code, problem }: Failure,
+  names: readonly string[],
+): Promise<void> {
+  const client = await logIn(t, server);
+  const { untagged } = await client.ok('SELECT INBOX');
+  t.ok(untagged.some(({ text }) => text === `* ${names.length} EXISTS`));
+  const fetched = await client.ok('FETCH 1:* BODY[]');
+  t.same(
+    fetched.untagged.map(({ literals }) => literals[0]?.toString()),
+    names.map((name) => message(name).toString()),
+  );
+  for (const command of ['STORE 1 +FLAGS (\\Deleted)', 'CREATE box', 'SUBSCRIBE box']) {
+    t.match(await client.command(command), { status: 'NO', text: code });
   }
+  const refused = await client.command('APPEND INBOX', message('refused'));
+  t.match(refused, { status: 'NO', text: code });
+  t.equal((await health(server)).status, 503);
+  t.match(server.faults, [{ msg: /^nothing can be stored/, problem }]);
 }
