@@ -27,7 +27,7 @@ await t.test('a request that fails is rolled back alone', (t) => {
   ask('deleteMailbox', { accountId: 1, name: 'Sent' });
   ask('renameMailbox', { accountId: 1, name: 'Trash', newName: 'Archive' });
   const box = { accountId: 1, mailboxId: 1 };
-  ask('addMessage', { box, accountId: 1, flags: [], internalDate: {}, content: {} });
+  ask('addMessage', { targets: [{ box, flags: [], internalDate: {} }], content: {} });
   askAccount('b');
   commit.runNext();
   t.match(groups, [

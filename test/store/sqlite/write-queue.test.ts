@@ -1,4 +1,5 @@
 import t, { type Test } from 'tap';
+import type { MailboxKey } from '../../../store/mail-store.ts';
 import { checkIntegrity } from '../../../store/sqlite/integrity.ts';
 import { GroupCommit } from '../../../store/sqlite/group-commit.ts';
 import { makeGroups } from '../../fixtures/write-groups.ts';
@@ -99,20 +100,23 @@ await t.test('requests for a mailbox wait in their order, requests for others do
 
 await t.test('messages may be added between the slices of a change, not of a copy', (t) => {
   const { ask, run } = makeScene(t);
-  const add = { accountId: 1, flags: [], internalDate: { epochMs: 0, zoneMinutes: 0 } };
-  const content = {
-    sha256: Buffer.from('e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855', 'hex'),
-    chunks: [],
+  const sha256 = Buffer.from(
+    'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855',
+    'hex',
+  );
+  const askAdded = (box: MailboxKey) => {
+    const target = { box, flags: [], internalDate: { epochMs: 0, zoneMinutes: 0 } };
+    ask('addMessage', { targets: [target], content: { sha256, sizeBytes: 0, chunks: [] } });
   };
   ask('storeFlags', { box: inbox, uids, change: seen });
   t.same(run(2), [': ', ': changed 1']);
-  ask('addMessage', { ...add, box: inbox, content: { ...content, sizeBytes: 0 } });
+  askAdded(inbox);
   t.same(run(1), ['3: changed 1']);
   run();
   ask('copyMessages', { box: inbox, uids, target: archive });
   t.same(run(2), [': ', ': ']);
-  ask('addMessage', { ...add, box: inbox, content: { ...content, sizeBytes: 0 } });
-  ask('addMessage', { ...add, box: archive, content: { ...content, sizeBytes: 0 } });
+  askAdded(inbox);
+  askAdded(archive);
   t.same(run(1), ['5: changed 1']);
   t.same(run().slice(-2), ['4: changed-much 2', '6: changed 2']);
   t.end();
