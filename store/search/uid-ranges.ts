@@ -12,16 +12,6 @@ export class UidRanges {
     this.#lasts = ranges.map(({ last }) => last);
   }
 
-  /** The smallest UID in the set; infinite for an empty set. */
-  get first(): number {
-    return this.#firsts[0] ?? Infinity;
-  }
-
-  /** The largest UID in the set; 0 for an empty set. */
-  get last(): number {
-    return this.#lasts.at(-1) ?? 0;
-  }
-
   has(uid: number): boolean {
     let low = 0;
     let high = this.#firsts.length;

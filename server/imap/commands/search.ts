@@ -96,7 +96,20 @@ async function find({ view, store, out }: Session, criteria: SearchKey): Promise
   return mergeUids([matched, found]);
 }
 
-/** The key for the store, which knows neither message sequence numbers nor \Recent nor what `*` is for this client. */
+/** What a feed decides; see {@link SearchVerdicts}. */
+const feedKeys: ReadonlySet<SearchKey['key']> = new Set([
+  'all',
+  'flag',
+  'modseq',
+  'recent',
+  'sequence',
+  'uid',
+]);
+
+/**
+ * The key for the store, which knows neither message sequence numbers nor \Recent nor what `*` is for this client. Of an
+ * `AND` it gets what the feed cannot decide: the messages that are left to it match the rest.
+ */
 export function resolveForStore(key: SearchKey, view: MailboxView): SearchKey {
   const recent = { key: 'uid', set: view.recentRanges } as const;
   const resolve = (inner: SearchKey): SearchKey => {
@@ -117,7 +130,12 @@ export function resolveForStore(key: SearchKey, view: MailboxView): SearchKey {
         return inner;
     }
   };
-  return resolve(key);
+  if (key.key !== 'and') return resolve(key);
+  return { key: 'and', keys: key.keys.filter(needsStore).map(resolve) };
+}
+
+function needsStore(key: SearchKey): boolean {
+  return conditionsOf(key).some((condition) => !feedKeys.has(condition.key));
 }
 
 /** Ranges of UIDs that hold, of the messages that the client knows of, those with the numbers of a set and no others. */

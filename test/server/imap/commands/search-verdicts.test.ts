@@ -180,12 +180,30 @@ await t.test('the store is asked by UIDs, with what the client knows filled in',
     { key: 'recent' },
   ] as const satisfies readonly SearchKey[];
   const body = { key: 'body', text: 'x' } as const;
-  const resolved = resolveForStore({ key: 'and', keys: [...sets, body] }, view);
-  if (resolved.key !== 'and') throw new Error('Not the same key');
-  const covered = resolved.keys.slice(0, 3).map((key) => {
+  const either = { key: 'or', left: { key: 'and', keys: sets }, right: body } as const;
+  const resolved = resolveForStore(either, view);
+  if (resolved.key !== 'or' || resolved.left.key !== 'and') throw new Error('Not the same key');
+  const covered = resolved.left.keys.map((key) => {
     if (key.key !== 'uid') throw new Error('Not UIDs');
     return uids.filter((uid) => key.set.some(({ first, last }) => first <= uid && uid <= last));
   });
   t.same(covered, [uids.slice(0, 2), uids.slice(-1), uids.filter((uid) => view.isRecent(uid))]);
-  t.same(resolved.keys[3], body);
+  t.same(resolved.right, body);
+});
+
+await t.test('what the feed has decided the store is not asked again', async (t) => {
+  const { view } = await sceneOf(new SeededRandom(1), 50);
+  const body = { key: 'body', text: 'x' } as const;
+  const seen = { key: 'flag', flag: '\\Seen' } as const;
+  const either = { key: 'or', left: seen, right: body } as const;
+  const decided = [
+    seen,
+    { key: 'not', operand: { key: 'or', left: { key: 'recent' }, right: seen } },
+    { key: 'and', keys: [{ key: 'modseq', modseq: 1 }, { key: 'all' }] },
+  ] as const;
+  t.same(resolveForStore({ key: 'and', keys: [...decided, body, either] }, view), {
+    key: 'and',
+    keys: [body, either],
+  });
+  t.same(resolveForStore(either, view), either);
 });
