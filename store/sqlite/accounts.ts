@@ -2,7 +2,7 @@ import { type Account, type AccountUsage, type Credentials, StoreError } from '.
 import { firstMailboxes, foldAsciiCase, normalizeAccountName } from '../names.ts';
 import type { Database } from './database.ts';
 import { insertMailbox, removeMailboxRow } from './mailboxes.ts';
-import type { WriteContext } from './write-context.ts';
+import type { WriteContext } from './writer/write-context.ts';
 
 /** @see MailStore.readUsage */
 export function readUsage(database: Database, accountId: number): AccountUsage {

@@ -4,9 +4,9 @@ import { walkerVersion } from '../../protocol/mime/mime-structure.ts';
 import { limits } from '../limits.ts';
 import { toFacts } from '../message-reader.ts';
 import type { Database } from './database.ts';
-import { type DerivedContent, deriveContent } from './derived-content.ts';
+import { type DerivedContent, deriveContent } from './bodies/derived-content.ts';
 import { readBody } from './messages.ts';
-import type { WriterClient } from './writer.ts';
+import type { WriterClient } from './writer/writer.ts';
 
 /**
  * Has the writer delete what nobody can reach, and a newer MIME walker read again what an older one has read, in bounded steps

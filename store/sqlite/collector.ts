@@ -1,9 +1,9 @@
 import { limits } from '../limits.ts';
 import { deleteRows } from './copy-and-expunge.ts';
-import { bodyState, dropStagings } from './bodies.ts';
+import { bodyState, dropStagings } from './bodies/bodies.ts';
 import { publishCopies } from './mailbox-counters.ts';
 import { forgetImports } from './imports.ts';
-import type { WriteContext } from './write-context.ts';
+import type { WriteContext } from './writer/write-context.ts';
 
 /**
  * One bounded step of deleting what nobody can reach any more: the rows of removed mailboxes, bodies whose

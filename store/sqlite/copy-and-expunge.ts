@@ -22,7 +22,7 @@ import {
   type UidScan,
 } from './message-states.ts';
 import { type MailboxScan, scanOf, uidConditions, type UidCondition } from './uid-runs.ts';
-import type { SlicedWork, WriteContext } from './write-context.ts';
+import type { SlicedWork, WriteContext } from './writer/write-context.ts';
 
 /** Messages of a mailbox that a step of the work is about. */
 interface Selection {

@@ -1,7 +1,7 @@
 import { limits } from '../limits.ts';
 import { ChangesForgottenError } from '../mail-store.ts';
 import type { Database } from './database.ts';
-import type { WriteContext } from './write-context.ts';
+import type { WriteContext } from './writer/write-context.ts';
 
 /** Remembers UIDs, ascending, as expunged under a modseq: those that follow each other in one row. */
 export function rememberExpunged(

@@ -22,7 +22,7 @@ import {
   type UidStep,
 } from './message-states.ts';
 import { uidConditions, type UidCondition } from './uid-runs.ts';
-import type { SlicedWork, WriteContext } from './write-context.ts';
+import type { SlicedWork, WriteContext } from './writer/write-context.ts';
 
 /** @see MailStore.storeFlags */
 export function* storeFlags(

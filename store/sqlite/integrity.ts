@@ -5,13 +5,13 @@ import { MimeWalker } from '../../protocol/mime/mime-walker.ts';
 import { limits } from '../limits.ts';
 import { selectUsualFieldsOf, toFacts } from '../message-reader.ts';
 import type { Database, SqlValue } from './database.ts';
-import { deriveContent } from './derived-content.ts';
+import { deriveContent } from './bodies/derived-content.ts';
 import { deletedBit, seenBit } from './flag-words.ts';
 import { findUnknownKeywords } from './keywords.ts';
-import { bodyState } from './bodies.ts';
-import { openBody } from './stored-body.ts';
+import { bodyState } from './bodies/bodies.ts';
+import { openBody } from './bodies/stored-body.ts';
 import { sortKeysSql, toSortKeys } from './sort-key-rows.ts';
-import { startThread, type WriterClient } from './writer.ts';
+import { startThread, type WriterClient } from './writer/writer.ts';
 
 /** What a check has found. */
 interface Findings {
@@ -235,7 +235,7 @@ export async function findFaults(path: string, writer: WriterClient): Promise<st
 }
 
 async function check(path: string): Promise<Findings> {
-  const worker = startThread('integrity-thread', { path });
+  const worker = startThread(new URL('./integrity-thread', import.meta.url), { path });
   return new Promise((resolve, reject) => {
     worker.once('message', resolve);
     worker.once('error', reject);

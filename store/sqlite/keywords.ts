@@ -12,7 +12,7 @@ import {
   toWords,
 } from './flag-words.ts';
 import type { UidCondition } from './uid-runs.ts';
-import type { WriteContext } from './write-context.ts';
+import type { WriteContext } from './writer/write-context.ts';
 
 /** The keywords of a mailbox at one instant: translates between flags and their bits. */
 export class KeywordTable {

@@ -2,7 +2,7 @@ import { lowerBound } from '../../protocol/sequence-set.ts';
 import { limits } from '../limits.ts';
 import { type MailboxKey, StoreError } from '../mail-store.ts';
 import type { Database } from './database.ts';
-import type { WriteContext } from './write-context.ts';
+import type { WriteContext } from './writer/write-context.ts';
 
 /** Sums over messages. */
 export type Totals = [count: number, unseenCount: number, deletedCount: number, sizeBytes: number];

@@ -19,7 +19,7 @@ import type { Database } from './database.ts';
 import { seenBit } from './flag-words.ts';
 import { hasKeywordRoom, readKeywords } from './keywords.ts';
 import { noMailbox } from './mailbox-counters.ts';
-import type { SlicedWork, WriteContext } from './write-context.ts';
+import type { SlicedWork, WriteContext } from './writer/write-context.ts';
 
 /** @see MailStore.listMailboxes */
 export function listMailboxes(database: Database, accountId: number): Mailbox[] {

@@ -11,17 +11,17 @@ import {
   StoreError,
 } from '../mail-store.ts';
 import { unpackStructure } from '../packed-structure.ts';
-import { type BodyContent, addReference } from './bodies.ts';
+import { type BodyContent, addReference } from './bodies/bodies.ts';
 import type { Database, SqlValue } from './database.ts';
 import { BodyCheck, bodyDamage, damage, expectSoundBody } from './damage.ts';
 import { noteImported } from './imports.ts';
 import { deletedBit, seenBit } from './flag-words.ts';
 import { defineFlags } from './keywords.ts';
 import { countAdded, readCounters, readTarget } from './mailbox-counters.ts';
-import { chunkJoin, openBody, type StoredBody, toHeader } from './stored-body.ts';
+import { chunkJoin, openBody, type StoredBody, toHeader } from './bodies/stored-body.ts';
 import { sortKeysSql, toSortKeys } from './sort-key-rows.ts';
-import type { WriteContext } from './write-context.ts';
-import { type Failure, toFailure } from './writer.ts';
+import type { WriteContext } from './writer/write-context.ts';
+import { type Failure, toFailure } from './writer/writer.ts';
 
 /** Columns of every row, before those that were asked for. */
 const fixedColumns = 'm.uid, m.size_bytes, m.body_id';

@@ -11,12 +11,12 @@ import {
 } from '../opened-store.ts';
 import { Database, sqliteCodeOf } from './database.ts';
 import { takeOverOldJournal } from './imports.ts';
-import { problemAtStart } from './disk.ts';
-import { expectNewestSchema, migrate } from './migration.ts';
+import { problemAtStart } from './writer/disk.ts';
+import { expectNewestSchema, migrate } from './schema/migration.ts';
 import { SqliteMailStore, type SqliteLink } from './store.ts';
-import type { SliceBounds } from './write-context.ts';
+import type { SliceBounds } from './writer/write-context.ts';
 import { expectStoreFile, markStoreFile } from './store-files.ts';
-import { Writer } from './writer.ts';
+import { Writer } from './writer/writer.ts';
 
 export interface SqliteStoreOptions {
   /** Made where it is missing, mode 0700. One process at a time has it. */
@@ -109,7 +109,7 @@ async function openReadOnly(parts: {
   readonly clock: () => number;
 }): Promise<SqliteMailStore> {
   // Few servers ever need it, and it brings all that the writer does.
-  const { ReadOnlyWriter } = await import('./read-only-writer.ts');
+  const { ReadOnlyWriter } = await import('./writer/read-only-writer.ts');
   const { problem, lock, clock } = parts;
   const path = readOnlyPath(parts.path);
   try {

@@ -9,7 +9,7 @@ import type {
   SearchRows,
   SearchSource,
 } from '../search/search-source.ts';
-import { bodyState } from './bodies.ts';
+import { bodyState } from './bodies/bodies.ts';
 import { damage } from './damage.ts';
 import type { Database } from './database.ts';
 import { readKeywords } from './keywords.ts';
@@ -23,7 +23,7 @@ import {
   type UidStep,
 } from './message-states.ts';
 import { readBody } from './messages.ts';
-import { chunkJoin, type ChunkRows, toChunk } from './stored-body.ts';
+import { chunkJoin, type ChunkRows, toChunk } from './bodies/stored-body.ts';
 
 /** A mailbox of SQLite, as a search reads it. */
 export class SqliteSearchSource implements SearchSource {

@@ -37,12 +37,12 @@ import {
   readOpening,
   readStatus,
 } from './mailboxes.ts';
-import { SqliteMessageDraft } from './message-draft.ts';
+import { SqliteMessageDraft } from './bodies/message-draft.ts';
 import { readChanges, readStates } from './message-states.ts';
 import { readBody, readRows } from './messages.ts';
-import { bodyState } from './bodies.ts';
+import { bodyState } from './bodies/bodies.ts';
 import { SqliteSearchSource } from './search-source.ts';
-import { toKey, type Writer, WriterClient, type WriterLink } from './writer.ts';
+import { toKey, type Writer, WriterClient, type WriterLink } from './writer/writer.ts';
 
 /** What a thread needs to be a client of an open store. Can be sent to a worker thread, with its port to transfer. */
 export interface SqliteLink extends WriterLink {

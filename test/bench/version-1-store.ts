@@ -5,7 +5,7 @@ import { writeBodyStructure } from '../../protocol/mime/body-structure.ts';
 import { MimeWalker } from '../../protocol/mime/mime-walker.ts';
 import { limits } from '../../store/limits.ts';
 import { sentDayOf } from '../../store/sent-day.ts';
-import { schemaSteps } from '../../store/sqlite/schema.ts';
+import { schemaSteps } from '../../store/sqlite/schema/schema.ts';
 
 /** Messages of one transaction. */
 const messagesAtOnce = 1_000;

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { schemaSteps } from '../../../store/sqlite/schema.ts';
+import { schemaSteps } from '../../../store/sqlite/schema/schema.ts';
 import { makeVersionDirectory } from '../../fixtures/data-directories/versions.ts';
 import { startProcess } from './start-process.ts';
 

@@ -83,6 +83,9 @@ const shared = [
   'server/threads',
   'store',
   'store/sqlite',
+  'store/sqlite/bodies',
+  'store/sqlite/schema',
+  'store/sqlite/writer',
   'tls',
 ];
 
@@ -106,7 +109,13 @@ await t.test('before the first client', async (t) => {
   t.strictSame(main, mainThread);
   t.strictSame(others['reprise-worker-1'], worker);
   t.strictSame(others['reprise-worker-2'], worker);
-  t.strictSame(writer, ['protocol', 'store', 'store/sqlite']);
+  t.strictSame(writer, [
+    'protocol',
+    'store',
+    'store/sqlite',
+    'store/sqlite/bodies',
+    'store/sqlite/writer',
+  ]);
   t.ok(
     others['reprise-call']?.includes('zod'),
     'the configuration is checked in a thread that ends',

@@ -5,7 +5,7 @@ import { limits } from '../../../store/limits.ts';
 import { openSqliteStore } from '../../../store/sqlite/open.ts';
 import { collect, dropOrphanedStagings } from '../../../store/sqlite/collector.ts';
 import { Database } from '../../../store/sqlite/database.ts';
-import { WriteContext } from '../../../store/sqlite/write-context.ts';
+import { WriteContext } from '../../../store/sqlite/writer/write-context.ts';
 import {
   addMessage,
   addMessages,

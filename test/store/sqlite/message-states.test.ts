@@ -3,7 +3,7 @@ import t, { type Test } from 'tap';
 import { limits } from '../../../store/limits.ts';
 import type { MessageStates } from '../../../store/mail-store.ts';
 import { Database } from '../../../store/sqlite/database.ts';
-import { createSchema } from '../../../store/sqlite/migration.ts';
+import { createSchema } from '../../../store/sqlite/schema/migration.ts';
 import {
   readChanges,
   readStates,

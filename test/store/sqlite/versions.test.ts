@@ -4,9 +4,9 @@ import t, { type Test } from 'tap';
 import type { MailboxKey, MailStore } from '../../../store/mail-store.ts';
 import { openSqliteStore } from '../../../store/sqlite/open.ts';
 import { Database } from '../../../store/sqlite/database.ts';
-import { compactStep, makeCompactStep } from '../../../store/sqlite/compact-step.ts';
-import { migrate, schemaVersion } from '../../../store/sqlite/migration.ts';
-import { type SchemaStep, schemaSteps } from '../../../store/sqlite/schema.ts';
+import { compactStep, makeCompactStep } from '../../../store/sqlite/schema/compact-step.ts';
+import { migrate, schemaVersion } from '../../../store/sqlite/schema/migration.ts';
+import { type SchemaStep, schemaSteps } from '../../../store/sqlite/schema/schema.ts';
 import {
   type KeptVersion,
   makeVersionDirectory,

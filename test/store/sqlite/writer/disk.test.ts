@@ -1,10 +1,10 @@
 import { existsSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { limits } from '../../../store/limits.ts';
-import type { StoreProblem } from '../../../store/opened-store.ts';
-import { Disk } from '../../../store/sqlite/disk.ts';
-import { makeDataDirectory } from '../../fixtures/sqlite-store.ts';
+import { limits } from '../../../../store/limits.ts';
+import type { StoreProblem } from '../../../../store/opened-store.ts';
+import { Disk } from '../../../../store/sqlite/writer/disk.ts';
+import { makeDataDirectory } from '../../../fixtures/sqlite-store.ts';
 
 /** A disk with as much space as the test says, and what it has told. */
 function makeDisk(t: Test) {

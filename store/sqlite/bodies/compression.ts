@@ -5,7 +5,7 @@ import {
   ZstdDecompress,
   zstdDecompressSync,
 } from 'node:zlib';
-import { limits } from '../limits.ts';
+import { limits } from '../../limits.ts';
 
 /** Compresses pieces of mail, and gives them back. One for each thread: it has memory that it uses again. */
 export interface Codec {

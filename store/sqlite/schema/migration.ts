@@ -1,15 +1,15 @@
 import { closeSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
-import { limits } from '../limits.ts';
+import { limits } from '../../limits.ts';
 import {
   type MigrationEvent,
   type StoreBackup,
   StoreSpaceError,
   StoreVersionError,
-} from '../opened-store.ts';
-import type { Database } from './database.ts';
-import { readFreeBytes } from './disk.ts';
+} from '../../opened-store.ts';
+import type { Database } from '../database.ts';
+import { readFreeBytes } from '../writer/disk.ts';
 import { type LongStep, type SchemaStep, schemaSteps } from './schema.ts';
 
 interface MigrationOptions {

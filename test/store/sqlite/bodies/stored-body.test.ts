@@ -1,21 +1,21 @@
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import t from 'tap';
-import { limits } from '../../../store/limits.ts';
-import { ChunkLayout, toStoredForm } from '../../../store/sqlite/chunks.ts';
-import { Database } from '../../../store/sqlite/database.ts';
-import { openBody } from '../../../store/sqlite/stored-body.ts';
-import { MimeWalker } from '../../../protocol/mime/mime-walker.ts';
-import type { MimePart } from '../../../protocol/mime/mime-structure.ts';
-import { makeLargeMessage, makeVariedMail } from '../../fixtures/mail-generator.ts';
-import { SeededRandom } from '../../fixtures/seeded-random.ts';
+import { limits } from '../../../../store/limits.ts';
+import { ChunkLayout, toStoredForm } from '../../../../store/sqlite/bodies/chunks.ts';
+import { Database } from '../../../../store/sqlite/database.ts';
+import { openBody } from '../../../../store/sqlite/bodies/stored-body.ts';
+import { MimeWalker } from '../../../../protocol/mime/mime-walker.ts';
+import type { MimePart } from '../../../../protocol/mime/mime-structure.ts';
+import { makeLargeMessage, makeVariedMail } from '../../../fixtures/mail-generator.ts';
+import { SeededRandom } from '../../../fixtures/seeded-random.ts';
 import {
   addMessage,
   isSound,
   makeScene,
   readAll,
-} from '../../fixtures/mail-store-contract/store-steps.ts';
-import { makeSqliteStore } from '../../fixtures/sqlite-store.ts';
+} from '../../../fixtures/mail-store-contract/store-steps.ts';
+import { makeSqliteStore } from '../../../fixtures/sqlite-store.ts';
 
 const kibibyte = 1024;
 const longHeader = `X-Way: ${'dkim=pass; '.repeat(300)}\r\n`;

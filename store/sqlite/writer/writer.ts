@@ -7,8 +7,8 @@ import {
   type MailboxListener,
   StoreError,
   type StoreErrorCode,
-} from '../mail-store.ts';
-import type { StoreProblem } from '../opened-store.ts';
+} from '../../mail-store.ts';
+import type { StoreProblem } from '../../opened-store.ts';
 import type { OperationArgument, OperationName, OperationResult } from './operations.ts';
 import { makeWatchCounters, toWatchCounters, Watches } from './watches.ts';
 import type { Commit } from './write-context.ts';
@@ -113,7 +113,7 @@ export class Writer {
     },
   ): Promise<Writer> {
     const { onFailure, onProblem } = listeners;
-    const worker = startThread('writer-thread', options);
+    const worker = startThread(new URL('./writer-thread', import.meta.url), options);
     const writer = new Writer(worker);
     const failure = await new Promise<string | undefined>((resolve, reject) => {
       worker.once('error', reject);
@@ -153,10 +153,10 @@ export class Writer {
   }
 }
 
-/** Starts a thread whose file is beside this one: `.ts` in a clone, `.js` in the package. */
-export function startThread(name: string, workerData: unknown): Worker {
+/** Starts a thread whose file is told without its ending: `.ts` in a clone, `.js` in the package. */
+export function startThread(file: URL, workerData: unknown): Worker {
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-  const url = new URL(`./${name}.${extension}`, import.meta.url);
+  const url = new URL(`${file.href}.${extension}`);
   // Not the flags of the process: some of them, like --input-type, make a thread of a file fail.
   return new Worker(url, { workerData, execArgv: [] });
 }

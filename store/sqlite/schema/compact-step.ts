@@ -1,9 +1,9 @@
-import type { MimePart } from '../../protocol/mime/mime-structure.ts';
-import { limits } from '../limits.ts';
-import { packStructure } from '../packed-structure.ts';
-import { bodyState } from './bodies.ts';
-import { compressInPlace, insertChunks, toStoredForm } from './chunks.ts';
-import type { Database } from './database.ts';
+import type { MimePart } from '../../../protocol/mime/mime-structure.ts';
+import { limits } from '../../limits.ts';
+import { packStructure } from '../../packed-structure.ts';
+import { bodyState } from '../bodies/bodies.ts';
+import { compressInPlace, insertChunks, toStoredForm } from '../bodies/chunks.ts';
+import type { Database } from '../database.ts';
 import type { LongStep } from './schema.ts';
 
 type Body = [id: number, state: number, sizeBytes: number];

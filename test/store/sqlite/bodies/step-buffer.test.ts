@@ -1,6 +1,6 @@
 import t from 'tap';
-import { limits } from '../../../store/limits.ts';
-import { StepBuffer } from '../../../store/sqlite/message-draft.ts';
+import { limits } from '../../../../store/limits.ts';
+import { StepBuffer } from '../../../../store/sqlite/bodies/message-draft.ts';
 
 await t.test('a small message moves in one buffer', (t) => {
   const buffer = new StepBuffer();

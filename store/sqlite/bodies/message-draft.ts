@@ -1,4 +1,4 @@
-import { limits } from '../limits.ts';
+import { limits } from '../../limits.ts';
 import {
   type AddedMessage,
   type MailboxKey,
@@ -6,12 +6,12 @@ import {
   type MessageProperties,
   type MessageTarget,
   type StoreError,
-} from '../mail-store.ts';
-import { MessageReader } from '../message-reader.ts';
+} from '../../mail-store.ts';
+import { MessageReader } from '../../message-reader.ts';
 import type { BodyContent } from './bodies.ts';
 import { compressInPlace, toStoredForm } from './chunks.ts';
 import { deriveContent } from './derived-content.ts';
-import { type Failure, fromFailure, toKey, type WriterClient } from './writer.ts';
+import { type Failure, fromFailure, toKey, type WriterClient } from '../writer/writer.ts';
 
 /**
  * A message on its way in: reads its structure and digest as the bytes come. A small one goes to the writer

@@ -1,9 +1,9 @@
-import type { MessageFacts } from '../message-reader.ts';
+import type { MessageFacts } from '../../message-reader.ts';
 import { type Chunk, insertChunks } from './chunks.ts';
-import type { Database } from './database.ts';
+import type { Database } from '../database.ts';
 import type { DerivedContent } from './derived-content.ts';
-import { keepSortKeys } from './sort-key-rows.ts';
-import type { WriteContext } from './write-context.ts';
+import { keepSortKeys } from '../sort-key-rows.ts';
+import type { WriteContext } from '../writer/write-context.ts';
 
 /** What a row of `bodies` is. */
 export const bodyState = {

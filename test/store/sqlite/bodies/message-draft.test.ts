@@ -1,16 +1,16 @@
 import t from 'tap';
 import { join } from 'node:path';
-import { Database } from '../../../store/sqlite/database.ts';
-import { reachableBytes } from '../../fixtures/collect-garbage.ts';
-import { largeMessageChunks } from '../../fixtures/mail-generator.ts';
+import { Database } from '../../../../store/sqlite/database.ts';
+import { reachableBytes } from '../../../fixtures/collect-garbage.ts';
+import { largeMessageChunks } from '../../../fixtures/mail-generator.ts';
 import {
   addMessage,
   isSound,
   makeScene,
   readSome,
   type Scene,
-} from '../../fixtures/mail-store-contract/store-steps.ts';
-import { makeSqliteStore } from '../../fixtures/sqlite-store.ts';
+} from '../../../fixtures/mail-store-contract/store-steps.ts';
+import { makeSqliteStore } from '../../../fixtures/sqlite-store.ts';
 
 const mebibyte = 1024 * 1024;
 

@@ -1,12 +1,12 @@
-import { joinUids } from '../../protocol/sorted-uids.ts';
-import { limits } from '../limits.ts';
+import { joinUids } from '../../../protocol/sorted-uids.ts';
+import { limits } from '../../limits.ts';
 import {
   type AccountEvent,
   type MailboxEvent,
   type MessageStates,
   StoreError,
-} from '../mail-store.ts';
-import type { Database } from './database.ts';
+} from '../../mail-store.ts';
+import type { Database } from '../database.ts';
 
 /**
  * Work on many messages. What was done before a `yield` may be committed there; the work goes on with the context that the

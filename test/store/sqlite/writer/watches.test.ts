@@ -1,11 +1,11 @@
 import t from 'tap';
-import type { MailboxEvent } from '../../../store/mail-store.ts';
+import type { MailboxEvent } from '../../../../store/mail-store.ts';
 import {
   isWatched,
   makeWatchCounters,
   toWatchCounters,
   Watches,
-} from '../../../store/sqlite/watches.ts';
+} from '../../../../store/sqlite/writer/watches.ts';
 
 const gone: MailboxEvent = { kind: 'gone' };
 

@@ -1,9 +1,9 @@
-import { limits } from '../limits.ts';
+import { limits } from '../../limits.ts';
 import { bodyState } from './bodies.ts';
 import { type ChunkLayout, type ChunkPlace, rowId, toLayout } from './chunks.ts';
 import { threadCodec } from './compression.ts';
-import { damage } from './damage.ts';
-import type { Database, SqlValue } from './database.ts';
+import { damage } from '../damage.ts';
+import type { Database, SqlValue } from '../database.ts';
 
 /**
  * A whole body, to be read; undefined if there is none of that id. With it the rows are read that will be wanted: all of a

@@ -1,8 +1,8 @@
 import t from 'tap';
-import type { Chunk } from '../../../store/sqlite/chunks.ts';
-import { Database } from '../../../store/sqlite/database.ts';
-import { limits } from '../../../store/limits.ts';
-import { makeGroups } from '../../fixtures/write-groups.ts';
+import type { Chunk } from '../../../../store/sqlite/bodies/chunks.ts';
+import { Database } from '../../../../store/sqlite/database.ts';
+import { limits } from '../../../../store/limits.ts';
+import { makeGroups } from '../../../fixtures/write-groups.ts';
 
 function chunkOf(count: number): Chunk {
   return { bytes: new Uint8Array(count), inflatedBytes: undefined };

@@ -3,17 +3,17 @@ import { once } from 'node:events';
 import { existsSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { openSqliteStore } from '../../../store/sqlite/open.ts';
-import { Database } from '../../../store/sqlite/database.ts';
+import { openSqliteStore } from '../../../../store/sqlite/open.ts';
+import { Database } from '../../../../store/sqlite/database.ts';
 import {
   type MigrationEvent,
   StoreSpaceError,
   StoreVersionError,
-} from '../../../store/opened-store.ts';
-import { migrate, schemaVersion } from '../../../store/sqlite/migration.ts';
-import { type LongStep, schemaSteps } from '../../../store/sqlite/schema.ts';
-import { makeVersionDirectory } from '../../fixtures/data-directories/versions.ts';
-import { makeDataDirectory } from '../../fixtures/sqlite-store.ts';
+} from '../../../../store/opened-store.ts';
+import { migrate, schemaVersion } from '../../../../store/sqlite/schema/migration.ts';
+import { type LongStep, schemaSteps } from '../../../../store/sqlite/schema/schema.ts';
+import { makeVersionDirectory } from '../../../fixtures/data-directories/versions.ts';
+import { makeDataDirectory } from '../../../fixtures/sqlite-store.ts';
 
 /** Adds the sizes of all bodies up, six a transaction: it shows a row that is left out, or met twice. */
 const sumSizes: LongStep = {
@@ -186,14 +186,14 @@ const stepsSource = `
   const steps = [schemaSteps[0], sumSizes, ${JSON.stringify(steps[2])}];`;
 
 await t.test('kill -9 within a long step', async (t) => {
-  const folder = new URL('../../../store/sqlite/', import.meta.url).href;
+  const folder = new URL('../../../../store/sqlite/', import.meta.url).href;
   const path = join(makeVersionDirectory(t, 1), 'mail.db');
   // Says how far it is, then stands still within the step.
   const program = `
     import { writeSync } from 'node:fs';
     import { Database } from '${folder}database.ts';
-    import { migrate } from '${folder}migration.ts';
-    import { schemaSteps } from '${folder}schema.ts';
+    import { migrate } from '${folder}schema/migration.ts';
+    import { schemaSteps } from '${folder}schema/schema.ts';
     ${stepsSource}
     let progressCount = 0;
     await migrate(new Database(process.argv[1], 'writer'), { steps, onEvent: ({ kind }) => {

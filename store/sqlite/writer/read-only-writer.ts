@@ -1,8 +1,8 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
-import type { StoreProblem } from '../opened-store.ts';
-import type { Database } from './database.ts';
+import type { StoreProblem } from '../../opened-store.ts';
+import type { Database } from '../database.ts';
 import { refusalOf } from './disk.ts';
-import { RecentClaims } from './mailbox-counters.ts';
+import { RecentClaims } from '../mailbox-counters.ts';
 import { isInMemory, runInMemory } from './operations.ts';
 import { makeWatchCounters } from './watches.ts';
 import { toFailure, type WriteAnswer, type WriteRequest, type WriterLink } from './writer.ts';

@@ -1,6 +1,6 @@
-import { readSortKeysOf, selectUsualFieldsOf, type WalkedFacts } from '../message-reader.ts';
-import { packStructure } from '../packed-structure.ts';
-import type { SortKeys } from '../sort-keys.ts';
+import { readSortKeysOf, selectUsualFieldsOf, type WalkedFacts } from '../../message-reader.ts';
+import { packStructure } from '../../packed-structure.ts';
+import type { SortKeys } from '../../sort-keys.ts';
 
 /** What the rows of a body have that is read from it when it comes, and again by a newer walker. */
 export interface DerivedContent extends Omit<WalkedFacts, 'structure'> {

@@ -1,8 +1,8 @@
 import t, { type Test } from 'tap';
-import type { MailboxKey } from '../../../store/mail-store.ts';
-import { checkIntegrity } from '../../../store/sqlite/integrity.ts';
-import { GroupCommit } from '../../../store/sqlite/group-commit.ts';
-import { makeGroups } from '../../fixtures/write-groups.ts';
+import type { MailboxKey } from '../../../../store/mail-store.ts';
+import { checkIntegrity } from '../../../../store/sqlite/integrity.ts';
+import { GroupCommit } from '../../../../store/sqlite/writer/group-commit.ts';
+import { makeGroups } from '../../../fixtures/write-groups.ts';
 
 /** Messages in INBOX; a slice has two. */
 const messageCount = 7;

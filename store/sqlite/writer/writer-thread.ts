@@ -1,12 +1,12 @@
 import { dirname } from 'node:path';
 import { parentPort, workerData, type MessagePort } from 'node:worker_threads';
-import { limits } from '../limits.ts';
-import type { StoreProblem } from '../opened-store.ts';
-import { dropOrphanedStagings } from './collector.ts';
-import { Database } from './database.ts';
+import { limits } from '../../limits.ts';
+import type { StoreProblem } from '../../opened-store.ts';
+import { dropOrphanedStagings } from '../collector.ts';
+import { Database } from '../database.ts';
 import { Disk, readFreeBytes } from './disk.ts';
 import { GroupCommit, type GroupListener } from './group-commit.ts';
-import { StoreFiles } from './store-files.ts';
+import { StoreFiles } from '../store-files.ts';
 import { isWatched, toWatchCounters, type WatchCounters } from './watches.ts';
 import { type Commit, type SliceBounds, WriteContext } from './write-context.ts';
 import { toFailure, type WriterControl, type WriterNews, type WriteRequest } from './writer.ts';

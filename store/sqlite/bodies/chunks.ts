@@ -1,8 +1,8 @@
-import type { MimePart } from '../../protocol/mime/mime-structure.ts';
-import { limits } from '../limits.ts';
-import { StoreError } from '../mail-store.ts';
+import type { MimePart } from '../../../protocol/mime/mime-structure.ts';
+import { limits } from '../../limits.ts';
+import { StoreError } from '../../mail-store.ts';
 import { threadCodec } from './compression.ts';
-import type { Database } from './database.ts';
+import type { Database } from '../database.ts';
 
 /** Bytes of a body that are read and written as one, at most 64 KiB, as they are stored. */
 export interface Chunk {

@@ -1,10 +1,10 @@
-import { limits } from '../limits.ts';
-import { readSortKeys } from '../sort-keys.ts';
-import { bodyState } from './bodies.ts';
-import type { Database } from './database.ts';
+import { limits } from '../../limits.ts';
+import { readSortKeys } from '../../sort-keys.ts';
+import { bodyState } from '../bodies/bodies.ts';
+import type { Database } from '../database.ts';
 import type { LongStep } from './schema.ts';
-import { keepSortKeys, sortKeysTable } from './sort-key-rows.ts';
-import { openBody } from './stored-body.ts';
+import { keepSortKeys, sortKeysTable } from '../sort-key-rows.ts';
+import { openBody } from '../bodies/stored-body.ts';
 
 type Row = [
   bodyId: number,

@@ -1,8 +1,8 @@
-import { limits } from '../limits.ts';
-import type { MailboxEvent } from '../mail-store.ts';
-import type { Database } from './database.ts';
+import { limits } from '../../limits.ts';
+import type { MailboxEvent } from '../../mail-store.ts';
+import type { Database } from '../database.ts';
 import { Disk } from './disk.ts';
-import { RecentClaims } from './mailbox-counters.ts';
+import { RecentClaims } from '../mailbox-counters.ts';
 import {
   isInMemory,
   isTransient,

@@ -1,12 +1,12 @@
-import type { MailboxKey } from '../mail-store.ts';
-import { changeCredentials, createAccount, findAccount, removeAccount } from './accounts.ts';
-import { dropStagings, findOrphanedStagings, keepContents, stageChunks } from './bodies.ts';
-import { collect } from './collector.ts';
-import { copyMessages, discardCopies, expungeMessages, moveMessages } from './copy-and-expunge.ts';
-import type { Database } from './database.ts';
-import { forgetExpunged } from './expunged.ts';
-import { storeFlags } from './flags.ts';
-import type { RecentClaims } from './mailbox-counters.ts';
+import type { MailboxKey } from '../../mail-store.ts';
+import { changeCredentials, createAccount, findAccount, removeAccount } from '../accounts.ts';
+import { dropStagings, findOrphanedStagings, keepContents, stageChunks } from '../bodies/bodies.ts';
+import { collect } from '../collector.ts';
+import { copyMessages, discardCopies, expungeMessages, moveMessages } from '../copy-and-expunge.ts';
+import type { Database } from '../database.ts';
+import { forgetExpunged } from '../expunged.ts';
+import { storeFlags } from '../flags.ts';
+import type { RecentClaims } from '../mailbox-counters.ts';
 import {
   createMailbox,
   deleteMailbox,
@@ -14,8 +14,8 @@ import {
   renameMailbox,
   subscribe,
   unsubscribe,
-} from './mailboxes.ts';
-import { addMessage } from './messages.ts';
+} from '../mailboxes.ts';
+import { addMessage } from '../messages.ts';
 import type { SlicedWork, WriteContext } from './write-context.ts';
 
 /** Everything that the writer does in a transaction of short work, by the name under which clients ask for it. */

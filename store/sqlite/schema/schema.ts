@@ -1,8 +1,8 @@
-import { limits } from '../limits.ts';
-import { selectUsualFields } from '../usual-fields.ts';
+import { limits } from '../../limits.ts';
+import { selectUsualFields } from '../../usual-fields.ts';
 import { compactStep } from './compact-step.ts';
 import { sortKeysStep } from './sort-keys-step.ts';
-import type { Database } from './database.ts';
+import type { Database } from '../database.ts';
 
 /** One step of the schema: SQL that runs in one transaction, or long work. */
 export type SchemaStep = string | LongStep;

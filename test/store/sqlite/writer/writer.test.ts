@@ -1,17 +1,17 @@
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import t from 'tap';
-import { connectSqliteStore, openSqliteStore } from '../../../store/sqlite/open.ts';
-import type { OpenMailbox } from '../../../store/mail-store.ts';
-import { Database } from '../../../store/sqlite/database.ts';
-import { collectGarbage } from '../../fixtures/collect-garbage.ts';
+import { connectSqliteStore, openSqliteStore } from '../../../../store/sqlite/open.ts';
+import type { OpenMailbox } from '../../../../store/mail-store.ts';
+import { Database } from '../../../../store/sqlite/database.ts';
+import { collectGarbage } from '../../../fixtures/collect-garbage.ts';
 import {
   addMessages,
   makeScene,
   readSome,
   readUids,
-} from '../../fixtures/mail-store-contract/store-steps.ts';
-import { makeDataDirectory, makeSqliteStore } from '../../fixtures/sqlite-store.ts';
+} from '../../../fixtures/mail-store-contract/store-steps.ts';
+import { makeDataDirectory, makeSqliteStore } from '../../../fixtures/sqlite-store.ts';
 
 await t.test('nothing of a listener stays reachable after its end', async (t) => {
   const { store } = await makeSqliteStore(t);
@@ -96,7 +96,7 @@ await t.test('a listener that throws costs nobody else anything', async (t) => {
   const scene = await makeScene(store);
   await addMessages(scene, ['1']);
   const link = store.createLink();
-  const opener = new URL('../../../store/sqlite/open.ts', import.meta.url).href;
+  const opener = new URL('../../../../store/sqlite/open.ts', import.meta.url).href;
   const source = `
     const { parentPort, workerData: { link, box } } = require('node:worker_threads');
     import(${JSON.stringify(opener)}).then(async ({ connectSqliteStore }) => {

@@ -5,8 +5,8 @@ import {
   type Codec,
   ContextCodec,
   threadCodec,
-} from '../../../store/sqlite/compression.ts';
-import { generateMessage } from '../../fixtures/mail-generator.ts';
+} from '../../../../store/sqlite/bodies/compression.ts';
+import { generateMessage } from '../../../fixtures/mail-generator.ts';
 
 const samples = [
   ...Array.from({ length: 40 }, (_, seed) => generateMessage(seed).octets.subarray(0, 65_536)),

@@ -1,10 +1,10 @@
 import { closeSync, openSync, rmSync, statfsSync, statSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { isDirectoryReadOnly } from '../data-directory-lock.ts';
-import { limits } from '../limits.ts';
-import { StoreError } from '../mail-store.ts';
-import type { StoreProblem } from '../opened-store.ts';
-import { damageOf, sqliteCodeOf, sqliteCodes } from './database.ts';
+import { isDirectoryReadOnly } from '../../data-directory-lock.ts';
+import { limits } from '../../limits.ts';
+import { StoreError } from '../../mail-store.ts';
+import type { StoreProblem } from '../../opened-store.ts';
+import { damageOf, sqliteCodeOf, sqliteCodes } from '../database.ts';
 import type { OperationName } from './operations.ts';
 
 /** What a client is told while nothing can be stored. */

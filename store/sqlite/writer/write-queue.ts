@@ -1,5 +1,5 @@
-import { limits } from '../limits.ts';
-import type { Database } from './database.ts';
+import { limits } from '../../limits.ts';
+import type { Database } from '../database.ts';
 import {
   beginSliced,
   claimsOf,
