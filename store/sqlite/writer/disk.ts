@@ -94,8 +94,16 @@ export class Disk {
     this.#setProblem(undefined);
   }
 
-  /** Gives up the reserve for an operation that frees space; returns whether there was one. */
-  releaseReserve(operation: OperationName): boolean {
+  /**
+   * Gives up the reserve for an operation that frees space, if the want of space is what it failed of; returns whether there
+   * was one.
+   *
+   * @param error what it failed with
+   * @param failure what {@link noteFailure} made of that
+   */
+  releaseReserve(operation: OperationName, error: unknown, failure: unknown): boolean {
+    const isFull = failure instanceof StoreError && failure.code === 'OVERQUOTA';
+    if (failure === error || !isFull) return false;
     if (takesSpace.has(operation) || sizeOf(this.#reservePath) === 0) return false;
     rmSync(this.#reservePath, { force: true });
     return true;

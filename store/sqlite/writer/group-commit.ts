@@ -209,7 +209,7 @@ export class GroupCommit {
     }
     const failure = this.#disk.noteFailure(error);
     const operation = group[0]!.request.operation;
-    if (this.#disk.problem === 'full' && this.#disk.releaseReserve(operation)) {
+    if (this.#disk.releaseReserve(operation, error, failure)) {
       return this.#runGroup(group, { writesClaims: false });
     }
     return this.#answer(group, () => {
@@ -283,7 +283,7 @@ export class GroupCommit {
     const { request } = job.queued;
     const failure = this.#disk.noteFailure(error);
     const isDiscard = request.operation === 'discardCopies';
-    if (this.#disk.problem === 'full' && this.#disk.releaseReserve(request.operation)) {
+    if (this.#disk.releaseReserve(request.operation, error, failure)) {
       // The next slice is the first one again.
       if (isDiscard || job.sliceCount === 0) return job.restart();
     }

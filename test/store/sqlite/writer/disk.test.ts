@@ -1,9 +1,10 @@
-import { existsSync, rmSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { limits } from '../../../../store/limits.ts';
 import type { StoreProblem } from '../../../../store/opened-store.ts';
 import { Disk } from '../../../../store/sqlite/writer/disk.ts';
+import type { OperationName } from '../../../../store/sqlite/writer/operations.ts';
 import { makeDataDirectory } from '../../../fixtures/sqlite-store.ts';
 
 /** A disk with as much space as the test says, and what it has told. */
@@ -86,19 +87,23 @@ await t.test('damage and other errors are no problem of the disk', (t) => {
 
 await t.test('the reserve is given up for what deletes, and made again', (t) => {
   const { disk, state, reserve } = makeDisk(t);
-  t.notOk(disk.releaseReserve('collect'), 'there is none');
+  const full = sqliteError(13);
+  const release = (operation: OperationName, error: unknown = full) =>
+    disk.releaseReserve(operation, error, disk.noteFailure(error));
+  t.notOk(release('collect'), 'there is none');
   state.freeBytes = 2 * limits.reserveBytes;
   disk.keepReserve();
   t.notOk(existsSync(reserve), 'not on a disk that is nearly full');
   state.freeBytes = 3 * limits.reserveBytes;
   disk.keepReserve();
   t.equal(statSync(reserve).size, limits.reserveFileBytes);
-  t.notOk(disk.releaseReserve('addMessage'));
-  t.ok(disk.releaseReserve('expungeMessages'));
+  t.notOk(release('addMessage'));
+  t.notOk(release('expungeMessages', sqliteError(11)), 'damage wants no space');
+  t.notOk(release('expungeMessages', new Error('other')));
+  t.ok(release('expungeMessages'));
   t.notOk(existsSync(reserve));
-  t.notOk(disk.releaseReserve('expungeMessages'), 'once');
+  t.notOk(release('expungeMessages'), 'once');
   disk.keepReserve();
-  t.ok(existsSync(reserve));
-  rmSync(reserve);
+  t.equal(statSync(reserve).size, limits.reserveFileBytes);
   t.end();
 });

@@ -1,3 +1,5 @@
+import { existsSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import t from 'tap';
 import type { Chunk } from '../../../../store/sqlite/bodies/chunks.ts';
 import { Database } from '../../../../store/sqlite/database.ts';
@@ -81,6 +83,23 @@ await t.test('a full disk takes only the request that is too large for it', (t) 
     [{ value: 1 }, { failure: { text: /full/ } }, { value: 2 }],
   );
   t.same(database.row('SELECT count(DISTINCT id / 2) FROM chunks'), [2]);
+  t.end();
+});
+
+await t.test('a full disk keeps its reserve if it is not what a request failed of', (t) => {
+  const { commit, disk, groups, ask, path } = makeGroups(t, { stepMessages: 2, sliceMs: 0 });
+  const reserve = join(dirname(path), 'reserve');
+  writeFileSync(reserve, 'reserve');
+  disk.noteFailure(Object.assign(new Error('database or disk is full'), { errcode: 13 }));
+  const box = { accountId: 1, mailboxId: 999 };
+  const change = { mode: 'add', flags: ['\\Seen'] };
+  for (const uids of [Uint32Array.of(1), Uint32Array.of(1, 2, 3, 4)]) {
+    ask('storeFlags', { box, uids, change });
+    while (!commit.isEmpty) commit.runNext();
+    t.match(groups.splice(0), [{ answers: [{ failure: { code: 'NONEXISTENT' } }] }]);
+    t.ok(existsSync(reserve), `${uids.length} messages`);
+  }
+  t.equal(disk.problem, 'full');
   t.end();
 });
 
