@@ -69,9 +69,14 @@ export class MailboxView implements FeedReader {
     this.#unfollow = feed.follow(this);
   }
 
-  /** Gets the messages, before every command that may need one. Rejects if the store fails. */
-  load(): Promise<void> {
-    return this.feed.load();
+  /**
+   * Gets the messages, before every command that may need one. Rejects if the store fails, and with a ByeError if the feed has
+   * ended before it had them: none at all would be a wrong answer.
+   */
+  async load(): Promise<void> {
+    const { feed } = this;
+    await feed.load();
+    if (!feed.isLoaded && feed.ended !== undefined) throw new ByeError(feed.ended.message);
   }
 
   /** Stops following the mailbox. */

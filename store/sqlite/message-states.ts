@@ -228,7 +228,9 @@ function readSlice(
   },
 ): MailboxChanges & { isLast: boolean; changed: Cursor; expunged: Cursor } {
   const until = Math.min(from.until, readCounters(database, box).highestModseq);
-  checkRemembered(database, box.mailboxId, from.expunged[0]);
+  const [goneModseq, goneUid] = from.expunged;
+  // Within a modseq, what is left of it must still be there.
+  checkRemembered(database, box.mailboxId, goneUid < limits.maxUid ? goneModseq - 1 : goneModseq);
   const { mailboxId } = box;
   const { count } = from;
   const read = queryStates(

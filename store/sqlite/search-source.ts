@@ -191,19 +191,24 @@ type ContentRow = [
   sizeBytes: number,
   headerBytes: number,
   structure: string | null,
+  isHeaderApart: number,
   ...chunks: (Uint8Array | number | null)[],
 ];
 
 const firstChunk = chunkJoin(['c', 'd'], { bodyId: 'b.id' });
 
-/** A long header is a chunk by itself, before that of the text. */
-const isHeaderApart = `b.header_bytes >= ${limits.minApartBytes}`;
+/**
+ * A long header is a chunk by itself, or several, before that of the text: not in a message that was staged, and not if the
+ * header was found to end elsewhere since.
+ */
+const isHeaderApart = `(b.header_bytes >= ${limits.minApartBytes}
+  AND coalesce(json_extract(b.cuts, '$[0]'), 0) = b.header_bytes)`;
 const secondChunk = chunkJoin(['e', 'f'], { bodyId: 'b.id', number: 1, condition: isHeaderApart });
 const textChunk = `${chunkJoin(['c', 'd'], { bodyId: 'b.id', condition: `NOT ${isHeaderApart}` })} ${secondChunk}`;
 
 /** One statement for many messages: each has a price of its own, above that of what it reads. */
 const contentSql: Readonly<Record<SearchExtent, string>> = {
-  header: `SELECT j.key, b.id, b.size_bytes, b.header_bytes, NULL, c.bytes, c.inflated_bytes, d.bytes
+  header: `SELECT j.key, b.id, b.size_bytes, b.header_bytes, NULL, 0, c.bytes, c.inflated_bytes, d.bytes
     FROM json_each(?) j CROSS JOIN bodies b ON b.id = j.value AND b.state = ${bodyState.whole}
     ${firstChunk}`,
   body: textSql(textChunk),
@@ -211,7 +216,7 @@ const contentSql: Readonly<Record<SearchExtent, string>> = {
 };
 
 function textSql(chunks: string): string {
-  return `SELECT j.key, b.id, b.size_bytes, b.header_bytes, t.structure,
+  return `SELECT j.key, b.id, b.size_bytes, b.header_bytes, t.structure, ${isHeaderApart},
       c.bytes, c.inflated_bytes, d.bytes, e.bytes, e.inflated_bytes, f.bytes
     FROM json_each(?) j CROSS JOIN bodies b ON b.id = j.value AND b.state = ${bodyState.whole}
     ${chunks}
@@ -219,10 +224,10 @@ function textSql(chunks: string): string {
 }
 
 function toContent(row: ContentRow, extent: SearchExtent): SearchedContent {
-  const [bodyId, sizeBytes, headerBytes, structure, ...columns] = row;
+  const [bodyId, sizeBytes, headerBytes, structure, isApart, ...columns] = row;
   const first = toChunk(columns.slice(0, 3) as unknown as ChunkRows);
   const second = columns.length > 3 ? toChunk(columns.slice(3) as unknown as ChunkRows) : undefined;
-  const isHeaderLeftOut = extent === 'body' && headerBytes >= limits.minApartBytes;
+  const isHeaderLeftOut = extent === 'body' && isApart === 1;
   const start = isHeaderLeftOut ? Math.min(headerBytes, limits.chunkBytes) : 0;
   if (first === undefined && second === undefined && sizeBytes > start) {
     throw damage(`Body ${bodyId} has no bytes`);

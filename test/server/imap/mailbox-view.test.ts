@@ -359,6 +359,20 @@ await t.test('a client that waits for its next turn keeps no lines back', async 
   t.equal(waits().unwrittenBytes, 0);
 });
 
+await t.test('a feed that ends before its messages are read answers no command', async (t) => {
+  const mailbox = new FakeMailbox();
+  for (let index = 0; index < 3; index++) mailbox.add();
+  const feed = await MailboxFeed.watch(mailbox.store, mailbox.box);
+  const view = new MailboxView(feed, false, 3);
+  t.equal(view.count, 3);
+  mailbox.expungedHorizon = Infinity;
+  mailbox.expunge([1], false);
+  mailbox.tell({ kind: 'changed-much', modseq: mailbox.modseq });
+  await new Promise(setImmediate);
+  t.notOk(feed.isLoaded);
+  await t.rejects(view.load(), { name: 'ByeError', message: /cannot be read/ });
+});
+
 /** A mailbox that changes at random: what changes is told at once, late, or only that it has changed. */
 class RestlessMailbox extends FakeMailbox {
   readonly random: SeededRandom;

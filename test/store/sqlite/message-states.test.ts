@@ -136,3 +136,35 @@ await t.test('a slice has no more sets of flags than an event may tell of', asyn
   const setCounts = (await slices()).map(({ flagSets }) => flagSets.length);
   t.equal(Math.max(...setCounts), limits.maxEventFlagSets);
 });
+
+await t.test(
+  'UIDs of one modseq that are forgotten while they are read are missed by nobody',
+  async (t) => {
+    const database = makeMailbox(t, []);
+    const box = { accountId: 1, mailboxId: 2 };
+    const count = 3 * limits.sliceMessages;
+    database.execute(`INSERT INTO accounts (id, name, name_key, argon2id, scram_sha256)
+      VALUES (1, 'a', 'a', '', '');
+    UPDATE mailboxes SET account_id = 1, uid_next = ${2 * count}, highest_modseq = 2 WHERE id = 2`);
+    database.run(
+      `INSERT INTO expunged (mailbox_id, modseq, uid)
+     WITH RECURSIVE n (uid) AS (SELECT 1 UNION ALL SELECT uid + 2 FROM n WHERE uid < ?)
+     SELECT 2, 2, uid FROM n`,
+      2 * count - 3,
+    );
+    const read = async (onSlice: () => void): Promise<number> => {
+      let told = 0;
+      for await (const { expungedUids } of readChanges(database, box, 1, 2)) {
+        told += expungedUids.length;
+        onSlice();
+      }
+      return told;
+    };
+    t.equal(await read(() => undefined), count - 1);
+    const forget = () => {
+      database.execute('UPDATE mailboxes SET expunged_horizon = 2 WHERE id = 2');
+      database.execute('DELETE FROM expunged WHERE mailbox_id = 2');
+    };
+    await t.rejects(read(forget), { name: 'ChangesForgottenError' });
+  },
+);
