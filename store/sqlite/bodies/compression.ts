@@ -6,6 +6,7 @@ import {
   zstdDecompressSync,
 } from 'node:zlib';
 import { limits } from '../../limits.ts';
+import { isWholeFrame } from './zstd-frame.ts';
 
 /** Compresses pieces of mail, and gives them back. One for each thread: it has memory that it uses again. */
 export interface Codec {
@@ -79,6 +80,7 @@ let codec: Codec | undefined;
 export const callCodec: Codec = {
   compress: (bytes) => zstdCompressSync(bytes, options),
   decompress: (compressed, target) => {
+    expectWholeFrame(compressed);
     const bytes = zstdDecompressSync(compressed, { dictionary, maxOutputLength: target.length });
     if (bytes.length !== target.length) throw new Error('Compressed bytes have another length');
     target.set(bytes);
@@ -136,6 +138,8 @@ export class ContextCodec implements Codec {
   }
 
   decompress(compressed: Uint8Array, target: Uint8Array): void {
+    // The context would wait for the rest, and take the next frame for it.
+    expectWholeFrame(compressed);
     this.#decompressor ??= open(new ZstdDecompress({ dictionary }));
     const left = run(this.#decompressor, constants.ZSTD_e_continue, compressed, target);
     if (left === 0) return;
@@ -143,6 +147,10 @@ export class ContextCodec implements Codec {
     this.#decompressor = undefined;
     throw new Error('Compressed bytes are damaged, or have another length');
   }
+}
+
+function expectWholeFrame(compressed: Uint8Array): void {
+  if (!isWholeFrame(compressed)) throw new Error('Compressed bytes are not a whole frame');
 }
 
 function open(stream: ZstdCompress | ZstdDecompress): Context {
