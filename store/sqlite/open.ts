@@ -66,7 +66,10 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
       onProblem(problem, { isUntilRestart: true });
       return await openReadOnly({ path, problem, lock, clock });
     }
-    const writer = await Writer.start({ path, recentFlushMs, slices }, { onFailure, onProblem });
+    const started = Writer.start({ path, recentFlushMs, slices }, { onFailure, onProblem });
+    const writer = await started.catch((error: Error) => {
+      throw new StoreOpenError(path, error);
+    });
     return new SqliteMailStore({
       link: { path, ...writer.connect() },
       clock,

@@ -59,22 +59,36 @@ class WriterThread {
       onProblem: (problem) => this.#tellProblem(problem),
     });
     this.#files = new StoreFiles(path);
-    this.#filesTimer = setInterval(() => this.#files.expectPresent(), limits.presenceCheckMs);
     this.#disk.keepReserve();
     const report: GroupListener = (...group) => this.#report(...group);
     this.#groups = new GroupCommit(this.#database, report, { disk: this.#disk, slices });
-    this.#recover();
+    try {
+      this.#recover();
+    } catch (error) {
+      // Lets the thread end.
+      clearInterval(this.#probeTimer);
+      this.#database.close();
+      throw error;
+    }
+    this.#filesTimer = setInterval(() => this.#files.expectPresent(), limits.presenceCheckMs);
     this.#schedule();
   }
 
-  /** Goes on where a process before this one ended. A disk that does not let it costs nothing: the collector comes again. */
+  /**
+   * Goes on where a process before this one ended.
+   *
+   * @throws if the file cannot be read: a mailbox with copies that are not deleted would take no message
+   */
   #recover(): void {
+    this.#groups.recover();
     const context = { nowMs: 0, clientId: 0, stagings: this.#groups.stagings };
     try {
-      this.#groups.recover();
       dropOrphanedStagings(new WriteContext(this.#database, context));
     } catch (error) {
-      if (this.#disk.noteFailure(error) === error) throw error;
+      this.#disk.noteFailure(error);
+      const { problem } = this.#disk;
+      // Then it costs nothing: the collector comes again.
+      if (problem !== 'full' && problem !== 'read-only') throw error;
     }
   }
 

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { readFileSync, renameSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { Database } from '../../../store/sqlite/database.ts';
 import { openSqliteStore } from '../../../store/sqlite/open.ts';
 import { makeDataDirectory } from '../../fixtures/sqlite-store.ts';
 
@@ -74,6 +75,35 @@ await t.test('a store that was made and is lost is not made anew', async (t) => 
   await (await open()).close();
   t.ok(statSync(path).size > 0, 'without the note a new store is made');
 });
+
+await t.test('a store does not open if what it is to take up again is damaged', async (t) => {
+  for (const name of ['unpublished_copies', 'bodies']) {
+    const dataDirectory = makeDataDirectory(t);
+    const path = join(dataDirectory, 'mail.db');
+    const open = () => openSqliteStore({ dataDirectory, collectIntervalMs: 0 });
+    await (await open()).close();
+    const file = readFileSync(path);
+    const damaged = Buffer.from(file);
+    for (const [page, pageBytes] of readPages(path, name)) {
+      damaged.fill(0xff, (page - 1) * pageBytes, page * pageBytes);
+    }
+    writeFileSync(path, damaged);
+    await t.rejects(open(), { code: 'STORE_OPEN', message: /mail\.db": .*malformed/ }, name);
+    writeFileSync(path, file);
+    await (await open()).close();
+  }
+});
+
+/** The first pages of a table and its indexes, each with the size of pages. */
+function readPages(path: string, table: string): [number, number][] {
+  const database = new Database(path, 'reader');
+  const rows = database.rows<[number, number]>(
+    'SELECT rootpage, page_size FROM sqlite_master, pragma_page_size WHERE tbl_name = ? AND rootpage > 0',
+    table,
+  );
+  database.close();
+  return rows;
+}
 
 await t.test('nothing is acknowledged once the files of the store are gone', async (t) => {
   const losses: readonly ((directory: string) => void)[] = [
