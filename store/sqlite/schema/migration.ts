@@ -15,7 +15,7 @@ import { type LongStep, type SchemaStep, schemaSteps } from './schema.ts';
 interface MigrationOptions {
   /** `schemaSteps` unless told. */
   readonly steps?: readonly SchemaStep[];
-  /** Where the file is copied before it is changed; absent: it is not. A long step that goes on makes none. */
+  /** Where the file is copied before it is changed; absent: it is not. A migration that goes on makes no copy. */
   readonly backupDirectory?: string;
   /** Bytes that can be written to the file system of the data directory; absent: the system is asked. */
   readonly freeBytes?: () => number;
@@ -23,8 +23,14 @@ interface MigrationOptions {
   readonly onEvent?: (event: MigrationEvent) => void;
 }
 
-/** Exists while a long step runs, which then is the step that led to the file's version. */
+/**
+ * Exists from the first transaction of a migration to its last, and has one row: where the long step is that led to the file's
+ * version, or {@link betweenSteps}.
+ */
 const positionTable = 'migration';
+
+/** The position when no step has been begun and not ended. */
+const betweenSteps = -1;
 
 /**
  * Brings the file to the newest schema, step by step, with turns of the event loop in between. It may be ended at any
@@ -38,10 +44,16 @@ export async function migrate(database: Database, options: MigrationOptions = {}
   const { steps = schemaSteps, onEvent } = options;
   const version = schemaVersion(database);
   if (version > steps.length) throw new StoreVersionError(version, steps.length);
-  const isResumed = hasPosition(database);
-  if (version === steps.length && !isResumed) return;
+  const position = readPosition(database);
+  const isResumed = position !== undefined;
+  const isWithinStep = isResumed && position !== betweenSteps;
+  if (version === steps.length && !isWithinStep) {
+    // It was on the way to a newer version, which will want a backup of what comes to it from now on.
+    if (isResumed) setPosition(database, undefined);
+    return;
+  }
   if (version === 0) return createSchema(database, steps);
-  const fromVersion = isResumed ? version - 1 : version;
+  const fromVersion = isWithinStep ? version - 1 : version;
   const growthBytes = growthOf(database, steps.slice(fromVersion));
   const { backupDirectory } = options;
   if (backupDirectory !== undefined) removePartialBackup(backupDirectory, fromVersion);
@@ -57,9 +69,12 @@ export async function migrate(database: Database, options: MigrationOptions = {}
   const stepCount = steps.length - fromVersion;
   for (let index = fromVersion; index < steps.length; index++) {
     const begin = index - fromVersion;
-    await runStep(database, steps[index]!, index + 1, (share) =>
-      onEvent?.({ kind: 'progress', phase: 'migration', share: (begin + share) / stepCount }),
-    );
+    await runStep(database, steps[index]!, {
+      version: index + 1,
+      isLast: index + 1 === steps.length,
+      onShare: (share) =>
+        onEvent?.({ kind: 'progress', phase: 'migration', share: (begin + share) / stepCount }),
+    });
   }
   onEvent?.({ kind: 'ended', version: steps.length });
 }
@@ -68,7 +83,8 @@ export async function migrate(database: Database, options: MigrationOptions = {}
 export function expectNewestSchema(database: Database): void {
   const version = schemaVersion(database);
   if (version > schemaSteps.length) throw new StoreVersionError(version, schemaSteps.length);
-  if (version === schemaSteps.length && !hasPosition(database)) return;
+  const isWithinStep = (readPosition(database) ?? betweenSteps) !== betweenSteps;
+  if (version === schemaSteps.length && !isWithinStep) return;
   throw new Error(
     `it has version ${version}, and cannot be migrated on a disk that cannot be written`,
   );
@@ -92,41 +108,50 @@ export function createSchema(database: Database, steps: readonly SchemaStep[] = 
 async function runStep(
   database: Database,
   step: SchemaStep,
-  version: number,
-  onShare: (share: number) => void,
+  options: {
+    /** To which it leads. */
+    readonly version: number;
+    readonly isLast: boolean;
+    readonly onShare: (share: number) => void;
+  },
 ): Promise<void> {
+  const { version, isLast, onShare } = options;
+  const positionBehind = isLast ? undefined : betweenSteps;
   if (typeof step === 'string') {
     transact(database, () => {
       database.execute(step);
       setVersion(database, version);
+      setPosition(database, positionBehind);
     });
     return onShare(1);
   }
   if (schemaVersion(database) < version) {
     transact(database, () => {
       database.execute(step.sql);
-      database.execute(`CREATE TABLE ${positionTable} (position INTEGER NOT NULL) STRICT`);
-      database.execute(`INSERT INTO ${positionTable} VALUES (0)`);
       setVersion(database, version);
+      setPosition(database, 0);
     });
   }
   const end = step.end(database);
-  // Ends: each round moves the position up, and the last drops the table.
-  while (hasPosition(database)) {
-    const position = transact(database, () => advance(database, step));
-    onShare(position === undefined || end === 0 ? 1 : Math.min(position / end, 1));
+  let position = readPosition(database);
+  // Ends: each round moves the position up, until nothing is left to do.
+  while (position !== positionBehind) {
+    position = transact(database, () => advance(database, step, positionBehind));
+    onShare(position === positionBehind || end === 0 ? 1 : Math.min(position! / end, 1));
     await setImmediate();
   }
 }
 
-/** One transaction of a long step; its new position, undefined at its end. */
-function advance(database: Database, step: LongStep): number | undefined {
-  const [before] = database.row<[number]>(`SELECT position FROM ${positionTable}`)!;
-  const position = step.advance(database, before);
-  if (position === undefined) {
-    database.execute(`DROP TABLE ${positionTable};${step.endSql ?? ''}`);
-  } else database.run(`UPDATE ${positionTable} SET position = ?`, position);
-  return position;
+/** One transaction of a long step; its new position, at its end the one behind it. */
+function advance(
+  database: Database,
+  step: LongStep,
+  positionBehind: number | undefined,
+): number | undefined {
+  const position = step.advance(database, readPosition(database)!);
+  if (position === undefined && step.endSql !== undefined) database.execute(step.endSql);
+  setPosition(database, position ?? positionBehind);
+  return position ?? positionBehind;
 }
 
 function transact<T>(database: Database, change: () => T): T {
@@ -145,9 +170,21 @@ function setVersion(database: Database, version: number): void {
   database.execute(`PRAGMA user_version = ${version}`);
 }
 
-function hasPosition(database: Database): boolean {
+/** Undefined if no migration is under way. */
+function readPosition(database: Database): number | undefined {
   const sql = 'SELECT 1 FROM sqlite_schema WHERE name = ?';
-  return database.row(sql, positionTable) !== undefined;
+  if (database.row(sql, positionTable) === undefined) return undefined;
+  return database.row<[number]>(`SELECT position FROM ${positionTable}`)![0];
+}
+
+/** @param position - undefined: the migration is at its end */
+function setPosition(database: Database, position: number | undefined): void {
+  if (position === undefined) return database.execute(`DROP TABLE IF EXISTS ${positionTable}`);
+  database.execute(
+    `CREATE TABLE IF NOT EXISTS ${positionTable} (position INTEGER NOT NULL) STRICT`,
+  );
+  if (database.run(`UPDATE ${positionTable} SET position = ?`, position) > 0) return;
+  database.run(`INSERT INTO ${positionTable} VALUES (?)`, position);
 }
 
 function growthOf(database: Database, steps: readonly SchemaStep[]): number {

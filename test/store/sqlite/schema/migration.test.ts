@@ -160,9 +160,54 @@ await t.test('a fault at each transaction leaves a file that goes on', async (t)
       isMigrated(t, database);
       const isBackedUp = existsSync(join(backupDirectory, `mail-version-${version}.db`));
       const isResumed = events[0]?.kind === 'began' && events[0].isResumed;
-      t.equal(isBackedUp, version < 3 && !isResumed, `version ${version}`);
+      t.equal(isBackedUp, version === 1, `version ${version}`);
+      t.equal(isResumed, version === 2);
     }
   }
+});
+
+/** Migrates a file of version 1, and ends between the two steps. */
+async function endBetweenSteps(
+  t: Test,
+  database: Database,
+  backupDirectory: string,
+): Promise<void> {
+  const failing = [firstStep, sumSizes, 'INSERT INTO nowhere VALUES (1)'];
+  await t.rejects(migrate(database, { steps: failing, backupDirectory }), /nowhere/);
+  t.equal(schemaVersion(database), 2);
+}
+
+await t.test('a migration that ended between two steps wants no second backup', async (t) => {
+  const database = openVersionOne(t);
+  const backupDirectory = makeDataDirectory(t);
+  await endBetweenSteps(t, database, backupDirectory);
+  const events: MigrationEvent[] = [];
+  await migrate(database, {
+    steps,
+    backupDirectory,
+    // Not for another copy.
+    freeBytes: () => 64 * 1024 * 1024 + 1000,
+    onEvent: (event) => void events.push(event),
+  });
+  t.match(events[0], { kind: 'began', fromVersion: 2, toVersion: 3, isResumed: true });
+  t.notOk(existsSync(join(backupDirectory, 'mail-version-2.db')));
+  isMigrated(t, database);
+});
+
+await t.test('a migration that an older program took for its end is backed up anew', async (t) => {
+  const database = openVersionOne(t);
+  const backupDirectory = makeDataDirectory(t);
+  await endBetweenSteps(t, database, backupDirectory);
+  await migrate(database, { steps: steps.slice(0, 2) });
+  const events: MigrationEvent[] = [];
+  await migrate(database, {
+    steps,
+    backupDirectory,
+    onEvent: (event) => void events.push(event),
+  });
+  t.match(events[0], { kind: 'began', fromVersion: 2, toVersion: 3, isResumed: false });
+  t.ok(existsSync(join(backupDirectory, 'mail-version-2.db')), 'with the mail since the first');
+  isMigrated(t, database);
 });
 
 await t.test('a step of SQL that fails leaves the version before it', async (t) => {
