@@ -1,15 +1,16 @@
-import { statSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type DataDirectoryLock, lockDataDirectory } from '../data-directory-lock.ts';
 import { limits } from '../limits.ts';
+import { StoreError } from '../mail-store.ts';
 import {
   type MigrationEvent,
   type ProblemListener,
   StoreOpenError,
   type StoreProblem,
 } from '../opened-store.ts';
-import { Database, sqliteCodeOf } from './database.ts';
+import { Database, sqliteCodeOf, sqliteCodes } from './database.ts';
 import { takeOverOldJournal } from './imports.ts';
 import { problemAtStart } from './writer/disk.ts';
 import { expectNewestSchema, migrate } from './schema/migration.ts';
@@ -125,7 +126,7 @@ async function openReadOnly(parts: {
       owned: { writer, lock, collectIntervalMs: 0 },
     });
   } catch (error) {
-    throw new StoreOpenError(parts.path, error as Error);
+    throw new StoreOpenError(parts.path, missingIndexOf(parts.path, error) ?? (error as Error));
   }
 }
 
@@ -134,8 +135,28 @@ async function openReadOnly(parts: {
  * that it reads the log with; a log has to be read, or what it has is lost.
  */
 function readOnlyPath(path: string): string {
+  return hasLog(path) ? path : `${pathToFileURL(path).href}?immutable=1`;
+}
+
+function hasLog(path: string): boolean {
   const logBytes = statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
-  return logBytes > 0 ? path : `${pathToFileURL(path).href}?immutable=1`;
+  return logBytes > 0;
+}
+
+/**
+ * What is wrong if a file with a log cannot be opened for want of the index of the log, which SQLite makes beside it, and
+ * which copies of a directory often lack; undefined for other errors.
+ */
+function missingIndexOf(path: string, error: unknown): Error | undefined {
+  const cause = error instanceof StoreError ? error.cause : error;
+  const index = `${path}-shm`;
+  const isMissing = hasLog(path) && !existsSync(index);
+  if (!isMissing || sqliteCodeOf(cause) !== sqliteCodes.cannotOpen) return undefined;
+  return new Error(
+    `Its log "${path}-wal" cannot be read without "${index}", which is missing and cannot be made. ` +
+      `Make "${dirname(path)}" writable for one start, or start with a copy of it that is`,
+    { cause: error },
+  );
 }
 
 /** In the caller's thread, so that its errors are what they are. */

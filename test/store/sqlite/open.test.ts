@@ -1,10 +1,20 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, renameSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { Database } from '../../../store/sqlite/database.ts';
 import { openSqliteStore } from '../../../store/sqlite/open.ts';
+import { DiskFaults, skipsDiskFaults } from '../../fixtures/disk-faults/disk-faults.ts';
+import { runProgram } from '../../fixtures/run-program.ts';
 import { makeDataDirectory } from '../../fixtures/sqlite-store.ts';
 
 const storeModule = new URL('../../../store/sqlite/open.ts', import.meta.url).href;
@@ -104,6 +114,33 @@ function readPages(path: string, table: string): [number, number][] {
   database.close();
   return rows;
 }
+
+await t.test('a log on a read-only disk', { skip: skipsDiskFaults }, async (t) => {
+  const dataDirectory = makeDataDirectory(t);
+  const store = await openSqliteStore({ dataDirectory, collectIntervalMs: 0 });
+  await store.createAccount('alice', { argon2id: '', scramSha256: '' });
+  const program = `
+    import { openSqliteStore } from '${storeModule}';
+    const store = await openSqliteStore({ dataDirectory: process.argv[1] }).catch(({ message }) => message);
+    console.log(typeof store === 'string' ? store : (await store.listAccounts()).map(({ name }) => name));`;
+  const openCopy = async (filter: (path: string) => boolean) => {
+    const copy = makeDataDirectory(t);
+    cpSync(dataDirectory, copy, { recursive: true, filter });
+    using faults = new DiskFaults(copy);
+    faults.fail('EROFS');
+    const argv = ['--input-type=module', '-e', program, copy];
+    const { environment } = faults;
+    const { stdout } = await runProgram(process.execPath, argv, { environment });
+    return stdout.toString().trim().replaceAll(copy, 'COPY');
+  };
+  t.equal(await openCopy(() => true), "[ 'alice' ]", 'is read');
+  t.match(
+    await openCopy((path) => !path.endsWith('-shm')),
+    /^Cannot open mail store "COPY\/mail\.db": .*"COPY\/mail\.db-shm".* Make "COPY" writable/,
+    'cannot be read without its index, and the error says what to do',
+  );
+  await store.close();
+});
 
 await t.test('nothing is acknowledged once the files of the store are gone', async (t) => {
   const losses: readonly ((directory: string) => void)[] = [
