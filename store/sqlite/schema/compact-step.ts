@@ -1,5 +1,7 @@
 import type { MimePart } from '../../../protocol/mime/mime-structure.ts';
 import { limits } from '../../limits.ts';
+import { StoreError } from '../../mail-store.ts';
+import { MessageReader, type WalkedFacts } from '../../message-reader.ts';
 import { packStructure } from '../../packed-structure.ts';
 import { bodyState } from '../bodies/bodies.ts';
 import { compressInPlace, insertChunks, toStoredForm } from '../bodies/chunks.ts';
@@ -65,12 +67,11 @@ export function makeCompactStep(most: {
         const [id, state] = body;
         const first = id * oldChunksOfBody;
         const number = Math.max(next - first, 0);
+        const isBegin = state === bodyState.whole && number === 0;
+        const structure = isBegin ? moveTexts(database, id) : undefined;
         const chunks = takeChunks(database, first + number);
         bytesLeft -= chunks.reduce((sum, { length }) => sum + length, 0);
-        if (state === bodyState.whole) {
-          const structure = number === 0 ? moveTexts(database, id) : undefined;
-          writeChunks(database, body, { number, chunks, structure });
-        }
+        if (state === bodyState.whole) writeChunks(database, body, { number, chunks, structure });
         giveBack(chunks);
         const isDone = chunks.length < chunksAtOnce;
         next = isDone ? first + oldChunksOfBody : first + number + chunksAtOnce;
@@ -99,7 +100,7 @@ function takeChunks(database: Database, firstId: number): Uint8Array[] {
   return rows.map(([bytes]) => bytes);
 }
 
-/** @param part - with the structure, if it is the beginning */
+/** @param part - with the structure, if it is the beginning, and there is one */
 function writeChunks(
   database: Database,
   [id, , sizeBytes]: Body,
@@ -110,11 +111,12 @@ function writeChunks(
   },
 ): void {
   const { number, chunks, structure } = part;
-  if (sizeBytes > limits.stageBytes) {
+  const isSmall = sizeBytes <= limits.stageBytes;
+  if (isSmall && number > 0) return;
+  if (!isSmall || structure === undefined) {
     const compressed = chunks.map((chunk) => compressInPlace(chunk));
     return insertChunks(database, id, number, compressed);
   }
-  if (structure === undefined) return;
   const [first = new Uint8Array()] = chunks;
   const form = toStoredForm(chunks.length > 1 ? Buffer.concat(chunks) : first, structure);
   insertChunks(database, id, 0, form.chunks);
@@ -127,20 +129,65 @@ function giveBack(chunks: readonly Uint8Array[]): void {
   for (const { buffer } of chunks) if (buffer instanceof ArrayBuffer) buffer.transfer(0);
 }
 
-/** Returns the structure, which is all of the texts that is looked at. */
-function moveTexts(database: Database, bodyId: number): MimePart {
-  const [json] = database.row<[string]>(
-    'SELECT structure FROM old_body_texts WHERE body_id = ?',
-    bodyId,
-  )!;
-  const structure = JSON.parse(json) as MimePart;
+/** The texts of a body. */
+interface Texts extends Pick<WalkedFacts, 'envelope' | 'bodyStructure' | 'structure'> {
+  /** The structure as `packStructure` writes it. */
+  readonly packed: string;
+}
+
+/**
+ * Returns the structure, which is all of the texts that is looked at. Texts that are missing or damaged are read from the
+ * message again. Undefined if that cannot be done: the body stays without, and who asks for its texts is refused.
+ */
+function moveTexts(database: Database, bodyId: number): MimePart | undefined {
+  const texts = takeTexts(database, bodyId) ?? readTextsAgain(database, bodyId);
+  if (texts === undefined) return undefined;
   database.run(
     `INSERT INTO body_texts (body_id, walker, envelope, body_structure, structure)
-     SELECT body_id, ?, envelope, body_structure, ? FROM old_body_texts WHERE body_id = ?`,
+     VALUES (?, ?, ?, ?, ?)`,
+    bodyId,
     firstWalker,
-    packStructure(structure),
+    texts.envelope,
+    texts.bodyStructure,
+    texts.packed,
+  );
+  return texts.structure;
+}
+
+/** Undefined if they are missing, or are not what was written. */
+function takeTexts(database: Database, bodyId: number): Texts | undefined {
+  const row = database.row<[envelope: string, bodyStructure: string, json: string]>(
+    'SELECT envelope, body_structure, structure FROM old_body_texts WHERE body_id = ?',
     bodyId,
   );
+  if (row === undefined) return undefined;
   database.run('DELETE FROM old_body_texts WHERE body_id = ?', bodyId);
-  return structure;
+  const [envelope, bodyStructure, json] = row;
+  try {
+    const structure = JSON.parse(json) as MimePart;
+    return { envelope, bodyStructure, structure, packed: packStructure(structure) };
+  } catch {
+    // It is no JSON, or that of something else.
+    return undefined;
+  }
+}
+
+/** Reads all of a message, before its chunks are moved; undefined if it is not what was stored, or beyond today's limits. */
+function readTextsAgain(database: Database, bodyId: number): Texts | undefined {
+  const rows = database.iterate<[Uint8Array]>(
+    'SELECT octets FROM old_chunks WHERE id BETWEEN ? AND ? ORDER BY id',
+    bodyId * oldChunksOfBody,
+    (bodyId + 1) * oldChunksOfBody - 1,
+  );
+  const reader = new MessageReader();
+  try {
+    for (const [bytes] of rows) reader.push(bytes);
+    const { sha256, ...facts } = reader.finish();
+    const sql = 'SELECT 1 FROM bodies WHERE id = ? AND sha256 = ?';
+    if (database.row(sql, bodyId, sha256) === undefined) return undefined;
+    return { ...facts, packed: packStructure(facts.structure) };
+  } catch (error) {
+    if (error instanceof StoreError) return undefined;
+    throw error;
+  }
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { mimeLimits } from '../../../protocol/mime/limits.ts';
 import type { MailboxKey, MailStore } from '../../../store/mail-store.ts';
 import { openSqliteStore } from '../../../store/sqlite/open.ts';
 import { Database } from '../../../store/sqlite/database.ts';
@@ -22,6 +23,7 @@ import {
   readBytes,
   readChanges,
   readOpening,
+  refuses,
 } from '../../fixtures/mail-store-contract/store-steps.ts';
 
 const versions: readonly KeptVersion[] = [1, 2];
@@ -85,6 +87,80 @@ for (const version of versions) {
       t.ok(texts(old).filter((text) => text === undefined).length > 1, 'some are not kept apart');
     },
   );
+}
+
+/** By the remainder of the body's id: texts are lost, or cut off, or other than they were. */
+const damageToTexts = `
+  DELETE FROM body_texts WHERE body_id % 3 = 0;
+  UPDATE body_texts SET structure = substr(structure, 1, 20) WHERE body_id % 3 = 1;
+  UPDATE body_texts SET structure = '{}' WHERE body_id % 3 = 2`;
+
+for (const version of versions) {
+  await t.test(`texts of version ${version} that are damaged are read again`, async (t) => {
+    const [whole, damaged] = [makeVersionDirectory(t, version), makeVersionDirectory(t, version)];
+    change(damaged, (database) => database.execute(damageToTexts));
+    const wholeStore = await openSqliteStore({ dataDirectory: whole, collectIntervalMs: 0 });
+    t.teardown(() => wholeStore.close());
+    // Today's walker reads some otherwise than that of the version; here it has read all.
+    await wholeStore.collect();
+    const store = await openSqliteStore({ dataDirectory: damaged, collectIntervalMs: 0 });
+    t.teardown(() => store.close());
+    for (const { id } of await store.listAccounts()) {
+      for (const mailbox of await store.listMailboxes(id)) {
+        const fields = ['envelope', 'bodyStructure', 'structure'] as const;
+        const expected = await readAll(wholeStore, mailbox, fields);
+        t.same(await readAll(store, mailbox, fields), expected, mailbox.name);
+      }
+    }
+    await store.collect();
+    await isSound(t, store);
+  });
+}
+
+await t.test('a message stays without texts if they cannot be read again', async (t) => {
+  const dataDirectory = makeVersionDirectory(t, 2);
+  const large = Buffer.from(`Subject: large\r\n\r\n${'It has many lines.\r\n'.repeat(20_000)}`);
+  const addresses = 'a@b,'.repeat(mimeLimits.addressCount + 1);
+  const excessive = Buffer.from(`To: ${addresses}\r\n\r\n`);
+  const bodies = [large, excessive, Buffer.from('Subject: other bytes than those of its digest')];
+  change(dataDirectory, (database) => {
+    for (const [index, bytes] of bodies.entries()) addOldBody(database, 1000 + index, bytes);
+    database.run("UPDATE bodies SET sha256 = x'00' WHERE id = 1002");
+  });
+  const store = await openSqliteStore({ dataDirectory, collectIntervalMs: 0 });
+  t.teardown(() => store.close());
+  await hasContent(t, store, 2);
+  const database = new Database(join(dataDirectory, 'mail.db'), 'reader');
+  const rows = database.rows<[number]>('SELECT body_id FROM body_texts WHERE body_id >= 1000');
+  database.close();
+  t.same(rows, [[1000]]);
+  t.ok((await readBytes(store, 1000)).equals(large));
+  t.ok((await readBytes(store, 1001)).equals(excessive));
+  await refuses(t, readBytes(store, 1002), 'CORRUPTION');
+});
+
+/** Changes the file of a data directory. */
+function change(dataDirectory: string, work: (database: Database) => void): void {
+  const database = new Database(join(dataDirectory, 'mail.db'), 'writer');
+  work(database);
+  database.close();
+}
+
+/** Adds a body without texts to a file of version 1 or 2. */
+function addOldBody(database: Database, id: number, bytes: Uint8Array): void {
+  database.run(
+    `INSERT INTO bodies
+       (id, state, sha256, size_bytes, header_bytes, reference_count, unreferenced_at)
+     VALUES (?, 1, ?, ?, ?, 0, 0)`,
+    id,
+    createHash('sha256').update(bytes).digest(),
+    bytes.length,
+    Math.min(bytes.length, 18),
+  );
+  for (let number = 0; number * 65_536 < bytes.length; number++) {
+    const chunk = bytes.subarray(number * 65_536, (number + 1) * 65_536);
+    database.run('INSERT INTO chunks (id, octets) VALUES (?, ?)', id * 65_536 + number, chunk);
+  }
 }
 
 await t.test('a step of compression that is ended goes on where it was', async (t) => {
