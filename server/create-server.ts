@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { Account, MailStore } from '../store/mail-store.ts';
 import { openStore } from '../store/open-store.ts';
 import type { OpenedStore } from '../store/opened-store.ts';
+import { isSpaceError } from '../store/space-error.ts';
 import { type Clock, steadyClock } from '../tls/clock.ts';
 import type { SessionCache } from '../tls/session-cache.ts';
 import { AdminServer } from './admin/admin-server.ts';
@@ -276,7 +277,7 @@ async function openAdministration(
     await control.listen().catch((error: unknown) => {
       // On a disk that is full or read-only the server goes on without.
       const { code } = error as NodeJS.ErrnoException;
-      if (code !== 'EROFS' && code !== 'ENOSPC') throw error;
+      if (code !== 'EROFS' && !isSpaceError(error)) throw error;
       logger.warn({ err: error }, 'no control socket: commands do not find this server');
     });
   }

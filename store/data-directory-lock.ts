@@ -9,6 +9,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { isSpaceError } from './space-error.ts';
 
 /** Another process, or another store of this one, has the data directory open. */
 export class DataDirectoryInUseError extends Error {
@@ -87,7 +88,7 @@ function writePid(path: string): void {
   try {
     writeFileSync(path, `${process.pid}\n`, { mode: 0o600 });
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+    if (!isSpaceError(error)) throw error;
   }
 }
 

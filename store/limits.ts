@@ -34,6 +34,8 @@ export const limits = {
   reserveBytes: 16 * mebibyte,
   /** Bytes of a file that gives them to what deletes, if others have used up what stays free. */
   reserveFileBytes: mebibyte,
+  /** Bytes that are written to find out whether a quota is used up: more than its last block. */
+  spaceProbeBytes: 64 * kibibyte,
   /** How long the system's word on free space counts, less what was written since, in milliseconds. */
   freeBytesAgeMs: 100,
   /** How often an idle store sees whether its files are still there, in milliseconds. */

@@ -13,12 +13,17 @@ import { someCredentials } from '../fixtures/mail-store-contract/store-steps.ts'
 import { SeededRandom } from '../fixtures/seeded-random.ts';
 import { describeAccount, MailboxScript, perform } from './mailbox-script.ts';
 
-const codes = { ENOSPC: 'OVERQUOTA', EROFS: 'UNAVAILABLE', EIO: 'UNAVAILABLE' } as const;
+const codes = {
+  ENOSPC: 'OVERQUOTA',
+  EROFS: 'UNAVAILABLE',
+  EIO: 'UNAVAILABLE',
+  EDQUOT: 'OVERQUOTA',
+} as const;
 const faults = Object.keys(codes) as DiskFault[];
 
 /** A full disk is told by what takes space. */
 function kindsOf(fault: DiskFault): { readonly kinds?: readonly CallKind[] } {
-  return fault === 'ENOSPC' ? { kinds: ['write', 'truncate', 'create'] } : {};
+  return codes[fault] === 'OVERQUOTA' ? { kinds: ['write', 'truncate', 'create'] } : {};
 }
 
 /** How many calls pass at most before one fails; a step makes fewer, but for those with large messages. */

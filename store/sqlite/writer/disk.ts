@@ -1,9 +1,11 @@
-import { closeSync, openSync, rmSync, statfsSync, statSync, writeSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { rmSync, statfsSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { isDirectoryReadOnly } from '../../data-directory-lock.ts';
 import { limits } from '../../limits.ts';
 import { StoreError } from '../../mail-store.ts';
 import type { StoreProblem } from '../../opened-store.ts';
+import { isSpaceError } from '../../space-error.ts';
 import { damageOf, sqliteCodeOf, sqliteCodes } from '../database.ts';
 import type { OperationName } from './operations.ts';
 
@@ -90,7 +92,7 @@ export class Disk {
 
   /** Takes note that a probe is on disk. A disk that is nearly full stays so until there is space. */
   noteSuccess(): void {
-    if (this.#problem === 'full' && !this.#hasSpace(0)) return;
+    if (this.#problem === 'full' && !(this.#hasSpace(0) && canGrow(this.#path))) return;
     this.#setProblem(undefined);
   }
 
@@ -113,15 +115,9 @@ export class Disk {
   keepReserve(): void {
     if (sizeOf(this.#reservePath) >= limits.reserveFileBytes) return;
     if (!this.#hasSpace(2 * limits.reserveBytes)) return;
-    try {
-      const descriptor = openSync(this.#reservePath, 'w', 0o600);
-      try {
-        writeSync(descriptor, new Uint8Array(limits.reserveFileBytes));
-      } finally {
-        closeSync(descriptor);
-      }
-    } catch {
-      // A reserve is worth having, but nothing is lost without it.
+    // A reserve is worth having, but nothing is lost without it. Half of one would be the last of somebody's quota.
+    if (tryWrite(this.#reservePath, limits.reserveFileBytes) !== undefined) {
+      tryRemove(this.#reservePath);
     }
   }
 
@@ -170,7 +166,37 @@ function problemOf(
   if (code !== sqliteCodes.ioError && code !== sqliteCodes.cannotOpen) return undefined;
   if (isDirectoryReadOnly(dirname(path))) return 'read-only';
   // Some file systems only say so when they are to sync.
-  return hasSpace() ? 'failing' : 'full';
+  return hasSpace() && canGrow(path) ? 'failing' : 'full';
+}
+
+/**
+ * False if the system says that there is no space for a small file beside the store's. Its word on free space knows nothing
+ * of quotas, and SQLite reports a quota that is used up as a disk that fails.
+ */
+function canGrow(path: string): boolean {
+  const probePath = join(dirname(path), 'space-probe');
+  const error = tryWrite(probePath, limits.spaceProbeBytes);
+  tryRemove(probePath);
+  return error === undefined || !isSpaceError(error);
+}
+
+/** Writes a file; the error if that fails. It has random bytes, since others take no space where the system compresses. */
+function tryWrite(path: string, sizeBytes: number): unknown {
+  try {
+    // Some systems only find at the end that there is no space.
+    writeFileSync(path, randomBytes(sizeBytes), { mode: 0o600, flush: true });
+    return undefined;
+  } catch (error) {
+    return error;
+  }
+}
+
+function tryRemove(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // It is written over the next time.
+  }
 }
 
 /**

@@ -80,6 +80,7 @@ const failures: readonly Failure[] = [
     problem: 'read-only',
   },
   { fault: 'EIO', code: /^\[UNAVAILABLE\] .*fails/, health: /errors/, problem: 'failing' },
+  { fault: 'EDQUOT', code: /^\[OVERQUOTA\] .*full/, health: /full/, problem: 'full' },
 ];
 
 await t.test('a disk that fails while a server runs', options, async (t) => {

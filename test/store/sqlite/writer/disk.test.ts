@@ -1,5 +1,6 @@
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { deflateSync } from 'node:zlib';
 import t, { type Test } from 'tap';
 import { limits } from '../../../../store/limits.ts';
 import type { StoreProblem } from '../../../../store/opened-store.ts';
@@ -97,6 +98,7 @@ await t.test('the reserve is given up for what deletes, and made again', (t) => 
   state.freeBytes = 3 * limits.reserveBytes;
   disk.keepReserve();
   t.equal(statSync(reserve).size, limits.reserveFileBytes);
+  t.ok(deflateSync(readFileSync(reserve)).length >= limits.reserveFileBytes, 'also if compressed');
   t.notOk(release('addMessage'));
   t.notOk(release('expungeMessages', sqliteError(11)), 'damage wants no space');
   t.notOk(release('expungeMessages', new Error('other')));
