@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import { type EnvelopeAddress, parseAddressList } from '../protocol/mime/address-list.ts';
+import { isAsciiText } from '../protocol/mime/ascii-text.ts';
 import { findBaseSubject } from '../protocol/mime/base-subject.ts';
 import { decodeEncodedWords } from '../protocol/mime/encoded-words.ts';
 import { findHeaderValue, type HeaderField, parseHeader } from '../protocol/mime/header-fields.ts';
@@ -128,8 +129,4 @@ function hashMessageId(id: string): string {
 /** As `decodeEncodedWords`, at once for text that has none. */
 function decode(value: string): string {
   return value.includes('=?') || !isAsciiText(value) ? decodeEncodedWords(value) : value;
-}
-
-function isAsciiText(text: string): boolean {
-  return Buffer.byteLength(text) === text.length;
 }

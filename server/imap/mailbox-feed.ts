@@ -91,6 +91,8 @@ export class MailboxFeed {
     next: undefined,
   };
   #opened: OpenMailbox | undefined;
+  /** The last status that was read with the number of the first unseen message. */
+  #firstUnseen: MailboxStatus | undefined;
   /** Events that wait while the feed reads from the store; undefined while it does not. */
   #waiting: FeedEvent[] | undefined;
   /** Those who wait until the feed has reached a modseq. */
@@ -263,6 +265,23 @@ export class MailboxFeed {
       if (isMissing(error)) this.#fail(error);
       return undefined;
     }
+  }
+
+  /**
+   * As {@link refresh}, with the number of the first message without \Seen if there are at most so many messages. Before they
+   * are there it is asked of the store, once for each change of the mailbox.
+   */
+  async refreshForSelect(maxMessages: number): Promise<MailboxStatus | undefined> {
+    const status = await this.refresh();
+    if (this.#isLoaded || status === undefined) return status;
+    if (status.unseenCount === 0 || status.messageCount > maxMessages) return status;
+    const { highestModseq } = status;
+    if (this.#firstUnseen?.highestModseq !== highestModseq) {
+      this.#firstUnseen = await this.refresh({ firstUnseen: true });
+      return this.#firstUnseen;
+    }
+    const { firstUnseenNumber } = this.#firstUnseen;
+    return { ...status, ...(firstUnseenNumber !== undefined && { firstUnseenNumber }) };
   }
 
   /**

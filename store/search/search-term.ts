@@ -83,11 +83,6 @@ export class TextMatcher {
     return false;
   }
 
-  /** What comes next does not continue what came before. */
-  reset(): void {
-    this.#tail = '';
-  }
-
   /** True if the term begins in the pieces before and ends in the next one, of which this is the beginning. */
   #isAcross(beginning: string): boolean {
     return this.#tail !== '' && (this.#tail + beginning).includes(this.#term.folded);

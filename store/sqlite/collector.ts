@@ -1,7 +1,7 @@
 import { limits } from '../limits.ts';
 import { deleteRows } from './copy-and-expunge.ts';
 import { bodyState, dropStagings } from './bodies/bodies.ts';
-import { publishCopies } from './mailbox-counters.ts';
+import { forgetUnpublished } from './mailbox-counters.ts';
 import { forgetImports } from './imports.ts';
 import type { WriteContext } from './writer/write-context.ts';
 
@@ -31,7 +31,7 @@ function collectMailbox(context: WriteContext): boolean {
   if (expunged > 0) return true;
   if (forgetImports(database, mailboxId, context.stepMessages) > 0) return true;
   database.run('DELETE FROM keywords WHERE mailbox_id = ?', mailboxId);
-  publishCopies(database, { mailboxId });
+  forgetUnpublished(database, { mailboxId });
   database.run('DELETE FROM mailboxes WHERE id = ?', mailboxId);
   return true;
 }

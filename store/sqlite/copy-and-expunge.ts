@@ -7,7 +7,7 @@ import { mapKeywords } from './keywords.ts';
 import {
   countAdded,
   countRemoved,
-  publishCopies,
+  forgetUnpublished,
   readCounters,
   readModseq,
   readTarget,
@@ -130,7 +130,7 @@ export function* copyMessages(
     copied.add(selection.uids, firstUid);
     addTotals(totals, copySelection(context, selection, { target, firstUid, modseq }));
   }
-  if (isSliced) publishCopies(database, target);
+  if (isSliced) forgetUnpublished(database, target);
   if (copied.count > 0) {
     countAdded(context, target.mailboxId, totals);
     noteCopies(context, target, { firstUid: uidNext, count: copied.count, isSliced });
@@ -203,7 +203,7 @@ export function* discardCopies(
   while (deleteRows(context, mailboxId, { isBehindEnd: true }) > 0) {
     if (context.isSliceOver) context = yield;
   }
-  publishCopies(context.database, { mailboxId });
+  forgetUnpublished(context.database, { mailboxId });
 }
 
 /** Deletes some rows of a mailbox that nobody can reach, and takes their references; returns how many. */

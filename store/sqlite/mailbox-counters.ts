@@ -70,7 +70,7 @@ export function countRemoved(
 }
 
 /** What lies behind the end of the mailbox is published, or deleted: nothing is to be discarded any more. */
-export function publishCopies(
+export function forgetUnpublished(
   database: Database,
   { mailboxId }: Pick<MailboxKey, 'mailboxId'>,
 ): void {

@@ -44,7 +44,7 @@ async function open(
   const { context } = session;
   const feed = await context.feeds.acquire(mailbox);
   try {
-    let status = await readCounters(feed);
+    let status = await feed.refreshForSelect(maxCountedMessages);
     if (!canDoWithout(feed, status)) {
       await feed.load();
       status = await feed.refresh();
@@ -61,15 +61,6 @@ async function open(
     context.feeds.release(feed);
     throw error;
   }
-}
-
-/** What is told of a mailbox whose messages nobody has needed yet. */
-async function readCounters(feed: MailboxFeed): Promise<MailboxStatus | undefined> {
-  const status = await feed.refresh();
-  if (feed.isLoaded || status === undefined) return status;
-  const { unseenCount, messageCount } = status;
-  if (unseenCount === 0 || messageCount > maxCountedMessages) return status;
-  return feed.refresh({ firstUnseen: true });
 }
 
 /**

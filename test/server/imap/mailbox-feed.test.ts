@@ -1,4 +1,5 @@
 import t from 'tap';
+import type { MailStore } from '../../../store/mail-store.ts';
 import { MailboxFeed } from '../../../server/imap/mailbox-feed.ts';
 import { MailboxFeeds } from '../../../server/imap/mailbox-feeds.ts';
 import { StoreError } from '../../../store/mail-store.ts';
@@ -292,4 +293,28 @@ await t.test('messages go from anywhere in a mailbox', async (t) => {
   t.same(contents(feed), before, 'nothing was there');
   mailbox.expunge([...mailbox.messages.keys()]);
   t.equal(feed.count, 0);
+});
+
+await t.test('the first unseen message is looked for once for each change', async (t) => {
+  const mailbox = mailboxOf(3);
+  let askedCount = 0;
+  const store: MailStore = {
+    ...mailbox.store,
+    readStatus: async (box, options) => {
+      const status = { ...(await mailbox.store.readStatus(box)), unseenCount: 1 };
+      if (options?.firstUnseen !== true) return status;
+      askedCount += 1;
+      return { ...status, firstUnseenNumber: 2 };
+    },
+  };
+  const feed = await MailboxFeed.watch(store, mailbox.box);
+  for (let count = 0; count < 3; count++) {
+    t.match(await feed.refreshForSelect(3), { firstUnseenNumber: 2, messageCount: 3 });
+  }
+  t.equal(askedCount, 1);
+  mailbox.setFlags([1], ['\\Answered']);
+  t.match(await feed.refreshForSelect(3), { firstUnseenNumber: 2 });
+  t.equal(askedCount, 2);
+  t.notOk('firstUnseenNumber' in (await feed.refreshForSelect(2))!, 'there are too many');
+  t.equal(askedCount, 2);
 });

@@ -72,12 +72,3 @@ await t.test('a header without the longest word of a term has no line with the t
   t.notOk(new SearchTerm('é').mayBeInHeader(plain));
   t.end();
 });
-
-await t.test('after a reset nothing continues', (t) => {
-  const matcher = new TextMatcher(new SearchTerm('ab'));
-  t.notOk(matcher.push('a'));
-  matcher.reset();
-  t.notOk(matcher.push('b'));
-  t.ok(matcher.push('ab'));
-  t.end();
-});
