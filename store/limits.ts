@@ -52,18 +52,10 @@ export const limits = {
 
   /** Bytes of the usual header fields of a message that are kept apart; of a message with more none are. */
   usualFieldsBytes: 16 * kibibyte,
-  /** Bytes that they take in the file, about, with some to spare. */
-  usualFieldsEstimateBytes: kibibyte,
   /** Characters of a text that messages are sorted by; nearly all subjects have less. */
   sortKeyCharacters: 128,
   /** Messages that one says it follows, which are kept: the first and the last ones. Few threads are as deep. */
   sortKeyReferences: 16,
-  /** Bytes of the sort keys of a message in the file, about, with some to spare. */
-  sortKeysEstimateBytes: 150,
-  /** Bodies of one transaction of a migration: some ten milliseconds. */
-  migratedBodies: 256,
-  /** Bytes of bodies that one transaction of a migration compresses: some ten milliseconds, and what the log needs. */
-  migratedBytes: 4 * mebibyte,
   /** KiB of pages that a migration keeps in memory: the branches of the trees, and what a transaction changes is written early. */
   migrationCacheKib: 2 * kibibyte,
   /** Bytes that a migration leaves free beside its backup and what the file grows by: the log, and mail meanwhile. */
@@ -83,6 +75,8 @@ export const limits = {
   collectRows: 1000,
   /** Bodies that a newer MIME walker goes over in one step of collecting. */
   walkedBodies: 32,
+  /** Bodies that it looks at for that, most of which it may have gone over before. */
+  walkedRows: 256,
   /** Bytes of them: with writing what it finds, some milliseconds. A larger body takes several steps. */
   walkedBytes: 512 * kibibyte,
   /** Free pages that stay in the file (4 MiB), since new mail will need them. */

@@ -83,7 +83,7 @@ async function walkAgain(
     `SELECT t.body_id, t.walker, b.size_bytes FROM body_texts t JOIN bodies b ON b.id = t.body_id
      WHERE t.body_id > ? ORDER BY t.body_id LIMIT ?`,
     position,
-    limits.migratedBodies,
+    limits.walkedRows,
   );
   const contents: (DerivedContent & { readonly bodyId: number })[] = [];
   let lastId: number | undefined;

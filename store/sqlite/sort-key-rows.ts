@@ -1,25 +1,12 @@
 import type { SortKeys } from '../sort-keys.ts';
 import type { Database, SqlValue } from './database.ts';
 
-/** Makes the table of sort keys. `message_id` is a hash, and `thread_references` are hashes one behind the other, or null. */
-export const sortKeysTable = `CREATE TABLE sort_keys (
-  body_id INTEGER PRIMARY KEY REFERENCES bodies (id),
-  sent_seconds INTEGER,
-  is_reply_or_forward INTEGER NOT NULL,
-  base_subject TEXT NOT NULL,
-  from_key TEXT NOT NULL,
-  to_key TEXT NOT NULL,
-  cc_key TEXT NOT NULL,
-  display_from TEXT NOT NULL,
-  display_to TEXT NOT NULL,
-  message_id BLOB,
-  thread_references BLOB
-) STRICT`;
-
 /** The sort keys of a body in place of others that it may have. */
 export function keepSortKeys(database: Database, bodyId: number, keys: SortKeys): void {
   database.run(
-    'INSERT OR REPLACE INTO sort_keys VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+    `INSERT OR REPLACE INTO sort_keys (body_id, sent_seconds, is_reply_or_forward, base_subject, from_key,
+       to_key, cc_key, display_from, display_to, message_id, thread_references)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     bodyId,
     keys.sentSeconds ?? null,
     keys.isReplyOrForward ? 1 : 0,

@@ -1,17 +1,16 @@
 import type { MimePart } from '../../../protocol/mime/mime-structure.ts';
-import { limits } from '../../limits.ts';
 import { StoreError } from '../../mail-store.ts';
 import { MessageReader, type WalkedFacts } from '../../message-reader.ts';
 import { packStructure } from '../../packed-structure.ts';
 import { bodyState } from '../bodies/bodies.ts';
 import { compressInPlace, insertChunks, toStoredForm } from '../bodies/chunks.ts';
 import type { Database } from '../database.ts';
+import { stepLimits } from './limits.ts';
 import type { LongStep } from './schema.ts';
 
 type Body = [id: number, state: number, sizeBytes: number];
 
-/** In the file up to this step, a chunk's id was this times the body's, and its number. */
-const oldChunksOfBody = 65_536;
+const { chunksOfBody: oldChunksOfBody } = stepLimits;
 
 /** What walker has read all bodies before this step. */
 const firstWalker = 1;
@@ -22,8 +21,8 @@ const firstWalker = 1;
  * next one.
  */
 export const compactStep: LongStep = makeCompactStep({
-  bodies: limits.migratedBodies,
-  bytes: limits.migratedBytes,
+  bodies: stepLimits.bodies,
+  bytes: stepLimits.compressedBytes,
 });
 
 /** {@link compactStep} with other bounds of a transaction. */
@@ -57,7 +56,7 @@ export function makeCompactStep(most: {
       return ((lastId ?? 0) + 1) * oldChunksOfBody;
     },
     // Rows are taken away before they are written anew, so that it is what one transaction needs.
-    growthBytes: () => 2 * limits.migratedBytes,
+    growthBytes: () => 2 * stepLimits.compressedBytes,
     advance: (database, position) => {
       let next = position;
       let bytesLeft = most.bytes;
@@ -81,8 +80,8 @@ export function makeCompactStep(most: {
   };
 }
 
-/** What a draft adds in one request. */
-const chunksAtOnce = limits.stageBytes / limits.chunkBytes;
+/** All of a body that is divided. */
+const chunksAtOnce = stepLimits.dividedBytes / stepLimits.chunkBytes;
 
 /** The body that has the old chunk of an id, or the one behind it. */
 function readBody(database: Database, chunkId: number): Body | undefined {
@@ -111,7 +110,7 @@ function writeChunks(
   },
 ): void {
   const { number, chunks, structure } = part;
-  const isSmall = sizeBytes <= limits.stageBytes;
+  const isSmall = sizeBytes <= stepLimits.dividedBytes;
   if (isSmall && number > 0) return;
   if (!isSmall || structure === undefined) {
     const compressed = chunks.map((chunk) => compressInPlace(chunk));

@@ -1,6 +1,6 @@
-import { limits } from '../../limits.ts';
 import { selectUsualFields } from '../../usual-fields.ts';
 import { compactStep } from './compact-step.ts';
+import { stepLimits } from './limits.ts';
 import { sortKeysStep } from './sort-keys-step.ts';
 import type { Database } from '../database.ts';
 
@@ -35,16 +35,16 @@ const headerFieldsStep: LongStep = {
   end: (database) => database.row<[number | null]>('SELECT max(id) FROM bodies')?.[0] ?? 0,
   growthBytes: (database) => {
     const [count] = database.row<[number]>('SELECT count(*) FROM bodies')!;
-    return count * limits.usualFieldsEstimateBytes;
+    return count * stepLimits.usualFieldsBytes;
   },
   advance: (database, position) => {
     const rows = database.iterate<Row>(
-      `SELECT b.id, CASE WHEN b.state = 1 AND b.header_bytes BETWEEN 1 AND ${limits.chunkBytes}
+      `SELECT b.id, CASE WHEN b.state = 1 AND b.header_bytes BETWEEN 1 AND ${stepLimits.chunkBytes}
          THEN substr(c.octets, 1, b.header_bytes) END
-       FROM bodies b LEFT JOIN chunks c ON c.id = b.id * ${limits.maxChunkRows}
+       FROM bodies b LEFT JOIN chunks c ON c.id = b.id * ${stepLimits.chunksOfBody}
        WHERE b.id > ? ORDER BY b.id LIMIT ?`,
       position,
-      limits.migratedBodies,
+      stepLimits.bodies,
     );
     let lastId: number | undefined;
     for (const [bodyId, header] of rows) {
