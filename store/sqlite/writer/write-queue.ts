@@ -90,6 +90,13 @@ export class WriteQueue {
   readonly #database: Database;
   readonly #maxGroupMessages: number;
   #waiting: QueuedRequest[] = [];
+  /**
+   * Those that came before all of these and have to wait for a job. Until one ends they are not looked at again, however
+   * many they are.
+   */
+  #blocked: QueuedRequest[] = [];
+  /** What the blocked ones will do. */
+  #heldByBlocked = new HeldMailboxes();
   /** In the order of their turns. */
   #jobs: Job[] = [];
 
@@ -101,7 +108,7 @@ export class WriteQueue {
 
   /** True if there is nothing to run. */
   get isEmpty(): boolean {
-    return this.#waiting.length === 0 && !this.hasJob;
+    return this.#waiting.length === 0 && this.#blocked.length === 0 && !this.hasJob;
   }
 
   get hasJob(): boolean {
@@ -115,15 +122,15 @@ export class WriteQueue {
   /** Takes short requests for one transaction, in their order, and makes jobs of those between them that are not short. */
   takeGroup(): QueuedRequest[] {
     const group: QueuedRequest[] = [];
-    const left: QueuedRequest[] = [];
     const held = new HeldMailboxes();
     for (const job of this.#jobs) held.add(this.#claimsOf(job));
     let [payloadBytes, messageCount, index] = [0, 0, 0];
     for (; index < this.#waiting.length && group.length < limits.maxGroupRequests; index++) {
       const queued = this.#waiting[index]!;
       const { request } = queued;
-      if (!held.isEmpty && this.#mustWait(request, held)) {
-        left.push(queued);
+      const isAnyHeld = !held.isEmpty || this.#blocked.length > 0;
+      if (isAnyHeld && this.#mustWait(request, held)) {
+        this.#blocked.push(queued);
         continue;
       }
       const weight = weigh(this.#database, request);
@@ -137,7 +144,7 @@ export class WriteQueue {
       if (isFull && group.length > 0) break;
       group.push(queued);
     }
-    this.#waiting = [...left, ...this.#waiting.slice(index)];
+    this.#waiting = this.#waiting.slice(index);
     return group;
   }
 
@@ -151,6 +158,7 @@ export class WriteQueue {
 
   endJob(job: Job): void {
     this.#jobs = this.#jobs.filter((other) => other !== job);
+    this.#unblock();
   }
 
   /** Adds a job that deletes the copies behind the end of a mailbox, see `discardCopies`. It holds the mailbox at once. */
@@ -169,11 +177,22 @@ export class WriteQueue {
   takeWaitingFor(job: Job): QueuedRequest[] {
     const held = new HeldMailboxes();
     held.add(this.#claimsOf(job));
-    const isWaiting = ({ request }: QueuedRequest) =>
-      held.excludes(claimsOf(this.#database, request));
-    const taken = this.#waiting.filter(isWaiting);
-    this.#waiting = this.#waiting.filter((queued) => !taken.includes(queued));
+    this.#unblock();
+    const taken: QueuedRequest[] = [];
+    const left: QueuedRequest[] = [];
+    for (const queued of this.#waiting) {
+      const isTaken = held.excludes(claimsOf(this.#database, queued.request));
+      (isTaken ? taken : left).push(queued);
+    }
+    this.#waiting = left;
     return taken;
+  }
+
+  /** Has all requests looked at again, in their order. */
+  #unblock(): void {
+    this.#waiting = [...this.#blocked, ...this.#waiting];
+    this.#blocked = [];
+    this.#heldByBlocked = new HeldMailboxes();
   }
 
   #addJob(queued: QueuedRequest): Job {
@@ -189,10 +208,10 @@ export class WriteQueue {
 
   #mustWait(request: WriteRequest, held: HeldMailboxes): boolean {
     const claims = claimsOf(this.#database, request);
-    if (!held.excludes(claims)) return false;
+    if (!held.excludes(claims) && !this.#heldByBlocked.excludes(claims)) return false;
     for (const job of this.#jobs) if (job.isSuspended) this.#wake(job, claims);
     // Those behind it must not overtake it.
-    held.add(claims);
+    this.#heldByBlocked.add(claims);
     return true;
   }
 

@@ -2,6 +2,7 @@ import t, { type Test } from 'tap';
 import type { MailboxKey } from '../../../../store/mail-store.ts';
 import { checkIntegrity } from '../../../../store/sqlite/integrity.ts';
 import { GroupCommit } from '../../../../store/sqlite/writer/group-commit.ts';
+import { WriteQueue } from '../../../../store/sqlite/writer/write-queue.ts';
 import { makeGroups } from '../../../fixtures/write-groups.ts';
 
 /** Messages in INBOX; a slice has two. */
@@ -95,6 +96,43 @@ await t.test('requests for a mailbox wait in their order, requests for others do
   );
   t.equal(count(1), messageCount - 1, 'the first had its flag taken before the expunge');
   t.same(faults(), []);
+  t.end();
+});
+
+await t.test('those that wait for a job are looked at when one ends, not at each turn', (t) => {
+  const { database } = makeGroups(t);
+  const queue = new WriteQueue(database, 2);
+  let lookCount = 0;
+  const add = (id: number, box: MailboxKey, count = 1) => {
+    const argument = { box, uids: uids.subarray(0, count), change: seen };
+    const request = {
+      id,
+      get operation() {
+        lookCount++;
+        return 'storeFlags' as const;
+      },
+      argument,
+      nowMs: 0,
+      payloadBytes: 0,
+    };
+    queue.add({ clientId: 1, request });
+  };
+  const take = () => queue.takeGroup().map(({ request }) => request.id);
+  add(1, inbox, 4);
+  for (let id = 2; id <= 101; id++) add(id, inbox);
+  t.same(take(), []);
+  lookCount = 0;
+  for (let turn = 0; turn < 10; turn++) t.same(take(), []);
+  t.ok(lookCount <= 10 * 2, `looked ${lookCount} times at one job`);
+  add(102, inbox);
+  add(103, archive);
+  t.same(take(), [103], 'others pass by');
+  t.notOk(queue.isEmpty);
+  queue.endJob(queue.nextJob()!);
+  const order = Array.from({ length: 101 }, (_, index) => index + 2);
+  const taken: number[] = [];
+  while (!queue.isEmpty) taken.push(...take());
+  t.same(taken, order);
   t.end();
 });
 
