@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
+import { lowerBound } from '../../protocol/sequence-set.ts';
 import { limits } from '../limits.ts';
 import type { MailboxChanges, MessageColumn, MessageRows, MessageStates } from '../mail-store.ts';
 import type { Body } from './bodies.ts';
@@ -83,7 +84,7 @@ export async function* readRows(
     const messages = findMailbox().select(batchUids);
     const count = countInBatch(messages, columns);
     const lastUid = count < messages.length ? messages[count - 1]!.uid : batchUids.at(-1)!;
-    while (position < uids.length && uids[position]! <= lastUid) position += 1;
+    position = lowerBound(uids, uids.length, lastUid + 1);
     if (count > 0) yield toRows(messages.slice(0, count), columns);
   }
 }

@@ -1,5 +1,6 @@
 import type { Flag } from '../../protocol/flag.ts';
 import type { MimePart } from '../../protocol/mime/mime-structure.ts';
+import { lowerBound } from '../../protocol/sequence-set.ts';
 import { limits } from '../limits.ts';
 import type { SortKeys } from '../sort-keys.ts';
 import {
@@ -49,28 +50,19 @@ const columnSources: readonly ColumnSource[] = [
     column: 'internalDate',
     sql: 'm.internal_seconds',
     joins: [],
-    put: (batch, value) => {
-      batch.internalSeconds[batch.count] = value as number;
-      return 0;
-    },
+    put: (batch, value) => putNumber(batch.internalSeconds, batch, value),
   },
   {
     column: 'internalDate',
     sql: 'm.zone_minutes',
     joins: [],
-    put: (batch, value) => {
-      batch.zoneMinutes[batch.count] = value as number;
-      return 0;
-    },
+    put: (batch, value) => putNumber(batch.zoneMinutes, batch, value),
   },
   {
     column: 'savedDate',
     sql: 'm.saved_seconds',
     joins: [],
-    put: (batch, value) => {
-      batch.savedSeconds[batch.count] = (value as number | null) ?? NaN;
-      return 0;
-    },
+    put: (batch, value) => putNumber(batch.savedSeconds, batch, value ?? NaN),
   },
   {
     column: 'emailId',
@@ -126,7 +118,7 @@ const columnSources: readonly ColumnSource[] = [
     sql: `CASE WHEN h.bytes IS NULL
       THEN (SELECT b.header_bytes FROM bodies b WHERE b.id = m.body_id) ELSE -1 END`,
     joins: [fieldsJoin],
-    put: putHeaderBytes,
+    put: (batch, value) => putNumber(batch.headerBytes, batch, value ?? -1),
   },
   {
     column: 'usualFields',
@@ -139,7 +131,7 @@ const columnSources: readonly ColumnSource[] = [
     sql: 'b.header_bytes',
     joins: [bodiesJoin],
     isRequired: true,
-    put: putHeaderBytes,
+    put: (batch, value) => putNumber(batch.headerBytes, batch, value ?? -1),
   },
   {
     column: 'header',
@@ -171,6 +163,15 @@ const columnSources: readonly ColumnSource[] = [
   },
 ];
 
+function putNumber(
+  column: Float64Array | Int16Array | Int32Array,
+  { count }: RowBatch,
+  value: SqlValue,
+): number {
+  column[count] = value as number;
+  return 0;
+}
+
 function putText(column: string[], value: string): number {
   column.push(value);
   return value.length;
@@ -180,11 +181,6 @@ function putBytes(column: (Uint8Array | undefined)[], value: SqlValue): number {
   const bytes = value instanceof Uint8Array ? value : undefined;
   column.push(bytes);
   return bytes?.length ?? 0;
-}
-
-function putHeaderBytes(batch: RowBatch, value: SqlValue): number {
-  batch.headerBytes[batch.count] = (value as number | null) ?? -1;
-  return 0;
 }
 
 /** Rows as they are read. */
@@ -265,7 +261,7 @@ export async function* readRows(
     const batchUids = uids.subarray(position, position + limits.batchRows);
     const { batch, isWhole } = readBatch(database, box, batchUids, columns);
     const lastUid = isWhole ? batchUids.at(-1)! : batch.uids[batch.count - 1]!;
-    while (position < uids.length && uids[position]! <= lastUid) position++;
+    position = lowerBound(uids, uids.length, lastUid + 1);
     if (batch.count > 0) yield batch.toRows(columns);
   }
 }
