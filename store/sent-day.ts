@@ -9,7 +9,7 @@ export function dayNumber(year: number, month: number, day: number): number {
 
 /**
  * The day that the Date field of an ENVELOPE names, in days since 1970, whatever its time and zone (RFC 3501,
- * section 6.4.4, SENTON). Undefined where there is none or it cannot be read.
+ * section 6.4.4, SENTON). Undefined if there is none or it cannot be read.
  *
  * @param envelope wire text; its first string is the date
  */

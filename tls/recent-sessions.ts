@@ -140,7 +140,7 @@ export class RecentSessions {
 
   /**
    * Clears what has expired in some of the sets, from `firstSet` on; when the next session there will expire,
-   * undefined where there is none.
+   * undefined if there is none.
    */
   expire(nowMs: number, firstSet = 0, setCount = this.memory.setCount): number | undefined {
     const endSet = Math.min(firstSet + setCount, this.memory.setCount);

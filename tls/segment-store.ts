@@ -151,7 +151,7 @@ export class SegmentStore {
     return this.#index.settle(segmentLimits.slotsPerStep);
   }
 
-  /** When the next entry expires; undefined where there is none, -Infinity where there is one to clear away. */
+  /** When the next entry expires; undefined if there is none, -Infinity where there is one to clear away. */
   nextExpiry(): number | undefined {
     const times = [this.#probation.oldest, this.#main.oldest]
       .filter((segment) => segment !== undefined)
@@ -162,7 +162,7 @@ export class SegmentStore {
     return times.length === 0 ? undefined : Math.min(...times);
   }
 
-  /** When the oldest entry expires; undefined where there is none. Each dead entry is passed once, by it or by expiry. */
+  /** When the oldest entry expires; undefined if there is none. Each dead entry is passed once, by it or by expiry. */
   oldestExpiry(): number | undefined {
     const times = [this.#probation.oldest, this.#main.oldest].flatMap((segment) => {
       if (segment === undefined || segment.liveCount === 0) return [];

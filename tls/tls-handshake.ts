@@ -76,7 +76,7 @@ export class TlsHandshake {
     return this.#found;
   }
 
-  /** Id of the session of the cache that was resumed, or before the end can be; undefined where there is none. */
+  /** Id of the session of the cache that was resumed, or before the end can be; undefined if there is none. */
   get predecessorId(): Uint8Array | undefined {
     return this.#predecessorId;
   }

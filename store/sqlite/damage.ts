@@ -20,7 +20,7 @@ export function expectSoundBody(database: Database, bodyId: number): void {
   if (damagedBodies.get(database)?.has(bodyId)) throw bodyDamage(database, bodyId);
 }
 
-/** Remembers a body as damaged; what is to be thrown. */
+/** Remembers a body as damaged; returns the error to throw. */
 export function bodyDamage(database: Database, bodyId: number): StoreError {
   const known = damagedBodies.get(database) ?? new Set();
   if (known.size >= maxDamagedBodies) known.clear();

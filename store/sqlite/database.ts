@@ -110,7 +110,7 @@ export class Database {
     return this.#try(() => this.#statement(sql).all(...values) as unknown as T[]);
   }
 
-  /** The first row; undefined where there is none. */
+  /** The first row; undefined if there is none. */
   // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the caller names its columns
   row<T extends readonly SqlValue[]>(sql: string, ...values: SQLInputValue[]): T | undefined {
     return this.#try(() => this.#statement(sql).get(...values) as unknown as T | undefined);

@@ -129,7 +129,7 @@ export interface MailboxRow {
   readonly specialUse: SpecialUse | undefined;
 }
 
-/** By its normal name; undefined where there is none. */
+/** By its normal name; undefined if there is none. */
 function findMailboxRow(
   database: Database,
   accountId: number,
