@@ -79,6 +79,11 @@ export type NumberUse = 'uses' | 'breaks';
 interface CommandRow<Name extends CommandName> {
   readonly state: CommandState;
   readonly numbers: NumberUse;
+  /**
+   * False for a command of a selected mailbox that does without its messages, which are then not read for it. Absent: they are
+   * there when it runs.
+   */
+  readonly needsMessages?: false;
   readonly run: CommandHandler<Name>;
 }
 
@@ -87,8 +92,8 @@ export const commandTable: { readonly [Name in CommandName]: CommandRow<Name> } 
   APPEND: { state: 'after-login', numbers: 'breaks', run: append },
   AUTHENTICATE: { state: 'before-login', numbers: 'breaks', run: authenticate },
   CAPABILITY: { state: 'any', numbers: 'breaks', run: capability },
-  CHECK: { state: 'selected', numbers: 'breaks', run: check },
-  CLOSE: { state: 'selected', numbers: 'breaks', run: closeMailbox },
+  CHECK: { state: 'selected', numbers: 'breaks', needsMessages: false, run: check },
+  CLOSE: { state: 'selected', numbers: 'breaks', needsMessages: false, run: closeMailbox },
   COPY: { state: 'selected', numbers: 'breaks', run: copyOrMove },
   CREATE: { state: 'after-login', numbers: 'breaks', run: createMailbox },
   DELETE: { state: 'after-login', numbers: 'breaks', run: deleteMailbox },
@@ -112,12 +117,9 @@ export const commandTable: { readonly [Name in CommandName]: CommandRow<Name> } 
   STATUS: { state: 'after-login', numbers: 'breaks', run: status },
   STORE: { state: 'selected', numbers: 'uses', run: store },
   SUBSCRIBE: { state: 'after-login', numbers: 'breaks', run: subscribe },
-  UNSELECT: { state: 'selected', numbers: 'breaks', run: unselect },
+  UNSELECT: { state: 'selected', numbers: 'breaks', needsMessages: false, run: unselect },
   UNSUBSCRIBE: { state: 'after-login', numbers: 'breaks', run: subscribe },
 };
-
-/** Commands of a selected mailbox that do without its messages: who idles all day costs no more than the counters. */
-const wantsNoMessages: ReadonlySet<CommandName> = new Set(['CHECK', 'CLOSE', 'UNSELECT']);
 
 /** Carries out one event of a client's input. True if the connection is to end. */
 export function handleEvent(session: Session, event: ReaderEvent): Promise<boolean> | boolean {
@@ -181,7 +183,7 @@ async function run(session: Session, command: Command, request: CommandRequest):
   try {
     // The table pairs each name with the handler of that command; the compiler cannot follow the pairing
     const handler = row.run as CommandHandler<CommandName>;
-    if (row.state === 'selected' && !wantsNoMessages.has(command.name)) await session.view.load();
+    if (row.state === 'selected' && row.needsMessages !== false) await session.view.load();
     return { status: 'OK', ...(await handler(session, command, request)) };
   } catch (error) {
     if (error instanceof ByeError || error instanceof ConnectionLostError) throw error;
