@@ -1,0 +1,142 @@
+import { encodeBodySection, type WireText } from '../../../protocol/encoder.ts';
+import type { BodySection, FetchItem } from '../../../protocol/fetch-item.ts';
+import {
+  applyPartial,
+  filterHeader,
+  type HeaderText,
+  ownHeaderOf,
+  resolveHeader,
+  resolveSection,
+  type SectionRange,
+} from '../../../protocol/mime/body-section.ts';
+import { HeaderFilter } from '../../../protocol/mime/header-filter.ts';
+import type { MessageColumn, MessageRows } from '../../../store/mail-store.ts';
+import { isUsualField } from '../../../store/usual-fields.ts';
+import type { Session } from '../session.ts';
+
+/** A message among the rows of the store. */
+export interface MessageRow {
+  readonly rows: MessageRows;
+  readonly place: number;
+}
+
+/** What the store was asked for is there. */
+export function present<Value>(value: Value | undefined): Value {
+  if (value === undefined) throw new Error('The store left out a field that was asked for');
+  return value;
+}
+
+/** What locates a section, or has its bytes. The whole message needs nothing, and it is what most clients read. */
+export function columnOfSection(section: BodySection): MessageColumn | undefined {
+  const text = ownHeaderOf(section);
+  if (text !== undefined) return hasUsualFieldsOnly(text) ? 'usualFields' : 'header';
+  return section.part.length === 0 && section.text.kind === 'all' ? undefined : 'structure';
+}
+
+function hasUsualFieldsOnly(text: HeaderText): boolean {
+  return text.kind === 'header-fields' && text.fieldNames.every(isUsualField);
+}
+
+type Partial = Extract<FetchItem, { readonly item: 'BODY[]' }>['partial'];
+
+/** Writes what a section of a message holds, as `NIL` or a literal; its name stands before it. Undefined if it is written. */
+export function writeSection(
+  session: Session,
+  message: MessageRow,
+  section: BodySection,
+  partial?: Partial,
+): Promise<void> | undefined {
+  const { out } = session;
+  const header = readHeaderOf(message, section);
+  if (header !== undefined) {
+    const { start, end } = applyPartial(header.length, partial);
+    out.literal(end - start).bytes(header.subarray(start, end));
+    return undefined;
+  }
+  const range = locate(message, section);
+  if (range === undefined) {
+    out.nstring(undefined);
+    return undefined;
+  }
+  const bodyId = present(message.rows.bodyIds[message.place]);
+  if (range.fieldNames !== undefined) return writeFields(session, bodyId, range, partial);
+  const { start, end } = applyPartial(range.end - range.start, partial);
+  return writeLiteral(session, bodyId, range.start + start, range.start + end);
+}
+
+/** The bytes of a section that the row of the message has; undefined if they are to be read from its body. */
+function readHeaderOf({ rows, place }: MessageRow, section: BodySection): Uint8Array | undefined {
+  const header = rows.headers?.[place] ?? rows.usualFields?.[place];
+  if (header === undefined || ownHeaderOf(section) === undefined) return undefined;
+  const { filter } = prepare(section);
+  return filter === undefined ? header : filter.apply(header);
+}
+
+/** What is made once of a section of a command, for all messages. */
+interface PreparedSection {
+  /** Its name in the response, without the origin. */
+  readonly name: WireText;
+  /** Undefined unless it is made of some fields of a header. */
+  readonly filter: HeaderFilter | undefined;
+}
+
+const preparedSections = new WeakMap<BodySection, PreparedSection>();
+
+/** The name of a whole section in a response. */
+export function sectionName(section: BodySection): WireText {
+  return prepare(section).name;
+}
+
+function prepare(section: BodySection): PreparedSection {
+  const known = preparedSections.get(section);
+  if (known !== undefined) return known;
+  const { text } = section;
+  const filter =
+    'fieldNames' in text
+      ? new HeaderFilter(text.fieldNames, text.kind === 'header-fields-not')
+      : undefined;
+  const prepared = { name: encodeBodySection(section), filter };
+  preparedSections.set(section, prepared);
+  return prepared;
+}
+
+function locate({ rows, place }: MessageRow, section: BodySection): SectionRange | undefined {
+  const text = ownHeaderOf(section);
+  if (text !== undefined)
+    return resolveHeader({ start: 0, end: present(rows.headerBytes?.[place]) }, text);
+  const structure = rows.structures?.[place];
+  if (structure !== undefined) return resolveSection(structure, section);
+  return { start: 0, end: present(rows.sizeBytes[place]) };
+}
+
+async function writeFields(
+  session: Session,
+  bodyId: number,
+  range: Extract<SectionRange, { readonly fieldNames: readonly string[] }>,
+  partial?: Partial,
+): Promise<void> {
+  const header = await readWhole(session, bodyId, range.start, range.end);
+  const kept = filterHeader(header, range.fieldNames, range.isNot);
+  const { start, end } = applyPartial(kept.length, partial);
+  session.out.literal(end - start).bytes(kept.subarray(start, end));
+}
+
+async function writeLiteral(
+  session: Session,
+  bodyId: number,
+  start: number,
+  end: number,
+): Promise<void> {
+  const { out } = session;
+  out.literal(end - start);
+  for await (const chunk of session.store.readBody(bodyId, start, end)) {
+    out.bytes(chunk);
+    if (out.isFull) await out.ready();
+  }
+}
+
+async function readWhole(session: Session, bodyId: number, start: number, end: number) {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of session.store.readBody(bodyId, start, end)) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
