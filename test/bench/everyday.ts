@@ -1,7 +1,9 @@
 // Times of everyday commands, and the CPU that they cost the server, beside Dovecot with the same mail in the same run:
 //
-//     npm run bench -- everyday [messages] [steps] [NAME=value of Reprise's environment …] [--options of its node …]
+//     npm run bench -- everyday [messages] [steps] [beside=checkout] [NAME=value of Reprise's environment …] [--options of its node …]
 //
+// With `beside` Reprise as it is in another directory, an earlier commit with its node_modules, is measured in the same run and
+// shown behind ("earlier"): that tells what has become slower or quicker.
 // 10,000 messages unless told otherwise. With `steps` only those are measured in whose name one of these texts (divided
 // by commas) stands: `everyday 1000 SEARCH,SELECT`. With `--cpu-prof --cpu-prof-dir=/tmp/profiles` each thread of Reprise
 // writes a profile when it ends.
@@ -11,6 +13,7 @@
 // do, and the other is shown behind it. A time is the best of three runs, which go by turns to the servers; a run has a
 // hundred rounds if each takes less than 20 ms, three if less than 500 ms, otherwise one, and counts their mean. CPU is that
 // of all processes and threads of a server in its best run, a round. What the states mean stands at `State` in everyday-steps.ts.
+import { resolve } from 'node:path';
 import { makeSelfSignedCertificate } from '../../tls/self-signed-certificate.ts';
 import { fillEveryday } from './everyday-mail.ts';
 import {
@@ -30,6 +33,7 @@ import { fillSmall } from './small-mail.ts';
 const argv = process.argv.slice(2);
 const [messages = '10000', wanted = ''] = positionalOf(argv);
 const messageCount = Number(messages);
+const { beside, ...environment } = environmentOf(argv);
 /** Messages of which only the last has not been seen. */
 const unreadCount = Math.min(100_000, 10 * messageCount);
 
@@ -38,6 +42,7 @@ const steps = everydaySteps(messageCount).filter(({ name }) =>
   wanted.split(',').some((text) => name.includes(text)),
 );
 const readingPeers: Peer[] = [];
+let earlierPeer: Peer | undefined;
 /** Only if there is a step for it. */
 let syncingPeer: Peer | undefined;
 const missed: string[] = [];
@@ -45,7 +50,8 @@ try {
   await startPeers();
   print('', '', ['Reprise', 'Dovecot', 'ratio', 'at most', '', 'CPU', "Dovecot's", 'ratio', '']);
   for (const step of steps) {
-    const peers = step.kind === 'reading' ? readingPeers : [...readingPeers, syncingPeer!];
+    const dovecots = step.kind === 'reading' ? readingPeers : [...readingPeers, syncingPeer!];
+    const peers = earlierPeer === undefined ? dovecots : [...dovecots, earlierPeer];
     for (const state of step.states) tell(step, state, await timeStep(peers, step, state));
   }
   console.log(missed.length === 0 ? 'All bounds are met' : `NOT MET: ${missed.join('; ')}`);
@@ -53,21 +59,22 @@ try {
   if (!(error instanceof PeerMissingError)) throw error;
   console.log(`Skipped: ${error.message}`);
 } finally {
-  await Promise.all(
-    [...readingPeers, ...(syncingPeer ? [syncingPeer] : [])].map((peer) => peer.stop()),
-  );
+  await Promise.all([...readingPeers, syncingPeer, earlierPeer].map((peer) => peer?.stop()));
 }
 
 async function startPeers(): Promise<void> {
-  readingPeers.push(
-    await startReprise({
-      credential,
-      workerCount: 2,
-      password,
-      environment: environmentOf(argv),
-      nodeOptions: nodeOptionsOf(argv),
-    }),
-  );
+  const reprise = {
+    credential,
+    workerCount: 2,
+    password,
+    environment,
+    nodeOptions: nodeOptionsOf(argv),
+  };
+  readingPeers.push(await startReprise(reprise));
+  if (beside !== undefined) {
+    earlierPeer = await startReprise({ ...reprise, checkout: resolve(beside) });
+    await fill(earlierPeer, steps);
+  }
   const dovecot = { credential, password, mailFormat: 'mdbox', loginProcessCount: 2 } as const;
   readingPeers.push(await startDovecot(dovecot));
   for (const peer of readingPeers) await fill(peer, steps);
@@ -103,8 +110,13 @@ async function fill(peer: Peer, filled: readonly EverydayStep[]): Promise<void> 
   console.log(`${peer.name}: filled in ${((performance.now() - startMs) / 1000).toFixed(1)} s`);
 }
 
-/** Runs are of Reprise, of Dovecot with `mail_fsync=optimized` and, for what changes mail, with `mail_fsync=always`. */
-function tell(step: EverydayStep, state: State, runs: readonly Run[]): void {
+/**
+ * Runs are of Reprise, of Dovecot with `mail_fsync=optimized` and, for what changes mail, with `mail_fsync=always`; the last is of
+ * the earlier Reprise, if there is one.
+ */
+function tell(step: EverydayStep, state: State, all: readonly Run[]): void {
+  const runs = earlierPeer === undefined ? all : all.slice(0, -1);
+  const earlier = earlierPeer === undefined ? undefined : all.at(-1)!;
   const reprise = runs[0]!;
   const dovecot = runs.at(-1)!;
   const bound = step.bounds[state];
@@ -124,6 +136,11 @@ function tell(step: EverydayStep, state: State, runs: readonly Run[]): void {
     ...(optimized === undefined
       ? []
       : [`  optimized:${ms(optimized)}, ratio ${(reprise.ms / optimized).toFixed(2)}`]),
+    ...(earlier === undefined
+      ? []
+      : [
+          `  earlier:${ms(earlier.ms)}, CPU ${ms(earlier.cpuMs)}; to Dovecot ${(earlier.ms / dovecot.ms).toFixed(2)}`,
+        ]),
   ]);
 }
 

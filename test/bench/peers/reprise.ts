@@ -17,6 +17,8 @@ export interface RepriseOptions {
   readonly environment?: Readonly<Record<string, string>>;
   /** Options of node itself, as `--cpu-prof`. */
   readonly nodeOptions?: readonly string[];
+  /** Another checkout of the project, of an earlier commit. */
+  readonly checkout?: string;
 }
 
 /** Reprise as it comes, but for ports, certificate and number of workers. */
@@ -28,6 +30,7 @@ export async function startReprise(options: RepriseOptions): Promise<Peer> {
     accounts = ['alice'],
     environment,
     nodeOptions,
+    checkout,
   } = options;
   const directory = await makePeerDirectory();
   const dataDirectory = join(directory.path, 'data');
@@ -43,11 +46,12 @@ export async function startReprise(options: RepriseOptions): Promise<Peer> {
       ...environment,
     },
     ...(nodeOptions !== undefined && { nodeOptions }),
+    ...(checkout !== undefined && { checkout }),
   };
   let server = await startServerProcess(serverOptions);
   for (const account of accounts) await server.addUser(account, password);
   return {
-    name: `Reprise, ${workerCount === 0 ? 'no workers' : `${workerCount} workers`}`,
+    name: `${checkout ?? 'Reprise'}, ${workerCount === 0 ? 'no workers' : `${workerCount} workers`}`,
     port,
     // Of each of two workers V8 has compiled what it runs often only after some twenty thousand.
     warmUpVisits: 40_000,
