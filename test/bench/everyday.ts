@@ -59,7 +59,7 @@ try {
   if (!(error instanceof PeerMissingError)) throw error;
   console.log(`Skipped: ${error.message}`);
 } finally {
-  await Promise.all([...readingPeers, syncingPeer, earlierPeer].map((peer) => peer?.stop()));
+  await stopPeers();
 }
 
 async function startPeers(): Promise<void> {
@@ -82,6 +82,11 @@ async function startPeers(): Promise<void> {
   if (changing.length === 0) return;
   syncingPeer = await startDovecot({ ...dovecot, fsync: 'always' });
   await fill(syncingPeer, changing);
+}
+
+async function stopPeers(): Promise<void> {
+  const started = [...readingPeers, syncingPeer, earlierPeer].filter((peer) => peer !== undefined);
+  await Promise.all(started.map((peer) => peer.stop()));
 }
 
 /** Makes the mailboxes that the steps look at. */
