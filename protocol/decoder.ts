@@ -279,10 +279,11 @@ export class Decoder {
   /** A `mailbox` in Unicode. A name that no mailbox can have is answered with NO, as one that does not exist. */
   expectMailbox(): string {
     const wireName = this.expectAString('mailbox name');
-    checkMailboxName(wireName);
+    checkMailboxNameSize(wireName);
     const name = decodeMailboxName(wireName);
     if (name === undefined) {
-      throw new CommandError('Mailbox name is not modified UTF-7', { isNo: true, code: 'CANNOT' });
+      const text = `Mailbox name ${quoteReceived(wireName)} is not modified UTF-7`;
+      throw new CommandError(text, { isNo: true, code: 'CANNOT' });
     }
     return name;
   }
@@ -291,7 +292,7 @@ export class Decoder {
   expectListMailbox(): string {
     const string = this.#string();
     const wirePattern = string ? toLatin1(string) : this.#expectRun(listByte, 'mailbox pattern');
-    checkMailboxName(wirePattern);
+    checkMailboxNameSize(wirePattern);
     return decodeMailboxPattern(wirePattern);
   }
 
@@ -360,7 +361,7 @@ function decodeText(bytes: Uint8Array): string {
     : toLatin1(bytes);
 }
 
-function checkMailboxName(wireName: string): void {
+function checkMailboxNameSize(wireName: string): void {
   if (wireName.length > maxMailboxNameBytes) {
     const text = `Mailbox name is longer than ${maxMailboxNameBytes} bytes`;
     throw new CommandError(text, { isNo: true, code: 'CANNOT' });

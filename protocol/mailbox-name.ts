@@ -71,20 +71,6 @@ export function normalizeMailboxName(name: string): string {
 }
 
 /**
- * Why no mailbox can have this name, as text for the client; undefined if one can. Control characters,
- * empty levels and the wildcards of LIST are refused: a client could not name such a mailbox again.
- */
-export function findMailboxNameFault(name: string): string | undefined {
-  if (name === '') return 'A mailbox name cannot be empty';
-  if (!name.isWellFormed()) return 'A mailbox name must be Unicode text';
-  if (/[\p{Cc}\u2028\u2029]/u.test(name)) return 'A mailbox name cannot contain control characters';
-  if (/[*%]/.test(name)) return 'A mailbox name cannot contain "*" or "%"';
-  if (name.split(hierarchySeparator).includes(''))
-    return 'A mailbox name cannot have an empty level';
-  return undefined;
-}
-
-/**
  * True if a mailbox name matches a LIST pattern (reference and pattern already joined): `*` stands for
  * anything, `%` for anything within a level. `INBOX` as first level matches in any case.
  *

@@ -1,47 +1,73 @@
-import { normalizeMailboxName } from '../protocol/mailbox-name.ts';
+import { hierarchySeparator, normalizeMailboxName } from '../protocol/mailbox-name.ts';
 import { limits } from './limits.ts';
 import { type SpecialUse, StoreError } from './mail-store.ts';
 
-const controlCharacter = /\p{Cc}|\p{Cs}|[\u2028\u2029]/u;
+/** Of what RFC 9051, section 5.1, calls CTL characters, and what divides lines in Unicode. */
+const controlCharacter = /[\p{Cc}\u2028\u2029]/u;
+/** What `%` and `*` stand for in LIST. */
+const wildcard = /[%*]/;
+/** Characters of a received name that an error text repeats. */
+const quotedCharacters = 60;
 
 /**
- * A mailbox name as the store keeps it: normalized, and checked. `CANNOT` for an empty level, control characters, or a
+ * A name that a mailbox is to get, as the store keeps it: in NFC, `INBOX` in capitals. `CANNOT` if no mailbox can be
+ * named so: an empty level, control characters, the wildcards of LIST, by which clients could not ask for it alone, or a
  * broken bound.
+ *
+ * The one rule for new names; a mailbox that exists is found by {@link findableMailboxName}, since older versions had another.
+ *
+ * @see RFC 9051, section 5.1; RFC 5198
  */
-export function checkMailboxName(name: string): string {
-  if (name.length > limits.maxNameLength) {
-    throw new StoreError('CANNOT', `Mailbox names have at most ${limits.maxNameLength} characters`);
-  }
-  const normalized = normalizeMailboxName(name);
-  const levels = normalized.split('/');
-  if (levels.length > limits.maxLevels) {
-    throw new StoreError('CANNOT', `Mailbox names have at most ${limits.maxLevels} levels`);
-  }
-  for (const level of levels) checkLevel(level);
-  return normalized;
+export function newMailboxName(name: string): string {
+  return checkName(name, (level) =>
+    wildcard.test(level) ? '"*" and "%" are wildcards in LIST' : undefined,
+  );
 }
 
-/** As {@link checkMailboxName}, but undefined for a name that no mailbox can have. */
+/** As {@link newMailboxName}, for what stands below a mailbox that is renamed: its own part of the name is as it was. */
+export function movedMailboxName(name: string): string {
+  return checkName(name, () => undefined);
+}
+
+/**
+ * What a mailbox of this name is found by, whether it may be made now or not; undefined for what has never been a name: text
+ * that is not Unicode.
+ */
 export function findableMailboxName(name: string): string | undefined {
-  try {
-    return checkMailboxName(name);
-  } catch (error) {
-    if (error instanceof StoreError) return undefined;
-    throw error;
-  }
+  return name.isWellFormed() ? normalizeMailboxName(name) : undefined;
 }
 
-function checkLevel(level: string): void {
-  if (level === '') throw new StoreError('CANNOT', 'Mailbox names have no empty levels');
-  if (level.length > limits.maxLevelLength) {
-    throw new StoreError(
-      'CANNOT',
-      `A level of a mailbox name has at most ${limits.maxLevelLength} characters`,
-    );
-  }
-  if (controlCharacter.test(level)) {
-    throw new StoreError('CANNOT', 'Mailbox names have no control characters');
-  }
+/** One level of a name from elsewhere, with "_" for each character that a level cannot have. */
+export function nameableLevel(text: string): string {
+  return text.replaceAll(/[/%*\p{Cc}\u2028\u2029]/gu, '_');
+}
+
+function checkName(name: string, findLevelFault: (level: string) => string | undefined): string {
+  const normalized = normalizeMailboxName(name);
+  const levels = normalized.split(hierarchySeparator);
+  const fault =
+    findFault(normalized, levels) ?? levels.map(findLevelFault).find((each) => each !== undefined);
+  if (fault === undefined) return normalized;
+  throw new StoreError('CANNOT', `Cannot name a mailbox ${quote(name)}: ${fault}`);
+}
+
+/** The bounds leave room for each name on the wire, in modified UTF-7 too: four bytes a character at most. */
+function findFault(name: string, levels: readonly string[]): string | undefined {
+  const { maxNameLength, maxLevelLength, maxLevels } = limits;
+  if (name === '') return 'it is empty';
+  if (name.length > maxNameLength) return `it has more than ${maxNameLength} characters`;
+  if (!name.isWellFormed()) return 'it is not Unicode text';
+  if (controlCharacter.test(name)) return 'it has control characters';
+  if (levels.includes('')) return 'it has an empty level';
+  if (levels.length > maxLevels) return `it has more than ${maxLevels} levels`;
+  const isLong = levels.some((level) => level.length > maxLevelLength);
+  return isLong ? `a level has more than ${maxLevelLength} characters` : undefined;
+}
+
+/** As it was received, control characters escaped. */
+function quote(name: string): string {
+  const start = name.slice(0, quotedCharacters);
+  return JSON.stringify(name.length > quotedCharacters ? `${start}...` : start);
 }
 
 /** The names above a mailbox name, outermost first: `a`, `a/b` for `a/b/c`. */
@@ -87,7 +113,7 @@ export function normalizeAccountName(name: string): string {
       `Account names have 1 to ${limits.maxAccountNameLength} characters`,
     );
   }
-  if (controlCharacter.test(normal) || /[\s/*%"\\]/u.test(normal)) {
+  if (!normal.isWellFormed() || controlCharacter.test(normal) || /[\s/*%"\\]/u.test(normal)) {
     throw new StoreError(
       'CANNOT',
       'Account names have no spaces, control characters, slashes, quotes or wildcards',

@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { SingleBar } from 'cli-progress';
-import { findMailboxNameFault, normalizeMailboxName } from '../../protocol/mailbox-name.ts';
+import { normalizeMailboxName } from '../../protocol/mailbox-name.ts';
 import { StoreError } from '../../store/mail-store.ts';
 import type { Administration } from '../control/administration.ts';
 import { type ImportCounts, importMessages, noCounts } from '../import/import-messages.ts';
@@ -16,8 +16,6 @@ import { openAdministration } from './open-administration.ts';
 export async function importMail(path: string, options: ImportOptions): Promise<void> {
   const configuration = readCommandConfiguration(options);
   const mailboxName = normalizeMailboxName(options.mailbox);
-  const fault = findMailboxNameFault(mailboxName);
-  if (fault !== undefined) throw new StoreError('CANNOT', `${fault}, got "${options.mailbox}"`);
   const { folders, subscriptions, losses } = await openSource(path, mailboxName);
   await using parts = new AsyncDisposableStack();
   const administration = await openAdministration(configuration);

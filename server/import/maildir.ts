@@ -1,5 +1,6 @@
 import { type Dirent, readdirSync, statSync } from 'node:fs';
 import { decodeModifiedUtf7, hierarchySeparator } from '../../protocol/mailbox-name.ts';
+import { nameableLevel } from '../../store/names.ts';
 import { type ImportSource, ImportSourceError } from './import-source.ts';
 import { importLimits } from './limits.ts';
 import { MaildirFolder, readLines } from './maildir-folder.ts';
@@ -156,8 +157,7 @@ function isMaildir(entries: readonly Dirent<Buffer>[]): boolean {
  * Exchange 5.5 hid a mailbox from every client for a "/" in its name (Q234395).
  */
 function mailboxLevel(text: string): string {
-  const decoded = decodeModifiedUtf7(text) ?? text;
-  return decoded.replaceAll(/[/*%\p{Cc}\u2028\u2029]/gu, '_');
+  return nameableLevel(decodeModifiedUtf7(text) ?? text);
 }
 
 function dottedLevels(text: string): string[] {

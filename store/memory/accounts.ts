@@ -10,10 +10,11 @@ import {
 } from '../mail-store.ts';
 import { limits } from '../limits.ts';
 import {
-  checkMailboxName,
   compareMailboxNames,
   findableMailboxName,
   firstMailboxes,
+  movedMailboxName,
+  newMailboxName,
   parentNames,
 } from '../names.ts';
 import type { BodyPool } from './bodies.ts';
@@ -127,15 +128,15 @@ export class MemoryAccount {
 
   /** @see MailStore.findMailbox */
   find(name: string): Mailbox | undefined {
-    const mailbox = this.#mailboxes.get(findableMailboxName(name) ?? '');
+    const mailbox = this.#find(name);
     return mailbox && toMailbox(mailbox, this.#hasChildren(mailbox.name));
   }
 
   /** @see MailStore.createMailbox */
   create(commit: Commit, name: string): MemoryMailbox {
-    const normalName = checkMailboxName(name);
-    const existing = this.#mailboxes.get(normalName);
-    if (existing?.isSelectable === true) throw alreadyExists(normalName);
+    const existing = this.#find(name);
+    if (existing?.isSelectable === true) throw alreadyExists(existing.name);
+    const normalName = existing?.name ?? newMailboxName(name);
     this.#checkCount([...this.#missingParents(normalName), ...(existing ? [] : [normalName])]);
     this.#makeParents(commit, normalName);
     if (existing === undefined) return this.#make(commit, normalName, {});
@@ -171,7 +172,7 @@ export class MemoryAccount {
       .filter((each) => each === mailbox || each.name.startsWith(`${mailbox.name}/`))
       .map((each) => ({
         mailbox: each,
-        movedName: checkMailboxName(normalNewName + each.name.slice(mailbox.name.length)),
+        movedName: movedMailboxName(normalNewName + each.name.slice(mailbox.name.length)),
       }));
     this.#checkCount(this.#missingParents(normalNewName));
     this.#makeParents(commit, normalNewName);
@@ -186,9 +187,9 @@ export class MemoryAccount {
 
   /** The name as it is kept, if no mailbox has it. `CANNOT`, `ALREADYEXISTS`. */
   checkNewName(name: string): string {
-    const normalName = checkMailboxName(name);
-    if (this.#mailboxes.has(normalName)) throw alreadyExists(normalName);
-    return normalName;
+    const existing = this.#find(name);
+    if (existing !== undefined) throw alreadyExists(existing.name);
+    return newMailboxName(name);
   }
 
   removeAll(commit: Commit): void {
@@ -198,7 +199,7 @@ export class MemoryAccount {
 
   /** @see MailStore.subscribe */
   subscribe(commit: Commit, name: string): void {
-    const normalName = checkMailboxName(name);
+    const normalName = newMailboxName(name);
     if (this.#subscriptions.size >= limits.maxSubscriptions) {
       throw new StoreError(
         'LIMIT',
@@ -212,8 +213,8 @@ export class MemoryAccount {
 
   /** @see MailStore.unsubscribe */
   unsubscribe(commit: Commit, name: string): void {
-    const normalName = checkMailboxName(name);
-    if (!this.#subscriptions.delete(normalName)) return;
+    const normalName = findableMailboxName(name);
+    if (normalName === undefined || !this.#subscriptions.delete(normalName)) return;
     commit.noteInAccount(this.watches, { kind: 'unsubscribed', name: normalName });
   }
 
@@ -262,8 +263,13 @@ export class MemoryAccount {
     }
   }
 
+  #find(name: string): MemoryMailbox | undefined {
+    const normalName = findableMailboxName(name);
+    return normalName === undefined ? undefined : this.#mailboxes.get(normalName);
+  }
+
   #require(name: string): MemoryMailbox {
-    const mailbox = this.#mailboxes.get(checkMailboxName(name));
+    const mailbox = this.#find(name);
     if (mailbox === undefined) {
       throw new StoreError('NONEXISTENT', `No mailbox is named "${name}"`);
     }

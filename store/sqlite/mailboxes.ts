@@ -9,9 +9,10 @@ import {
   StoreError,
 } from '../mail-store.ts';
 import {
-  checkMailboxName,
   compareMailboxNames,
   findableMailboxName,
+  movedMailboxName,
+  newMailboxName,
   parentNames,
 } from '../names.ts';
 import { moveMessages } from './copy-and-expunge.ts';
@@ -48,9 +49,7 @@ export function findMailbox(
   accountId: number,
   name: string,
 ): Mailbox | undefined {
-  const normalName = findableMailboxName(name);
-  const row =
-    normalName === undefined ? undefined : findMailboxRow(database, accountId, normalName);
+  const row = findMailboxRow(database, accountId, name);
   if (row === undefined) return undefined;
   const { id, specialUse, ...mailbox } = row;
   return {
@@ -129,16 +128,18 @@ export interface MailboxRow {
   readonly specialUse: SpecialUse | undefined;
 }
 
-/** By its normal name; undefined if there is none. */
+/** Undefined if there is none. */
 function findMailboxRow(
   database: Database,
   accountId: number,
   name: string,
 ): MailboxRow | undefined {
+  const normalName = findableMailboxName(name);
+  if (normalName === undefined) return undefined;
   const row = database.row<[number, string, number, SpecialUse | null]>(
     'SELECT id, name, is_selectable, special_use FROM mailboxes WHERE account_id = ? AND name = ?',
     accountId,
-    name,
+    normalName,
   );
   return (
     row && { id: row[0], name: row[1], isSelectable: row[2] === 1, specialUse: row[3] ?? undefined }
@@ -239,10 +240,10 @@ interface NamedMailbox {
 /** @see MailStore.createMailbox */
 export function createMailbox(context: WriteContext, { accountId, name }: NamedMailbox): Mailbox {
   const { database } = context;
-  const normalName = checkMailboxName(name);
   checkAccount(database, accountId);
-  const existing = findMailboxRow(database, accountId, normalName);
-  if (existing?.isSelectable === true) throw alreadyExists(normalName);
+  const existing = findMailboxRow(database, accountId, name);
+  if (existing?.isSelectable === true) throw alreadyExists(existing.name);
+  const normalName = existing?.name ?? newMailboxName(name);
   makeParents(context, accountId, normalName);
   const id = existing
     ? makeSelectable(context, accountId, existing)
@@ -316,10 +317,9 @@ export function* renameMailbox(
 ): SlicedWork<void> {
   const { database } = context;
   const mailbox = requireMailbox(context, accountId, name);
-  const normalNewName = checkMailboxName(newName);
-  if (findMailboxRow(database, accountId, normalNewName) !== undefined) {
-    throw alreadyExists(normalNewName);
-  }
+  const existing = findMailboxRow(database, accountId, newName);
+  if (existing !== undefined) throw alreadyExists(existing.name);
+  const normalNewName = newMailboxName(newName);
   if (mailbox.name === 'INBOX') {
     const box = { accountId, mailboxId: mailbox.id };
     const target = createMailbox(context, { accountId, name: normalNewName });
@@ -336,7 +336,7 @@ export function* renameMailbox(
     ...childRows(database, accountId, mailbox.name),
   ];
   for (const [id, oldName] of moved) {
-    const movedName = checkMailboxName(normalNewName + oldName.slice(mailbox.name.length));
+    const movedName = movedMailboxName(normalNewName + oldName.slice(mailbox.name.length));
     database.run('UPDATE mailboxes SET name = ? WHERE id = ?', movedName, id);
     context.noteInAccount(accountId, {
       kind: 'renamed',
@@ -348,7 +348,7 @@ export function* renameMailbox(
 }
 
 function requireMailbox(context: WriteContext, accountId: number, name: string): MailboxRow {
-  const mailbox = findMailboxRow(context.database, accountId, checkMailboxName(name));
+  const mailbox = findMailboxRow(context.database, accountId, name);
   if (mailbox === undefined) {
     throw new StoreError('NONEXISTENT', `No mailbox is named "${name}"`);
   }
@@ -373,7 +373,7 @@ export function subscribe(context: WriteContext, { accountId, name }: NamedMailb
       `An account has at most ${limits.maxSubscriptions} subscriptions`,
     );
   }
-  const normalName = checkMailboxName(name);
+  const normalName = findMailboxRow(database, accountId, name)?.name ?? newMailboxName(name);
   const added = database.run(
     'INSERT OR IGNORE INTO subscriptions (account_id, name) VALUES (?, ?)',
     accountId,
@@ -384,7 +384,8 @@ export function subscribe(context: WriteContext, { accountId, name }: NamedMailb
 
 /** @see MailStore.unsubscribe */
 export function unsubscribe(context: WriteContext, { accountId, name }: NamedMailbox): void {
-  const normalName = checkMailboxName(name);
+  const normalName = findableMailboxName(name);
+  if (normalName === undefined) return;
   const removed = context.database.run(
     'DELETE FROM subscriptions WHERE account_id = ? AND name = ?',
     accountId,

@@ -1,20 +1,88 @@
+import * as fc from 'fast-check';
 import t from 'tap';
+import { maxMailboxNameBytes } from '../../protocol/limits.ts';
+import { encodeModifiedUtf7 } from '../../protocol/mailbox-name.ts';
 import {
   compareMailboxNames,
+  findableMailboxName,
   foldAsciiCase,
+  movedMailboxName,
+  nameableLevel,
+  newMailboxName,
   normalizeAccountName,
-  checkMailboxName,
   parentNames,
 } from '../../store/names.ts';
 
-await t.test('checkMailboxName', (t) => {
-  t.equal(checkMailboxName('inBox'), 'INBOX');
-  t.equal(checkMailboxName('Inbox/Inbox'), 'INBOX/Inbox', 'only the first level');
-  t.equal(checkMailboxName('inboxes'), 'inboxes');
-  t.equal(checkMailboxName('e\u0301'), '\u00e9');
-  for (const name of ['', 'a//b', '/a', 'a/', 'a\tb', 'a\u2028b', 'x'.repeat(256)]) {
-    t.throws(() => checkMailboxName(name), { name: 'StoreError', code: 'CANNOT' });
+await t.test('newMailboxName', (t) => {
+  t.equal(newMailboxName('inBox'), 'INBOX');
+  t.equal(newMailboxName('Inbox/Inbox'), 'INBOX/Inbox', 'only the first level');
+  t.equal(newMailboxName('inboxes'), 'inboxes');
+  t.equal(newMailboxName('e\u0301'), '\u00e9');
+  for (const name of ['a/b c', 'Entwürfe', '[Gmail]', '"', '\\', '&', '~x', '#news', '.', '😀']) {
+    t.equal(newMailboxName(name), name);
   }
+  for (const [name, text] of [
+    ['', '"": it is empty'],
+    ['a//b', '"a//b": it has an empty level'],
+    ['/a', '"/a": it has an empty level'],
+    ['a/', '"a/": it has an empty level'],
+    ['a\tb', '"a\\tb": it has control characters'],
+    ['a\r\nb', '"a\\r\\nb": it has control characters'],
+    ['\0', '"\\u0000": it has control characters'],
+    ['a\u0085b', '"a\u0085b": it has control characters'],
+    ['a\u2028b', '"a\u2028b": it has control characters'],
+    ['\ud800', '"\\ud800": it is not Unicode text'],
+    ['a*b', '"a*b": "*" and "%" are wildcards in LIST'],
+    ['a/%', '"a/%": "*" and "%" are wildcards in LIST'],
+    ['x'.repeat(256), `"${'x'.repeat(60)}...": a level has more than 255 characters`],
+    [`${'a/'.repeat(32)}a`, `"${'a/'.repeat(30)}...": it has more than 32 levels`],
+    // Grows to three characters each in NFC.
+    ['\ufb2c'.repeat(340), `"${'\ufb2c'.repeat(60)}...": it has more than 1000 characters`],
+  ] as const) {
+    const message = `Cannot name a mailbox ${text}`;
+    t.throws(() => newMailboxName(name), { name: 'StoreError', code: 'CANNOT', message });
+  }
+  t.end();
+});
+
+await t.test('a mailbox that is moved keeps its part of the name', (t) => {
+  t.equal(movedMailboxName('new/a*b'), 'new/a*b');
+  t.throws(() => movedMailboxName(`new/${'x'.repeat(256)}`), { code: 'CANNOT' });
+  t.end();
+});
+
+await t.test('findableMailboxName', (t) => {
+  t.equal(findableMailboxName('inbox/a*b'), 'INBOX/a*b');
+  t.equal(findableMailboxName('e\u0301'), '\u00e9');
+  t.equal(findableMailboxName('\ud800'), undefined, 'would find a mailbox named U+FFFD');
+  t.end();
+});
+
+await t.test('every new name can be named on the wire', (t) => {
+  const units = ['a', '&', 'é', '日', '😀', '\ufb2c', 'e\u0301', '/'];
+  const names = fc.string({ unit: fc.constantFrom(...units), minLength: 200, maxLength: 1100 });
+  let takenCount = 0;
+  const isNameable = (name: string) => {
+    const level = findableMailboxName(name.replaceAll(/(.{200})[^]/gu, '$1/'))!;
+    let taken: string;
+    try {
+      taken = newMailboxName(level.replaceAll(/\/+/g, '/'));
+    } catch {
+      return true;
+    }
+    takenCount++;
+    return encodeModifiedUtf7(taken).length <= maxMailboxNameBytes;
+  };
+  fc.assert(fc.property(names, isNameable), { numRuns: 500 });
+  t.ok(takenCount > 50, `${takenCount} names were taken`);
+  const worst = newMailboxName(`${'é&'.repeat(100)}/`.repeat(4) + 'é&'.repeat(90));
+  t.ok(encodeModifiedUtf7(worst).length <= maxMailboxNameBytes);
+  t.end();
+});
+
+await t.test('nameableLevel', (t) => {
+  t.equal(nameableLevel('a/b*c%d\te\u2028'), 'a_b_c_d_e_');
+  t.equal(newMailboxName(nameableLevel('*')), '_');
   t.end();
 });
 

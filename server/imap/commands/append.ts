@@ -4,10 +4,11 @@ import { CommandRefusedError } from '../responses.ts';
 import type { CommandHandler } from '../dispatch.ts';
 import { ConnectionLostError } from '../../net/transport.ts';
 import type { Session } from '../session.ts';
+import { findTarget } from './target-mailbox.ts';
 
 /** Streams the message into the store. @see RFC 3501, section 6.3.11; RFC 4315, section 3 (APPENDUID) */
 export const append: CommandHandler<'APPEND'> = async (session, command, request) => {
-  const mailbox = await findTarget(session, command);
+  const mailbox = await findAppendTarget(session, command);
   if (request.isWaiting) session.out.continuation('Ready for literal data');
   const draft = session.store.beginMessage();
   try {
@@ -26,12 +27,9 @@ export const append: CommandHandler<'APPEND'> = async (session, command, request
   }
 };
 
-async function findTarget(session: Session, command: AppendArguments): Promise<Mailbox> {
+async function findAppendTarget(session: Session, command: AppendArguments): Promise<Mailbox> {
   try {
-    const mailbox = await session.store.findMailbox(session.accountId, command.mailboxName);
-    if (mailbox?.isSelectable !== true) {
-      throw new CommandRefusedError('NO', 'No mailbox of that name, create it first', 'TRYCREATE');
-    }
+    const mailbox = await findTarget(session, command.mailboxName);
     if (command.sizeBytes === 0) throw new CommandRefusedError('NO', 'Cannot add an empty message');
     return mailbox;
   } catch (error) {

@@ -1,10 +1,9 @@
 import type { ResponseCode } from '../../../protocol/response-code.ts';
 import { formatSequenceSet } from '../../../protocol/sequence-set.ts';
-import { StoreError, type CopyResult, type Mailbox } from '../../../store/mail-store.ts';
-import { CommandRefusedError } from '../responses.ts';
+import { StoreError, type CopyResult } from '../../../store/mail-store.ts';
 import type { CommandHandler } from '../dispatch.ts';
 import type { MailboxView } from '../mailbox-view.ts';
-import type { Session } from '../session.ts';
+import { findTarget, noTarget } from './target-mailbox.ts';
 
 /**
  * Takes the messages that still exist (RFC 2180, section 4.4.2): a client that was answered NO would do it again.
@@ -20,7 +19,7 @@ export const copyOrMove: CommandHandler<'COPY' | 'MOVE'> = async (session, comma
     name === 'COPY'
       ? session.store.copyMessages(view.box, uids, target)
       : session.store.moveMessages(view.box, uids, target);
-  const result = await transferred.catch((error: unknown) => refuse(view, error));
+  const result = await transferred.catch((error: unknown) => refuse(error, view, mailboxName));
   const code = session.isOff('UIDPLUS') ? undefined : copyUidCode(result);
   if (name === 'COPY') return { text: 'COPY completed', ...(code !== undefined && { code }) };
   await view.feed.reach(result.sourceModseq);
@@ -29,21 +28,11 @@ export const copyOrMove: CommandHandler<'COPY' | 'MOVE'> = async (session, comma
   return { text: 'MOVE completed' };
 };
 
-async function findTarget(session: Session, mailboxName: string): Promise<Mailbox> {
-  const target = await session.store.findMailbox(session.accountId, mailboxName);
-  if (target?.isSelectable !== true) throw noTarget();
-  return target;
-}
-
 /** If the source is there, it is the target that has vanished meanwhile. */
-function refuse(view: MailboxView, error: unknown): never {
+function refuse(error: unknown, view: MailboxView, targetName: string): never {
   const isGone = error instanceof StoreError && error.code === 'NONEXISTENT';
-  if (isGone && view.feed.ended === undefined) throw noTarget();
+  if (isGone && view.feed.ended === undefined) throw noTarget(targetName);
   throw error;
-}
-
-function noTarget(): CommandRefusedError {
-  return new CommandRefusedError('NO', 'No mailbox of that name, create it first', 'TRYCREATE');
 }
 
 function copyUidCode(result: CopyResult): ResponseCode | undefined {

@@ -14,7 +14,7 @@ await t.test('SELECT and EXAMINE', (t) => {
   t.equal(decode('EXAMINE a (CONDSTORE x)'), 'BAD More than 1 parameters');
   t.equal(decode('SELECT'), 'BAD Expected space, got end of command');
   t.equal(decode('SELECT a b'), 'BAD Expected list of parameters, got "b"');
-  t.equal(decode('SELECT a&b'), 'NO [CANNOT] Mailbox name is not modified UTF-7');
+  t.equal(decode('SELECT a&b'), 'NO [CANNOT] Mailbox name "a&b" is not modified UTF-7');
   t.end();
 });
 

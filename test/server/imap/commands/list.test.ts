@@ -40,6 +40,20 @@ await t.test('refusals carry response codes', async (t) => {
   t.match(await client.command('RENAME Sent Trash'), { status: 'NO', text: /^\[ALREADYEXISTS\]/ });
 });
 
+await t.test('a name that no mailbox can have is refused, and no target to create', async (t) => {
+  const client = await newClient();
+  await client.ok('APPEND INBOX', Buffer.from('Subject: x\r\n\r\ny\r\n'));
+  await client.ok('SELECT INBOX');
+  const text = '[CANNOT] Cannot name a mailbox "a*b": "*" and "%" are wildcards in LIST';
+  for (const command of ['CREATE "a*b"', 'RENAME Sent "a*b"', 'SUBSCRIBE "a*b"', 'COPY 1 "a*b"']) {
+    t.match(await client.command(command), { status: 'NO', text });
+  }
+  t.match(await client.command('APPEND "a*b"', Buffer.from('A: b\r\n')), { status: 'NO', text });
+  t.match(await client.command('COPY 1 new'), { status: 'NO', text: /^\[TRYCREATE\]/ });
+  t.match(await client.command('DELETE "a*b"'), { status: 'NO', text: /^\[NONEXISTENT\]/ });
+  t.match(await client.command('CREATE "&AAk-"'), { text: /"\\t": it has control characters/ });
+});
+
 await t.test(
   'RENAME takes the children along, INBOX is emptied into the new mailbox',
   async (t) => {
