@@ -5,7 +5,7 @@ import { limits } from '../limits.ts';
 import { toFacts } from '../message-reader.ts';
 import type { Database } from './database.ts';
 import { type DerivedContent, deriveContent } from './bodies/derived-content.ts';
-import { readBody } from './messages.ts';
+import { readBody } from './bodies/read-body.ts';
 import type { WriterClient } from './writer/writer.ts';
 
 /**

@@ -22,7 +22,7 @@ import {
   UidScan,
   type UidStep,
 } from './message-states.ts';
-import { readBody } from './messages.ts';
+import { readBody } from './bodies/read-body.ts';
 import { chunkJoin, type ChunkRows, toChunk } from './bodies/stored-body.ts';
 
 /** A mailbox of SQLite, as a search reads it. */

@@ -39,7 +39,8 @@ import {
 } from './mailboxes.ts';
 import { SqliteMessageDraft } from './bodies/message-draft.ts';
 import { readChanges, readStates } from './message-states.ts';
-import { readBody, readRows } from './messages.ts';
+import { readBody } from './bodies/read-body.ts';
+import { readRows } from './rows.ts';
 import { bodyState } from './bodies/bodies.ts';
 import { SqliteSearchSource } from './search-source.ts';
 import { toKey, type Writer, WriterClient, type WriterLink } from './writer/writer.ts';

@@ -1,0 +1,54 @@
+import { StoreError } from '../../mail-store.ts';
+import { BodyCheck, bodyDamage, expectSoundBody } from '../damage.ts';
+import type { Database } from '../database.ts';
+import { openBody, type StoredBody } from './stored-body.ts';
+
+/**
+ * All of a body is compared with its digest before its last bytes are given out. A part of it is not: it is checked as
+ * far as SQLite notices that a page is damaged.
+ *
+ * @see MailStore.readBody
+ */
+export async function* readBody(
+  database: Database,
+  bodyId: number,
+  start: number,
+  end: number,
+): AsyncGenerator<Uint8Array> {
+  expectSoundBody(database, bodyId);
+  const body = openBody(database, bodyId, { isWhole: start <= 0 && end === Infinity });
+  if (body === undefined) throw noBody();
+  const { sizeBytes, sha256 } = body;
+  const isWhole = start <= 0 && end >= sizeBytes;
+  const check = isWhole ? new BodyCheck(sizeBytes, sha256) : undefined;
+  const stop = Math.min(end, sizeBytes);
+  let position = Math.max(0, start);
+  while (position < stop) {
+    const bytes = readPart(database, body, position, stop);
+    if (check?.isSound(bytes) === false) throw bodyDamage(database, bodyId);
+    yield bytes;
+    position += bytes.length;
+  }
+}
+
+function readPart(
+  database: Database,
+  body: StoredBody,
+  position: number,
+  stop: number,
+): Uint8Array {
+  try {
+    const bytes = body.read(position, stop);
+    if (bytes !== undefined) return bytes;
+  } catch (error) {
+    if (error instanceof StoreError && error.code === 'CORRUPTION') bodyDamage(database, body.id);
+    throw error;
+  }
+  // The collector may have come.
+  if (openBody(database, body.id, { isWhole: false }) === undefined) throw noBody();
+  throw bodyDamage(database, body.id);
+}
+
+function noBody(): StoreError {
+  return new StoreError('NONEXISTENT', 'The message is gone');
+}
