@@ -103,8 +103,12 @@ export const limits = {
 
   /** Rows of one batch of {@link MailStore.rows} at most. */
   batchRows: 512,
-  /** Bytes of structure text of one such batch, past which it ends early. */
+  /** Bytes of one such batch, past which it ends early. */
   batchBytes: mebibyte,
+  /** Rows of it that are read at once. */
+  stepRows: 128,
+  /** Bytes of a value up to which it is read with those of other messages, so that these take a megabyte together. */
+  stepValueBytes: 8 * kibibyte,
 
   /** Keywords of one mailbox: SELECT tells all of them in a line. RFC 3501, section 7.1, lets a server refuse more. */
   maxKeywords: 4096,

@@ -1,8 +1,10 @@
 import type { MimePart } from '../../protocol/mime/mime-structure.ts';
+import { limits } from '../limits.ts';
 import type { MessageColumn, MessageRows } from '../mail-store.ts';
 import { unpackStructure } from '../packed-structure.ts';
 import type { SortKeys } from '../sort-keys.ts';
 import { chunkJoin, toHeader } from './bodies/stored-body.ts';
+import { damage } from './damage.ts';
 import type { SqlValue } from './database.ts';
 import { sortKeysSql, toSortKeys } from './sort-key-rows.ts';
 
@@ -13,18 +15,21 @@ const sortKeysJoin = 'LEFT JOIN sort_keys k ON k.body_id = m.body_id';
 const fieldsJoin = 'LEFT JOIN header_fields h ON h.body_id = m.body_id';
 const firstChunkJoin = chunkJoin(['c', 'd'], { bodyId: 'm.body_id' });
 
-/** Where the values of a column come from, and where they go; `put` returns the bytes that the value takes in a batch. */
-export interface ColumnSource {
+/** Where the values of a column come from, and where they go. */
+interface ColumnSource {
   readonly column: MessageColumn;
   readonly sql: string;
   readonly joins: readonly string[];
   /** True if there is no message without a value. */
   readonly isRequired?: true;
+  /** True if values are texts or bytes that can be large: see {@link RowPlan.boundedSelect}. */
+  readonly isLarge?: true;
+  /** Returns the bytes that the value takes in a batch. */
   readonly put: (batch: RowBatch, value: SqlValue) => number;
 }
 
 /** In the order in which a row has them. */
-export const columnSources: readonly ColumnSource[] = [
+const columnSources: readonly ColumnSource[] = [
   {
     column: 'internalDate',
     sql: 'm.internal_seconds',
@@ -72,6 +77,7 @@ export const columnSources: readonly ColumnSource[] = [
     sql: 't.envelope',
     joins: [textsJoin],
     isRequired: true,
+    isLarge: true,
     put: (batch, value) => putText(batch.envelopes, value as string),
   },
   {
@@ -79,6 +85,7 @@ export const columnSources: readonly ColumnSource[] = [
     sql: 't.body_structure',
     joins: [textsJoin],
     isRequired: true,
+    isLarge: true,
     put: (batch, value) => putText(batch.bodyStructures, value as string),
   },
   {
@@ -86,6 +93,7 @@ export const columnSources: readonly ColumnSource[] = [
     sql: 't.structure',
     joins: [textsJoin],
     isRequired: true,
+    isLarge: true,
     put: (batch, value) => {
       batch.structures.push(unpackStructure(value as string));
       return (value as string).length;
@@ -103,6 +111,7 @@ export const columnSources: readonly ColumnSource[] = [
     column: 'usualFields',
     sql: 'h.bytes',
     joins: [fieldsJoin],
+    isLarge: true,
     put: (batch, value) => putBytes(batch.usualFields, value),
   },
   {
@@ -125,6 +134,7 @@ export const columnSources: readonly ColumnSource[] = [
     column: 'header',
     sql: 'd.bytes',
     joins: [firstChunkJoin],
+    isLarge: true,
     put: (batch, value) => {
       batch.secondRow = value as Uint8Array | null;
       return 0;
@@ -134,6 +144,7 @@ export const columnSources: readonly ColumnSource[] = [
     column: 'header',
     sql: 'c.bytes',
     joins: [firstChunkJoin],
+    isLarge: true,
     put: (batch, value) => {
       const headerBytes = batch.headerBytes[batch.count]!;
       const row = [value as Uint8Array | null, batch.inflatedBytes, batch.secondRow] as const;
@@ -162,9 +173,45 @@ function putBytes(column: (Uint8Array | undefined)[], value: SqlValue): number {
   return bytes?.length ?? 0;
 }
 
+/** Columns of every row, before those that were asked for. */
+const fixedColumns = ['m.uid', 'm.size_bytes', 'm.body_id'];
+
+/** A message as it is read: the fixed columns, and a value for each source. */
+export type ValueRow = readonly [uid: number, sizeBytes: number, bodyId: number, ...SqlValue[]];
+
+/** What has to be read for some columns. */
+export class RowPlan {
+  readonly columns: ReadonlySet<MessageColumn>;
+  readonly sources: readonly ColumnSource[];
+  /** What is selected of each message `m`. */
+  readonly select: string;
+  /** The same with a number in the place of each value that is too large to be read together with those of other messages. */
+  readonly boundedSelect: string;
+  /** What is joined to the messages. */
+  readonly joins: string;
+
+  constructor(columns: ReadonlySet<MessageColumn>) {
+    this.columns = columns;
+    this.sources = columnSources.filter(({ column }) => columns.has(column));
+    this.select = [...fixedColumns, ...this.sources.map(({ sql }) => sql)].join(', ');
+    this.boundedSelect = [...fixedColumns, ...this.sources.map(boundedSql)].join(', ');
+    this.joins = [...new Set(this.sources.flatMap(({ joins }) => joins))].join(' ');
+  }
+}
+
+/** The length is in the row itself, so that SQLite does not read the value to know it. */
+function boundedSql({ sql, isLarge }: ColumnSource): string {
+  if (isLarge !== true) return sql;
+  return `CASE WHEN octet_length(${sql}) > ${limits.stepValueBytes} THEN 0 ELSE ${sql} END`;
+}
+
 /** Rows as they are read, column by column. */
 export class RowBatch {
+  /** Messages that it has. */
   count = 0;
+  /** Bytes that they take, about. */
+  bytes = 0;
+  readonly #plan: RowPlan;
   readonly uids: Uint32Array;
   readonly sizeBytes: Uint32Array;
   readonly bodyIds: Float64Array;
@@ -185,7 +232,9 @@ export class RowBatch {
   secondRow: Uint8Array | null = null;
 
   /** @param maxCount how many rows there can be */
-  constructor(maxCount: number, columns: ReadonlySet<MessageColumn>) {
+  constructor(plan: RowPlan, maxCount: number) {
+    this.#plan = plan;
+    const { columns } = plan;
     const dateCount = columns.has('internalDate') ? maxCount : 0;
     const headerCount = columns.has('usualFields') || columns.has('header') ? maxCount : 0;
     this.uids = new Uint32Array(maxCount);
@@ -197,7 +246,26 @@ export class RowBatch {
     this.headerBytes = new Int32Array(headerCount);
   }
 
-  toRows(columns: ReadonlySet<MessageColumn>): MessageRows {
+  /** False if a value is left out that is too large, and nothing was added. Throws if a value is missing. */
+  add(row: ValueRow): boolean {
+    const { sources } = this.#plan;
+    for (let index = 0; index < sources.length; index++) {
+      const value = row[index + fixedColumns.length];
+      if (sources[index]!.isLarge === true && typeof value === 'number') return false;
+    }
+    [this.uids[this.count], this.sizeBytes[this.count], this.bodyIds[this.count]] = row;
+    for (let index = 0; index < sources.length; index++) {
+      const { column, isRequired, put } = sources[index]!;
+      const value = row[index + fixedColumns.length]!;
+      if (value === null && isRequired) throw damage(`Body ${row[2]} lacks its ${column}`);
+      this.bytes += put(this, value);
+    }
+    this.count += 1;
+    return true;
+  }
+
+  toRows(): MessageRows {
+    const { columns } = this.#plan;
     const end = this.count;
     const hasHeaderBytes = columns.has('usualFields') || columns.has('header');
     return {

@@ -1,14 +1,9 @@
 import { lowerBound } from '../../protocol/sequence-set.ts';
 import { limits } from '../limits.ts';
 import type { MailboxKey, MessageColumn, MessageRows } from '../mail-store.ts';
-import { damage } from './damage.ts';
-import type { Database, SqlValue } from './database.ts';
+import type { Database } from './database.ts';
 import { readCounters } from './mailbox-counters.ts';
-import { type ColumnSource, columnSources, RowBatch } from './row-columns.ts';
-
-/** Columns of every row, before those that were asked for. */
-const fixedColumns = 'm.uid, m.size_bytes, m.body_id';
-type FixedRow = [uid: number, sizeBytes: number, bodyId: number];
+import { RowBatch, RowPlan, type ValueRow } from './row-columns.ts';
 
 /**
  * The messages of the named UIDs that exist, batch by batch. Nothing of the database is held while the
@@ -22,54 +17,80 @@ export async function* readRows(
   uids: Uint32Array,
   columns: ReadonlySet<MessageColumn>,
 ): AsyncGenerator<MessageRows> {
+  const reader = new RowReader(database, box, new RowPlan(columns));
   let position = 0;
   // Ends: each batch goes on behind the last UID of the one before.
   while (position < uids.length) {
-    const batchUids = uids.subarray(position, position + limits.batchRows);
-    const { batch, isWhole } = readBatch(database, box, batchUids, columns);
-    const lastUid = isWhole ? batchUids.at(-1)! : batch.uids[batch.count - 1]!;
+    const { batch, lastUid } = reader.read(uids.subarray(position, position + limits.batchRows));
     position = lowerBound(uids, uids.length, lastUid + 1);
-    if (batch.count > 0) yield batch.toRows(columns);
+    if (batch.count > 0) yield batch.toRows();
   }
 }
 
-/** `isWhole`: false if the batch ended early for its bytes. */
-function readBatch(
-  database: Database,
-  box: MailboxKey,
-  uids: Uint32Array,
-  columns: ReadonlySet<MessageColumn>,
-): { batch: RowBatch; isWhole: boolean } {
-  const sources = columnSources.filter(({ column }) => columns.has(column));
-  return database.snapshot(() => {
-    const { uidNext } = readCounters(database, box);
-    const batch = new RowBatch(uids.length, columns);
-    let bytes = 0;
-    const rows = database.iterate<[...FixedRow, ...SqlValue[]]>(
-      batchSql(sources),
-      `[${uids.join()}]`,
-      box.mailboxId,
-      uidNext,
-    );
-    for (const [uid, sizeBytes, bodyId, ...values] of rows) {
-      batch.uids[batch.count] = uid;
-      batch.sizeBytes[batch.count] = sizeBytes;
-      batch.bodyIds[batch.count] = bodyId;
-      for (let index = 0; index < sources.length; index++) {
-        const { column, isRequired, put } = sources[index]!;
-        const value = values[index]!;
-        if (value === null && isRequired) throw damage(`Body ${bodyId} lacks its ${column}`);
-        bytes += put(batch, value);
+/** Bits of the length of a run, below its first UID. */
+const lengthBits = 10;
+
+class RowReader {
+  readonly #database: Database;
+  readonly #box: MailboxKey;
+  readonly #plan: RowPlan;
+
+  constructor(database: Database, box: MailboxKey, plan: RowPlan) {
+    this.#database = database;
+    this.#box = box;
+    this.#plan = plan;
+  }
+
+  /** As many as a batch may have; `lastUid` is the last one that was looked at. */
+  read(uids: Uint32Array): { batch: RowBatch; lastUid: number } {
+    const batch = new RowBatch(this.#plan, uids.length);
+    // Messages behind the end of the mailbox are not to be seen.
+    const { uidNext } = readCounters(this.#database, this.#box);
+    const end = lowerBound(uids, uids.length, uidNext);
+    for (let position = 0; position < end; position += limits.stepRows) {
+      const step = uids.subarray(position, Math.min(position + limits.stepRows, end));
+      for (const row of this.#rows(step, this.#plan.boundedSelect)) {
+        if (!batch.add(row)) this.#addWhole(batch, row[0]);
+        if (batch.bytes >= limits.batchBytes) return { batch, lastUid: row[0] };
       }
-      batch.count += 1;
-      if (bytes >= limits.batchBytes) return { batch, isWhole: false };
     }
-    return { batch, isWhole: true };
-  });
+    return { batch, lastUid: uids.at(-1)! };
+  }
+
+  /** Adds a message with a value that is too large to be read together with others', unless it is gone by now. */
+  #addWhole(batch: RowBatch, uid: number): void {
+    for (const row of this.#rows(Uint32Array.of(uid), this.#plan.select)) batch.add(row);
+  }
+
+  #rows(uids: Uint32Array, select: string): ValueRow[] {
+    return this.#database.rows<ValueRow>(
+      `SELECT ${select} FROM json_each(?) run CROSS JOIN messages m ON m.mailbox_id = ? AND m.uid BETWEEN
+         run.value >> ${lengthBits} AND (run.value >> ${lengthBits}) + (run.value & ${2 ** lengthBits - 1})
+       ${this.#plan.joins}`,
+      runsOf(uids),
+      this.#box.mailboxId,
+    );
+  }
 }
 
-function batchSql(sources: readonly ColumnSource[]): string {
-  const joins = new Set(sources.flatMap((source) => source.joins));
-  return `SELECT ${[fixedColumns, ...sources.map(({ sql }) => sql)].join(', ')} FROM json_each(?) j
-    CROSS JOIN messages m ON m.mailbox_id = ? AND m.uid = j.value AND m.uid < ? ${[...joins].join(' ')}`;
+/**
+ * The runs of consecutive UIDs, each as one number, as JSON. To look a run up costs what a single UID does, and most of
+ * what is asked for is one.
+ *
+ * @param uids at least one, and at most `limits.stepRows`
+ */
+function runsOf(uids: Uint32Array): string {
+  const runs: number[] = [];
+  let first = uids[0]!;
+  let last = first;
+  for (let index = 1; index < uids.length; index++) {
+    const uid = uids[index]!;
+    if (uid !== last + 1) {
+      runs.push(first * 2 ** lengthBits + last - first);
+      first = uid;
+    }
+    last = uid;
+  }
+  runs.push(first * 2 ** lengthBits + last - first);
+  return `[${runs.join()}]`;
 }
