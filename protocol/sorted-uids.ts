@@ -14,6 +14,31 @@ export function indexOfUid(uids: Uint32Array, count: number, uid: number, hint =
   return index < count && uids[index] === uid ? index : -1;
 }
 
+/**
+ * As `lowerBound`, of which it is known that all before `start` are smaller. What lies close behind `start` is found in few
+ * steps, so that a list can be walked along another, however many there are between two.
+ */
+export function lowerBoundFrom(
+  uids: Uint32Array,
+  start: number,
+  count: number,
+  uid: number,
+): number {
+  let low = start;
+  let high = start;
+  for (let step = 1; high < count && uids[high]! < uid; step *= 2) {
+    low = high + 1;
+    high += step;
+  }
+  if (high > count) high = count;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (uids[middle]! < uid) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
 /** The lists one behind the other, in a new one. */
 export function joinUids(lists: readonly Uint32Array[]): Uint32Array {
   const joined = new Uint32Array(lists.reduce((sum, { length }) => sum + length, 0));

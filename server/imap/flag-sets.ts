@@ -93,6 +93,7 @@ export class FlagSets {
 
   /** Forgets the sets that no message has: of those that became known or were released since the last time. */
   forgetUnused(): void {
+    if (this.#unused.length === 0) return;
     for (const number of this.#unused) {
       const set = this.#sets[number];
       if (set !== undefined && this.#messageCounts[number] === 0) this.#forget(number, set);

@@ -1,17 +1,17 @@
-import { mergeUids, noUids } from '../../protocol/sorted-uids.ts';
+import { noUids } from '../../protocol/sorted-uids.ts';
 import {
-  ChangesForgottenError,
   StoreError,
   type MailboxEvent,
   type MailboxKey,
   type MailboxStatus,
   type MailStore,
-  type MessageStates,
   type OpenMailbox,
   type StatusOptions,
 } from '../../store/mail-store.ts';
 import { ExpungeLog, type ExpungeReader } from './expunge-log.ts';
 import { FlagSets } from './flag-sets.ts';
+import { DifferenceReader, type MailboxDifference } from './mailbox-difference.ts';
+import { MailboxEvents, type ToldChange } from './mailbox-events.ts';
 import { MessageColumns } from './message-columns.ts';
 
 /**
@@ -28,15 +28,10 @@ export interface FeedStep {
   next: FeedStep | undefined;
 }
 
-/** An event after which there still is a mailbox. */
-type FeedEvent = Exclude<MailboxEvent, { readonly kind: 'gone' }>;
-
-type ChangedEvent = Extract<MailboxEvent, { readonly kind: 'changed' }>;
-
 /** What happens while a feed reads its messages. */
 interface Reading {
   /** Events that came meanwhile, which are in the feed's steps and not in its messages. */
-  events: ChangedEvent[];
+  events: ToldChange[];
   /** True if there was a change that no event told: what it changed is read again. */
   hasGap: boolean;
 }
@@ -75,13 +70,17 @@ export class MailboxFeed {
   readonly #flagSets = new FlagSets();
   /** None before {@link load}. */
   readonly #messages = new MessageColumns(this.#flagSets);
+  readonly #differences: DifferenceReader;
+  readonly #events = new MailboxEvents({
+    take: (event) => this.#take(event),
+    readMissed: (until) => this.#readMissed(until),
+  });
   #isLoaded = false;
   #loading: Promise<void> | undefined;
   /** What happens while the messages are being read; undefined while they are not. */
   #reading: Reading | undefined;
   /** What has gone, for readers that have not told their clients yet. */
   readonly expungeLog = new ExpungeLog();
-  #modseq = 0;
   #uidNext = 1;
   #uidValidity = 0;
   #lastStep: FeedStep = {
@@ -93,10 +92,6 @@ export class MailboxFeed {
   #opened: OpenMailbox | undefined;
   /** The last status that was read with the number of the first unseen message. */
   #firstUnseen: MailboxStatus | undefined;
-  /** Events that wait while the feed reads from the store; undefined while it does not. */
-  #waiting: FeedEvent[] | undefined;
-  /** Those who wait until the feed has reached a modseq. */
-  #arrivals: { readonly modseq: number; readonly settle: () => void }[] = [];
   #ended: FeedEndedError | undefined;
   /** UIDs below it are some session's \Recent messages, or were. */
   #claimedUidNext = 0;
@@ -104,21 +99,20 @@ export class MailboxFeed {
   private constructor(store: MailStore, box: MailboxKey) {
     this.#store = store;
     this.box = box;
+    this.#differences = new DifferenceReader(store, box, this.#messages);
   }
 
   /** Follows the mailbox from now on, without its messages. `NONEXISTENT`. */
   static async watch(store: MailStore, box: MailboxKey): Promise<MailboxFeed> {
     const feed = new MailboxFeed(store, box);
-    feed.#waiting = [];
     const opened = await store.open(box, feed.#onEvent);
     const { status, keywords } = opened;
     feed.#opened = opened;
-    feed.#modseq = status.highestModseq;
     feed.#uidNext = status.uidNext;
     feed.#uidValidity = status.uidValidity;
     feed.#flagSets.addKeywords(keywords);
     feed.#lastStep = { ...feed.#lastStep, modseq: status.highestModseq };
-    feed.#takeWaiting();
+    feed.#events.begin(status.highestModseq);
     return feed;
   }
 
@@ -162,11 +156,12 @@ export class MailboxFeed {
 
   /** Everything up to this modseq is in. */
   get modseq(): number {
-    return this.#modseq;
+    return this.#events.modseq;
   }
 
+  /** One above the UIDs that have been told of. What is read is told once {@link isLoaded}, ahead of the events or not. */
   get uidNext(): number {
-    return this.#uidNext;
+    return this.#isLoaded ? Math.max(this.#uidNext, this.#messages.lastUid + 1) : this.#uidNext;
   }
 
   get uidValidity(): number {
@@ -246,8 +241,7 @@ export class MailboxFeed {
 
   /** Settles once everything up to the modseq is in, or the feed has ended. */
   async reach(modseq: number | undefined): Promise<void> {
-    if (modseq === undefined || modseq <= this.#modseq || this.#ended !== undefined) return;
-    await new Promise<void>((resolve) => this.#arrivals.push({ modseq, settle: resolve }));
+    if (modseq !== undefined && this.#ended === undefined) await this.#events.reach(modseq);
   }
 
   /**
@@ -289,9 +283,10 @@ export class MailboxFeed {
    * undefined if there are none. A store that fails costs the client \Recent and nothing else.
    */
   async claimRecent(): Promise<readonly [firstUid: number, nextUid: number] | undefined> {
+    const { uidNext } = this;
     const claimed = this.#claimedUidNext;
-    if (claimed >= this.#uidNext) return undefined;
-    this.#claimedUidNext = this.#uidNext;
+    if (claimed >= uidNext) return undefined;
+    this.#claimedUidNext = uidNext;
     try {
       const { firstUid, nextUid } = await this.#store.claimRecent(this.box);
       return nextUid > firstUid ? [firstUid, nextUid] : undefined;
@@ -314,13 +309,15 @@ export class MailboxFeed {
       do {
         reading.hasGap = false;
         reading.events = [];
-        const until = this.#modseq;
-        await this.#readSince(since, until);
+        const until = this.modseq;
+        const { expungedUids } = await this.#differences.bring(since, until);
+        this.#messages.remove(expungedUids);
         since = until;
         // What has been read may be ahead of the events: an EXPUNGE that came later would find nothing to log.
         const { highestModseq } = await this.#store.readStatus(this.box);
         await this.reach(highestModseq);
-      } while (reading.hasGap && this.#ended === undefined);
+        // What events wait for is being read without the messages.
+      } while ((reading.hasGap || this.#events.isReading) && this.#ended === undefined);
     } catch (error) {
       this.#messages.clear();
       this.#reading = undefined;
@@ -330,184 +327,54 @@ export class MailboxFeed {
     this.#reading = undefined;
     if (this.#ended !== undefined) return;
     for (const { messages, expungedUids } of reading.events) {
-      this.#update(messages);
+      this.#messages.update(messages);
+      this.#messages.append(messages);
       this.#messages.remove(expungedUids);
     }
     this.#isLoaded = true;
   }
 
-  /** Brings the messages up to a modseq, 0 for none: what is known by its changes, what is new by its UIDs. */
-  async #readSince(since: number, until: number): Promise<void> {
-    const { lastUid } = this.#messages;
-    try {
-      if (since > 0) {
-        for await (const slice of this.#store.readChanges(this.box, since, until)) {
-          this.#update(slice.messages, lastUid);
-          this.#messages.remove(slice.expungedUids.toSorted());
-        }
-      }
-    } catch (error) {
-      if (!(error instanceof ChangesForgottenError)) throw error;
-      this.#messages.clear();
-    }
-    for await (const slice of this.#store.readStates(this.box, this.#messages.lastUid)) {
-      this.#append(slice);
-    }
-  }
-
   readonly #onEvent = (event: MailboxEvent): void => {
     if (this.#ended !== undefined) return;
     if (event.kind === 'gone') this.#end(new FeedEndedError(goneText));
-    else if (this.#waiting !== undefined) this.#waiting.push(event);
-    else this.#take([event]);
+    else this.#events.add(event);
   };
 
-  /**
-   * Brings events in, in their order. What they do not tell is read, up to the last of them in one go: it may be the whole
-   * mailbox.
-   */
-  #take(events: readonly FeedEvent[]): void {
-    const until = events.at(-1)?.modseq ?? 0;
-    for (const event of events) {
-      if (event.modseq <= this.#modseq) continue;
-      if (event.kind === 'changed-much' || event.modseq !== this.#modseq + 1) {
-        void this.#catchUp(until);
-        return;
-      }
-      if (this.#isLoaded) this.#update(event.messages);
-      else this.#noteUnread(event);
-      this.#advance(event.modseq, event.messages.uids, event.expungedUids);
-    }
-  }
-
-  #takeWaiting(): void {
-    const waiting = this.#waiting ?? [];
-    this.#waiting = undefined;
-    this.#take(waiting);
-  }
-
-  /**
-   * Reads what was not told by events, in slices; events that come meanwhile wait. What is known is brought up to date first.
-   * Messages that are new are read by their UIDs, not as changes: one that changes again meanwhile is no change up to `until`
-   * any more, and would never be known.
-   */
-  async #catchUp(until: number): Promise<void> {
-    this.#waiting = [];
-    if (!this.#isLoaded) return this.#skipTo(until);
-    const changed: Uint32Array[] = [];
-    const expunged: Uint32Array[] = [];
-    const { lastUid } = this.#messages;
-    try {
-      for await (const slice of this.#store.readChanges(this.box, this.#modseq, until)) {
-        this.#update(slice.messages, lastUid);
-        changed.push(slice.messages.uids.filter((uid) => uid <= lastUid).toSorted());
-        expunged.push(slice.expungedUids.toSorted());
-      }
-      for await (const slice of this.#store.readStates(this.box, lastUid)) {
-        this.#append(slice);
-        changed.push(slice.uids);
-      }
-    } catch (error) {
-      if (error instanceof ChangesForgottenError) await this.#readAnew(until);
-      else this.#fail(error);
-      return;
-    }
-    this.#advance(until, mergeUids(changed), mergeUids(expunged));
-    this.#takeWaiting();
-  }
-
-  /** As {@link #catchUp}, before the messages are there: only which ones have changed and gone. */
-  async #skipTo(until: number): Promise<void> {
-    const changed: Uint32Array[] = [];
-    const expunged: Uint32Array[] = [];
-    try {
-      for await (const slice of this.#store.readChanges(this.box, this.#modseq, until)) {
-        this.#addKeywords(slice.messages);
-        changed.push(slice.messages.uids.toSorted());
-        expunged.push(slice.expungedUids.toSorted());
-      }
-    } catch (error) {
-      return this.#fail(error);
-    }
-    if (this.#reading !== undefined) this.#reading.hasGap = true;
-    this.#advance(until, mergeUids(changed), mergeUids(expunged));
-    this.#takeWaiting();
-  }
-
-  /** An event before the messages are there. */
-  #noteUnread(event: ChangedEvent): void {
-    this.#addKeywords(event.messages);
+  #take(event: ToldChange): void {
+    const { modseq, messages, expungedUids } = event;
+    // Also before the messages are there: their keywords become known.
+    this.#messages.update(messages);
+    if (this.#isLoaded) this.#messages.append(messages);
     this.#reading?.events.push(event);
+    this.#advance(modseq, { changedUids: messages.uids, expungedUids });
   }
 
-  #addKeywords({ flagSets }: MessageStates): void {
-    for (const set of flagSets) this.#flagSets.addKeywords(set);
-  }
-
-  /** As {@link #catchUp}, if the store does not know any more what has gone: compares all messages with those that are known. */
-  async #readAnew(until: number): Promise<void> {
-    const known = this.#messages.uids.slice(0, this.count);
-    const isThere = new Uint8Array(known.length);
-    const changed: Uint32Array[] = [];
-    let place = 0;
+  async #readMissed(until: number): Promise<void> {
+    let difference: MailboxDifference;
     try {
-      for await (const slice of this.#store.readStates(this.box, 0)) {
-        this.#update(slice);
-        changed.push(slice.uids.filter((_, index) => slice.modseqs[index]! > this.#modseq));
-        for (const uid of slice.uids) {
-          while (place < known.length && known[place]! < uid) place += 1;
-          if (known[place] === uid) isThere[place] = 1;
-        }
-      }
+      difference = this.#isLoaded
+        ? await this.#differences.bring(this.modseq, until)
+        : await this.#differences.list(this.modseq, until);
     } catch (error) {
       this.#fail(error);
       return;
     }
-    const gone = known.filter((_, index) => isThere[index] === 0);
-    this.#advance(until, mergeUids(changed), gone);
-    this.#takeWaiting();
-  }
-
-  /** Brings states in. New messages are appended, unless their UIDs are above `maxUid`. */
-  #update({ uids, modseqs, flags, flagSets }: MessageStates, maxUid = Infinity): void {
-    const numbers = flagSets.map((set) => this.#flagSets.numberOf(set));
-    const { lastUid } = this.#messages;
-    let index = -1;
-    for (const [place, uid] of uids.entries()) {
-      if (uid > maxUid) continue;
-      const modseq = modseqs[place] as number;
-      const state = { modseq, flags: numbers[flags[place] as number] as number };
-      if (uid > lastUid) {
-        this.#messages.push(uid, state);
-        continue;
-      }
-      const found = this.indexOf(uid, index + 1);
-      if (found === -1) continue;
-      index = found;
-      // What was read may be newer than the event.
-      if (modseq >= this.modseqAt(index)) this.#messages.set(index, state);
-    }
-    this.#flagSets.forgetUnused();
+    if (this.#reading !== undefined) this.#reading.hasGap = true;
+    this.#advance(until, difference);
   }
 
   /** A step is in: tells the readers. */
-  #advance(modseq: number, changedUids: Uint32Array, expungedUids: Uint32Array): void {
+  #advance(modseq: number, { changedUids, expungedUids }: MailboxDifference): void {
     this.expungeLog.add(this.#isLoaded ? this.#messages.remove(expungedUids) : expungedUids);
     this.compactExpungeLog();
-    this.#modseq = modseq;
-    const lastUid = Math.max(
-      this.#messages.lastUid,
-      changedUids.at(-1) ?? 0,
-      expungedUids.at(-1) ?? 0,
-    );
-    this.#uidNext = Math.max(this.#uidNext, lastUid + 1);
+    const lastUid = Math.max(changedUids.at(-1) ?? 0, expungedUids.at(-1) ?? 0);
+    this.#uidNext = Math.max(this.uidNext, lastUid + 1);
     const uidTotal = this.#lastStep.uidTotal + changedUids.length + stepUids;
     const step = { modseq, changedUids, uidTotal, next: undefined };
     this.#lastStep.next = step;
     this.#lastStep = step;
-    this.#flagSets.forgetUnused();
     if (this.#isLoaded) this.#flagSets.forgetKeywords();
-    this.#settleArrivals(({ modseq: wanted }) => wanted <= modseq);
+    this.#events.reached(modseq);
     for (const reader of this.#readers) reader.onFeedChange();
   }
 
@@ -520,22 +387,8 @@ export class MailboxFeed {
   #end(error: FeedEndedError): void {
     if (this.#ended !== undefined) return;
     this.#ended = error;
-    this.#waiting = undefined;
-    this.#settleArrivals(() => true);
+    this.#events.end();
     for (const reader of this.#readers) reader.onFeedChange();
-  }
-
-  #settleArrivals(isDue: (arrival: { readonly modseq: number }) => boolean): void {
-    if (this.#arrivals.length === 0) return;
-    const due = this.#arrivals.filter(isDue);
-    this.#arrivals = this.#arrivals.filter((arrival) => !isDue(arrival));
-    for (const { settle } of due) settle();
-  }
-
-  #append(states: MessageStates): void {
-    this.#messages.append(states);
-    this.#flagSets.forgetUnused();
-    this.#uidNext = Math.max(this.#uidNext, this.#messages.lastUid + 1);
   }
 }
 

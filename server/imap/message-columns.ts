@@ -1,13 +1,9 @@
-import { indexOfUid, noUids } from '../../protocol/sorted-uids.ts';
+import { indexOfUid, lowerBoundFrom, noUids } from '../../protocol/sorted-uids.ts';
 import type { MessageStates } from '../../store/mail-store.ts';
 import type { FlagSets } from './flag-sets.ts';
 
-/** What is known of a message beside its UID. */
-export interface MessageState {
-  readonly modseq: number;
-  /** Number of its set of flags. */
-  readonly flags: number;
-}
+/** From so many messages on one move of all of them is quicker than one for each. */
+const minBlockMessages = 32;
 
 /**
  * Messages as columns, ascending by UID: UIDs, modseqs and numbers of sets of flags in typed arrays, 16 bytes a message
@@ -20,7 +16,7 @@ export class MessageColumns {
   #count = 0;
   readonly #flagSets: FlagSets;
 
-  /** @param flagSets knows of each message which set it has */
+  /** @param flagSets knows how many messages have each set */
   constructor(flagSets: FlagSets) {
     this.#flagSets = flagSets;
   }
@@ -34,6 +30,7 @@ export class MessageColumns {
     return this.#modseqs;
   }
 
+  /** Numbers of the sets of flags. */
   get flags(): Uint32Array {
     return this.#flags;
   }
@@ -56,36 +53,55 @@ export class MessageColumns {
     return indexOfUid(this.#uids, this.#count, uid, hint);
   }
 
-  set(index: number, { modseq, flags }: MessageState): void {
-    this.#modseqs[index] = modseq;
-    // In this order: the set may be the same.
-    this.#flagSets.hold(flags);
-    this.#flagSets.release(this.#flags[index]!);
-    this.#flags[index] = flags;
+  /**
+   * Sets the states of messages that are here, unless what is here is newer. Messages that are not here are passed over. Quickest
+   * if the UIDs ascend, which they need not.
+   */
+  update({ uids, modseqs, flags, flagSets }: MessageStates): void {
+    const numbers = this.#numbersOf(flagSets);
+    const [knownUids, knownModseqs, knownFlags] = [this.#uids, this.#modseqs, this.#flags];
+    const count = this.#count;
+    let [index, lastUid] = [0, 0];
+    for (let place = 0; place < uids.length; place++, index++) {
+      const uid = uids[place]!;
+      if (index >= count || knownUids[index] !== uid) {
+        index = lowerBoundFrom(knownUids, uid > lastUid ? index : 0, count, uid);
+      }
+      lastUid = uid;
+      if (index >= count || knownUids[index] !== uid) {
+        // The next one is looked for from here on.
+        index -= 1;
+        continue;
+      }
+      const modseq = modseqs[place]!;
+      if (modseq < knownModseqs[index]!) continue;
+      knownModseqs[index] = modseq;
+      const [before, after] = [knownFlags[index]!, numbers[flags[place]!]!];
+      if (before === after) continue;
+      knownFlags[index] = after;
+      this.#flagSets.hold(after);
+      this.#flagSets.release(before);
+    }
+    this.#flagSets.forgetUnused();
   }
 
-  /** Adds a message with a UID above all others. */
-  push(uid: number, { modseq, flags }: MessageState): void {
-    this.reserve(this.#count + 1);
-    this.#uids[this.#count] = uid;
-    this.#modseqs[this.#count] = modseq;
-    this.#flags[this.#count] = flags;
-    this.#flagSets.hold(flags);
-    this.#count += 1;
-  }
-
-  /** Adds messages with UIDs above all others. */
+  /** Adds those of the messages (ascending by UID) that are above all others. */
   append({ uids, modseqs, flags, flagSets }: MessageStates): void {
-    const numbers = flagSets.map((set) => this.#flagSets.numberOf(set));
-    this.reserve(this.#count + uids.length);
-    this.#uids.set(uids, this.#count);
-    this.#modseqs.set(modseqs, this.#count);
-    for (let place = 0; place < uids.length; place++) {
-      const number = numbers[flags[place] as number] as number;
-      this.#flags[this.#count + place] = number;
+    const start = lowerBoundFrom(uids, 0, uids.length, this.lastUid + 1);
+    const added = uids.length - start;
+    if (added === 0) return;
+    const numbers = this.#numbersOf(flagSets);
+    const first = this.#count;
+    this.reserve(first + added);
+    this.#uids.set(uids.subarray(start), first);
+    this.#modseqs.set(modseqs.subarray(start), first);
+    for (let place = 0; place < added; place++) {
+      const number = numbers[flags[start + place]!]!;
+      this.#flags[first + place] = number;
       this.#flagSets.hold(number);
     }
-    this.#count += uids.length;
+    this.#count += added;
+    this.#flagSets.forgetUnused();
   }
 
   /** Room for so many messages, and for an eighth more if it must grow. */
@@ -97,35 +113,57 @@ export class MessageColumns {
     this.#flags = grown(this.#flags, new Uint32Array(capacity));
   }
 
-  /** Removes those of the messages that are there, and returns their UIDs. What lies between is moved in one piece each. */
+  /** Removes those of the messages (UIDs, ascending) that are here, in one pass, and returns their UIDs. */
   remove(uids: Uint32Array): Uint32Array {
-    const places: number[] = [];
-    for (const uid of uids) {
-      const index = this.indexOf(uid, (places.at(-1) ?? -1) + 1);
-      if (index !== -1) places.push(index);
+    const removed = new Uint32Array(uids.length);
+    // Messages before `read` have been looked at, and `kept` of them stay.
+    let [removedCount, kept, read, index] = [0, 0, 0, 0];
+    for (let place = 0; place < uids.length; place++) {
+      const uid = uids[place]!;
+      index = lowerBoundFrom(this.#uids, index, this.#count, uid);
+      if (index === this.#count) break;
+      if (this.#uids[index] !== uid) continue;
+      this.#flagSets.release(this.#flags[index]!);
+      this.#move(kept, read, index);
+      kept += index - read;
+      index += 1;
+      read = index;
+      removed[removedCount++] = uid;
     }
-    const [first] = places;
-    if (first === undefined) return noUids;
-    const removed = Uint32Array.from(places, (place) => this.#uids[place] as number);
-    for (const place of places) this.#flagSets.release(this.#flags[place]!);
-    let count = first;
-    for (const [number, place] of places.entries()) {
-      const [start, end] = [place + 1, places[number + 1] ?? this.#count];
-      this.#uids.copyWithin(count, start, end);
-      this.#modseqs.copyWithin(count, start, end);
-      this.#flags.copyWithin(count, start, end);
-      count += end - start;
-    }
-    this.#count = count;
-    if (count < this.#uids.length / 4) this.#shrink();
-    return removed;
+    if (removedCount === 0) return noUids;
+    this.#move(kept, read, this.#count);
+    this.#count -= removedCount;
+    this.#flagSets.forgetUnused();
+    if (this.#count < this.#uids.length / 4) this.#shrink();
+    return removedCount === uids.length ? removed : removed.slice(0, removedCount);
   }
 
   /** Removes all messages. */
   clear(): void {
-    for (const flags of this.#flags.subarray(0, this.#count)) this.#flagSets.release(flags);
+    for (let index = 0; index < this.#count; index++) this.#flagSets.release(this.#flags[index]!);
+    this.#flagSets.forgetUnused();
     this.#count = 0;
     this.#shrink();
+  }
+
+  #numbersOf(flagSets: MessageStates['flagSets']): number[] {
+    return flagSets.map((set) => this.#flagSets.numberOf(set));
+  }
+
+  /** Moves the messages from `start` up to `end` down to `target`. */
+  #move(target: number, start: number, end: number): void {
+    if (target === start) return;
+    if (end - start >= minBlockMessages) {
+      this.#uids.copyWithin(target, start, end);
+      this.#modseqs.copyWithin(target, start, end);
+      this.#flags.copyWithin(target, start, end);
+      return;
+    }
+    for (let index = start, to = target; index < end; index++, to++) {
+      this.#uids[to] = this.#uids[index]!;
+      this.#modseqs[to] = this.#modseqs[index]!;
+      this.#flags[to] = this.#flags[index]!;
+    }
   }
 
   #shrink(): void {

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { joinUids, mergeUids, withoutUids } from '../../protocol/sorted-uids.ts';
+import { joinUids, lowerBoundFrom, mergeUids, withoutUids } from '../../protocol/sorted-uids.ts';
 
 await t.test('lists are merged, and taken from each other', async (t) => {
   const [low, high] = [Uint32Array.of(1, 2), Uint32Array.of(5, 9)];
@@ -12,4 +12,17 @@ await t.test('lists are merged, and taken from each other', async (t) => {
   t.same([...joinUids([low, high])], [1, 2, 5, 9]);
   t.not(joinUids([low]), low, 'always a list of its own');
   t.same([...withoutUids(Uint32Array.of(1, 3, 5, 7), Uint32Array.of(2, 3, 7, 9))], [1, 5]);
+});
+
+await t.test('a UID is found from a place on, however far behind it', async (t) => {
+  const uids = Uint32Array.from({ length: 70 }, (_, index) => 3 * index + 1);
+  const wrong: string[] = [];
+  for (let start = 0; start <= 60; start++) {
+    for (let uid = Math.max(0, 3 * start - 1); uid <= 200; uid++) {
+      const expected = Math.min(60, Math.max(0, Math.ceil((uid - 1) / 3)));
+      if (lowerBoundFrom(uids, start, 60, uid) !== expected) wrong.push(`${uid} from ${start}`);
+    }
+  }
+  t.same(wrong, []);
+  t.equal(lowerBoundFrom(uids, 0, 0, 5), 0, 'an empty list');
 });

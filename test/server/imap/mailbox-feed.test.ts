@@ -1,5 +1,5 @@
 import t from 'tap';
-import type { MailStore } from '../../../store/mail-store.ts';
+import type { MailboxEvent, MailStore } from '../../../store/mail-store.ts';
 import { MailboxFeed } from '../../../server/imap/mailbox-feed.ts';
 import { MailboxFeeds } from '../../../server/imap/mailbox-feeds.ts';
 import { StoreError } from '../../../store/mail-store.ts';
@@ -293,6 +293,42 @@ await t.test('messages go from anywhere in a mailbox', async (t) => {
   t.same(contents(feed), before, 'nothing was there');
   mailbox.expunge([...mailbox.messages.keys()]);
   t.equal(feed.count, 0);
+});
+
+await t.test('what is read ahead of the events is told with them', async (t) => {
+  const mailbox = mailboxOf(3);
+  const feed = await MailboxFeed.watch(mailbox.store, mailbox.box);
+  const untold: MailboxEvent[] = [];
+  const uidNexts: number[] = [];
+  mailbox.onSlice = () => {
+    uidNexts.push(feed.uidNext);
+    if (untold.length === 0) untold.push(mailbox.add([], false));
+    else for (const event of untold) mailbox.tell(event);
+  };
+  await feed.load();
+  // The second slice has message 4, of which nothing has been told yet.
+  t.same(uidNexts, [4, 4]);
+  t.match(feed, { uidNext: 5, count: 4 });
+});
+
+await t.test('a large change right behind the last one that loading waits for', async (t) => {
+  const mailbox = mailboxOf(3);
+  const feed = await MailboxFeed.watch(mailbox.store, mailbox.box);
+  let event: MailboxEvent | undefined;
+  mailbox.onSlice = () => {
+    event ??= mailbox.setFlags([1], ['\\Seen'], false);
+  };
+  const loading = feed.load();
+  await until(() => event !== undefined);
+  await new Promise((resolve) => setImmediate(resolve));
+  t.equal(feed.isLoaded, false, 'it waits for the event');
+  mailbox.setFlags([2], ['\\Flagged'], false);
+  mailbox.expunge([3], false);
+  mailbox.tell(event!);
+  mailbox.tell({ kind: 'changed-much', modseq: mailbox.modseq });
+  await loading;
+  await feed.reach(mailbox.modseq);
+  t.same(contents(feed), truth(mailbox));
 });
 
 await t.test('the first unseen message is looked for once for each change', async (t) => {
