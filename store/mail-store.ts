@@ -12,9 +12,9 @@ import type { SortKeys } from './sort-keys.ts';
  * under one modseq, so that the caller can tell its own changes from others'.
  *
  * A call that changes very many messages may do so in slices, between which the store serves others: each slice is a change
- * of its own, durable, told to those who watch, under the next modseq. Then the rules above hold for the slice: if the
- * promise rejects, or the process ends, some of the messages may have been changed, and others not. Copies are no such
- * slices: they come all at once, or not at all. What is asked of a mailbox meanwhile waits for the last slice, in the
+ * of its own, durable, told to those who watch, under the next modseq. If one fails, what the slices before it have done
+ * stays, and the promise resolves to it, with the reason ({@link PartlyDone}); if the process ends, some of the messages may
+ * have been changed, and others not. Copies are no such slices: they come all at once, or not at all. What is asked of a mailbox meanwhile waits for the last slice, in the
  * order in which it was asked; only where messages are changed or removed others may be added between slices.
  *
  * Methods reject with a {@link StoreError} for what the caller can have caused and for faults of the disk (`OVERQUOTA`,
@@ -50,7 +50,8 @@ export interface MailStore {
   deleteMailbox(accountId: number, name: string): Promise<void>;
   /**
    * With its children. INBOX is emptied into the new mailbox instead. UIDs and UIDVALIDITY stay (new ones
-   * for INBOX's messages). `NONEXISTENT`, `ALREADYEXISTS`, `CANNOT`.
+   * for INBOX's messages). `NONEXISTENT`, `ALREADYEXISTS`, `CANNOT`. INBOX may have been emptied in part, and the new mailbox
+   * been made, if the promise rejects because of the disk.
    */
   renameMailbox(accountId: number, name: string, newName: string): Promise<void>;
   /** Names, subscribed or not, need not exist (RFC 3501, section 6.3.6). */
@@ -414,7 +415,13 @@ export interface FlagChange {
   readonly unchangedSince?: number;
 }
 
-export interface FlagChangeResult {
+/** A change of many messages that may have been made in slices. */
+export interface PartlyDone {
+  /** Why the rest is not done; absent if all is. The other properties tell what is. */
+  readonly failure?: Error;
+}
+
+export interface FlagChangeResult extends PartlyDone {
   /** The modseq of the change, or of its last slice; undefined if no flag of any message changed. */
   readonly modseq: number | undefined;
   /** Those of the slices before the last, ascending; absent if there was one slice, or none. */
@@ -429,7 +436,7 @@ export interface FlagChangeResult {
   readonly modifiedUids: Uint32Array;
 }
 
-export interface CopyResult {
+export interface CopyResult extends PartlyDone {
   readonly targetUidValidity: number;
   /** UIDs of the originals that existed, ascending. */
   readonly sourceUids: Uint32Array;
@@ -441,7 +448,7 @@ export interface CopyResult {
   readonly targetModseq: number;
 }
 
-export interface ExpungeResult {
+export interface ExpungeResult extends PartlyDone {
   /** Of the last slice. */
   readonly modseq: number;
   /** Ascending. */

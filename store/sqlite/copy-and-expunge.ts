@@ -91,8 +91,10 @@ class CopiedUids {
     return this.#sources.length;
   }
 
-  get result(): { sourceUids: Uint32Array; targetUids: Uint32Array } {
-    return { sourceUids: this.#sources.toArray(), targetUids: this.#targets.toArray() };
+  /** @param count of the first so many */
+  resultOf(count: number): { sourceUids: Uint32Array; targetUids: Uint32Array } {
+    const [sourceUids, targetUids] = [this.#sources.toArray(), this.#targets.toArray()];
+    return { sourceUids: sourceUids.slice(0, count), targetUids: targetUids.slice(0, count) };
   }
 }
 
@@ -122,7 +124,7 @@ export function* copyMessages(
     if (context.isSliceOver) {
       if (!isSliced) noteUnpublished(database, target);
       isSliced = true;
-      context = yield;
+      context = yield undefined;
     }
     const selection = selectNext(context, box, scan);
     if (selection.uids.length === 0) continue;
@@ -136,7 +138,7 @@ export function* copyMessages(
     noteCopies(context, target, { firstUid: uidNext, count: copied.count, isSliced });
   }
   const targetModseq = copied.count > 0 ? modseq : modseq - 1;
-  return { targetUidValidity, ...copied.result, targetModseq };
+  return { targetUidValidity, ...copied.resultOf(copied.count), targetModseq };
 }
 
 function noteCopies(
@@ -201,7 +203,7 @@ export function* discardCopies(
 ): SlicedWork<void> {
   let context = first;
   while (deleteRows(context, mailboxId, { isBehindEnd: true }) > 0) {
-    if (context.isSliceOver) context = yield;
+    if (context.isSliceOver) context = yield undefined;
   }
   forgetUnpublished(context.database, { mailboxId });
 }
@@ -243,16 +245,20 @@ export function* expungeMessages(
   const { uidNext, deletedCount, highestModseq } = readCounters(context.database, box);
   let modseq = highestModseq;
   const expunged: Uint32Array[] = [];
+  const toResult = (doneModseq: number, sliceCount: number) => ({
+    modseq: doneModseq,
+    uids: joinUids(expunged.slice(0, sliceCount)),
+  });
   // If no message has \Deleted none is read.
   const scan = scanOf(uids, deletedCount === 0 ? 1 : uidNext, context.stepMessages);
   while (scan.step !== undefined) {
-    if (context.isSliceOver) context = yield;
+    if (context.isSliceOver) context = yield toResult.bind(undefined, modseq, expunged.length);
     const selection = selectNext(context, box, scan, { isDeletedOnly: true });
     if (selection.uids.length === 0) continue;
     modseq = removeSelection(context, selection);
     expunged.push(selection.uids);
   }
-  return { modseq, uids: joinUids(expunged) };
+  return toResult(modseq, expunged.length);
 }
 
 /** Expunges the messages; the modseq of that. */
@@ -332,8 +338,12 @@ export function* moveMessages(
   let [sourceModseq, targetModseq] = [highestModseq, readModseq(database, target)];
   const scan = scanOf(uids, uidNext, context.stepMessages);
   const moved = new CopiedUids();
+  const resultNow = (): (() => CopyResult) => {
+    const [count, modseqs] = [moved.count, { sourceModseq, targetModseq }];
+    return () => ({ targetUidValidity, ...moved.resultOf(count), ...modseqs });
+  };
   while (scan.step !== undefined) {
-    if (context.isSliceOver) context = yield;
+    if (context.isSliceOver) context = yield resultNow();
     const selection = selectNext(context, box, scan);
     if (selection.uids.length === 0) continue;
     const [firstUid] = readTarget(context, target, selection.uids.length);
@@ -344,5 +354,5 @@ export function* moveMessages(
     moved.add(selection.uids, firstUid);
     sourceModseq = removeSelection(context, selection);
   }
-  return { targetUidValidity, ...moved.result, sourceModseq, targetModseq };
+  return resultNow()();
 }

@@ -37,7 +37,7 @@ export function* storeFlags(
   for (let step = scan.step; step !== undefined; step = scan.step) {
     if (context.isSliceOver) {
       outcome.noteModseq(slice.end());
-      context = yield;
+      context = yield outcome.resultNow();
       // Its flags anew: a keyword that no message has yet may have lost its place meanwhile.
       slice = new FlagSlice(context, box, change);
     }
@@ -45,7 +45,7 @@ export function* storeFlags(
     slice.change(step, states, { isWanted: scan.take(step, states.uids), outcome });
   }
   outcome.noteModseq(slice.end());
-  return outcome.result;
+  return outcome.resultNow()();
 }
 
 /** What one STORE has done so far. */
@@ -61,15 +61,23 @@ class FlagOutcome {
     if (modseq !== undefined) this.#modseqs.push(modseq);
   }
 
-  get result(): FlagChangeResult {
-    const earlierModseqs = this.#modseqs.slice(0, -1);
-    return {
-      modseq: this.#modseqs.at(-1),
-      ...(earlierModseqs.length > 0 && { earlierModseqs }),
-      changedUids: this.changedUids.toArray(),
-      previousModseqs: this.previousModseqs.toArray(),
-      unchangedUids: this.unchangedUids.toArray(),
-      modifiedUids: this.modifiedUids.toArray(),
+  /** What tells the result as it is now, also later on. */
+  resultNow(): () => FlagChangeResult {
+    const { changedUids, previousModseqs, unchangedUids, modifiedUids } = this;
+    const changedCount = changedUids.length;
+    const [unchangedCount, modifiedCount] = [unchangedUids.length, modifiedUids.length];
+    const modseqCount = this.#modseqs.length;
+    return () => {
+      const modseqs = this.#modseqs.slice(0, modseqCount);
+      const earlierModseqs = modseqs.slice(0, -1);
+      return {
+        modseq: modseqs.at(-1),
+        ...(earlierModseqs.length > 0 && { earlierModseqs }),
+        changedUids: changedUids.toArray().slice(0, changedCount),
+        previousModseqs: previousModseqs.toArray().slice(0, changedCount),
+        unchangedUids: unchangedUids.toArray().slice(0, unchangedCount),
+        modifiedUids: modifiedUids.toArray().slice(0, modifiedCount),
+      };
     };
   }
 }

@@ -4,6 +4,7 @@ import {
   type Mailbox,
   type MailboxKey,
   type MailboxStatus,
+  type PartlyDone,
   type StatusOptions,
   type SpecialUse,
   StoreError,
@@ -314,7 +315,7 @@ export function deleteMailbox(context: WriteContext, { accountId, name }: NamedM
 export function* renameMailbox(
   context: WriteContext,
   { accountId, name, newName }: NamedMailbox & { readonly newName: string },
-): SlicedWork<void> {
+): SlicedWork<PartlyDone> {
   const { database } = context;
   const mailbox = requireMailbox(context, accountId, name);
   const existing = findMailboxRow(database, accountId, newName);
@@ -325,7 +326,7 @@ export function* renameMailbox(
     const target = createMailbox(context, { accountId, name: normalNewName });
     // INBOX itself and its children stay (RFC 3501, section 6.3.5).
     yield* moveMessages(context, { box, uids: undefined, target });
-    return;
+    return {};
   }
   if (normalNewName.startsWith(`${mailbox.name}/`)) {
     throw new StoreError('CANNOT', 'A mailbox cannot become its own child');
@@ -345,6 +346,7 @@ export function* renameMailbox(
       name: movedName,
     });
   }
+  return {};
 }
 
 function requireMailbox(context: WriteContext, accountId: number, name: string): MailboxRow {

@@ -127,7 +127,9 @@ export class SqliteMailStore implements MailStore {
   }
 
   async renameMailbox(accountId: number, name: string, newName: string): Promise<void> {
-    await this.#client.request('renameMailbox', { accountId, name, newName });
+    const argument = { accountId, name, newName };
+    const { failure } = await this.#client.request('renameMailbox', argument);
+    if (failure !== undefined) throw failure;
   }
 
   async subscribe(accountId: number, name: string): Promise<void> {

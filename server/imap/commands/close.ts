@@ -13,9 +13,12 @@ export const closeMailbox: CommandHandler<'CLOSE'> = async (session) => {
 };
 
 /** A mailbox that has been deleted has nothing to remove, and can be closed all the same. */
-async function expunge({ store }: Session, { box }: MailboxView): Promise<void> {
+async function expunge({ store }: Session, { box, feed }: MailboxView): Promise<void> {
   try {
-    await store.expungeMessages(box, undefined);
+    const { modseq, failure } = await store.expungeMessages(box, undefined);
+    if (failure === undefined) return;
+    await feed.reach(modseq);
+    throw failure;
   } catch (error) {
     if (!(error instanceof StoreError && error.code === 'NONEXISTENT')) throw error;
   }

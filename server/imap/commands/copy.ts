@@ -23,8 +23,9 @@ export const copyOrMove: CommandHandler<'COPY' | 'MOVE'> = async (session, comma
   const code = session.isOff('UIDPLUS') ? undefined : copyUidCode(result);
   if (name === 'COPY') return { text: 'COPY completed', ...(code !== undefined && { code }) };
   await view.feed.reach(result.sourceModseq);
-  // Before the EXPUNGE responses, so that the client can still tell which message went where.
+  // Before the EXPUNGE responses, so that the client can still tell which message went where; also if only some went.
   if (code !== undefined) session.out.status('*', 'OK', 'Moved', code);
+  if (result.failure !== undefined) throw result.failure;
   return { text: 'MOVE completed' };
 };
 

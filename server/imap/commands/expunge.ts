@@ -4,8 +4,9 @@ import type { CommandHandler } from '../dispatch.ts';
 export const expunge: CommandHandler<'EXPUNGE'> = async (session, { uids }) => {
   const view = session.writableView;
   const named = uids === undefined ? undefined : view.named(uids, true);
-  const { modseq } = await session.store.expungeMessages(view.box, named);
+  const { modseq, failure } = await session.store.expungeMessages(view.box, named);
   await view.feed.reach(modseq);
+  if (failure !== undefined) throw failure;
   if (!session.hasCondstore) return { text: 'EXPUNGE completed' };
   return { text: 'EXPUNGE completed', code: `HIGHESTMODSEQ ${modseq}` };
 };

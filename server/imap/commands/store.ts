@@ -21,9 +21,12 @@ export const store: CommandHandler<'STORE'> = async (session, command) => {
     ...(unchangedSince === undefined ? {} : { unchangedSince }),
   });
   await view.feed.reach(result.modseq);
-  await answer(session, result, { isUid, isSilent });
+  const { failure } = result;
+  // After a NO the client cannot tell by itself which flags have changed.
+  await answer(session, result, { isUid, isSilent: isSilent && failure === undefined });
   for (const modseq of result.earlierModseqs ?? []) view.noteOwnChange(modseq);
   if (result.modseq !== undefined) view.noteOwnChange(result.modseq);
+  if (failure !== undefined) throw failure;
   return complete(view, result, isUid);
 };
 

@@ -12,7 +12,7 @@ import {
   runWhole,
 } from './operations.ts';
 import { type Commit, type SliceBounds, WriteContext } from './write-context.ts';
-import { type Job, type QueuedRequest, WriteQueue } from './write-queue.ts';
+import { type Job, type QueuedRequest, type SliceEnd, WriteQueue } from './write-queue.ts';
 import { toFailure, type WriteAnswer, type WriteRequest } from './writer.ts';
 
 /** An answer, and the client that waits for it. */
@@ -251,7 +251,7 @@ export class GroupCommit {
   #runSlice(job: Job): void {
     const endMs = this.#steadyClock() + this.#bounds.sliceMs;
     const context = this.#contextOf(job.queued, () => this.#steadyClock() >= endMs);
-    let step: IteratorResult<undefined, unknown>;
+    let step: SliceEnd;
     let events: readonly Commit[];
     try {
       this.#database.run('BEGIN IMMEDIATE');
@@ -264,7 +264,7 @@ export class GroupCommit {
       this.#failJob(job, error);
       return;
     }
-    job.sliceCount++;
+    job.noteCommitted(step);
     if (step.done === true) this.#queue.endJob(job);
     this.#onGroup(step.done === true ? this.#answersAtEnd(job, step.value) : [], events);
   }
@@ -278,7 +278,7 @@ export class GroupCommit {
     return [{ clientId, answer: { id: request.id, value } }];
   }
 
-  /** What the slices before have changed stays, but for copies, of which nobody has seen any. */
+  /** What the slices before have changed stays, and is told; but for copies, of which nobody has seen any. */
   #failJob(job: Job, error: unknown): void {
     const { request } = job.queued;
     const failure = this.#disk.noteFailure(error);
@@ -292,7 +292,7 @@ export class GroupCommit {
       return;
     }
     this.#queue.endJob(job);
-    const answer = failureOf(job.queued, failure);
+    const answer = failureOf(job.queued, failure, job.done);
     if (request.operation === 'copyMessages' && job.sliceCount > 0) {
       const { target } = request.argument as OperationArgument<'copyMessages'>;
       const { mailboxId } = target;
@@ -339,8 +339,15 @@ function takeTransient(queue: QueuedRequest[]): QueuedRequest[] {
   return queue.splice(0, end === -1 ? queue.length : end);
 }
 
-function failureOf({ clientId, request }: QueuedRequest, error: unknown): ClientAnswer {
-  return { clientId, answer: { id: request.id, failure: toFailure(error) } };
+/** @param done what is changed all the same */
+function failureOf(
+  { clientId, request }: QueuedRequest,
+  error: unknown,
+  done?: unknown,
+): ClientAnswer {
+  const failure = toFailure(error);
+  const isPartlyDone = typeof done === 'object' && done !== null;
+  return { clientId, answer: { id: request.id, failure, ...(isPartlyDone && { done }) } };
 }
 
 /** The events of a group: together they tell no more than one may, and past that only how far they go. */

@@ -10,9 +10,10 @@ import type { Database } from '../database.ts';
 
 /**
  * Work on many messages. What was done before a `yield` may be committed there; the work goes on with the context that the
- * `yield` returns.
+ * `yield` returns. It yields what tells its result as it is then, also later on: that is the answer if the work cannot go on.
+ * Undefined if nobody ever sees what is done by then.
  */
-export type SlicedWork<Result> = Generator<undefined, Result, WriteContext>;
+export type SlicedWork<Result> = Generator<(() => Result) | undefined, Result, WriteContext>;
 
 /** When a slice of {@link SlicedWork} is over. */
 export interface SliceBounds {

@@ -17,10 +17,14 @@ export interface QueuedRequest {
   readonly request: WriteRequest;
 }
 
+/** How a slice has ended: with the result of the work, or with what tells how much is done by then. */
+export type SliceEnd = IteratorResult<(() => unknown) | undefined, unknown>;
+
 /** A request of so much work that it is done in slices, between which the writer serves others. */
 export class Job {
   readonly queued: QueuedRequest;
   #work: SlicedWork<unknown> | undefined;
+  #readDone: (() => unknown) | undefined;
   /** Slices that are committed. */
   sliceCount = 0;
   /** True: it waits until somebody wants what it holds. */
@@ -31,9 +35,20 @@ export class Job {
   }
 
   /** Runs the next slice. If it throws, the job is at its end. */
-  runSlice(context: WriteContext): IteratorResult<undefined, unknown> {
+  runSlice(context: WriteContext): SliceEnd {
     this.#work ??= beginSliced(context, this.queued.request);
     return this.#work.next(context);
+  }
+
+  /** The slice is committed. */
+  noteCommitted(slice: SliceEnd): void {
+    this.sliceCount++;
+    this.#readDone = slice.done === true ? undefined : slice.value;
+  }
+
+  /** What the committed slices have done, as the result would tell it; undefined if nobody ever sees it. */
+  get done(): unknown {
+    return this.#readDone?.();
   }
 
   /** The next slice is the first one. */

@@ -5,6 +5,7 @@ import {
   type MailboxEvent,
   type MailboxKey,
   type MailboxListener,
+  type PartlyDone,
   StoreError,
   type StoreErrorCode,
 } from '../../mail-store.ts';
@@ -37,7 +38,12 @@ interface WriterReport {
 
 export type WriteAnswer =
   | { readonly id: number; readonly value: unknown }
-  | { readonly id: number; readonly failure: Failure };
+  | {
+      readonly id: number;
+      readonly failure: Failure;
+      /** What slices before the failure have done, as the value would tell it; absent if nothing is changed. */
+      readonly done?: object;
+    };
 
 /** An error as it crosses between threads; with `code` it is a {@link StoreError}. */
 export interface Failure {
@@ -201,7 +207,10 @@ export class WriterClient {
     port.unref();
   }
 
-  /** Asks for a change; settles when it is durable, or rejects and nothing of it is left. */
+  /**
+   * Asks for a change; settles when it is durable, or rejects and nothing of it is left. If some slices of it are durable when
+   * it fails, it resolves to what they did, with the failure.
+   */
   request<Name extends OperationName>(
     operation: Name,
     argument: OperationArgument<Name>,
@@ -278,8 +287,10 @@ export class WriterClient {
   #settle(answer: WriteAnswer): void {
     const pending = this.#pending.get(answer.id);
     this.#pending.delete(answer.id);
-    if ('failure' in answer) pending?.reject(fromFailure(answer.failure));
-    else pending?.resolve(answer.value);
+    if (!('failure' in answer)) return pending?.resolve(answer.value);
+    const failure = fromFailure(answer.failure);
+    if (answer.done === undefined) pending?.reject(failure);
+    else pending?.resolve({ ...answer.done, failure } satisfies PartlyDone);
   }
 
   #noteIdle(): void {
