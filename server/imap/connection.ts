@@ -5,6 +5,7 @@ import type { ResponseCode } from '../../protocol/response-code.ts';
 import type { TlsConnection } from '../../tls/tls-connection.ts';
 import type { ConnectionEndCause } from '../metrics/metrics-recorder.ts';
 import { ConnectionLostError, type ByteReceiver, type Transport } from '../net/transport.ts';
+import { AnswerQueue } from './answer-queue.ts';
 import { handleEvent } from './dispatch.ts';
 import { ByeError, Responses } from './responses.ts';
 import type { ServiceContext } from './service-context.ts';
@@ -15,8 +16,9 @@ import type { Stranger } from './stranger-input.ts';
 const commandWindowMs = 1_000;
 
 /**
- * The life of one IMAP client, from the greeting to its end: the commands that come from it one at a time, and the
- * responses that go back. Commands are pulled, never pushed: while one runs, a bounded number of bytes waits and the
+ * The life of one IMAP client, from the greeting to its end: the commands that come from it one at a time (but for
+ * APPENDs, which wait for the disk together: {@link AnswerQueue}), and the responses that go back. Commands are pulled,
+ * never pushed: while one runs, a bounded number of bytes waits and the
  * rest stays in the kernel.
  */
 export class Connection implements ByteReceiver, Stranger {
@@ -24,6 +26,8 @@ export class Connection implements ByteReceiver, Stranger {
   readonly id: string;
   readonly session: Session;
   readonly out: Responses;
+  /** Of commands that go on while the next ones are read. */
+  readonly answers: AnswerQueue;
   readonly #context: ServiceContext;
   readonly #transport: Transport;
   readonly #reader: CommandReader;
@@ -47,6 +51,7 @@ export class Connection implements ByteReceiver, Stranger {
     this.#transport = transport;
     this.#lastActivityAt = context.steadyClock();
     this.out = new Responses(transport, context.limits.responseChunkBytes);
+    this.answers = new AnswerQueue(context.limits, () => this.#wakeUp());
     this.session = new Session(context, this);
   }
 
@@ -63,19 +68,10 @@ export class Connection implements ByteReceiver, Stranger {
   /** Serves the client until it or the server ends the connection. Never rejects. */
   async run(): Promise<void> {
     try {
-      this.#transport.receive(this);
-      this.session.greet();
-      for (;;) {
-        const event = await this.pull();
-        if (event === undefined) break;
-        if (this.session.account === undefined) {
-          this.#countBeforeLogin(event);
-          this.#transport.markBusy();
-        }
-        // What is answered at once goes out together; an answer does not wait for a command that takes longer.
-        if (this.#reader.pendingBytes > 0) nextTick(this.#flush);
-        if (await handleEvent(this.session, event)) break;
-        if (this.out.isFull) await this.out.ready();
+      try {
+        await this.#serve();
+      } finally {
+        await this.answers.settle();
       }
     } catch (error) {
       this.#reportEnd(error);
@@ -105,6 +101,11 @@ export class Connection implements ByteReceiver, Stranger {
   pullLine(): Promise<ReaderEvent | undefined> {
     this.#reader.expectLine();
     return this.pull();
+  }
+
+  /** Sends what is written when all that is done at once is written. */
+  flushSoon(): void {
+    nextTick(this.#flush);
   }
 
   rejectLiteral(): void {
@@ -223,6 +224,23 @@ export class Connection implements ByteReceiver, Stranger {
     this.#wakeUp();
   }
 
+  async #serve(): Promise<void> {
+    this.#transport.receive(this);
+    this.session.greet();
+    for (;;) {
+      const event = await this.pull();
+      if (event === undefined) break;
+      if (this.session.account === undefined) {
+        this.#countBeforeLogin(event);
+        this.#transport.markBusy();
+      }
+      // What is answered at once goes out together; an answer does not wait for a command that takes longer.
+      if (this.#reader.pendingBytes > 0) nextTick(this.#flush);
+      if (await handleEvent(this.session, event)) break;
+      if (this.out.isFull) await this.out.ready();
+    }
+  }
+
   // One function for all that waits: an idle client is this one suspended, and each caller that is
   // suspended above it costs memory for as long.
   async #nextEvent(isInterruptible: boolean): Promise<ReaderEvent | undefined> {
@@ -231,10 +249,11 @@ export class Connection implements ByteReceiver, Stranger {
         throw new ByeError(this.#byeText, this.#byeCode);
       }
       // Nobody would read the answers. A client that has closed only its own side still does.
-      if (this.#transport.isClosed) return undefined;
+      if (this.#transport.isClosed || this.answers.hasFailed) return undefined;
       const event = this.#reader.next();
       if (event?.kind === 'bye') throw new ByeError(event.text, event.code);
       if (event?.kind === 'continue') {
+        if (!this.answers.isEmpty) await this.answers.settle();
         this.out.continuation('Ready for literal data');
         continue;
       }

@@ -50,6 +50,11 @@ export interface CommandRequest {
   readonly tag: string;
   /** True if the client waits for a continuation request before it sends its message (APPEND). */
   readonly isWaiting: boolean;
+  /**
+   * Called by a command that has read all of its input and needs nothing more that another could change: the next ones are
+   * read while it goes on. Absent: they wait for its answer.
+   */
+  readonly onRead?: () => void;
 }
 
 /**
@@ -121,16 +126,38 @@ export const commandTable: { readonly [Name in CommandName]: CommandRow<Name> } 
   UNSUBSCRIBE: { state: 'after-login', numbers: 'breaks', run: subscribe },
 };
 
-/** Carries out one event of a client's input. True if the connection is to end. */
+/**
+ * Carries out one event of a client's input, once what was before it is answered, or goes on by itself. True if the
+ * connection is to end.
+ */
 export function handleEvent(session: Session, event: ReaderEvent): Promise<boolean> | boolean {
+  const { answers } = session.connection;
+  if (answers.isEmpty) return handleNext(session, event);
+  const bytes = bytesBesideOthers(session, event);
+  const turn = bytes === undefined ? answers.settle() : answers.room(bytes);
+  return turn.then(() => handleNext(session, event));
+}
+
+/** Bytes of a message that may be added while others of the client are not answered; undefined if it may not. */
+function bytesBesideOthers(session: Session, event: ReaderEvent): number | undefined {
+  // A client that waits for a continuation request is first told what was before.
+  if (event.kind !== 'stream' || event.isWaiting) return undefined;
+  const { name, sizeBytes } = event.command;
+  const isSmall = sizeBytes <= session.context.limits.maxUnansweredBytes / 4;
+  return name === 'APPEND' && isSmall ? sizeBytes : undefined;
+}
+
+function handleNext(session: Session, event: ReaderEvent): Promise<boolean> | boolean {
   switch (event.kind) {
     case 'command':
-    case 'stream':
+    case 'stream': {
       session.countCommand();
-      return answer(session, event.command, {
-        tag: event.tag,
-        isWaiting: event.kind === 'stream' && event.isWaiting,
-      });
+      const { tag, command } = event;
+      const isWaiting = event.kind === 'stream' && event.isWaiting;
+      const bytes = bytesBesideOthers(session, event);
+      if (bytes !== undefined) return goOn(session, command, { tag, isWaiting }, bytes);
+      return answer(session, { tag, command }, begin(session, command, { tag, isWaiting }));
+    }
     case 'bad':
       session.out.status(event.tag ?? '*', event.isNo ? 'NO' : 'BAD', event.text, event.code);
       session.context.metrics.recordCommand(undefined, event.isNo ? 'no' : 'bad');
@@ -146,20 +173,43 @@ interface Answer extends Completion {
   readonly status: 'OK' | 'NO' | 'BAD';
 }
 
-/** Runs a command, tells what has changed meanwhile, and answers. */
-async function answer(
+/** Begins a command that is answered when it is its turn; resolves when the next one may be read. */
+async function goOn(
   session: Session,
   command: Command,
   request: CommandRequest,
+  bytes: number,
+): Promise<false> {
+  const { tag } = request;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const begun = begin(session, command, { ...request, onRead: resolve });
+  // Why it rejects is looked at when it is answered.
+  begun.then(
+    () => resolve(),
+    () => resolve(),
+  );
+  await promise;
+  session.connection.answers.add(bytes, async () => {
+    await answer(session, { tag, command }, begun);
+    session.connection.flushSoon();
+  });
+  return false;
+}
+
+/** Tells what has changed while a command ran, and answers it. True if the connection is to end. */
+async function answer(
+  session: Session,
+  { tag, command }: { readonly tag: string; readonly command: Command },
+  begun: Promise<Answer>,
 ): Promise<boolean> {
   let result: CommandResult = 'ended';
   try {
-    const { status, text, code, isAnswered, isEnd } = await run(session, command, request);
+    const { status, text, code, isAnswered, isEnd } = await toAnswer(session, command, begun);
     result = code === 'SERVERBUG' ? 'error' : resultOf(status);
     if (isAnswered !== true) {
       // What the command has done is durable, so it is answered, whatever becomes of the changes
       const failure = await syncAfter(session, command);
-      session.out.status(request.tag, status, text, code);
+      session.out.status(tag, status, text, code);
       if (failure !== undefined) throw failure;
     }
     return isEnd === true;
@@ -172,19 +222,28 @@ function resultOf(status: Answer['status']): CommandResult {
   return status === 'OK' ? 'ok' : status === 'NO' ? 'no' : 'bad';
 }
 
-/** The one place in which an error becomes an answer. Rejects with what ends the connection. */
-async function run(session: Session, command: Command, request: CommandRequest): Promise<Answer> {
+/** Runs a command if it is allowed; rejects to why it is refused, or what ends the connection. */
+async function begin(session: Session, command: Command, request: CommandRequest): Promise<Answer> {
   const row = commandTable[command.name];
   const refusal = findStateRefusal(session, command.name, row.state);
   if (refusal !== undefined) {
     session.connection.rejectLiteral();
     return { status: 'BAD', text: refusal };
   }
+  // The table pairs each name with the handler of that command; the compiler cannot follow the pairing
+  const handler = row.run as CommandHandler<CommandName>;
+  if (row.state === 'selected' && row.needsMessages !== false) await session.view.load();
+  return { status: 'OK', ...(await handler(session, command, request)) };
+}
+
+/** The one place in which an error becomes an answer. Rejects with what ends the connection. */
+async function toAnswer(
+  session: Session,
+  command: Command,
+  begun: Promise<Answer>,
+): Promise<Answer> {
   try {
-    // The table pairs each name with the handler of that command; the compiler cannot follow the pairing
-    const handler = row.run as CommandHandler<CommandName>;
-    if (row.state === 'selected' && row.needsMessages !== false) await session.view.load();
-    return { status: 'OK', ...(await handler(session, command, request)) };
+    return await begun;
   } catch (error) {
     if (error instanceof ByeError || error instanceof ConnectionLostError) throw error;
     if (error instanceof CommandRefusedError) {

@@ -1,7 +1,8 @@
 import { defaultNetworkLimits, type NetworkLimits } from '../net/limits.ts';
+import type { AnswerQueueLimits } from './answer-queue.ts';
 
 /** Bounds of the IMAP service. Those of the command grammar are in protocol/limits.ts. */
-export interface ServiceLimits extends NetworkLimits {
+export interface ServiceLimits extends NetworkLimits, AnswerQueueLimits {
   /**
    * A client that has logged in and says nothing is logged out after this many milliseconds; at least 30
    * minutes (RFC 3501, section 5.4).
@@ -24,6 +25,13 @@ export interface ServiceLimits extends NetworkLimits {
    * So many who each hold as much as they may (68 KiB) would take 1.1 GiB, of which no honest client has any use.
    */
   readonly strangerInputBytes: number;
+  /**
+   * APPEND commands of a connection that wait for the disk while the next ones are read (RFC 3501, section 5.5): some tens
+   * make the wait of each small, and hold up others who wait for the same disk for some milliseconds at most.
+   */
+  readonly maxUnansweredCommands: number;
+  /** Bytes of their messages, which are in memory; one with more than a quarter of that is answered before the next is read. */
+  readonly maxUnansweredBytes: number;
   /** Bytes of responses gathered before they are handed to the socket. */
   readonly responseChunkBytes: number;
   /** How long what is known of a mailbox stays after its last session has left, in milliseconds: phones come back. */
@@ -48,6 +56,8 @@ export const defaultServiceLimits: ServiceLimits = {
   probeIntervalMs: 500,
   maxPendingBytes: 64 * 1024,
   strangerInputBytes: 16 * 1024 * 1024,
+  maxUnansweredCommands: 64,
+  maxUnansweredBytes: 512 * 1024,
   responseChunkBytes: 16 * 1024,
   feedRetentionMs: 60_000,
   retainedFeedBytes: 32 * 1024 * 1024,

@@ -13,13 +13,16 @@ export const append: CommandHandler<'APPEND'> = async (session, command, request
   const draft = session.store.beginMessage();
   try {
     await receive(session, draft);
-    const added = await draft.addTo(mailbox, {
+    const adding = draft.addTo(mailbox, {
       flags: command.flags,
       internalDate: command.internalDate ?? {
         epochMs: Math.floor(session.context.clock() / 1000) * 1000,
         zoneMinutes: 0,
       },
     });
+    // The store adds messages in the order in which it is asked to, as far as they are small.
+    request.onRead?.();
+    const added = await adding;
     if (session.isOff('UIDPLUS')) return { text: 'APPEND completed' };
     return { text: 'APPEND completed', code: `APPENDUID ${added.uidValidity} ${added.uid}` };
   } finally {

@@ -1,6 +1,8 @@
 import t from 'tap';
 import type { ReaderEvent } from '../../../protocol/reader-event.ts';
+import { AnswerQueue } from '../../../server/imap/answer-queue.ts';
 import { commandTable, handleEvent } from '../../../server/imap/dispatch.ts';
+import { defaultServiceLimits } from '../../../server/imap/limits.ts';
 import { ByeError, Responses } from '../../../server/imap/responses.ts';
 import type { Session } from '../../../server/imap/session.ts';
 import { ConnectionLostError, type ByteSink } from '../../../server/net/transport.ts';
@@ -57,8 +59,12 @@ function makeSession(parts: {
     countCommand: () => {},
     countBadCommand: () => {},
     log: (level: string) => void calls.push(level),
-    connection: { rejectLiteral: () => void calls.push('rejectLiteral') },
+    connection: {
+      rejectLiteral: () => void calls.push('rejectLiteral'),
+      answers: new AnswerQueue(defaultServiceLimits, () => undefined),
+    },
     context: {
+      limits: defaultServiceLimits,
       metrics: {
         recordCommand: (name: string, result: string) => void calls.push(`${name} ${result}`),
       },
