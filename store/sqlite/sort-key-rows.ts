@@ -8,6 +8,13 @@ export function keepSortKeys(database: Database, bodyId: number, keys: SortKeys)
        to_key, cc_key, display_from, display_to, message_id, thread_references)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     bodyId,
+    ...toSortKeyValues(keys),
+  );
+}
+
+/** As the columns of a row have them, behind the body's id. */
+export function toSortKeyValues(keys: SortKeys): SqlValue[] {
+  return [
     keys.sentSeconds ?? null,
     keys.isReplyOrForward ? 1 : 0,
     keys.baseSubject,
@@ -18,7 +25,7 @@ export function keepSortKeys(database: Database, bodyId: number, keys: SortKeys)
     keys.displayTo,
     keys.messageId === undefined ? null : Buffer.from(keys.messageId, 'hex'),
     keys.references.length === 0 ? null : Buffer.from(keys.references.join(''), 'hex'),
-  );
+  ];
 }
 
 /** SQL for the sort keys of a row `k` of the table as one value; null if there is no row. */

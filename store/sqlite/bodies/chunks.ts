@@ -136,7 +136,7 @@ export function rowId(bodyId: number, number: number): number {
   return bodyId * limits.maxChunkRows + number * 2;
 }
 
-/** Writes chunks of a body from a number on. Each is one row, or two if its beginning fits in the last page of the table. */
+/** Writes chunks of a body from a number on. */
 export function insertChunks(
   database: Database,
   bodyId: number,
@@ -147,14 +147,27 @@ export function insertChunks(
     throw new StoreError('LIMIT', 'The message is too large');
   }
   const sql = 'INSERT INTO chunks (id, bytes, inflated_bytes) VALUES (?, ?, ?)';
+  for (const row of toChunkRows(database, bodyId, firstNumber, chunks)) database.run(sql, ...row);
+}
+
+/**
+ * The rows of chunks of a body from a number on, to be written at once: each chunk is one, or two if its beginning fits in the
+ * last page of the table.
+ */
+export function* toChunkRows(
+  database: Database,
+  bodyId: number,
+  firstNumber: number,
+  chunks: readonly Chunk[],
+): Generator<[id: number, bytes: Uint8Array, inflatedBytes: number | null]> {
   const page = pageOf(database);
   for (const [index, { bytes, inflatedBytes = null }] of chunks.entries()) {
     const id = rowId(bodyId, firstNumber + index);
     const firstBytes = page.take(bytes.length);
-    database.run(sql, id, bytes.subarray(0, firstBytes), inflatedBytes);
+    yield [id, bytes.subarray(0, firstBytes), inflatedBytes];
     if (firstBytes === bytes.length) continue;
     page.take(bytes.length - firstBytes);
-    database.run(sql, id + 1, bytes.subarray(firstBytes), inflatedBytes);
+    yield [id + 1, bytes.subarray(firstBytes), inflatedBytes];
   }
 }
 

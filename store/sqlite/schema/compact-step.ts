@@ -3,7 +3,7 @@ import { StoreError } from '../../mail-store.ts';
 import { MessageReader, type WalkedFacts } from '../../message-reader.ts';
 import { packStructure } from '../../packed-structure.ts';
 import { bodyState } from '../bodies/bodies.ts';
-import { compressInPlace, insertChunks, toStoredForm } from '../bodies/chunks.ts';
+import { type Chunk, compressInPlace, toChunkRows, toStoredForm } from '../bodies/chunks.ts';
 import type { Database } from '../database.ts';
 import { stepLimits } from './limits.ts';
 import type { LongStep } from './schema.ts';
@@ -12,7 +12,7 @@ type Body = [id: number, state: number, sizeBytes: number];
 
 const { chunksOfBody: oldChunksOfBody } = stepLimits;
 
-/** What walker has read all bodies before this step. */
+/** What walker has read all bodies before this step. Those that are read again by today's are marked so too. */
 const firstWalker = 1;
 
 /**
@@ -121,6 +121,16 @@ function writeChunks(
   insertChunks(database, id, 0, form.chunks);
   if (form.cuts.length === 0) return;
   database.run('UPDATE bodies SET cuts = ? WHERE id = ?', JSON.stringify(form.cuts), id);
+}
+
+function insertChunks(
+  database: Database,
+  bodyId: number,
+  firstNumber: number,
+  chunks: readonly Chunk[],
+): void {
+  const sql = 'INSERT INTO chunks (id, bytes, inflated_bytes) VALUES (?, ?, ?)';
+  for (const row of toChunkRows(database, bodyId, firstNumber, chunks)) database.run(sql, ...row);
 }
 
 /** Frees their memory now: the garbage collector would come only when there are tens of MiB of them. */

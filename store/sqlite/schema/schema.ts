@@ -61,6 +61,12 @@ const headerFieldsStep: LongStep = {
  * The schema, as the steps that lead to it: step n takes a file from version n to n + 1. A step that has
  * been released is never changed; a change is a new step at the end.
  *
+ * A step has SQL of its own, for the tables as they are at that version. What it reads from messages (structures, usual
+ * fields, sort keys) it reads with today's functions, so that a migrated store answers as one to which the mail comes now, and
+ * leaves the rows to any newer walker, see `walks`. So these functions may find something better, but not put it into another
+ * form: the steps behind would not know it. Whoever wants another form gives the old steps a copy of the old function
+ * first. A test compares what the steps write with what they wrote when they were released.
+ *
  * - `mailboxes.account_id` is null once the mailbox is removed; the collector then deletes its rows.
  * - `accounts` has the sums of the counters of its mailboxes, which triggers keep, whoever changes the counters.
  * - `mailboxes.expunged_horizon` is the modseq up to which rows of `expunged` may be deleted.

@@ -3,8 +3,8 @@ import { bodyState } from '../bodies/bodies.ts';
 import type { Database } from '../database.ts';
 import { stepLimits } from './limits.ts';
 import type { LongStep } from './schema.ts';
-import { keepSortKeys } from '../sort-key-rows.ts';
-import { openBody } from '../bodies/stored-body.ts';
+import { toSortKeyValues } from '../sort-key-rows.ts';
+import { type ChunkRows, toHeader } from '../bodies/stored-body.ts';
 
 type Row = [
   bodyId: number,
@@ -29,6 +29,10 @@ const sortKeysTable = `CREATE TABLE sort_keys (
   thread_references BLOB
 ) STRICT`;
 
+const insertSql = `INSERT INTO sort_keys (body_id, sent_seconds, is_reply_or_forward, base_subject,
+    from_key, to_key, cc_key, display_from, display_to, message_id, thread_references)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+
 /** Reads the sort keys of every whole body from its usual fields, or else from the begin of its header. */
 export const sortKeysStep: LongStep = {
   sql: sortKeysTable,
@@ -51,18 +55,23 @@ export const sortKeysStep: LongStep = {
       lastId = bodyId;
       if (state !== bodyState.whole) continue;
       const header = usualFields ?? readHeaderBegin(database, bodyId, headerBytes);
-      keepSortKeys(database, bodyId, readSortKeys(header, sentDay ?? undefined));
+      const keys = toSortKeyValues(readSortKeys(header, sentDay ?? undefined));
+      database.run(insertSql, bodyId, ...keys);
     }
     return lastId;
   },
 };
 
-/** As much of a header as the first 64 KiB have; nothing of a body that is damaged. */
+/** As much of a header as the first 64 KiB have, which lie in one chunk; nothing of a body that is damaged. */
 function readHeaderBegin(database: Database, bodyId: number, headerBytes: number): Uint8Array {
-  if (headerBytes === 0) return new Uint8Array();
-  const body = openBody(database, bodyId, { isWhole: false });
+  const chunk = database.row<[...ChunkRows]>(
+    `SELECT c.bytes, c.inflated_bytes, d.bytes FROM chunks c LEFT JOIN chunks d ON d.id = c.id + 1
+     WHERE c.id = ?`,
+    bodyId * stepLimits.chunksOfBody,
+  );
+  if (chunk === undefined) return new Uint8Array();
   try {
-    return body?.read(0, Math.min(headerBytes, stepLimits.chunkBytes)) ?? new Uint8Array();
+    return toHeader(Math.min(headerBytes, stepLimits.chunkBytes), chunk) ?? new Uint8Array();
   } catch {
     return new Uint8Array();
   }

@@ -24,9 +24,24 @@ import {
   readChanges,
   readOpening,
   refuses,
+  type MessageState,
+  type StoredMessage,
 } from '../../fixtures/mail-store-contract/store-steps.ts';
 
 const versions: readonly KeptVersion[] = [1, 2];
+
+/** What a store tells of a message itself. */
+const derivedColumns = [
+  'internalDate',
+  'emailId',
+  'threadId',
+  'sortKeys',
+  'envelope',
+  'bodyStructure',
+  'structure',
+  'usualFields',
+  'header',
+] as const;
 
 for (const version of versions) {
   await t.test(`the fixture is of version ${version} and has every kind of row`, (t) => {
@@ -67,26 +82,29 @@ for (const version of versions) {
     await isSound(t, store);
   });
 
-  await t.test(
-    `header fields of a message of version ${version} are as those of a new one`,
-    async (t) => {
-      const store = await openSqliteStore({
-        dataDirectory: makeVersionDirectory(t, version),
-        collectIntervalMs: 0,
-      });
-      t.teardown(() => store.close());
-      const [alice] = await store.listAccounts();
-      const inbox = (await store.findMailbox(alice!.id, 'INBOX'))!;
-      const fields = ['usualFields'] as const;
-      const old = await readAll(store, inbox, fields);
-      const fresh = await makeScene((await makeSqliteStore(t)).store);
-      for (const { bodyId } of old) await addMessage(fresh, await readBytes(store, bodyId));
-      const added = await readAll(fresh.store, fresh.inbox, fields);
-      const texts = (rows: typeof old) => rows.map(({ usualFields }) => toText(usualFields));
-      t.same(texts(old), texts(added));
-      t.ok(texts(old).filter((text) => text === undefined).length > 1, 'some are not kept apart');
-    },
-  );
+  await t.test(`a message of version ${version} is as if it had come now`, async (t) => {
+    const dataDirectory = makeVersionDirectory(t, version);
+    const store = await openSqliteStore({ dataDirectory, collectIntervalMs: 0 });
+    t.teardown(() => store.close());
+    // Today's walker reads some otherwise than that of the version.
+    await store.collect();
+    const [alice] = await store.listAccounts();
+    const inbox = (await store.findMailbox(alice!.id, 'INBOX'))!;
+    const old = await readAll(store, inbox, derivedColumns);
+    const fresh = await makeScene((await makeSqliteStore(t)).store);
+    for (const { bodyId, internalDate } of old) {
+      await addMessage(fresh, await readBytes(store, bodyId), internalDate);
+    }
+    const added = await readAll(fresh.store, fresh.inbox, derivedColumns);
+    t.same(old.map(contentOf), added.map(contentOf));
+    t.ok(old.filter(({ usualFields }) => usualFields === undefined).length > 1, 'too many fields');
+  });
+}
+
+/** What does not depend on where the message is. */
+function contentOf(message: StoredMessage & MessageState): Partial<StoredMessage> {
+  const { uid: _uid, bodyId: _bodyId, modseq: _modseq, flags: _flags, ...content } = message;
+  return content;
 }
 
 /** By the remainder of the body's id: texts are lost, or cut off, or other than they were. */
