@@ -9,12 +9,10 @@ import {
 import { joinUids, mergeUids, noUids, withoutUids } from '../../protocol/sorted-uids.ts';
 import type { MailboxKey } from '../../store/mail-store.ts';
 import { Turn } from '../../store/turns.ts';
-import type { FeedReader, FeedStep, MailboxFeed } from './mailbox-feed.ts';
+import type { FeedReader, MailboxFeed } from './mailbox-feed.ts';
 import { RecentMessages } from './recent-messages.ts';
 import { ByeError, CommandRefusedError, type Responses } from './responses.ts';
-
-/** What a view may lag behind in steps, in UIDs, before it lets go of them and compares; of a large mailbox an eighth. */
-const minLagUids = 4096;
+import { ToldFlags } from './told-flags.ts';
 
 /** What {@link MailboxView.poll} may tell. */
 export interface PollOptions {
@@ -44,11 +42,7 @@ export class MailboxView implements FeedReader {
   expungePlace: number;
   /** UIDs of messages that are gone and that the client still counts, ascending. */
   #untold: Uint32Array = noUids;
-  #toldModseq: number;
-  /** Modseqs above it of this session's own changes, which have been told too. */
-  readonly #ownModseqs = new Set<number>();
-  /** The last step of which flags have been told; undefined if the view has fallen too far behind. */
-  #flagStep: FeedStep | undefined;
+  readonly #toldFlags: ToldFlags;
   #keywordVersion: number;
 
   /**
@@ -62,8 +56,7 @@ export class MailboxView implements FeedReader {
     this.box = feed.box;
     this.isReadOnly = isReadOnly;
     this.#uidNext = feed.uidNext;
-    this.#toldModseq = feed.modseq;
-    this.#flagStep = feed.lastStep;
+    this.#toldFlags = new ToldFlags(feed);
     this.expungePlace = feed.expungeLog.end;
     this.#keywordVersion = feed.flagSets.keywordVersion;
     this.#unfollow = feed.follow(this);
@@ -137,7 +130,7 @@ export class MailboxView implements FeedReader {
 
   /** Flags up to this modseq have been told. */
   get toldModseq(): number {
-    return this.#toldModseq;
+    return this.#toldFlags.modseq;
   }
 
   get recentCount(): number {
@@ -150,8 +143,7 @@ export class MailboxView implements FeedReader {
 
   /** True if there may be something that the client has not been told. */
   get hasNews(): boolean {
-    const { lastStep, ended } = this.feed;
-    if (ended !== undefined || this.#flagStep !== lastStep) return true;
+    if (this.feed.ended !== undefined || this.#toldFlags.isBehind) return true;
     return this.#untold.length > 0 || this.expungePlace !== this.feed.expungeLog.end;
   }
 
@@ -223,12 +215,12 @@ export class MailboxView implements FeedReader {
 
   /** The modseq is that of a change by this session, and everything that it changed has been told by the command itself. */
   noteOwnChange(modseq: number): void {
-    if (modseq > this.#toldModseq) this.#ownModseqs.add(modseq);
+    this.#toldFlags.noteOwnChange(modseq);
   }
 
   /** True if the client has been told of a message's flags as of this modseq. */
   wasTold(modseq: number): boolean {
-    return modseq <= this.#toldModseq || this.#ownModseqs.has(modseq);
+    return this.#toldFlags.has(modseq);
   }
 
   /** The client claims messages `[firstUid, nextUid)` as its \Recent ones. */
@@ -258,14 +250,8 @@ export class MailboxView implements FeedReader {
     await this.#tellFlags(out, newFromUid, hasModseq);
   }
 
-  /** Lets go of steps that hold more than comparing costs. One step is shared by all views, and may be large. */
   onFeedChange(): void {
-    const { lastStep, count } = this.feed;
-    const least = lastStep.uidTotal - Math.max(minLagUids, count / 8);
-    const step = this.#flagStep;
-    if (step !== undefined && step.uidTotal < least && step.next !== lastStep) {
-      this.#flagStep = undefined;
-    }
+    this.#toldFlags.letGo();
     this.onNews?.();
   }
 
@@ -337,52 +323,20 @@ export class MailboxView implements FeedReader {
   /** @param newFromUid - messages from here on the client has just been told of, and asks for their flags */
   async #tellFlags(out: Responses, newFromUid: number, hasModseq: boolean): Promise<void> {
     const { lastStep } = this.feed;
-    const toldModseq = this.#toldModseq;
     const turn = new Turn(out);
     let [number, index] = [0, -1];
-    for (const uid of this.#untoldFlags()) {
+    for (const uid of this.#toldFlags.untold()) {
       if (turn.look()) await turn.next();
       if (uid >= newFromUid) break;
       const found = this.feed.indexOf(uid, index + 1);
       const foundNumber = this.numberOf(uid, number + 1);
       if (found === -1 || foundNumber === undefined) continue;
       [number, index] = [foundNumber, found];
-      const modseq = this.feed.modseqAt(index);
-      if (modseq <= toldModseq || this.#ownModseqs.has(modseq)) continue;
+      if (this.#toldFlags.has(this.feed.modseqAt(index))) continue;
       this.writeFlags(out, { number, index, uid: true, flags: true, modseq: hasModseq });
       turn.wrote();
     }
-    this.#flagStep = lastStep;
-    this.#toldModseq = Math.max(lastStep.modseq, toldModseq);
-    for (const modseq of this.#ownModseqs) {
-      if (modseq <= this.#toldModseq) this.#ownModseqs.delete(modseq);
-    }
-  }
-
-  /** UIDs of messages that changed after what has been told, ascending. */
-  #untoldFlags(): Iterable<number> {
-    if (this.#flagStep === undefined) return this.#changedAfter(this.#toldModseq);
-    const lists: Uint32Array[] = [];
-    for (let step = this.#flagStep.next; step !== undefined; step = step.next) {
-      lists.push(step.changedUids);
-    }
-    return mergeUids(lists);
-  }
-
-  /** The same by comparing, without a list of them. The feed may change between two. */
-  *#changedAfter(modseq: number): Generator<number, undefined> {
-    const { feed } = this;
-    let [index, last] = [0, 0];
-    for (;;) {
-      if (index > 0 && feed.uids[index - 1] !== last) {
-        index = lowerBound(feed.uids, feed.count, last + 1);
-      }
-      while (index < feed.count && feed.modseqAt(index) <= modseq) index += 1;
-      if (index >= feed.count) return undefined;
-      last = feed.uids[index] as number;
-      index += 1;
-      yield last;
-    }
+    this.#toldFlags.advance(lastStep);
   }
 
   /** Writes `* n FETCH (…)` of a message with what is asked for of UID, flags and modseq. */
