@@ -1,8 +1,8 @@
 import type { InternalDate } from '../protocol/dates.ts';
 import type { Flag } from '../protocol/flag.ts';
-import type { MimePart } from '../protocol/mime/mime-structure.ts';
 import type { SearchKey } from '../protocol/search-key.ts';
-import type { SortKeys } from './sort-keys.ts';
+import type { MailboxChanges, MailboxListener, MessageStates } from './mailbox-changes.ts';
+import type { MessageColumn, MessageRows } from './message-rows.ts';
 
 /**
  * The mail store: accounts, their mailboxes, the messages in them, and what changes. Every promise of a
@@ -252,42 +252,6 @@ export interface OpenMailbox {
   close(): void;
 }
 
-/** UIDs, modseqs and flags of several messages, as columns of equal length. Whoever receives them may keep them. */
-export interface MessageStates {
-  readonly uids: Uint32Array;
-  readonly modseqs: Float64Array;
-  /** For each message, the place of its flags in `flagSets`. */
-  readonly flags: Uint32Array;
-  /** Without \Recent, which belongs to a session. System flags first; keywords in the spelling of their first use. */
-  readonly flagSets: readonly (readonly Flag[])[];
-}
-
-/** Part of what changed in a mailbox after a modseq, net: a message that came and went is only in `expungedUids`. */
-export interface MailboxChanges {
-  /** Messages that came or changed, without those that are gone again. */
-  readonly messages: MessageStates;
-  readonly expungedUids: Uint32Array;
-}
-
-/** One commit in a mailbox, as it is told to those who watch it. */
-export type MailboxEvent =
-  | {
-      readonly kind: 'changed';
-      /** The modseq of the change: one above that of the event before. */
-      readonly modseq: number;
-      /** Messages that came or changed, ascending by UID. */
-      readonly messages: MessageStates;
-      /** Ascending. */
-      readonly expungedUids: Uint32Array;
-    }
-  | {
-      /** As `changed`, but of so many messages that they are not told: {@link MailStore.readChanges} reads them. */
-      readonly kind: 'changed-much';
-      readonly modseq: number;
-    }
-  /** The mailbox is deleted. The last event. */
-  | { readonly kind: 'gone' };
-
 /** What happened in an account. */
 export type AccountEvent =
   | { readonly kind: 'created'; readonly mailbox: Mailbox }
@@ -307,63 +271,6 @@ export type AccountEvent =
   | { readonly kind: 'gone' };
 
 export type AccountListener = (event: AccountEvent) => void;
-
-export type MailboxListener = (event: MailboxEvent) => void;
-
-/** What can be read of messages beside UID, size and body; each is a column of {@link MessageRows}, or several. */
-export type MessageColumn =
-  | 'internalDate'
-  | 'savedDate'
-  | 'emailId'
-  | 'threadId'
-  | 'sortKeys'
-  | 'envelope'
-  | 'bodyStructure'
-  | 'structure'
-  | 'usualFields'
-  | 'header';
-
-/** Some messages, as columns of equal length; columns that were not asked for are absent. The receiver may keep them. */
-export interface MessageRows {
-  readonly uids: Uint32Array;
-  readonly sizeBytes: Uint32Array;
-  /** For {@link MailStore.readBody}. */
-  readonly bodyIds: Float64Array;
-  /** With `internalDate`: seconds since 1970. */
-  readonly internalSeconds?: Float64Array;
-  /** With `internalDate`: minutes east of Greenwich. */
-  readonly zoneMinutes?: Int16Array;
-  /**
-   * With `savedDate`: when the message came into this mailbox, in seconds since 1970, also by a copy; NaN if that is not known,
-   * since an older store has taken it (RFC 8514).
-   */
-  readonly savedSeconds?: Float64Array;
-  /** With `emailId`: the same for a copy, and for no message of other bytes or another internal date (RFC 8474, section 5.1). */
-  readonly emailIds?: readonly string[];
-  /**
-   * With `threadId`: the same for a message and those that follow it, in whatever order they come: it is made of the first
-   * message that the header refers to, or else of the message's own id, and never changes. Different threads have different ids
-   * (RFC 8474, section 5.2).
-   */
-  readonly threadIds?: readonly string[];
-  /** With `sortKeys`: what SORT and THREAD compare; undefined for a message that is damaged. */
-  readonly sortKeys?: readonly (SortKeys | undefined)[];
-  /** With `envelope`: wire text of ENVELOPE, one character a byte. */
-  readonly envelopes?: readonly string[];
-  /** With `bodyStructure`: wire text of BODYSTRUCTURE. */
-  readonly bodyStructures?: readonly string[];
-  /** With `structure`: the parts with their offsets. */
-  readonly structures?: readonly MimePart[];
-  /** With `usualFields` or `header`: bytes of the header with its blank line; -1 where `usualFields` has them. */
-  readonly headerBytes?: Int32Array;
-  /**
-   * With `usualFields`: the fields of the header for which `isUsualField` holds, in order and unchanged, with its blank line.
-   * Undefined for a message whose store has not kept them apart: {@link MailStore.readBody} then has the header.
-   */
-  readonly usualFields?: readonly (Uint8Array | undefined)[];
-  /** With `header`: the header with its blank line; undefined if it has more than 64 KiB. */
-  readonly headers?: readonly (Uint8Array | undefined)[];
-}
 
 /** A message on its way in. It costs a bounded amount of memory, however large the message is. */
 export interface MessageDraft {

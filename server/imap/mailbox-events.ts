@@ -1,4 +1,4 @@
-import type { MailboxEvent } from '../../store/mail-store.ts';
+import type { MailboxEvent } from '../../store/mailbox-changes.ts';
 
 /** An event after which there still is a mailbox. */
 export type ChangeEvent = Exclude<MailboxEvent, { readonly kind: 'gone' }>;

@@ -1,13 +1,13 @@
 import { noUids } from '../../protocol/sorted-uids.ts';
 import {
   StoreError,
-  type MailboxEvent,
   type MailboxKey,
   type MailboxStatus,
   type MailStore,
   type OpenMailbox,
   type StatusOptions,
 } from '../../store/mail-store.ts';
+import type { MailboxEvent } from '../../store/mailbox-changes.ts';
 import { ExpungeLog, type ExpungeReader } from './expunge-log.ts';
 import { FlagSets } from './flag-sets.ts';
 import { DifferenceReader, type MailboxDifference } from './mailbox-difference.ts';

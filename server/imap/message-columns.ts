@@ -1,5 +1,5 @@
 import { indexOfUid, lowerBoundFrom, noUids } from '../../protocol/sorted-uids.ts';
-import type { MessageStates } from '../../store/mail-store.ts';
+import type { MessageStates } from '../../store/mailbox-changes.ts';
 import type { FlagSets } from './flag-sets.ts';
 
 /** From so many messages on one move of all of them is quicker than one for each. */

@@ -5,12 +5,11 @@ import {
   ChangesForgottenError,
   type FlagChange,
   type FlagChangeResult,
-  type MailboxEvent,
   type MailboxStatus,
-  type MessageStates,
   type SpecialUse,
   StoreError,
 } from '../mail-store.ts';
+import type { MailboxEvent, MessageStates } from '../mailbox-changes.ts';
 import { type Body, type BodyPool, digestKey } from './bodies.ts';
 import { changeFlags, FlagSets, type FlagSet } from './flag-sets.ts';
 import { Watches } from './watches.ts';

@@ -1,7 +1,8 @@
 import { setImmediate } from 'node:timers/promises';
 import { lowerBound } from '../../protocol/sequence-set.ts';
 import { limits } from '../limits.ts';
-import type { MailboxChanges, MessageColumn, MessageRows, MessageStates } from '../mail-store.ts';
+import type { MailboxChanges, MessageStates } from '../mailbox-changes.ts';
+import type { MessageColumn, MessageRows } from '../message-rows.ts';
 import type { Body } from './bodies.ts';
 import { type MemoryMailbox, type Message, toStates, uidsOf } from './mailbox.ts';
 

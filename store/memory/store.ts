@@ -12,20 +12,17 @@ import {
   type FlagChange,
   type FlagChangeResult,
   type Mailbox,
-  type MailboxChanges,
   type MailboxKey,
-  type MailboxListener,
   type MailboxStatus,
   type MailStore,
   type MessageDraft,
   type MessageTarget,
-  type MessageColumn,
-  type MessageRows,
-  type MessageStates,
   type OpenMailbox,
   type StatusOptions,
   StoreError,
 } from '../mail-store.ts';
+import type { MailboxChanges, MailboxListener, MessageStates } from '../mailbox-changes.ts';
+import type { MessageColumn, MessageRows } from '../message-rows.ts';
 import { foldAsciiCase, normalizeAccountName } from '../names.ts';
 import type { StoreFigures } from '../opened-store.ts';
 import { MailboxIndex, MemoryAccount } from './accounts.ts';

@@ -1,5 +1,6 @@
 import { limits } from '../limits.ts';
-import type { FlagChange, FlagChangeResult, MailboxKey, MessageStates } from '../mail-store.ts';
+import type { FlagChange, FlagChangeResult, MailboxKey } from '../mail-store.ts';
+import type { MessageStates } from '../mailbox-changes.ts';
 import {
   applyMask,
   areSameWords,

@@ -1,6 +1,6 @@
 import type { MimePart } from '../../protocol/mime/mime-structure.ts';
 import { limits } from '../limits.ts';
-import type { MessageColumn, MessageRows } from '../mail-store.ts';
+import type { MessageColumn, MessageRows } from '../message-rows.ts';
 import { unpackStructure } from '../packed-structure.ts';
 import type { SortKeys } from '../sort-keys.ts';
 import { chunkJoin, toHeader } from './bodies/stored-body.ts';

@@ -1,6 +1,7 @@
 import { lowerBound } from '../../protocol/sequence-set.ts';
 import { limits } from '../limits.ts';
-import type { MailboxKey, MessageColumn, MessageRows } from '../mail-store.ts';
+import type { MailboxKey } from '../mail-store.ts';
+import type { MessageColumn, MessageRows } from '../message-rows.ts';
 import type { Database } from './database.ts';
 import { readCounters } from './mailbox-counters.ts';
 import { RowBatch, RowPlan, type ValueRow } from './row-columns.ts';

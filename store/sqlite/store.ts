@@ -11,18 +11,15 @@ import type {
   FlagChange,
   FlagChangeResult,
   Mailbox,
-  MailboxChanges,
   MailboxKey,
-  MailboxListener,
   MailboxStatus,
   MailStore,
   MessageDraft,
-  MessageColumn,
-  MessageRows,
-  MessageStates,
   OpenMailbox,
   StatusOptions,
 } from '../mail-store.ts';
+import type { MailboxChanges, MailboxListener, MessageStates } from '../mailbox-changes.ts';
+import type { MessageColumn, MessageRows } from '../message-rows.ts';
 import type { StoreFigures } from '../opened-store.ts';
 import { findAccount, listAccounts, readUsage } from './accounts.ts';
 import { Collection } from './collection.ts';

@@ -7,7 +7,7 @@ import {
 } from '../../../protocol/encoder.ts';
 import type { FetchItem } from '../../../protocol/fetch-item.ts';
 import { writeBody } from '../../../protocol/mime/body-structure.ts';
-import type { MessageColumn, MessageRows } from '../../../store/mail-store.ts';
+import type { MessageColumn, MessageRows } from '../../../store/message-rows.ts';
 import type { Session } from '../session.ts';
 import {
   columnOfSection,

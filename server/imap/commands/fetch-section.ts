@@ -10,7 +10,7 @@ import {
   type SectionRange,
 } from '../../../protocol/mime/body-section.ts';
 import { HeaderFilter } from '../../../protocol/mime/header-filter.ts';
-import type { MessageColumn, MessageRows } from '../../../store/mail-store.ts';
+import type { MessageColumn, MessageRows } from '../../../store/message-rows.ts';
 import { isUsualField } from '../../../store/usual-fields.ts';
 import type { Session } from '../session.ts';
 

@@ -1,10 +1,6 @@
 import type { FetchItem } from '../../../protocol/fetch-item.ts';
-import {
-  type FlagChangeResult,
-  type MessageColumn,
-  type MessageRows,
-  StoreError,
-} from '../../../store/mail-store.ts';
+import { type FlagChangeResult, StoreError } from '../../../store/mail-store.ts';
+import type { MessageColumn, MessageRows } from '../../../store/message-rows.ts';
 import { Turn } from '../../../store/turns.ts';
 import type { CommandHandler, Completion } from '../dispatch.ts';
 import type { MailboxView } from '../mailbox-view.ts';

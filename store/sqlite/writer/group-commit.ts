@@ -1,5 +1,5 @@
 import { limits } from '../../limits.ts';
-import type { MailboxEvent } from '../../mail-store.ts';
+import type { MailboxEvent } from '../../mailbox-changes.ts';
 import type { Database } from '../database.ts';
 import { Disk } from './disk.ts';
 import { RecentClaims } from '../mailbox-counters.ts';

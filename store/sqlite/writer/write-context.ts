@@ -1,11 +1,7 @@
 import { joinUids } from '../../../protocol/sorted-uids.ts';
 import { limits } from '../../limits.ts';
-import {
-  type AccountEvent,
-  type MailboxEvent,
-  type MessageStates,
-  StoreError,
-} from '../../mail-store.ts';
+import { type AccountEvent, StoreError } from '../../mail-store.ts';
+import type { MailboxEvent, MessageStates } from '../../mailbox-changes.ts';
 import type { Database } from '../database.ts';
 
 /**

@@ -2,13 +2,12 @@ import { MessageChannel, type MessagePort, type Transferable, Worker } from 'nod
 import {
   type AccountEvent,
   type AccountListener,
-  type MailboxEvent,
   type MailboxKey,
-  type MailboxListener,
   type PartlyDone,
   StoreError,
   type StoreErrorCode,
 } from '../../mail-store.ts';
+import type { MailboxEvent, MailboxListener } from '../../mailbox-changes.ts';
 import type { StoreProblem } from '../../opened-store.ts';
 import type { OperationArgument, OperationName, OperationResult } from './operations.ts';
 import { makeWatchCounters, toWatchCounters, Watches } from './watches.ts';

@@ -1,5 +1,6 @@
 import t from 'tap';
-import type { MailboxEvent, MailStore } from '../../../store/mail-store.ts';
+import type { MailStore } from '../../../store/mail-store.ts';
+import type { MailboxEvent } from '../../../store/mailbox-changes.ts';
 import { MailboxFeed } from '../../../server/imap/mailbox-feed.ts';
 import { MailboxFeeds } from '../../../server/imap/mailbox-feeds.ts';
 import { StoreError } from '../../../store/mail-store.ts';

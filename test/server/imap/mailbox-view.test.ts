@@ -2,7 +2,7 @@ import t, { type Test } from 'tap';
 import { MailboxFeed } from '../../../server/imap/mailbox-feed.ts';
 import { MailboxView } from '../../../server/imap/mailbox-view.ts';
 import { Responses } from '../../../server/imap/responses.ts';
-import type { MailboxEvent } from '../../../store/mail-store.ts';
+import type { MailboxEvent } from '../../../store/mailbox-changes.ts';
 import { FakeMailbox } from '../../fixtures/fake-mailbox.ts';
 import { SeededRandom } from '../../fixtures/seeded-random.ts';
 

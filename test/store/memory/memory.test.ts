@@ -1,5 +1,6 @@
 import t from 'tap';
-import type { MailboxEvent, MailStore } from '../../../store/mail-store.ts';
+import type { MailStore } from '../../../store/mail-store.ts';
+import type { MailboxEvent } from '../../../store/mailbox-changes.ts';
 import { MemoryMailStore } from '../../../store/memory/store.ts';
 import { collectGarbage } from '../../fixtures/collect-garbage.ts';
 import {

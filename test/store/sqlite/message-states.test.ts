@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { limits } from '../../../store/limits.ts';
-import type { MessageStates } from '../../../store/mail-store.ts';
+import type { MessageStates } from '../../../store/mailbox-changes.ts';
 import { Database } from '../../../store/sqlite/database.ts';
 import { createSchema } from '../../../store/sqlite/schema/migration.ts';
 import {

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { limits } from '../../../store/limits.ts';
-import type { MessageColumn, MessageRows } from '../../../store/mail-store.ts';
+import type { MessageColumn, MessageRows } from '../../../store/message-rows.ts';
 import { Database, type SqlValue } from '../../../store/sqlite/database.ts';
 import { readRows } from '../../../store/sqlite/rows.ts';
 import {

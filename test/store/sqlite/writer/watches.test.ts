@@ -1,5 +1,5 @@
 import t from 'tap';
-import type { MailboxEvent } from '../../../../store/mail-store.ts';
+import type { MailboxEvent } from '../../../../store/mailbox-changes.ts';
 import {
   isWatched,
   makeWatchCounters,

@@ -1,0 +1,57 @@
+import type { MimePart } from '../protocol/mime/mime-structure.ts';
+import type { SortKeys } from './sort-keys.ts';
+
+/** What can be read of messages beside UID, size and body; each is a column of {@link MessageRows}, or several. */
+export type MessageColumn =
+  | 'internalDate'
+  | 'savedDate'
+  | 'emailId'
+  | 'threadId'
+  | 'sortKeys'
+  | 'envelope'
+  | 'bodyStructure'
+  | 'structure'
+  | 'usualFields'
+  | 'header';
+
+/** Some messages, as columns of equal length; columns that were not asked for are absent. The receiver may keep them. */
+export interface MessageRows {
+  readonly uids: Uint32Array;
+  readonly sizeBytes: Uint32Array;
+  /** For {@link MailStore.readBody}. */
+  readonly bodyIds: Float64Array;
+  /** With `internalDate`: seconds since 1970. */
+  readonly internalSeconds?: Float64Array;
+  /** With `internalDate`: minutes east of Greenwich. */
+  readonly zoneMinutes?: Int16Array;
+  /**
+   * With `savedDate`: when the message came into this mailbox, in seconds since 1970, also by a copy; NaN if that is not known,
+   * since an older store has taken it (RFC 8514).
+   */
+  readonly savedSeconds?: Float64Array;
+  /** With `emailId`: the same for a copy, and for no message of other bytes or another internal date (RFC 8474, section 5.1). */
+  readonly emailIds?: readonly string[];
+  /**
+   * With `threadId`: the same for a message and those that follow it, in whatever order they come: it is made of the first
+   * message that the header refers to, or else of the message's own id, and never changes. Different threads have different ids
+   * (RFC 8474, section 5.2).
+   */
+  readonly threadIds?: readonly string[];
+  /** With `sortKeys`: what SORT and THREAD compare; undefined for a message that is damaged. */
+  readonly sortKeys?: readonly (SortKeys | undefined)[];
+  /** With `envelope`: wire text of ENVELOPE, one character a byte. */
+  readonly envelopes?: readonly string[];
+  /** With `bodyStructure`: wire text of BODYSTRUCTURE. */
+  readonly bodyStructures?: readonly string[];
+  /** With `structure`: the parts with their offsets. */
+  readonly structures?: readonly MimePart[];
+  /** With `usualFields` or `header`: bytes of the header with its blank line; -1 where `usualFields` has them. */
+  readonly headerBytes?: Int32Array;
+  /**
+   * With `usualFields`: the fields of the header for which `isUsualField` holds, in order and unchanged, with its blank line.
+   * Undefined for a message whose store has not kept them apart: {@link MailStore.readBody} then has the header.
+   */
+  readonly usualFields?: readonly (Uint8Array | undefined)[];
+  /** With `header`: the header with its blank line; undefined if it has more than 64 KiB. */
+  readonly headers?: readonly (Uint8Array | undefined)[];
+}
