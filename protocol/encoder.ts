@@ -1,5 +1,6 @@
 import type { BodySection } from './fetch-item.ts';
 import { encodeModifiedUtf7 } from './mailbox-name.ts';
+import { OutputBuffer, type OutputSink } from './output-buffer.ts';
 import type { ResponseCode } from './response-code.ts';
 
 declare const isWireText: unique symbol;
@@ -179,18 +180,6 @@ export function encodeResponseText(text: string, isUtf8 = false): WireText {
   return wire(isUtf8 ? toByteText(plain.toWellFormed()) : plain.replace(/[^\x00-\x7f]/gu, '?'));
 }
 
-/**
- * Characters from which on gathered text goes to the sink as bytes. It consists of the pieces that were put together, and
- * takes ten times its length for as long as it waits for a client.
- */
-const minByteCharacters = 1024;
-
-/** Takes what an {@link Encoder} has gathered. */
-export interface EncoderSink {
-  /** Writes text, one character a byte, or bytes, which the caller no longer changes. */
-  write(data: string | Uint8Array): void;
-}
-
 /** Where an encoder stands: between responses, or in one, before an item with or without a space, or in a literal. */
 type Place = 'idle' | 'first' | 'next' | 'literal';
 
@@ -211,19 +200,14 @@ export type Status = 'OK' | 'NO' | 'BAD' | 'BYE';
 export class Encoder {
   /** True once the client takes UTF-8 in names and texts. @see RFC 6855, section 3; RFC 9051, section 5.1 */
   isUtf8 = false;
-  readonly #sink: EncoderSink;
-  readonly #chunkBytes: number;
-  #text = '';
+  readonly #output: OutputBuffer;
   #place: Place = 'idle';
-  /** Where the present response begins in the text; undefined if some of it is with the sink. */
-  #start: number | undefined;
   /** Bytes of the present literal that have not come. */
   #literalBytes = 0;
 
-  /** `chunkBytes`: bytes gathered before they go to the sink. */
-  constructor(sink: EncoderSink, chunkBytes: number) {
-    this.#sink = sink;
-    this.#chunkBytes = chunkBytes;
+  /** `chunkBytes`: bytes gathered before they go to the sink; see {@link OutputBuffer}. */
+  constructor(sink: OutputSink, chunkBytes: number) {
+    this.#output = new OutputBuffer(sink, chunkBytes);
   }
 
   /** True between {@link begin} and {@link end}. */
@@ -235,8 +219,8 @@ export class Encoder {
   begin(tag = '*'): this {
     this.expectIdle();
     if (tag !== '*' && !tagPattern.test(tag)) throw new EncoderError('Cannot write a tag');
-    this.#start = this.#text.length;
-    this.#text += tag;
+    this.#output.mark();
+    this.#output.add(tag);
     this.#place = 'next';
     return this;
   }
@@ -244,8 +228,7 @@ export class Encoder {
   /** Takes back a response that was begun. Returns false, and does nothing, if some of it is with the sink already. */
   takeBack(): boolean {
     if (this.#place === 'idle') return true;
-    if (this.#start === undefined) return false;
-    this.#text = this.#text.slice(0, this.#start);
+    if (!this.#output.takeBack()) return false;
     this.#literalBytes = 0;
     this.#place = 'idle';
     return true;
@@ -256,7 +239,7 @@ export class Encoder {
     if (this.#place === 'idle') throw new EncoderError('No response was begun');
     if (this.#place === 'literal') throw new EncoderError('A literal lacks bytes');
     this.#place = 'idle';
-    this.#add('\r\n');
+    this.#output.add('\r\n');
   }
 
   atom(text: string): this {
@@ -302,7 +285,7 @@ export class Encoder {
 
   close(): this {
     this.#expectItem();
-    this.#text += ')';
+    this.#output.add(')');
     this.#place = 'next';
     return this;
   }
@@ -312,7 +295,7 @@ export class Encoder {
     this.#expectItem();
     const isNext = this.#place === 'next';
     this.#place = 'next';
-    this.#add(isNext ? ` ${text}` : text);
+    this.#output.add(isNext ? ` ${text}` : text);
     return this;
   }
 
@@ -334,13 +317,7 @@ export class Encoder {
     if (bytes.length > this.#literalBytes) throw new EncoderError('A literal has too many bytes');
     this.#literalBytes -= bytes.length;
     if (this.#place === 'literal' && this.#literalBytes === 0) this.#place = 'next';
-    if (bytes.length <= this.#chunkBytes) {
-      this.#add(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1'));
-    } else {
-      this.flush();
-      this.#start = undefined;
-      this.#sink.write(bytes);
-    }
+    this.#output.addBytes(bytes);
     return this;
   }
 
@@ -348,20 +325,20 @@ export class Encoder {
   status(tag: string, status: Status, text: string, code?: ResponseCode): void {
     const wireCode = code === undefined ? '' : `[${checkCode(code)}] `;
     this.begin(tag);
-    this.#text += ` ${status} ${wireCode}${encodeResponseText(text, this.isUtf8)}`;
+    this.#output.add(` ${status} ${wireCode}${encodeResponseText(text, this.isUtf8)}`);
     this.end();
   }
 
   /** A command continuation request. */
   continuation(text: string): void {
     this.expectIdle();
-    this.#add(`+ ${encodeResponseText(text, this.isUtf8)}\r\n`);
+    this.#output.add(`+ ${encodeResponseText(text, this.isUtf8)}\r\n`);
   }
 
   /** A SASL challenge. @see RFC 3501, section 6.2.2 */
   challenge(bytes: Uint8Array): void {
     this.expectIdle();
-    this.#add(`+ ${Buffer.from(bytes).toString('base64')}\r\n`);
+    this.#output.add(`+ ${Buffer.from(bytes).toString('base64')}\r\n`);
   }
 
   /**
@@ -379,16 +356,12 @@ export class Encoder {
     const flagsItem = flags === undefined ? '' : `${uidItem && ' '}FLAGS ${flags}`;
     const isFirst = uidItem === '' && flagsItem === '';
     const modseqItem = modseq === undefined ? '' : `${isFirst ? '' : ' '}MODSEQ (${modseq})`;
-    this.#add(`* ${sequenceNumber} FETCH (${uidItem}${flagsItem}${modseqItem})\r\n`);
+    this.#output.add(`* ${sequenceNumber} FETCH (${uidItem}${flagsItem}${modseqItem})\r\n`);
   }
 
   /** Hands what was gathered to the sink. */
   flush(): void {
-    const text = this.#text;
-    if (text === '') return;
-    this.#text = '';
-    this.#start = undefined;
-    this.#sink.write(text.length < minByteCharacters ? text : Buffer.from(text, 'latin1'));
+    this.#output.flush();
   }
 
   /** Throws if a response has begun. */
@@ -399,11 +372,6 @@ export class Encoder {
   #expectItem(): void {
     if (this.#place === 'idle') throw new EncoderError('No response was begun');
     if (this.#place === 'literal') throw new EncoderError('A literal lacks bytes');
-  }
-
-  #add(text: string): void {
-    this.#text += text;
-    if (this.#text.length >= this.#chunkBytes) this.flush();
   }
 }
 
