@@ -43,15 +43,15 @@ const heldConnections = new Set<DatabaseSync>();
  * Node has no flock, so the lock is an exclusive transaction on a database of its own, which the operating
  * system ends with the process.
  *
- * A directory on a read-only disk needs no lock.
+ * A directory that this process cannot write to, since its disk is read-only, may be another's by way of a mount that can be
+ * written. So it is locked too, together with others that only read; whoever could change it is refused meanwhile.
  *
  * @throws {DataDirectoryInUseError} where it is locked already
  */
 export function lockDataDirectory(dataDirectory: string): DataDirectoryLock {
   mkdirSync(dataDirectory, { recursive: true, mode: 0o700 });
   const path = join(dataDirectory, 'lock.db');
-  // Nothing there can be changed, by this process or another.
-  if (isDirectoryReadOnly(dataDirectory)) return { release: () => undefined };
+  if (isDirectoryReadOnly(dataDirectory)) return lockForReading(dataDirectory, path);
   if ((statSync(dataDirectory).mode & 0o777) !== 0o700) chmodSync(dataDirectory, 0o700);
   const pidPath = join(dataDirectory, 'lock.pid');
   const connection = new DatabaseSync(path);
@@ -59,17 +59,51 @@ export function lockDataDirectory(dataDirectory: string): DataDirectoryLock {
     // With a journal in a file, which is never needed, a full disk would refuse the lock.
     connection.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
   } catch (error) {
+    const isOfReaders = hasOnlyReaders(connection);
     connection.close();
-    if ((error as { errcode?: number }).errcode !== sqliteBusy) throw error;
-    throw new DataDirectoryInUseError(dataDirectory, readPid(pidPath));
+    if (!isBusy(error)) throw error;
+    throw new DataDirectoryInUseError(dataDirectory, isOfReaders ? undefined : readPid(pidPath));
   }
   writePid(pidPath);
+  return hold(connection);
+}
+
+function hold(connection: DatabaseSync): DataDirectoryLock {
   heldConnections.add(connection);
   return {
     release: () => {
       if (heldConnections.delete(connection)) connection.close();
     },
   };
+}
+
+/** A lock that others can have too who only read. */
+function lockForReading(dataDirectory: string, path: string): DataDirectoryLock {
+  let connection: DatabaseSync | undefined;
+  try {
+    connection = new DatabaseSync(path, { readOnly: true });
+    connection.exec('BEGIN; SELECT count(*) FROM sqlite_schema');
+  } catch (error) {
+    connection?.close();
+    // Without the file, or on a file system without locks, nobody else has one.
+    if (!isBusy(error)) return { release: () => undefined };
+    throw new DataDirectoryInUseError(dataDirectory, readPid(join(dataDirectory, 'lock.pid')));
+  }
+  return hold(connection);
+}
+
+/** True if those who have the lock only read: they leave no id. */
+function hasOnlyReaders(connection: DatabaseSync): boolean {
+  try {
+    connection.exec('BEGIN IMMEDIATE');
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function isBusy(error: unknown): boolean {
+  return (error as { readonly errcode?: number }).errcode === sqliteBusy;
 }
 
 /** True if the disk of a data directory that was locked before is read-only. SQLite does not tell that from one that fails. */

@@ -5,12 +5,17 @@ import { join } from 'node:path';
 import t from 'tap';
 import { DataDirectoryInUseError, lockDataDirectory } from '../../store/data-directory-lock.ts';
 import { openSqliteStore } from '../../store/sqlite/open.ts';
+import { DiskFaults, skipsDiskFaults } from '../fixtures/disk-faults/disk-faults.ts';
+import { runProgram } from '../fixtures/run-program.ts';
 import { makeDataDirectory } from '../fixtures/sqlite-store.ts';
 
 const lockModule = new URL('../../store/data-directory-lock.ts', import.meta.url).href;
 
 /** A process that locks the directory and keeps it until it is killed. */
-async function startOwner(dataDirectory: string): Promise<ChildProcess> {
+async function startOwner(
+  dataDirectory: string,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<ChildProcess> {
   const program = `
     import { lockDataDirectory } from '${lockModule}';
     lockDataDirectory(process.argv[1]);
@@ -22,6 +27,7 @@ async function startOwner(dataDirectory: string): Promise<ChildProcess> {
     ['--expose-gc', '--input-type=module', '-e', program, dataDirectory],
     {
       stdio: ['pipe', 'pipe', 'inherit'],
+      env: { ...process.env, ...environment },
     },
   );
   await once(owner.stdout, 'data');
@@ -74,6 +80,35 @@ await t.test('a lock without a readable owner', (t) => {
     message: /is in use by another process$/,
   });
   t.end();
+});
+
+await t.test('a directory that one process can only read', { skip: skipsDiskFaults }, async (t) => {
+  const dataDirectory = makeDataDirectory(t);
+  // Beside the lock of the process that can write, as on a second mount of the same directory.
+  using faults = new DiskFaults(dataDirectory);
+  faults.fail('EROFS');
+  const { environment } = faults;
+  const inUse = (owner: string) => `Data directory "${dataDirectory}" is in use by ${owner}`;
+  lockDataDirectory(dataDirectory).release();
+
+  const writer = await startOwner(dataDirectory);
+  const program = `
+    import { lockDataDirectory } from '${lockModule}';
+    try { lockDataDirectory(process.argv[1]); } catch ({ message }) { console.log(message); }`;
+  const argv = ['--input-type=module', '-e', program, dataDirectory];
+  const read = async () =>
+    (await runProgram(process.execPath, argv, { environment })).stdout.toString().trim();
+  t.equal(await read(), inUse(`the process with id ${writer.pid}`), 'a writer keeps readers out');
+  const end = once(writer, 'exit');
+  writer.kill('SIGKILL');
+  await end;
+
+  const reader = await startOwner(dataDirectory, environment);
+  t.teardown(() => reader.kill('SIGKILL'));
+  t.equal(await read(), '', 'another reader comes in');
+  t.throws(() => lockDataDirectory(dataDirectory), {
+    message: inUse('another process'),
+  });
 });
 
 await t.test('the directory is made, for its owner only', (t) => {
