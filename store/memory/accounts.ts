@@ -9,6 +9,7 @@ import {
   StoreError,
 } from '../mail-store.ts';
 import { limits } from '../limits.ts';
+import { Listeners } from '../listeners.ts';
 import {
   compareMailboxNames,
   findableMailboxName,
@@ -19,12 +20,11 @@ import {
 } from '../names.ts';
 import type { BodyPool } from './bodies.ts';
 import { type Commit, MemoryMailbox } from './mailbox.ts';
-import { Watches } from './watches.ts';
 
 /** What a new mailbox is made of. */
 type NewMailbox = Pick<
   MemoryMailbox,
-  'accountId' | 'accountWatches' | 'name' | 'isSelectable' | 'specialUse'
+  'accountId' | 'accountListeners' | 'name' | 'isSelectable' | 'specialUse'
 >;
 
 /** The mailboxes of all accounts, by what names them for good. */
@@ -87,7 +87,7 @@ export class MemoryAccount {
   readonly id: number;
   readonly name: string;
   credentials: Credentials;
-  readonly watches = new Watches<AccountEvent>();
+  readonly listeners = new Listeners<AccountEvent>();
   readonly #index: MailboxIndex;
   readonly #mailboxes = new Map<string, MemoryMailbox>();
   readonly #subscriptions = new Set<string>();
@@ -157,7 +157,7 @@ export class MemoryAccount {
     this.#mailboxes.delete(mailbox.name);
     this.#index.remove(commit, mailbox);
     const { id: mailboxId } = mailbox;
-    commit.noteInAccount(this.watches, { kind: 'deleted', mailboxId, name: mailbox.name });
+    commit.noteInAccount(this.listeners, { kind: 'deleted', mailboxId, name: mailbox.name });
     if (isParent) this.#make(commit, mailbox.name, { isSelectable: false });
   }
 
@@ -181,7 +181,7 @@ export class MemoryAccount {
       const names = { oldName: each.name, name: movedName };
       each.name = movedName;
       this.#mailboxes.set(movedName, each);
-      commit.noteInAccount(this.watches, { kind: 'renamed', mailboxId: each.id, ...names });
+      commit.noteInAccount(this.listeners, { kind: 'renamed', mailboxId: each.id, ...names });
     }
   }
 
@@ -194,7 +194,7 @@ export class MemoryAccount {
 
   removeAll(commit: Commit): void {
     for (const mailbox of this.#mailboxes.values()) this.#index.remove(commit, mailbox);
-    commit.noteInAccount(this.watches, { kind: 'gone' });
+    commit.noteInAccount(this.listeners, { kind: 'gone' });
   }
 
   /** @see MailStore.subscribe */
@@ -208,14 +208,14 @@ export class MemoryAccount {
     }
     if (this.#subscriptions.has(normalName)) return;
     this.#subscriptions.add(normalName);
-    commit.noteInAccount(this.watches, { kind: 'subscribed', name: normalName });
+    commit.noteInAccount(this.listeners, { kind: 'subscribed', name: normalName });
   }
 
   /** @see MailStore.unsubscribe */
   unsubscribe(commit: Commit, name: string): void {
     const normalName = findableMailboxName(name);
     if (normalName === undefined || !this.#subscriptions.delete(normalName)) return;
-    commit.noteInAccount(this.watches, { kind: 'unsubscribed', name: normalName });
+    commit.noteInAccount(this.listeners, { kind: 'unsubscribed', name: normalName });
   }
 
   /** @see MailStore.listSubscriptions */
@@ -233,7 +233,7 @@ export class MemoryAccount {
   ): MemoryMailbox {
     const mailbox = this.#index.make(commit, {
       accountId: this.id,
-      accountWatches: this.watches,
+      accountListeners: this.listeners,
       name,
       isSelectable,
       specialUse,
@@ -245,7 +245,7 @@ export class MemoryAccount {
 
   #noteCreated(commit: Commit, mailbox: MemoryMailbox): void {
     const told = toMailbox(mailbox, this.#hasChildren(mailbox.name));
-    commit.noteInAccount(this.watches, { kind: 'created', mailbox: told });
+    commit.noteInAccount(this.listeners, { kind: 'created', mailbox: told });
   }
 
   #missingParents(name: string): string[] {

@@ -1,5 +1,6 @@
 import type { InternalDate } from '../../protocol/dates.ts';
 import { limits } from '../limits.ts';
+import { Listeners } from '../listeners.ts';
 import {
   type AccountEvent,
   ChangesForgottenError,
@@ -12,7 +13,6 @@ import {
 import type { MailboxEvent, MessageStates } from '../mailbox-changes.ts';
 import { type Body, type BodyPool, digestKey } from './bodies.ts';
 import { changeFlags, FlagSets, type FlagSet } from './flag-sets.ts';
-import { Watches } from './watches.ts';
 
 /** A message in a mailbox. */
 export interface Message {
@@ -51,9 +51,9 @@ export class MemoryMailbox {
   uidValidity: number;
   readonly flagSets = new FlagSets();
   readonly imports = new ImportCounts();
-  readonly watches = new Watches<MailboxEvent>();
+  readonly listeners = new Listeners<MailboxEvent>();
   /** Those of the account. */
-  readonly accountWatches: Watches<AccountEvent>;
+  readonly accountListeners: Listeners<AccountEvent>;
   readonly #bodies: BodyPool;
   /** Ascending by UID. */
   #messages: Message[] = [];
@@ -72,13 +72,19 @@ export class MemoryMailbox {
     bodies: BodyPool,
     properties: Pick<
       MemoryMailbox,
-      'id' | 'accountId' | 'accountWatches' | 'name' | 'isSelectable' | 'specialUse' | 'uidValidity'
+      | 'id'
+      | 'accountId'
+      | 'accountListeners'
+      | 'name'
+      | 'isSelectable'
+      | 'specialUse'
+      | 'uidValidity'
     >,
   ) {
     this.#bodies = bodies;
     this.id = properties.id;
     this.accountId = properties.accountId;
-    this.accountWatches = properties.accountWatches;
+    this.accountListeners = properties.accountListeners;
     this.name = properties.name;
     this.isSelectable = properties.isSelectable;
     this.specialUse = properties.specialUse;
@@ -303,7 +309,7 @@ export class Commit {
   /** The store's clock, when it began. */
   readonly nowMs: number;
   readonly #changes = new Map<MemoryMailbox, MailboxChange>();
-  readonly #accountEvents: { watches: Watches<AccountEvent>; event: AccountEvent }[] = [];
+  readonly #accountEvents: { listeners: Listeners<AccountEvent>; event: AccountEvent }[] = [];
 
   constructor(nowMs: number) {
     this.nowMs = nowMs;
@@ -320,17 +326,17 @@ export class Commit {
   }
 
   /** Notes what happens in an account, beside changes of messages. */
-  noteInAccount(watches: Watches<AccountEvent>, event: AccountEvent): void {
-    this.#accountEvents.push({ watches, event });
+  noteInAccount(listeners: Listeners<AccountEvent>, event: AccountEvent): void {
+    this.#accountEvents.push({ listeners, event });
   }
 
   /** Tells those who watch, once all is done. */
   tell(): void {
-    for (const { watches, event } of this.#accountEvents) watches.tell(event);
-    for (const [{ id, watches, accountWatches }, change] of this.#changes) {
-      if (watches.count > 0) watches.tell(change.event);
-      if (change.isGone) watches.end();
-      else accountWatches.tell({ kind: 'changed', mailboxId: id, modseq: change.modseq });
+    for (const { listeners, event } of this.#accountEvents) listeners.tell(event);
+    for (const [{ id, listeners, accountListeners }, change] of this.#changes) {
+      if (listeners.count > 0) listeners.tell(change.event);
+      if (change.isGone) listeners.clear();
+      else accountListeners.tell({ kind: 'changed', mailboxId: id, modseq: change.modseq });
     }
   }
 }

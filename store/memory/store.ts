@@ -162,7 +162,7 @@ export class MemoryMailStore implements MailStore {
 
   async watchAccount(accountId: number, listener: AccountListener): Promise<() => void> {
     this.#checkOpen();
-    return this.#accountOf(accountId).watches.begin(listener);
+    return this.#accountOf(accountId).listeners.add(listener);
   }
 
   async readStatus(
@@ -177,7 +177,7 @@ export class MemoryMailStore implements MailStore {
   async open(box: MailboxKey, listener: MailboxListener): Promise<OpenMailbox> {
     this.#checkOpen();
     const mailbox = this.#mailboxes.find(box);
-    const close = mailbox.watches.begin(listener);
+    const close = mailbox.listeners.add(listener);
     return { status: mailbox.status, keywords: mailbox.flagSets.keywords, close };
   }
 
@@ -302,12 +302,12 @@ export class MemoryMailStore implements MailStore {
     this.#isClosed = true;
     // Turns come in the order in which they were asked for: the changes have had theirs.
     await setImmediate();
-    for (const { watches } of this.#watched()) watches.end();
+    for (const { listeners } of this.#watched()) listeners.clear();
   }
 
   /** Watches that have not ended. */
   get watchCount(): number {
-    return this.#watched().reduce((sum, { watches: { count } }) => sum + count, 0);
+    return this.#watched().reduce((sum, { listeners: { count } }) => sum + count, 0);
   }
 
   /** Drops expunged bodies whose time is over, and UIDs that need not be remembered, now instead of within the interval. */

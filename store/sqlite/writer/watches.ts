@@ -1,3 +1,5 @@
+import { Listeners } from '../../listeners.ts';
+
 /**
  * Who watches which mailbox, and which account, in memory that a client shares with the writer: a counter of watches for each
  * of so many groups of them. The writer posts the events of a commit only to clients whose counter is not
@@ -41,15 +43,10 @@ export function isWatched(counters: Int32Array, id: number): boolean {
   return Atomics.load(counters, id % counters.length) !== 0;
 }
 
-/** A watch; an object of its own, so that a listener may watch twice. */
-interface Watch<Event> {
-  readonly listener: (event: Event) => void;
-}
-
 /** The mailboxes that one client watches, or the accounts. */
 export class Watches<Event> {
   readonly #counters: Int32Array;
-  readonly #watches = new Map<number, Set<Watch<Event>>>();
+  readonly #listeners = new Map<number, Listeners<Event>>();
 
   /** @param counters those that the writer looks at */
   constructor(counters: Int32Array) {
@@ -58,7 +55,7 @@ export class Watches<Event> {
 
   /** Watches that have not ended. */
   get count(): number {
-    return [...this.#watches.values()].reduce((count, watches) => count + watches.size, 0);
+    return [...this.#listeners.values()].reduce((sum, { count }) => sum + count, 0);
   }
 
   /**
@@ -79,50 +76,30 @@ export class Watches<Event> {
     }
   }
 
-  /**
-   * Tells those who watch what has the id. If a listener throws, the others are told all the same; its error is thrown
-   * later, where nothing catches it.
-   */
+  /** Tells those who watch what has the id. */
   tell(id: number, event: Event): void {
-    // A listener may end itself and others, which then hear nothing.
-    for (const { listener } of this.#watches.get(id) ?? []) {
-      try {
-        listener(event);
-      } catch (error) {
-        // A fault of the program: it must not cost the others their events, nor requests their answers, which come
-        // after the events. In a later turn, since microtasks run the code that waits for those answers.
-        setImmediate(() => {
-          throw error;
-        });
-      }
-    }
+    this.#listeners.get(id)?.tell(event);
   }
 
   /** Ends all. */
   clear(): void {
-    for (const [id, watches] of this.#watches) this.#count(id, -watches.size);
-    this.#watches.clear();
+    for (const [id, listeners] of this.#listeners) {
+      this.#count(id, -listeners.count);
+      listeners.clear();
+    }
+    this.#listeners.clear();
   }
 
   #begin(id: number, listener: (event: Event) => void): () => void {
-    let watch: Watch<Event> | undefined = { listener };
-    const watches = this.#watches.get(id) ?? new Set<Watch<Event>>();
-    this.#watches.set(id, watches.add(watch));
+    const listeners = this.#listeners.get(id) ?? new Listeners<Event>();
+    this.#listeners.set(id, listeners);
+    const end = listeners.add(listener);
     this.#count(id, 1);
     return () => {
-      const ended = watch;
-      // The function that ends a watch must not keep what the listener holds.
-      watch = undefined;
-      if (ended !== undefined) this.#end(id, ended);
+      if (!end()) return;
+      this.#count(id, -1);
+      if (listeners.count === 0) this.#listeners.delete(id);
     };
-  }
-
-  #end(id: number, watch: Watch<Event>): void {
-    const watches = this.#watches.get(id);
-    // Not there after `clear`.
-    if (watches?.delete(watch) !== true) return;
-    this.#count(id, -1);
-    if (watches.size === 0) this.#watches.delete(id);
   }
 
   #count(id: number, change: number): void {
