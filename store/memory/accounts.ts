@@ -19,7 +19,8 @@ import {
   parentNames,
 } from '../names.ts';
 import type { BodyPool } from './bodies.ts';
-import { type Commit, MemoryMailbox } from './mailbox.ts';
+import type { Commit } from './commit.ts';
+import { MemoryMailbox } from './mailbox.ts';
 
 /** What a new mailbox is made of. */
 type NewMailbox = Pick<

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import type { Body, BodyPool } from './bodies.ts';
-import type { FlagSet } from './flag-sets.ts';
-import type { MemoryMailbox, Message } from './mailbox.ts';
+import type { FlagSet } from './mailbox-flags.ts';
+import type { MemoryMailbox } from './mailbox.ts';
+import type { Message } from './message.ts';
 
 /**
  * Compares what is counted with what there is, and bodies with their digests, one mailbox or body a turn.

@@ -4,27 +4,18 @@ import { Listeners } from '../listeners.ts';
 import {
   type AccountEvent,
   ChangesForgottenError,
+  type CopyResult,
   type FlagChange,
   type FlagChangeResult,
   type MailboxStatus,
   type SpecialUse,
   StoreError,
 } from '../mail-store.ts';
-import type { MailboxEvent, MessageStates } from '../mailbox-changes.ts';
+import type { MailboxEvent } from '../mailbox-changes.ts';
 import { type Body, type BodyPool, digestKey } from './bodies.ts';
-import { changeFlags, FlagSets, type FlagSet } from './flag-sets.ts';
-
-/** A message in a mailbox. */
-export interface Message {
-  readonly uid: number;
-  readonly body: Body;
-  readonly internalDate: InternalDate;
-  /** When it came into this mailbox, by the store's clock. */
-  readonly savedMs: number;
-  /** Of its last change; of its expunge once it is gone. */
-  modseq: number;
-  flags: FlagSet;
-}
+import type { Commit } from './commit.ts';
+import { changeFlags, MailboxFlags, type FlagSet } from './mailbox-flags.ts';
+import { type Message, uidsOf } from './message.ts';
 
 /** A UID that is gone, and the modseq of that. */
 export interface ExpungedUid {
@@ -49,7 +40,7 @@ export class MemoryMailbox {
   /** False for a level that only holds children. */
   isSelectable: boolean;
   uidValidity: number;
-  readonly flagSets = new FlagSets();
+  readonly flagSets = new MailboxFlags();
   readonly imports = new ImportCounts();
   readonly listeners = new Listeners<MailboxEvent>();
   /** Those of the account. */
@@ -189,6 +180,23 @@ export class MemoryMailbox {
     return message;
   }
 
+  /** Adds copies of messages of another mailbox, or of this one, at the end. The caller has looked whether there is room. */
+  copyFrom(commit: Commit, source: MemoryMailbox, messages: readonly Message[]): CopyResult {
+    const sourceUids = uidsOf(messages);
+    const sets = new Set(messages.map(({ flags }) => flags));
+    const translated = source === this ? undefined : this.flagSets.translate(sets);
+    // The list may be the mailbox's own, which grows by this.
+    const copies = [...messages].map(({ body, internalDate, flags }) =>
+      this.add(commit, { body, internalDate, flags: translated?.get(flags) ?? flags }),
+    );
+    return {
+      targetUidValidity: this.uidValidity,
+      sourceUids,
+      targetUids: uidsOf(copies),
+      targetModseq: this.#highestModseq,
+    };
+  }
+
   /** @see MailStore.storeFlags */
   storeFlags(commit: Commit, uids: Uint32Array, change: FlagChange): FlagChangeResult {
     const { mode, unchangedSince = Infinity } = change;
@@ -302,90 +310,4 @@ class ImportCounts {
   add(sha256: Uint8Array): void {
     this.#counts.set(digestKey(sha256), this.countOf(sha256) + 1);
   }
-}
-
-/** One change of the store, in one turn of the event loop: what it does in each mailbox, and what is told of that. */
-export class Commit {
-  /** The store's clock, when it began. */
-  readonly nowMs: number;
-  readonly #changes = new Map<MemoryMailbox, MailboxChange>();
-  readonly #accountEvents: { listeners: Listeners<AccountEvent>; event: AccountEvent }[] = [];
-
-  constructor(nowMs: number) {
-    this.nowMs = nowMs;
-  }
-
-  /** What it does in a mailbox, under the mailbox's next modseq. */
-  changeOf(mailbox: MemoryMailbox): MailboxChange {
-    let change = this.#changes.get(mailbox);
-    if (change === undefined) {
-      change = new MailboxChange(mailbox.takeModseq());
-      this.#changes.set(mailbox, change);
-    }
-    return change;
-  }
-
-  /** Notes what happens in an account, beside changes of messages. */
-  noteInAccount(listeners: Listeners<AccountEvent>, event: AccountEvent): void {
-    this.#accountEvents.push({ listeners, event });
-  }
-
-  /** Tells those who watch, once all is done. */
-  tell(): void {
-    for (const { listeners, event } of this.#accountEvents) listeners.tell(event);
-    for (const [{ id, listeners, accountListeners }, change] of this.#changes) {
-      if (listeners.count > 0) listeners.tell(change.event);
-      if (change.isGone) listeners.clear();
-      else accountListeners.tell({ kind: 'changed', mailboxId: id, modseq: change.modseq });
-    }
-  }
-}
-
-/** What one change does in one mailbox. */
-class MailboxChange {
-  readonly modseq: number;
-  /** Those that came or changed, ascending by UID. */
-  messages: Message[] = [];
-  expungedUids: Uint32Array = new Uint32Array();
-  isGone = false;
-
-  constructor(modseq: number) {
-    this.modseq = modseq;
-  }
-
-  get event(): MailboxEvent {
-    const { modseq, expungedUids } = this;
-    if (this.isGone) return { kind: 'gone' };
-    if (this.messages.length + expungedUids.length > limits.maxEventMessages) {
-      return { kind: 'changed-much', modseq };
-    }
-    const messages = toStates(this.messages);
-    if (messages.flagSets.length > limits.maxEventFlagSets) return { kind: 'changed-much', modseq };
-    return { kind: 'changed', modseq, messages, expungedUids };
-  }
-}
-
-/** The states of messages as columns. */
-export function toStates(messages: readonly Message[]): MessageStates {
-  const numbers = new Map<FlagSet, number>();
-  const flags = new Uint32Array(messages.length);
-  const modseqs = new Float64Array(messages.length);
-  for (let index = 0; index < messages.length; index++) {
-    const message = messages[index]!;
-    let number = numbers.get(message.flags);
-    if (number === undefined) {
-      number = numbers.size;
-      numbers.set(message.flags, number);
-    }
-    flags[index] = number;
-    modseqs[index] = message.modseq;
-  }
-  const flagSets = Array.from(numbers.keys(), ({ flags: listed }) => listed);
-  return { uids: uidsOf(messages), modseqs, flags, flagSets };
-}
-
-export function uidsOf(messages: readonly { readonly uid: number }[]): Uint32Array {
-  const uids = new Uint32Array(messages.length);
-  for (let index = 0; index < messages.length; index++) uids[index] = messages[index]!.uid;
-  return uids;
 }

@@ -4,7 +4,8 @@ import { limits } from '../limits.ts';
 import type { MailboxChanges, MessageStates } from '../mailbox-changes.ts';
 import type { MessageColumn, MessageRows } from '../message-rows.ts';
 import type { Body } from './bodies.ts';
-import { type MemoryMailbox, type Message, toStates, uidsOf } from './mailbox.ts';
+import type { MemoryMailbox } from './mailbox.ts';
+import { type Message, toStates, uidsOf } from './message.ts';
 
 /** The mailbox that is read, looked up again in each turn. `NONEXISTENT` once it is gone. */
 type FindMailbox = () => MemoryMailbox;

@@ -8,7 +8,8 @@ import type {
   SearchSource,
 } from '../search/search-source.ts';
 import type { Body, BodyPool } from './bodies.ts';
-import { type MemoryMailbox, type Message, toStates } from './mailbox.ts';
+import type { MemoryMailbox } from './mailbox.ts';
+import { type Message, toStates } from './message.ts';
 
 const dayMs = 24 * 60 * 60 * 1000;
 const minuteMs = 60 * 1000;

@@ -23,11 +23,13 @@ import {
 } from '../mail-store.ts';
 import type { MailboxChanges, MailboxListener, MessageStates } from '../mailbox-changes.ts';
 import type { MessageColumn, MessageRows } from '../message-rows.ts';
-import { foldAsciiCase, normalizeAccountName } from '../names.ts';
 import type { StoreFigures } from '../opened-store.ts';
+import { AccountIndex } from './account-index.ts';
 import { MailboxIndex, MemoryAccount } from './accounts.ts';
 import { type BodyContent, BodyPool } from './bodies.ts';
-import { Commit, type MemoryMailbox, type Message, uidsOf } from './mailbox.ts';
+import { Commit } from './commit.ts';
+import type { MemoryMailbox } from './mailbox.ts';
+import { uidsOf } from './message.ts';
 import { MemoryMessageDraft } from './message-draft.ts';
 import { readChanges, readRows, readStates } from './reading.ts';
 
@@ -52,10 +54,7 @@ export class MemoryMailStore implements MailStore {
   readonly #timer: NodeJS.Timeout | undefined;
   readonly #bodies = new BodyPool();
   readonly #mailboxes = new MailboxIndex(this.#bodies);
-  /** By name in lower case. */
-  readonly #accounts = new Map<string, MemoryAccount>();
-  readonly #accountsById = new Map<number, MemoryAccount>();
-  #lastAccountId = 0;
+  readonly #accounts = new AccountIndex();
   #isClosed = false;
 
   constructor(options: MemoryStoreOptions = {}) {
@@ -69,72 +68,64 @@ export class MemoryMailStore implements MailStore {
   async createAccount(name: string, credentials: Credentials): Promise<Account> {
     const kept = { ...credentials };
     return this.#change((commit) => {
-      const normalName = normalizeAccountName(name);
-      const key = foldAsciiCase(normalName);
-      if (this.#accounts.has(key)) {
-        throw new StoreError('ALREADYEXISTS', `An account named "${normalName}" exists`);
-      }
-      const id = ++this.#lastAccountId;
-      const properties = { id, name: normalName, credentials: kept };
-      const account = new MemoryAccount(commit, this.#mailboxes, properties);
-      this.#accounts.set(key, account);
-      this.#accountsById.set(id, account);
-      return account.account;
+      const { account } = this.#accounts.add(
+        name,
+        (properties) =>
+          new MemoryAccount(commit, this.#mailboxes, { ...properties, credentials: kept }),
+      );
+      return account;
     });
   }
 
   async findAccount(name: string): Promise<Account | undefined> {
-    return this.#accounts.get(accountKey(name))?.account;
+    return this.#accounts.find(name)?.account;
   }
 
   async listAccounts(): Promise<readonly Account[]> {
-    return [...this.#accounts]
-      .toSorted(([a], [b]) => (a < b ? -1 : 1))
-      .map(([, { account }]) => account);
+    return this.#accounts.list();
   }
 
   async changeCredentials(name: string, credentials: Credentials): Promise<void> {
     const kept = { ...credentials };
     return this.#change(() => {
-      this.#requireAccount(name).credentials = kept;
+      this.#accounts.require(name).credentials = kept;
     });
   }
 
   async removeAccount(name: string): Promise<void> {
     return this.#change((commit) => {
-      const account = this.#requireAccount(name);
+      const account = this.#accounts.require(name);
       account.removeAll(commit);
-      this.#accounts.delete(accountKey(name));
-      this.#accountsById.delete(account.id);
+      this.#accounts.remove(account);
     });
   }
 
   async readUsage(accountId: number): Promise<AccountUsage> {
-    return this.#accountOf(accountId).usage;
+    return this.#accounts.requireById(accountId).usage;
   }
 
   async listMailboxes(accountId: number): Promise<readonly Mailbox[]> {
-    return this.#accountsById.get(accountId)?.list() ?? [];
+    return this.#accounts.findById(accountId)?.list() ?? [];
   }
 
   async findMailbox(accountId: number, name: string): Promise<Mailbox | undefined> {
-    return this.#accountsById.get(accountId)?.find(name);
+    return this.#accounts.findById(accountId)?.find(name);
   }
 
   async createMailbox(accountId: number, name: string): Promise<Mailbox> {
     return this.#change((commit) => {
-      const account = this.#accountOf(accountId);
+      const account = this.#accounts.requireById(accountId);
       return account.find(account.create(commit, name).name)!;
     });
   }
 
   async deleteMailbox(accountId: number, name: string): Promise<void> {
-    return this.#change((commit) => this.#accountOf(accountId).delete(commit, name));
+    return this.#change((commit) => this.#accounts.requireById(accountId).delete(commit, name));
   }
 
   async renameMailbox(accountId: number, name: string, newName: string): Promise<void> {
     return this.#change((commit) => {
-      const account = this.#accountOf(accountId);
+      const account = this.#accounts.requireById(accountId);
       const mailbox = account.find(name);
       if (mailbox?.name !== 'INBOX') {
         account.rename(commit, name, newName);
@@ -143,26 +134,26 @@ export class MemoryMailStore implements MailStore {
       // RFC 3501, section 6.3.5: INBOX itself and its children stay.
       const inbox = this.#mailboxes.find(mailbox);
       const target = account.create(commit, account.checkNewName(newName));
-      this.#copy(commit, inbox, inbox.messages, target);
+      target.copyFrom(commit, inbox, inbox.messages);
       inbox.remove(commit, [...inbox.messages]);
     });
   }
 
   async subscribe(accountId: number, name: string): Promise<void> {
-    return this.#change((commit) => this.#accountOf(accountId).subscribe(commit, name));
+    return this.#change((commit) => this.#accounts.requireById(accountId).subscribe(commit, name));
   }
 
   async unsubscribe(accountId: number, name: string): Promise<void> {
-    return this.#change((commit) => this.#accountsById.get(accountId)?.unsubscribe(commit, name));
+    return this.#change((commit) => this.#accounts.findById(accountId)?.unsubscribe(commit, name));
   }
 
   async listSubscriptions(accountId: number): Promise<readonly string[]> {
-    return this.#accountsById.get(accountId)?.subscriptions ?? [];
+    return this.#accounts.findById(accountId)?.subscriptions ?? [];
   }
 
   async watchAccount(accountId: number, listener: AccountListener): Promise<() => void> {
     this.#checkOpen();
-    return this.#accountOf(accountId).listeners.add(listener);
+    return this.#accounts.requireById(accountId).listeners.add(listener);
   }
 
   async readStatus(
@@ -252,7 +243,7 @@ export class MemoryMailStore implements MailStore {
       const source = this.#mailboxes.find(box);
       const messages = source.select(named);
       const there = this.#mailboxes.findTarget(target, messages.length);
-      return this.#copy(commit, source, messages, there);
+      return there.copyFrom(commit, source, messages);
     });
   }
 
@@ -262,7 +253,7 @@ export class MemoryMailStore implements MailStore {
       const source = this.#mailboxes.find(box);
       const messages = source.select(named);
       const there = this.#mailboxes.findTarget(target, messages.length);
-      const copy = this.#copy(commit, source, messages, there);
+      const copy = there.copyFrom(commit, source, messages);
       return { ...copy, sourceModseq: source.remove(commit, messages) };
     });
   }
@@ -287,7 +278,7 @@ export class MemoryMailStore implements MailStore {
     const statuses = Array.from(this.#mailboxes.all(), ({ status }) => status);
     const bodies = Array.from(this.#bodies.inUse(), ({ body }) => body.facts.sizeBytes);
     return {
-      accountCount: this.#accounts.size,
+      accountCount: this.#accounts.count,
       mailboxCount: statuses.length,
       messageCount: statuses.reduce((sum, { messageCount }) => sum + messageCount, 0),
       messageBytes: statuses.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
@@ -317,7 +308,7 @@ export class MemoryMailStore implements MailStore {
   }
 
   #watched(): readonly (MemoryMailbox | MemoryAccount)[] {
-    return [...this.#mailboxes.all(), ...this.#accounts.values()];
+    return [...this.#mailboxes.all(), ...this.#accounts.all()];
   }
 
   /** Makes a change in a turn of its own, tells those who watch, and answers. */
@@ -346,52 +337,9 @@ export class MemoryMailStore implements MailStore {
     return { uid, uidValidity: mailbox.uidValidity, modseq };
   }
 
-  /** Copies messages of a mailbox to the end of another, or of itself. */
-  #copy(
-    commit: Commit,
-    source: MemoryMailbox,
-    messages: readonly Message[],
-    target: MemoryMailbox,
-  ): CopyResult {
-    const sourceUids = uidsOf(messages);
-    const sets = new Set(messages.map(({ flags }) => flags));
-    const translated = source === target ? undefined : target.flagSets.translate(sets);
-    // The list may be the mailbox's own, which grows by this.
-    const copies = [...messages].map(({ body, internalDate, flags }) =>
-      target.add(commit, { body, internalDate, flags: translated?.get(flags) ?? flags }),
-    );
-    return {
-      targetUidValidity: target.uidValidity,
-      sourceUids,
-      targetUids: uidsOf(copies),
-      targetModseq: target.status.highestModseq,
-    };
-  }
-
-  /** `NONEXISTENT`. */
-  #requireAccount(name: string): MemoryAccount {
-    const account = this.#accounts.get(accountKey(name));
-    if (account === undefined) {
-      throw new StoreError('NONEXISTENT', `No account is named "${name}"`);
-    }
-    return account;
-  }
-
-  /** `NONEXISTENT`. */
-  #accountOf(accountId: number): MemoryAccount {
-    const account = this.#accountsById.get(accountId);
-    if (account === undefined) throw new StoreError('NONEXISTENT', 'The account does not exist');
-    return account;
-  }
-
   #checkOpen(): void {
     if (this.#isClosed) throw new Error('The store is closed');
   }
-}
-
-/** What accounts are found by. */
-function accountKey(name: string): string {
-  return foldAsciiCase(name.normalize('NFC'));
 }
 
 /** What one target refuses is its result, and the others go on. */

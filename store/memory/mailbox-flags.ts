@@ -30,7 +30,7 @@ interface Keyword {
  * The keywords of one mailbox, and the sets of flags that its messages have. A set goes with its last message; a keyword
  * stays known until another one needs its place.
  */
-export class FlagSets {
+export class MailboxFlags {
   /** By their names in lower case, in the order of their first use. */
   readonly #keywords = new Map<string, Keyword>();
   readonly #sets = new Map<string, CountedFlagSet>();
