@@ -66,5 +66,6 @@ export function selectUsualFields(header: Uint8Array): Uint8Array | undefined {
 
 /** Those of the usual fields that have a name, which is in lower case and usual. */
 export function findUsualFields(usualFields: Uint8Array, name: string): readonly HeaderField[] {
-  return filters.get(name)!.fieldsOf(usualFields);
+  const text = Buffer.from(usualFields).toString('latin1');
+  return filters.get(name)!.fieldsOf(text, 0, text.length);
 }

@@ -32,19 +32,19 @@ export function* readHeader(header: Uint8Array): Generator<HeaderField> {
   let start = 0;
   while (start < bytes.length && !isBlankLine(bytes, start)) {
     const end = findFieldEnd(bytes, start);
-    yield readField(bytes, start, end);
+    yield toField(bytes.toString('latin1', start, end), start, end);
     start = end;
   }
 }
 
 /** True if an empty line, ended by CRLF or LF, begins at the offset. */
-export function isBlankLine(bytes: Buffer, start: number): boolean {
+function isBlankLine(bytes: Buffer, start: number): boolean {
   const first = bytes[start];
   return first === lineFeed || (first === carriageReturn && bytes[start + 1] === lineFeed);
 }
 
 /** Behind the line at the offset and the continuation lines that follow it. */
-export function findFieldEnd(bytes: Buffer, start: number): number {
+function findFieldEnd(bytes: Buffer, start: number): number {
   let end = start;
   do {
     const lineEnd = bytes.indexOf(lineFeed, end);
@@ -53,9 +53,8 @@ export function findFieldEnd(bytes: Buffer, start: number): number {
   return end;
 }
 
-/** The field between the offsets, or the line there that is none. */
-export function readField(bytes: Buffer, start: number, end: number): HeaderField {
-  const text = bytes.toString('latin1', start, end);
+/** The field that is in the text, between these offsets of its header, or the line there that is none. */
+export function toField(text: string, start: number, end: number): HeaderField {
   const colon = text.indexOf(':');
   const name = colon === -1 ? '' : trimEnd(text.slice(0, colon));
   // Bytes above 126 are no field name by the RFC, but only white space and controls show a line of text.
