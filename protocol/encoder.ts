@@ -11,6 +11,16 @@ declare const isWireText: unique symbol;
  */
 export type WireText = string & { readonly [isWireText]: true };
 
+declare const isByteText: unique symbol;
+
+/** Bytes as text, one character a byte, and any piece of such a text. */
+export type ByteText = string & { readonly [isByteText]: true };
+
+/** Bytes as text, of which many pieces are to be written: see {@link Encoder.literalText}. */
+export function readByteText(bytes: Uint8Array): ByteText {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1') as ByteText;
+}
+
 /** Text cannot be written as what it should be: a bug of the caller, never a fault of the client. */
 export class EncoderError extends Error {
   constructor(text: string) {
@@ -318,6 +328,16 @@ export class Encoder {
     this.#literalBytes -= bytes.length;
     if (this.#place === 'literal' && this.#literalBytes === 0) this.#place = 'next';
     this.#output.addBytes(bytes);
+    return this;
+  }
+
+  /** A whole literal. It may be a piece of a much longer text, which does not wait for the client with it. */
+  literalText(content: ByteText): this {
+    const text = content.includes('\0') ? content.replaceAll('\0', '\x80') : content;
+    this.#expectItem();
+    const space = this.#place === 'next' ? ' ' : '';
+    this.#place = 'next';
+    this.#output.addPiece(`${space}{${text.length}}\r\n${text}`);
     return this;
   }
 

@@ -21,6 +21,8 @@ export class OutputBuffer {
   #pieces: (string | Uint8Array)[] = [];
   #pieceBytes = 0;
   #text = '';
+  /** Characters of the text from which on it goes to the sink. */
+  #maxCharacters: number;
   /** Where the mark is in its text; undefined if something behind it is with the sink. */
   #mark: number | undefined = 0;
   /** The text in which it is: its place among the pieces. */
@@ -30,12 +32,22 @@ export class OutputBuffer {
   constructor(sink: OutputSink, chunkBytes: number) {
     this.#sink = sink;
     this.#chunkBytes = chunkBytes;
+    this.#maxCharacters = chunkBytes;
   }
 
   /** Text of one byte a character (latin1). */
   add(text: string): void {
     this.#text += text;
-    if (this.#text.length >= this.#chunkBytes) this.flush();
+    if (this.#text.length >= this.#maxCharacters) this.flush();
+  }
+
+  /**
+   * A piece of a longer text, which stays in memory as long as this does: it goes to the sink as bytes. As many are gathered as
+   * of bytes.
+   */
+  addPiece(text: string): void {
+    this.#maxCharacters = this.#chunkBytes * blockChunks;
+    this.add(text);
   }
 
   /** Large pieces go to the sink as they are: the caller no longer changes them. */
@@ -77,10 +89,12 @@ export class OutputBuffer {
     const text = this.#text;
     const byteCount = this.#pieceBytes + text.length;
     if (byteCount === 0) return;
+    const isText = this.#maxCharacters === this.#chunkBytes && byteCount < minByteCharacters;
     this.#mark = undefined;
     this.#text = '';
+    this.#maxCharacters = this.#chunkBytes;
     if (pieces.length === 0) {
-      this.#sink.write(byteCount < minByteCharacters ? text : Buffer.from(text, 'latin1'));
+      this.#sink.write(isText ? text : Buffer.from(text, 'latin1'));
       return;
     }
     this.#pieces = [];

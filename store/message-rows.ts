@@ -1,5 +1,6 @@
 import type { MimePart } from '../protocol/mime/mime-structure.ts';
 import type { SortKeys } from './sort-keys.ts';
+import type { UsualFieldsColumn } from './usual-fields.ts';
 
 /** What can be read of messages beside UID, size and body; each is a column of {@link MessageRows}, or several. */
 export type MessageColumn =
@@ -45,13 +46,13 @@ export interface MessageRows {
   readonly bodyStructures?: readonly string[];
   /** With `structure`: the parts with their offsets. */
   readonly structures?: readonly MimePart[];
-  /** With `usualFields` or `header`: bytes of the header with its blank line; -1 where `usualFields` has them. */
+  /** With `usualFields` or `header`: bytes of the header with its blank line; -1 if `usualFields` has something of it. */
   readonly headerBytes?: Int32Array;
   /**
    * With `usualFields`: the fields of the header for which `isUsualField` holds, in order and unchanged, with its blank line.
-   * Undefined for a message whose store has not kept them apart: {@link MailStore.readBody} then has the header.
+   * Nothing for a message whose store has not kept them apart: {@link MailStore.readBody} then has the header.
    */
-  readonly usualFields?: readonly (Uint8Array | undefined)[];
+  readonly usualFields?: UsualFieldsColumn;
   /** With `header`: the header with its blank line; undefined if it has more than 64 KiB. */
   readonly headers?: readonly (Uint8Array | undefined)[];
 }

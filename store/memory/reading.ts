@@ -3,6 +3,7 @@ import { lowerBound } from '../../protocol/sequence-set.ts';
 import { limits } from '../limits.ts';
 import type { MailboxChanges, MessageStates } from '../mailbox-changes.ts';
 import type { MessageColumn, MessageRows } from '../message-rows.ts';
+import { joinUsualFields } from '../usual-fields.ts';
 import type { Body } from './bodies.ts';
 import type { MemoryMailbox } from './mailbox.ts';
 import { type Message, toStates, uidsOf } from './message.ts';
@@ -111,7 +112,7 @@ function countInBatch(messages: readonly Message[], columns: ReadonlySet<Message
 function toRows(messages: readonly Message[], columns: ReadonlySet<MessageColumn>): MessageRows {
   const bodies = messages.map(({ body }) => body);
   const headerBytesOf = ({ facts, usualFields }: Body) =>
-    columns.has('header') || usualFields === undefined ? facts.headerBytes : -1;
+    columns.has('header') || !usualFields?.length ? facts.headerBytes : -1;
   return {
     uids: uidsOf(messages),
     sizeBytes: Uint32Array.from(bodies, ({ facts }) => facts.sizeBytes),
@@ -137,7 +138,7 @@ function toRows(messages: readonly Message[], columns: ReadonlySet<MessageColumn
       headerBytes: Int32Array.from(bodies, headerBytesOf),
     }),
     ...(columns.has('usualFields') && {
-      usualFields: bodies.map(({ usualFields }) => usualFields?.slice()),
+      usualFields: joinUsualFields(bodies.map(({ usualFields }) => usualFields)),
     }),
     ...(columns.has('header') && { headers: bodies.map(({ header }) => header?.slice()) }),
   };

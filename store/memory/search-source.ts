@@ -1,5 +1,6 @@
 import { limits } from '../limits.ts';
 import { StoreError } from '../mail-store.ts';
+import { joinUsualFields } from '../usual-fields.ts';
 import type {
   SearchColumn,
   SearchedContent,
@@ -14,7 +15,7 @@ import { type Message, toStates } from './message.ts';
 const dayMs = 24 * 60 * 60 * 1000;
 const minuteMs = 60 * 1000;
 
-/** A mailbox as a search reads it. What it yields are the store's own bytes, which a search only reads. */
+/** A mailbox as a search reads it. What it yields may be the store's own bytes, which a search only reads. */
 export class MemorySearchSource implements SearchSource {
   readonly #findMailbox: () => MemoryMailbox;
   readonly #bodies: BodyPool;
@@ -91,7 +92,7 @@ function toSearchRows(
     ),
     sentDays: Float64Array.from(messages, ({ body }) => body.facts.sentDay ?? NaN),
     ...(columns.has('usualFields') && {
-      usualFields: messages.map(({ body }) => body.usualFields),
+      usualFields: joinUsualFields(messages.map(({ body }) => body.usualFields)),
     }),
   };
 }

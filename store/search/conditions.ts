@@ -1,39 +1,12 @@
 import type { CalendarDay, SearchKey } from '../../protocol/search-key.ts';
 import { foldAsciiCase } from '../names.ts';
 import { dayNumber } from '../sent-day.ts';
-import { findUsualFields, isUsualField } from '../usual-fields.ts';
+import { type Condition, verdicts } from './condition.ts';
+import { fieldCondition } from './field-condition.ts';
 import type { MessageText } from './message-text.ts';
 import type { SearchColumn, SearchExtent, SearchRows } from './search-source.ts';
 import { SearchTerm } from './search-term.ts';
-import { SearchedField } from './searched-field.ts';
 import { UidRanges } from './uid-ranges.ts';
-
-/** A verdict on a message. `AND` is the least of its operands, `OR` the greatest, `NOT` is 2 less the operand. */
-export const verdicts = {
-  no: 0,
-  /** What the row has does not decide: the text has to. */
-  open: 1,
-  yes: 2,
-} as const;
-
-/**
- * A search key made ready: it judges the rows of a batch, then the texts of those that it left open, and only those. One
- * search uses it, batch by batch.
- */
-export interface Condition {
-  /** What it looks at in rows. */
-  readonly columns: readonly SearchColumn[];
-  /** What it looks at in messages that their rows do not decide; undefined if there are none. */
-  readonly extent: SearchExtent | undefined;
-  /**
-   * A verdict for each row, in a column that stays the condition's until the next batch.
-   *
-   * @param isNeeded 0 for rows of which the verdict does not matter; all do if it is absent
-   */
-  judgeRows(rows: SearchRows, isNeeded?: Uint8Array): Uint8Array;
-  /** The verdict on a row of the batch: promised only if more of the message has to be read. */
-  judgeText(index: number, text: MessageText): boolean | Promise<boolean>;
-}
 
 /**
  * Makes a search key ready for a mailbox.
@@ -131,32 +104,6 @@ function dateCondition(
     if (relation === 'on') return found === wanted;
     return relation === 'before' ? found < wanted : found >= wanted;
   });
-}
-
-/** On a field of the header; the fields that an engine keeps apart come with the rows. */
-function fieldCondition(name: string, term: SearchTerm): Condition {
-  const isUsual = isUsualField(name);
-  const judge = (usualFields: Uint8Array | undefined): number => {
-    if (usualFields === undefined) return verdicts.open;
-    const fields = findUsualFields(usualFields, name);
-    const isFound = fields.some((field) => new SearchedField(field).hasTerm(term));
-    return isFound ? verdicts.yes : verdicts.no;
-  };
-  let column = new Uint8Array();
-  return {
-    columns: isUsual ? ['usualFields'] : [],
-    extent: 'header',
-    judgeRows: ({ uids, usualFields }, isNeeded) => {
-      column = new Uint8Array(uids.length).fill(verdicts.open);
-      if (!isUsual) return column;
-      for (let index = 0; index < column.length; index++) {
-        if (isNeeded?.[index] !== 0) column[index] = judge(usualFields![index]);
-      }
-      return column;
-    },
-    judgeText: (index, text) =>
-      column[index] === verdicts.open ? text.hasField(name, term) : column[index] === verdicts.yes,
-  };
 }
 
 function textCondition(

@@ -1,6 +1,7 @@
 import type { SearchKey } from '../../protocol/search-key.ts';
 import { StoreError } from '../mail-store.ts';
-import { makeCondition, verdicts, type Condition } from './conditions.ts';
+import { type Condition, verdicts } from './condition.ts';
+import { makeCondition } from './conditions.ts';
 import { MessageText } from './message-text.ts';
 import { Pacer } from './pacer.ts';
 import type { SearchedContent, SearchRows, SearchSource } from './search-source.ts';

@@ -1,5 +1,6 @@
 import type { Flag } from '../../protocol/flag.ts';
 import type { MimePart } from '../../protocol/mime/mime-structure.ts';
+import type { UsualFieldsColumn } from '../usual-fields.ts';
 
 /**
  * What a search needs of an engine: one mailbox, read in batches. The search decides what matches, and when others have
@@ -45,10 +46,10 @@ export interface SearchRows {
   /** With `sentDay`: days since 1970 as `sentDayOf` counts them; NaN if the message names none. */
   readonly sentDays?: Float64Array;
   /**
-   * With `usualFields`: the header fields for which `isUsualField` holds, with the blank line. Undefined for a message of
+   * With `usualFields`: the header fields for which `isUsualField` holds, with the blank line. Nothing for a message of
    * which they are not kept apart: the search then reads its header.
    */
-  readonly usualFields?: readonly (Uint8Array | undefined)[];
+  readonly usualFields?: UsualFieldsColumn;
 }
 
 /** What of a message is searched: its header, its structure and what follows the header, or all of it. */

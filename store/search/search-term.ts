@@ -1,5 +1,5 @@
 import { isAscii } from 'node:buffer';
-import { isAsciiText } from '../../protocol/mime/ascii-text.ts';
+import { isAsciiText, trim } from '../../protocol/mime/ascii-text.ts';
 import { foldText } from './fold-text.ts';
 
 /** Terms up to here are looked for by a pattern, which V8 makes machine code of; it refuses very long ones. */
@@ -14,6 +14,8 @@ export class SearchTerm {
   readonly #isAscii: boolean;
   /** Finds the longest word of the term in ASCII text; undefined if it has none. */
   readonly #wordPattern: RegExp | undefined;
+  /** Finds the words of the term, however its lines are folded, in ASCII text; undefined if it has none. */
+  readonly #wordsPattern: RegExp | undefined;
 
   constructor(text: string) {
     this.folded = foldText(text);
@@ -23,6 +25,9 @@ export class SearchTerm {
     const words = this.folded.split(/[\s:]+/).toSorted((a, b) => a.length - b.length);
     const word = words.at(-1)!.slice(0, maxPatternLength);
     if (word !== '') this.#wordPattern = patternOf(word);
+    const trimmed = trim(this.folded.slice(0, maxPatternLength));
+    if (trimmed === '') return;
+    this.#wordsPattern = new RegExp(escape(trimmed).replace(/[ \t\r\n]+/g, '[ \\t\\r\\n]+'), 'gi');
   }
 
   /** True if the text, which is not folded, has the term. An empty term is in every text. */
@@ -34,6 +39,18 @@ export class SearchTerm {
   isInAscii(text: string): boolean {
     if (this.#pattern !== undefined) return this.#pattern.test(text);
     return this.#isAscii && foldText(text).includes(this.folded);
+  }
+
+  /**
+   * The first place, from the position on, at which a field may have the term: in headers as they are, of which only the part
+   * is looked at that is ASCII and encodes nothing. Infinite if there is none.
+   */
+  findInHeaders(text: string, position: number): number {
+    if (!this.#isAscii) return Infinity;
+    // White space is nearly everywhere.
+    if (this.#wordsPattern === undefined) return position;
+    this.#wordsPattern.lastIndex = position;
+    return this.#wordsPattern.exec(text)?.index ?? Infinity;
   }
 
   /**
@@ -51,7 +68,11 @@ export class SearchTerm {
 }
 
 function patternOf(folded: string): RegExp {
-  return new RegExp(folded.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&'), 'i');
+  return new RegExp(escape(folded), 'i');
+}
+
+function escape(folded: string): string {
+  return folded.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
 }
 
 /** Looks for a term in text that comes in pieces, of which it keeps less than the term's length. */

@@ -7,6 +7,11 @@ import type { SearchTerm } from './search-term.ts';
 
 const addressFields = new Set(['from', 'sender', 'reply-to', 'to', 'cc', 'bcc']);
 
+/** True for a field, in lower case, of which the addresses are searched too. */
+export function isAddressField(name: string): boolean {
+  return addressFields.has(name);
+}
+
 /** A field of a header as a search sees it: decoded when that is first asked for. */
 export class SearchedField {
   /** In lower case. */

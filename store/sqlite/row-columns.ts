@@ -12,7 +12,6 @@ import { sortKeysSql, toSortKeys } from './sort-key-rows.ts';
 const textsJoin = 'LEFT JOIN body_texts t ON t.body_id = m.body_id';
 const bodiesJoin = 'LEFT JOIN bodies b ON b.id = m.body_id';
 const sortKeysJoin = 'LEFT JOIN sort_keys k ON k.body_id = m.body_id';
-const fieldsJoin = 'LEFT JOIN header_fields h ON h.body_id = m.body_id';
 const firstChunkJoin = chunkJoin(['c', 'd'], { bodyId: 'm.body_id' });
 
 /** Where the values of a column come from, and where they go. */
@@ -98,21 +97,6 @@ const columnSources: readonly ColumnSource[] = [
       batch.structures.push(unpackStructure(value as string));
       return (value as string).length;
     },
-  },
-  {
-    column: 'usualFields',
-    // Only who finds no fields has to know how long the header is.
-    sql: `CASE WHEN h.bytes IS NULL
-      THEN (SELECT b.header_bytes FROM bodies b WHERE b.id = m.body_id) ELSE -1 END`,
-    joins: [fieldsJoin],
-    put: (batch, value) => putNumber(batch.headerBytes, batch, value ?? -1),
-  },
-  {
-    column: 'usualFields',
-    sql: 'h.bytes',
-    joins: [fieldsJoin],
-    isLarge: true,
-    put: (batch, value) => putBytes(batch.usualFields, value),
   },
   {
     column: 'header',
@@ -225,7 +209,6 @@ export class RowBatch {
   readonly envelopes: string[] = [];
   readonly bodyStructures: string[] = [];
   readonly structures: MimePart[] = [];
-  readonly usualFields: (Uint8Array | undefined)[] = [];
   readonly headers: (Uint8Array | undefined)[] = [];
   /** Of the first chunk of the row that is being read. */
   inflatedBytes: number | null = null;
@@ -236,7 +219,7 @@ export class RowBatch {
     this.#plan = plan;
     const { columns } = plan;
     const dateCount = columns.has('internalDate') ? maxCount : 0;
-    const headerCount = columns.has('usualFields') || columns.has('header') ? maxCount : 0;
+    const headerCount = columns.has('header') ? maxCount : 0;
     this.uids = new Uint32Array(maxCount);
     this.sizeBytes = new Uint32Array(maxCount);
     this.bodyIds = new Float64Array(maxCount);
@@ -267,7 +250,6 @@ export class RowBatch {
   toRows(): MessageRows {
     const { columns } = this.#plan;
     const end = this.count;
-    const hasHeaderBytes = columns.has('usualFields') || columns.has('header');
     return {
       uids: this.uids.subarray(0, end),
       sizeBytes: this.sizeBytes.subarray(0, end),
@@ -283,9 +265,10 @@ export class RowBatch {
       ...(columns.has('envelope') && { envelopes: this.envelopes }),
       ...(columns.has('bodyStructure') && { bodyStructures: this.bodyStructures }),
       ...(columns.has('structure') && { structures: this.structures }),
-      ...(hasHeaderBytes && { headerBytes: this.headerBytes.subarray(0, end) }),
-      ...(columns.has('usualFields') && { usualFields: this.usualFields }),
-      ...(columns.has('header') && { headers: this.headers }),
+      ...(columns.has('header') && {
+        headerBytes: this.headerBytes.subarray(0, end),
+        headers: this.headers,
+      }),
     };
   }
 }

@@ -5,6 +5,7 @@ import type { MessageColumn, MessageRows } from '../message-rows.ts';
 import type { Database } from './database.ts';
 import { readCounters } from './mailbox-counters.ts';
 import { RowBatch, RowPlan, type ValueRow } from './row-columns.ts';
+import { addUsualFields } from './usual-field-rows.ts';
 
 /**
  * The messages of the named UIDs that exist, batch by batch. Nothing of the database is held while the
@@ -19,12 +20,15 @@ export async function* readRows(
   columns: ReadonlySet<MessageColumn>,
 ): AsyncGenerator<MessageRows> {
   const reader = new RowReader(database, box, new RowPlan(columns));
+  const hasFields = columns.has('usualFields');
+  const maxRows = hasFields ? limits.usualFieldsRows : limits.batchRows;
   let position = 0;
   // Ends: each batch goes on behind the last UID of the one before.
   while (position < uids.length) {
-    const { batch, lastUid } = reader.read(uids.subarray(position, position + limits.batchRows));
+    const { batch, lastUid } = reader.read(uids.subarray(position, position + maxRows));
     position = lowerBound(uids, uids.length, lastUid + 1);
-    if (batch.count > 0) yield batch.toRows();
+    if (batch.count === 0) continue;
+    yield hasFields ? addUsualFields(database, batch.toRows()) : batch.toRows();
   }
 }
 

@@ -24,6 +24,7 @@ import {
 } from './message-states.ts';
 import { readBody } from './bodies/read-body.ts';
 import { chunkJoin, type ChunkRows, toChunk } from './bodies/stored-body.ts';
+import { readUsualFields } from './usual-field-rows.ts';
 
 /** A mailbox of SQLite, as a search reads it. */
 export class SqliteSearchSource implements SearchSource {
@@ -60,19 +61,11 @@ export class SqliteSearchSource implements SearchSource {
       const read = readStep(this.#database, this.#box.mailboxId, step, columns);
       const rows = selectRows(read, scan.take(step, read.uids));
       if (rows.uids.length === 0) continue;
-      yield columns.has('usualFields') ? this.#withUsualFields(rows) : rows;
+      // Bodies do not change, so these need not be read in one step with the rows.
+      yield columns.has('usualFields')
+        ? { ...rows, usualFields: readUsualFields(this.#database, rows.bodyIds) }
+        : rows;
     }
-  }
-
-  /** Bodies do not change, so these need not be read in one step with the rows. */
-  #withUsualFields(rows: SearchRows): SearchRows {
-    const usualFields = this.#database
-      .rows<[Uint8Array | null]>(
-        'SELECT h.bytes FROM json_each(?) j LEFT JOIN header_fields h ON h.body_id = j.value',
-        `[${rows.bodyIds.join()}]`,
-      )
-      .map(([bytes]) => bytes ?? undefined);
-    return { ...rows, usualFields };
   }
 
   async *readContents(

@@ -3,6 +3,7 @@ import { match } from 'node:assert/strict';
 import t from 'tap';
 import { Decoder } from '../../protocol/decoder.ts';
 import {
+  type ByteText,
   encodeAString,
   encodeAtom,
   encodeBodySection,
@@ -15,6 +16,7 @@ import {
   encodeString,
   Encoder,
   EncoderError,
+  readByteText,
   readWireText,
 } from '../../protocol/encoder.ts';
 import type { SectionText } from '../../protocol/fetch-item.ts';
@@ -218,6 +220,25 @@ await t.test('a literal has the bytes that it announces', (t) => {
   out.bytes(Buffer.from('c'));
   t.throws(() => out.bytes(Buffer.from('d')), EncoderError, 'too many');
   out.end();
+  t.end();
+});
+
+await t.test('literals that are pieces of one text', (t) => {
+  const chunks: (string | Uint8Array)[] = [];
+  const out = new Encoder({ write: (data) => void chunks.push(data) }, 50);
+  const text = readByteText(Buffer.from(`one\0\xfftwo${'x'.repeat(100)}`, 'latin1'));
+  out
+    .begin()
+    .literalText(text.slice(0, 5) as ByteText)
+    .literalText(text.slice(5, 8) as ByteText);
+  out.literalText('' as ByteText).end();
+  out.flush();
+  // As bytes, so that nothing of the text waits for the client.
+  const expected = '* {5}\r\none\x80\xff {3}\r\ntwo {0}\r\n\r\n';
+  t.same(chunks, [Buffer.from(expected, 'latin1')], 'NUL cannot be sent');
+  out.begin().atom('X').end();
+  out.flush();
+  t.equal(chunks[1], '* X\r\n');
   t.end();
 });
 

@@ -23,7 +23,8 @@ await t.test('text and bytes come out in their order, however much there is', (t
       const bytes = random.octets(random.below(random.chance(0.1) ? 100_000 : 3_000));
       const text = bytes.toString('latin1');
       expected += text;
-      if (random.chance(0.5)) output.add(text);
+      if (random.chance(0.3)) output.addPiece(text);
+      else if (random.chance(0.5)) output.add(text);
       else output.addBytes(bytes);
       if (random.chance(0.02)) output.flush();
     }
@@ -44,6 +45,26 @@ await t.test('bytes are gathered with the text around them, up to a bound', (t) 
   t.same(sizes, [...Array<number>(9).fill(11 * 6016), 6016], 'all but the last fill a block');
   t.ok(
     written.every((data) => data instanceof Uint8Array && data.buffer.byteLength === data.length),
+  );
+  t.end();
+});
+
+await t.test('pieces of a text are gathered as bytes are, and go as bytes', (t) => {
+  const { output, written } = makeBuffer(1_000);
+  const text = 'x'.repeat(500);
+  output.addPiece(text.slice(0, 5));
+  output.flush();
+  for (let count = 0; count < 9; count++) {
+    output.add('x');
+    output.addPiece(text);
+  }
+  output.add('y'.repeat(1_000));
+  output.flush();
+  output.add('z');
+  output.flush();
+  t.same(
+    written.map((data) => (typeof data === 'string' ? data : data.length)),
+    [5, 8 * 501, 501 + 1_000, 'z'],
   );
   t.end();
 });

@@ -54,17 +54,18 @@ export interface FetchedMessage extends MessageRow {
 /** Writes `* n FETCH (…)` of one message, waiting for a client that does not keep up. */
 export async function writeFetchResponse(
   session: Session,
-  { rows, place, number, index }: FetchedMessage,
+  message: FetchedMessage,
   items: readonly FetchItem[],
 ): Promise<void> {
   const { out, view } = session;
+  const { number, index } = message;
   if (hasItem(items, 'FLAGS')) view.tellKeywords(out);
   // Before anything is awaited: the feed may change then.
   const flags = view.flagList(index);
   const modseq = view.feed.modseqAt(index);
   out.begin().number(number).atom('FETCH').open();
   for (const item of items) {
-    const written = writeItem(session, { rows, place, flags, modseq }, item);
+    const written = writeItem(session, { ...message, flags, modseq }, item);
     // Most items are written from the row, and a turn of the microtasks for each would be much of their cost.
     if (written !== undefined) await written;
   }

@@ -1,4 +1,4 @@
-import { encodeBodySection, type WireText } from '../../../protocol/encoder.ts';
+import { type ByteText, encodeBodySection, type WireText } from '../../../protocol/encoder.ts';
 import type { BodySection, FetchItem } from '../../../protocol/fetch-item.ts';
 import {
   applyPartial,
@@ -18,6 +18,8 @@ import type { Session } from '../session.ts';
 export interface MessageRow {
   readonly rows: MessageRows;
   readonly place: number;
+  /** The bytes of the column `usualFields`, if the rows have it. */
+  readonly usualText: ByteText | undefined;
 }
 
 /** What the store was asked for is there. */
@@ -47,11 +49,18 @@ export function writeSection(
   partial?: Partial,
 ): Promise<void> | undefined {
   const { out } = session;
-  const header = readHeaderOf(message, section);
-  if (header !== undefined) {
-    const { start, end } = applyPartial(header.length, partial);
-    out.literal(end - start).bytes(header.subarray(start, end));
-    return undefined;
+  if (ownHeaderOf(section) !== undefined) {
+    const fields = selectUsualFields(message, section);
+    if (fields !== undefined) {
+      out.literalText(cut(fields, partial));
+      return undefined;
+    }
+    const header = selectHeader(message, section);
+    if (header !== undefined) {
+      const { start, end } = applyPartial(header.length, partial);
+      out.literal(end - start).bytes(header.subarray(start, end));
+      return undefined;
+    }
   }
   const range = locate(message, section);
   if (range === undefined) {
@@ -64,12 +73,30 @@ export function writeSection(
   return writeLiteral(session, bodyId, range.start + start, range.start + end);
 }
 
-/** The bytes of a section that the row of the message has; undefined if they are to be read from its body. */
-function readHeaderOf({ rows, place }: MessageRow, section: BodySection): Uint8Array | undefined {
-  const header = rows.headers?.[place] ?? rows.usualFields?.[place];
-  if (header === undefined || ownHeaderOf(section) === undefined) return undefined;
+/** What a section of the message's own header has, by its usual fields; undefined if the row does not have them. */
+function selectUsualFields(
+  { rows, place, usualText }: MessageRow,
+  section: BodySection,
+): ByteText | undefined {
+  if (usualText === undefined) return undefined;
+  const { offsets } = present(rows.usualFields);
+  const [start, end] = [offsets[place]!, offsets[place + 1]!];
+  if (start === end) return undefined;
+  // Made of pieces of the text.
+  return present(prepare(section).filter).select(usualText, start, end) as ByteText;
+}
+
+function cut(text: ByteText, partial: Partial): ByteText {
+  if (partial === undefined) return text;
+  const { start, end } = applyPartial(text.length, partial);
+  return text.slice(start, end) as ByteText;
+}
+
+/** The same by its whole header. */
+function selectHeader({ rows, place }: MessageRow, section: BodySection): Uint8Array | undefined {
+  const header = rows.headers?.[place];
   const { filter } = prepare(section);
-  return filter === undefined ? header : filter.apply(header);
+  return header === undefined || filter === undefined ? header : filter.apply(header);
 }
 
 /** What is made once of a section of a command, for all messages. */

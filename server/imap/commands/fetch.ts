@@ -1,3 +1,4 @@
+import { readByteText } from '../../../protocol/encoder.ts';
 import type { FetchItem } from '../../../protocol/fetch-item.ts';
 import { type FlagChangeResult, StoreError } from '../../../store/mail-store.ts';
 import type { MessageColumn, MessageRows } from '../../../store/message-rows.ts';
@@ -97,13 +98,14 @@ async function fetchFromStore(
   let [number, answeredCount] = [0, 0];
   for await (const rows of store.rows(view.box, uids, columns)) {
     const seenUids = marksSeen ? await markSeen(session, rows) : undefined;
+    const usualText = rows.usualFields && readByteText(rows.usualFields.bytes);
     for (const [place, uid] of rows.uids.entries()) {
       const index = view.feed.indexOf(uid);
       if (index === -1) continue;
       number = view.numberOf(uid, number + 1) ?? number;
       answeredCount += 1;
       const told = seenUids?.has(uid) === true ? withChange(items, session.hasCondstore) : items;
-      await writeFetchResponse(session, { rows, place, number, index }, told);
+      await writeFetchResponse(session, { rows, place, usualText, number, index }, told);
     }
   }
   if (answeredCount < uids.length) await expectGone(view, uids, answeredCount);

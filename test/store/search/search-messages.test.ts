@@ -14,7 +14,7 @@ import type {
   SearchSource,
 } from '../../../store/search/search-source.ts';
 import { SearchTerm } from '../../../store/search/search-term.ts';
-import { selectUsualFields } from '../../../store/usual-fields.ts';
+import { joinUsualFields, selectUsualFields } from '../../../store/usual-fields.ts';
 
 interface Message {
   readonly text: string;
@@ -63,8 +63,10 @@ class ArraySource implements SearchSource {
           internalDays: Float64Array.from(messages, ({ internalDay = 0 }) => internalDay),
         }),
         ...(columns.has('usualFields') && {
-          usualFields: messages.map(({ text, isUnkept = false }) =>
-            isUnkept ? undefined : selectUsualFields(headerOf(text)),
+          usualFields: joinUsualFields(
+            messages.map(({ text, isUnkept = false }) =>
+              isUnkept ? undefined : selectUsualFields(headerOf(text)),
+            ),
           ),
         }),
       };

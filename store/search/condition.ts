@@ -1,0 +1,29 @@
+import type { MessageText } from './message-text.ts';
+import type { SearchColumn, SearchExtent, SearchRows } from './search-source.ts';
+
+/** A verdict on a message. `AND` is the least of its operands, `OR` the greatest, `NOT` is 2 less the operand. */
+export const verdicts = {
+  no: 0,
+  /** What the row has does not decide: the text has to. */
+  open: 1,
+  yes: 2,
+} as const;
+
+/**
+ * A search key made ready: it judges the rows of a batch, then the texts of those that it left open, and only those. One
+ * search uses it, batch by batch.
+ */
+export interface Condition {
+  /** What it looks at in rows. */
+  readonly columns: readonly SearchColumn[];
+  /** What it looks at in messages that their rows do not decide; undefined if there are none. */
+  readonly extent: SearchExtent | undefined;
+  /**
+   * A verdict for each row, in a column that stays the condition's until the next batch.
+   *
+   * @param isNeeded 0 for rows of which the verdict does not matter; all do if it is absent
+   */
+  judgeRows(rows: SearchRows, isNeeded?: Uint8Array): Uint8Array;
+  /** The verdict on a row of the batch: promised only if more of the message has to be read. */
+  judgeText(index: number, text: MessageText): boolean | Promise<boolean>;
+}

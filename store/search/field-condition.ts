@@ -1,0 +1,56 @@
+import { findUsualFields, isUsualField, type UsualFieldsColumn } from '../usual-fields.ts';
+import { type Condition, verdicts } from './condition.ts';
+import { HeaderScan } from './header-scan.ts';
+import { isAddressField, SearchedField } from './searched-field.ts';
+import type { SearchTerm } from './search-term.ts';
+
+/** On a field of the header; the fields that an engine keeps apart come with the rows. */
+export function fieldCondition(name: string, term: SearchTerm): Condition {
+  const isUsual = isUsualField(name);
+  let column: Uint8Array = new Uint8Array();
+  return {
+    columns: isUsual ? ['usualFields'] : [],
+    extent: 'header',
+    judgeRows: ({ uids, usualFields }, isNeeded) => {
+      column = isUsual
+        ? judgeUsualFields(usualFields!, { name, term, isNeeded })
+        : new Uint8Array(uids.length).fill(verdicts.open);
+      return column;
+    },
+    judgeText: (index, text) =>
+      column[index] === verdicts.open ? text.hasField(name, term) : column[index] === verdicts.yes,
+  };
+}
+
+/** A verdict on each message: open if its fields are not kept apart. */
+function judgeUsualFields(
+  { bytes, offsets }: UsualFieldsColumn,
+  {
+    name,
+    term,
+    isNeeded,
+  }: {
+    readonly name: string;
+    readonly term: SearchTerm;
+    readonly isNeeded: Uint8Array | undefined;
+  },
+): Uint8Array {
+  const column = new Uint8Array(offsets.length - 1);
+  const scan = new HeaderScan(bytes, term);
+  // What is searched of addresses may be pieces of the field put together.
+  const isWhole = isAddressField(name);
+  let candidate = -1;
+  for (let index = 0; index < column.length; index++) {
+    const [start, end] = [offsets[index]!, offsets[index + 1]!];
+    if (start === end) column[index] = verdicts.open;
+    if (start === end || isNeeded?.[index] === 0) continue;
+    if (!isWhole) {
+      if (candidate < start) candidate = scan.next(start);
+      if (candidate >= end) continue;
+    }
+    const fields = findUsualFields(name, scan.text, start, end);
+    const isFound = fields.some((field) => new SearchedField(field).hasTerm(term));
+    if (isFound) column[index] = verdicts.yes;
+  }
+  return column;
+}
