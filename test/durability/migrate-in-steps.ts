@@ -1,0 +1,36 @@
+// The program of a process that migrates the store of a data directory in many small transactions, and says after each how
+// far it is. If there is no store, it first copies the file that is named next.
+import { closeSync, copyFileSync, existsSync, fsyncSync, openSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { Database } from '../../store/sqlite/database.ts';
+import { compactStep, makeCompactStep } from '../../store/sqlite/schema/compact-step.ts';
+import { migrate } from '../../store/sqlite/schema/migration.ts';
+import { schemaSteps } from '../../store/sqlite/schema/schema.ts';
+
+/** Beside the store's file; it is written once the store is there that is to be migrated. */
+export const copiedName = 'copied';
+
+const small = makeCompactStep({ bodies: 2, bytes: 50_000 });
+const steps = schemaSteps.map((step) => (step === compactStep ? small : step));
+
+async function run(dataDirectory: string, source: string | undefined): Promise<void> {
+  const path = join(dataDirectory, 'mail.db');
+  if (!existsSync(path) && source !== undefined) copyDurably(dataDirectory, source);
+  const database = new Database(path, 'writer');
+  await migrate(database, { steps, onEvent: (event) => writeSync(1, `${event.kind}\n`) });
+  database.close();
+}
+
+function copyDurably(dataDirectory: string, source: string): void {
+  const path = join(dataDirectory, 'mail.db');
+  copyFileSync(source, path);
+  for (const each of [path, dataDirectory]) {
+    const descriptor = openSync(each, 'r');
+    fsyncSync(descriptor);
+    closeSync(descriptor);
+  }
+  closeSync(openSync(join(dataDirectory, copiedName), 'w'));
+}
+
+const [, program, dataDirectory, source] = process.argv;
+if (program === import.meta.filename) await run(dataDirectory!, source);
