@@ -1,5 +1,5 @@
 import { addressGroup } from './address-group.ts';
-import { hashOctets, makeHashSeed } from './octet-hash.ts';
+import { hashBytes, makeHashSeed } from './byte-hash.ts';
 
 const counterCount = 4_096;
 
@@ -7,31 +7,31 @@ const counterCount = 4_096;
 export const noAddress = 0;
 
 /**
- * How many octets each address holds, in a fixed number of counters, so that a flood from many addresses
+ * How many bytes each address holds, in a fixed number of counters, so that a flood from many addresses
  * costs no memory. Addresses that fall on one counter share it; which ones do, nobody outside can tell.
  */
 export class AddressShares {
   readonly #seed = makeHashSeed();
-  readonly #octets = new Float64Array(counterCount);
+  readonly #bytes = new Float64Array(counterCount);
 
   /** The counter of an address, or {@link noAddress}. */
   counterOf(address: string | undefined): number {
     if (address === undefined) return noAddress;
-    const hash = hashOctets(Buffer.from(addressGroup(address), 'latin1'), this.#seed);
+    const hash = hashBytes(Buffer.from(addressGroup(address), 'latin1'), this.#seed);
     return 1 + (hash % (counterCount - 1));
   }
 
-  /** Octets on a counter. */
-  octets(counter: number): number {
-    return this.#octets[counter]!;
+  /** Bytes on a counter. */
+  bytes(counter: number): number {
+    return this.#bytes[counter]!;
   }
 
-  /** Adds octets to a counter, or takes them away where negative. */
-  add(counter: number, octets: number): void {
-    this.#octets[counter]! += octets;
+  /** Adds bytes to a counter, or takes them away where negative. */
+  add(counter: number, bytes: number): void {
+    this.#bytes[counter]! += bytes;
   }
 
   clear(): void {
-    this.#octets.fill(0);
+    this.#bytes.fill(0);
   }
 }

@@ -1,7 +1,7 @@
 import { tlsLimits } from './limits.ts';
-import { OctetReader } from './octet-reader.ts';
+import { ByteReader } from './byte-reader.ts';
 
-/** What a client says of itself before anything else. Octets are views on what was parsed. */
+/** What a client says of itself before anything else. Bytes are views on what was parsed. */
 export interface ClientHello {
   /** The session id of TLS 1.2; in TLS 1.3 random or empty. */
   readonly legacySessionId: Uint8Array;
@@ -22,11 +22,11 @@ export interface ClientHello {
 }
 
 /**
- * - `incomplete`: more octets have to come; with fewer than `neededBytes` in all, the answer is the same
- * - `notTls`: these octets don't begin a TLS handshake
+ * - `incomplete`: more bytes have to come; with fewer than `neededBytes` in all, the answer is the same
+ * - `notTls`: these bytes don't begin a TLS handshake
  * - `tooLarge`: the hello is longer than the bound, or spread over more records than one needs
  * - `malformed`: a ClientHello whose inside cannot be read; what TLS answers to it is an alert
- * - `hello`: a ClientHello; more octets may follow it
+ * - `hello`: a ClientHello; more bytes may follow it
  */
 export type ClientHelloResult =
   | { readonly kind: 'incomplete'; readonly neededBytes: number }
@@ -69,35 +69,35 @@ const extensionTypes = {
 } as const;
 
 /**
- * Parses the first octets of a connection as a ClientHello, which may be spread over several records. Any
- * octets are taken; it never throws.
+ * Parses the first bytes of a connection as a ClientHello, which may be spread over several records. Any
+ * bytes are taken; it never throws.
  *
- * @param octets - all that has come so far
+ * @param bytes - all that has come so far
  * @param maxBytes - the longest hello, record headers included
  * @see RFC 8446, sections 4.1.2 and 5.1; RFC 5246, section 7.4.1.2
  */
 export function parseClientHello(
-  octets: Uint8Array,
+  bytes: Uint8Array,
   maxBytes: number = tlsLimits.helloBytes,
 ): ClientHelloResult {
-  const body = gatherBody(octets, maxBytes);
+  const body = gatherBody(bytes, maxBytes);
   if (!(body instanceof Uint8Array)) return body;
   const hello = parseBody(body);
   return hello === undefined ? { kind: 'malformed' } : { kind: 'hello', hello };
 }
 
 /** The body of the first handshake message, copied only where it lies in several records; or why there is none. */
-function gatherBody(octets: Uint8Array, maxBytes: number): Uint8Array | ClientHelloResult {
+function gatherBody(bytes: Uint8Array, maxBytes: number): Uint8Array | ClientHelloResult {
   const fragments: Uint8Array[] = [];
   const messageHeader: number[] = [];
   let gathered = 0;
   for (let start = 0; ;) {
-    const fault = checkRecordHeader(octets, start);
+    const fault = checkRecordHeader(bytes, start);
     if (fault !== undefined) return fault;
     const fragmentStart = start + recordHeaderBytes;
-    if (octets.length < fragmentStart) return incomplete(fragmentStart + 1, maxBytes);
-    const end = fragmentStart + octets[start + 3]! * 256 + octets[start + 4]!;
-    const fragment = octets.subarray(fragmentStart, end);
+    if (bytes.length < fragmentStart) return incomplete(fragmentStart + 1, maxBytes);
+    const end = fragmentStart + bytes[start + 3]! * 256 + bytes[start + 4]!;
+    const fragment = bytes.subarray(fragmentStart, end);
     if (fragments.push(fragment) > tlsLimits.helloRecords) return { kind: 'tooLarge' };
     gathered += fragment.length;
     messageHeader.push(...fragment.subarray(0, messageHeaderBytes - messageHeader.length));
@@ -107,16 +107,16 @@ function gatherBody(octets: Uint8Array, maxBytes: number): Uint8Array | ClientHe
     const helloEnd = fragmentStart + fragment.length + wanted - gathered;
     if (helloEnd > maxBytes) return { kind: 'tooLarge' };
     if (gathered >= wanted) return join(fragments).subarray(messageHeaderBytes, wanted);
-    if (octets.length < end) return incomplete(helloEnd, maxBytes);
+    if (bytes.length < end) return incomplete(helloEnd, maxBytes);
     start = end;
   }
 }
 
-function checkRecordHeader(octets: Uint8Array, start: number): ClientHelloResult | undefined {
-  const type = octets[start];
-  const major = octets[start + 1];
-  const high = octets[start + 3];
-  const low = octets[start + 4];
+function checkRecordHeader(bytes: Uint8Array, start: number): ClientHelloResult | undefined {
+  const type = bytes[start];
+  const major = bytes[start + 1];
+  const high = bytes[start + 3];
+  const low = bytes[start + 4];
   if ((type ?? handshakeRecord) !== handshakeRecord || (major ?? majorVersion) !== majorVersion) {
     return { kind: start === 0 ? 'notTls' : 'malformed' };
   }
@@ -129,7 +129,7 @@ function incomplete(neededBytes: number, maxBytes: number): ClientHelloResult {
   return neededBytes > maxBytes ? { kind: 'tooLarge' } : { kind: 'incomplete', neededBytes };
 }
 
-/** Octets of the message, its header included, as far as the header is known. */
+/** Bytes of the message, its header included, as far as the header is known. */
 function messageBytes(header: readonly number[]): number {
   const [, high = 0, middle = 0, low = 0] = header;
   return messageHeaderBytes + high * 0x1_0000 + middle * 0x100 + low;
@@ -140,15 +140,15 @@ function join(fragments: readonly Uint8Array[]): Uint8Array {
 }
 
 function parseBody(body: Uint8Array): ClientHello | undefined {
-  const reader = new OctetReader(body);
+  const reader = new ByteReader(body);
   const legacyVersion = reader.number(2);
-  reader.octets(32);
+  reader.bytes(32);
   const legacySessionId = reader.vector(1);
   reader.vector(2);
   reader.vector(1);
   const extensions = new Map<number, Uint8Array>();
   // Before TLS 1.3 a hello may end here.
-  const list = new OctetReader(reader.hasMore ? reader.vector(2) : new Uint8Array(0));
+  const list = new ByteReader(reader.hasMore ? reader.vector(2) : new Uint8Array(0));
   while (list.hasMore) extensions.set(list.number(2), list.vector(2));
   if (reader.isBroken || list.isBroken || legacySessionId.length > 32) return undefined;
   return parseExtensions(legacyVersion, legacySessionId, extensions);
@@ -197,17 +197,17 @@ function parseExtensions(
 /** The items of the list that an extension begins with: none where it is absent, undefined where it is broken. */
 function readList<Item>(
   extension: Uint8Array | undefined,
-  lengthOctets: number,
-  readItem: (reader: OctetReader) => Item,
+  lengthBytes: number,
+  readItem: (reader: ByteReader) => Item,
 ): Item[] | undefined {
   if (extension === undefined) return [];
-  const outer = new OctetReader(extension);
-  const list = new OctetReader(outer.vector(lengthOctets));
+  const outer = new ByteReader(extension);
+  const list = new ByteReader(outer.vector(lengthBytes));
   const items: Item[] = [];
   while (list.hasMore) items.push(readItem(list));
   return outer.isBroken || list.isBroken ? undefined : items;
 }
 
-function toText(octets: Uint8Array): string {
-  return Buffer.from(octets.buffer, octets.byteOffset, octets.byteLength).toString('latin1');
+function toText(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
 }

@@ -12,7 +12,7 @@ import {
 
 export interface DerivedTicketKeysOptions {
   /**
-   * Each at least 32 octets, the same on every machine. The first seals; the others open what it sealed
+   * Each at least 32 bytes, the same on every machine. The first seals; the others open what it sealed
    * before it was first, so that a secret can be replaced on one machine after the other.
    */
   readonly secrets: readonly Uint8Array[];
@@ -46,7 +46,7 @@ export class DerivedTicketKeys implements TicketKeySource {
     for (const { length } of options.secrets) {
       if (length >= tlsLimits.secretBytes) continue;
       throw new RangeError(
-        `Cannot derive keys from a secret of "${length}" octets, expected ${tlsLimits.secretBytes} or more`,
+        `Cannot derive keys from a secret of "${length}" bytes, expected ${tlsLimits.secretBytes} or more`,
       );
     }
     this.#secrets = options.secrets.map((secret) => Uint8Array.from(secret));
@@ -92,10 +92,10 @@ export class DerivedTicketKeys implements TicketKeySource {
 
   #derive(secret: Uint8Array, epoch: number): TicketKey {
     const info = `reprise ticket key ${this.#epochMs} ${epoch}`;
-    const octets = new Uint8Array(hkdfSync('sha256', secret, '', info, ticketKeyBytes));
+    const bytes = new Uint8Array(hkdfSync('sha256', secret, '', info, ticketKeyBytes));
     const createdAt = epoch * this.#epochMs;
-    const key = makeTicketKey(octets, { createdAt, expiresAt: createdAt + 2 * this.#epochMs });
-    octets.fill(0);
+    const key = makeTicketKey(bytes, { createdAt, expiresAt: createdAt + 2 * this.#epochMs });
+    bytes.fill(0);
     return key;
   }
 }

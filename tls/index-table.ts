@@ -1,7 +1,7 @@
 import { segmentLimits } from './limits.ts';
 import type { SegmentMemory } from './segment-memory.ts';
 
-/** Octets of one slot: a hash and a location of 32 bits each. */
+/** Bytes of one slot: a hash and a location of 32 bits each. */
 export const slotBytes = 8;
 
 const empty = 0;

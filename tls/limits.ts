@@ -14,7 +14,7 @@ export const tlsLimits = {
   lifetimeMs: 7 * 24 * 60 * 60 * 1000,
   /** A chain of resumptions ends so long after its full handshake, which is when a client proves itself anew. */
   resumptionChainMs: 24 * 60 * 60 * 1000,
-  /** Secrets that keys are derived from: as many octets as the keys themselves are worth. */
+  /** Secrets that keys are derived from: as many bytes as the keys themselves are worth. */
   secretBytes: 32,
   /** Whoever renews a certificate writes two files: time for the second. */
   credentialSettleMs: 500,
@@ -50,11 +50,11 @@ export const admissionLimits = {
 export const segmentLimits = {
   /** A segment goes back in one step, which takes the system some 25 µs; smaller ones would be many mappings. */
   segmentBytes: 256 * 1024,
-  /** Locations are 32-bit counts of 8-octet units. */
+  /** Locations are 32-bit counts of 8-byte units. */
   maxBytes: 32 * 1024 ** 3,
   /** Positions in an entry have 16 bits; Node itself drops sessions over 10 KiB. */
   sessionBytes: 60 * 1024,
-  /** The header keeps the length of an id in 8 bits; OpenSSL's have 32 octets. */
+  /** The header keeps the length of an id in 8 bits; OpenSSL's have 32 bytes. */
   idBytes: 0xff,
   /** Entries that one step of expiry looks at, so that a step stays far under a millisecond. */
   entriesPerStep: 512,
@@ -64,7 +64,7 @@ export const segmentLimits = {
   slotsPerRemoval: 32,
   /** The same for a step of expiry. */
   slotsPerStep: 8_192,
-  /** Octets of an index table that go back in one step: the system takes about 0.1 ms for them. */
+  /** Bytes of an index table that go back in one step: the system takes about 0.1 ms for them. */
   releasedBytes: 1024 * 1024,
   /** Part of the bytes for sessions of connections that have not logged in. */
   probationShare: 1 / 8,
@@ -76,7 +76,7 @@ export const segmentLimits = {
 
 /** Bounds of a cache that another thread keeps. */
 export const remoteLimits = {
-  /** Calls without an answer, about 500 octets each; past it nothing is sent but purges. */
+  /** Calls without an answer, about 500 bytes each; past it nothing is sent but purges. */
   pendingCalls: 16_384,
   /** What nobody waits for is sent with the next message, or after so long, in milliseconds. */
   letterDelayMs: 2,
@@ -86,12 +86,12 @@ export const remoteLimits = {
 
 /** Bounds of a cache that threads share. */
 export const sharedLimits = {
-  /** Octets of the longest session in the table of recent ones: all fit but those with a client certificate. */
+  /** Bytes of the longest session in the table of recent ones: all fit but those with a client certificate. */
   recentSessionBytes: 211,
-  /** Part of the cache's octets that this table may take, and the most: what it has used stays with the process. */
+  /** Part of the cache's bytes that this table may take, and the most: what it has used stays with the process. */
   recentShare: 1 / 16,
   recentBytes: 4 * 1024 * 1024,
-  /** Octets of the queue of each thread: some 700 sessions; the keeper reads it when half is full. */
+  /** Bytes of the queue of each thread: some 700 sessions; the keeper reads it when half is full. */
   queueBytes: 256 * 1024,
   /** The keeper is told to read a queue so long after something was written to it, in milliseconds. */
   queueDelayMs: 100,
@@ -127,6 +127,6 @@ export const redisLimits = {
   purgeBatch: 128,
   /** Keys that one step of a walk through Redis looks at: far below a millisecond of its time. */
   scanCount: 500,
-  /** Octets of a key prefix: it is sent with each command. */
+  /** Bytes of a key prefix: it is sent with each command. */
   prefixBytes: 128,
 } as const;

@@ -15,7 +15,7 @@ const condemned = 2;
 export interface RecentSessionsMemory {
   /** A power of two. */
   readonly setCount: number;
-  /** Octets of the longest session. */
+  /** Bytes of the longest session. */
   readonly sessionBytes: number;
   /** The longest life of a session, in milliseconds. */
   readonly lifetimeMs: number;
@@ -26,14 +26,14 @@ export interface RecentSessionsBounds extends Pick<
   RecentSessionsMemory,
   'sessionBytes' | 'lifetimeMs'
 > {
-  /** Octets of the whole table. */
+  /** Bytes of the whole table. */
   readonly maxBytes: number;
 }
 
 /**
  * A table, of fixed size, of the sessions that came last. All threads that have its memory read and write it,
  * without a message to another. A session lies in one of four slots, which its id determines, until it expires,
- * is deleted, or gives way to a newer one; the octets of what goes are overwritten with zeros.
+ * is deleted, or gives way to a newer one; the bytes of what goes are overwritten with zeros.
  *
  * It may forget anything at any time: whoever must not forget keeps the session elsewhere too. Nobody's share of it is
  * bounded, so a flood of new sessions empties it of all others. Nobody waits for a lock either: who does not get
@@ -48,7 +48,7 @@ export class RecentSessions {
   readonly #expiresAt: Float64Array;
   readonly #lengths: Uint32Array;
   /** For each slot an id and room for a session. */
-  readonly #octets: Uint8Array;
+  readonly #bytes: Uint8Array;
   readonly #slotBytes: number;
   /** Where a session waits for memory of its own, which is not asked for under a lock. */
   readonly #scratch: Uint8Array;
@@ -64,7 +64,7 @@ export class RecentSessions {
     this.#expiresAt = new Float64Array(buffer, 0, slotCount);
     this.#lengths = new Uint32Array(buffer, 8 * slotCount, slotCount);
     this.#locks = new Int32Array(buffer, 12 * slotCount, setCount);
-    this.#octets = new Uint8Array(buffer, 12 * slotCount + 4 * setCount);
+    this.#bytes = new Uint8Array(buffer, 12 * slotCount + 4 * setCount);
   }
 
   /**
@@ -79,7 +79,7 @@ export class RecentSessions {
   }: RecentSessionsBounds): RecentSessionsMemory {
     if (!Number.isInteger(sessionBytes) || sessionBytes < 1 || sessionBytes > 0xffff) {
       throw new RangeError(
-        `Cannot keep recent sessions of "${sessionBytes}" octets: allowed are 1 to 65535`,
+        `Cannot keep recent sessions of "${sessionBytes}" bytes: allowed are 1 to 65535`,
       );
     }
     const setBytes = slotsPerSet * (12 + idBytes + sessionBytes) + 4;
@@ -212,7 +212,7 @@ export class RecentSessions {
   #hasId(slot: number, id: Uint8Array): boolean {
     const start = this.#startOf(slot);
     for (let index = 0; index < idBytes; index++) {
-      if (this.#octets[start + index] !== id[index]) return false;
+      if (this.#bytes[start + index] !== id[index]) return false;
     }
     return true;
   }
@@ -237,7 +237,7 @@ export class RecentSessions {
     const length = this.#lengths[slot]!;
     const start = this.#startOf(slot) + idBytes;
     for (let index = 0; index < length; index++) {
-      this.#scratch[index] = this.#octets[start + index]!;
+      this.#scratch[index] = this.#bytes[start + index]!;
     }
     return length;
   }
@@ -246,8 +246,8 @@ export class RecentSessions {
     const slot = this.#find(set, id) ?? this.#oldest(set);
     this.#clear(slot);
     const start = this.#startOf(slot);
-    this.#octets.set(id, start);
-    this.#octets.set(session, start + idBytes);
+    this.#bytes.set(id, start);
+    this.#bytes.set(session, start + idBytes);
     this.#lengths[slot] = session.length;
     this.#expiresAt[slot] = expiresAt;
   }
@@ -255,7 +255,7 @@ export class RecentSessions {
   #clear(slot: number): void {
     if (this.#expiresAt[slot] === 0) return;
     const start = this.#startOf(slot);
-    this.#octets.fill(0, start, start + idBytes + this.#lengths[slot]!);
+    this.#bytes.fill(0, start, start + idBytes + this.#lengths[slot]!);
     this.#lengths[slot] = 0;
     this.#expiresAt[slot] = 0;
   }

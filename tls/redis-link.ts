@@ -9,7 +9,7 @@ export type RedisCommand = readonly (string | Buffer)[];
 export interface RedisLink {
   /**
    * @param key - that the command is about
-   * @returns what Redis answered; strings of octets as buffers
+   * @returns what Redis answered; strings of bytes as buffers
    * @throws where Redis answers with an error, or the link is lost before it answers
    */
   send(key: string, command: RedisCommand): Promise<unknown>;
@@ -29,7 +29,7 @@ export interface RedisLinkOptions {
   readonly signal: AbortSignal;
 }
 
-// The command line of the client: octets stay octets; it waits for answers without a timer for each, since
+// The command line of the client: bytes stay bytes; it waits for answers without a timer for each, since
 // our own deadlines do that; and it sends nothing later that it cannot send now.
 const clientOptions = {
   disableOfflineQueue: true,

@@ -51,8 +51,8 @@ export async function purgeServer(
     const [next, found] = page as [Buffer, Buffer[]];
     cursor = next.toString('latin1');
     for (let start = 0; start < found.length; start += redisLimits.purgeBatch) {
-      const batch = found.slice(start, start + redisLimits.purgeBatch).map(async (octets) => {
-        const key = octets.toString();
+      const batch = found.slice(start, start + redisLimits.purgeBatch).map(async (bytes) => {
+        const key = bytes.toString();
         const record = await send(key, [keys.isSession(key) ? 'GETDEL' : 'UNLINK', key]);
         if (Buffer.isBuffer(record)) onRemoved(record);
       });

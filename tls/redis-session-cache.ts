@@ -24,13 +24,13 @@ export interface RedisSessionCacheOptions {
   /** Where Redis or Valkey is; {@link parseRedisUrl} tells the forms. At least version 6.2. */
   readonly url: string;
   /**
-   * What sessions are sealed with: at least 32 random octets each, the same on all machines. The first one
+   * What sessions are sealed with: at least 32 random bytes each, the same on all machines. The first one
    * seals, all of them open. To change it, give all machines old and new, then new and old, then the new one.
    */
   readonly secrets: readonly Uint8Array[];
   /** The longest life of a session, in milliseconds; a later `expiresAt` is brought forward to it. */
   readonly lifetimeMs: number;
-  /** What the keys in Redis begin with; default: `reprise:`. At most 128 octets. */
+  /** What the keys in Redis begin with; default: `reprise:`. At most 128 bytes. */
   readonly prefix?: string;
   /** PEM: certificates that a server is trusted by for `rediss:`; default: those that Node trusts. */
   readonly ca?: string;
@@ -59,7 +59,7 @@ export interface RedisSessionCacheOptions {
  * nothing, and a purge removes nothing; {@link SessionCacheStats.failures} counts them. Clocks of the machines
  * should agree within a minute: a session lives as long as the shortest of the clocks says.
  *
- * Figures of entries and octets are of what this process has stored and not seen go; what Redis evicts or
+ * Figures of entries and bytes are of what this process has stored and not seen go; what Redis evicts or
  * other machines remove counts until it would have expired. Addresses have no share here.
  */
 export class RedisSessionCache implements SessionCache {
@@ -87,7 +87,7 @@ export class RedisSessionCache implements SessionCache {
     expectWithin('wait for Redis for', deadlineMs, redisLimits.stallMs);
     if (Buffer.byteLength(prefix) > redisLimits.prefixBytes) {
       throw new RangeError(
-        `Cannot use key prefix "${prefix}": at most ${redisLimits.prefixBytes} octets are allowed`,
+        `Cannot use key prefix "${prefix}": at most ${redisLimits.prefixBytes} bytes are allowed`,
       );
     }
     this.#lifetimeMs = lifetimeMs;
@@ -249,10 +249,10 @@ export class RedisSessionCache implements SessionCache {
     if (Buffer.isBuffer(record)) this.#forget(record, reason);
   }
 
-  #forget(octets: Buffer, reason: RemovalReason): void {
+  #forget(bytes: Buffer, reason: RemovalReason): void {
     this.#removed[reason]++;
-    const expiresAt = decodeRecord(octets)?.expiresAt;
-    if (expiresAt !== undefined) this.#stored.add(expiresAt, -1, -octets.length);
+    const expiresAt = decodeRecord(bytes)?.expiresAt;
+    if (expiresAt !== undefined) this.#stored.add(expiresAt, -1, -bytes.length);
   }
 
   /** False where Redis did not do it. */

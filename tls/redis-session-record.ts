@@ -29,10 +29,10 @@ export function encodeRecord(record: RedisSessionRecord, tags: OwnerTags): Buffe
 }
 
 /** Views on a record; undefined where it is too short for one. */
-export function decodeRecord(octets: Buffer): RedisSessionRecord | undefined {
-  if (octets.length < headerBytes) return undefined;
+export function decodeRecord(bytes: Buffer): RedisSessionRecord | undefined {
+  if (bytes.length < headerBytes) return undefined;
   return {
-    expiresAt: octets.readDoubleBE(expiresAtOffset),
-    sealed: octets.subarray(headerBytes),
+    expiresAt: bytes.readDoubleBE(expiresAtOffset),
+    sealed: bytes.subarray(headerBytes),
   };
 }

@@ -29,13 +29,13 @@ export type AnswerMessage = readonly [
 /** What the end with the cache sends: first the memory of a cache that threads share, and then answers. */
 export type ServingMessage = SharedSessionMemory | readonly AnswerMessage[];
 
-/** An id as text, octet by octet. */
+/** An id as text, byte by byte. */
 export function idText(id: Uint8Array): string {
   return Buffer.from(id.buffer, id.byteOffset, id.byteLength).toString('latin1');
 }
 
-/** The octets of {@link idText}. */
-export function idOctets(text: string): Uint8Array {
+/** The bytes of {@link idText}. */
+export function idBytes(text: string): Uint8Array {
   return new Uint8Array(Buffer.from(text, 'latin1'));
 }
 
@@ -43,8 +43,8 @@ export function idOctets(text: string): Uint8Array {
  * A copy in a buffer of its own. Sending a view copies all of the buffer below it, other sessions included;
  * handing that buffer over would take it from them.
  */
-export function ownCopy(octets: Uint8Array): Uint8Array<ArrayBuffer> {
-  const copy = new Uint8Array(octets.length);
-  copy.set(octets);
+export function ownCopy(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  const copy = new Uint8Array(bytes.length);
+  copy.set(bytes);
   return copy;
 }

@@ -2,7 +2,7 @@ import { IndexTable, slotBytes } from './index-table.ts';
 import { segmentLimits } from './limits.ts';
 import type { SegmentMemory } from './segment-memory.ts';
 
-/** Slots of the smallest table, unless there are octets for fewer only. */
+/** Slots of the smallest table, unless there are bytes for fewer only. */
 const smallestCapacity = 512;
 /** Fuller than this the table grows, if it may. */
 const growLoad = 0.75;
@@ -12,7 +12,7 @@ const fullLoad = 0.85;
 const shrinkLoad = 3 / 16;
 
 export interface SegmentIndexOptions {
-  /** Octets for the tables, the one that is being left while the index changes its size included. */
+  /** Bytes for the tables, the one that is being left while the index changes its size included. */
   readonly maxBytes: number;
   readonly memory: SegmentMemory;
 }
@@ -37,7 +37,7 @@ export class SegmentIndex {
     this.#capacities = capacitiesWithin(options.maxBytes);
     // One for each ring.
     if (this.maxCount < 2) {
-      throw new RangeError(`Cannot index sessions in "${options.maxBytes}" octets`);
+      throw new RangeError(`Cannot index sessions in "${options.maxBytes}" bytes`);
     }
   }
 

@@ -43,7 +43,7 @@ export class SegmentRing {
     return this.#segments.length * this.#table.segmentBytes;
   }
 
-  /** Octets that the ring may hold. */
+  /** Bytes that the ring may hold. */
   get maxBytes(): number {
     return this.#maxSegments * this.#table.segmentBytes;
   }

@@ -12,9 +12,9 @@ import { SessionLife } from './session-life.ts';
 const longestWaitMs = 60_000;
 
 export interface SegmentSessionCacheOptions {
-  /** Octets that the cache may hold, index included; the oldest sessions are evicted for room. */
+  /** Bytes that the cache may hold, index included; the oldest sessions are evicted for room. */
   readonly maxBytes: number;
-  /** Octets of a segment, and so of the largest session; default: a 64th of `maxBytes`, at most 256 KiB. */
+  /** Bytes of a segment, and so of the largest session; default: a 64th of `maxBytes`, at most 256 KiB. */
   readonly segmentBytes?: number;
   /** The longest life of a session, in milliseconds; a later `expiresAt` is brought forward to it. */
   readonly lifetimeMs: number;
@@ -32,7 +32,7 @@ export interface SegmentSessionCacheOptions {
  * All sessions live equally long, so the order of arrival is the order of expiry: a timer walks the oldest
  * segment, overwrites each session when its time is up, and gives the segment back to the system after its
  * last one, traffic or not. A session that lives shorter than those before it is not found once it has
- * expired, and gives its octets back when its turn comes.
+ * expired, and gives its bytes back when its turn comes.
  *
  * Sessions begin in a probation ring, an eighth of the bytes, of which one address may hold an eighth;
  * {@link promote} moves them out of it. So a flood of handshakes without login evicts only its like.

@@ -1,6 +1,6 @@
 import { AddressShares, noAddress } from './address-shares.ts';
 import { segmentLimits } from './limits.ts';
-import { hashOctets, makeHashSeed } from './octet-hash.ts';
+import { hashBytes, makeHashSeed } from './byte-hash.ts';
 import { OwnerTable } from './owner-table.ts';
 import { SegmentIndex } from './segment-index.ts';
 import type { SegmentMemory } from './segment-memory.ts';
@@ -53,12 +53,12 @@ export class SegmentStore {
     return this.#index.count;
   }
 
-  /** Octets of live entries, headers included. */
+  /** Bytes of live entries, headers included. */
   get usedBytes(): number {
     return this.#usedBytes;
   }
 
-  /** Octets of segments and index. */
+  /** Bytes of segments and index. */
   get heldBytes(): number {
     return this.#main.heldBytes + this.#probation.heldBytes + this.#index.heldBytes;
   }
@@ -107,7 +107,7 @@ export class SegmentStore {
     const owner = options.account === undefined ? address : this.#accounts.acquire(options.account);
     const certificate = this.#certificates.acquire(options.certificate);
     const entry = { id, session, expiresAt: options.expiresAt, owner, certificate };
-    this.#index.insert(hashOctets(id, this.#seed), this.#append(ring, entry, byteLength));
+    this.#index.insert(hashBytes(id, this.#seed), this.#append(ring, entry, byteLength));
     return 'stored';
   }
 
@@ -129,7 +129,7 @@ export class SegmentStore {
       owner,
       certificate: segment.certificate(offset),
     };
-    const hash = hashOctets(entry.id, this.#seed);
+    const hash = hashBytes(entry.id, this.#seed);
     this.#index.replace(hash, location, this.#append(this.#main, entry, byteLength));
     this.#forget(segment, offset);
   }
@@ -205,7 +205,7 @@ export class SegmentStore {
   }
 
   #locate(id: Uint8Array): number | undefined {
-    return this.#index.find(hashOctets(id, this.#seed), (location) => {
+    return this.#index.find(hashBytes(id, this.#seed), (location) => {
       const segment = this.#table.segmentAt(location);
       return areEqual(segment.id(this.#table.offsetAt(location)), id);
     });
@@ -227,7 +227,7 @@ export class SegmentStore {
       this.#probation.maxBytes * segmentLimits.addressShare,
       2 * this.#table.segmentBytes,
     );
-    return this.#shares.octets(address) + byteLength > share;
+    return this.#shares.bytes(address) + byteLength > share;
   }
 
   #append(ring: SegmentRing, entry: SegmentEntry, byteLength: number): number {
@@ -276,7 +276,7 @@ export class SegmentStore {
 
   #remove(segment: Segment, offset: number, reason: RemovalReason): void {
     const location = this.#table.locationOf(segment, offset);
-    this.#index.remove(hashOctets(segment.id(offset), this.#seed), location);
+    this.#index.remove(hashBytes(segment.id(offset), this.#seed), location);
     this.#certificates.release(segment.certificate(offset));
     if (!segment.isProbation) this.#accounts.release(segment.owner(offset));
     this.#removed[reason]++;

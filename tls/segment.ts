@@ -1,14 +1,14 @@
 import type { SegmentMemory } from './segment-memory.ts';
 
-/** Entries begin at multiples of this many octets. */
+/** Entries begin at multiples of this many bytes. */
 export const unitBytes = 8;
 
 /*
  * An entry is a header of five 32-bit words, the session, and the id, unless the session contains it (those
- * that OpenSSL serializes do, which saves 32 octets of each entry):
+ * that OpenSSL serializes do, which saves 32 bytes of each entry):
  *
- *   word 0   length of the entry in units (low 16 bits), length of the session in octets (high 16 bits)
- *   word 1   length of the id in octets (low 16 bits; 0: the entry is dead), position of the id (high 16 bits)
+ *   word 0   length of the entry in units (low 16 bits), length of the session in bytes (high 16 bits)
+ *   word 1   length of the id in bytes (low 16 bits; 0: the entry is dead), position of the id (high 16 bits)
  *   word 2   milliseconds from the segment's base to expiry
  *   word 3   owner: an account, or in the probation ring the group of its address
  *   word 4   certificate
@@ -26,14 +26,14 @@ export interface SegmentEntry {
   readonly certificate: number;
 }
 
-/** Octets that an entry takes in a segment. */
+/** Bytes that an entry takes in a segment. */
 export function entryBytes(id: Uint8Array, session: Uint8Array): number {
   return inUnits(session.length + (positionOfId(id, session) < 0 ? id.length : 0));
 }
 
-/** Octets of an entry with so much behind its header. */
-function inUnits(octetCount: number): number {
-  return Math.ceil((headerBytes + octetCount) / unitBytes) * unitBytes;
+/** Bytes of an entry with so much behind its header. */
+function inUnits(byteCount: number): number {
+  return Math.ceil((headerBytes + byteCount) / unitBytes) * unitBytes;
 }
 
 function positionOfId(id: Uint8Array, session: Uint8Array): number {
@@ -41,10 +41,10 @@ function positionOfId(id: Uint8Array, session: Uint8Array): number {
 }
 
 /**
- * A run of entries in one buffer, in order of arrival. Entries are appended and die; their octets are
+ * A run of entries in one buffer, in order of arrival. Entries are appended and die; their bytes are
  * overwritten with zeros when they do, and the buffer goes back whole.
  *
- * Offsets are octets from the start of the segment.
+ * Offsets are bytes from the start of the segment.
  */
 export class Segment {
   /** Position in the cache's table of segments; part of every location in it. */
@@ -89,7 +89,7 @@ export class Segment {
     return this.#head;
   }
 
-  /** Whether an entry of this many octets that expires then can be appended. */
+  /** Whether an entry of this many bytes that expires then can be appended. */
   canAppend(byteLength: number, expiresAt: number): boolean {
     if (this.#tail === 0) return true;
     const fromBaseMs = expiresAt - this.#baseMs;

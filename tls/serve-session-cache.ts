@@ -4,7 +4,7 @@ import {
   type AnswerMessage,
   type AttachMessage,
   type CallMessage,
-  idOctets,
+  idBytes,
   ownCopy,
 } from './remote-session-message.ts';
 import type { SessionCache } from './session-cache.ts';
@@ -154,19 +154,19 @@ async function apply(
   switch (message[1]) {
     case 'get':
     case 'take':
-      return cache[message[1]](idOctets(message[2]));
+      return cache[message[1]](idBytes(message[2]));
     case 'put': {
       const [, , id, session, options] = message;
       try {
-        return await cache.put(idOctets(id), session, options);
+        return await cache.put(idBytes(id), session, options);
       } finally {
         session.fill(0);
       }
     }
     case 'promote':
-      return cache.promote(message[2].map(idOctets), message[3]);
+      return cache.promote(message[2].map(idBytes), message[3]);
     case 'delete':
-      return cache.delete(idOctets(message[2]), message[3]);
+      return cache.delete(idBytes(message[2]), message[3]);
     case 'purge':
       return cache.purge(message[2]);
   }

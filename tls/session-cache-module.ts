@@ -7,7 +7,7 @@ import type { SessionCache } from './session-cache.ts';
 export interface SessionCacheModuleOptions {
   /** The longest life of a session, in milliseconds. */
   readonly lifetimeMs: number;
-  /** Octets that the cache should hold at most. */
+  /** Bytes that the cache should hold at most. */
   readonly maxBytes: number;
   /** The clock of the deadlines in {@link PutOptions}. */
   readonly clock: Clock;

@@ -3,7 +3,7 @@
  * to bring a cache of your own; test it with the conformance suite.
  *
  * What the arguments are:
- * - `id` is random, made by OpenSSL (32 octets). In a lookup it comes from the client: untrusted, any value.
+ * - `id` is random, made by OpenSSL (32 bytes). In a lookup it comes from the client: untrusted, any value.
  * - `session` is secret: it holds the keys of a connection. Overwrite it when you drop it; never log it.
  *
  * What a cache may do: forget anything at any time (a client then makes a full handshake). What it must not
@@ -50,9 +50,9 @@ export type RemovalReason = 'expired' | 'evicted' | 'superseded' | 'taken' | 'cl
 
 export interface SessionCacheStats {
   readonly entryCount: number;
-  /** Octets of live entries. */
+  /** Bytes of live entries. */
   readonly usedBytes: number;
-  /** Octets held from the system for them, index included; 0 when empty and reclaimed. */
+  /** Bytes held from the system for them, index included; 0 when empty and reclaimed. */
   readonly heldBytes: number;
   /**
    * When the oldest session came, in milliseconds of the cache's clock; absent where there is none, or where

@@ -1,4 +1,4 @@
-import { OctetReader } from './octet-reader.ts';
+import { ByteReader } from './byte-reader.ts';
 import type { PutOptions } from './session-cache.ts';
 
 /** What a thread tells the keeper of a cache, without waiting for an answer. */
@@ -23,17 +23,17 @@ const kinds = ['put', 'promote', 'delete'] as const;
 const reasons = ['superseded', 'cleared'] as const;
 const lengthBytes = 4;
 
-/** The octets of a letter; the caller overwrites them after use. */
+/** The bytes of a letter; the caller overwrites them after use. */
 export function encodeLetter({ number, letter }: NumberedLetter): Uint8Array {
   const kind = Uint8Array.of(kinds.indexOf(letter.kind));
   return joinVectors([wordOf(number), kind, ...fieldsOf(letter)]);
 }
 
-/** Views on the octets of a letter. */
-export function decodeLetter(octets: Uint8Array): NumberedLetter {
-  const reader = new OctetReader(octets);
+/** Views on the bytes of a letter. */
+export function decodeLetter(bytes: Uint8Array): NumberedLetter {
+  const reader = new ByteReader(bytes);
   const next = (): Uint8Array => reader.vector(lengthBytes);
-  const number = new OctetReader(next()).number(4);
+  const number = new ByteReader(next()).number(4);
   const kind = kinds[next()[0]!];
   if (kind === 'put') return { number, letter: readPut(next) };
   if (kind === 'delete') {
@@ -49,10 +49,10 @@ function fieldsOf(letter: SessionLetter): Uint8Array[] {
   if (letter.kind === 'delete') {
     return [letter.id, Uint8Array.of(reasons.indexOf(letter.reason))];
   }
-  if (letter.kind === 'promote') return [octetsOf(letter.account), ...letter.ids];
+  if (letter.kind === 'promote') return [bytesOf(letter.account), ...letter.ids];
   const { expiresAt, address, certificate, account } = letter.options;
   const optional = [address, certificate, account].flatMap((text) =>
-    text === undefined ? [Uint8Array.of(0), nothing] : [Uint8Array.of(1), octetsOf(text)],
+    text === undefined ? [Uint8Array.of(0), nothing] : [Uint8Array.of(1), bytesOf(text)],
   );
   return [
     letter.id,
@@ -67,8 +67,8 @@ function readPut(next: () => Uint8Array): SessionLetter {
   const expiresAt = new Float64Array(next().slice().buffer)[0]!;
   const [address, certificate, account] = [0, 1, 2].map(() => {
     const isThere = next()[0] === 1;
-    const octets = next();
-    return isThere ? textOf(octets) : undefined;
+    const bytes = next();
+    return isThere ? textOf(bytes) : undefined;
   });
   const options = {
     expiresAt,
@@ -85,22 +85,22 @@ function wordOf(value: number): Uint8Array {
   return Uint8Array.of(value >>> 24, value >>> 16, value >>> 8, value);
 }
 
-function octetsOf(text: string): Uint8Array {
+function bytesOf(text: string): Uint8Array {
   return Buffer.from(text);
 }
 
-function textOf(octets: Uint8Array): string {
-  return Buffer.from(octets.buffer, octets.byteOffset, octets.byteLength).toString();
+function textOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString();
 }
 
 function joinVectors(fields: readonly Uint8Array[]): Uint8Array {
   const size = fields.reduce((sum, field) => sum + lengthBytes + field.length, 0);
-  const octets = new Uint8Array(size);
+  const bytes = new Uint8Array(size);
   let position = 0;
   for (const field of fields) {
-    octets.set(wordOf(field.length), position);
-    octets.set(field, position + lengthBytes);
+    bytes.set(wordOf(field.length), position);
+    bytes.set(field, position + lengthBytes);
     position += lengthBytes + field.length;
   }
-  return octets;
+  return bytes;
 }

@@ -62,29 +62,29 @@ export class SessionLookup {
 
   // A cache of others may throw at once, and has its own ways to say that it found nothing.
   async #get(id: Uint8Array): Promise<Uint8Array | undefined> {
-    const octets: unknown = await this.#cache.get(id);
-    return octets instanceof Uint8Array ? octets : undefined;
+    const bytes: unknown = await this.#cache.get(id);
+    return bytes instanceof Uint8Array ? bytes : undefined;
   }
 
   #lookUp(id: Uint8Array): Promise<StoredSession | undefined> {
     return new Promise((resolve) => {
       let isOver = false;
-      const settle = (failure: 'unknown' | 'timeout' | 'error', octets?: Uint8Array) => {
+      const settle = (failure: 'unknown' | 'timeout' | 'error', bytes?: Uint8Array) => {
         if (isOver) {
-          octets?.fill(0);
+          bytes?.fill(0);
           return;
         }
         isOver = true;
         cancel();
-        const stored = octets && decodeStoredSession(octets);
+        const stored = bytes && decodeStoredSession(bytes);
         const result = stored === undefined ? failure : this.#judge(stored);
-        if (result !== 'hit') octets?.fill(0);
+        if (result !== 'hit') bytes?.fill(0);
         this.#onEvent({ kind: 'lookup', result });
         resolve(result === 'hit' ? stored : undefined);
       };
       const cancel = this.#deadlines.set(() => settle('timeout'));
       this.#get(id).then(
-        (octets) => settle('unknown', octets),
+        (bytes) => settle('unknown', bytes),
         (error: unknown) => {
           this.#onEvent({ kind: 'cacheError', error });
           settle('error');

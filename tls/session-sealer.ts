@@ -5,7 +5,7 @@ const tagBytes = 16;
 /** What sealing adds to a session. */
 export const sealBytes = nonceBytes + tagBytes;
 const keyBytes = 32;
-/** Octets of each of {@link SessionSealer.ownerTags}. */
+/** Bytes of each of {@link SessionSealer.ownerTags}. */
 export const ownerTagBytes = 16;
 
 /**
@@ -23,7 +23,7 @@ export class SessionSealer {
   readonly #place: Buffer;
 
   /**
-   * @param secrets - at least 32 random octets each; the first one seals, all of them open
+   * @param secrets - at least 32 random bytes each; the first one seals, all of them open
    * @param place - where the sessions lie, such as the prefix of their keys; the same on all machines
    * @throws RangeError where there is no secret, or a short one
    */
@@ -32,7 +32,7 @@ export class SessionSealer {
     for (const { length } of secrets) {
       if (length < keyBytes) {
         throw new RangeError(
-          `Cannot seal sessions with a secret of "${length}" octets: at least ${keyBytes} are needed`,
+          `Cannot seal sessions with a secret of "${length}" bytes: at least ${keyBytes} are needed`,
         );
       }
     }
@@ -67,7 +67,7 @@ export class SessionSealer {
 
   /**
    * Stand for an account or a certificate where its name must not be read, one for each secret: the first is
-   * for what is stored now. {@link ownerTagBytes} octets each.
+   * for what is stored now. {@link ownerTagBytes} bytes each.
    */
   ownerTags(kind: 'account' | 'certificate', name: string): Buffer[] {
     return this.#tagKeys.map((key) => {

@@ -1,7 +1,7 @@
 import { type Clock, steadyClock } from './clock.ts';
 import { DetachedTimer } from './detached-timer.ts';
 import { sharedLimits } from './limits.ts';
-import { OctetQueue } from './octet-queue.ts';
+import { ByteQueue } from './byte-queue.ts';
 import { RecentSessions } from './recent-sessions.ts';
 import { defaultSegmentBytes } from './segment-plan.ts';
 import { SegmentSessionCache, type SegmentSessionCacheOptions } from './segment-session-cache.ts';
@@ -10,7 +10,7 @@ import { decodeLetter, type NumberedLetter, type SessionLetter } from './session
 import { type SharedSessionMemory, SharedState } from './shared-session-memory.ts';
 
 export interface SharedSessionCacheOptions extends SegmentSessionCacheOptions {
-  /** Octets of the longest session that all threads find without asking, at least 1; default 211. */
+  /** Bytes of the longest session that all threads find without asking, at least 1; default 211. */
   readonly recentSessionBytes?: number;
   /** Called with what goes wrong where no caller waits; it must not throw. Default: nothing. */
   readonly onError?: (error: unknown) => void;
@@ -25,13 +25,13 @@ export interface SharedSessionThread {
 }
 
 interface AttachedThread {
-  readonly queue: OctetQueue;
+  readonly queue: ByteQueue;
   readonly hitCount: Float64Array;
 }
 
-/** A letter that was read but not obeyed, and its octets, which its views are on. */
+/** A letter that was read but not obeyed, and its bytes, which its views are on. */
 interface ReadLetter extends NumberedLetter {
-  readonly octets: Uint8Array;
+  readonly bytes: Uint8Array;
 }
 
 /**
@@ -75,7 +75,7 @@ export class SharedSessionCache extends SegmentSessionCache {
 
   /** For a thread that is to use the cache. */
   attach(): SharedSessionThread {
-    const queue = new OctetQueue(OctetQueue.allocate(sharedLimits.queueBytes));
+    const queue = new ByteQueue(ByteQueue.allocate(sharedLimits.queueBytes));
     const hitCount = new Float64Array(new SharedArrayBuffer(8));
     const thread = { queue, hitCount };
     this.#threads.add(thread);
@@ -169,19 +169,19 @@ export class SharedSessionCache extends SegmentSessionCache {
   }
 
   #dropLetters(): void {
-    for (const { octets } of [...this.#early, ...this.#readQueues()]) octets.fill(0);
+    for (const { bytes } of [...this.#early, ...this.#readQueues()]) bytes.fill(0);
     this.#early = [];
   }
 
   #readQueues(): ReadLetter[] {
     return [...this.#threads].flatMap(({ queue }) =>
-      readWaiting(queue).map((octets) => ({ ...decodeLetter(octets), octets })),
+      readWaiting(queue).map((bytes) => ({ ...decodeLetter(bytes), bytes })),
     );
   }
 
-  #obey({ letter, octets }: ReadLetter): void {
+  #obey({ letter, bytes }: ReadLetter): void {
     this.#done(letter).catch(this.#onError);
-    octets.fill(0);
+    bytes.fill(0);
   }
 
   #done(letter: SessionLetter): Promise<void> {
@@ -210,13 +210,13 @@ export class SharedSessionCache extends SegmentSessionCache {
 }
 
 /** What waits at the call; a thread may write more meanwhile. */
-function readWaiting(queue: OctetQueue): Uint8Array[] {
+function readWaiting(queue: ByteQueue): Uint8Array[] {
   const records: Uint8Array[] = [];
   for (let leftBytes = queue.waitingBytes; leftBytes > 0;) {
     const record = queue.read();
     if (record === undefined) break;
     records.push(record);
-    leftBytes -= OctetQueue.bytesOf(record);
+    leftBytes -= ByteQueue.bytesOf(record);
   }
   return records;
 }

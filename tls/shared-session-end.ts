@@ -1,7 +1,7 @@
 import type { Clock } from './clock.ts';
 import { DetachedTimer } from './detached-timer.ts';
 import { sharedLimits } from './limits.ts';
-import { OctetQueue } from './octet-queue.ts';
+import { ByteQueue } from './byte-queue.ts';
 import { RecentSessions } from './recent-sessions.ts';
 import type { PutOptions } from './session-cache.ts';
 import { encodeLetter, type SessionLetter } from './session-letter.ts';
@@ -21,7 +21,7 @@ export interface SharedSessionEndOptions {
  */
 export class SharedSessionEnd {
   readonly #recent: RecentSessions;
-  readonly #queue: OctetQueue;
+  readonly #queue: ByteQueue;
   readonly #state: SharedState;
   readonly #hitCount: Float64Array;
   readonly #clock: Clock;
@@ -32,7 +32,7 @@ export class SharedSessionEnd {
 
   constructor({ memory, clock, wakeKeeper }: SharedSessionEndOptions) {
     this.#recent = new RecentSessions(memory.recent);
-    this.#queue = new OctetQueue(memory.queue);
+    this.#queue = new ByteQueue(memory.queue);
     this.#state = new SharedState(memory.state);
     this.#hitCount = memory.hitCount;
     this.#clock = clock;
@@ -81,9 +81,9 @@ export class SharedSessionEnd {
 
   #write(letter: SessionLetter): boolean {
     if (this.#state.isClosed) return true;
-    const octets = encodeLetter({ number: this.#state.numberLetter(), letter });
-    const isWritten = this.#queue.write(octets);
-    octets.fill(0);
+    const bytes = encodeLetter({ number: this.#state.numberLetter(), letter });
+    const isWritten = this.#queue.write(bytes);
+    bytes.fill(0);
     const isHalfFull = this.#queue.waitingBytes > this.#queue.capacityBytes / 2;
     if (isHalfFull && !this.#isHurried) this.#wakeKeeper();
     this.#isHurried = isHalfFull;

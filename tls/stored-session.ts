@@ -11,7 +11,7 @@ export interface StoredSession {
 }
 
 /*
- * Two octets, the lengths of the predecessor's id and of the fingerprint; these two; four octets, seconds since
+ * Two bytes, the lengths of the predecessor's id and of the fingerprint; these two; four bytes, seconds since
  * 1970; the session. All of it lies in the value, so that a cache needs to know nothing of it.
  */
 const idLengths: readonly number[] = [0, 32];
@@ -19,39 +19,39 @@ const fingerprintLengths: readonly number[] = [0, 32];
 const headBytes = 2;
 const timeBytes = 4;
 
-/** The octets that are stored. */
+/** The bytes that are stored. */
 export function encodeStoredSession(stored: StoredSession): Uint8Array {
   const { session, fullHandshakeAt } = stored;
   const id = stored.predecessorId ?? new Uint8Array(0);
   const fingerprint = Buffer.from(stored.certificate ?? '', 'hex');
   const timeStart = headBytes + id.length + fingerprint.length;
-  const octets = new Uint8Array(timeStart + timeBytes + session.length);
-  octets.set([id.length, fingerprint.length]);
-  octets.set(id, headBytes);
-  octets.set(fingerprint, headBytes + id.length);
-  viewOf(octets).setUint32(timeStart, Math.floor(fullHandshakeAt / 1000));
-  octets.set(session, timeStart + timeBytes);
-  return octets;
+  const bytes = new Uint8Array(timeStart + timeBytes + session.length);
+  bytes.set([id.length, fingerprint.length]);
+  bytes.set(id, headBytes);
+  bytes.set(fingerprint, headBytes + id.length);
+  viewOf(bytes).setUint32(timeStart, Math.floor(fullHandshakeAt / 1000));
+  bytes.set(session, timeStart + timeBytes);
+  return bytes;
 }
 
-/** Views on stored octets; undefined where they are not what {@link encodeStoredSession} makes. */
-export function decodeStoredSession(octets: Uint8Array): StoredSession | undefined {
-  const [idBytes = -1, fingerprintBytes = -1] = octets;
+/** Views on stored bytes; undefined where they are not what {@link encodeStoredSession} makes. */
+export function decodeStoredSession(bytes: Uint8Array): StoredSession | undefined {
+  const [idBytes = -1, fingerprintBytes = -1] = bytes;
   if (!idLengths.includes(idBytes) || !fingerprintLengths.includes(fingerprintBytes)) {
     return undefined;
   }
   const idEnd = headBytes + idBytes;
   const timeStart = idEnd + fingerprintBytes;
-  if (octets.length <= timeStart + timeBytes) return undefined;
-  const fingerprint = Buffer.from(octets.subarray(idEnd, timeStart)).toString('hex');
+  if (bytes.length <= timeStart + timeBytes) return undefined;
+  const fingerprint = Buffer.from(bytes.subarray(idEnd, timeStart)).toString('hex');
   return {
-    session: octets.subarray(timeStart + timeBytes),
-    predecessorId: idBytes === 0 ? undefined : octets.subarray(headBytes, idEnd),
-    fullHandshakeAt: viewOf(octets).getUint32(timeStart) * 1000,
+    session: bytes.subarray(timeStart + timeBytes),
+    predecessorId: idBytes === 0 ? undefined : bytes.subarray(headBytes, idEnd),
+    fullHandshakeAt: viewOf(bytes).getUint32(timeStart) * 1000,
     certificate: fingerprint === '' ? undefined : fingerprint,
   };
 }
 
-function viewOf(octets: Uint8Array): DataView {
-  return new DataView(octets.buffer, octets.byteOffset, octets.byteLength);
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -1,8 +1,8 @@
 /** A key that session tickets are sealed with. */
 export interface TicketKey {
-  /** 16 octets, with which every ticket of the key begins. Not secret. */
+  /** 16 bytes, with which every ticket of the key begins. Not secret. */
   readonly name: Uint8Array;
-  /** The 48 octets that TLS takes: the name, then 32 octets that are secret. */
+  /** The 48 bytes that TLS takes: the name, then 32 bytes that are secret. */
   readonly secret: Uint8Array;
   /** The instant from which it seals tickets, in milliseconds since 1970. */
   readonly createdAt: number;
@@ -23,16 +23,16 @@ export interface TicketKeySource {
 
 export const ticketKeyNameBytes = 16;
 
-/** Octets of {@link TicketKey.secret}. */
+/** Bytes of {@link TicketKey.secret}. */
 export const ticketKeyBytes = 48;
 
-/** A key from the 48 octets that TLS takes, which it copies. */
+/** A key from the 48 bytes that TLS takes, which it copies. */
 export function makeTicketKey(
   secret: Uint8Array,
   { createdAt, expiresAt }: { readonly createdAt: number; readonly expiresAt: number },
 ): TicketKey {
   if (secret.length !== ticketKeyBytes) {
-    throw new RangeError(`Cannot make a ticket key of "${secret.length}" octets, expected 48`);
+    throw new RangeError(`Cannot make a ticket key of "${secret.length}" bytes, expected 48`);
   }
   // Arrays of their own: a view on a pool would carry its neighbours along to other threads.
   const name = Uint8Array.from(secret.subarray(0, ticketKeyNameBytes));
@@ -45,7 +45,7 @@ export function findTicketKey(
   ticket: Uint8Array,
 ): TicketKey | undefined {
   if (ticket.length <= ticketKeyNameBytes) return undefined;
-  return keys.find(({ name }) => name.every((octet, i) => ticket[i] === octet));
+  return keys.find(({ name }) => name.every((byte, i) => ticket[i] === byte));
 }
 
 /** For sources: the listeners that are told of changes. */

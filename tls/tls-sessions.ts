@@ -43,17 +43,17 @@ export class TlsSessions {
   /** Stores a session that a client was given, and overwrites it. */
   keep(handshake: TlsHandshake, { id, session }: IssuedSession): void {
     const { address, startedAt, fullHandshakeAt, predecessorId, certificate } = handshake;
-    const octets = encodeStoredSession({ session, predecessorId, fullHandshakeAt, certificate });
+    const bytes = encodeStoredSession({ session, predecessorId, fullHandshakeAt, certificate });
     const chainEndsAt = fullHandshakeAt + tlsLimits.resumptionChainMs;
     const expiresAt = Math.min(startedAt + this.#lifetimeMs, chainEndsAt);
     void this.#tell(() =>
-      this.#cache.put(id, octets, {
+      this.#cache.put(id, bytes, {
         expiresAt,
         ...(address !== undefined && { address }),
         ...(certificate !== undefined && { certificate }),
       }),
     ).then(() => {
-      octets.fill(0);
+      bytes.fill(0);
       session.fill(0);
     });
   }

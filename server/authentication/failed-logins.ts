@@ -1,5 +1,5 @@
 import { type Clock, steadyClock } from '../../tls/clock.ts';
-import { hashOctets, makeHashSeed } from '../../tls/octet-hash.ts';
+import { hashBytes, makeHashSeed } from '../../tls/byte-hash.ts';
 import {
   accountDelays,
   type DelayPolicy,
@@ -130,7 +130,7 @@ export class FailedLogins {
   #cells(key: string): readonly number[] {
     const bytes = Buffer.from(key);
     return this.memory.seeds.map(
-      (seed, row) => row * failureCellCount + (hashOctets(bytes, seed) % failureCellCount),
+      (seed, row) => row * failureCellCount + (hashBytes(bytes, seed) % failureCellCount),
     );
   }
 }

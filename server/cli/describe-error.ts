@@ -1,7 +1,7 @@
 import { AdminListenError } from '../admin/admin-listen-error.ts';
 import { UnusablePasswordError } from '../authentication/make-credentials.ts';
 import { ConfigurationError } from '../config/configuration-error.ts';
-import { ControlConnectionError } from '../control/octet-stream.ts';
+import { ControlConnectionError } from '../control/byte-stream.ts';
 import { ImportSourceError } from '../import/import-source.ts';
 import { DataDirectoryInUseError } from '../../store/data-directory-lock.ts';
 import {

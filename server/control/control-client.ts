@@ -11,16 +11,16 @@ import { ImportSourceError } from '../import/import-source.ts';
 import type { ImportMessage, ImportOutcome, ImportTarget } from '../import/import-target.ts';
 import type { Administration } from './administration.ts';
 import type { ControlRequest, ControlResponse, ControlResults } from './control-protocol.ts';
-import { ControlConnectionError, OctetStream } from './octet-stream.ts';
+import { ControlConnectionError, ByteStream } from './byte-stream.ts';
 import { withSocketPath } from './socket-path.ts';
 
 /** Administration through the server that has the data directory open. */
 export class ControlClient implements Administration, SessionAdministration {
-  readonly #stream: OctetStream;
+  readonly #stream: ByteStream;
 
   /** See {@link connectToServer}. */
   constructor(socket: Socket) {
-    this.#stream = new OctetStream(socket);
+    this.#stream = new ByteStream(socket);
   }
 
   async addUser(name: string, credentials: Credentials): Promise<void> {
@@ -77,12 +77,12 @@ export class ControlClient implements Administration, SessionAdministration {
         })),
       },
       async () => {
-        for (const message of messages) await this.#writeOctets(message);
+        for (const message of messages) await this.#writeBytes(message);
       },
     );
   }
 
-  async #writeOctets(message: ImportMessage): Promise<void> {
+  async #writeBytes(message: ImportMessage): Promise<void> {
     let left = message.sizeBytes;
     for await (const chunk of message.read()) {
       left -= chunk.length;
@@ -90,7 +90,7 @@ export class ControlClient implements Administration, SessionAdministration {
       await this.#stream.write(chunk);
     }
     if (left !== 0) {
-      // The server waits for as many octets as were announced.
+      // The server waits for as many bytes as were announced.
       this.#stream.destroy();
       throw new ImportSourceError('A file changed while it was being read, run the import again');
     }
@@ -98,9 +98,9 @@ export class ControlClient implements Administration, SessionAdministration {
 
   async #request<M extends ControlRequest['method']>(
     request: Extract<ControlRequest, { method: M }>,
-    writeOctets?: () => Promise<void>,
+    writeBytes?: () => Promise<void>,
   ): Promise<ControlResults[M]> {
-    const response = await this.#exchange(request, writeOctets);
+    const response = await this.#exchange(request, writeBytes);
     if ('result' in response) return response.result as ControlResults[M];
     const { code, text } = response.error;
     throw code === undefined
@@ -110,12 +110,12 @@ export class ControlClient implements Administration, SessionAdministration {
 
   async #exchange(
     request: ControlRequest,
-    writeOctets?: () => Promise<void>,
+    writeBytes?: () => Promise<void>,
   ): Promise<ControlResponse> {
     const ended = 'The server stopped before it answered, run the command again';
     try {
       await this.#stream.writeJson(request);
-      await writeOctets?.();
+      await writeBytes?.();
       const response = (await this.#stream.readJson()) as ControlResponse | undefined;
       if (response !== undefined) return response;
     } catch (cause) {

@@ -4,7 +4,7 @@ import type { ImportOutcome } from '../import/import-target.ts';
 
 /**
  * What goes over `control.sock`: a request a line and an answer a line, both JSON, one request at a time.
- * Behind an `addMessages` request come the octets of its messages, without anything between them.
+ * Behind an `addMessages` request come the bytes of its messages, without anything between them.
  */
 const credentials = z.strictObject({ argon2id: z.string(), scramSha256: z.string() });
 

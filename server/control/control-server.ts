@@ -7,7 +7,7 @@ import type { SessionAdministration } from '../admin/session-administration.ts';
 import type { ImportMessage, ImportTarget } from '../import/import-target.ts';
 import type { Administration } from './administration.ts';
 import type { ControlRequest, ControlResponse } from './control-protocol.ts';
-import { ControlConnectionError, OctetStream } from './octet-stream.ts';
+import { ControlConnectionError, ByteStream } from './byte-stream.ts';
 import { controlSocketPath, withSocketPath } from './socket-path.ts';
 
 export interface ControlServerOptions {
@@ -55,7 +55,7 @@ export class ControlServer {
   async #serve(socket: Socket): Promise<void> {
     this.#sockets.add(socket);
     socket.on('error', () => socket.destroy());
-    const stream = new OctetStream(socket);
+    const stream = new ByteStream(socket);
     const session = new ControlSession(this.#options, stream);
     try {
       for (;;) {
@@ -78,7 +78,7 @@ export class ControlServer {
     const { controlRequestSchema } = await import('./control-protocol.ts');
     const request = controlRequestSchema.safeParse(line);
     if (!request.success) {
-      // Octets may follow that would be taken for lines.
+      // Bytes may follow that would be taken for lines.
       throw new ControlConnectionError('A line is no request');
     }
     try {
@@ -98,10 +98,10 @@ export class ControlServer {
 class ControlSession {
   readonly #administration: Administration;
   readonly #sessions: SessionAdministration;
-  readonly #stream: OctetStream;
+  readonly #stream: ByteStream;
   #target: ImportTarget | undefined;
 
-  constructor({ administration, sessions }: ControlServerOptions, stream: OctetStream) {
+  constructor({ administration, sessions }: ControlServerOptions, stream: ByteStream) {
     this.#administration = administration;
     this.#sessions = sessions;
     this.#stream = stream;

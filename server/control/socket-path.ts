@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 
 const socketName = 'control.sock';
 
-/** `sun_path` has 108 octets on Linux and 104 on macOS, the last of them NUL. */
+/** `sun_path` has 108 bytes on Linux and 104 on macOS, the last of them NUL. */
 const maxPathBytes = 103;
 
 /** Where the control socket of a data directory is. */

@@ -46,7 +46,7 @@ const names = [
 const hosts = ['mail.example', 'post.example', 'work.example', 'shop.example'];
 
 /** Random bytes that attachments are cut from: random ones for each would take longer than all the rest. */
-const attachmentPool = new SeededRandom(7).octets(256 * 1024);
+const attachmentPool = new SeededRandom(7).bytes(256 * 1024);
 
 /** Occurs in the subject of exactly one of the messages, the one with this number (from 1). */
 export function subjectOf(number: number): string {
@@ -220,7 +220,7 @@ function sentence(random: SeededRandom, vocabulary: readonly string[], wordCount
 }
 
 function token(random: SeededRandom, length: number): string {
-  return random.octets(length).toString('base64url').slice(0, length);
+  return random.bytes(length).toString('base64url').slice(0, length);
 }
 
 function folded(random: SeededRandom, length: number): string {

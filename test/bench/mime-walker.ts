@@ -5,8 +5,8 @@ import { generateMessage, largeMessageChunks } from '../fixtures/mail-generator.
 const chunkBytes = 64 * 1024;
 const totalBytes = 50 * 1024 * 1024;
 
-function repeat(octets: Buffer): Buffer[] {
-  const block = Buffer.alloc(Math.max(chunkBytes, octets.length), octets);
+function repeat(bytes: Buffer): Buffer[] {
+  const block = Buffer.alloc(Math.max(chunkBytes, bytes.length), bytes);
   return Array.from({ length: 64 }, (_, index) => {
     const start = (index * chunkBytes) % block.length;
     return block.subarray(start, start + chunkBytes);
@@ -21,7 +21,7 @@ const bodies: Record<string, Buffer[]> = {
   'lines of two hyphens': repeat(Buffer.from('--\r\n')),
   'no line feed': repeat(Buffer.from('x')),
   'random messages': repeat(
-    Buffer.concat(Array.from({ length: 200 }, (_, seed) => generateMessage(seed).octets)),
+    Buffer.concat(Array.from({ length: 200 }, (_, seed) => generateMessage(seed).bytes)),
   ),
 };
 

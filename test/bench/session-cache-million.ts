@@ -48,7 +48,7 @@ function print(name: string, { warmBytes, rounds }: MillionReport): boolean {
   console.log(
     [
       name.padEnd(20),
-      `${Math.max(...resident).toFixed(0)} octets resident each,`.padStart(30),
+      `${Math.max(...resident).toFixed(0)} bytes resident each,`.padStart(30),
       `${Math.max(...held).toFixed(0)} held;`.padStart(10),
       `warm ${(warmBytes / mebibyte).toFixed(1)} MiB,`.padStart(18),
       `then ${quiet.map((bytes) => `${bytes < 0 ? '' : '+'}${(bytes / mebibyte).toFixed(1)}`).join(' ')}`,

@@ -7,7 +7,7 @@ import { generateMessage } from '../fixtures/mail-generator.ts';
 import { makeScene } from '../fixtures/mail-store-contract/store-steps.ts';
 
 const milliseconds = 1000 * Number(process.argv[2] ?? 3);
-const samples = Array.from({ length: 200 }, (_, seed) => generateMessage(seed).octets);
+const samples = Array.from({ length: 200 }, (_, seed) => generateMessage(seed).bytes);
 const meanBytes = samples.reduce((sum, { length }) => sum + length, 0) / samples.length;
 
 const dataDirectory = mkdtempSync(join(tmpdir(), 'reprise-bench-'));
@@ -34,7 +34,7 @@ async function measure(streamCount: number): Promise<void> {
   console.log(`${String(streamCount).padStart(3)} at once: ${perSecond.toFixed(0)} messages/s`);
 }
 
-console.log(`Messages of ${meanBytes.toFixed(0)} octets on average`);
+console.log(`Messages of ${meanBytes.toFixed(0)} bytes on average`);
 await measure(1);
 for (const streamCount of [1, 16, 100]) await measure(streamCount);
 await store.close();

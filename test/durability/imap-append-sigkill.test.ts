@@ -96,7 +96,7 @@ async function readNew(t: Test, server: ServerProcess): Promise<void> {
     const message = literals[0] ?? Buffer.alloc(0);
     const announced = Number(/RFC822\.SIZE (\d+)/.exec(text)?.[1]);
     if (announced !== message.length)
-      t.fail(`UID ${uid} has ${message.length} of ${announced} octets`);
+      t.fail(`UID ${uid} has ${message.length} of ${announced} bytes`);
     found.add(digestOf(message));
     nextUid = uid + 1;
   }

@@ -29,7 +29,7 @@ for (const [name, url] of Object.entries(ports)) {
     const listed = succeed(t, await curl(`${url}/`));
     t.match(listed, new RegExp(`^\\* LIST \\(.*\\) "/" "?${box}"?\\r$`, 'm'));
     const read = await curl(`${url}/${box};UID=1`);
-    t.ok(read.stdout.equals(message), 'UID=1 is the message, octet for octet');
+    t.ok(read.stdout.equals(message), 'UID=1 is the message, byte for byte');
     const subject = succeed(t, await curl(`${url}/${box};UID=1;SECTION=HEADER.FIELDS%20(SUBJECT)`));
     t.equal(subject, `Subject: over ${name}\r\n\r\n`);
     t.match(succeed(t, await curl(`${url}/${box}?SUBJECT%20over`)), /^\* SEARCH 1\r$/m);
@@ -46,7 +46,7 @@ await t.test('curl files and reads a message of 20 MB', { skip }, async (t) => {
   succeed(t, await curl(`${ports.imaps}/INBOX`, '--upload-file', file));
   const read = await curl(`${ports.imaps}/INBOX;MAILINDEX=1`);
   t.equal(read.stdout.length, message.length);
-  t.ok(read.stdout.equals(message), 'octet for octet');
+  t.ok(read.stdout.equals(message), 'byte for byte');
 });
 
 await t.test('curl is refused with a wrong password, and without TLS', { skip }, async (t) => {

@@ -161,7 +161,7 @@ await t.test('reading: fetch, fetchOne, search, download, downloadMany', async (
   await client.logout();
 });
 
-await t.test('a message of 20 MB comes back octet for octet', async (t) => {
+await t.test('a message of 20 MB comes back byte for byte', async (t) => {
   const client = await connect(t);
   const message = plainMessage('large', 20_000_000);
   await client.append('INBOX', message);
@@ -271,7 +271,7 @@ function multipart(subject: string, text: string, attachment: Buffer): string {
   ].join('\r\n');
 }
 
-/** Text as quoted-printable octets, none left as it is. */
+/** Text as quoted-printable bytes, none left as it is. */
 function quoted(text: string): string {
   return Buffer.from(text).toString('hex').replaceAll(/../g, '=$&').toUpperCase();
 }

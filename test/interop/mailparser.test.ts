@@ -10,7 +10,7 @@ const server = await startMailServer(t);
 
 await t.test('generated mail: headers, parts and their contents', async (t) => {
   const client = await connect(t, 'generated');
-  const messages = [...makeVariedMail(120, { seed: 7 })].map(({ octets }) => octets);
+  const messages = [...makeVariedMail(120, { seed: 7 })].map(({ bytes }) => bytes);
   messages.push(makeLargeMessage(20_000_000));
   for (const message of messages) await client.append('generated', message);
   const lock = await client.getMailboxLock('generated');
@@ -23,7 +23,7 @@ await t.test('generated mail: headers, parts and their contents', async (t) => {
       bodyStructure: true,
     });
     if (!fetched) throw new Error(`Message ${seq} is missing`);
-    t.ok(fetched.source?.equals(original), `message ${seq} comes back octet for octet`);
+    t.ok(fetched.source?.equals(original), `message ${seq} comes back byte for byte`);
     const parsed = await simpleParser(original);
     compareHeaders(t, fetched, parsed);
     for (const attachment of parsed.attachments) {

@@ -20,7 +20,7 @@ await t.test('text and bytes come out in their order, however much there is', (t
     const random = new SeededRandom(chunkBytes);
     let expected = '';
     for (let count = 0; count < 500; count++) {
-      const bytes = random.octets(random.below(random.chance(0.1) ? 100_000 : 3_000));
+      const bytes = random.bytes(random.below(random.chance(0.1) ? 100_000 : 3_000));
       const text = bytes.toString('latin1');
       expected += text;
       if (random.chance(0.3)) output.addPiece(text);

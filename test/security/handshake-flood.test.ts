@@ -32,7 +32,7 @@ await t.test('a flood from one address leaves room for the others', async (t) =>
   await flood(server, 150, () => '127.0.0.1');
   const { usedBytes, removed, refused } = server.sessionCache.stats();
   const floodBytes = usedBytes - before.usedBytes;
-  t.ok(floodBytes > shareBytes * 0.9 && floodBytes <= shareBytes, `${floodBytes} octets`);
+  t.ok(floodBytes > shareBytes * 0.9 && floodBytes <= shareBytes, `${floodBytes} bytes`);
   t.ok(refused.overShare > 50, `${refused.overShare} sessions were refused`);
   t.equal(removed.evicted, 0);
   t.ok((await comeBack(server, newcomer, newcomerSession)).isResumed);
@@ -44,7 +44,7 @@ await t.test('a flood from many addresses evicts no session of who has logged in
   const newcomerSession = await handshake(server, newcomer);
   await flood(server, 450, (number) => `127.1.${number >> 8}.${number & 255}`);
   const { usedBytes, removed } = server.sessionCache.stats();
-  t.ok(usedBytes <= probationBytes + 1_000, `${usedBytes} octets`);
+  t.ok(usedBytes <= probationBytes + 1_000, `${usedBytes} bytes`);
   t.ok(removed.evicted > 0, `${removed.evicted} sessions were evicted`);
   t.ok((await comeBack(server, member, memberSession)).isResumed);
   t.notOk((await comeBack(server, newcomer, newcomerSession)).isResumed, 'but of who has not');

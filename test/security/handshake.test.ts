@@ -8,7 +8,7 @@ const server = await startMailServer(t);
 const handshakeDeadlineMs = 20_000;
 const loginDeadlineMs = 120_000;
 
-/** The first octets of a ClientHello that announces more than it sends. */
+/** The first bytes of a ClientHello that announces more than it sends. */
 const helloStart = Buffer.from('1603010200010001fc0303', 'hex');
 
 await t.test('clients that stop within the hello are dropped at the deadline', async (t) => {

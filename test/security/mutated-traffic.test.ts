@@ -109,7 +109,7 @@ function mutate(session: Buffer, random: SeededRandom): Buffer {
       () => Buffer.from([random.below(256)]),
       () => Buffer.from(random.pick(tokens), 'latin1'),
       () => tail.subarray(0, length * 2),
-      () => random.octets(length),
+      () => random.bytes(length),
     ];
     const kept = random.chance(0.5) ? tail.subarray(length) : tail;
     mutant = Buffer.concat([head, random.pick(middle)(), kept]);

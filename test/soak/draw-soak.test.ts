@@ -10,9 +10,9 @@ void t.test('draws what was measured', async (t) => {
   t.match(svg, />Cache "memory", allocator "jemalloc": 13000 connections, 6000 of them resumed</);
   t.match(
     svg,
-    />Resident memory at quiet points: 100\.0 octets per connection \(95 %: 100\.0 to 100\.0\)</,
+    />Resident memory at quiet points: 100\.0 bytes per connection \(95 %: 100\.0 to 100\.0\)</,
   );
-  t.match(svg, />The same after a forced collection: 0\.0 octets per connection /);
+  t.match(svg, />The same after a forced collection: 0\.0 bytes per connection /);
   t.equal(svg.match(/<circle [^>]*fill="white"/g)?.length, 1, 'the quiet point of the warm-up');
   t.equal(svg.match(/<circle [^>]*fill="#cf222e"/g)?.length, 12, 'the others');
   t.equal(svg.match(/<path [^>]*fill="none"/g)?.length, 5, 'four series and the line');

@@ -97,7 +97,7 @@ function thinOut(samples: readonly SoakSample[]): readonly SoakSample[] {
 
 /** A line of text that tells the slope. */
 export function describeLine({ slope, slopeInterval: [low, high] }: FittedLine): string {
-  return `${slope.toFixed(1)} octets per connection (95 %: ${low.toFixed(1)} to ${high.toFixed(1)})`;
+  return `${slope.toFixed(1)} bytes per connection (95 %: ${low.toFixed(1)} to ${high.toFixed(1)})`;
 }
 
 function drawTitle(

@@ -22,7 +22,7 @@ export function fitLine(points: readonly Point[]): FittedLine {
   if (points.length < 3) {
     throw new RangeError(`Cannot fit a line through "${points.length}" points: three are needed`);
   }
-  // About their means: octets are so many more than connections that rounding would show.
+  // About their means: bytes are so many more than connections that rounding would show.
   const meanX = mean(points.map(({ x }) => x));
   const meanY = mean(points.map(({ y }) => y));
   const { coef, t } = jStat.models.ols(

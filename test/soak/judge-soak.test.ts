@@ -14,7 +14,7 @@ void t.test('resident memory that does not grow', async (t) => {
 void t.test('resident memory that grows', async (t) => {
   const { line, faults } = judgeSoak(soakResult(growingBy(17)), limit);
   t.ok(Math.abs(line.slope - 17) < 1e-6);
-  t.same(faults, ['Resident memory grows by up to 17.0 octets with each connection']);
+  t.same(faults, ['Resident memory grows by up to 17.0 bytes with each connection']);
   t.same(judgeSoak(soakResult(growingBy(17))).faults, [], 'a short soak does not judge it');
   t.same(judgeSoak(soakResult(growingBy(15)), limit).faults, []);
 });
@@ -28,7 +28,7 @@ void t.test(
       collectedResidentBytes: point.collectedResidentBytes + point.connectionCount * 20,
     }));
     t.same(judgeSoak(soakResult(growing), limit).faults, [
-      'Resident memory after a collection grows by up to 20.0 octets with each connection',
+      'Resident memory after a collection grows by up to 20.0 bytes with each connection',
     ]);
     t.ok(Math.abs(judgeSoak(soakResult(growing)).collectedLine.slope - 20) < 1e-6);
   },
@@ -49,7 +49,7 @@ void t.test('what is left at a quiet point', async (t) => {
     return [...judgeSoak(soakResult(points), limit).faults];
   };
   t.match(withLast({ entryCount: 3, usedBytes: 400, heldBytes: 4096 }), [
-    '3 sessions have 400 octets and hold 4096 after 13000 connections, when all have expired',
+    '3 sessions have 400 bytes and hold 4096 after 13000 connections, when all have expired',
   ]);
   t.equal(withLast({ heldBytes: 1 }).length, 1);
   t.match(withLast({ socketCount: 2 }), ['2 sockets are open after 13000 connections']);

@@ -3,7 +3,7 @@ import type { QuietPoint, SoakResult } from './run-soak.ts';
 import type { ReachableCounts } from './soak-server.ts';
 
 export interface Verdict {
-  /** Resident memory over connections, through the quiet points after the warm-up; octets. */
+  /** Resident memory over connections, through the quiet points after the warm-up; bytes. */
   readonly line: FittedLine;
   /** The same where garbage was collected: without what a heap keeps for later. */
   readonly collectedLine: FittedLine;
@@ -13,7 +13,7 @@ export interface Verdict {
 
 export interface JudgeOptions {
   /**
-   * The most octets by which resident memory may grow with each connection, for the upper end of the 95 %
+   * The most bytes by which resident memory may grow with each connection, for the upper end of the 95 %
    * interval of both lines; absent: not judged, since a short soak cannot tell.
    */
   readonly maxSlopeBytes?: number;
@@ -62,7 +62,7 @@ function faultsOfSlope(
 ): string[] {
   // Written so that no number at all is a fault too.
   if (high < maxSlopeBytes) return [];
-  return [`${what} grows by up to ${high.toFixed(1)} octets with each connection`];
+  return [`${what} grows by up to ${high.toFixed(1)} bytes with each connection`];
 }
 
 function faultsOfLoad(
@@ -90,7 +90,7 @@ function faultsOfQuietPoints({ quietPoints, reachableAtStart }: SoakResult): str
     const { entryCount, usedBytes, heldBytes, socketCount } = point;
     if (entryCount + usedBytes + heldBytes > 0) {
       faults.push(
-        `${entryCount} sessions have ${usedBytes} octets and hold ${heldBytes} ${after}, when all have expired`,
+        `${entryCount} sessions have ${usedBytes} bytes and hold ${heldBytes} ${after}, when all have expired`,
       );
     }
     if (socketCount > 0) faults.push(`${socketCount} sockets are open ${after}`);

@@ -18,7 +18,7 @@ export interface SoakSample extends ServerSample {
 /** The server when all clients have left and all sessions have expired. */
 export interface QuietPoint extends SoakSample {
   readonly isWarmUp: boolean;
-  /** Most octets of sessions that the cycle before had. */
+  /** Most bytes of sessions that the cycle before had. */
   readonly peakUsedBytes: number;
   /** Resident memory after a forced collection of garbage; nothing was forced for `residentBytes`. */
   readonly collectedResidentBytes: number;

@@ -57,7 +57,7 @@ void t.test('a control fails', { buffered: true }, async (t) => {
   const output = await makeDirectory(t);
   const { code, stdout } = await soak(t, `${few} --cache never-frees --output ${output}`);
   t.equal(code, 1);
-  t.match(stdout, /^FAULT: 0 sessions have 0 octets and hold \d+ after/m);
+  t.match(stdout, /^FAULT: 0 sessions have 0 bytes and hold \d+ after/m);
   t.match(stdout, 'Failed');
 });
 

@@ -70,7 +70,7 @@ void t.test('control: a Map with a timer for each', controls, async (t) => {
 
 void t.test('control: a cache that never frees', controls, async (t) => {
   const { faults } = judgeSoak(await runSoak({ ...control, cacheKind: 'never-frees' }));
-  t.equal(count(faults, /^0 sessions have 0 octets and hold \d+ after/), cycles);
+  t.equal(count(faults, /^0 sessions have 0 bytes and hold \d+ after/), cycles);
 });
 
 void t.test('control: without a cache nobody resumes', controls, async (t) => {

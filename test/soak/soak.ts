@@ -27,7 +27,7 @@ interface Arguments {
   readonly output: string;
 }
 
-/** Upper end of the interval; a session itself has about 130 octets, and a leak of one in eight is seen. */
+/** Upper end of the interval; a session itself has about 130 bytes, and a leak of one in eight is seen. */
 const defaultMaxSlopeBytes = 16;
 
 const program = new Command('soak')
@@ -64,7 +64,7 @@ const program = new Command('soak')
   .option('--concurrency <count>', 'connections at one time', wholeNumber, 16)
   .option('--settle <seconds>', 'rest before memory is read', wholeNumber, 3)
   .option(
-    '--max-slope <octets>',
+    '--max-slope <bytes>',
     'growth per connection that fails',
     wholeNumber,
     defaultMaxSlopeBytes,

@@ -27,7 +27,7 @@ await t.test('what is packed is what was walked', (t) => {
     t.strictSame(unpackStructure(packStructure(structure)), packed(structure), name);
   }
   for (let seed = 0; seed < 200; seed++) {
-    const structure = walk(generateMessage(seed).octets);
+    const structure = walk(generateMessage(seed).bytes);
     t.strictSame(unpackStructure(packStructure(structure)), packed(structure), `seed ${seed}`);
   }
   t.end();

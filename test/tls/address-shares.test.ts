@@ -9,13 +9,13 @@ void t.test('AddressShares counts for each address, in a fixed number of counter
   t.equal(shares.counterOf(undefined), noAddress);
   shares.add(counter, 100);
   shares.add(counter, -30);
-  t.equal(shares.octets(counter), 70);
+  t.equal(shares.bytes(counter), 70);
   const counters = new Set<number>();
   for (let i = 0; i < 20_000; i++) counters.add(shares.counterOf(`10.0.${i >> 8}.${i & 255}`));
   t.ok(counters.size > 3_900 && counters.size < 4_096, `${counters.size} counters`);
   t.notOk(counters.has(noAddress));
   shares.clear();
-  t.equal(shares.octets(counter), 0);
+  t.equal(shares.bytes(counter), 0);
 });
 
 void t.test('AddressShares mixes addresses differently each time', async (t) => {

@@ -34,8 +34,8 @@ async function captureReturningHello(): Promise<{ hello: Buffer; ids: readonly U
   return { hello: await captureNodeHello({ ...versions, session }), ids };
 }
 
-function parsed(octets: Uint8Array): ClientHello {
-  const result = parseClientHello(octets);
+function parsed(bytes: Uint8Array): ClientHello {
+  const result = parseClientHello(bytes);
   if (result.kind !== 'hello') throw new Error(`It is ${result.kind}`);
   return result.hello;
 }
@@ -124,46 +124,46 @@ void t.test('the hellos of openssl s_client', { skip: skipWithout('openssl') }, 
 });
 
 void t.test(
-  'a hello that is cut at any octet is incomplete, and says how much it needs',
+  'a hello that is cut at any byte is incomplete, and says how much it needs',
   async (t) => {
     for (const fragmentBytes of [16_384, 1_000, 64]) {
-      const octets = splitIntoRecords(returning.hello, fragmentBytes);
-      for (let end = 0; end < octets.length; end++) {
-        const result = parseClientHello(octets.subarray(0, end));
+      const bytes = splitIntoRecords(returning.hello, fragmentBytes);
+      for (let end = 0; end < bytes.length; end++) {
+        const result = parseClientHello(bytes.subarray(0, end));
         if (result.kind !== 'incomplete') {
-          t.fail(`${end} of ${octets.length} octets are ${result.kind}`);
+          t.fail(`${end} of ${bytes.length} bytes are ${result.kind}`);
           break;
         }
-        if (result.neededBytes <= end || result.neededBytes > octets.length) {
-          t.fail(`${end} of ${octets.length} octets need ${result.neededBytes}`);
+        if (result.neededBytes <= end || result.neededBytes > bytes.length) {
+          t.fail(`${end} of ${bytes.length} bytes need ${result.neededBytes}`);
           break;
         }
       }
-      t.same(parsed(octets), parsed(returning.hello), `in records of ${fragmentBytes} octets`);
-      const more = Buffer.concat([octets, Buffer.from('more')]);
+      t.same(parsed(bytes), parsed(returning.hello), `in records of ${fragmentBytes} bytes`);
+      const more = Buffer.concat([bytes, Buffer.from('more')]);
       t.same(parsed(more), parsed(returning.hello), 'whatever follows it');
     }
   },
 );
 
-void t.test('with fewer octets than are needed the answer is the same', async (t) => {
-  const octets = splitIntoRecords(returning.hello, 100);
+void t.test('with fewer bytes than are needed the answer is the same', async (t) => {
+  const bytes = splitIntoRecords(returning.hello, 100);
   let end = 0;
   let rounds = 0;
   for (; ; rounds++) {
-    const result = parseClientHello(octets.subarray(0, end));
+    const result = parseClientHello(bytes.subarray(0, end));
     if (result.kind !== 'incomplete') break;
     for (let less = end; less < result.neededBytes; less += 13) {
-      if (parseClientHello(octets.subarray(0, less)).kind !== 'incomplete') t.fail(`at ${less}`);
+      if (parseClientHello(bytes.subarray(0, less)).kind !== 'incomplete') t.fail(`at ${less}`);
     }
     end = result.neededBytes;
   }
-  t.equal(end, octets.length);
+  t.equal(end, bytes.length);
   // The first answers are the headers; each later one leaves out no more than the headers that lie between.
   t.ok(rounds <= 6, `${rounds} rounds`);
 });
 
-void t.test('what is no TLS is known by its first octets', async (t) => {
+void t.test('what is no TLS is known by its first bytes', async (t) => {
   for (const text of [
     'a',
     'a1 LOGIN alice secret\r\n',
@@ -193,14 +193,14 @@ void t.test('a hello over the bound is too large as soon as that is known', asyn
 });
 
 void t.test('a hello whose inside is broken is malformed', async (t) => {
-  for (const [position, octet] of [
+  for (const [position, byte] of [
     [43, 33],
     [43, 255],
     [76, 255],
   ] as const) {
     const broken = Buffer.from(nodeHello);
-    broken[position] = octet;
-    t.same(parseClientHello(broken), { kind: 'malformed' }, `octet ${position}`);
+    broken[position] = byte;
+    t.same(parseClientHello(broken), { kind: 'malformed' }, `byte ${position}`);
   }
   t.same(parseClientHello(Buffer.from([22, 3, 1, 0, 0])), { kind: 'malformed' }, 'an empty record');
   const interrupted = splitIntoRecords(nodeHello, 100);
@@ -208,11 +208,11 @@ void t.test('a hello whose inside is broken is malformed', async (t) => {
   t.same(parseClientHello(interrupted), { kind: 'malformed' }, 'another record in between');
 });
 
-void t.test('never throws, whatever the octets are', async (t) => {
+void t.test('never throws, whatever the bytes are', async (t) => {
   const kinds = ['incomplete', 'notTls', 'tooLarge', 'malformed', 'hello'];
-  const check = (octets: Uint8Array): boolean => {
-    const result = parseClientHello(octets);
-    if (result.kind === 'incomplete' && result.neededBytes <= octets.length) return false;
+  const check = (bytes: Uint8Array): boolean => {
+    const result = parseClientHello(bytes);
+    if (result.kind === 'incomplete' && result.neededBytes <= bytes.length) return false;
     return kinds.includes(result.kind);
   };
   fc.assert(fc.property(fc.uint8Array({ maxLength: 600, size: 'max' }), check), { numRuns: 2_000 });
@@ -221,7 +221,7 @@ void t.test('never throws, whatever the octets are', async (t) => {
     return Uint8Array.from([22, 3, 1, message.length >> 8, message.length & 0xff, ...message]);
   });
   fc.assert(fc.property(inHandshake, check), { numRuns: 2_000 });
-  t.pass('for random octets');
+  t.pass('for random bytes');
 });
 
 void t.test('never throws on mutations of real hellos', async (t) => {
@@ -229,7 +229,7 @@ void t.test('never throws on mutations of real hellos', async (t) => {
   const mutation = fc.record({
     position: fc.nat({ max: 2_000 }),
     kind: fc.constantFrom('set', 'insert', 'remove', 'cut'),
-    octet: fc.oneof(fc.constantFrom(0, 1, 0x7f, 0x80, 0xff), fc.nat({ max: 255 })),
+    byte: fc.oneof(fc.constantFrom(0, 1, 0x7f, 0x80, 0xff), fc.nat({ max: 255 })),
   });
   const seen = new Set<string>();
   fc.assert(
@@ -237,15 +237,15 @@ void t.test('never throws on mutations of real hellos', async (t) => {
       fc.constantFrom(...hellos),
       fc.array(mutation, { minLength: 1, maxLength: 8 }),
       (hello, mutations) => {
-        const octets = [...hello];
-        for (const { position, kind, octet } of mutations) {
-          const at = position % Math.max(1, octets.length);
-          if (kind === 'set') octets[at] = octet;
-          else if (kind === 'insert') octets.splice(at, 0, octet);
-          else if (kind === 'remove') octets.splice(at, 1);
-          else if (octet === 0) octets.length = at;
+        const bytes = [...hello];
+        for (const { position, kind, byte } of mutations) {
+          const at = position % Math.max(1, bytes.length);
+          if (kind === 'set') bytes[at] = byte;
+          else if (kind === 'insert') bytes.splice(at, 0, byte);
+          else if (kind === 'remove') bytes.splice(at, 1);
+          else if (byte === 0) bytes.length = at;
         }
-        seen.add(parseClientHello(Uint8Array.from(octets)).kind);
+        seen.add(parseClientHello(Uint8Array.from(bytes)).kind);
       },
     ),
     { numRuns: 3_000 },

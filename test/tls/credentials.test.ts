@@ -155,8 +155,8 @@ void t.test('a credential that was replaced goes with its last connection', asyn
 });
 
 void t.test('a ticket key that is gone takes its contexts along', async (t) => {
-  const keyOf = (octet: number) =>
-    makeTicketKey(new Uint8Array(48).fill(octet), { createdAt: 0, expiresAt: Infinity });
+  const keyOf = (byte: number) =>
+    makeTicketKey(new Uint8Array(48).fill(byte), { createdAt: 0, expiresAt: Infinity });
   const ticketKeys = new ReplicatedTicketKeys([keyOf(1)]);
   const { server } = await startForTest(t, { resumption: { kind: 'tickets', ticketKeys } });
   const visit = () => visitWithNode({ port: server.port, version: 'TLSv1.3' });
@@ -164,8 +164,8 @@ void t.test('a ticket key that is gone takes its contexts along', async (t) => {
   await until(() => server.connections.size === 0);
   await new Promise(setImmediate);
   const before = countServerContexts();
-  for (let octet = 2; octet < 6; octet++) {
-    ticketKeys.replace([keyOf(octet), keyOf(octet - 1)]);
+  for (let byte = 2; byte < 6; byte++) {
+    ticketKeys.replace([keyOf(byte), keyOf(byte - 1)]);
     await visit();
     await until(() => server.connections.size === 0);
   }

@@ -125,11 +125,11 @@ void t.test('reads a hello that comes byte by byte, in several records', async (
   const { reader, open } = await connectReader(t);
   const { client, socket } = await open();
   const reading = reader.read(socket);
-  const octets = splitIntoRecords(hello, 400);
-  const chunks = Array.from(octets, (octet) => Buffer.from([octet]));
+  const bytes = splitIntoRecords(hello, 400);
+  const chunks = Array.from(bytes, (byte) => Buffer.from([byte]));
   await sendSlowly(client, socket, chunks);
   t.equal((await reading)?.serverName, 'mail.example.org');
-  t.same(read(socket), octets);
+  t.same(read(socket), bytes);
 });
 
 void t.test('keeps what follows a hello in the same chunk, however much it is', async (t) => {

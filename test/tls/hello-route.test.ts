@@ -6,7 +6,7 @@ import { makeTicketKey } from '../../tls/ticket-key.ts';
 const times = { createdAt: 0, expiresAt: 1 };
 const current = makeTicketKey(new Uint8Array(48).fill(1), times);
 const previous = makeTicketKey(new Uint8Array(48).fill(2), times);
-const ticketOf = (octet: number): Uint8Array => new Uint8Array(200).fill(octet);
+const ticketOf = (byte: number): Uint8Array => new Uint8Array(200).fill(byte);
 const id = new Uint8Array(32).fill(9);
 
 const tls13Hello: ClientHello = {

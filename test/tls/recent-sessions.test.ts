@@ -12,7 +12,7 @@ const expiresAt = nowMs + lifetimeMs;
 
 function makeTable(maxBytes = 1024 * 1024) {
   const memory = RecentSessions.allocate({ maxBytes, sessionBytes: 228, lifetimeMs });
-  return { memory, table: new RecentSessions(memory), octets: new Uint8Array(memory.buffer) };
+  return { memory, table: new RecentSessions(memory), bytes: new Uint8Array(memory.buffer) };
 }
 
 /** Sessions that lie in one set of any table: their ids begin alike. */
@@ -80,14 +80,14 @@ await t.test('a session that takes the place of another under its id', async (t)
 });
 
 await t.test('finds nothing from its last instant on, however long it was to live', async (t) => {
-  const { table, octets } = makeTable();
+  const { table, bytes } = makeTable();
   const { id, session } = makeSession();
   table.put(id, session, Infinity, nowMs);
   t.same(table.get(id, expiresAt - 1), session);
   t.equal(table.get(id, expiresAt), undefined);
   t.ok(
-    octets.every((octet) => octet === 0),
-    'its octets are overwritten at once',
+    bytes.every((byte) => byte === 0),
+    'its bytes are overwritten at once',
   );
   table.put(id, session, expiresAt, nowMs);
   t.equal(table.get(id, nowMs - 3_600_000), undefined, 'nor where the clock was set back');
@@ -95,7 +95,7 @@ await t.test('finds nothing from its last instant on, however long it was to liv
 });
 
 await t.test('nothing is left of sessions that have gone', async (t) => {
-  const { table, octets } = makeTable();
+  const { table, bytes } = makeTable();
   const sessions = Array.from({ length: 200 }, () => makeSession());
   const fill = () => {
     for (const [index, { id, session }] of sessions.entries()) {
@@ -105,13 +105,13 @@ await t.test('nothing is left of sessions that have gone', async (t) => {
   fill();
   for (const { id } of sessions) table.delete(id);
   t.ok(
-    octets.every((octet) => octet === 0),
+    bytes.every((byte) => byte === 0),
     'after delete',
   );
   fill();
   table.clear();
   t.ok(
-    octets.every((octet) => octet === 0),
+    bytes.every((byte) => byte === 0),
     'after clear',
   );
   fill();
@@ -120,7 +120,7 @@ await t.test('nothing is left of sessions that have gone', async (t) => {
   t.equal(sessions.filter(({ id }) => table.get(id, nowMs) !== undefined).length, 99);
   t.equal(table.expire(expiresAt), undefined);
   t.ok(
-    octets.every((octet) => octet === 0),
+    bytes.every((byte) => byte === 0),
     'after expire',
   );
 });
@@ -144,7 +144,7 @@ function whileHeld(table: RecentSessions, id: Uint8Array, act: () => void): void
 }
 
 await t.test('what goes while its lock is held is gone when it is given back', async (t) => {
-  const { memory, table, octets } = makeTable(4096);
+  const { memory, table, bytes } = makeTable(4096);
   const reader = new RecentSessions(memory);
   const [kept, gone] = makeNeighbours(2);
   const acts: Record<string, () => void> = {
@@ -157,7 +157,7 @@ await t.test('what goes while its lock is held is gone when it is given back', a
     for (const { id, session } of [kept!, gone!]) table.put(id, session, expiresAt, nowMs);
     whileHeld(reader, kept!.id, act);
     t.ok(
-      octets.every((octet) => octet === 0),
+      bytes.every((byte) => byte === 0),
       name,
     );
     t.equal(table.put(gone!.id, gone!.session, expiresAt, nowMs), true, 'and the set is as new');

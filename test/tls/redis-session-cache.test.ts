@@ -142,7 +142,7 @@ void t.test('reading Redis gives no session, account or certificate away', optio
   const contents = await Promise.all(keys.map((key) => redis!.dump(key)));
   const all = Buffer.concat([...keys.map((key) => Buffer.from(key)), ...contents]);
   for (let start = 0; start + 8 <= session.length; start++) {
-    if (all.includes(session.subarray(start, start + 8))) t.fail(`octets from ${start} on`);
+    if (all.includes(session.subarray(start, start + 8))) t.fail(`bytes from ${start} on`);
   }
   for (const text of ['alice', 'example', 'abab']) t.notOk(all.includes(text), text);
 });

@@ -200,11 +200,11 @@ void t.test('a cache that has stopped answering is not asked without end', async
   t.equal(behind.callCount, remoteLimits.pendingCalls);
 });
 
-void t.test('sends octets of its own, and leaves no copy of a secret behind', async (t) => {
+void t.test('sends bytes of its own, and leaves no copy of a secret behind', async (t) => {
   const behind = new WatchedSessionCache();
   const { cache } = connect(behind);
   const { id, session } = makeSession();
-  // As a parser has it: the id and the session lie in the midst of other octets.
+  // As a parser has it: the id and the session lie in the midst of other bytes.
   const around = new Uint8Array(1024).fill(0xaa);
   around.set(id, 100);
   around.set(session, 200);

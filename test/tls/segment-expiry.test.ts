@@ -28,15 +28,15 @@ function observeMemory(): SegmentMemory & {
     release(buffer) {
       // The index has hashes in it, no secrets.
       if (buffer.byteLength === segmentBytes)
-        dirtyBytes += new Uint8Array(buffer).filter((octet) => octet !== 0).length;
+        dirtyBytes += new Uint8Array(buffer).filter((byte) => byte !== 0).length;
       buffers.delete(buffer);
       buffer.resize(0);
     },
   };
 }
 
-function contains(buffers: Iterable<ArrayBuffer>, octets: Uint8Array): boolean {
-  return [...buffers].some((buffer) => Buffer.from(buffer).includes(octets));
+function contains(buffers: Iterable<ArrayBuffer>, bytes: Uint8Array): boolean {
+  return [...buffers].some((buffer) => Buffer.from(buffer).includes(bytes));
 }
 
 void t.test('expiry gives all memory back, exactly, and secrets are zeros before', async (t) => {
@@ -118,7 +118,7 @@ void t.test('a full segment goes back with the last of its sessions', async (t) 
   const perSegment = Math.floor(segmentBytes / 152);
   const [first, ...others] = sessions.slice(perSegment, 2 * perSegment);
   for (const { id } of others) await cache.delete(id, 'superseded');
-  t.equal(cache.stats().heldBytes, heldBytes, 'dead octets are held');
+  t.equal(cache.stats().heldBytes, heldBytes, 'dead bytes are held');
   await cache.delete(first!.id);
   t.equal(cache.stats().heldBytes, heldBytes - segmentBytes);
   t.equal(cache.stats().entryCount, 300 - perSegment);
@@ -272,8 +272,8 @@ void t.test('the index shrinks as well as it grows', async (t) => {
   t.equal(cache.stats().entryCount, 2_000);
   for (const { id } of late) if ((await cache.get(id)) === undefined) t.fail('lost one');
   const { heldBytes, usedBytes } = cache.stats();
-  t.ok(full.heldBytes / full.entryCount < 200, `${full.heldBytes / full.entryCount} octets each`);
-  // Two segments that are not full, and an index of at most 43 octets for each session.
+  t.ok(full.heldBytes / full.entryCount < 200, `${full.heldBytes / full.entryCount} bytes each`);
+  // Two segments that are not full, and an index of at most 43 bytes for each session.
   t.ok(heldBytes < usedBytes + 2 * 256 * 1024 + 2_000 * 43, `${heldBytes} for ${usedBytes}`);
   await cache.close();
 });

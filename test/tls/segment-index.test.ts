@@ -100,8 +100,8 @@ void t.test('SegmentIndex grows and shrinks, and loses nothing on the way', asyn
     index.find(hashOf(5), (candidate) => candidate === 5),
     undefined,
   );
-  t.ok(heldWith.get(100_000)! <= 100_000 * 32, `${heldWith.get(100_000)} octets for 100,000`);
-  t.ok(index.heldBytes <= 1_000 * 43, `${index.heldBytes} octets for 1,000`);
+  t.ok(heldWith.get(100_000)! <= 100_000 * 32, `${heldWith.get(100_000)} bytes for 100,000`);
+  t.ok(index.heldBytes <= 1_000 * 43, `${index.heldBytes} bytes for 1,000`);
   for (let location = 99_000; location < 100_000; location++) {
     index.remove(hashOf(location), location);
   }

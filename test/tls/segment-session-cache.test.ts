@@ -49,7 +49,7 @@ void t.test('evicts a little with each session that comes', async (t) => {
       evictedBefore = evicted;
     }
     t.ok(evictedBefore > 0);
-    t.ok(mostAtOnce <= 4, `at most ${mostAtOnce} at once, of sessions of ${sessionBytes} octets`);
+    t.ok(mostAtOnce <= 4, `at most ${mostAtOnce} at once, of sessions of ${sessionBytes} bytes`);
     t.ok(cache.stats().usedBytes > 0.4 * maxBytes, 'and no more than has to go');
     await cache.close();
   }

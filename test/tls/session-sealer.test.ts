@@ -12,7 +12,7 @@ void t.test('opens what it has sealed', async (t) => {
     const { id, session } = makeSession({ length, isIdInside: false });
     const sealed = sealer.seal(id, session, expiresAt);
     t.equal(sealed.length, length + sealBytes);
-    // Few octets may be there by chance.
+    // Few bytes may be there by chance.
     if (length > 16) t.equal(sealed.indexOf(session), -1);
     t.same(sealer.open(id, sealed, expiresAt), session);
     t.same(new SessionSealer([secret], 'here').open(id, sealed, expiresAt), session);
@@ -27,7 +27,7 @@ void t.test('opens nothing that was changed, moved or made to live longer', asyn
   for (let index = 0; index < sealed.length; index++) {
     const changed = Buffer.from(sealed);
     changed[index]! ^= 1;
-    t.equal(sealer.open(id, changed, expiresAt), undefined, `octet ${index} counts`);
+    t.equal(sealer.open(id, changed, expiresAt), undefined, `byte ${index} counts`);
   }
   for (let length = 0; length < sealed.length; length++) {
     t.equal(sealer.open(id, sealed.subarray(0, length), expiresAt), undefined);
@@ -77,6 +77,6 @@ void t.test('refuses to seal with little', async (t) => {
   });
   t.throws(() => new SessionSealer([secret, randomBytes(31)], 'here'), {
     name: 'RangeError',
-    message: 'Cannot seal sessions with a secret of "31" octets: at least 32 are needed',
+    message: 'Cannot seal sessions with a secret of "31" bytes: at least 32 are needed',
   });
 });

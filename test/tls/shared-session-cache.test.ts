@@ -10,7 +10,7 @@ import {
   type SessionCacheStats,
 } from '../../tls/index.ts';
 import { sharedLimits } from '../../tls/limits.ts';
-import { OctetQueue } from '../../tls/octet-queue.ts';
+import { ByteQueue } from '../../tls/byte-queue.ts';
 import { RecentSessions } from '../../tls/recent-sessions.ts';
 import { encodeLetter } from '../../tls/session-letter.ts';
 import type { SharedSessionMemory } from '../../tls/shared-session-memory.ts';
@@ -68,7 +68,7 @@ function statsUnasked(keeper: SharedSessionCache): SessionCacheStats {
   return SegmentSessionCache.prototype.stats.call(keeper);
 }
 
-function octetsOf({ recent, queue }: SharedSessionMemory): Uint8Array {
+function bytesOf({ recent, queue }: SharedSessionMemory): Uint8Array {
   // But for the positions of the queue.
   return Buffer.concat([new Uint8Array(recent.buffer), new Uint8Array(queue, 8)]);
 }
@@ -229,7 +229,7 @@ void t.test('nor does a deletion overtake its session there', async (t) => {
 
 void t.test('a queue that is half full is read at once', async (t) => {
   const { ends, first, inLifetime } = await makeScene(t);
-  const queue = new OctetQueue(ends[0]!.memory.queue);
+  const queue = new ByteQueue(ends[0]!.memory.queue);
   const sessions = Array.from({ length: 3 }, () => makeSession({ length: 60_000 }));
   const stored = sessions.map(({ id, session }) => first.put(id, session, inLifetime()));
   await Promise.all(stored);
@@ -255,10 +255,10 @@ void t.test('a letter whose predecessor may not be there yet waits for it', asyn
   const { id, session } = makeSession();
   // The keeper looks at the queue of the first thread, then both write, then it looks at that of the second.
   let hasWritten = false;
-  const waitingBytes = Object.getOwnPropertyDescriptor(OctetQueue.prototype, 'waitingBytes')!;
-  Object.defineProperty(OctetQueue.prototype, 'waitingBytes', {
+  const waitingBytes = Object.getOwnPropertyDescriptor(ByteQueue.prototype, 'waitingBytes')!;
+  Object.defineProperty(ByteQueue.prototype, 'waitingBytes', {
     ...waitingBytes,
-    get(this: OctetQueue) {
+    get(this: ByteQueue) {
       const bytes = waitingBytes.get!.call(this) as number;
       if (!hasWritten) {
         hasWritten = true;
@@ -268,7 +268,7 @@ void t.test('a letter whose predecessor may not be there yet waits for it', asyn
       return bytes;
     },
   });
-  t.teardown(() => Object.defineProperty(OctetQueue.prototype, 'waitingBytes', waitingBytes));
+  t.teardown(() => Object.defineProperty(ByteQueue.prototype, 'waitingBytes', waitingBytes));
   keeper.readLetters();
   t.ok(hasWritten);
   t.equal(await keeper.get(id), undefined, 'the deletion came later');
@@ -286,10 +286,10 @@ void t.test('nobody finds anything once it is closed, and nothing is left', asyn
   t.equal(keeper.stats().lookups.hit, 1);
   // As a thread that was just writing.
   const letter = { kind: 'put', id, session, options: inLifetime() } as const;
-  new OctetQueue(ends[0]!.memory.queue).write(encodeLetter({ number: 9, letter }));
+  new ByteQueue(ends[0]!.memory.queue).write(encodeLetter({ number: 9, letter }));
   await first.close();
   for (const { memory } of ends) {
-    await until(() => octetsOf(memory).every((octet) => octet === 0));
+    await until(() => bytesOf(memory).every((byte) => byte === 0));
   }
 });
 
@@ -356,7 +356,7 @@ void t.test('nobody finds what is purged, told to the keeper or not', async (t) 
     t.equal(await second.get(id), undefined);
     const { memory } = ends[0]!;
     t.ok(
-      octetsOf(memory).every((octet) => octet === 0),
+      bytesOf(memory).every((byte) => byte === 0),
       'and nothing is left of it',
     );
   }
@@ -367,10 +367,10 @@ void t.test('what has expired is overwritten, be there traffic or not', async (t
   const sessions = Array.from({ length: 100 }, () => makeSession());
   for (const { id, session } of sessions) await first.put(id, session, inLifetime());
   await until(() => statsUnasked(keeper).entryCount === 100);
-  t.notOk(octetsOf(ends[0]!.memory).every((octet) => octet === 0));
+  t.notOk(bytesOf(ends[0]!.memory).every((byte) => byte === 0));
   clock.nowMs += lifetimeMs;
   t.equal(await second.get(sessions[0]!.id), undefined);
-  await until(() => octetsOf(ends[0]!.memory).every((octet) => octet === 0));
+  await until(() => bytesOf(ends[0]!.memory).every((byte) => byte === 0));
   while (keeper.expire());
   t.match(statsUnasked(keeper), { entryCount: 0, heldBytes: 0 });
 });
@@ -406,20 +406,20 @@ void t.test('nor is what comes while the table is looked through forgotten', asy
   };
   await end.cache.delete(makeSession().id);
   await until(() => steps >= 3);
-  await until(() => octetsOf(end.memory).every((octet) => octet === 0));
+  await until(() => bytesOf(end.memory).every((byte) => byte === 0));
   t.ok(steps > 8, `${steps} steps`);
 });
 
 void t.test('what is written while the keeper reads is read too', async (t) => {
   const { ends, first, keeper, inLifetime } = await makeScene(t);
-  const { read } = OctetQueue.prototype;
+  const { read } = ByteQueue.prototype;
   t.teardown(() => {
-    OctetQueue.prototype.read = read;
+    ByteQueue.prototype.read = read;
   });
   const last = makeSession();
   let hasWritten = false;
   // A thread writes when the keeper has begun to read a queue that is more than half full.
-  OctetQueue.prototype.read = function () {
+  ByteQueue.prototype.read = function () {
     if (!hasWritten) {
       hasWritten = true;
       void first.put(last.id, last.session, inLifetime());

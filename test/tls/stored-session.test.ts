@@ -3,12 +3,12 @@ import t from 'tap';
 import { decodeStoredSession, encodeStoredSession } from '../../tls/stored-session.ts';
 
 void t.test('a stored session comes back as it was', async (t) => {
-  const octets = fc.uint8Array({ minLength: 1, maxLength: 300 });
+  const bytes = fc.uint8Array({ minLength: 1, maxLength: 300 });
   const id = fc.option(fc.uint8Array({ minLength: 32, maxLength: 32 }), { nil: undefined });
   const fingerprint = fc.option(fc.constant('0a'.repeat(32)), { nil: undefined });
   const seconds = fc.nat({ max: 0xffff_ffff });
   fc.assert(
-    fc.property(octets, id, seconds, fingerprint, (session, predecessorId, second, certificate) => {
+    fc.property(bytes, id, seconds, fingerprint, (session, predecessorId, second, certificate) => {
       const fullHandshakeAt = second * 1000;
       const stored = decodeStoredSession(
         // Whole seconds are kept, rounded down.
@@ -19,7 +19,7 @@ void t.test('a stored session comes back as it was', async (t) => {
           certificate,
         }),
       );
-      const text = (octets: Uint8Array | undefined): string => String(octets);
+      const text = (bytes: Uint8Array | undefined): string => String(bytes);
       return (
         text(stored?.session) === text(session) &&
         text(stored?.predecessorId) === text(predecessorId) &&
@@ -32,7 +32,7 @@ void t.test('a stored session comes back as it was', async (t) => {
 });
 
 void t.test('what another program stored is no session', async (t) => {
-  for (const octets of [
+  for (const bytes of [
     [],
     [0],
     [0, 0, 1, 1, 1, 1],
@@ -42,9 +42,9 @@ void t.test('what another program stored is no session', async (t) => {
     [32, 32, ...Array<number>(68).fill(1)],
   ]) {
     t.equal(
-      decodeStoredSession(Uint8Array.from(octets)),
+      decodeStoredSession(Uint8Array.from(bytes)),
       undefined,
-      `[${octets.slice(0, 3).join()} …]`,
+      `[${bytes.slice(0, 3).join()} …]`,
     );
   }
 });

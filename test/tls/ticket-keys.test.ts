@@ -24,7 +24,7 @@ async function nextChange(source: TicketKeySource): Promise<void> {
   clearInterval(alive);
 }
 
-void t.test('a key has 48 octets that begin with its name', async (t) => {
+void t.test('a key has 48 bytes that begin with its name', async (t) => {
   for (const source of [
     new RandomTicketKeys({ lifetimeMs }),
     new DerivedTicketKeys({ secrets: [secret], lifetimeMs }),
@@ -140,13 +140,13 @@ void t.test('DerivedTicketKeys want secrets that are long enough', async (t) => 
   t.throws(() => new DerivedTicketKeys({ secrets: [], lifetimeMs }), RangeError);
   t.throws(
     () => new DerivedTicketKeys({ secrets: [secret, new Uint8Array(31)], lifetimeMs }),
-    /^Cannot derive keys from a secret of "31" octets, expected 32 or more$/,
+    /^Cannot derive keys from a secret of "31" bytes, expected 32 or more$/,
   );
 });
 
 void t.test('ReplicatedTicketKeys', async (t) => {
-  const keys = [3, 4].map((octet) =>
-    makeTicketKey(new Uint8Array(48).fill(octet), { createdAt: 0, expiresAt: 1 }),
+  const keys = [3, 4].map((byte) =>
+    makeTicketKey(new Uint8Array(48).fill(byte), { createdAt: 0, expiresAt: 1 }),
   );
   const source = new ReplicatedTicketKeys(keys.slice(0, 1));
   let toldCount = 0;

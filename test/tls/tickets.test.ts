@@ -70,8 +70,8 @@ async function countUsingUp(
   return resumedCount;
 }
 
-const keyOf = (octet: number) =>
-  makeTicketKey(new Uint8Array(48).fill(octet), { createdAt: 0, expiresAt: Infinity });
+const keyOf = (byte: number) =>
+  makeTicketKey(new Uint8Array(48).fill(byte), { createdAt: 0, expiresAt: Infinity });
 
 /** The session id in a session that `openssl s_client` has written. */
 async function sessionIdIn(file: string): Promise<string | undefined> {

@@ -19,7 +19,7 @@ const tls13 = { minVersion: 'TLSv1.3', maxVersion: 'TLSv1.3' } as const;
 /** Sends bytes as they are; what the server answers until it or the test ends the connection. */
 async function sendRaw(
   port: number,
-  octets: Uint8Array,
+  bytes: Uint8Array,
 ): Promise<{ socket: Socket; answer: () => Buffer; closed: Promise<unknown> }> {
   const socket = connectPlain(port, '127.0.0.1');
   const chunks: Buffer[] = [];
@@ -28,7 +28,7 @@ async function sendRaw(
   // Not once(): that rejects where the server cut off what was being written.
   const closed = new Promise((resolve) => socket.once('close', resolve));
   await once(socket, 'connect');
-  socket.write(octets);
+  socket.write(bytes);
   return { socket, answer: () => Buffer.concat(chunks), closed };
 }
 
@@ -69,7 +69,7 @@ void t.test('a hello in pieces or in several records is accepted', async (t) => 
   }
   const raw = await sendRaw(server.port, splitIntoRecords(hello, 500));
   await until(() => raw.answer().length > 0);
-  t.equal(raw.answer()[0], 22, 'in records of 500 octets');
+  t.equal(raw.answer()[0], 22, 'in records of 500 bytes');
   raw.socket.destroy();
 });
 
@@ -135,9 +135,9 @@ void t.test('a client that leaves in the middle costs nothing', async (t) => {
     ['after the hello', 'HANDSHAKE_FAILED', (socket) => socket.end(), hello],
     ['after the hello, at once', 'HANDSHAKE_FAILED', (socket) => socket.resetAndDestroy(), hello],
   ];
-  for (const [name, code, act, octets] of leave) {
+  for (const [name, code, act, bytes] of leave) {
     server.events.length = 0;
-    const raw = await sendRaw(server.port, octets);
+    const raw = await sendRaw(server.port, bytes);
     if (name.startsWith('in')) await until(() => server.acceptor.pendingHelloCount === 1);
     if (name === 'after the hello') await until(() => raw.answer().length > 0);
     act(raw.socket);
@@ -247,7 +247,7 @@ void t.test('a cache that returns rubbish costs a full handshake at most', async
       const { sessions } = await visitWithNode({ port: server.port, version });
       const session = sessions.at(-1);
       const visit = await visitWithNode({ port: server.port, version, session });
-      t.equal(visit.isResumed, false, `${version}, ${rubbish.length} octets`);
+      t.equal(visit.isResumed, false, `${version}, ${rubbish.length} bytes`);
     }
   }
 });

@@ -2,11 +2,11 @@ import t from 'tap';
 import { TlsAcceptError } from '../../tls/index.ts';
 import { type IssuedSession, TlsHandshake } from '../../tls/tls-handshake.ts';
 
-const issued = (octet: number): IssuedSession => ({
-  id: new Uint8Array(32).fill(octet),
-  session: new Uint8Array(130).fill(octet),
+const issued = (byte: number): IssuedSession => ({
+  id: new Uint8Array(32).fill(byte),
+  session: new Uint8Array(130).fill(byte),
 });
-const isZero = ({ session }: IssuedSession): boolean => session.every((octet) => octet === 0);
+const isZero = ({ session }: IssuedSession): boolean => session.every((byte) => byte === 0);
 
 function make(isCertificateAsked: boolean) {
   const kept: IssuedSession[] = [];

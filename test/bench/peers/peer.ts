@@ -10,7 +10,7 @@ const stopDeadlineMs = 5_000;
 /** A server that is measured. */
 export interface Peer {
   readonly name: string;
-  /** For TLS from the first octet. */
+  /** For TLS from the first byte. */
   readonly port: number;
   /** Visits after which it costs no less: what runs often is compiled by then, what is cached is there. */
   readonly warmUpVisits: number;

@@ -11,7 +11,7 @@ const texts: Record<string, SectionText> = {
   MIME: { kind: 'mime' },
 };
 
-/** The octets of a section such as `1.2.MIME`; undefined for NIL. */
+/** The bytes of a section such as `1.2.MIME`; undefined for NIL. */
 function section(message: string, name: string): string | undefined {
   const part = (name.match(/\d+/g) ?? []).map(Number);
   const text = texts[name.replace(/[\d.]/g, '')]!;
@@ -19,7 +19,7 @@ function section(message: string, name: string): string | undefined {
   return range && message.slice(range.start, range.end);
 }
 
-// The tree of RFC 3501, section 6.4.5, with a few octets in each place.
+// The tree of RFC 3501, section 6.4.5, with a few bytes in each place.
 const example = lines(
   'Subject: root',
   'Content-Type: multipart/mixed; boundary=a',
@@ -207,7 +207,7 @@ await t.test('a header without end is filtered up to a bound', (t) => {
   t.end();
 });
 
-await t.test('applyPartial gives no octet more than was asked for', (t) => {
+await t.test('applyPartial gives no byte more than was asked for', (t) => {
   t.same(applyPartial(10), { start: 0, end: 10 });
   t.same(applyPartial(10_000, partial(0, 6144)), { start: 0, end: 6144 }, 'KB Q194998');
   t.same(applyPartial(10, partial(4, 3)), { start: 4, end: 7 });

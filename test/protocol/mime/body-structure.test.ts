@@ -128,7 +128,7 @@ await t.test('a message that is encoded has an empty envelope and text', (t) => 
   t.end();
 });
 
-await t.test('octets that no quoted string can hold', (t) => {
+await t.test('bytes that no quoted string can hold', (t) => {
   t.equal(
     writeBody(walk('Content-Type: text/plain; name="\xe9\\"\\\\"\r\n\r\n')),
     '("text" "plain" ("name" {3}\r\n\xe9"\\) NIL NIL "7bit" 0 0)',

@@ -19,10 +19,10 @@ function parseSection(name: string): { part: number[]; text: SectionText } {
   return { part, text: { kind, fieldNames: fields[2]!.split(' ') } };
 }
 
-function readSection(octets: Buffer, structure: MimePart, name: string): string | null {
+function readSection(bytes: Buffer, structure: MimePart, name: string): string | null {
   const range = resolveSection(structure, parseSection(name));
   if (!range) return null;
-  const found = octets.subarray(range.start, range.end);
+  const found = bytes.subarray(range.start, range.end);
   if (range.fieldNames === undefined) return found.toString('latin1');
   return Buffer.from(filterHeader(found, range.fieldNames, range.isNot)).toString('latin1');
 }
@@ -34,9 +34,9 @@ await t.test('the corpus is there', (t) => {
   t.end();
 });
 
-for (const { name, octets, expected } of corpus) {
+for (const { name, bytes, expected } of corpus) {
   await t.test(name, (t) => {
-    const structure = walk(octets);
+    const structure = walk(bytes);
     t.strictSame(parseEnvelope(structure.envelope!), expected.envelope, 'ENVELOPE');
     t.strictSame(
       parseBody(writeBodyStructure(structure), true),
@@ -45,9 +45,9 @@ for (const { name, octets, expected } of corpus) {
     );
     t.doesNotThrow(() => parseBody(writeBody(structure), false), 'BODY');
     for (const [section, content] of Object.entries(expected.sections)) {
-      t.equal(readSection(octets, structure, section), content, `BODY[${section}]`);
+      t.equal(readSection(bytes, structure, section), content, `BODY[${section}]`);
     }
-    t.strictSame(walk(octets, 1), structure, 'octet by octet');
+    t.strictSame(walk(bytes, 1), structure, 'byte by byte');
     t.end();
   });
 }

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import type { WireData } from './wire-grammar.ts';
 
-/** What a message of the corpus must give. Strings are wire text: one character for each octet. */
+/** What a message of the corpus must give. Strings are wire text: one character for each byte. */
 export interface Expectation {
   /** What is special about the message, and what the answers follow from. */
   readonly why: string;
@@ -17,7 +17,7 @@ export interface Expectation {
 
 export interface CorpusMessage {
   readonly name: string;
-  readonly octets: Buffer;
+  readonly bytes: Buffer;
   readonly expected: Expectation;
 }
 
@@ -33,7 +33,7 @@ export function readCorpus(): CorpusMessage[] {
       const answer = readFileSync(new URL(`${name}.expected.json`, directory), 'utf8');
       return {
         name,
-        octets: readFileSync(new URL(file, directory)),
+        bytes: readFileSync(new URL(file, directory)),
         expected: JSON.parse(answer) as Expectation,
       };
     });

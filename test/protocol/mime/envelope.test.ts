@@ -62,7 +62,7 @@ await t.test('repeated fields', (t) => {
   t.end();
 });
 
-await t.test('octets that no quoted string can hold', (t) => {
+await t.test('bytes that no quoted string can hold', (t) => {
   t.equal(
     envelopeOf('Subject: say "a\\b"', 'Date: caf\xe9', 'Message-ID: a\0b'),
     '({4}\r\ncaf\xe9 "say \\"a\\\\b\\"" NIL NIL NIL NIL NIL NIL NIL {2}\r\nab)',

@@ -27,13 +27,13 @@ interface View {
   readonly addresses: unknown;
 }
 
-function ourView(octets: Buffer): View {
-  const root = walk(octets);
+function ourView(bytes: Buffer): View {
+  const root = walk(bytes);
   const [, subject, from, , , to, cc] = parseEnvelope(root.envelope!) as WireData[];
   return {
     structure: attachments(root).map(([part, number]) => [
       `${part.type}/${part.subtype}`,
-      decodePartBytes(part, octets.subarray(part.bodyStart, part.end)).length,
+      decodePartBytes(part, bytes.subarray(part.bodyStart, part.end)).length,
       number,
     ]),
     subject: decodeEncodedWords((subject as string | null) ?? ''),
@@ -70,14 +70,14 @@ function theirAddresses({ value }: AddressObject): string[] {
   );
 }
 
-async function parse(octets: Buffer): Promise<ParsedMail> {
-  return simpleParser(octets, { skipHtmlToText: true, skipTextToHtml: true, skipImageLinks: true });
+async function parse(bytes: Buffer): Promise<ParsedMail> {
+  return simpleParser(bytes, { skipHtmlToText: true, skipTextToHtml: true, skipImageLinks: true });
 }
 
-for (const { name, octets, expected } of readCorpus()) {
+for (const { name, bytes, expected } of readCorpus()) {
   await t.test(`corpus: ${name}`, async (t) => {
-    const ours = ourView(octets);
-    const theirs = theirView(await parse(octets));
+    const ours = ourView(bytes);
+    const theirs = theirView(await parse(bytes));
     for (const aspect of ['structure', 'subject', 'addresses'] as const) {
       const why = expected.mailparserDiffers?.[aspect];
       // A note that is not true any more must go, so that the aspect is compared again.
@@ -89,11 +89,11 @@ for (const { name, octets, expected } of readCorpus()) {
 
 await t.test('text of messages that are only text', async (t) => {
   let count = 0;
-  for (const { octets } of makeVariedMail(100, { seed: 2 })) {
-    const root = walk(octets);
+  for (const { bytes } of makeVariedMail(100, { seed: 2 })) {
+    const root = walk(bytes);
     if (root.type !== 'text') continue;
-    const { text } = await parse(octets);
-    const ours = decodePartText(root, octets.subarray(root.bodyStart, root.end));
+    const { text } = await parse(bytes);
+    const ours = decodePartText(root, bytes.subarray(root.bodyStart, root.end));
     t.equal(ours.replaceAll('\r\n', '\n'), text);
     count++;
   }
@@ -102,13 +102,13 @@ await t.test('text of messages that are only text', async (t) => {
 
 await t.test('generated trees', async (t) => {
   for (let seed = 0; seed < 150; seed++) {
-    const { octets } = generateMessage(seed);
-    t.strictSame(ourView(octets), theirView(await parse(octets)), `seed ${seed}`);
+    const { bytes } = generateMessage(seed);
+    t.strictSame(ourView(bytes), theirView(await parse(bytes)), `seed ${seed}`);
   }
 });
 
 await t.test('varied mail', async (t) => {
-  for (const { index, octets } of makeVariedMail(100)) {
-    t.strictSame(ourView(octets), theirView(await parse(octets)), `message ${index}`);
+  for (const { index, bytes } of makeVariedMail(100)) {
+    t.strictSame(ourView(bytes), theirView(await parse(bytes)), `message ${index}`);
   }
 });

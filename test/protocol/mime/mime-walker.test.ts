@@ -4,7 +4,7 @@ import { MimeWalker } from '../../../protocol/mime/mime-walker.ts';
 import type { MimePart } from '../../../protocol/mime/mime-structure.ts';
 import { allParts, lines, walk } from './walk.ts';
 
-/** The octets of a part's body. */
+/** The bytes of a part's body. */
 function bodyOf(message: string, part: MimePart): string {
   return message.slice(part.bodyStart, part.end);
 }
@@ -19,7 +19,7 @@ function bodies(message: string): string[] {
 }
 
 await t.test('a message that is no multipart', (t) => {
-  t.match(walk('').bodyStart, 0, 'no octets at all');
+  t.match(walk('').bodyStart, 0, 'no bytes at all');
   t.match(walk(''), { headerStart: 0, end: 0, type: 'text', subtype: 'plain', lineCount: 0 });
   const plain = lines('Subject: a', '', 'one', 'two', '');
   t.equal(headerOf(plain, walk(plain)), 'Subject: a\r\n\r\n');
@@ -395,7 +395,7 @@ await t.test('memory does not grow with the message', (t) => {
   const before = process.memoryUsage();
   for (let count = 0; count < 800; count++) walker.push(chunk);
   const after = process.memoryUsage();
-  t.ok(after.arrayBuffers - before.arrayBuffers < 1024 * 1024, 'no octets are kept');
+  t.ok(after.arrayBuffers - before.arrayBuffers < 1024 * 1024, 'no bytes are kept');
   const tail = Buffer.from('\r\n--b--\r\n');
   walker.push(tail);
   const root = walker.finish();

@@ -5,14 +5,14 @@ import { decodePartBytes, decodePartText } from '../../../protocol/mime/part-tex
 import { cpuMsOf } from '../../fixtures/cpu-time.ts';
 
 function text(body: string | Buffer, encoding = '7bit', charset?: string): string {
-  const octets = typeof body === 'string' ? Buffer.from(body, 'latin1') : body;
-  return decodePartText({ encoding, parameters: charset ? [['charset', charset]] : [] }, octets);
+  const bytes = typeof body === 'string' ? Buffer.from(body, 'latin1') : body;
+  return decodePartText({ encoding, parameters: charset ? [['charset', charset]] : [] }, bytes);
 }
 
 await t.test('transfer encodings', (t) => {
   t.equal(text('Z3LDvMOf\r\nZQ==\r\n', 'base64', 'utf-8'), 'grüße');
   t.equal(text('QQ==\r\nQg==\r\n', 'base64'), 'AB', 'lines encoded one by one');
-  t.equal(text('Q!U\0JD', 'base64'), 'ABC', 'octets that are not base64 are passed over');
+  t.equal(text('Q!U\0JD', 'base64'), 'ABC', 'bytes that are not base64 are passed over');
   t.equal(text('caf=C3=A9 =\r\nau=20lait', 'quoted-printable', 'utf-8'), 'café au lait');
   t.equal(text('100=%', 'quoted-printable'), '100=%', 'broken escapes stay');
   t.equal(text('a\xe9', '8bit', 'iso-8859-1'), 'aé');
@@ -41,7 +41,7 @@ await t.test('charsets', (t) => {
   t.end();
 });
 
-await t.test('decodePartBytes gives octets', (t) => {
+await t.test('decodePartBytes gives bytes', (t) => {
   t.same(
     decodePartBytes({ encoding: 'base64' }, Buffer.from('AAECAw==')),
     Buffer.from([0, 1, 2, 3]),

@@ -13,7 +13,7 @@ import { parseBody, parseEnvelope } from './wire-grammar.ts';
 
 const seeds = fc.nat({ max: 0xffff_ffff });
 
-/** Octets in which much of what the walker looks for happens. */
+/** Bytes in which much of what the walker looks for happens. */
 const scraps = fc
   .array(
     fc.oneof(
@@ -59,9 +59,9 @@ const scraps = fc
   )
   .map((pieces) => Buffer.from(pieces.join(''), 'latin1'));
 
-const corpus = readCorpus().map(({ octets }) => octets);
+const corpus = readCorpus().map(({ bytes }) => bytes);
 
-/** A message of the corpus with octets changed, cut out and doubled. */
+/** A message of the corpus with bytes changed, cut out and doubled. */
 const mutants = fc
   .tuple(
     fc.constantFrom(...corpus),
@@ -78,39 +78,39 @@ const mutants = fc
     ),
   )
   .map(([original, edits]) =>
-    edits.reduce((octets: Buffer, [place, cut, insert]) => {
-      const at = Math.floor(place * octets.length);
-      return Buffer.concat([octets.subarray(0, at), insert, octets.subarray(at + cut)]);
+    edits.reduce((bytes: Buffer, [place, cut, insert]) => {
+      const at = Math.floor(place * bytes.length);
+      return Buffer.concat([bytes.subarray(0, at), insert, bytes.subarray(at + cut)]);
     }, original),
   );
 
-const anyOctets = fc.oneof(
+const anyBytes = fc.oneof(
   scraps,
   mutants,
-  fc.uint8Array({ maxLength: 500 }).map((octets) => Buffer.from(octets)),
+  fc.uint8Array({ maxLength: 500 }).map((bytes) => Buffer.from(bytes)),
 );
 
-function lineFeeds(octets: Buffer, start: number, end: number): number {
-  return octets.subarray(start, end).filter((octet) => octet === 10).length;
+function lineFeeds(bytes: Buffer, start: number, end: number): number {
+  return bytes.subarray(start, end).filter((byte) => byte === 10).length;
 }
 
 await t.test('the walker finds every part where it was written', (t) => {
-  const compare = (planned: ComposedPart, found: MimePart, octets: Buffer): void => {
+  const compare = (planned: ComposedPart, found: MimePart, bytes: Buffer): void => {
     const { plan, headerStart, bodyStart, end } = planned;
     t.match(found, { headerStart, bodyStart, end });
-    t.equal(found.lineCount, lineFeeds(octets, bodyStart, end));
+    t.equal(found.lineCount, lineFeeds(bytes, bodyStart, end));
     if (plan.kind === 'leaf') {
       t.match(found, { type: plan.type, subtype: plan.subtype, encoding: plan.encoding });
     }
     t.equal(found.children?.length, planned.children?.length);
     t.equal(found.message === undefined, planned.message === undefined);
-    planned.children?.forEach((child, index) => compare(child, found.children![index]!, octets));
-    if (planned.message) compare(planned.message, found.message!, octets);
+    planned.children?.forEach((child, index) => compare(child, found.children![index]!, bytes));
+    if (planned.message) compare(planned.message, found.message!, bytes);
   };
   fc.assert(
     fc.property(seeds, (seed) => {
-      const { octets, root } = generateMessage(seed);
-      compare(root, walk(octets), octets);
+      const { bytes, root } = generateMessage(seed);
+      compare(root, walk(bytes), bytes);
       return t.passing();
     }),
     { numRuns: 300 },
@@ -118,28 +118,28 @@ await t.test('the walker finds every part where it was written', (t) => {
   t.end();
 });
 
-await t.test('the structure does not depend on how the octets are divided', (t) => {
+await t.test('the structure does not depend on how the bytes are divided', (t) => {
   const messages = fc.oneof(
-    anyOctets,
-    seeds.map((seed) => generateMessage(seed).octets),
+    anyBytes,
+    seeds.map((seed) => generateMessage(seed).bytes),
   );
   fc.assert(
     fc.property(
       messages,
       fc.array(fc.integer({ min: 0, max: 60 }), { minLength: 1 }),
-      (octets, sizes) => {
+      (bytes, sizes) => {
         const walker = new MimeWalker();
-        for (let start = 0, turn = 0; start < octets.length; turn++) {
+        for (let start = 0, turn = 0; start < bytes.length; turn++) {
           // A run of empty chunks must end too.
           const size =
             turn % sizes.length === 0 ? Math.max(1, sizes[0]!) : sizes[turn % sizes.length]!;
-          walker.push(octets.subarray(start, start + size));
+          walker.push(bytes.subarray(start, start + size));
           start += size;
         }
-        const expected = JSON.stringify(walk(octets));
+        const expected = JSON.stringify(walk(bytes));
         return (
           JSON.stringify(walker.finish()) === expected &&
-          JSON.stringify(walk(octets, 1)) === expected
+          JSON.stringify(walk(bytes, 1)) === expected
         );
       },
     ),
@@ -148,16 +148,16 @@ await t.test('the structure does not depend on how the octets are divided', (t) 
   t.end();
 });
 
-/** What holds for the structure of any octets; an empty list. */
-function faults(octets: Buffer): string[] {
-  const root = walk(octets);
+/** What holds for the structure of any bytes; an empty list. */
+function faults(bytes: Buffer): string[] {
+  const root = walk(bytes);
   const found: string[] = [];
-  if (root.headerStart !== 0 || root.end !== octets.length)
+  if (root.headerStart !== 0 || root.end !== bytes.length)
     found.push('the root is not the message');
   for (const part of allParts(root)) {
     const { headerStart, bodyStart, end, lineCount, children, message } = part;
     if (headerStart > bodyStart || bodyStart > end) found.push('a part ends before it begins');
-    if (lineCount !== lineFeeds(octets, bodyStart, end)) found.push('wrong line count');
+    if (lineCount !== lineFeeds(bytes, bodyStart, end)) found.push('wrong line count');
     if ((part.type === 'multipart') !== (children !== undefined))
       found.push('children of no multipart');
     if (message && (message.headerStart !== bodyStart || message.end !== end)) {
@@ -173,18 +173,18 @@ function faults(octets: Buffer): string[] {
   return found;
 }
 
-await t.test('ranges nest and counts agree for any octets', (t) => {
+await t.test('ranges nest and counts agree for any bytes', (t) => {
   fc.assert(
-    fc.property(anyOctets, (octets) => faults(octets).length === 0),
+    fc.property(anyBytes, (bytes) => faults(bytes).length === 0),
     { numRuns: 3000 },
   );
   t.end();
 });
 
-await t.test('what is sent is grammatical for any octets', (t) => {
+await t.test('what is sent is grammatical for any bytes', (t) => {
   fc.assert(
-    fc.property(anyOctets, (octets) => {
-      const root = walk(octets);
+    fc.property(anyBytes, (bytes) => {
+      const root = walk(bytes);
       parseBody(writeBodyStructure(root), true);
       parseBody(writeBody(root), false);
       for (const part of allParts(root)) {
@@ -199,8 +199,8 @@ await t.test('what is sent is grammatical for any octets', (t) => {
 
 await t.test('a structure survives JSON', (t) => {
   fc.assert(
-    fc.property(anyOctets, (octets) => {
-      const root = walk(octets);
+    fc.property(anyBytes, (bytes) => {
+      const root = walk(bytes);
       return (
         writeBodyStructure(JSON.parse(JSON.stringify(root)) as MimePart) ===
         writeBodyStructure(root)
@@ -220,28 +220,28 @@ function numbered(part: MimePart, prefix: number[]): { part: MimePart; numbers: 
   });
 }
 
-const slice = (octets: Buffer, numbers: number[], kind: 'all' | 'mime' | 'header' | 'text') => {
-  const range = resolveSection(walk(octets), { part: numbers, text: { kind } });
-  return range && octets.toString('latin1', range.start, range.end);
+const slice = (bytes: Buffer, numbers: number[], kind: 'all' | 'mime' | 'header' | 'text') => {
+  const range = resolveSection(walk(bytes), { part: numbers, text: { kind } });
+  return range && bytes.toString('latin1', range.start, range.end);
 };
 
 await t.test('sections reassemble to the message', (t) => {
   fc.assert(
     fc.property(
       fc.oneof(
-        seeds.map((seed) => generateMessage(seed).octets),
-        anyOctets,
+        seeds.map((seed) => generateMessage(seed).bytes),
+        anyBytes,
       ),
-      (octets) => {
-        const root = walk(octets);
-        const text = octets.toString('latin1');
-        if (slice(octets, [], 'header')! + slice(octets, [], 'text')! !== text) return false;
+      (bytes) => {
+        const root = walk(bytes);
+        const text = bytes.toString('latin1');
+        if (slice(bytes, [], 'header')! + slice(bytes, [], 'text')! !== text) return false;
         return numbered(root, []).every(({ part, numbers }) => {
-          const whole = slice(octets, numbers, 'mime')! + slice(octets, numbers, 'all')!;
+          const whole = slice(bytes, numbers, 'mime')! + slice(bytes, numbers, 'all')!;
           if (whole !== text.slice(part.headerStart, part.end)) return false;
           if (!part.message) return true;
           const { message } = part;
-          const inner = slice(octets, numbers, 'header')! + slice(octets, numbers, 'text')!;
+          const inner = slice(bytes, numbers, 'header')! + slice(bytes, numbers, 'text')!;
           return inner === text.slice(message.headerStart, message.end);
         });
       },
@@ -254,11 +254,11 @@ await t.test('sections reassemble to the message', (t) => {
 await t.test('between the parts of a multipart stand only delimiters', (t) => {
   fc.assert(
     fc.property(seeds, (seed) => {
-      const { octets } = generateMessage(seed);
-      return allParts(walk(octets)).every(({ children, parameters }) => {
+      const { bytes } = generateMessage(seed);
+      return allParts(walk(bytes)).every(({ children, parameters }) => {
         const boundary = parameters.find(([name]) => name === 'boundary')?.[1];
         return (children ?? []).slice(1).every((child, index) => {
-          const gap = octets.toString('latin1', children![index]!.end, child.headerStart);
+          const gap = bytes.toString('latin1', children![index]!.end, child.headerStart);
           return gap.replaceAll('\r\n', '\n') === `\n--${boundary}\n`;
         });
       });
@@ -271,10 +271,10 @@ await t.test('between the parts of a multipart stand only delimiters', (t) => {
 await t.test('fields named and fields not named together are the header', (t) => {
   fc.assert(
     fc.property(
-      anyOctets,
+      anyBytes,
       fc.subarray(['from', 'TO', 'subject', 'Content-Type', 'x']),
-      (octets, names) => {
-        const header = octets.subarray(0, walk(octets).bodyStart);
+      (bytes, names) => {
+        const header = bytes.subarray(0, walk(bytes).bodyStart);
         const fields = parseHeader(header);
         const blank = header.length - (fields.at(-1)?.end ?? 0);
         const kept =

@@ -1,12 +1,12 @@
 import { MimeWalker } from '../../../protocol/mime/mime-walker.ts';
 import type { MimePart } from '../../../protocol/mime/mime-structure.ts';
 
-/** The structure of a message; text is taken as octets (latin1). `chunkBytes` divides it. */
+/** The structure of a message; text is taken as bytes (latin1). `chunkBytes` divides it. */
 export function walk(message: Uint8Array | string, chunkBytes = 64 * 1024): MimePart {
-  const octets = typeof message === 'string' ? Buffer.from(message, 'latin1') : message;
+  const bytes = typeof message === 'string' ? Buffer.from(message, 'latin1') : message;
   const walker = new MimeWalker();
-  for (let start = 0; start < octets.length; start += chunkBytes) {
-    walker.push(octets.subarray(start, start + chunkBytes));
+  for (let start = 0; start < bytes.length; start += chunkBytes) {
+    walker.push(bytes.subarray(start, start + chunkBytes));
   }
   return walker.finish();
 }

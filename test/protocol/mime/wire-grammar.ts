@@ -1,7 +1,7 @@
 /** What ENVELOPE and BODYSTRUCTURE say, as JSON: `NIL` is null, a list an array, a literal a string. */
 export type WireData = string | number | null | WireData[];
 
-/** Reads an envelope exactly as RFC 3501, section 9 writes it; throws for any octet that is not allowed. */
+/** Reads an envelope exactly as RFC 3501, section 9 writes it; throws for any byte that is not allowed. */
 export function parseEnvelope(wire: string): WireData {
   const reader = new WireGrammar(wire);
   const envelope = reader.envelope();

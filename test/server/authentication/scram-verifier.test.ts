@@ -29,7 +29,7 @@ await t.test('the verifier accepts the exchange of RFC 7677', async (t) => {
     serverSignature,
   );
   const clientSignature = createHmac('sha256', verifier.storedKey).update(authMessage).digest();
-  const clientKey = clientProof.map((octet, at) => octet ^ (clientSignature[at] ?? 0));
+  const clientKey = clientProof.map((byte, at) => byte ^ (clientSignature[at] ?? 0));
   t.strictSame(createHash('sha256').update(clientKey).digest(), verifier.storedKey);
 });
 

@@ -65,7 +65,7 @@ function wholeMessage(text: string): ImportMessage {
   });
 }
 
-/** Sends octets to the control socket and waits until the server closes the connection. */
+/** Sends bytes to the control socket and waits until the server closes the connection. */
 async function closedAfter(dataDirectory: string, text: string): Promise<void> {
   await withSocketPath(dataDirectory, async (path) => {
     const socket = connect(path);
@@ -155,7 +155,7 @@ await t.test('a message that is refused leaves the others and the connection alo
   t.strictSame(await target.countImported(['0'.repeat(64)]), [0]);
 });
 
-await t.test('octets that the store did not read are not taken for what comes next', async (t) => {
+await t.test('bytes that the store did not read are not taken for what comes next', async (t) => {
   const dataDirectory = t.testdir();
   const read: string[] = [];
   const target: ImportTarget = {

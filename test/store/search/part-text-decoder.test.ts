@@ -18,43 +18,43 @@ function makePart(encoding: string, charset: string, end: number): MimePart {
   };
 }
 
-/** The text that comes out when the octets go in by pieces of random size. */
-function decode(part: MimePart, octets: Buffer, random: SeededRandom): string {
+/** The text that comes out when the bytes go in by pieces of random size. */
+function decode(part: MimePart, bytes: Buffer, random: SeededRandom): string {
   const decoder = new PartTextDecoder(part);
   let text = '';
-  for (let position = 0; position < octets.length;) {
+  for (let position = 0; position < bytes.length;) {
     const end = position + 1 + random.below(100_000);
-    for (const piece of decoder.push(octets.subarray(position, end))) text += piece;
+    for (const piece of decoder.push(bytes.subarray(position, end))) text += piece;
     position = end;
   }
   return text + decoder.finish();
 }
 
-const encode: Record<string, (octets: Buffer) => Buffer> = {
-  '8bit': (octets) => octets,
-  base64: (octets) => Buffer.from(octets.toString('base64').replaceAll(/.{76}/g, '$&\r\n')),
-  'base64 in odd lines': (octets) =>
-    Buffer.from(octets.toString('base64').replaceAll(/.{77}/g, '$&\n')),
-  'base64 in padded blocks': (octets) =>
+const encode: Record<string, (bytes: Buffer) => Buffer> = {
+  '8bit': (bytes) => bytes,
+  base64: (bytes) => Buffer.from(bytes.toString('base64').replaceAll(/.{76}/g, '$&\r\n')),
+  'base64 in odd lines': (bytes) =>
+    Buffer.from(bytes.toString('base64').replaceAll(/.{77}/g, '$&\n')),
+  'base64 in padded blocks': (bytes) =>
     Buffer.from(
-      Array.from({ length: Math.ceil(octets.length / 100) }, (_, index) =>
-        octets.subarray(index * 100, index * 100 + 100).toString('base64'),
+      Array.from({ length: Math.ceil(bytes.length / 100) }, (_, index) =>
+        bytes.subarray(index * 100, index * 100 + 100).toString('base64'),
       ).join('\r\n'),
     ),
-  'base64 in one line': (octets) => Buffer.from(octets.toString('base64')),
-  'quoted-printable': (octets) =>
+  'base64 in one line': (bytes) => Buffer.from(bytes.toString('base64')),
+  'quoted-printable': (bytes) =>
     Buffer.from(
-      [...octets]
-        .map((octet) => `=${hex(octet)}`)
+      [...bytes]
+        .map((byte) => `=${hex(byte)}`)
         .join('')
         .replaceAll(/.{72}/g, '$&=\r\n'),
     ),
-  'quoted-printable in one line': (octets) =>
-    Buffer.from([...octets].map((octet) => `=${hex(octet)}`).join('')),
+  'quoted-printable in one line': (bytes) =>
+    Buffer.from([...bytes].map((byte) => `=${hex(byte)}`).join('')),
 };
 
-function hex(octet: number): string {
-  return octet.toString(16).toUpperCase().padStart(2, '0');
+function hex(byte: number): string {
+  return byte.toString(16).toUpperCase().padStart(2, '0');
 }
 
 for (const charset of [
@@ -70,12 +70,12 @@ for (const charset of [
     const alphabet = iconv.decode(iconv.encode('aé€ß я日本 語\r\n𝄞', charset), charset);
     const characters = Array.from(alphabet);
     const text = Array.from({ length: 300_000 }, () => random.pick(characters)).join('');
-    const octets = iconv.encode(text, charset);
+    const bytes = iconv.encode(text, charset);
     for (const [name, transfer] of Object.entries(encode)) {
-      const encoded = transfer(octets);
+      const encoded = transfer(bytes);
       const part = makePart(name.split(' ')[0]!, charset, encoded.length);
       const decoded = decode(part, encoded, random);
-      t.ok(decoded === decodePartText(part, encoded), `${name}, ${encoded.length} octets`);
+      t.ok(decoded === decodePartText(part, encoded), `${name}, ${encoded.length} bytes`);
       t.ok(decoded === text, name);
     }
     t.end();
@@ -85,13 +85,13 @@ for (const charset of [
 await t.test('rubbish does not stop it', (t) => {
   const random = new SeededRandom(5);
   for (const encoding of ['base64', 'quoted-printable', '8bit', 'x-unknown']) {
-    for (const octets of [
-      random.octets(700_000),
+    for (const bytes of [
+      random.bytes(700_000),
       Buffer.alloc(700_000, '='),
       Buffer.alloc(700_000, ' '),
     ]) {
-      const part = makePart(encoding, 'no-such-charset', octets.length);
-      t.type(decode(part, octets, random), 'string');
+      const part = makePart(encoding, 'no-such-charset', bytes.length);
+      t.type(decode(part, bytes, random), 'string');
     }
   }
   t.end();
@@ -99,10 +99,10 @@ await t.test('rubbish does not stop it', (t) => {
 
 await t.test('a long text without a charset may turn out to be Japanese', (t) => {
   const line = Buffer.from('plain text and \x1b$BF|K\\\x1b(B\r\n', 'latin1');
-  const octets = Buffer.concat(Array.from({ length: 20_000 }, () => line));
+  const bytes = Buffer.concat(Array.from({ length: 20_000 }, () => line));
   const text = 'plain text and 日本\r\n'.repeat(20_000);
   for (const charset of ['', 'us-ascii']) {
-    t.ok(decode(makePart('7bit', charset, octets.length), octets, new SeededRandom(3)) === text);
+    t.ok(decode(makePart('7bit', charset, bytes.length), bytes, new SeededRandom(3)) === text);
   }
   t.end();
 });

@@ -97,7 +97,7 @@ for (const table of ['messages', 'bodies', 'body_texts', 'chunks']) {
         // As a write does that was lost, or went to another place, and as a broken disk does.
         if (round % 4 === 0) file.fill(0, start, start + pageBytes);
         else if (round % 4 === 1) file.copy(file, start, other, other + pageBytes);
-        else if (round % 4 === 2) file.set(random.octets(512), start + 512 * random.below(8));
+        else if (round % 4 === 2) file.set(random.bytes(512), start + 512 * random.below(8));
         // A number in a row of a message has nothing to be checked with.
         else if (table !== 'messages') file[start + random.below(pageBytes)]! ^= 1;
       });

@@ -31,8 +31,8 @@ await t.test(
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     let output = '';
-    child.stdout.on('data', (octets: Buffer) => {
-      output += octets.toString();
+    child.stdout.on('data', (bytes: Buffer) => {
+      output += bytes.toString();
     });
     t.same(await once(child, 'close'), [0, null]);
     t.equal(output, 'alice\n');

@@ -3,7 +3,7 @@ import { singleInstanceRatio } from '../../../store/opened-store.ts';
 import { addMessage, makeScene } from '../../fixtures/mail-store-contract/store-steps.ts';
 import { makeSqliteStore } from '../../fixtures/sqlite-store.ts';
 
-/** A message of so many octets. */
+/** A message of so many bytes. */
 function messageOf(sizeBytes: number, name: string): string {
   return `Subject: ${name}\r\n\r\n`.padEnd(sizeBytes, 'x');
 }

@@ -9,7 +9,7 @@ import {
 import { generateMessage } from '../../../fixtures/mail-generator.ts';
 
 const samples = [
-  ...Array.from({ length: 40 }, (_, seed) => generateMessage(seed).octets.subarray(0, 65_536)),
+  ...Array.from({ length: 40 }, (_, seed) => generateMessage(seed).bytes.subarray(0, 65_536)),
   randomBytes(65_536),
   Buffer.alloc(65_536, 'a'),
   Buffer.from('x'),

@@ -24,13 +24,13 @@ await t.test('a message of 50 MB is never held whole', async (t) => {
   const [message] = await readSome(store, scene.inbox, Uint32Array.of(uid));
   t.equal(message!.sizeBytes, 50 * mebibyte);
   // The heap of a test moves by some MiB of its own.
-  t.ok(mostBytes < 8 * mebibyte, `${mostBytes} octets`);
+  t.ok(mostBytes < 8 * mebibyte, `${mostBytes} bytes`);
   const kept: Buffer[] = [];
   const control = await addLarge(scene, 50 * mebibyte, (chunk) => kept.push(chunk));
-  t.ok(control.mostBytes > 45 * mebibyte, `${control.mostBytes} octets where chunks are kept`);
+  t.ok(control.mostBytes > 45 * mebibyte, `${control.mostBytes} bytes where chunks are kept`);
 });
 
-/** Adds a message in chunks; the most octets that were held meanwhile, beyond what was held before. */
+/** Adds a message in chunks; the most bytes that were held meanwhile, beyond what was held before. */
 async function addLarge(
   { store, inbox }: Scene,
   sizeBytes: number,
@@ -55,8 +55,8 @@ async function addLarge(
 await t.test('content that is there already is stored once', async (t) => {
   const { store, dataDirectory, advance } = await makeSqliteStore(t);
   const scene = await makeScene(store);
-  for (const octets of [Buffer.alloc(1_000_000, 'large'), Buffer.from('small\r\n')]) {
-    for (let count = 0; count < 3; count++) await addMessage(scene, octets);
+  for (const bytes of [Buffer.alloc(1_000_000, 'large'), Buffer.from('small\r\n')]) {
+    for (let count = 0; count < 3; count++) await addMessage(scene, bytes);
   }
   await advance(0);
   await isSound(t, store);

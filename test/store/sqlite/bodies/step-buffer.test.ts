@@ -22,14 +22,14 @@ await t.test('a small message moves in one buffer', (t) => {
 
 await t.test('a large one goes through two shared buffers by turns', (t) => {
   const buffer = new StepBuffer();
-  const octets = Buffer.from(
+  const bytes = Buffer.from(
     Array.from({ length: 5 * limits.stageBytes + 77 }, (_, index) => index % 253),
   );
   const taken: Buffer[] = [];
   const memories: unknown[] = [];
   let position = 0;
-  while (position < octets.length) {
-    position += buffer.write(octets.subarray(position, position + 50_000));
+  while (position < bytes.length) {
+    position += buffer.write(bytes.subarray(position, position + 50_000));
     if (!buffer.hasStep) continue;
     const step = buffer.takeStep();
     taken.push(Buffer.concat(step.chunks));
@@ -39,7 +39,7 @@ await t.test('a large one goes through two shared buffers by turns', (t) => {
   }
   const rest = buffer.takeRest();
   taken.push(Buffer.concat(rest.chunks));
-  t.ok(Buffer.concat(taken).equals(octets));
+  t.ok(Buffer.concat(taken).equals(bytes));
   t.equal(new Set([...memories, rest.chunks[0]!.buffer]).size, 3, 'the first, and the two');
   t.end();
 });

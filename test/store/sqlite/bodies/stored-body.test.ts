@@ -22,9 +22,9 @@ const longHeader = `X-Way: ${'dkim=pass; '.repeat(300)}\r\n`;
 
 /** Mail of every kind of size: one chunk or several, in one request or staged. */
 function* mail(): Generator<Buffer> {
-  for (const { octets } of makeVariedMail(60)) yield octets;
-  for (const { octets } of makeVariedMail(20, { seed: 2 })) {
-    yield Buffer.concat([Buffer.from(longHeader), octets]);
+  for (const { bytes } of makeVariedMail(60)) yield bytes;
+  for (const { bytes } of makeVariedMail(20, { seed: 2 })) {
+    yield Buffer.concat([Buffer.from(longHeader), bytes]);
   }
   for (const size of [64, 65, 128, 200, 255, 256, 257, 300, 1000]) {
     yield makeLargeMessage(size * kibibyte, size);
@@ -136,7 +136,7 @@ await t.test('short text is stored as it is, the rest shorter', (t) => {
     cuts: [],
     chunks: [{ bytes: Uint8Array.from(plain), inflatedBytes: undefined }],
   });
-  const random = Buffer.from(new SeededRandom(1).octets(30_000));
+  const random = Buffer.from(new SeededRandom(1).bytes(30_000));
   const [chunk] = toStoredForm(Uint8Array.from(random), walk(random)).chunks;
   t.equal(chunk!.inflatedBytes, undefined, 'what gets no shorter');
   t.end();

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 
-/** A line of the control protocol has at most this many octets. */
+/** A line of the control protocol has at most this many bytes. */
 export const maxLineBytes = 1024 * 1024;
 
 /** The other side closed the connection, or sent what is no line of the protocol. */
@@ -13,10 +13,10 @@ export class ControlConnectionError extends Error {
 }
 
 /**
- * Lines of JSON and counted octets over a socket, read on demand: what is not asked for stays in the
+ * Lines of JSON and counted bytes over a socket, read on demand: what is not asked for stays in the
  * kernel, and so the sender waits.
  */
-export class OctetStream {
+export class ByteStream {
   readonly #socket: Socket;
   readonly #chunks: AsyncIterator<Buffer>;
   #rest: Buffer = Buffer.alloc(0);
@@ -27,7 +27,7 @@ export class OctetStream {
     this.#chunks = socket.iterator({ destroyOnReturn: false }) as AsyncIterator<Buffer>;
   }
 
-  /** How many octets have been read so far. */
+  /** How many bytes have been read so far. */
   get position(): number {
     return this.#position;
   }
@@ -56,7 +56,7 @@ export class OctetStream {
     }
   }
 
-  /** Exactly so many octets, as they come. */
+  /** Exactly so many bytes, as they come. */
   async *readBytes(count: number): AsyncGenerator<Uint8Array, undefined> {
     let left = count;
     while (left > 0) {
@@ -74,7 +74,7 @@ export class OctetStream {
 
   /** Reads and drops what comes before a position. */
   async skipTo(position: number): Promise<void> {
-    // oxlint-disable-next-line no-unused-vars -- the octets are not wanted
+    // oxlint-disable-next-line no-unused-vars -- the bytes are not wanted
     for await (const _ of this.readBytes(position - this.#position));
   }
 

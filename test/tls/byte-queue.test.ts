@@ -4,11 +4,11 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import * as fc from 'fast-check';
 import t from 'tap';
-import { OctetQueue } from '../../tls/octet-queue.ts';
+import { ByteQueue } from '../../tls/byte-queue.ts';
 
 function makeEnds(capacityBytes: number) {
-  const buffer = OctetQueue.allocate(capacityBytes);
-  return { writer: new OctetQueue(buffer), reader: new OctetQueue(buffer), buffer };
+  const buffer = ByteQueue.allocate(capacityBytes);
+  return { writer: new ByteQueue(buffer), reader: new ByteQueue(buffer), buffer };
 }
 
 await t.test('agrees with a list, whatever the records and the room', async (t) => {
@@ -33,7 +33,7 @@ await t.test('agrees with a list, whatever the records and the room', async (t) 
         if (isWritten) waiting.push(record);
       }
       while (reader.read() !== undefined);
-      return new Uint8Array(buffer, 8).every((octet) => octet === 0);
+      return new Uint8Array(buffer, 8).every((byte) => byte === 0);
     }),
   );
   t.pass('and leaves nothing behind of what was read');
@@ -51,17 +51,17 @@ await t.test('goes on where its counts go round', async (t) => {
 });
 
 await t.test('refuses a capacity whose positions would not go round', async (t) => {
-  t.throws(() => OctetQueue.allocate(1000), /"1000" octets/);
+  t.throws(() => ByteQueue.allocate(1000), /"1000" bytes/);
 });
 
 await t.test('hands everything from one thread to another, in order', async (t) => {
   const recordCount = 50_000;
-  const buffer = OctetQueue.allocate(1024);
-  const thread = new Worker(new URL('../fixtures/octet-queue-thread.ts', import.meta.url), {
+  const buffer = ByteQueue.allocate(1024);
+  const thread = new Worker(new URL('../fixtures/byte-queue-thread.ts', import.meta.url), {
     workerData: { buffer, recordCount },
   });
   const ended = once(thread, 'exit');
-  const reader = new OctetQueue(buffer);
+  const reader = new ByteQueue(buffer);
   let readCount = 0;
   let wrongCount = 0;
   while (readCount < recordCount) {
@@ -71,7 +71,7 @@ await t.test('hands everything from one thread to another, in order', async (t) 
       continue;
     }
     const length = readCount % 50;
-    if (record.length !== length || record.some((octet) => octet !== readCount % 251)) wrongCount++;
+    if (record.length !== length || record.some((byte) => byte !== readCount % 251)) wrongCount++;
     readCount++;
   }
   await ended;
