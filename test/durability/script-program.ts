@@ -9,13 +9,19 @@ import { MailboxScript, perform } from './mailbox-script.ts';
 /** Beside the files of the store; a line `script` for each step that was acknowledged, the account first. */
 export const acknowledgedName = 'acknowledged';
 
+const stepsBetweenCollecting = 15;
+
 /** The scripts of a run, at once and each in an account of its own. */
 export function makeScripts(count: number): MailboxScript[] {
   return Array.from({ length: count }, (_, seed) => new MailboxScript(`script${seed}`, seed));
 }
 
 async function run(dataDirectory: string, scriptCount: number, stepCount: number): Promise<void> {
-  const store = await openSqliteStore({ dataDirectory });
+  let nowMs = 1_700_000_000_000;
+  // A minute passes with each look at the clock, so that there is something to collect.
+  const clock = () => (nowMs += 60_000);
+  const slices = { stepMessages: 2, sliceMs: 0 };
+  const store = await openSqliteStore({ dataDirectory, collectIntervalMs: 0, clock, slices });
   const acknowledged = openSync(join(dataDirectory, acknowledgedName), 'ax');
   const runScript = async (script: MailboxScript) => {
     const { id } = await store.createAccount(script.name, someCredentials);
@@ -25,6 +31,7 @@ async function run(dataDirectory: string, scriptCount: number, stepCount: number
       await perform(store, id, next);
       writeSync(acknowledged, `${script.name}\n`);
       script.apply(next);
+      if (step % stepsBetweenCollecting === 0) await store.collect();
     }
   };
   await Promise.all(makeScripts(scriptCount).map(runScript));
