@@ -154,6 +154,42 @@ async function runRound(
   return hasFailed;
 }
 
+/** INBOX that is renamed in part: each message is in one of the mailboxes, as the one who repeats it finds. */
+async function runRename(
+  store: MailStore,
+  control: FaultControl,
+  passing: number,
+): Promise<boolean> {
+  const name = `rename-${passing}`;
+  const scene = await makeScene(store, name);
+  await addMessages(scene, Array.from(uids.keys(), String), { flags: ['\\Deleted'] });
+  const read = async (): Promise<string[][]> => {
+    const old = await store.findMailbox(scene.accountId, 'Old');
+    const { inbox, archive } = await readContents(store, {
+      inbox: scene.inbox,
+      archive: old ?? scene.inbox,
+    });
+    return [inbox, old === undefined ? [] : archive].map((lines) =>
+      lines.map((line) => line.replace(/^\d+ /, '')),
+    );
+  };
+  const [before = []] = await read();
+  const failedBefore = control.failedCount;
+  control.fail('EIO', { passing, kinds: ['sync'] });
+  const renamed = store.renameMailbox(scene.accountId, 'INBOX', 'Old');
+  const error: unknown = await renamed.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  const hasFailed = control.failedCount > failedBefore;
+  const [left = [], moved = []] = await read();
+  control.mend();
+  assert.deepEqual([...moved, ...left], before, name);
+  if (error === undefined) assert.deepEqual(left, [], name);
+  else if (moved.length > 0) partCount++;
+  return hasFailed;
+}
+
 /** Who watches knows what a reader reads. */
 async function expectInStep(
   store: MailStore,
@@ -190,6 +226,7 @@ async function run(dataDirectory: string, controlPath: string): Promise<void> {
       store = await openSqliteStore({ dataDirectory, collectIntervalMs: 0, slices });
     }
   }
+  for (let passing = 0; await runRename(store, control, passing); passing++) roundCount++;
   await store.collect();
   assert.deepEqual(await store.checkIntegrity(), []);
   await store.close();
