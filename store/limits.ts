@@ -90,6 +90,15 @@ export const limits = {
    */
   maxExpungedUids: 32_768,
 
+  /**
+   * Messages of a page of states: changing one of them writes its page anew, and changing all of a mailbox writes each page
+   * once. So many take a page of the file at most, but for mailboxes of very many keywords.
+   */
+  statePageMessages: 512,
+  /** Bytes of a page of states to which no more are added; one of twice as many is divided. */
+  statePageBytes: 4000,
+  /** Messages that two neighbours become one page for, when one of them is made smaller. */
+  smallStatePageMessages: 256,
   /** Messages of one slice of states or changes: 0.8 ms for others of the thread to wait. */
   sliceMessages: 8192,
   /** Messages that one event tells of; a watcher reads more than that in slices. 1 MiB in each thread. */

@@ -240,7 +240,7 @@ export interface MailboxStatus {
 }
 
 export interface StatusOptions {
-  /** Asks for `firstUnseenNumber`, which costs some milliseconds for each 100,000 messages before it. */
+  /** Asks for `firstUnseenNumber`, which costs a little for each of the messages before it. */
   readonly firstUnseen?: boolean;
 }
 

@@ -22,6 +22,12 @@ function collectMailbox(context: WriteContext): boolean {
   if (row === undefined) return false;
   const [mailboxId] = row;
   if (deleteRows(context, mailboxId, { isBehindEnd: false }) > 0) return true;
+  const pages = database.run(
+    'DELETE FROM state_pages WHERE id IN (SELECT id FROM state_pages WHERE mailbox_id = ? LIMIT ?)',
+    mailboxId,
+    limits.collectRows,
+  );
+  if (pages > 0) return true;
   const expunged = database.run(
     `DELETE FROM expunged WHERE mailbox_id = ?1 AND (modseq, uid) IN
        (SELECT modseq, uid FROM expunged WHERE mailbox_id = ?1 LIMIT ?2)`,

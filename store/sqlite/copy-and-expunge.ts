@@ -1,9 +1,10 @@
+import { lowerBound } from '../../protocol/sequence-set.ts';
 import { joinUids } from '../../protocol/sorted-uids.ts';
 import type { CopyResult, ExpungeResult, MailboxKey } from '../mail-store.ts';
+import { damage } from './damage.ts';
 import type { Database } from './database.ts';
 import { rememberExpunged } from './expunged.ts';
-import { deletedBit, seenBit } from './flag-words.ts';
-import { mapKeywords } from './keywords.ts';
+import { readKeywords, translateKeywords } from './keywords.ts';
 import {
   countAdded,
   countRemoved,
@@ -13,63 +14,20 @@ import {
   readTarget,
   type Totals,
 } from './mailbox-counters.ts';
+import { readSlice } from './message-states.ts';
 import {
-  NumberColumn,
-  queryStates,
-  stateColumnsSql,
-  stepSource,
-  toUids,
-  type UidScan,
-} from './message-states.ts';
-import { type MailboxScan, scanOf, uidConditions, type UidCondition } from './uid-runs.ts';
+  changeReferences,
+  deleteSelection,
+  readTotals,
+  releaseBodies,
+  select,
+  selectDeleted,
+  type Selection,
+} from './selection.ts';
+import { PageWalk } from './states/page-walk.ts';
+import { NumberColumn } from './states/state-columns.ts';
+import { appendStates, filterStates, findPage, replaceStates } from './states/state-pages.ts';
 import type { SlicedWork, WriteContext } from './writer/write-context.ts';
-
-/** Messages of a mailbox that a step of the work is about. */
-interface Selection {
-  readonly mailboxId: number;
-  /** Ascending. */
-  readonly uids: Uint32Array;
-  readonly conditions: readonly UidCondition[];
-}
-
-/** Reads what is next, and moves on: the named messages that exist, or those of them that have \Deleted. */
-function selectNext(
-  { database }: WriteContext,
-  { mailboxId }: MailboxKey,
-  scan: UidScan | MailboxScan,
-  { isDeletedOnly = false } = {},
-): Selection {
-  const step = scan.step!;
-  const { from, values } = stepSource(step, mailboxId);
-  const row = database.row<[string, string]>(
-    `SELECT json_group_array(uid), json_group_array(is_deleted)
-     FROM (SELECT m.uid, m.system_flags & ${deletedBit} <> 0 AS is_deleted FROM ${from})`,
-    ...values,
-  );
-  const [uids, areDeleted] = (row ?? ['[]', '[]']).map(toUids) as [Uint32Array, Uint32Array];
-  const isChosen = scan.take(step, uids);
-  if (isDeletedOnly) for (const [index, bit] of areDeleted.entries()) isChosen[index]! &= bit;
-  return {
-    mailboxId,
-    uids: uids.filter((_, index) => isChosen[index] === 1),
-    conditions: uidConditions(step, uids, isChosen),
-  };
-}
-
-function readTotals(database: Database, { mailboxId, conditions }: Selection): Totals {
-  const totals: Totals = [0, 0, 0, 0];
-  for (const { sql, values } of conditions) {
-    const row = database.row<Totals>(
-      `SELECT count(*), total(m.system_flags & ${seenBit} = 0),
-         total(m.system_flags & ${deletedBit} <> 0), total(m.size_bytes)
-       FROM messages m WHERE m.mailbox_id = ? AND ${sql}`,
-      mailboxId,
-      ...values,
-    );
-    addTotals(totals, row ?? [0, 0, 0, 0]);
-  }
-  return totals;
-}
 
 function addTotals(sum: Totals, more: Totals): void {
   for (const [index, count] of more.entries()) sum[index]! += count;
@@ -81,10 +39,8 @@ class CopiedUids {
   readonly #targets = new NumberColumn(Uint32Array);
 
   add(uids: Uint32Array, firstTargetUid: number): void {
-    for (const [index, uid] of uids.entries()) {
-      this.#sources.push(uid);
-      this.#targets.push(firstTargetUid + index);
-    }
+    this.#sources.append(uids);
+    for (let index = 0; index < uids.length; index++) this.#targets.push(firstTargetUid + index);
   }
 
   get count(): number {
@@ -93,12 +49,20 @@ class CopiedUids {
 
   /** @param count of the first so many */
   resultOf(count: number): { sourceUids: Uint32Array; targetUids: Uint32Array } {
-    const [sourceUids, targetUids] = [this.#sources.toArray(), this.#targets.toArray()];
-    return { sourceUids: sourceUids.slice(0, count), targetUids: targetUids.slice(0, count) };
+    return {
+      sourceUids: this.#sources.toArray(0, count),
+      targetUids: this.#targets.toArray(0, count),
+    };
   }
 }
 
-const copiesSql = stateColumnsSql('messages WHERE mailbox_id = ? AND uid >= ? ORDER BY uid');
+/** Only messages that are there when the work begins: not those that it adds itself. */
+function walkOf(
+  { database, stepMessages }: WriteContext,
+  messages: { mailboxId: number; uids: Uint32Array | undefined; endUid: number },
+): PageWalk {
+  return new PageWalk(database, { ...messages, maxMessages: stepMessages });
+}
 
 /**
  * A copy of many messages is written in slices behind the end of the target, where nobody sees them: whoever reads goes no
@@ -114,23 +78,25 @@ export function* copyMessages(
 ): SlicedWork<CopyResult> {
   let context = first;
   const { database } = context;
-  const scan = scanOf(uids, readCounters(database, box).uidNext, context.stepMessages);
+  const { mailboxId } = box;
+  const walk = walkOf(context, { mailboxId, uids, endUid: readCounters(database, box).uidNext });
   const [uidNext, targetUidValidity] = readTarget(context, target, uids.length);
   const modseq = readModseq(database, target) + 1;
   const copied = new CopiedUids();
   const totals: Totals = [0, 0, 0, 0];
   let isSliced = false;
-  while (scan.step !== undefined) {
+  while (walk.hasMore) {
     if (context.isSliceOver) {
       if (!isSliced) noteUnpublished(database, target);
       isSliced = true;
       context = yield undefined;
     }
-    const selection = selectNext(context, box, scan);
-    if (selection.uids.length === 0) continue;
-    const firstUid = uidNext + copied.count;
-    copied.add(selection.uids, firstUid);
-    addTotals(totals, copySelection(context, selection, { target, firstUid, modseq }));
+    const selection = select(mailboxId, walk.next());
+    if (selection === undefined) continue;
+    const copies = { target, firstUid: uidNext + copied.count, modseq };
+    copied.add(selection.states.uids, copies.firstUid);
+    addTotals(totals, copyRows(context, selection, copies));
+    addStates(context, selection, copies);
   }
   if (isSliced) forgetUnpublished(database, target);
   if (copied.count > 0) {
@@ -143,22 +109,30 @@ export function* copyMessages(
 
 function noteCopies(
   context: WriteContext,
-  { mailboxId }: MailboxKey,
+  target: MailboxKey,
   { firstUid, count, isSliced }: { firstUid: number; count: number; isSliced: boolean },
 ): void {
-  if (isSliced) context.noteManyAdded(mailboxId);
-  else {
-    context.noteChanged(mailboxId, count, () =>
-      queryStates(context.database, mailboxId, copiesSql, mailboxId, firstUid),
-    );
-  }
+  const { database } = context;
+  const { mailboxId } = target;
+  if (isSliced) return context.noteManyAdded(mailboxId);
+  const range = { after: firstUid - 1, endUid: Infinity, count: Infinity };
+  context.noteChanged(mailboxId, count, () =>
+    readSlice(database, target, range).toStates(readKeywords(database, mailboxId)),
+  );
 }
 
-/** Writes copies of the messages, without counting them in; returns their sums. */
-function copySelection(
+/** Where copies go. */
+interface CopyTarget {
+  readonly target: MailboxKey;
+  readonly firstUid: number;
+  readonly modseq: number;
+}
+
+/** Writes rows of copies of the messages, without their states and without counting them in; returns their sums. */
+function copyRows(
   context: WriteContext,
   selection: Selection,
-  { target, firstUid, modseq }: { target: MailboxKey; firstUid: number; modseq: number },
+  { target, firstUid }: CopyTarget,
 ): Totals {
   const { database } = context;
   const { mailboxId, conditions } = selection;
@@ -166,26 +140,37 @@ function copySelection(
   const totals = readTotals(database, selection);
   changeReferences(database, selection, 'reference_count = reference_count + r.count');
   let uid = firstUid;
-  for (const condition of conditions) {
-    const { sql, values, count } = condition;
-    const keywords = mapKeywords(context, { mailboxId, condition, targetId: target.mailboxId });
-    database.run(
-      `INSERT INTO messages ${keywords.before}
-       SELECT ?, ? + row_number() OVER (ORDER BY m.uid), ?, ?, m.body_id, m.size_bytes,
-         m.internal_seconds, m.zone_minutes, m.system_flags, ${keywords.columns}, ?
-       FROM messages m ${keywords.join} WHERE m.mailbox_id = ? AND ${sql}`,
-      ...keywords.values,
+  for (const { sql, values, count } of conditions) {
+    const added = database.run(
+      `INSERT INTO messages
+       SELECT ?, ? + row_number() OVER (ORDER BY m.uid), m.body_id, m.size_bytes,
+         m.internal_seconds, m.zone_minutes, ?
+       FROM messages m WHERE m.mailbox_id = ? AND ${sql}`,
       target.mailboxId,
       uid - 1,
-      modseq,
-      modseq,
       Math.floor(context.nowMs / 1000),
       mailboxId,
       ...values,
     );
+    if (added !== count) throw damage(`Mailbox ${mailboxId} lacks messages that have states`);
     uid += count;
   }
   return totals;
+}
+
+/** Writes the states of the copies. */
+function addStates(
+  context: WriteContext,
+  { mailboxId, states }: Selection,
+  { target, firstUid, modseq }: CopyTarget,
+): void {
+  const mailboxes = { sourceId: mailboxId, targetId: target.mailboxId };
+  appendStates(context.database, target.mailboxId, {
+    uids: states.uids.map((_, index) => firstUid + index),
+    modseqs: new Float64Array(states.uids.length).fill(modseq),
+    flags: states.flags,
+    sets: translateKeywords(context, states.sets, mailboxes),
+  });
 }
 
 /** The mailbox has messages behind its end from now on. */
@@ -208,7 +193,7 @@ export function* discardCopies(
   forgetUnpublished(context.database, { mailboxId });
 }
 
-/** Deletes some rows of a mailbox that nobody can reach, and takes their references; returns how many. */
+/** Deletes some messages of a mailbox that nobody can reach, and takes their references; returns how many. */
 export function deleteRows(
   context: WriteContext,
   mailboxId: number,
@@ -225,10 +210,28 @@ export function deleteRows(
   )!;
   if (lastUid === null) return 0;
   const range = { sql: 'm.uid BETWEEN ? AND ?', values: [firstUid, lastUid], count };
-  const selection = { mailboxId, conditions: [range] };
-  releaseBodies(context, selection);
-  deleteSelection(database, selection);
+  const rows = { mailboxId, conditions: [range] };
+  releaseBodies(context, rows);
+  deleteSelection(database, rows);
+  if (isBehindEnd) removeStates(database, mailboxId, { firstUid, lastUid });
   return count;
+}
+
+function removeStates(
+  database: Database,
+  mailboxId: number,
+  { firstUid, lastUid }: { firstUid: number; lastUid: number },
+): void {
+  // Ends: each round removes some of them.
+  for (;;) {
+    const page = findPage(database, mailboxId, firstUid);
+    const uids = page?.states.uids ?? new Uint32Array();
+    const start = lowerBound(uids, uids.length, firstUid);
+    const end = lowerBound(uids, uids.length, lastUid + 1);
+    if (page === undefined || end <= start) return;
+    const isKept = new Uint8Array(uids.length).fill(1).fill(0, start, end);
+    replaceStates(database, mailboxId, page, filterStates(page.states, isKept));
+  }
 }
 
 function readUidNext(database: Database, mailboxId: number): number {
@@ -249,14 +252,21 @@ export function* expungeMessages(
     modseq: doneModseq,
     uids: joinUids(expunged.slice(0, sliceCount)),
   });
-  // If no message has \Deleted none is read.
-  const scan = scanOf(uids, deletedCount === 0 ? 1 : uidNext, context.stepMessages);
-  while (scan.step !== undefined) {
+  const { mailboxId } = box;
+  const walk = new PageWalk(context.database, {
+    mailboxId,
+    uids,
+    // If no message has \Deleted none is read.
+    endUid: deletedCount === 0 ? 1 : uidNext,
+    maxMessages: context.stepMessages,
+    isDeletedOnly: true,
+  });
+  while (walk.hasMore) {
     if (context.isSliceOver) context = yield toResult.bind(undefined, modseq, expunged.length);
-    const selection = selectNext(context, box, scan, { isDeletedOnly: true });
-    if (selection.uids.length === 0) continue;
+    const selection = select(mailboxId, selectDeleted(walk.next()));
+    if (selection === undefined) continue;
     modseq = removeSelection(context, selection);
-    expunged.push(selection.uids);
+    expunged.push(selection.states.uids);
   }
   return toResult(modseq, expunged.length);
 }
@@ -264,62 +274,20 @@ export function* expungeMessages(
 /** Expunges the messages; the modseq of that. */
 function removeSelection(context: WriteContext, selection: Selection): number {
   const { database } = context;
-  const { mailboxId, uids } = selection;
+  const { mailboxId, page, isChosen, states } = selection;
+  const { uids } = states;
   const modseq = context.takeModseq(mailboxId);
   countRemoved(database, { mailboxId, uids, totals: readTotals(database, selection) });
   releaseBodies(context, selection);
   rememberExpunged(database, { mailboxId, modseq, uids });
   deleteSelection(database, selection);
+  const left = filterStates(
+    page.states,
+    isChosen.map((bit) => 1 - bit),
+  );
+  replaceStates(database, mailboxId, page, left);
   context.noteExpunged(mailboxId, uids);
   return modseq;
-}
-
-/** Changes the reference counts of the messages' bodies; `r.count` is how many of the messages have the body. */
-function changeReferences(
-  database: Database,
-  { mailboxId, conditions }: Pick<Selection, 'mailboxId' | 'conditions'>,
-  assignments: string,
-  ...assigned: number[]
-): void {
-  for (const { sql, values } of conditions) {
-    database.run(
-      `UPDATE bodies SET ${assignments}
-       FROM (SELECT m.body_id, count(*) AS count FROM messages m
-         WHERE m.mailbox_id = ? AND ${sql} GROUP BY m.body_id) r
-       WHERE id = r.body_id`,
-      ...assigned,
-      mailboxId,
-      ...values,
-    );
-  }
-}
-
-/** Takes one reference for each message; bodies without any are readable for a while. */
-function releaseBodies(
-  { database, nowMs }: WriteContext,
-  selection: Pick<Selection, 'mailboxId' | 'conditions'>,
-): void {
-  changeReferences(
-    database,
-    selection,
-    `reference_count = reference_count - r.count,
-       unreferenced_at = CASE WHEN reference_count = r.count THEN ? END`,
-    nowMs,
-  );
-}
-
-/** Deletes the rows of the messages, and nothing else. */
-function deleteSelection(
-  database: Database,
-  { mailboxId, conditions }: Pick<Selection, 'mailboxId' | 'conditions'>,
-): void {
-  for (const { sql, values } of conditions) {
-    database.run(
-      `DELETE FROM messages AS m WHERE m.mailbox_id = ? AND ${sql}`,
-      mailboxId,
-      ...values,
-    );
-  }
 }
 
 /**
@@ -336,23 +304,27 @@ export function* moveMessages(
   const { uidNext, messageCount, highestModseq } = readCounters(database, box);
   const [, targetUidValidity] = readTarget(context, target, uids?.length ?? messageCount);
   let [sourceModseq, targetModseq] = [highestModseq, readModseq(database, target)];
-  const scan = scanOf(uids, uidNext, context.stepMessages);
+  const { mailboxId } = box;
+  const walk = walkOf(context, { mailboxId, uids, endUid: uidNext });
   const moved = new CopiedUids();
   const resultNow = (): (() => CopyResult) => {
     const [count, modseqs] = [moved.count, { sourceModseq, targetModseq }];
     return () => ({ targetUidValidity, ...moved.resultOf(count), ...modseqs });
   };
-  while (scan.step !== undefined) {
+  while (walk.hasMore) {
     if (context.isSliceOver) context = yield resultNow();
-    const selection = selectNext(context, box, scan);
-    if (selection.uids.length === 0) continue;
-    const [firstUid] = readTarget(context, target, selection.uids.length);
+    const selection = select(mailboxId, walk.next());
+    if (selection === undefined) continue;
+    const { length: count } = selection.states.uids;
+    const [firstUid] = readTarget(context, target, count);
     targetModseq = context.takeModseq(target.mailboxId);
     const copies = { target, firstUid, modseq: targetModseq };
-    countAdded(context, target.mailboxId, copySelection(context, selection, copies));
-    noteCopies(context, target, { firstUid, count: selection.uids.length, isSliced: false });
-    moved.add(selection.uids, firstUid);
+    countAdded(context, target.mailboxId, copyRows(context, selection, copies));
     sourceModseq = removeSelection(context, selection);
+    // After that, or the page from which they go would have changed if the target is the source.
+    addStates(context, selection, copies);
+    noteCopies(context, target, { firstUid, count, isSliced: false });
+    moved.add(selection.states.uids, firstUid);
   }
   return resultNow()();
 }

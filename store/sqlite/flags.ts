@@ -1,28 +1,13 @@
 import { limits } from '../limits.ts';
 import type { FlagChange, FlagChangeResult, MailboxKey } from '../mail-store.ts';
 import type { MessageStates } from '../mailbox-changes.ts';
-import {
-  applyMask,
-  areSameWords,
-  deletedBit,
-  flagMask,
-  type FlagMask,
-  seenBit,
-} from './flag-words.ts';
+import { applyMask, areSameWords, flagMask, type FlagMask, type FlagWords } from './flag-words.ts';
 import { defineFlags, readKeywords } from './keywords.ts';
-import { checkMailbox } from './mailbox-counters.ts';
-import {
-  FlagSetNumbers,
-  NumberColumn,
-  type StateArrays,
-  type StateColumns,
-  stateColumnsSql,
-  stepSource,
-  toStateArrays,
-  UidScan,
-  type UidStep,
-} from './message-states.ts';
-import { uidConditions, type UidCondition } from './uid-runs.ts';
+import { readCounters } from './mailbox-counters.ts';
+import { highestOf, type PackedStates } from './states/packed-states.ts';
+import { type PageSelection, PageWalk } from './states/page-walk.ts';
+import { FlagSetNumbers, NumberColumn } from './states/state-columns.ts';
+import { countStates, replaceStates } from './states/state-pages.ts';
 import type { SlicedWork, WriteContext } from './writer/write-context.ts';
 
 /** @see MailStore.storeFlags */
@@ -31,19 +16,24 @@ export function* storeFlags(
   { box, uids, change }: { box: MailboxKey; uids: Uint32Array; change: FlagChange },
 ): SlicedWork<FlagChangeResult> {
   let context = first;
-  checkMailbox(context.database, box);
+  const { uidNext } = readCounters(context.database, box);
   const outcome = new FlagOutcome();
-  const scan = new UidScan(uids, context.stepMessages);
-  let slice = new FlagSlice(context, box, change);
-  for (let step = scan.step; step !== undefined; step = scan.step) {
+  const walk = new PageWalk(context.database, {
+    mailboxId: box.mailboxId,
+    uids,
+    endUid: uidNext,
+    maxMessages: context.stepMessages,
+  });
+  let slice = new FlagSlice(context, box, { change, outcome });
+  while (walk.hasMore) {
     if (context.isSliceOver) {
       outcome.noteModseq(slice.end());
       context = yield outcome.resultNow();
       // Its flags anew: a keyword that no message has yet may have lost its place meanwhile.
-      slice = new FlagSlice(context, box, change);
+      slice = new FlagSlice(context, box, { change, outcome });
     }
-    const states = slice.read(step);
-    slice.change(step, states, { isWanted: scan.take(step, states.uids), outcome });
+    const selection = walk.next();
+    if (selection !== undefined) slice.change(selection);
   }
   outcome.noteModseq(slice.end());
   return outcome.resultNow()();
@@ -74,13 +64,30 @@ class FlagOutcome {
       return {
         modseq: modseqs.at(-1),
         ...(earlierModseqs.length > 0 && { earlierModseqs }),
-        changedUids: changedUids.toArray().slice(0, changedCount),
-        previousModseqs: previousModseqs.toArray().slice(0, changedCount),
-        unchangedUids: unchangedUids.toArray().slice(0, unchangedCount),
-        modifiedUids: modifiedUids.toArray().slice(0, modifiedCount),
+        changedUids: changedUids.toArray(0, changedCount),
+        previousModseqs: previousModseqs.toArray(0, changedCount),
+        unchangedUids: unchangedUids.toArray(0, unchangedCount),
+        modifiedUids: modifiedUids.toArray(0, modifiedCount),
       };
     };
   }
+}
+
+/** The flags of a page, and what a change makes of them. */
+interface ChangedSets {
+  /** Those before the change, and behind them, in the same order, those after it. */
+  readonly sets: readonly FlagWords[];
+  /** For each of those before the change: 0 if it changes nothing. */
+  readonly isChanged: Uint8Array;
+  readonly isEachChanged: boolean;
+}
+
+function changeSets(sets: readonly FlagWords[], mask: FlagMask): ChangedSets {
+  const after = sets.map((words) => applyMask(words, mask));
+  const isChanged = Uint8Array.from(after, (words, set) =>
+    areSameWords(words, sets[set]!) ? 0 : 1,
+  );
+  return { sets: [...sets, ...after], isChanged, isEachChanged: !isChanged.includes(0) };
 }
 
 /** A slice of a STORE on its way through the named messages. */
@@ -89,115 +96,93 @@ class FlagSlice {
   readonly #box: MailboxKey;
   readonly #mask: FlagMask;
   readonly #unchangedSince: number;
-  /** Flag sets before the change and after it. */
+  readonly #outcome: FlagOutcome;
+  /** How many messages slices before this one have changed. */
+  readonly #earlierCount: number;
+  /** Flag sets after the change. */
   readonly #flagSets = new FlagSetNumbers();
-  /** By the number of a flag set before the change: that after it, which is the same if it changes nothing. */
-  readonly #after: number[] = [];
-  readonly #uids = new NumberColumn(Uint32Array);
-  /** Numbers of the flag sets that the messages have now. */
+  /** Their numbers, for the messages that this slice has changed. */
   readonly #flags = new NumberColumn(Uint32Array);
   #unseenCount = 0;
   #deletedCount = 0;
 
-  constructor(context: WriteContext, box: MailboxKey, change: FlagChange) {
+  constructor(
+    context: WriteContext,
+    box: MailboxKey,
+    { change, outcome }: { readonly change: FlagChange; readonly outcome: FlagOutcome },
+  ) {
     this.#context = context;
     this.#box = box;
     this.#mask = readMask(context, box.mailboxId, change);
     this.#unchangedSince = change.unchangedSince ?? Infinity;
+    this.#outcome = outcome;
+    this.#earlierCount = outcome.changedUids.length;
   }
 
-  read(step: UidStep): StateArrays {
-    const { from, values } = stepSource(step, this.#box.mailboxId);
-    const columns = this.#context.database.row<StateColumns>(stateColumnsSql(from), ...values);
-    return toStateArrays(columns ?? ['[]', '[]', '[]'], this.#flagSets);
+  get #changedCount(): number {
+    return this.#outcome.changedUids.length - this.#earlierCount;
   }
 
-  /** Sorts the messages of a step into changed, unchanged and modified, and writes the changed ones. */
-  change(
-    step: UidStep,
-    { uids, modseqs, flags }: StateArrays,
-    { isWanted, outcome }: { isWanted: Uint8Array; outcome: FlagOutcome },
-  ): void {
-    const isChanged = new Uint8Array(uids.length);
-    const firstChanged = this.#uids.length;
+  /** Sorts the messages into changed, unchanged and modified, and writes the changed ones. */
+  change({ page, isChosen, chosenCount }: PageSelection): void {
+    const { states } = page;
+    const { uids, modseqs } = states;
+    const changed = changeSets(states.sets, this.#mask);
+    const isWhole = chosenCount === uids.length && changed.isEachChanged;
+    const before = this.#changedCount;
+    const after =
+      isWhole && highestOf(modseqs) <= this.#unchangedSince
+        ? this.#changeAll(states, changed)
+        : this.#changeSome(states, changed, isChosen);
+    if (this.#changedCount === before) return;
+    const { unseenCount, deletedCount } = countStates(after);
+    this.#unseenCount += unseenCount - page.unseenCount;
+    this.#deletedCount += deletedCount - page.deletedCount;
+    replaceStates(this.#context.database, this.#box.mailboxId, page, after);
+  }
+
+  /** All messages of a page, without a step for each of them. */
+  #changeAll({ uids, modseqs, flags, sets }: PackedStates, changed: ChangedSets): PackedStates {
+    const after = changed.sets.slice(sets.length);
+    this.#outcome.changedUids.append(uids);
+    this.#outcome.previousModseqs.append(modseqs);
+    const numbers = after.map((words) => this.#flagSets.numberOf(words));
+    this.#flags.append(
+      numbers.length === 1
+        ? new Uint32Array(uids.length).fill(numbers[0]!)
+        : Uint32Array.from(flags, (set) => numbers[set]!),
+    );
+    const modseq = this.#context.takeModseq(this.#box.mailboxId);
+    return { uids, modseqs: new Float64Array(uids.length).fill(modseq), flags, sets: after };
+  }
+
+  #changeSome(states: PackedStates, changed: ChangedSets, isChosen: Uint8Array): PackedStates {
+    const { uids } = states;
+    const [modseqs, flags] = [states.modseqs.slice(), states.flags.slice()];
+    const { changedUids, previousModseqs, unchangedUids, modifiedUids } = this.#outcome;
+    const numbers: (number | undefined)[] = [];
+    let modseq: number | undefined;
     for (let index = 0; index < uids.length; index++) {
-      if (isWanted[index] === 0) continue;
+      if (isChosen[index] === 0) continue;
       const uid = uids[index]!;
-      const before = flags[index]!;
-      const after = this.#setAfter(before);
-      if (modseqs[index]! > this.#unchangedSince) outcome.modifiedUids.push(uid);
-      else if (after === before) outcome.unchangedUids.push(uid);
+      const set = flags[index]!;
+      if (modseqs[index]! > this.#unchangedSince) modifiedUids.push(uid);
+      else if (changed.isChanged[set] === 0) unchangedUids.push(uid);
       else {
-        isChanged[index] = 1;
-        outcome.changedUids.push(uid);
-        outcome.previousModseqs.push(modseqs[index]!);
-        this.#uids.push(uid);
-        this.#flags.push(after);
-        this.#count(before, after);
+        changedUids.push(uid);
+        previousModseqs.push(modseqs[index]!);
+        const after = states.sets.length + set;
+        flags[index] = after;
+        modseqs[index] = modseq ??= this.#context.takeModseq(this.#box.mailboxId);
+        this.#flags.push((numbers[set] ??= this.#flagSets.numberOf(changed.sets[after]!)));
       }
     }
-    if (typeof this.#mask.more === 'function') this.#updateSets(firstChanged);
-    else for (const condition of uidConditions(step, uids, isChanged)) this.#update(condition);
-  }
-
-  #setAfter(before: number): number {
-    let after = this.#after[before];
-    if (after === undefined) {
-      const words = this.#flagSets.wordsOf(before);
-      const changed = applyMask(words, this.#mask);
-      after = areSameWords(words, changed) ? before : this.#flagSets.numberOfWords(changed);
-      this.#after[before] = after;
-    }
-    return after;
-  }
-
-  #count(before: number, after: number): void {
-    const [old] = this.#flagSets.wordsOf(before);
-    const [changed] = this.#flagSets.wordsOf(after);
-    this.#unseenCount -= bitChange(old, changed, seenBit);
-    this.#deletedCount += bitChange(old, changed, deletedBit);
-  }
-
-  /** Keywords without a bit depend on what a message had: a statement for each set of flags that is left. */
-  #updateSets(firstChanged: number): void {
-    const uids = this.#uids.toArray(firstChanged);
-    const flags = this.#flags.toArray(firstChanged);
-    for (const [number, places] of Map.groupBy(flags.keys(), (place) => flags[place]!)) {
-      this.#context.database.run(
-        `UPDATE messages SET modseq = ?, system_flags = ?, keywords_low = ?, keywords_high = ?,
-           keywords_more = ?
-         WHERE mailbox_id = ? AND uid IN (SELECT value FROM json_each(?))`,
-        this.#context.takeModseq(this.#box.mailboxId),
-        ...this.#flagSets.wordsOf(number),
-        this.#box.mailboxId,
-        `[${places.map((place) => uids[place]!).join()}]`,
-      );
-    }
-  }
-
-  #update({ sql, values }: UidCondition): void {
-    const { keep, set, more } = this.#mask;
-    this.#context.database.run(
-      `UPDATE messages AS m SET modseq = ?, system_flags = system_flags & ? | ?,
-         keywords_low = keywords_low & ? | ?, keywords_high = keywords_high & ? | ?,
-         keywords_more = coalesce(?, keywords_more)
-       WHERE m.mailbox_id = ? AND ${sql}`,
-      this.#context.takeModseq(this.#box.mailboxId),
-      keep[0],
-      set[0],
-      keep[1],
-      set[1],
-      keep[2],
-      set[2],
-      more === 'replace' ? set[3] : null,
-      this.#box.mailboxId,
-      ...values,
-    );
+    return { uids, modseqs, flags, sets: changed.sets };
   }
 
   /** Counts what has changed and notes it; the modseq of that, undefined if nothing has. */
   end(): number | undefined {
-    if (this.#uids.length === 0) return undefined;
+    if (this.#changedCount === 0) return undefined;
     const { mailboxId } = this.#box;
     const modseq = this.#context.takeModseq(mailboxId);
     this.#context.database.run(
@@ -206,16 +191,17 @@ class FlagSlice {
       this.#deletedCount,
       mailboxId,
     );
-    this.#context.noteChanged(mailboxId, this.#uids.length, () => this.#toldStates(modseq));
+    this.#context.noteChanged(mailboxId, this.#changedCount, () => this.#toldStates(modseq));
     return modseq;
   }
 
   #toldStates(modseq: number): MessageStates | undefined {
     if (this.#flagSets.count > limits.maxEventFlagSets) return undefined;
     const { database } = this.#context;
+    const uids = this.#outcome.changedUids.toArray(this.#earlierCount);
     return {
-      uids: this.#uids.toArray(),
-      modseqs: new Float64Array(this.#uids.length).fill(modseq),
+      uids,
+      modseqs: new Float64Array(uids.length).fill(modseq),
       flags: this.#flags.toArray(),
       flagSets: this.#flagSets.toFlagSets(readKeywords(database, this.#box.mailboxId)),
     };
@@ -229,9 +215,4 @@ function readMask(context: WriteContext, mailboxId: number, { mode, flags }: Fla
       ? readKeywords(context.database, mailboxId).wordsOf(flags)
       : defineFlags(context, mailboxId, flags).words;
   return flagMask(mode, words);
-}
-
-/** 1 if the change sets the bit, -1 if it clears it. */
-function bitChange(before: number, after: number, bit: number): number {
-  return ((after & bit) === 0 ? 0 : 1) - ((before & bit) === 0 ? 0 : 1);
 }

@@ -6,10 +6,9 @@ import { limits } from '../limits.ts';
 import { selectUsualFieldsOf, toFacts } from '../message-reader.ts';
 import type { Database, SqlValue } from './database.ts';
 import { deriveContent } from './bodies/derived-content.ts';
-import { deletedBit, seenBit } from './flag-words.ts';
-import { findUnknownKeywords } from './keywords.ts';
 import { bodyState } from './bodies/bodies.ts';
 import { openBody } from './bodies/stored-body.ts';
+import { findStateFaults } from './states/find-state-faults.ts';
 import { sortKeysSql, toSortKeys } from './sort-key-rows.ts';
 import { startThread, type WriterClient } from './writer/writer.ts';
 
@@ -37,7 +36,7 @@ export function checkIntegrity(database: Database): Findings {
     return [];
   };
   const faults = database.snapshot(() =>
-    [checkFile, checkRows, checkCounters, findUnknownKeywords, checkStaged].flatMap((check) =>
+    [checkFile, checkRows, checkCounters, findStateFaults, checkStaged].flatMap((check) =>
       runCheck(check, database),
     ),
   );
@@ -76,8 +75,7 @@ const rowChecks: readonly string[] = [
   `SELECT m.uid, 'message ' || m.uid || ' of mailbox ' || m.mailbox_id || ' is past a bound of its mailbox'
    FROM messages m JOIN mailboxes x ON x.id = m.mailbox_id
    LEFT JOIN unpublished_copies u ON u.mailbox_id = x.id AND m.uid >= x.uid_next
-   WHERE m.uid < 1 OR m.created_modseq > m.modseq OR m.modseq < 1 OR
-     (u.mailbox_id IS NULL AND (m.uid >= x.uid_next OR m.modseq > x.highest_modseq))`,
+   WHERE m.uid < 1 OR (u.mailbox_id IS NULL AND m.uid >= x.uid_next)`,
   `SELECT e.uid, 'expunged UID ' || e.uid || ' of mailbox ' || e.mailbox_id || ' is past a bound or in use'
    FROM expunged e JOIN mailboxes x ON x.id = e.mailbox_id
    WHERE e.uid >= x.uid_next OR e.modseq > x.highest_modseq OR e.first_uid >= e.uid OR
@@ -106,7 +104,7 @@ function checkRows(database: Database): string[] {
   );
 }
 
-/** Counters of mailboxes that are not removed, against the rows they count. */
+/** Counters of mailboxes that are not removed, against the rows they count; those of flags are compared with the states. */
 function checkCounters(database: Database): string[] {
   return database
     .rows<[number]>(
@@ -115,8 +113,6 @@ function checkCounters(database: Database): string[] {
        WHERE x.account_id IS NOT NULL
        GROUP BY x.id
        HAVING x.message_count <> count(m.uid) OR
-         x.unseen_count <> total(m.system_flags & ${seenBit} = 0) OR
-         x.deleted_count <> total(m.system_flags & ${deletedBit} <> 0) OR
          x.recent_count <> total(m.uid >= x.recent_from_uid) OR
          x.size_bytes <> total(m.size_bytes) OR
          x.recent_from_uid > x.uid_next`,

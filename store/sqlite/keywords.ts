@@ -11,7 +11,7 @@ import {
   systemFlagNumber,
   toWords,
 } from './flag-words.ts';
-import type { UidCondition } from './uid-runs.ts';
+import { pagesFrom } from './states/state-pages.ts';
 import type { WriteContext } from './writer/write-context.ts';
 
 /** The keywords of a mailbox at one instant: translates between flags and their bits. */
@@ -202,11 +202,10 @@ function definedNumbers(database: Database, mailboxId: number): number[] {
 
 /** The numbers of keywords that no message of the mailbox has, ascending. */
 function unusedNumbers(database: Database, mailboxId: number): number[] {
-  const rows = database.rows<[low: number, high: number, more: string]>(
-    'SELECT DISTINCT keywords_low, keywords_high, keywords_more FROM messages WHERE mailbox_id = ?',
-    mailboxId,
-  );
-  const used = new Set(rows.flatMap((row) => keywordNumbers([0, ...row])));
+  const used = new Set<number>();
+  for (const { states } of pagesFrom(database, mailboxId, 0)) {
+    for (const number of states.sets.flatMap(keywordNumbers)) used.add(number);
+  }
   return definedNumbers(database, mailboxId).filter((number) => !used.has(number));
 }
 
@@ -227,104 +226,40 @@ export function hasKeywordRoom(
   return unusedNumbers(database, mailboxId).length > 0;
 }
 
-/** How a statement that copies messages `m` to another mailbox gives them its keywords. */
-export interface KeywordMapping {
-  /** The expressions that stand for `keywords_low`, `keywords_high` and `keywords_more`. */
-  readonly columns: string;
-  /** What stands before its SELECT. */
-  readonly before: string;
-  /** What is joined to `messages m`. */
-  readonly join: string;
-  /** What is bound before its SELECT. */
-  readonly values: readonly string[];
-}
-
-const sameKeywords: KeywordMapping = {
-  columns: 'm.keywords_low, m.keywords_high, m.keywords_more',
-  before: '',
-  join: '',
-  values: [],
-};
-
 /**
- * For the keywords of some messages of a mailbox: which ones mean the same in the target. A copy keeps the keywords that the
- * target has room for (RFC 3501, section 6.4.7: flags SHOULD be kept).
+ * The sets of flags of some messages of a mailbox as the target has them, which learns all of their keywords that it has room for.
+ * A copy keeps those (RFC 3501, section 6.4.7: flags SHOULD be kept).
  */
-export function mapKeywords(
+export function translateKeywords(
   context: WriteContext,
-  messages: {
-    readonly mailboxId: number;
-    readonly condition: UidCondition;
-    readonly targetId: number;
-  },
-): KeywordMapping {
-  const { mailboxId, condition, targetId } = messages;
-  if (mailboxId === targetId) return sameKeywords;
-  const rows = context.database.rows<[low: number, high: number, more: string]>(
-    `SELECT DISTINCT m.keywords_low, m.keywords_high, m.keywords_more FROM messages m
-     WHERE m.mailbox_id = ? AND ${condition.sql}`,
-    mailboxId,
-    ...condition.values,
-  );
-  if (rows.every(([low, high, more]) => low === 0 && high === 0 && more === '')) {
-    return sameKeywords;
-  }
-  const translate = translator(context, rows, mailboxId, targetId);
-  const map = rows.map((row) => [...row, ...translate([0, ...row]).slice(1)]);
-  return {
-    columns: 'k.new_low, k.new_high, k.new_more',
-    // Thousands of messages may each have a set of their own. Only a table with types gets an index.
-    before: `WITH k AS MATERIALIZED (SELECT CAST(value ->> 0 AS INTEGER) AS low,
-        CAST(value ->> 1 AS INTEGER) AS high, CAST(value ->> 2 AS TEXT) AS more,
-        value ->> 3 AS new_low, value ->> 4 AS new_high, value ->> 5 AS new_more
-      FROM json_each(?))`,
-    join: `CROSS JOIN k
-      ON k.low = m.keywords_low AND k.high = m.keywords_high AND k.more = m.keywords_more`,
-    values: [JSON.stringify(map)],
-  };
-}
-
-/** Translates keywords of one mailbox into those of another, which learns all of the rows' that it has room for. */
-function translator(
-  context: WriteContext,
-  rows: readonly (readonly [low: number, high: number, more: string])[],
-  sourceId: number,
-  targetId: number,
-): (words: FlagWords) => FlagWords {
+  sets: readonly FlagWords[],
+  { sourceId, targetId }: { readonly sourceId: number; readonly targetId: number },
+): readonly FlagWords[] {
+  if (sourceId === targetId || !sets.some(hasKeywords)) return sets;
   const source = readKeywords(context.database, sourceId);
-  const names = new Set(rows.flatMap((row) => source.flagsOf([0, ...row])));
+  const keywordsOf = ([, ...words]: FlagWords) => source.flagsOf([0, ...words]);
+  const names = new Set(sets.flatMap(keywordsOf));
   const defined = defineKeywords(context, targetId, [...names]);
-  const numbers = new Map(
-    Array.from(names, (name) => [name, defined.get(foldAsciiCase(name))?.number]),
-  );
-  return (words) => {
-    const keywords = source.flagsOf(words).map((name) => numbers.get(name));
-    return toWords(
+  return sets.map((words) => {
+    const numbers = keywordsOf(words).map((name) => defined.get(foldAsciiCase(name))?.number);
+    const [, ...keywords] = toWords(
       [],
-      keywords.filter((number) => number !== undefined),
+      numbers.filter((number) => number !== undefined),
     );
-  };
+    return [words[0], ...keywords];
+  });
 }
 
-/** Messages with keywords that their mailbox does not know, one line each: none in a sound store. */
-export function findUnknownKeywords(database: Database): string[] {
-  const defined = new Map<number, Set<number>>();
-  const rows = database.rows<
-    [mailboxId: number, uid: number, low: number, high: number, more: string]
-  >(
-    `SELECT mailbox_id, min(uid), keywords_low, keywords_high, keywords_more FROM messages
-     WHERE keywords_low | keywords_high <> 0 OR keywords_more <> ''
-     GROUP BY mailbox_id, keywords_low, keywords_high, keywords_more`,
-  );
-  const faults: string[] = [];
-  for (const [mailboxId, uid, ...words] of rows) {
-    const known = defined.get(mailboxId) ?? new Set(definedNumbers(database, mailboxId));
-    defined.set(mailboxId, known);
-    const unknown = keywordNumbers([0, ...words]).filter((number) => !known.has(number));
-    if (unknown.length === 0) continue;
-    faults.push(
-      `Message ${uid} of mailbox ${mailboxId} has unknown keywords: ${unknown.join(', ')}`,
-    );
-  }
-  return faults;
+function hasKeywords([, low, high, more]: FlagWords): boolean {
+  return low !== 0 || high !== 0 || more !== '';
+}
+
+/** Those of the numbers of keywords that the mailbox does not know. */
+export function unknownKeywords(
+  database: Database,
+  mailboxId: number,
+  numbers: Iterable<number>,
+): number[] {
+  const known = new Set(definedNumbers(database, mailboxId));
+  return [...numbers].filter((number) => !known.has(number));
 }

@@ -114,11 +114,6 @@ export function readModseq(database: Database, { accountId, mailboxId }: Mailbox
   return row[0];
 }
 
-/** `NONEXISTENT` if the account has no such mailbox. */
-export function checkMailbox(database: Database, box: MailboxKey): void {
-  readModseq(database, box);
-}
-
 /** What is refused for a mailbox that is gone. */
 export function noMailbox(): StoreError {
   return new StoreError('NONEXISTENT', 'The mailbox does not exist');

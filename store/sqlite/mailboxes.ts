@@ -18,9 +18,9 @@ import {
 } from '../names.ts';
 import { moveMessages } from './copy-and-expunge.ts';
 import type { Database } from './database.ts';
-import { seenBit } from './flag-words.ts';
 import { hasKeywordRoom, readKeywords } from './keywords.ts';
 import { noMailbox } from './mailbox-counters.ts';
+import { countBeforeUnseen } from './states/state-pages.ts';
 import type { SlicedWork, WriteContext } from './writer/write-context.ts';
 
 /** @see MailStore.listMailboxes */
@@ -96,18 +96,9 @@ export function readStatus(
     uidValidity: row[6],
     highestModseq: row[7],
     canAddKeywords: hasKeywordRoom(database, { mailboxId, messageCount: row[0] }),
-    ...(firstUnseen && row[1] > 0 && { firstUnseenNumber: readFirstUnseen(database, mailboxId) }),
+    ...(firstUnseen &&
+      row[1] > 0 && { firstUnseenNumber: 1 + countBeforeUnseen(database, mailboxId) }),
   };
-}
-
-/** The message sequence number of the first message without \Seen, of which there is one. */
-function readFirstUnseen(database: Database, mailboxId: number): number {
-  const [number] = database.row<[number]>(
-    `SELECT 1 + count(*) FROM messages WHERE mailbox_id = ?1 AND uid <
-       (SELECT uid FROM messages WHERE mailbox_id = ?1 AND system_flags & ${seenBit} = 0 ORDER BY uid LIMIT 1)`,
-    mailboxId,
-  )!;
-  return number;
 }
 
 /** What {@link MailStore.open} reads. `NONEXISTENT`. */

@@ -5,6 +5,7 @@ import { deletedBit, seenBit } from './flag-words.ts';
 import { noteImported } from './imports.ts';
 import { defineFlags } from './keywords.ts';
 import { countAdded, readTarget } from './mailbox-counters.ts';
+import { appendStates, uniformStates } from './states/state-pages.ts';
 import type { WriteContext } from './writer/write-context.ts';
 import { type Failure, toFailure } from './writer/writer.ts';
 
@@ -73,17 +74,15 @@ function addToTarget(
     content.sizeBytes,
   ]);
   context.database.run(
-    'INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+    'INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?)',
     mailboxId,
     uid,
-    modseq,
-    modseq,
     bodyId,
     content.sizeBytes,
     Math.floor(internalDate.epochMs / 1000),
     internalDate.zoneMinutes,
-    ...words,
     Math.floor(context.nowMs / 1000),
   );
+  appendStates(context.database, mailboxId, uniformStates(Uint32Array.of(uid), modseq, words));
   return { message: { uid, uidValidity, modseq }, state: { uid, modseq, flags } };
 }

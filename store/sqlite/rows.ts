@@ -1,9 +1,11 @@
 import { lowerBound } from '../../protocol/sequence-set.ts';
+import { withoutUids } from '../../protocol/sorted-uids.ts';
 import { limits } from '../limits.ts';
 import type { MailboxKey } from '../mail-store.ts';
 import type { MessageColumn, MessageRows } from '../message-rows.ts';
 import type { Database } from './database.ts';
 import { readCounters } from './mailbox-counters.ts';
+import { expectGone } from './message-states.ts';
 import { RowBatch, RowPlan, type ValueRow } from './row-columns.ts';
 import { addUsualFields } from './usual-field-rows.ts';
 
@@ -56,10 +58,20 @@ class RowReader {
       const step = uids.subarray(position, Math.min(position + limits.stepRows, end));
       for (const row of this.#rows(step, this.#plan.boundedSelect)) {
         if (!batch.add(row)) this.#addWhole(batch, row[0]);
-        if (batch.bytes >= limits.batchBytes) return { batch, lastUid: row[0] };
+        if (batch.bytes < limits.batchBytes) continue;
+        this.#expectAll(batch, uids.subarray(0, lowerBound(uids, end, row[0] + 1)));
+        return { batch, lastUid: row[0] };
       }
     }
+    this.#expectAll(batch, uids.subarray(0, end));
     return { batch, lastUid: uids.at(-1)! };
+  }
+
+  /** A message that was not found must be gone: its row can be lost. */
+  #expectAll(batch: RowBatch, lookedAt: Uint32Array): void {
+    if (batch.count === lookedAt.length) return;
+    const missing = withoutUids(lookedAt, batch.uids.subarray(0, batch.count));
+    expectGone(this.#database, this.#box, missing);
   }
 
   /** Adds a message with a value that is too large to be read together with others', unless it is gone by now. */

@@ -14,17 +14,11 @@ import { damage } from './damage.ts';
 import type { Database } from './database.ts';
 import { readKeywords } from './keywords.ts';
 import { readCounters } from './mailbox-counters.ts';
-import {
-  type FlagKey,
-  flagKeySql,
-  FlagSetNumbers,
-  stepSource,
-  UidScan,
-  type UidStep,
-} from './message-states.ts';
+import { readNamedStates } from './message-states.ts';
 import { readBody } from './bodies/read-body.ts';
 import { chunkJoin, type ChunkRows, toChunk } from './bodies/stored-body.ts';
 import { readUsualFields } from './usual-field-rows.ts';
+import { stepSource, UidScan, type UidStep } from './uid-scan.ts';
 
 /** A mailbox of SQLite, as a search reads it. */
 export class SqliteSearchSource implements SearchSource {
@@ -98,10 +92,10 @@ export class SqliteSearchSource implements SearchSource {
   }
 }
 
-/** What the columns of rows are read from; `usualFields` are not. */
-const columnSql: Readonly<Record<Exclude<SearchColumn, 'usualFields'>, string>> = {
-  flags: flagKeySql,
-  modseq: 'm.modseq',
+/** A column that the row of a message has. */
+type RowColumn = Exclude<SearchColumn, 'flags' | 'modseq' | 'usualFields'>;
+
+const columnSql: Readonly<Record<RowColumn, string>> = {
   size: 'm.size_bytes',
   internalDay: 'm.internal_seconds + 60 * m.zone_minutes',
   // No join: a message of which the body is lost must not look like the end of the mailbox.
@@ -110,6 +104,10 @@ const columnSql: Readonly<Record<Exclude<SearchColumn, 'usualFields'>, string>> 
 
 const daySeconds = 86_400;
 
+function isRowColumn(column: SearchColumn): column is RowColumn {
+  return Object.hasOwn(columnSql, column);
+}
+
 /** The rows of a step, wanted or not, without usual fields. */
 function readStep(
   database: Database,
@@ -117,7 +115,7 @@ function readStep(
   step: UidStep,
   columns: ReadonlySet<SearchColumn>,
 ): SearchRows {
-  const names = [...columns].filter((column) => column !== 'usualFields');
+  const names = [...columns].filter(isRowColumn);
   const sql = ['m.uid', 'm.body_id', ...names.map((name) => columnSql[name])];
   const { from, values } = stepSource(step, mailboxId);
   return database.snapshot(() => {
@@ -129,27 +127,32 @@ function readStep(
         ...values,
       )!
       .map((json) => JSON.parse(json) as (number | string | null)[]);
+    const rows = {
+      uids: Uint32Array.from(uids as number[]),
+      bodyIds: Float64Array.from(bodyIds as number[]),
+    };
+    const hasStates = columns.has('flags') || columns.has('modseq');
     return Object.assign(
-      { uids: Uint32Array.from(uids as number[]), bodyIds: Float64Array.from(bodyIds as number[]) },
-      ...names.map((name, index) => toColumn(database, mailboxId, name, others[index]!)),
+      rows,
+      hasStates && readStateColumns(database, mailboxId, rows.uids),
+      ...names.map((name, index) => toColumn(name, others[index]!)),
     ) as SearchRows;
   });
 }
 
-function toColumn(
+function readStateColumns(
   database: Database,
   mailboxId: number,
-  name: keyof typeof columnSql,
-  values: (number | string | null)[],
-): Partial<SearchRows> {
+  uids: Uint32Array,
+): Pick<SearchRows, 'flags' | 'flagSets' | 'modseqs'> {
+  const { modseqs, flags, flagSets } = readNamedStates(database, mailboxId, uids).toStates(
+    readKeywords(database, mailboxId),
+  );
+  return { modseqs, flags, flagSets };
+}
+
+function toColumn(name: RowColumn, values: (number | string | null)[]): Partial<SearchRows> {
   switch (name) {
-    case 'flags': {
-      const numbers = new FlagSetNumbers();
-      const flags = Uint32Array.from(values as FlagKey[], (key) => numbers.numberOf(key));
-      return { flags, flagSets: numbers.toFlagSets(readKeywords(database, mailboxId)) };
-    }
-    case 'modseq':
-      return { modseqs: Float64Array.from(values as number[]) };
     case 'size':
       return { sizes: Float64Array.from(values as number[]) };
     case 'internalDay':

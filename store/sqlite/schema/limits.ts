@@ -20,4 +20,12 @@ export const stepLimits = {
   usualFieldsBytes: kibibyte,
   /** Bytes of the sort keys of a message in the file, about, with some to spare. */
   sortKeysBytes: 150,
+  /** Messages of a page of states. */
+  pageMessages: 512,
+  /** Bytes of a page of states, above which it is divided. */
+  pageBytes: 8000,
+  /** Pages of states of one transaction: some ten milliseconds. */
+  movedPages: 8,
+  /** Bytes by which the file may grow meanwhile: what one transaction moves. */
+  movedBytes: mebibyte,
 } as const;

@@ -2,6 +2,7 @@ import { selectUsualFields } from '../../usual-fields.ts';
 import { compactStep } from './compact-step.ts';
 import { stepLimits } from './limits.ts';
 import { sortKeysStep } from './sort-keys-step.ts';
+import { statePagesStep } from './state-pages-step.ts';
 import type { Database } from '../database.ts';
 
 /** One step of the schema: SQL that runs in one transaction, or long work. */
@@ -70,9 +71,8 @@ const headerFieldsStep: LongStep = {
  * - `mailboxes.account_id` is null once the mailbox is removed; the collector then deletes its rows.
  * - `accounts` has the sums of the counters of its mailboxes, which triggers keep, whoever changes the counters.
  * - `mailboxes.expunged_horizon` is the modseq up to which rows of `expunged` may be deleted.
- * - `messages` keeps flags as bits: system flags in the order of `systemFlags`, keywords by their number in
- *   `keywords`, 0 to 31 in `keywords_low`, 32 to 63 in `keywords_high`; `keywords_more` has the numbers of others, see
- *   `FlagWords`.
+ * - `state_pages` has UIDs, modseqs and flags of messages, packed: see `PackedStates` and `StatePage`. Keywords have their number in
+ *   `keywords` there. Its counts, and the modseqs beside them, are of the page's messages.
  * - `messages.saved_seconds` is null in messages that came before the column.
  * - `imports` says how often messages were imported into a mailbox, by the first bytes of their SHA-256.
  * - `expunged` has the UIDs from `first_uid` to `uid`; null: `uid` alone.
@@ -220,4 +220,5 @@ export const schemaSteps: readonly SchemaStep[] = [
   compactStep,
   sortKeysStep,
   'ALTER TABLE expunged ADD COLUMN first_uid INTEGER',
+  statePagesStep,
 ];

@@ -85,6 +85,7 @@ const shared = [
   'store/sqlite',
   'store/sqlite/bodies',
   'store/sqlite/schema',
+  'store/sqlite/states',
   'store/sqlite/writer',
   'tls',
 ];
@@ -114,6 +115,7 @@ await t.test('before the first client', async (t) => {
     'store',
     'store/sqlite',
     'store/sqlite/bodies',
+    'store/sqlite/states',
     'store/sqlite/writer',
   ]);
   t.ok(

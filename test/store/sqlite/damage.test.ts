@@ -86,7 +86,7 @@ const store = await openSqliteStore({ dataDirectory });
 const whole = await readInbox(store);
 await store.close();
 
-for (const table of ['messages', 'bodies', 'body_texts', 'chunks']) {
+for (const table of ['state_pages', 'messages', 'bodies', 'body_texts', 'chunks']) {
   await t.test(`changed pages of ${table} hide no message`, { timeout: 120_000 }, async (t) => {
     const pages = pagesOf(dataDirectory, table);
     const random = new SeededRandom(1);

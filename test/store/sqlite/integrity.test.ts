@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import t from 'tap';
 import { Database } from '../../../store/sqlite/database.ts';
 import { checkIntegrity } from '../../../store/sqlite/integrity.ts';
+import type { PackedStates } from '../../../store/sqlite/states/packed-states.ts';
+import { findPage, replaceStates } from '../../../store/sqlite/states/state-pages.ts';
 import {
   addMessage,
   addMessages,
@@ -10,8 +12,16 @@ import {
 } from '../../fixtures/mail-store-contract/store-steps.ts';
 import { makeDataDirectory, makeSqliteStore } from '../../fixtures/sqlite-store.ts';
 
+/** Changes the states of mailbox 1, which has two messages, with a page that is sound but for that. */
+function changeStates(change: (states: PackedStates) => PackedStates) {
+  return (database: Database): void => {
+    const page = findPage(database, 1, 1)!;
+    replaceStates(database, 1, page, change(page.states));
+  };
+}
+
 /** What is broken, and what the check must say of it. */
-const damages: Record<string, [sql: string, fault: RegExp]> = {
+const damages: Record<string, [damage: string | ((database: Database) => void), fault: RegExp]> = {
   'a changed byte': [
     "UPDATE chunks SET bytes = CAST(replace(bytes, 'one', 'eno') AS BLOB)",
     /^Body 1 is not the bytes/,
@@ -88,7 +98,41 @@ const damages: Record<string, [sql: string, fault: RegExp]> = {
     /^Counters of mailbox 1/,
   ],
   'a UID from the future': ['UPDATE messages SET uid = 77 WHERE uid = 2', /is past a bound/],
-  'a modseq from the future': ['UPDATE messages SET modseq = 77 WHERE uid = 2', /is past a bound/],
+  'a modseq from the future': [
+    changeStates(({ modseqs, ...states }) => ({ ...states, modseqs: modseqs.with(1, 77) })),
+    /^Message 2 of mailbox 1 has a modseq that is past a bound/,
+  ],
+  'a changed page of states': [
+    "UPDATE state_pages SET states = CAST(substr(states, 1, 20) || x'2a' || substr(states, 22) AS BLOB)",
+    /^State page 1 of mailbox 1 is not what was stored/,
+  ],
+  'a lost page of states': ['DELETE FROM state_pages', /^Message 1 of mailbox 1 has no state/],
+  'a page of states with wrong counts': [
+    'UPDATE state_pages SET unseen_count = unseen_count + 1',
+    /^State page 1 of mailbox 1 counts otherwise/,
+  ],
+  'a page of states with another modseq': [
+    'UPDATE state_pages SET lowest_modseq = 1',
+    /^State page 1 of mailbox 1 counts otherwise/,
+  ],
+  'a page of states in another place': [
+    'UPDATE state_pages SET first_uid = 2',
+    /^State page 1 of mailbox 1 has UIDs that are not in its place/,
+  ],
+  'a state that is in two pages': [
+    `INSERT INTO state_pages SELECT 99, mailbox_id, 2, lowest_modseq, highest_modseq, message_count,
+       unseen_count, deleted_count, states FROM state_pages`,
+    /^State page 1 of mailbox 1 has UIDs that are not in its place/,
+  ],
+  'UIDs of states that do not ascend': [
+    changeStates(({ uids, ...states }) => ({ ...states, uids: uids.toReversed() })),
+    /^State page 1 of mailbox 1 has UIDs that are not in its place/,
+  ],
+  'a state without a row': ['DELETE FROM messages WHERE uid = 2', /has a state and no row/],
+  'another flag of a message': [
+    changeStates((states) => ({ ...states, sets: [[8, 0, 0, '']] })),
+    /^Counters of mailbox 1 differ from its states/,
+  ],
   'an expunged UID in use': [
     'INSERT INTO expunged VALUES (1, 2, 2, NULL)',
     /^Expunged UID 2 of mailbox 1/,
@@ -119,11 +163,14 @@ const damages: Record<string, [sql: string, fault: RegExp]> = {
     /has no INBOX/,
   ],
   'a keyword that nobody knows': [
-    'UPDATE messages SET keywords_high = 2 WHERE uid = 1',
+    changeStates((states) => ({ ...states, sets: [[0, 0, 2, '']] })),
     /^Message 1 of mailbox 1 has unknown keywords: 33$/,
   ],
   'keywords without a bit that nobody knows': [
-    "UPDATE messages SET keywords_more = '64,70' WHERE uid = 2",
+    changeStates((states) => {
+      const sets = [...states.sets, [0, 0, 0, '64,70'] as const];
+      return { ...states, sets, flags: Uint16Array.of(0, 1) };
+    }),
     /^Message 2 of mailbox 1 has unknown keywords: 64, 70$/,
   ],
   'a row that refers to nothing': [
@@ -145,11 +192,13 @@ await t.test('every kind of damage is found', async (t) => {
     return path;
   };
 
-  for (const [name, [sql, fault]] of Object.entries(damages)) {
+  for (const [name, [damage, fault]] of Object.entries(damages)) {
     const path = copyFile();
     const database = new Database(path, 'writer');
     t.same(checkIntegrity(database).faults, [], `before ${name}`);
-    database.execute(`PRAGMA foreign_keys = OFF; ${sql}`);
+    database.execute('PRAGMA foreign_keys = OFF');
+    if (typeof damage === 'string') database.execute(damage);
+    else damage(database);
     database.close();
     const damaged = new Database(path, 'reader');
     const { faults } = checkIntegrity(damaged);
@@ -160,7 +209,7 @@ await t.test('every kind of damage is found', async (t) => {
     damaged.close();
   }
 
-  for (const tree of ['messages_by_modseq', 'messages', 'bodies']) {
+  for (const tree of ['state_pages', 'messages', 'bodies']) {
     for (const damagedBytes of [100, 4096]) {
       const path = copyFile();
       damagePage(path, tree, damagedBytes);

@@ -4,118 +4,47 @@ import { limits } from '../../../store/limits.ts';
 import type { MessageStates } from '../../../store/mailbox-changes.ts';
 import { Database } from '../../../store/sqlite/database.ts';
 import { createSchema } from '../../../store/sqlite/schema/migration.ts';
-import {
-  readChanges,
-  readStates,
-  stepSource,
-  UidScan,
-} from '../../../store/sqlite/message-states.ts';
+import type { FlagWords } from '../../../store/sqlite/flag-words.ts';
+import { readChanges, readStates } from '../../../store/sqlite/message-states.ts';
+import { insertMessages } from '../../fixtures/message-rows.ts';
+import { refuses } from '../../fixtures/mail-store-contract/store-steps.ts';
 import { SeededRandom } from '../../fixtures/seeded-random.ts';
 import { makeDataDirectory } from '../../fixtures/sqlite-store.ts';
 
-/** A database whose mailbox 2 has messages of just these UIDs; its neighbours are full. */
-function makeMailbox(t: Test, uids: readonly number[]): Database {
+const box = { accountId: 1, mailboxId: 2 };
+
+function upTo(count: number): Uint32Array {
+  return Uint32Array.from({ length: count }, (_, index) => index + 1);
+}
+
+/** A database whose mailbox 2 has messages; its neighbours have others. */
+function makeMailbox(
+  t: Test,
+  uids: Uint32Array,
+  options: Parameters<typeof insertMessages>[3] = {},
+): Database {
   const database = new Database(join(makeDataDirectory(t), 'mail.db'), 'writer');
   t.teardown(() => database.close());
   createSchema(database);
-  database.execute(`INSERT INTO mailboxes (id, name, is_selectable, uid_validity)
-    VALUES (1, 'a', 1, 1), (2, 'b', 1, 1), (3, 'c', 1, 1)`);
-  const insert = (mailboxId: number, chosen: readonly number[]) =>
-    database.run(
-      `INSERT INTO messages (mailbox_id, uid, modseq, created_modseq, body_id, size_bytes,
-         internal_seconds, zone_minutes, system_flags, keywords_low, keywords_high)
-       SELECT ?, value, value, 1, 1, 1, 1, 0, 0, 0, 0 FROM json_each(?)`,
-      mailboxId,
-      JSON.stringify(chosen),
-    );
-  const all = Array.from({ length: 3000 }, (_, index) => index + 1);
-  insert(1, all);
-  insert(3, all);
-  insert(2, uids);
+  database.execute(`INSERT INTO accounts (id, name, name_key, argon2id, scram_sha256)
+      VALUES (1, 'a', 'a', '', '');
+    INSERT INTO mailboxes (id, name, is_selectable, uid_validity)
+      VALUES (1, 'a', 1, 1), (2, 'b', 1, 1), (3, 'c', 1, 1)`);
+  const others = Uint32Array.from({ length: 1000 }, (_, index) => 2 * index + 1);
+  insertMessages(database, 1, others);
+  insertMessages(database, 3, others);
+  insertMessages(database, 2, uids, options);
+  const uidNext = (uids.at(-1) ?? 0) + 1;
+  const { modseqs = uids } = options;
+  database.execute(`UPDATE mailboxes SET account_id = 1, uid_next = ${uidNext},
+    highest_modseq = ${Math.max(1, ...modseqs)}, message_count = ${uids.length} WHERE id = 2`);
   return database;
 }
 
-/** Walks the scan to its end. */
-function walk(database: Database, scan: UidScan) {
-  const found: number[] = [];
-  let [rowCount, rangeCount, listCount] = [0, 0, 0];
-  for (let step = scan.step; step !== undefined; step = scan.step) {
-    const { from, values } = stepSource(step, 2);
-    const read = database.rows<[number]>(`SELECT m.uid FROM ${from}`, ...values).flat();
-    const isWanted = scan.take(step, read);
-    found.push(...read.filter((_, index) => isWanted[index] === 1));
-    rowCount += read.length;
-    if (step.kind === 'range') rangeCount++;
-    else listCount++;
-  }
-  return { found, rowCount, rangeCount, listCount };
-}
-
-await t.test('finds just the wanted messages that exist, at a cost that grows with them', (t) => {
-  const random = new SeededRandom(3);
-  for (const existing of [0, 0.02, 0.5, 1]) {
-    const uids = Array.from({ length: 3000 }, (_, index) => index + 1).filter(() =>
-      random.chance(existing),
-    );
-    const database = makeMailbox(t, uids);
-    for (const wanted of [0, 0.001, 0.02, 0.3, 0.9, 1]) {
-      const names = Uint32Array.from({ length: 3500 }, (_, index) => index + 1).filter(() =>
-        random.chance(wanted),
-      );
-      const what = `${wanted} of the UIDs, of which ${existing} exist`;
-      for (const maxRows of [1, 50, 8192]) {
-        const { found, rowCount } = walk(database, new UidScan(names, maxRows));
-        const set = new Set(names);
-        t.same(
-          found,
-          uids.filter((uid) => set.has(uid)),
-          what,
-        );
-        // Eight rows for each wanted one, and a trial before each list.
-        t.ok(rowCount <= 8 * found.length + 2 * 64 + names.length / 4, `${what}: ${rowCount} rows`);
-      }
-    }
-  }
-  t.end();
-});
-
-await t.test('all of a mailbox is one scan, also if its UIDs are far apart', (t) => {
-  for (const gap of [1, 40]) {
-    const uids = Array.from({ length: 2000 }, (_, index) => 1 + index * gap);
-    const database = makeMailbox(t, uids);
-    const result = walk(database, new UidScan(Uint32Array.from(uids)));
-    t.match(result, { rowCount: 2000, listCount: 0 });
-    t.ok(result.rangeCount <= 4, `${result.rangeCount} ranges`);
-    t.equal(result.found.length, 2000);
-  }
-  t.end();
-});
-
-await t.test('a few of many are looked up', (t) => {
-  const uids = Array.from({ length: 3000 }, (_, index) => index + 1);
-  const database = makeMailbox(t, uids);
-  const few = Uint32Array.from({ length: 30 }, (_, index) => 100 * index + 1);
-  const result = walk(database, new UidScan(few));
-  t.match(result, { found: { length: 30 }, rangeCount: 1, listCount: 1 });
-  t.ok(result.rowCount <= 64 + 30, `${result.rowCount} rows`);
-  t.end();
-});
-
-await t.test('nothing wanted is nothing read', (t) => {
-  t.equal(new UidScan(new Uint32Array()).step, undefined);
-  t.end();
-});
-
 await t.test('a slice has no more sets of flags than an event may tell of', async (t) => {
   const count = 20_000;
-  const all = Array.from({ length: count }, (_, index) => index + 1);
-  const database = makeMailbox(t, all);
-  database.execute(`INSERT INTO accounts (id, name, name_key, argon2id, scram_sha256)
-      VALUES (1, 'a', 'a', '', '');
-    UPDATE mailboxes SET account_id = 1, uid_next = ${count + 1}, highest_modseq = ${count},
-      message_count = ${count} WHERE id = 2`);
-  const box = { accountId: 1, mailboxId: 2 };
-  const slices = async () => {
+  const all = upTo(count);
+  const slices = async (database: Database) => {
     const states: MessageStates[] = [];
     for await (const slice of readStates(database, box, 0)) states.push(slice);
     for await (const slice of readChanges(database, box, 0, count)) states.push(slice.messages);
@@ -128,24 +57,25 @@ await t.test('a slice has no more sets of flags than an event may tell of', asyn
   const { slowSliceMessages: small, sliceMessages: large } = limits;
   const sizes = [small, large, large, count - small - 2 * large];
   t.same(
-    (await slices()).map(({ uids }) => uids.length),
+    (await slices(makeMailbox(t, all))).map(({ uids }) => uids.length),
     [...sizes, ...sizes],
     'one set: large slices behind a small one',
   );
-  database.execute('UPDATE messages SET keywords_low = uid WHERE mailbox_id = 2');
-  const setCounts = (await slices()).map(({ flagSets }) => flagSets.length);
+  const toFlags = (uid: number): FlagWords => [0, uid, 0, ''];
+  const setCounts = (await slices(makeMailbox(t, all, { toFlags }))).map(
+    ({ flagSets }) => flagSets.length,
+  );
   t.equal(Math.max(...setCounts), limits.maxEventFlagSets);
 });
 
 await t.test(
   'UIDs of one modseq that are forgotten while they are read are missed by nobody',
   async (t) => {
-    const database = makeMailbox(t, []);
-    const box = { accountId: 1, mailboxId: 2 };
+    const database = makeMailbox(t, upTo(0));
     const count = 3 * limits.sliceMessages;
-    database.execute(`INSERT INTO accounts (id, name, name_key, argon2id, scram_sha256)
-      VALUES (1, 'a', 'a', '', '');
-    UPDATE mailboxes SET account_id = 1, uid_next = ${2 * count}, highest_modseq = 2 WHERE id = 2`);
+    database.execute(
+      `UPDATE mailboxes SET uid_next = ${2 * count}, highest_modseq = 2 WHERE id = 2`,
+    );
     database.run(
       `INSERT INTO expunged (mailbox_id, modseq, uid)
      WITH RECURSIVE n (uid) AS (SELECT 1 UNION ALL SELECT uid + 2 FROM n WHERE uid < ?)
@@ -168,3 +98,56 @@ await t.test(
     await t.rejects(read(forget), { name: 'ChangesForgottenError' });
   },
 );
+
+await t.test('changes ascend, each once, however they lie in the pages', async (t) => {
+  const random = new SeededRandom(5);
+  const uids = upTo(30_000).filter(() => random.chance(0.7));
+  for (const spread of [1, 40, 50_000]) {
+    const modseqs = Float64Array.from(uids, () => 2 + random.below(spread));
+    const database = makeMailbox(t, uids, { modseqs });
+    const since = Math.floor(spread / 3);
+    const told: [modseq: number, uid: number][] = [];
+    for await (const { messages } of readChanges(database, box, since, 2 + spread)) {
+      t.ok(messages.uids.length <= limits.sliceMessages);
+      for (const [index, uid] of messages.uids.entries())
+        told.push([messages.modseqs[index]!, uid]);
+    }
+    const expected = Array.from(uids, (uid, index) => [modseqs[index]!, uid] as const)
+      .filter(([modseq]) => modseq > since)
+      .toSorted(([a, uid], [b, other]) => a - b || uid - other);
+    t.same(told, expected, `${spread} modseqs`);
+  }
+});
+
+await t.test('what changes while changes are read is not told as it was', async (t) => {
+  const uids = upTo(20_000);
+  const database = makeMailbox(t, uids, { modseqs: Float64Array.from(uids, () => 2) });
+  const told: number[] = [];
+  for await (const { messages } of readChanges(database, box, 1, 2)) {
+    told.push(...messages.uids);
+    if (told.length > uids.length / 2) continue;
+    // What lies behind is gone.
+    database.execute(`DELETE FROM state_pages WHERE mailbox_id = 2 AND first_uid > 10000;
+      UPDATE mailboxes SET highest_modseq = 3 WHERE id = 2`);
+  }
+  t.ok(told.length < 11_000, `${told.length} told`);
+});
+
+await t.test('a page that is lost, or is not what was stored, hides no message', async (t) => {
+  const read = async (sql: string) => {
+    const database = makeMailbox(t, upTo(2_000));
+    database.execute(sql);
+    for await (const _ of readStates(database, box, 0));
+  };
+  await read('SELECT 1');
+  const page = 'mailbox_id = 2 AND first_uid = 513';
+  await refuses(t, read(`DELETE FROM state_pages WHERE ${page}`), 'CORRUPTION');
+  const change = (blob: string) => read(`UPDATE state_pages SET states = ${blob} WHERE ${page}`);
+  await refuses(t, change("x'00'"), 'CORRUPTION');
+  await refuses(t, change('CAST(substr(states, 1, 20) AS BLOB)'), 'CORRUPTION');
+  await refuses(
+    t,
+    change("CAST(substr(states, 1, 40) || x'2a' || substr(states, 42) AS BLOB)"),
+    'CORRUPTION',
+  );
+});

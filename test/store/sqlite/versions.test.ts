@@ -9,6 +9,10 @@ import { compactStep, makeCompactStep } from '../../../store/sqlite/schema/compa
 import { migrate, schemaVersion } from '../../../store/sqlite/schema/migration.ts';
 import { type SchemaStep, schemaSteps } from '../../../store/sqlite/schema/schema.ts';
 import {
+  makeStatePagesStep,
+  statePagesStep,
+} from '../../../store/sqlite/schema/state-pages-step.ts';
+import {
   type KeptVersion,
   makeVersionDirectory,
   readVersionContent,
@@ -28,7 +32,9 @@ import {
   type StoredMessage,
 } from '../../fixtures/mail-store-contract/store-steps.ts';
 
-const versions: readonly KeptVersion[] = [1, 2];
+const versions: readonly KeptVersion[] = [1, 2, 11];
+/** Those before texts were compressed. */
+const oldVersions = [1, 2] as const;
 
 /** What a store tells of a message itself. */
 const derivedColumns = [
@@ -43,7 +49,7 @@ const derivedColumns = [
   'header',
 ] as const;
 
-for (const version of versions) {
+for (const version of oldVersions) {
   await t.test(`the fixture is of version ${version} and has every kind of row`, (t) => {
     const database = new Database(join(makeVersionDirectory(t, version), 'mail.db'), 'reader');
     t.equal(schemaVersion(database), version);
@@ -69,7 +75,35 @@ for (const version of versions) {
     database.close();
     t.end();
   });
+}
 
+await t.test('the fixture is of version 11 and has every kind of state', (t) => {
+  const database = new Database(join(makeVersionDirectory(t, 11), 'mail.db'), 'reader');
+  t.equal(schemaVersion(database), 11);
+  const count = (source: string) => database.row<[number]>(`SELECT count(*) FROM ${source}`)![0];
+  const unpublished =
+    'JOIN unpublished_copies u USING (mailbox_id) JOIN mailboxes x ON x.id = mailbox_id';
+  const counts = {
+    'messages of removed mailboxes': count(
+      'messages WHERE mailbox_id IN (SELECT id FROM mailboxes WHERE account_id IS NULL)',
+    ),
+    'mailboxes with several pages': count(
+      '(SELECT 1 FROM messages GROUP BY mailbox_id HAVING count(*) > 1024)',
+    ),
+    'high keywords': count('messages WHERE keywords_high <> 0'),
+    'keywords without a bit': count("messages WHERE keywords_more LIKE '%,%'"),
+    'with \\Deleted': count('messages WHERE system_flags & 4 <> 0'),
+    'expunged UIDs': count('expunged WHERE first_uid IS NULL'),
+    'expunged ranges': count('expunged WHERE first_uid IS NOT NULL'),
+    'copies that are not done': count(`messages ${unpublished} WHERE uid >= x.uid_next`),
+    'messages beside them': count(`messages ${unpublished} WHERE uid < x.uid_next`),
+  };
+  for (const [kind, found] of Object.entries(counts)) t.ok(found > 0, `${kind}: ${found}`);
+  database.close();
+  t.end();
+});
+
+for (const version of versions) {
   await t.test(`a data directory of version ${version} has the same content now`, async (t) => {
     const dataDirectory = makeVersionDirectory(t, version);
     const store = await openSqliteStore({ dataDirectory, collectIntervalMs: 0 });
@@ -113,7 +147,7 @@ const damageToTexts = `
   UPDATE body_texts SET structure = substr(structure, 1, 20) WHERE body_id % 3 = 1;
   UPDATE body_texts SET structure = '{}' WHERE body_id % 3 = 2`;
 
-for (const version of versions) {
+for (const version of oldVersions) {
   await t.test(`texts of version ${version} that are damaged are read again`, async (t) => {
     const [whole, damaged] = [makeVersionDirectory(t, version), makeVersionDirectory(t, version)];
     change(damaged, (database) => database.execute(damageToTexts));
@@ -185,7 +219,7 @@ await t.test('a step of compression that is ended goes on where it was', async (
   const stepIndex = schemaSteps.indexOf(compactStep);
   const small = makeCompactStep({ bodies: 3, bytes: 100_000 });
   const steps = [...schemaSteps.slice(0, stepIndex), small];
-  for (const version of versions) {
+  for (const version of oldVersions) {
     const complete = await migrateWithEnds(t, { version, steps, endEvery: Infinity });
     const ended = await migrateWithEnds(t, { version, steps, endEvery: 4 });
     t.ok(ended.endCount > 3, `${ended.endCount} ends`);
@@ -202,6 +236,30 @@ await t.test('a step of compression that is ended goes on where it was', async (
       dataDirectory: ended.dataDirectory,
       collectIntervalMs: 0,
     });
+    t.teardown(() => store.close());
+    await hasContent(t, store, version);
+    await store.collect();
+    await isSound(t, store);
+  }
+});
+
+await t.test('a step that packs states, and is ended, goes on where it was', async (t) => {
+  const stepIndex = schemaSteps.indexOf(statePagesStep);
+  const steps = [...schemaSteps.slice(0, stepIndex), makeStatePagesStep(1)];
+  for (const version of versions) {
+    const complete = await migrateWithEnds(t, { version, steps, endEvery: Infinity });
+    const ended = await migrateWithEnds(t, { version, steps, endEvery: 2 });
+    t.ok(ended.endCount > 3, `${ended.endCount} ends`);
+    for (const table of ['state_pages', 'messages']) {
+      const sql = `SELECT * FROM ${table} ORDER BY 1, 2`;
+      t.strictSame(ended.database.rows(sql), complete.database.rows(sql), table);
+    }
+    const left = "SELECT name FROM sqlite_schema WHERE name LIKE 'old_%' OR name = 'migration'";
+    t.same(ended.database.rows(left), []);
+    ended.database.close();
+    complete.database.close();
+    const { dataDirectory } = ended;
+    const store = await openSqliteStore({ dataDirectory, collectIntervalMs: 0 });
     t.teardown(() => store.close());
     await hasContent(t, store, version);
     await store.collect();
@@ -263,7 +321,8 @@ async function hasContent(t: Test, store: MailStore, version: KeptVersion): Prom
     const messages = mailboxes.flatMap((mailbox) => mailbox.messages);
     const inbox = (await store.findMailbox(account.id, 'INBOX'))!;
     for (const { savedSeconds } of await readAll(store, inbox, ['savedDate'])) {
-      t.ok(Number.isNaN(savedSeconds), 'nobody has noted when it came');
+      const expected = version < 11 ? NaN : 1_700_000_000;
+      if (!Object.is(savedSeconds, expected)) t.fail(`saved at ${savedSeconds}`);
     }
     t.same(await store.readUsage(account.id), {
       messageCount: messages.length,

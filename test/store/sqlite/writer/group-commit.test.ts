@@ -4,6 +4,7 @@ import t from 'tap';
 import type { Chunk } from '../../../../store/sqlite/bodies/chunks.ts';
 import { Database } from '../../../../store/sqlite/database.ts';
 import { limits } from '../../../../store/limits.ts';
+import { insertMessages } from '../../../fixtures/message-rows.ts';
 import { makeGroups } from '../../../fixtures/write-groups.ts';
 
 function chunkOf(count: number): Chunk {
@@ -201,9 +202,8 @@ function makeInbox(groups: ReturnType<typeof makeGroups>) {
   askAccount('alice');
   commit.runNext();
   const box = { accountId: 1, mailboxId: 1 };
-  database.execute(`INSERT INTO messages (mailbox_id, uid, modseq, created_modseq, body_id, size_bytes, internal_seconds,
-      zone_minutes, system_flags, keywords_low, keywords_high)
-      VALUES (1, 1, 2, 2, 1, 1, 1, 0, 0, 0, 0);
+  insertMessages(database, 1, Uint32Array.of(1), { modseqs: Float64Array.of(2) });
+  database.execute(`
     UPDATE mailboxes SET uid_next = 2, highest_modseq = 2, message_count = 1, unseen_count = 1,
       recent_count = 1, size_bytes = 1 WHERE id = 1`);
   groups.groups.length = 0;
@@ -319,15 +319,16 @@ await t.test('the events of a group tell no more than one event may', (t) => {
     INSERT INTO keywords (mailbox_id, number, name, name_key)
       WITH RECURSIVE n (number) AS (SELECT 0 UNION ALL SELECT number + 1 FROM n WHERE number < 9)
       SELECT 1, number, 'k' || number, 'k' || number FROM n;
-    INSERT INTO messages (mailbox_id, uid, modseq, created_modseq, body_id, size_bytes, internal_seconds,
-      zone_minutes, system_flags, keywords_low, keywords_high)
-      WITH RECURSIVE n (uid) AS (SELECT 1 UNION ALL SELECT uid + 1 FROM n WHERE uid < 600)
-      SELECT 1, uid, 2, 2, 1, 1, 0, 0, 0, uid, 0 FROM n`);
+    UPDATE mailboxes SET uid_next = 601, highest_modseq = 2 WHERE id = 1`);
+  const uids = Uint32Array.from({ length: 600 }, (_, index) => index + 1);
+  insertMessages(database, 1, uids, { toFlags: (uid) => [0, uid, 0, ''] });
   const box = { accountId: 1, mailboxId: 1 };
-  const change = { mode: 'add', flags: ['\\Flagged'] };
-  const uidsFrom = (first: number, count: number) =>
-    Uint32Array.from({ length: count }, (_, index) => first + index);
-  for (const first of [1, 301]) ask('storeFlags', { box, uids: uidsFrom(first, 300), change });
+  ask('storeFlags', { box, uids, change: { mode: 'add', flags: ['\\Flagged'] } });
+  database.execute(`INSERT INTO bodies (id, state, sha256, size_bytes, header_bytes, reference_count)
+    VALUES (1, 1, x'01', 0, 0, 600)`);
+  const target = { box, flags: [], internalDate: { epochMs: 0, zoneMinutes: 0 } };
+  const targets = Array.from({ length: 500 }, () => target);
+  ask('addMessage', { targets, content: { sha256: Uint8Array.of(1), sizeBytes: 0 } });
   commit.runNext();
   const kinds = groups.at(-1)?.events.map(({ event }) => event.kind);
   t.same(kinds, ['changed', 'changed-much']);
