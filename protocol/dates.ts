@@ -1,5 +1,5 @@
 import type { Decoder } from './decoder.ts';
-import { encodeString, type WireText } from './encoder.ts';
+import { encodeString, type WireText } from './wire-text.ts';
 
 /** An instant with the time zone in which it was written, so that a client reads back what it sent. */
 export interface InternalDate {

@@ -1,4 +1,4 @@
-import type { WireText } from './encoder.ts';
+import type { WireText } from './wire-text.ts';
 
 /** Response codes without arguments. @see RFC 3501, section 7.1; RFC 4315; RFC 5530; RFC 7162; RFC 7889 */
 export type SimpleResponseCode =

@@ -7,7 +7,7 @@ import {
   nil,
   readWireText,
   type WireText,
-} from '../encoder.ts';
+} from '../wire-text.ts';
 import { writeEnvelope } from './envelope.ts';
 import { messageOf, type MimeParameters, type MimePart } from './mime-structure.ts';
 

@@ -1,4 +1,4 @@
-import { encodeList, encodeNString, joinWireText, nil, type WireText } from '../encoder.ts';
+import { encodeList, encodeNString, joinWireText, nil, type WireText } from '../wire-text.ts';
 import { parseAddressList, type EnvelopeAddress } from './address-list.ts';
 import { findHeaderValue, hasName, type HeaderField } from './header-fields.ts';
 import { mimeLimits } from './limits.ts';

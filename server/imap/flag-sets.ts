@@ -1,4 +1,4 @@
-import { encodeFlagList, type WireText } from '../../protocol/encoder.ts';
+import { encodeFlagList, type WireText } from '../../protocol/wire-text.ts';
 import { systemFlags, type Flag } from '../../protocol/flag.ts';
 
 /** Flags of which the names are known: above it those that no message has are looked for. Twice what most mailboxes have. */

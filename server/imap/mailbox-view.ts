@@ -1,4 +1,4 @@
-import { encodeFlagList, type WireText } from '../../protocol/encoder.ts';
+import { encodeFlagList, type WireText } from '../../protocol/wire-text.ts';
 import { type Flag, systemFlags } from '../../protocol/flag.ts';
 import {
   lowerBound,

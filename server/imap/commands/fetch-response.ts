@@ -1,10 +1,6 @@
 import { encodeInternalDate, type InternalDate } from '../../../protocol/dates.ts';
-import {
-  encodeBodySection,
-  type Encoder,
-  readWireText,
-  type WireText,
-} from '../../../protocol/encoder.ts';
+import type { Encoder } from '../../../protocol/encoder.ts';
+import { encodeBodySection, readWireText, type WireText } from '../../../protocol/wire-text.ts';
 import type { FetchItem } from '../../../protocol/fetch-item.ts';
 import { writeBody } from '../../../protocol/mime/body-structure.ts';
 import type { MessageColumn, MessageRows } from '../../../store/message-rows.ts';

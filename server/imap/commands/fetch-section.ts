@@ -1,4 +1,4 @@
-import { type ByteText, encodeBodySection, type WireText } from '../../../protocol/encoder.ts';
+import { type ByteText, encodeBodySection, type WireText } from '../../../protocol/wire-text.ts';
 import type { BodySection, FetchItem } from '../../../protocol/fetch-item.ts';
 import {
   applyPartial,

@@ -1,4 +1,4 @@
-import { readByteText } from '../../../protocol/encoder.ts';
+import { readByteText } from '../../../protocol/wire-text.ts';
 import type { FetchItem } from '../../../protocol/fetch-item.ts';
 import { type FlagChangeResult, StoreError } from '../../../store/mail-store.ts';
 import type { MessageColumn, MessageRows } from '../../../store/message-rows.ts';

@@ -1,4 +1,4 @@
-import { encodeFlagList } from '../../../protocol/encoder.ts';
+import { encodeFlagList } from '../../../protocol/wire-text.ts';
 import type { SearchKey } from '../../../protocol/search-key.ts';
 import type { CommandHandler } from '../dispatch.ts';
 import { CommandRefusedError } from '../responses.ts';
