@@ -17,6 +17,9 @@ export class SearchTerm {
   /** Finds the words of the term, however its lines are folded, in ASCII text; undefined if it has none. */
   readonly #wordsPattern: RegExp | undefined;
 
+  /** Finds the longest piece of the term in ASCII addresses; undefined if it has none. */
+  readonly #addressPattern: RegExp | undefined;
+
   constructor(text: string) {
     this.folded = foldText(text);
     this.#isAscii = isAsciiText(this.folded);
@@ -25,6 +28,7 @@ export class SearchTerm {
     const words = this.folded.split(/[\s:]+/).toSorted((a, b) => a.length - b.length);
     const word = words.at(-1)!.slice(0, maxPatternLength);
     if (word !== '') this.#wordPattern = patternOf(word);
+    this.#addressPattern = addressPatternOf(this.folded);
     const trimmed = trim(this.folded.slice(0, maxPatternLength));
     if (trimmed === '') return;
     this.#wordsPattern = new RegExp(escape(trimmed).replace(/[ \t\r\n]+/g, '[ \\t\\r\\n]+'), 'gi');
@@ -54,6 +58,16 @@ export class SearchTerm {
   }
 
   /**
+   * False if the term is in none of the addresses of a field's value: in nearly all fields that can be seen without reading the
+   * addresses.
+   */
+  mayBeInAddresses(value: string): boolean {
+    // Comments go, and what they part comes together, as what stands on both sides of an address in angle brackets does.
+    if (!isAsciiText(value) || /[(?\x1b]|>[ \t]*[^ \t,;]/.test(value)) return true;
+    return this.#isAscii && (this.#addressPattern?.test(value) ?? true);
+  }
+
+  /**
    * False if no field of the header has the term, also after its lines are unfolded and its words decoded: in nearly all
    * headers of parts that can be seen without parsing them.
    */
@@ -65,6 +79,18 @@ export class SearchTerm {
     // Unfolding changes nothing but white space, and the colon behind a name stands alone.
     return this.#isAscii && (this.#wordPattern?.test(text) ?? true);
   }
+}
+
+/** Characters of words in addresses, and between two words of one. */
+const addressWord = /[\w.+-]+(?:@[\w.+-]+)*/g;
+/** What reading an address takes away, beside comments. */
+const addressFiller = '[ \\t\\r\\n"\\\\<>]*';
+
+function addressPatternOf(folded: string): RegExp | undefined {
+  const words = folded.match(addressWord)?.toSorted((a, b) => a.length - b.length);
+  const word = words?.at(-1)?.slice(0, maxPatternLength / 8);
+  if (word === undefined) return undefined;
+  return new RegExp(word.split('').map(escape).join(addressFiller), 'i');
 }
 
 function patternOf(folded: string): RegExp {

@@ -37,7 +37,8 @@ export class SearchedField {
    */
   hasTerm(term: SearchTerm): boolean {
     if (term.isIn(this.#decodedText())) return true;
-    return addressFields.has(this.name) && term.isIn(this.#decodedAddresses());
+    if (!addressFields.has(this.name) || !term.mayBeInAddresses(this.#value)) return false;
+    return term.isIn(this.#decodedAddresses());
   }
 
   #decodedText(): string {
