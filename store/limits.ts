@@ -30,6 +30,17 @@ export const limits = {
   /** Bytes of large messages in one transaction, for which the small requests of others wait: a millisecond. */
   maxTransientGroupBytes: 512 * kibibyte,
 
+  /** Pages of the log (4 MiB) that wait to be written back to the file before a thread does that. */
+  writeBackPages: 1024,
+  /**
+   * Pages of the log (15 MiB) from which on large messages wait for that, so that it begins anew and needs no more of the disk.
+   */
+  longLogPages: 3840,
+  /** Pages (1 MiB) that came meanwhile, which the writer writes back itself, so that a long log begins anew: some milliseconds. */
+  lastPages: 256,
+  /** Pages of the log (32 MiB) from which on everything waits for that: a reader looks through as many. */
+  maxLogPages: 8192,
+
   /** Bytes of the disk that stay free, since also deleting needs some: for the log, and what the file grows by. */
   reserveBytes: 16 * mebibyte,
   /** Bytes of a file that gives them to what deletes, if others have used up what stays free. */

@@ -39,6 +39,14 @@ function readFailureOf(error: unknown): unknown {
   return new StoreError('UNAVAILABLE', 'The disk of the server cannot be read', { cause: error });
 }
 
+/** What is in the log, in pages. */
+export interface LogState {
+  /** All that readers find there. */
+  readonly pageCount: number;
+  /** Those that are not written back to the file. */
+  readonly pendingCount: number;
+}
+
 /**
  * One connection to the store's file. Statements are prepared once by their text, and rows are arrays, which
  * Node reads four times as fast as objects.
@@ -93,6 +101,31 @@ export class Database {
     } catch {
       // The log has it all; the next one may do it.
     }
+  }
+
+  /** From now on the log is only written back by {@link writeBack}, and not by every thousandth page that is committed. */
+  stopWritingBack(): void {
+    this.#connection.exec('PRAGMA wal_autocheckpoint = 0');
+  }
+
+  /** How long the log is. It asks shared memory, for two microseconds. */
+  logState(): LogState {
+    return this.#checkpoint('NOOP');
+  }
+
+  /**
+   * As {@link checkpoint}; returns what is left. Others read and write meanwhile, but cannot do the same: then it does nothing.
+   *
+   * @throws the error of SQLite if the disk does not let it
+   */
+  writeBack(): LogState {
+    return this.#checkpoint('PASSIVE');
+  }
+
+  #checkpoint(mode: 'NOOP' | 'PASSIVE'): LogState {
+    const sql = `PRAGMA wal_checkpoint(${mode})`;
+    const [, pageCount, writtenCount] = this.row<[number, number, number]>(sql)!;
+    return { pageCount, pendingCount: pageCount - writtenCount };
   }
 
   /** True within a transaction; false again after SQLite itself has rolled it back. */

@@ -15,6 +15,7 @@ import { takeOverOldJournal } from './imports.ts';
 import { problemAtStart } from './writer/disk.ts';
 import { expectNewestSchema, migrate } from './schema/migration.ts';
 import { SqliteMailStore, type SqliteLink } from './store.ts';
+import type { WriteBackBounds } from './writer/checkpoints.ts';
 import type { SliceBounds } from './writer/write-context.ts';
 import { expectStoreFile, markStoreFile } from './store-files.ts';
 import { Writer } from './writer/writer.ts';
@@ -30,6 +31,8 @@ export interface SqliteStoreOptions {
   readonly recentFlushMs?: number;
   /** How long large changes keep others waiting; `limits.stepMessages` and `limits.sliceMs` by default. */
   readonly slices?: SliceBounds;
+  /** When the log is written back to the file; those of `limits` by default. */
+  readonly writeBack?: WriteBackBounds;
   /** Told if the writer thread dies: every change is refused from then on. By default nobody is. */
   readonly onFailure?: (error: Error) => void;
   /**
@@ -61,13 +64,16 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
     const path = join(dataDirectory, 'mail.db');
     expectStoreFile(path);
     const problem = await prepareFile(path, options);
-    const { recentFlushMs = limits.recentFlushMs, slices } = options;
+    const { recentFlushMs = limits.recentFlushMs, slices, writeBack } = options;
     const { onFailure = ignore, onProblem = ignore } = options;
     if (problem !== undefined) {
       onProblem(problem, { isUntilRestart: true });
       return await openReadOnly({ path, problem, lock, clock });
     }
-    const started = Writer.start({ path, recentFlushMs, slices }, { onFailure, onProblem });
+    const started = Writer.start(
+      { path, recentFlushMs, slices, writeBack },
+      { onFailure, onProblem },
+    );
     const writer = await started.catch((error: Error) => {
       throw new StoreOpenError(path, error);
     });

@@ -2,12 +2,12 @@
 //
 //     npm run bench -- large-append [bytes] [NAME=value of Reprise's environment …] [--options of its node …]
 //
-// Counts the syncs of the store's file and of its log with strace (Debian package `strace`), nobody else asking. A
-// checkpoint of SQLite syncs the log, then the file, and the log again when it begins anew: what the log has beyond twice the
-// syncs of the file is no checkpoint's. Then two clients of another account append small messages, by turns without and with one that appends large ones without pause.
+// Counts the syncs of the store's file and of its log with strace (Debian package `strace`), nobody else asking. A thread of
+// its own writes the log back (`reprise-log`). The writer syncs the log for commits, and also, with the file, when it writes the
+// last pages of a long log back, and when the log begins anew, behind its first 32 bytes. Then two clients of another account append small messages, by turns without and with one that appends large ones without pause.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -66,32 +66,57 @@ async function appendLarge(client: ImapConnection): Promise<void> {
 
 async function measureSyncs(client: ImapConnection): Promise<void> {
   const small = await countSyncs(async () => client.ok('APPEND INBOX', smallMessage(1)));
-  printFigure('syncs of a small APPEND, besides checkpoints', small.log - 2 * small.file, '');
+  printFigure('syncs of a small APPEND, besides checkpoints', small.commits, '');
   const large = await countSyncs(async () => appendLarge(client));
-  printFigure(`syncs of ${sizeBytes} bytes, besides checkpoints`, large.log - 2 * large.file, '', {
+  printFigure(`syncs of ${sizeBytes} bytes, besides checkpoints`, large.commits, '', {
     atMost: boundSyncs,
   });
-  printFigure('checkpoints meanwhile', large.file, '');
+  printFigure('syncs of the file meanwhile, by all threads', large.writeBacks, '');
 }
 
-/** The syncs of the store's file and of its log while something is done. */
-async function countSyncs(work: () => Promise<unknown>): Promise<{ file: number; log: number }> {
+interface Syncs {
+  /** Of the log, for commits. */
+  readonly commits: number;
+  /** Of the store's file. */
+  readonly writeBacks: number;
+}
+
+/** The syncs while something is done. */
+async function countSyncs(work: () => Promise<unknown>): Promise<Syncs> {
   const directory = await mkdtemp(join(tmpdir(), 'reprise-strace-'));
   const output = join(directory, 'syncs');
   const path = findProgram('strace', 'strace');
-  const options = ['-f', '-qq', '-y', '-e', 'trace=fsync,fdatasync', '-o', output];
+  const options = ['-f', '-qq', '-y', '-e', 'trace=fsync,fdatasync,pwrite64', '-s0', '-o', output];
   const tracer = spawn(path, [...options, '-p', String(server.process.pid)], { stdio: 'ignore' });
   try {
     await delay(settleMs);
     await work();
     await delay(settleMs);
     await end(tracer);
-    const text = await readFile(output, 'latin1');
-    const count = (name: string) => text.split(`/${name}>)`).length - 1;
-    return { file: count('mail.db'), log: count('mail.db-wal') };
+    const lines = (await readFile(output, 'latin1')).split('\n');
+    const isOwn = await findThread('reprise-log');
+    const others = lines.filter((line) => !isOwn(line));
+    const count = (of: readonly string[], call: RegExp) =>
+      of.filter((line) => call.test(line)).length;
+    const ofFile = /sync\(\d+<.*\/mail\.db>/;
+    const heads = count(others, /pwrite64\(\d+<.*\/mail\.db-wal>.*, 32, 0[ )]/);
+    return {
+      commits: count(others, /sync\(\d+<.*\/mail\.db-wal>/) - count(others, ofFile) - heads,
+      writeBacks: count(lines, ofFile),
+    };
   } finally {
     await rm(directory, { recursive: true });
   }
+}
+
+/** Tells lines of strace of a thread of the server, by the name of the thread; none are if there is no such thread yet. */
+async function findThread(name: string): Promise<(line: string) => boolean> {
+  const directory = `/proc/${server.process.pid}/task`;
+  for (const id of await readdir(directory)) {
+    const found = await readFile(join(directory, id, 'comm'), 'latin1');
+    if (found.trim() === name) return (line) => line.startsWith(`${id} `);
+  }
+  return () => false;
 }
 
 /** SIGTERM makes strace detach; the server goes on. */

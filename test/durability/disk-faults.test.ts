@@ -44,3 +44,7 @@ await t.test('clients are told what was done of a command that fails', options, 
   const [roundCount, partCount] = told as [number, number];
   t.ok(partCount > 30, `${partCount} of ${roundCount} were done in part`);
 });
+
+await t.test('a log that cannot be written back is told, and loses nothing', options, async (t) => {
+  t.ok(Number(await runFaulty(t, 'faulty-write-back.ts')) > 0);
+});

@@ -5,7 +5,10 @@ import { addMessage, makeScene } from '../fixtures/mail-store-contract/store-ste
 
 const [, program, dataDirectory, sizeBytes] = process.argv;
 if (program === import.meta.filename) {
-  const store = await openSqliteStore({ dataDirectory: dataDirectory!, collectIntervalMs: 0 });
+  // So short a log is written back many times.
+  const writeBack = { writeBackPages: 256, longLogPages: 512, lastPages: 64, maxLogPages: 1024 };
+  const options = { dataDirectory: dataDirectory!, collectIntervalMs: 0, writeBack };
+  const store = await openSqliteStore(options);
   const scene = await makeScene(store);
   await addMessage(scene, makeLargeMessage(Number(sizeBytes)));
   process.exit();

@@ -21,6 +21,8 @@ async function sample(records: readonly DiskRecord[], run: PoweredRun, size: num
 await t.test('a loss of power', options, async (t) => {
   const run = makeScriptsRun();
   const records = await recordRun(run);
+  const writeBacks = records.filter(({ kind, path }) => kind === 'sync' && path === 'mail.db');
+  t.ok(writeBacks.length > 10, `the log was written back ${writeBacks.length} times`);
 
   await t.test('takes nothing that was acknowledged', async (t) => {
     const { imageCount, losses, comment } = await sample(records, run, sampleSize);
@@ -29,7 +31,15 @@ await t.test('a loss of power', options, async (t) => {
     t.same(losses, []);
   });
 
-  // Without this control the test above would pass if it could not see a loss at all.
+  await t.test('takes it if the file is not synced before the log begins anew', async (t) => {
+    const ignoresSyncs = (path: string) => path === 'mail.db';
+    const everyNth = Math.floor(records.length / controlSize);
+    const { imageCount, losses } = await cutPower(records, run, { everyNth, ignoresSyncs });
+    t.comment(`${losses.length} of ${imageCount} images lose something`);
+    t.ok(losses.length > imageCount / 4);
+  });
+
+  // Without these controls the test above would pass if it could not see a loss at all.
   await t.test('takes it if the log is not synced', async (t) => {
     const ignoresSyncs = (path: string) => path.endsWith('-wal');
     const everyNth = Math.floor(records.length / controlSize);

@@ -16,12 +16,16 @@ export function makeScripts(count: number): MailboxScript[] {
   return Array.from({ length: count }, (_, seed) => new MailboxScript(`script${seed}`, seed));
 }
 
+/** Small ones, so that the log is written back, and begins anew, many times. */
+const writeBack = { writeBackPages: 60, longLogPages: 240, lastPages: 30, maxLogPages: 480 };
+
 async function run(dataDirectory: string, scriptCount: number, stepCount: number): Promise<void> {
   let nowMs = 1_700_000_000_000;
   // A minute passes with each look at the clock, so that there is something to collect.
   const clock = () => (nowMs += 60_000);
   const slices = { stepMessages: 2, sliceMs: 0 };
-  const store = await openSqliteStore({ dataDirectory, collectIntervalMs: 0, clock, slices });
+  const options = { dataDirectory, collectIntervalMs: 0, clock, slices, writeBack };
+  const store = await openSqliteStore(options);
   const acknowledged = openSync(join(dataDirectory, acknowledgedName), 'ax');
   const runScript = async (script: MailboxScript) => {
     const { id } = await store.createAccount(script.name, someCredentials);

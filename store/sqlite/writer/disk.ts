@@ -48,6 +48,7 @@ export class Disk {
   readonly #clock: () => number;
   readonly #onProblem: (problem: StoreProblem | undefined) => void;
   #problem: StoreProblem | undefined;
+  #isLogStuck = false;
   /** As it was when the system was asked, less what was admitted since. */
   #knownFreeBytes = 0;
   #askedAt = -Infinity;
@@ -90,8 +91,20 @@ export class Disk {
     return refusalOf(problem, error);
   }
 
+  /** True while the log could not be written back to the file the last time. What is stored is safe in the log, which grows. */
+  get isLogStuck(): boolean {
+    return this.#isLogStuck;
+  }
+
+  /** Takes note of how it went to write the log back. @param error of SQLite; undefined if it went well */
+  noteWriteBack(error: unknown): void {
+    this.#isLogStuck = error !== undefined;
+    if (error !== undefined) this.noteFailure(error);
+  }
+
   /** Takes note that a probe is on disk. A disk that is nearly full stays so until there is space. */
   noteSuccess(): void {
+    if (this.#isLogStuck) return;
     if (this.#problem === 'full' && !(this.#hasSpace(0) && canGrow(this.#path))) return;
     this.#setProblem(undefined);
   }

@@ -32,6 +32,8 @@ interface GroupCommitOptions {
   readonly disk?: Disk;
   /** `limits.stepMessages` and `limits.sliceMs` by default. */
   readonly slices?: SliceBounds | undefined;
+  /** True while what is {@link isTransient} is to wait; by default it never does. */
+  readonly holdsTransient?: () => boolean;
   /** In milliseconds; by default the process's. */
   readonly steadyClock?: () => number;
 }
@@ -53,6 +55,7 @@ export class GroupCommit {
   readonly #bounds: SliceBounds;
   readonly #steadyClock: () => number;
   readonly #queue: WriteQueue;
+  readonly #holdsTransient: () => boolean;
   /** Those that are {@link isTransient}. */
   readonly #transientQueue: QueuedRequest[] = [];
   /** What failed, by the job that takes back what is written of it. */
@@ -66,6 +69,7 @@ export class GroupCommit {
     this.#database = database;
     this.#onGroup = onGroup;
     const { disk, slices = usualSlices, steadyClock = () => performance.now() } = options;
+    this.#holdsTransient = options.holdsTransient ?? (() => false);
     this.#disk = disk ?? new Disk({ path: database.path, onProblem: () => undefined });
     this.#bounds = slices;
     this.#steadyClock = steadyClock;
@@ -82,6 +86,11 @@ export class GroupCommit {
   /** True if there is nothing to run. */
   get isEmpty(): boolean {
     return this.#queue.isEmpty && this.#transientQueue.length === 0;
+  }
+
+  /** True if {@link runNext} has something to do. */
+  get canRun(): boolean {
+    return !this.#queue.isEmpty || (!this.#holdsTransient() && this.#transientQueue.length > 0);
   }
 
   /** True if there are claims of \Recent messages that are not written. */
@@ -123,7 +132,7 @@ export class GroupCommit {
   #runGroups(): number {
     const group = this.#queue.takeGroup();
     if (group.length > 0) this.#runRequests(group);
-    const transient = takeTransient(this.#transientQueue);
+    const transient = this.#holdsTransient() ? [] : takeTransient(this.#transientQueue);
     if (transient.length > 0) this.#runTransient(transient);
     return Math.sign(group.length) + Math.sign(transient.length);
   }

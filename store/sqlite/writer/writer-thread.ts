@@ -4,6 +4,7 @@ import { limits } from '../../limits.ts';
 import type { StoreProblem } from '../../opened-store.ts';
 import { dropOrphanedStagings } from '../collector.ts';
 import { Database } from '../database.ts';
+import { Checkpoints, type WriteBackBounds } from './checkpoints.ts';
 import { Disk, readFreeBytes } from './disk.ts';
 import { GroupCommit, type GroupListener } from './group-commit.ts';
 import { StoreFiles } from '../store-files.ts';
@@ -18,6 +19,8 @@ export interface WriterOptions {
   readonly recentFlushMs: number;
   /** `limits.stepMessages` and `limits.sliceMs` by default. */
   readonly slices: SliceBounds | undefined;
+  /** When the log is written back; those of `limits` by default. */
+  readonly writeBack: WriteBackBounds | undefined;
 }
 
 interface Client {
@@ -33,6 +36,7 @@ class WriterThread {
   readonly #recentFlushMs: number;
   readonly #disk: Disk;
   readonly #files: StoreFiles;
+  readonly #checkpoints: Checkpoints;
   readonly #filesTimer: NodeJS.Timeout;
   readonly #tell: (news: WriterNews) => void;
   readonly #onEnd: () => void;
@@ -46,7 +50,7 @@ class WriterThread {
 
   /** @param opener the thread that opened the store: what it is told, and what is done at the end */
   constructor(
-    { path, recentFlushMs, slices }: WriterOptions,
+    { path, recentFlushMs, slices, writeBack }: WriterOptions,
     opener: { readonly tell: (news: WriterNews) => void; readonly onEnd: () => void },
   ) {
     this.#recentFlushMs = recentFlushMs;
@@ -59,9 +63,17 @@ class WriterThread {
       onProblem: (problem) => this.#tellProblem(problem),
     });
     this.#files = new StoreFiles(path);
+    this.#checkpoints = new Checkpoints(this.#database, {
+      bounds: writeBack,
+      onEnd: (error) => this.#endWriteBack(error),
+    });
     this.#disk.keepReserve();
     const report: GroupListener = (...group) => this.#report(...group);
-    this.#groups = new GroupCommit(this.#database, report, { disk: this.#disk, slices });
+    this.#groups = new GroupCommit(this.#database, report, {
+      disk: this.#disk,
+      slices,
+      holdsTransient: () => this.#checkpoints.holdsLarge,
+    });
     try {
       this.#recover();
     } catch (error) {
@@ -123,12 +135,22 @@ class WriterThread {
     setImmediate(() => this.#runGroup());
   }
 
+  /** If it is to wait until the log is written back, it goes on then. */
   #runGroup(): void {
     this.#isScheduled = false;
-    this.#groups.runNext();
-    if (!this.#groups.isEmpty) this.#schedule();
-    else if (this.#isClosing) this.#end();
+    if (!this.#checkpoints.holdsAll) {
+      this.#groups.runNext();
+      this.#checkpoints.noteCommit();
+    }
+    if (this.#groups.isEmpty && this.#isClosing) this.#end();
+    else if (this.#groups.canRun && !this.#checkpoints.holdsAll) this.#schedule();
     if (!this.#isClosing) this.#scheduleClaims();
+  }
+
+  /** What has waited for it goes on. */
+  #endWriteBack(error: unknown): void {
+    this.#disk.noteWriteBack(error);
+    this.#schedule();
   }
 
   /** A change that comes meanwhile writes the claims too; then the timer finds nothing to do. */
@@ -149,6 +171,7 @@ class WriterThread {
   }
 
   #probeDisk(): void {
+    if (this.#disk.isLogStuck) this.#checkpoints.begin();
     this.#groups.probeDisk();
     this.#schedule();
   }
@@ -171,8 +194,11 @@ class WriterThread {
     clearInterval(this.#filesTimer);
     this.#groups.writeClaims();
     for (const { port } of this.#clients.values()) port.close();
-    this.#database.close();
-    this.#onEnd();
+    // The last connection that is closed writes the rest of the log back.
+    void this.#checkpoints.close().then(() => {
+      this.#database.close();
+      this.#onEnd();
+    });
   }
 }
 

@@ -159,11 +159,11 @@ export class Writer {
 }
 
 /** Starts a thread whose file is told without its ending: `.ts` in a clone, `.js` in the package. */
-export function startThread(file: URL, workerData: unknown): Worker {
+export function startThread(file: URL, workerData: unknown, name?: string): Worker {
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
   const url = new URL(`${file.href}.${extension}`);
   // Not the flags of the process: some of them, like --input-type, make a thread of a file fail.
-  return new Worker(url, { workerData, execArgv: [] });
+  return new Worker(url, { workerData, execArgv: [], ...(name !== undefined && { name }) });
 }
 
 interface Pending {

@@ -76,6 +76,21 @@ await t.test('a full disk stays so until there is space, another until it is wri
   t.end();
 });
 
+await t.test('a log that cannot be written back is a problem until it is', (t) => {
+  const { disk, problems } = makeDisk(t);
+  disk.noteWriteBack(undefined);
+  t.notOk(disk.isLogStuck);
+  disk.noteWriteBack(sqliteError(778));
+  t.ok(disk.isLogStuck);
+  disk.noteSuccess();
+  t.same(problems, ['failing'], 'though a probe is in the log');
+  disk.noteWriteBack(undefined);
+  t.same(problems, ['failing'], 'nor is a log that is written back enough');
+  disk.noteSuccess();
+  t.same(problems, ['failing', undefined]);
+  t.end();
+});
+
 await t.test('damage and other errors are no problem of the disk', (t) => {
   const { disk, problems } = makeDisk(t);
   const damage = sqliteError(267);

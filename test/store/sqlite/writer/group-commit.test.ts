@@ -334,3 +334,25 @@ await t.test('the events of a group tell no more than one event may', (t) => {
   t.same(kinds, ['changed', 'changed-much']);
   t.end();
 });
+
+await t.test('what needs no wait for the disk can be held, and holds nobody', (t) => {
+  let isHeld = true;
+  const { commit, groups, ask, askAccount } = makeGroups(t, undefined, () => isHeld);
+  ask('stageChunks', { bodyId: undefined, firstNumber: 0, chunks: [chunkOf(10)] });
+  t.notOk(commit.canRun);
+  t.notOk(commit.isEmpty);
+  commit.runNext();
+  t.same(groups, []);
+  askAccount('a');
+  t.ok(commit.canRun);
+  commit.runNext();
+  t.match(groups, [{ answers: [{ id: 2 }] }]);
+  t.notOk(commit.canRun);
+  isHeld = false;
+  t.ok(commit.canRun);
+  commit.runNext();
+  t.match(groups.slice(1), [{ answers: [{ id: 1, value: 1 }] }]);
+  t.ok(commit.isEmpty);
+  t.notOk(commit.canRun);
+  t.end();
+});
