@@ -13,13 +13,17 @@ import { join } from 'node:path';
 import { Database } from '../../store/sqlite/database.ts';
 import { compactStep, makeCompactStep } from '../../store/sqlite/schema/compact-step.ts';
 import { migrate } from '../../store/sqlite/schema/migration.ts';
-import { schemaSteps } from '../../store/sqlite/schema/schema.ts';
+import { type SchemaStep, schemaSteps } from '../../store/sqlite/schema/schema.ts';
+import { makeStatePagesStep, statePagesStep } from '../../store/sqlite/schema/state-pages-step.ts';
 
 /** Beside the store's file; it is written once the store is there that is to be migrated. */
 export const copiedName = 'copied';
 
-const small = makeCompactStep({ bodies: 2, bytes: 50_000 });
-const steps = schemaSteps.map((step) => (step === compactStep ? small : step));
+const smallSteps = new Map<SchemaStep, SchemaStep>([
+  [compactStep, makeCompactStep({ bodies: 2, bytes: 50_000 })],
+  [statePagesStep, makeStatePagesStep(1)],
+]);
+const steps = schemaSteps.map((step) => smallSteps.get(step) ?? step);
 
 async function run(dataDirectory: string, source: string | undefined): Promise<void> {
   const path = join(dataDirectory, 'mail.db');
