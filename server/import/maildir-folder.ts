@@ -12,7 +12,7 @@ import {
   toSystemPath,
   unreadableReason,
 } from './message-file.ts';
-import { MessageTally, readWireText } from './message-text.ts';
+import { MessageTally, readImportText } from './import-text.ts';
 
 /** Letters of the info part of a file name, `:2,FRS`. @see https://cr.yp.to/proto/maildir.html */
 const infoFlags: Readonly<Record<string, Flag>> = {
@@ -114,7 +114,7 @@ export class MaildirFolder implements ImportSource {
       const identity = `${ino} ${size} ${mtimeMs} ${file.uniqueName}`;
       if (run.done.has(identity)) return undefined;
       const tally = new MessageTally();
-      for await (const bytes of readWireText(opened.read(), { isMbox: false })) {
+      for await (const bytes of readImportText(opened.read(), { isMbox: false })) {
         tally.add(bytes);
         if (tally.isTooLarge) break;
       }
@@ -140,7 +140,7 @@ export class MaildirFolder implements ImportSource {
 
   async *#readAgain(file: ListedFile): AsyncGenerator<Uint8Array, undefined> {
     using opened = this.#open(file);
-    yield* readWireText(opened.read(), { isMbox: false });
+    yield* readImportText(opened.read(), { isMbox: false });
   }
 
   /** The file, which may have another name by now. */

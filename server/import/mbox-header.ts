@@ -2,7 +2,7 @@ import type { InternalDate } from '../../protocol/dates.ts';
 import { isKeyword, type Flag } from '../../protocol/flag.ts';
 import { maxKeywordBytes } from '../../protocol/limits.ts';
 import { importLimits } from './limits.ts';
-import { parseMailDate } from './mail-date.ts';
+import { parseDateField } from './import-date.ts';
 
 /*
  * Mail programs keep what they know of a message of an mbox in fields of its header. `Status` and `X-Status` are those of
@@ -91,7 +91,7 @@ export class MboxHeader {
 
   /** The date of the field `Date`; undefined if it is missing or cannot be read. */
   get date(): InternalDate | undefined {
-    return parseMailDate(this.#fields.get('date') ?? '');
+    return parseDateField(this.#fields.get('date') ?? '');
   }
 
   /** True for a message that Thunderbird shows no more. */

@@ -8,7 +8,7 @@ import {
   type SourceReport,
 } from './import-source.ts';
 import { importLimits } from './limits.ts';
-import { parseFromLine } from './mail-date.ts';
+import { parseFromLine } from './import-date.ts';
 import { MboxHeader } from './mbox-header.ts';
 import { findCompression } from './message-file.ts';
 import {
@@ -16,9 +16,9 @@ import {
   type LineFragment,
   LineSplitter,
   MessageTally,
-  readWireText,
-  WireText,
-} from './message-text.ts';
+  readImportText,
+  ImportText,
+} from './import-text.ts';
 
 /**
  * An mbox file. A message begins with a From_ line ({@link parseFromLine}) at the start of the file or after an empty line; all
@@ -161,7 +161,7 @@ class MessageScan {
   readonly #date: InternalDate;
   readonly #fallback: InternalDate;
   readonly #header = new MboxHeader();
-  readonly #text = new WireText({ isMbox: true });
+  readonly #text = new ImportText({ isMbox: true });
   readonly #tally = new MessageTally();
   #isInHeader = true;
 
@@ -216,5 +216,5 @@ class MessageScan {
 async function* readMboxMessage(path: string, start: number, end: number) {
   if (end <= start) return;
   const stream = createReadStream(path, { start, end: end - 1 }) as AsyncIterable<Buffer>;
-  yield* readWireText(stream, { isMbox: true });
+  yield* readImportText(stream, { isMbox: true });
 }

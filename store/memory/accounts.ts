@@ -9,7 +9,7 @@ import {
   StoreError,
 } from '../mail-store.ts';
 import { limits } from '../limits.ts';
-import { Listeners } from '../listeners.ts';
+import { EventListeners } from '../event-listeners.ts';
 import {
   compareMailboxNames,
   findableMailboxName,
@@ -88,7 +88,7 @@ export class MemoryAccount {
   readonly id: number;
   readonly name: string;
   credentials: Credentials;
-  readonly listeners = new Listeners<AccountEvent>();
+  readonly listeners = new EventListeners<AccountEvent>();
   readonly #index: MailboxIndex;
   readonly #mailboxes = new Map<string, MemoryMailbox>();
   readonly #subscriptions = new Set<string>();

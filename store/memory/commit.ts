@@ -1,5 +1,5 @@
 import { limits } from '../limits.ts';
-import type { Listeners } from '../listeners.ts';
+import type { EventListeners } from '../event-listeners.ts';
 import type { AccountEvent } from '../mail-store.ts';
 import type { MailboxEvent } from '../mailbox-changes.ts';
 import { type Message, toStates } from './message.ts';
@@ -7,9 +7,9 @@ import { type Message, toStates } from './message.ts';
 /** What a commit needs of a mailbox. */
 export interface ChangedMailbox {
   readonly id: number;
-  readonly listeners: Listeners<MailboxEvent>;
+  readonly listeners: EventListeners<MailboxEvent>;
   /** Those of the account. */
-  readonly accountListeners: Listeners<AccountEvent>;
+  readonly accountListeners: EventListeners<AccountEvent>;
   /** The modseq of the next change. */
   takeModseq(): number;
 }
@@ -19,7 +19,7 @@ export class Commit {
   /** The store's clock, when it began. */
   readonly nowMs: number;
   readonly #changes = new Map<ChangedMailbox, MailboxChange>();
-  readonly #accountEvents: { listeners: Listeners<AccountEvent>; event: AccountEvent }[] = [];
+  readonly #accountEvents: { listeners: EventListeners<AccountEvent>; event: AccountEvent }[] = [];
 
   constructor(nowMs: number) {
     this.nowMs = nowMs;
@@ -36,7 +36,7 @@ export class Commit {
   }
 
   /** Notes what happens in an account, beside changes of messages. */
-  noteInAccount(listeners: Listeners<AccountEvent>, event: AccountEvent): void {
+  noteInAccount(listeners: EventListeners<AccountEvent>, event: AccountEvent): void {
     this.#accountEvents.push({ listeners, event });
   }
 

@@ -1,6 +1,6 @@
 import type { InternalDate } from '../../protocol/dates.ts';
 import { limits } from '../limits.ts';
-import { Listeners } from '../listeners.ts';
+import { EventListeners } from '../event-listeners.ts';
 import {
   type AccountEvent,
   ChangesForgottenError,
@@ -42,9 +42,9 @@ export class MemoryMailbox {
   uidValidity: number;
   readonly flagSets = new MailboxFlags();
   readonly imports = new ImportCounts();
-  readonly listeners = new Listeners<MailboxEvent>();
+  readonly listeners = new EventListeners<MailboxEvent>();
   /** Those of the account. */
-  readonly accountListeners: Listeners<AccountEvent>;
+  readonly accountListeners: EventListeners<AccountEvent>;
   readonly #bodies: BodyPool;
   /** Ascending by UID. */
   #messages: Message[] = [];

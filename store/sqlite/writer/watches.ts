@@ -1,4 +1,4 @@
-import { Listeners } from '../../listeners.ts';
+import { EventListeners } from '../../event-listeners.ts';
 
 /**
  * Who watches which mailbox, and which account, in memory that a client shares with the writer: a counter of watches for each
@@ -46,7 +46,7 @@ export function isWatched(counters: Int32Array, id: number): boolean {
 /** The mailboxes that one client watches, or the accounts. */
 export class Watches<Event> {
   readonly #counters: Int32Array;
-  readonly #listeners = new Map<number, Listeners<Event>>();
+  readonly #listeners = new Map<number, EventListeners<Event>>();
 
   /** @param counters those that the writer looks at */
   constructor(counters: Int32Array) {
@@ -91,7 +91,7 @@ export class Watches<Event> {
   }
 
   #begin(id: number, listener: (event: Event) => void): () => void {
-    const listeners = this.#listeners.get(id) ?? new Listeners<Event>();
+    const listeners = this.#listeners.get(id) ?? new EventListeners<Event>();
     this.#listeners.set(id, listeners);
     const end = listeners.add(listener);
     this.#count(id, 1);

@@ -5,8 +5,8 @@ import {
   isBlankLine,
   LineSplitter,
   MessageTally,
-  WireText,
-} from '../../../server/import/message-text.ts';
+  ImportText,
+} from '../../../server/import/import-text.ts';
 import { readAll, sha256 } from './read-all.ts';
 
 const { maxFragmentBytes, maxKeptBytes, maxMessageBytes } = importLimits;
@@ -66,7 +66,7 @@ await t.test('blank lines', async (t) => {
 
 function convert(text: string, isMbox: boolean): string {
   const splitter = new LineSplitter();
-  const wire = new WireText({ isMbox });
+  const wire = new ImportText({ isMbox });
   const taken: string[] = [];
   for (const fragment of splitter.push(Buffer.from(text, 'latin1'))) {
     wire.append(fragment);
@@ -88,7 +88,7 @@ await t.test(
   async (t) => {
     const long = 'x'.repeat(maxFragmentBytes - 1);
     const splitter = new LineSplitter();
-    const wire = new WireText({ isMbox: false });
+    const wire = new ImportText({ isMbox: false });
     for (const chunk of [`${long}\r`, '\nb\n']) {
       for (const fragment of splitter.push(Buffer.from(chunk))) wire.append(fragment);
     }

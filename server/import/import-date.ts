@@ -4,7 +4,7 @@ import {
   mailDatePattern,
   makeDate,
   monthOf,
-  parseMailDate as parseAnyMailDate,
+  parseMailDate,
   readMailDate,
 } from '../../protocol/mime/mail-date.ts';
 
@@ -63,7 +63,7 @@ function notBefore1970(date: InternalDate | undefined): InternalDate | undefined
 }
 
 /** The date of a Date field; undefined if it cannot be read, or is before 1970. @see RFC 5322, section 3.3 */
-export function parseMailDate(text: string): InternalDate | undefined {
-  const date = parseAnyMailDate(text);
+export function parseDateField(text: string): InternalDate | undefined {
+  const date = parseMailDate(text);
   return date !== undefined && date.epochMs >= 0 ? date : undefined;
 }

@@ -4,7 +4,7 @@ interface Listening<Event> {
 }
 
 /** Who is told what happens in a mailbox, or in an account. */
-export class Listeners<Event> {
+export class EventListeners<Event> {
   readonly #listeners = new Set<Listening<Event>>();
 
   /** Those that have not ended. */

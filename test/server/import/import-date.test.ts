@@ -1,5 +1,5 @@
 import t from 'tap';
-import { parseFromLine, parseMailDate } from '../../../server/import/mail-date.ts';
+import { parseFromLine, parseDateField } from '../../../server/import/import-date.ts';
 
 const noon = Date.UTC(2024, 2, 5, 12, 0, 0);
 
@@ -62,9 +62,9 @@ await t.test('dates of Date fields', async (t) => {
     ['1 Jan 2024 00:00:00 +9999', Date.UTC(2024, 0, 1), 0],
   ];
   for (const [text, epochMs, zoneMinutes] of cases) {
-    t.strictSame(parseMailDate(text), { epochMs, zoneMinutes }, text);
+    t.strictSame(parseDateField(text), { epochMs, zoneMinutes }, text);
   }
   for (const text of ['', 'yesterday', '5 Mar 2024', '1 Jan 1960 00:00:00 +0000']) {
-    t.equal(parseMailDate(text), undefined, text);
+    t.equal(parseDateField(text), undefined, text);
   }
 });

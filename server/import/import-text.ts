@@ -62,7 +62,7 @@ export function isBlankLine({ bytes, isStart, isEnd }: LineFragment): boolean {
   return bytes.length === 1 || (bytes.length === 2 && bytes[0] === carriageReturn);
 }
 
-export interface WireTextOptions {
+export interface ImportTextOptions {
   /**
    * True for a message of an mbox: one ">" is taken from lines that begin with ">"s and "From ", the blank line that ends
    * the message is left out, and so are the fields in which mail programs note its flags
@@ -72,7 +72,7 @@ export interface WireTextOptions {
 }
 
 /** Turns the lines of a stored message into the bytes of a mail message: line breaks become CRLF. */
-export class WireText {
+export class ImportText {
   readonly #isMbox: boolean;
   #pieces: Buffer[] = [];
   #endsInCarriageReturn = false;
@@ -80,7 +80,7 @@ export class WireText {
   #isInDroppedField = false;
   #hasBlankLine = false;
 
-  constructor(options: WireTextOptions) {
+  constructor(options: ImportTextOptions) {
     this.#isMbox = options.isMbox;
   }
 
@@ -133,12 +133,12 @@ function unquoted(line: Buffer): Buffer {
 }
 
 /** The wire form of a message in chunks of bounded size, from the bytes that are stored. */
-export async function* readWireText(
+export async function* readImportText(
   chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
-  options: WireTextOptions,
+  options: ImportTextOptions,
 ): AsyncGenerator<Buffer, undefined> {
   const splitter = new LineSplitter();
-  const text = new WireText(options);
+  const text = new ImportText(options);
   for await (const chunk of chunks) {
     for (const fragment of splitter.push(chunk)) text.append(fragment);
     const bytes = text.take();

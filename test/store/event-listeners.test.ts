@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import t from 'tap';
-import { Listeners } from '../../store/listeners.ts';
+import { EventListeners } from '../../store/event-listeners.ts';
 
 await t.test('each is told until it ends, which it may twice', async (t) => {
-  const listeners = new Listeners<number>();
+  const listeners = new EventListeners<number>();
   const heard: string[] = [];
   const listen = (event: number) => heard.push(`a${event}`);
   const [endFirst, endSecond] = [listeners.add(listen), listeners.add(listen)];
@@ -19,7 +19,7 @@ await t.test('each is told until it ends, which it may twice', async (t) => {
 });
 
 await t.test('one that ends others while it is told', async (t) => {
-  const listeners = new Listeners<number>();
+  const listeners = new EventListeners<number>();
   const heard: string[] = [];
   const ends: (() => boolean)[] = [];
   listeners.add(() => {
@@ -32,7 +32,7 @@ await t.test('one that ends others while it is told', async (t) => {
 });
 
 await t.test('one that throws keeps no event from the others', async (t) => {
-  const listeners = new Listeners<number>();
+  const listeners = new EventListeners<number>();
   const heard: number[] = [];
   listeners.add(() => {
     throw new Error('A fault of the program');
