@@ -3,7 +3,7 @@ import { maxDroppedLineBytes, maxLiteralCount, type ReaderLimits } from './limit
 import type { ByteQueue } from './queue.ts';
 
 /** Bytes at the end of a line in which an announcement is looked for; more digits are no size. */
-export const maxAnnouncementBytes = 32;
+const maxAnnouncementBytes = 32;
 
 const announcement = /\{(\d+)(\+?)\}\r?$/;
 

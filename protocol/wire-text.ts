@@ -39,7 +39,7 @@ function wire(text: string): WireText {
 }
 
 /** The UTF-8 bytes of Unicode text, one character a byte. */
-export function toByteText(text: string): string {
+function toByteText(text: string): string {
   return /[^\x00-\x7f]/.test(text) ? Buffer.from(text, 'utf8').toString('latin1') : text;
 }
 

@@ -103,7 +103,7 @@ export class SessionLookup {
  *
  * @see RFC 8446, section 4.2.11; RFC 7627, section 5.3
  */
-export function wantedSessionId(hello: ClientHello): Uint8Array | undefined {
+function wantedSessionId(hello: ClientHello): Uint8Array | undefined {
   const isTls13 = hello.supportedVersions.includes(tls13);
   if (!isTls13 && !hello.hasExtendedMasterSecret) return undefined;
   const id = isTls13 ? hello.pskIdentities[0] : hello.legacySessionId;

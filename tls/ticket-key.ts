@@ -21,7 +21,7 @@ export interface TicketKeySource {
   subscribe(listener: () => void): () => void;
 }
 
-export const ticketKeyNameBytes = 16;
+const ticketKeyNameBytes = 16;
 
 /** Bytes of {@link TicketKey.secret}. */
 export const ticketKeyBytes = 48;

@@ -18,7 +18,7 @@ export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 's
 
 export const storeEngines = ['sqlite', 'memory'] as const;
 
-export const migrationBackups = ['on', 'off'] as const;
+const migrationBackups = ['on', 'off'] as const;
 
 export const clientAuthModes = ['off', 'optional', 'required'] as const;
 

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { Socket } from 'node:net';
 
 /** A line of the control protocol has at most this many bytes. */
-export const maxLineBytes = 1024 * 1024;
+const maxLineBytes = 1024 * 1024;
 
 /** The other side closed the connection, or sent what is no line of the protocol. */
 export class ControlConnectionError extends Error {
