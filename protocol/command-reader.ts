@@ -30,6 +30,7 @@ import type { ReaderEvent } from './reader-event.ts';
 
 export type { ReaderEvent } from './reader-event.ts';
 
+/** What a {@link CommandReader} takes; each has a default. */
 export interface CommandReaderOptions {
   /** Bytes of the largest literal that streams (a message); a larger one is answered `NO [TOOBIG]`. */
   readonly maxAppendBytes?: number;

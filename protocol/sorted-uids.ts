@@ -5,6 +5,7 @@ import { lowerBound } from './sequence-set.ts';
  * room to grow.
  */
 
+/** The empty list; nobody writes to it. */
 export const noUids = new Uint32Array();
 
 /** The place of a UID among the first `count`; -1 if it is not there. `hint` is looked at first. */

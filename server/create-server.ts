@@ -32,6 +32,7 @@ import {
   type ResumptionParts,
 } from './threads/open-resumption.ts';
 
+/** What a server is made of. */
 export interface ServerOptions {
   readonly configuration: ServerConfiguration;
   readonly logger: Logger;

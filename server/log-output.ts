@@ -12,6 +12,7 @@ const lastTries = 20;
 
 const lineFeed = 10;
 
+/** Where lines of the log go. */
 export interface LogOutputOptions {
   readonly fd: number;
   /** As `fs.writeSync`; for tests. */

@@ -16,6 +16,7 @@ const secretNames = [
   'data',
 ];
 
+/** What a logger leaves out, and where its lines go. */
 export interface LoggerOptions {
   readonly level: LogLevel;
   /** Where the lines go; absent: standard error. */

@@ -14,6 +14,7 @@ import type {
 import { createServer, type RepriseServer } from './create-server.ts';
 import { createLogger } from './logging.ts';
 
+/** What a server for tests begins with; each has a default. */
 export interface TestServerOptions {
   /** Passwords by account name. */
   readonly accounts?: Readonly<Record<string, string>>;
@@ -27,6 +28,7 @@ export interface TestServerOptions {
   readonly logLevel?: LogLevel;
 }
 
+/** A message that a test puts into a mailbox. */
 export interface TestMessage {
   readonly account: string;
   /** Made if it is missing; default INBOX. */

@@ -188,6 +188,7 @@ export interface Credentials {
   readonly scramSha256: string;
 }
 
+/** Who logs in, and owns mailboxes. */
 export interface Account {
   readonly id: number;
   readonly name: string;
@@ -210,6 +211,7 @@ export interface MailboxKey {
   readonly mailboxId: number;
 }
 
+/** A mailbox as a list of them tells it. */
 export interface Mailbox extends MailboxKey {
   readonly name: string;
   /** False for a level that only holds children (\Noselect). */
@@ -239,11 +241,13 @@ export interface MailboxStatus {
   readonly firstUnseenNumber?: number;
 }
 
+/** What is read beside the counters. */
 export interface StatusOptions {
   /** Asks for `firstUnseenNumber`, which costs a little for each of the messages before it. */
   readonly firstUnseen?: boolean;
 }
 
+/** A mailbox that is watched. */
 export interface OpenMailbox {
   readonly status: MailboxStatus;
   /** Keywords in use in the mailbox, in the order of their first use. */
@@ -270,6 +274,7 @@ export type AccountEvent =
   /** The account is removed. The last event. */
   | { readonly kind: 'gone' };
 
+/** Must be quick: others wait for it. */
 export type AccountListener = (event: AccountEvent) => void;
 
 /** A message on its way in. It costs a bounded amount of memory, however large the message is. */
@@ -294,6 +299,7 @@ export interface MessageDraft {
   discard(): Promise<void>;
 }
 
+/** What a message has beside its bytes. */
 export interface MessageProperties {
   readonly flags: readonly Flag[];
   readonly internalDate: InternalDate;
@@ -309,12 +315,14 @@ export interface MessageTarget extends MessageProperties {
   readonly box: MailboxKey;
 }
 
+/** Where a message was added. */
 export interface AddedMessage {
   readonly uid: number;
   readonly uidValidity: number;
   readonly modseq: number;
 }
 
+/** What is to become of the flags of messages. */
 export interface FlagChange {
   readonly mode: 'replace' | 'add' | 'remove';
   readonly flags: readonly Flag[];
@@ -328,6 +336,7 @@ export interface PartlyDone {
   readonly failure?: Error;
 }
 
+/** What a change of flags has done. */
 export interface FlagChangeResult extends PartlyDone {
   /** The modseq of the change, or of its last slice; undefined if no flag of any message changed. */
   readonly modseq: number | undefined;
@@ -343,6 +352,7 @@ export interface FlagChangeResult extends PartlyDone {
   readonly modifiedUids: Uint32Array;
 }
 
+/** What was copied, or moved. */
 export interface CopyResult extends PartlyDone {
   readonly targetUidValidity: number;
   /** UIDs of the originals that existed, ascending. */
@@ -355,6 +365,7 @@ export interface CopyResult extends PartlyDone {
   readonly targetModseq: number;
 }
 
+/** What was removed. */
 export interface ExpungeResult extends PartlyDone {
   /** Of the last slice. */
   readonly modseq: number;

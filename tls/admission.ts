@@ -64,6 +64,7 @@ export interface AdmissionCounts {
   readonly index: number;
 }
 
+/** Bounds of an {@link Admission}; each has a default. */
 export interface AdmissionOptions extends Partial<HandshakeTurnLimits> {
   /** Connections of the whole process that have not logged in. Default 16,384. */
   readonly connectionsBeforeLogin?: number;

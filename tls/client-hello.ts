@@ -35,6 +35,7 @@ export type ClientHelloResult =
   | { readonly kind: 'malformed' }
   | { readonly kind: 'hello'; readonly hello: ClientHello };
 
+/** The version of TLS 1.3 in a hello. @see RFC 8446, section 4.2.1 */
 export const tls13 = 0x0304;
 
 /** Names of versions, the best one last; as `getProtocol()` of Node tells them. */

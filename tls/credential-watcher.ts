@@ -13,6 +13,7 @@ export interface CredentialFiles {
   readonly name?: string;
 }
 
+/** Which files a {@link CredentialWatcher} watches, and who is told. */
 export interface CredentialWatcherOptions {
   /** In the order in which the credentials are told. */
   readonly files: readonly CredentialFiles[];

@@ -14,6 +14,7 @@ export interface Credential {
   readonly serverNames?: readonly string[];
 }
 
+/** A credential from files, with what was found in them. */
 export interface LoadedCredential extends Credential {
   /** What an operator should know but need not stop for, such as a certificate that has expired. */
   readonly warnings: readonly string[];

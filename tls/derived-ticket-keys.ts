@@ -10,6 +10,7 @@ import {
   type TicketKeySource,
 } from './ticket-key.ts';
 
+/** What {@link DerivedTicketKeys} are derived from. */
 export interface DerivedTicketKeysOptions {
   /**
    * Each at least 32 bytes, the same on every machine. The first seals; the others open what it sealed

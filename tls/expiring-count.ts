@@ -8,6 +8,7 @@ interface Part {
   bytes: number;
 }
 
+/** How many entries, and their bytes. */
 export interface ExpiredCount {
   readonly entryCount: number;
   readonly bytes: number;

@@ -4,6 +4,7 @@ import { Deadlines } from './deadlines.ts';
 import { tlsLimits } from './limits.ts';
 import { TlsAcceptError } from './tls-accept-error.ts';
 
+/** How long a {@link HelloReader} waits. */
 export interface HelloReaderOptions {
   /** For the whole hello, from the call on, in milliseconds. */
   readonly deadlineMs?: number;

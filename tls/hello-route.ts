@@ -7,6 +7,7 @@ export type HelloRoute =
   | { readonly mode: Exclude<ResumptionMode, 'ticket'> }
   | { readonly mode: 'ticket'; readonly key: TicketKey };
 
+/** What decides about the way of a hello. */
 export interface HelloRouteOptions {
   readonly kind: Resumption['kind'];
   /** Keys that open tickets, the first of which seals; empty where there are to be no tickets. */

@@ -10,6 +10,7 @@ import {
   type TicketKeySource,
 } from './ticket-key.ts';
 
+/** How long {@link RandomTicketKeys} live. */
 export interface RandomTicketKeysOptions {
   /** How long a client can come back with a ticket, in milliseconds. */
   readonly lifetimeMs: number;

@@ -22,6 +22,7 @@ export interface RecentSessionsMemory {
   readonly buffer: SharedArrayBuffer;
 }
 
+/** How much a table of recent sessions holds. */
 export interface RecentSessionsBounds extends Pick<
   RecentSessionsMemory,
   'sessionBytes' | 'lifetimeMs'

@@ -18,6 +18,7 @@ export class RedisFailure extends Error {
   }
 }
 
+/** Which Redis, and how long it may take. */
 export interface RedisConnectionOptions {
   readonly target: RedisTarget;
   /** PEM: certificates to trust besides those that Node trusts, for TLS. */

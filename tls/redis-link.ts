@@ -19,6 +19,7 @@ export interface RedisLink {
   destroy(): void;
 }
 
+/** Which Redis, and who is told when it is lost. */
 export interface RedisLinkOptions {
   readonly target: RedisTarget;
   /** PEM: certificates to trust besides those that Node trusts, for TLS. */

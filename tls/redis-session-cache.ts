@@ -20,6 +20,7 @@ import { SessionSealer } from './session-sealer.ts';
 /** An index forgets a session only so long after its deadline, since the clocks of machines differ. */
 const clockSlackMs = 60_000;
 
+/** Which Redis keeps the sessions, and what they are sealed with. */
 export interface RedisSessionCacheOptions {
   /** Where Redis or Valkey is; {@link parseRedisUrl} tells the forms. At least version 6.2. */
   readonly url: string;

@@ -14,6 +14,7 @@ export interface RedisSessionRecord {
   readonly sealed: Uint8Array;
 }
 
+/** By what a record is found when the sessions of an owner are purged; undefined if it has none. */
 export interface OwnerTags {
   readonly account: Buffer | undefined;
   readonly certificate: Buffer | undefined;

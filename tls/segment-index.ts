@@ -11,6 +11,7 @@ const fullLoad = 0.85;
 /** Emptier than this the table shrinks to the half. */
 const shrinkLoad = 3 / 16;
 
+/** How much a {@link SegmentIndex} may take, and where from. */
 export interface SegmentIndexOptions {
   /** Bytes for the tables, the one that is being left while the index changes its size included. */
   readonly maxBytes: number;

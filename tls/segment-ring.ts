@@ -1,6 +1,7 @@
 import type { SegmentTable } from './segment-table.ts';
 import type { Segment } from './segment.ts';
 
+/** How much a {@link SegmentRing} may take, and where from. */
 export interface SegmentRingOptions {
   /** Where segments come from; two rings may share one. */
   readonly table: SegmentTable;

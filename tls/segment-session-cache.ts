@@ -11,6 +11,7 @@ import { SessionLife } from './session-life.ts';
 /** Expiry looks at the clock at least this often, in case it was set forward. */
 const longestWaitMs = 60_000;
 
+/** How much a {@link SegmentSessionCache} holds, and how long. */
 export interface SegmentSessionCacheOptions {
   /** Bytes that the cache may hold, index included; the oldest sessions are evicted for room. */
   readonly maxBytes: number;

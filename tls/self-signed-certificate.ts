@@ -4,6 +4,7 @@ import { type Clock, steadyClock } from './clock.ts';
 
 const dayMs = 24 * 60 * 60 * 1000;
 
+/** What the certificate says. */
 export interface SelfSignedCertificateOptions {
   /** DNS names and IP addresses; the loopback addresses are added to them. */
   readonly hostNames: readonly string[];
@@ -13,6 +14,7 @@ export interface SelfSignedCertificateOptions {
   readonly clock?: Clock;
 }
 
+/** A certificate that nobody else vouches for, with its key. */
 export interface SelfSignedCertificate {
   /** PEM. */
   readonly cert: string;

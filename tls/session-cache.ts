@@ -32,6 +32,7 @@ export interface SessionCache {
   close(): Promise<void>;
 }
 
+/** What is kept with a session. */
 export interface PutOptions {
   /** The instant from which the session is expired, in milliseconds of the cache's clock. */
   readonly expiresAt: number;
@@ -43,11 +44,13 @@ export interface PutOptions {
   readonly account?: string;
 }
 
+/** Whose sessions are purged. */
 export type PurgeOwner = { readonly account: string } | { readonly certificate: string } | 'all';
 
 /** Why an entry went. Each removal has exactly one reason. */
 export type RemovalReason = 'expired' | 'evicted' | 'superseded' | 'taken' | 'cleared' | 'purged';
 
+/** What a cache holds at present, and what it has done. */
 export interface SessionCacheStats {
   readonly entryCount: number;
   /** Bytes of live entries. */

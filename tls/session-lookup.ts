@@ -15,6 +15,7 @@ export interface FoundSession extends StoredSession {
   readonly id: Uint8Array;
 }
 
+/** Where a {@link SessionLookup} looks, and how long. */
 export interface SessionLookupOptions {
   readonly cache: SessionCache;
   /** Past this the client gets a full handshake, in milliseconds. */

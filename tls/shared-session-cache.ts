@@ -9,6 +9,7 @@ import type { PurgeOwner, PutOptions, SessionCacheStats } from './session-cache.
 import { decodeLetter, type NumberedLetter, type SessionLetter } from './session-letter.ts';
 import { type SharedSessionMemory, SharedState } from './shared-session-memory.ts';
 
+/** How much a {@link SharedSessionCache} holds, and what of it all threads find at once. */
 export interface SharedSessionCacheOptions extends SegmentSessionCacheOptions {
   /** Bytes of the longest session that all threads find without asking, at least 1; default 211. */
   readonly recentSessionBytes?: number;

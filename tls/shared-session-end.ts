@@ -7,6 +7,7 @@ import type { PutOptions } from './session-cache.ts';
 import { encodeLetter, type SessionLetter } from './session-letter.ts';
 import { type SharedSessionMemory, SharedState } from './shared-session-memory.ts';
 
+/** What the end of a thread shares with the keeper. */
 export interface SharedSessionEndOptions {
   readonly memory: SharedSessionMemory;
   readonly clock: Clock;

@@ -24,6 +24,7 @@ import { type IssuedSession, TlsHandshake } from './tls-handshake.ts';
 import { groupCodes, type TlsPolicy } from './tls-policy.ts';
 import { TlsSessions } from './tls-sessions.ts';
 
+/** What a {@link TlsAcceptor} offers, how sessions come back, and its bounds. */
 export interface TlsAcceptorOptions {
   /** The first is for clients that ask for no server name, or for one that no credential has. */
   readonly credentials: readonly Credential[];

@@ -2,6 +2,7 @@ import type { TLSSocket } from 'node:tls';
 import type { FoundSession } from './session-lookup.ts';
 import type { TlsAcceptError } from './tls-accept-error.ts';
 
+/** What is known of a handshake when it begins. */
 export interface TlsHandshakeOptions {
   /** When the connection was accepted: not after its sessions were made, in milliseconds. */
   readonly startedAt: number;

@@ -8,6 +8,7 @@ import { encodeStoredSession } from './stored-session.ts';
 import type { TlsEvent } from './tls-event.ts';
 import type { IssuedSession, TlsHandshake } from './tls-handshake.ts';
 
+/** Where sessions are kept, and how long. */
 export interface TlsSessionsOptions {
   readonly cache: SessionCache;
   readonly lifetimeMs: number;

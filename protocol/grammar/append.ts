@@ -13,6 +13,7 @@ export interface AppendArguments {
   readonly sizeBytes: number;
 }
 
+/** Up to the announcement of the literal. @see RFC 3501, section 6.3.11 */
 export function expectAppendArguments(decoder: Decoder): AppendArguments {
   const mailboxName = expectMailboxArgument(decoder);
   decoder.expectSpace();

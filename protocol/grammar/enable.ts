@@ -1,6 +1,7 @@
 import { CommandError, type Decoder } from '../decoder.ts';
 import { maxEnableCount } from '../limits.ts';
 
+/** The arguments of ENABLE. */
 export interface EnableArguments {
   /** In capitals, each once; known or not. */
   readonly capabilities: readonly string[];

@@ -26,6 +26,7 @@ const macros = new Map<string, readonly string[]>([
   ['FULL', [...fast, 'ENVELOPE', 'BODY']],
 ]);
 
+/** The arguments of FETCH. */
 export interface FetchArguments {
   readonly set: SequenceSet;
   /** Macros are expanded; an item that was asked for twice comes once. */

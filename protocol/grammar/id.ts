@@ -1,6 +1,7 @@
 import { CommandError, type Decoder } from '../decoder.ts';
 import { maxIdNameBytes, maxIdPairs, maxIdValueBytes } from '../limits.ts';
 
+/** The arguments of ID. */
 export interface IdArguments {
   /** Field names in lower case; undefined for `NIL`. */
   readonly parameters: ReadonlyMap<string, string | undefined> | undefined;

@@ -1,6 +1,7 @@
 import { findSwitchableCapability } from '../capability.ts';
 import { CommandError, type Decoder } from '../decoder.ts';
 
+/** The arguments of LOGIN. */
 export interface LoginArguments {
   readonly userName: string;
   readonly password: string;
@@ -15,6 +16,7 @@ export function expectLoginArguments(decoder: Decoder): LoginArguments {
   return { userName, password: decoder.expectText('password') };
 }
 
+/** The arguments of AUTHENTICATE. */
 export interface AuthenticateArguments {
   /** In capitals. */
   readonly mechanism: string;

@@ -22,6 +22,7 @@ export function expectCreateArguments(decoder: Decoder): NameArguments {
   return { mailboxName: name.endsWith(hierarchySeparator) ? name.slice(0, -1) : name };
 }
 
+/** The arguments of RENAME. */
 export interface RenameArguments {
   readonly mailboxName: string;
   readonly newName: string;

@@ -15,6 +15,7 @@ export function expectCopyArguments(decoder: Decoder): CopyArguments {
   return { set, mailboxName: expectMailboxArgument(decoder) };
 }
 
+/** The arguments of EXPUNGE. */
 export interface ExpungeArguments {
   /** Present for UID EXPUNGE. */
   readonly uids?: SequenceSet;

@@ -6,6 +6,7 @@ import { expectKeyword } from '../flag.ts';
 import { maxModseq, maxSearchKeys, maxSearchNesting } from '../limits.ts';
 import type { SearchKey } from '../search-key.ts';
 
+/** The arguments of SEARCH. */
 export interface SearchArguments {
   /** Several keys are one `and`. */
   readonly criteria: SearchKey;

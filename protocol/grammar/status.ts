@@ -13,6 +13,7 @@ const statusItems = [
 /** A STATUS data item. @see RFC 3501, section 6.3.10; RFC 7162, section 3.1.7 */
 export type StatusItem = (typeof statusItems)[number];
 
+/** The arguments of STATUS. */
 export interface StatusArguments {
   readonly mailboxName: string;
   /** Each once. */

@@ -3,6 +3,7 @@ import { expectBareFlags, expectFlagList, type Flag } from '../flag.ts';
 import { maxModseq } from '../limits.ts';
 import type { SequenceSet } from '../sequence-set.ts';
 
+/** The arguments of STORE. */
 export interface StoreArguments {
   readonly set: SequenceSet;
   readonly mode: 'replace' | 'add' | 'remove';

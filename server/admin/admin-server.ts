@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import type { ListenAddress } from '../config/listen-address.ts';
 import { AdminListenError } from './admin-listen-error.ts';
 
+/** Where an {@link AdminServer} listens, and where its answers come from. */
 export interface AdminServerOptions {
   readonly address: ListenAddress;
   /** Undefined while the server starts. */

@@ -26,6 +26,7 @@ export interface SessionAdministration {
   purgeSessions(owner: PurgeOwner): Promise<PurgeReport>;
 }
 
+/** The caches that an administration of sessions looks into. */
 export interface CachedSessionsOptions {
   readonly kind: Resumption['kind'];
   readonly cache: SessionCache;

@@ -35,6 +35,7 @@ export interface PasswordChecks {
   close(): void;
 }
 
+/** Bounds and time of a {@link PasswordCheckQueue}. */
 export interface PasswordCheckQueueOptions {
   readonly limits?: LoginLimits;
   readonly clock?: Clock;

@@ -33,6 +33,7 @@ export const verifiedLoginLifetimeMs = 60 * 60 * 1000;
 /** Memory for verified logins, about 25,000 of them. */
 export const verifiedLoginBytes = 4 * 1024 * 1024;
 
+/** Where a {@link StoredPasswordVerifier} looks passwords up. */
 export interface StoredPasswordVerifierOptions {
   readonly accounts: Pick<MailStore, 'findAccount'>;
   /** A cache of its own, whose entries live {@link verifiedLoginLifetimeMs}. The caller closes it. */

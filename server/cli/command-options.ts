@@ -4,24 +4,29 @@ export interface GlobalOptions {
   readonly config?: string;
 }
 
+/** Options of `serve` and `start`. */
 export interface ServeOptions extends GlobalOptions {
   /** False with `--no-backup`. */
   readonly backup: boolean;
 }
 
+/** Options of the commands that ask for a password. */
 export interface PasswordOptions extends GlobalOptions {
   readonly passwordStdin?: boolean;
 }
 
+/** Options of `import`. */
 export interface ImportOptions extends GlobalOptions {
   readonly user: string;
   readonly mailbox: string;
 }
 
+/** Options of `sessions stats`. */
 export interface SessionStatsOptions extends GlobalOptions {
   readonly json?: boolean;
 }
 
+/** Options of `sessions purge`; one of the three is given. */
 export interface PurgeOptions extends GlobalOptions {
   readonly account?: string;
   /** SHA-256 in hexadecimal digits. */

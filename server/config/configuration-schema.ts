@@ -14,12 +14,15 @@ import {
 } from './session-cache-setting.ts';
 import { defaultDataDirectory } from './default-data-directory.ts';
 
+/** Values of `REPRISE_LOG_LEVEL`. */
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 
+/** Values of `REPRISE_STORE`. */
 export const storeEngines = ['sqlite', 'memory'] as const;
 
 const migrationBackups = ['on', 'off'] as const;
 
+/** Values of `REPRISE_TLS_CLIENT_AUTH`. */
 export const clientAuthModes = ['off', 'optional', 'required'] as const;
 
 const mebibyte = 1024 * 1024;
@@ -152,10 +155,13 @@ export const configurationSchema = z.strictObject({
     .default('info'),
 });
 
+/** The keys with their checked values. */
 export type ConfigurationValues = z.output<typeof configurationSchema>;
 
+/** The name of a key. */
 export type ConfigurationKey = keyof typeof configurationSchema.shape;
 
+/** All keys. */
 export const configurationKeys = Object.keys(
   configurationSchema.shape,
 ) as readonly ConfigurationKey[];

@@ -75,11 +75,13 @@ export interface ConnectionBounds {
   readonly autologoutSeconds?: number;
 }
 
+/** Where a certificate and its key lie. */
 export interface CertificateFiles {
   readonly certPath: string;
   readonly keyPath: string;
 }
 
+/** What certificates of clients are checked by. */
 export interface ClientCertificateFiles {
   /** PEM: the authorities whose certificates count. */
   readonly caPath: string;
@@ -98,10 +100,13 @@ export interface DisklessConfiguration extends Omit<Configuration, 'dataDirector
 /** What a server can run with. */
 export type ServerConfiguration = Configuration | DisklessConfiguration;
 
+/** Where mail is kept. */
 export type StoreEngine = (typeof storeEngines)[number];
 
+/** Whether clients are asked for certificates. */
 export type ClientAuthMode = (typeof clientAuthModes)[number];
 
+/** Lines below it are not logged. */
 export type LogLevel = (typeof logLevels)[number];
 
 /** The checked keys as the server uses them. */

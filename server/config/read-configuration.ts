@@ -10,6 +10,7 @@ import {
 } from './configuration-schema.ts';
 import { withoutPassword } from './session-cache-setting.ts';
 
+/** Where the keys come from. */
 export interface ReadConfigurationOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** A YAML file with the same keys; absent: `REPRISE_CONFIG` of the environment names it, or none is read. */

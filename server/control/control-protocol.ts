@@ -10,6 +10,7 @@ const credentials = z.strictObject({ argon2id: z.string(), scramSha256: z.string
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 
+/** What a command of the shell asks of a running server: one line of JSON. */
 export const controlRequestSchema = z.discriminatedUnion('method', [
   z.strictObject({ method: z.literal('listUsers') }),
   z.strictObject({ method: z.literal('addUser'), name: z.string(), credentials }),
@@ -50,6 +51,7 @@ export const controlRequestSchema = z.discriminatedUnion('method', [
   }),
 ]);
 
+/** A request that was checked. */
 export type ControlRequest = z.infer<typeof controlRequestSchema>;
 
 /** What each method answers. */

@@ -10,6 +10,7 @@ import type { ControlRequest, ControlResponse } from './control-protocol.ts';
 import { ControlConnectionError, ByteStream } from './byte-stream.ts';
 import { controlSocketPath, withSocketPath } from './socket-path.ts';
 
+/** Where a {@link ControlServer} listens, and who answers. */
 export interface ControlServerOptions {
   readonly dataDirectory: string;
   readonly administration: Administration;

@@ -9,6 +9,7 @@ import type { ImportTarget } from '../import/import-target.ts';
 import type { Administration } from './administration.ts';
 import { StoreImportTarget } from './store-import-target.ts';
 
+/** Who is told of what a {@link StoreAdministration} does. */
 export interface StoreAdministrationOptions {
   /** Called after the password of an account has changed, or the account is gone. */
   readonly onAccountChanged?: (account: Account) => void;

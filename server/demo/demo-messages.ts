@@ -1,5 +1,6 @@
 import type { Flag } from '../../protocol/flag.ts';
 
+/** A message that the demo account begins with. */
 export interface DemoMessage {
   /** The message as it is on the wire: UTF-8, lines end in CRLF. */
   readonly text: string;

@@ -4,6 +4,7 @@ import { defaultDataDirectory } from '../config/default-data-directory.ts';
 import { ownCredentialPaths } from '../own-credential.ts';
 import { demoUserName } from './demo-account.ts';
 
+/** What the description tells. */
 export interface DemoDescription {
   readonly configuration: Configuration;
   /** -1 where it is off. */

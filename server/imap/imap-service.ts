@@ -19,6 +19,7 @@ import type { ServiceContext } from './service-context.ts';
 import { MailboxFeeds } from './mailbox-feeds.ts';
 import { StrangerInput } from './stranger-input.ts';
 
+/** What an {@link ImapService} serves, where, and within which bounds. */
 export interface ImapServiceOptions {
   readonly store: MailStore;
   readonly acceptor: TlsAcceptor;

@@ -46,6 +46,7 @@ export interface ServiceLimits extends NetworkLimits, AnswerQueueLimits {
  */
 export const uncountedStrangerBytes = 2 * 1024;
 
+/** The bounds of a server whose configuration says nothing else. */
 export const defaultServiceLimits: ServiceLimits = {
   ...defaultNetworkLimits,
   autologoutMs: 31 * 60_000,

@@ -12,6 +12,7 @@ interface Entry {
   idleSinceMs: number;
 }
 
+/** Whose mailboxes are followed, and how long. */
 export interface MailboxFeedsOptions {
   readonly store: MailStore;
   /** Steady clock. */

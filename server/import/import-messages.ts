@@ -4,6 +4,7 @@ import { importLimits } from './limits.ts';
 import { unreadableReason } from './message-file.ts';
 import type { SeenMessages } from './seen-messages.ts';
 
+/** How many messages an import has dealt with so far. */
 export interface ImportCounts {
   added: number;
   /** Imported already, by this or an earlier run. */

@@ -14,6 +14,7 @@ export interface ImportMessage {
   read(): AsyncIterable<Uint8Array>;
 }
 
+/** What became of one message. */
 export type ImportOutcome =
   | { readonly kind: 'added' }
   /** So many of the same bytes were imported before. */

@@ -62,6 +62,7 @@ export function isBlankLine({ bytes, isStart, isEnd }: LineFragment): boolean {
   return bytes.length === 1 || (bytes.length === 2 && bytes[0] === carriageReturn);
 }
 
+/** How the lines of a file become the text of a message. */
 export interface ImportTextOptions {
   /**
    * True for a message of an mbox: one ">" is taken from lines that begin with ">"s and "From ", the blank line that ends

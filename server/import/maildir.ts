@@ -22,6 +22,7 @@ export interface Maildir {
   readonly losses: readonly Loss[];
 }
 
+/** Mail that was found and cannot be imported. */
 export interface Loss {
   readonly origin: string;
   readonly reason: string;

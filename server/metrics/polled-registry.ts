@@ -1,6 +1,7 @@
 /** Numbers with the labels they belong to. */
 export type Readings = Iterable<readonly [labels: Readonly<Record<string, string>>, value: number]>;
 
+/** A metric whose value is read when it is asked for. */
 export interface PolledMetric {
   readonly name: string;
   readonly help: string;
@@ -8,6 +9,7 @@ export interface PolledMetric {
   readonly read: () => Readings;
 }
 
+/** What a histogram is called, and its buckets. */
 export interface HistogramOptions {
   readonly name: string;
   readonly help: string;

@@ -7,6 +7,7 @@ import { addProcessMetrics } from './process-metrics.ts';
 import { addSessionCacheMetrics } from './session-cache-metrics.ts';
 import { addStoreMetrics, type StoreMetricsOptions } from './store-metrics.ts';
 
+/** Where the metrics of a server come from. */
 export interface ServerMetricsOptions {
   readonly store: StoreMetricsOptions;
   /** The clock of the session cache. */

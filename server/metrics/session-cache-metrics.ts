@@ -2,6 +2,7 @@ import type { Clock } from '../../tls/clock.ts';
 import type { SessionCacheStats } from '../../tls/session-cache.ts';
 import { oneReading, type PolledRegistry, readingsOf } from './polled-registry.ts';
 
+/** Where the metrics of a session cache come from. */
 export interface SessionCacheMetricsOptions {
   /** Called for each scrape; undefined where there is no cache. */
   readonly read: () => SessionCacheStats | undefined;

@@ -4,6 +4,7 @@ import { oneReading, type PolledRegistry } from './polled-registry.ts';
 /** Figures of the store are read again after this long, in milliseconds: it costs a row for each body. */
 const figuresAgeMs = 60_000;
 
+/** Where the metrics of a mail store come from. */
 export interface StoreMetricsOptions {
   readonly readFigures: () => Promise<StoreFigures>;
   /** False while nothing can be stored; absent: always true. */

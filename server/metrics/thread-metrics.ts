@@ -46,6 +46,7 @@ const commandNames = [
 
 /** Fails to compile if a command has no number here. */
 type EveryCommandCounts<Missing extends never> = Missing;
+/** Never: a command that no metric counts would be a compile error. */
 export type UncountedCommand = EveryCommandCounts<
   Exclude<Command['name'], (typeof commandNames)[number]>
 >;
@@ -145,6 +146,7 @@ export const threadMetrics = {
   },
 } as const satisfies Record<string, ThreadMetric>;
 
+/** A metric of {@link threadMetrics}. */
 export type ThreadMetricName = keyof typeof threadMetrics;
 
 /** A value for each label of a metric. */

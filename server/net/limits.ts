@@ -32,6 +32,7 @@ export interface NetworkLimits {
   readonly maxStrangerLines: number;
 }
 
+/** The bounds of a server whose configuration says nothing else. */
 export const defaultNetworkLimits: NetworkLimits = {
   maxConnections: 20_000,
   loginDeadlineMs: 2 * 60_000,

@@ -13,8 +13,10 @@ export interface ListenerSettings {
   readonly isProxied?: boolean;
 }
 
+/** Whether a connection begins with TLS, or in the clear. */
 export type ListenerKind = 'tls' | 'starttls';
 
+/** Where a {@link Listener} listens, and who takes its sockets. */
 export interface ListenerOptions {
   readonly settings: ListenerSettings;
   /** True if other threads listen on the same port; the system spreads clients over them. */

@@ -13,6 +13,7 @@ import { type AddressRanges, ProxyHeaderError } from './proxy-protocol.ts';
 import { StrangerLog } from './stranger-log.ts';
 import { ConnectionLostError, Transport, type TransportOwner } from './transport.ts';
 
+/** What a {@link Reception} listens on, and who takes the connections that it has admitted. */
 export interface ReceptionOptions {
   readonly listeners: readonly ListenerSettings[];
   /** True if other threads listen on the same ports. */

@@ -5,6 +5,7 @@ import { TlsAcceptError } from '../../tls/tls-accept-error.ts';
 import { type NetworkLimits, strangerWindowMs } from './limits.ts';
 import { ConnectionLostError } from './transport.ts';
 
+/** Where a {@link StrangerLog} writes, and how much. */
 export interface StrangerLogOptions {
   readonly logger: Logger;
   /** A steady clock. */

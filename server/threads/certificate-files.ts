@@ -12,6 +12,7 @@ import { optionsOfPolicy } from '../../tls/tls-policy.ts';
 import type { ClientCertificateFiles, ServerConfiguration } from '../config/configuration.ts';
 import { credentialFilesOf, credentialInMemory } from '../own-credential.ts';
 
+/** Whose files are watched, and who is told. */
 export interface WatchedCredentialsOptions {
   readonly configuration: ServerConfiguration;
   readonly logger: Logger;
@@ -88,6 +89,7 @@ function checkUse({ name, cert, key }: Credential, { tlsPolicy }: ServerConfigur
   }
 }
 
+/** Which files are watched, and who is told. */
 export interface WatchedClientCertificatesOptions {
   /** Absent: clients are not asked for certificates. */
   readonly files: ClientCertificateFiles | undefined;

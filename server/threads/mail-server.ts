@@ -83,6 +83,7 @@ export interface PurgedCertificate {
   readonly purgedAt: number;
 }
 
+/** What a {@link LocalMailServer} serves with. */
 export interface LocalMailServerOptions {
   readonly settings: MailServerSettings;
   /** The number of this thread among those that serve, from 0. */

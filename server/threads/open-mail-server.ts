@@ -19,6 +19,7 @@ import { canSharePorts } from './port-reservation.ts';
 import { WorkerHandle } from './worker-handle.ts';
 import { WorkerPool } from './worker-pool.ts';
 
+/** What a mail server is opened with, in this thread or in workers. */
 export interface OpenMailServerOptions {
   readonly configuration: ServerConfiguration;
   /** 0: this thread; from {@link possibleWorkerCount}. */

@@ -17,6 +17,7 @@ import type { TicketKeySource } from '../../tls/ticket-key.ts';
 import type { ServerConfiguration } from '../config/configuration.ts';
 import { ConfigurationError } from '../config/configuration-error.ts';
 
+/** What decides how sessions are kept. */
 export interface OpenResumptionOptions {
   readonly configuration: ServerConfiguration;
   readonly logger: Logger;

@@ -9,6 +9,7 @@ import type { LogLevel } from '../config/configuration.ts';
 import type { MailServerSettings } from './mail-server.ts';
 import type { MessageFromWorker, MessageToWorker, WorkerStart } from './messages.ts';
 
+/** What a worker begins with, and who is told of it. */
 export interface WorkerHandleOptions {
   /** From 1. */
   readonly workerNumber: number;

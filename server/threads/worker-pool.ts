@@ -12,6 +12,7 @@ import type { WorkerHandle } from './worker-handle.ts';
 /** A worker as the pool needs it. */
 export type PoolWorker = Pick<WorkerHandle, 'ended' | 'prepare' | 'listen' | 'send' | 'close'>;
 
+/** How many workers a {@link WorkerPool} has, and how they start. */
 export interface WorkerPoolOptions {
   /** At least 1. */
   readonly workerCount: number;

@@ -33,6 +33,7 @@ import { uidsOf } from './message.ts';
 import { MemoryMessageDraft } from './message-draft.ts';
 import { readChanges, readRows, readStates } from './reading.ts';
 
+/** The time of a {@link MemoryMailStore}. */
 export interface MemoryStoreOptions {
   /** Milliseconds since 1970; the time by default. */
   readonly clock?: () => number;

@@ -20,6 +20,7 @@ import type { SliceBounds } from './writer/write-context.ts';
 import { expectStoreFile, markStoreFile } from './store-files.ts';
 import { Writer } from './writer/writer.ts';
 
+/** How a store in a directory is opened. */
 export interface SqliteStoreOptions {
   /** Made where it is missing, mode 0700. One process at a time has it. */
   readonly dataDirectory: string;

@@ -21,6 +21,7 @@ import { takeOverTls } from './take-over-tls.ts';
 
 const lifetimeMs = 2 * 60 * 60 * 1000;
 
+/** What the web server serves with. */
 export interface HttpsServerOptions {
   /** 0: any free one. */
   readonly port: number;
@@ -29,6 +30,7 @@ export interface HttpsServerOptions {
   readonly cache: SessionCache;
 }
 
+/** A web server that listens. */
 export interface HttpsServer {
   readonly port: number;
   /** Settles when the last connection is gone. */

@@ -23,6 +23,7 @@ import { takeOverTls } from './take-over-tls.ts';
 
 const lifetimeMs = 2 * 60 * 60 * 1000;
 
+/** What the submission server serves with. */
 export interface SmtpServerOptions {
   /** 0: any free one. */
   readonly port: number;
@@ -33,6 +34,7 @@ export interface SmtpServerOptions {
   readonly onMessage: (message: SubmittedMessage) => void;
 }
 
+/** A message that a client has handed in. */
 export interface SubmittedMessage {
   readonly account: string;
   readonly text: string;
@@ -40,6 +42,7 @@ export interface SubmittedMessage {
   readonly connection: TlsConnection;
 }
 
+/** A submission server that listens. */
 export interface SmtpSubmissionServer {
   readonly port: number;
   /** Settles when the last connection is gone, half a minute later at most. */
