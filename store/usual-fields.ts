@@ -1,4 +1,3 @@
-import type { HeaderField } from '../protocol/mime/header-fields.ts';
 import { HeaderFilter } from '../protocol/mime/header-filter.ts';
 import { limits } from './limits.ts';
 
@@ -43,7 +42,6 @@ const usualFieldNames: readonly string[] = [
 ];
 const usualNames = new Set(usualFieldNames);
 const usualFilter = new HeaderFilter(usualFieldNames, false);
-const filters = new Map(usualFieldNames.map((name) => [name, new HeaderFilter([name], false)]));
 
 /** True for a field that is kept apart; names are compared without regard to case. */
 export function isUsualField(name: string): boolean {
@@ -87,19 +85,4 @@ export function joinUsualFields(fields: readonly (Uint8Array | undefined)[]): Us
   const bytes = new Uint8Array(offsets.at(-1)!);
   for (const [index, each] of fields.entries()) if (each) bytes.set(each, offsets[index]);
   return { bytes, offsets };
-}
-
-/**
- * Those of the usual fields of a message that have a name.
- *
- * @param text in which they lie, one character a byte, from `start` to `end`
- * @param name in lower case, of a usual field
- */
-export function findUsualFields(
-  name: string,
-  text: string,
-  start: number,
-  end: number,
-): readonly HeaderField[] {
-  return filters.get(name)!.fieldsOf(text, start, end);
 }

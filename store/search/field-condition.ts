@@ -1,24 +1,28 @@
-import { findUsualFields, isUsualField, type UsualFieldsColumn } from '../usual-fields.ts';
+import { HeaderFilter } from '../../protocol/mime/header-filter.ts';
+import { isUsualField, type UsualFieldsColumn } from '../usual-fields.ts';
 import { type Condition, verdicts } from './condition.ts';
 import { HeaderScan } from './header-scan.ts';
-import { isAddressField, SearchedField } from './searched-field.ts';
+import { addressFieldNames, SearchedField } from './searched-field.ts';
 import type { SearchTerm } from './search-term.ts';
 
 /** On a field of the header; the fields that an engine keeps apart come with the rows. */
 export function fieldCondition(name: string, term: SearchTerm): Condition {
   const isUsual = isUsualField(name);
+  const filter = new HeaderFilter([name], false);
   let column: Uint8Array = new Uint8Array();
   return {
     columns: isUsual ? ['usualFields'] : [],
     extent: 'header',
     judgeRows: ({ uids, usualFields }, isNeeded) => {
       column = isUsual
-        ? judgeUsualFields(usualFields!, { name, term, isNeeded })
+        ? judgeUsualFields(usualFields!, { name, filter, term, isNeeded })
         : new Uint8Array(uids.length).fill(verdicts.open);
       return column;
     },
     judgeText: (index, text) =>
-      column[index] === verdicts.open ? text.hasField(name, term) : column[index] === verdicts.yes,
+      column[index] === verdicts.open
+        ? text.hasField(filter, term)
+        : column[index] === verdicts.yes,
   };
 }
 
@@ -27,10 +31,12 @@ function judgeUsualFields(
   { bytes, offsets }: UsualFieldsColumn,
   {
     name,
+    filter,
     term,
     isNeeded,
   }: {
     readonly name: string;
+    readonly filter: HeaderFilter;
     readonly term: SearchTerm;
     readonly isNeeded: Uint8Array | undefined;
   },
@@ -38,7 +44,7 @@ function judgeUsualFields(
   const column = new Uint8Array(offsets.length - 1);
   const scan = new HeaderScan(bytes, term);
   // What is searched of addresses may be pieces of the field put together.
-  const isWhole = isAddressField(name);
+  const isWhole = addressFieldNames.includes(name);
   let candidate = -1;
   for (let index = 0; index < column.length; index++) {
     const [start, end] = [offsets[index]!, offsets[index + 1]!];
@@ -48,9 +54,9 @@ function judgeUsualFields(
       if (candidate < start) candidate = scan.next(start);
       if (candidate >= end) continue;
     }
-    const fields = findUsualFields(name, scan.text, start, end);
-    const isFound = fields.some((field) => new SearchedField(field).hasTerm(term));
-    if (isFound) column[index] = verdicts.yes;
+    const fields = filter.fieldsOf(scan.text, start, end);
+    if (fields.some((field) => new SearchedField(field).hasTerm(term)))
+      column[index] = verdicts.yes;
   }
   return column;
 }

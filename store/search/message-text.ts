@@ -1,5 +1,5 @@
 import type { MimePart } from '../../protocol/mime/mime-structure.ts';
-import { parseHeader } from '../../protocol/mime/header-fields.ts';
+import { HeaderFilter } from '../../protocol/mime/header-filter.ts';
 import { mimeLimits } from '../../protocol/mime/limits.ts';
 import { decodePartText } from '../../protocol/mime/part-text.ts';
 import { limits } from '../limits.ts';
@@ -7,7 +7,7 @@ import type { Pacer } from './pacer.ts';
 import { PartTextDecoder } from './part-text-decoder.ts';
 import type { SearchedContent, SearchSource } from './search-source.ts';
 import { type SearchTerm, TextMatcher } from './search-term.ts';
-import { SearchedField } from './searched-field.ts';
+import { addressFieldNames, SearchedField } from './searched-field.ts';
 
 /**
  * What can be searched in one message, decoded when it is first asked for. What lies in the bytes that the engine gave along
@@ -17,6 +17,8 @@ export class MessageText {
   readonly #source: SearchSource;
   readonly #content: SearchedContent;
   readonly #pacer: Pacer;
+  /** The header of the message, one character a byte. */
+  #header: string | undefined;
   #fields: readonly SearchedField[] | undefined;
   #sections: readonly TextSection[] | undefined;
   /** The texts of sections that have been decoded, for the next term, as long as they are small. */
@@ -29,18 +31,22 @@ export class MessageText {
     this.#pacer = pacer;
   }
 
-  /** True if a field of that name (lower case) has the term in its value or, if it has addresses, in one of these. */
-  hasField(name: string, term: SearchTerm): boolean | Promise<boolean> {
-    return this.#testFields((fields) =>
-      fields.some((field) => field.name === name && field.hasTerm(term)),
+  /** True if one of the fields that the filter keeps has the term in its value or, if it has addresses, in one of these. */
+  hasField(filter: HeaderFilter, term: SearchTerm): boolean | Promise<boolean> {
+    return this.#testHeader((header) =>
+      filter
+        .fieldsOf(header, 0, header.length)
+        .some((field) => new SearchedField(field).hasTerm(term)),
     );
   }
 
   /** True if the term is in a line of the header, field names included. */
   hasInHeader(term: SearchTerm): boolean | Promise<boolean> {
-    return this.#testFields((fields) =>
-      fields.some((field) => term.isIn(field.line) || field.hasTerm(term)),
-    );
+    return this.#testHeader((header) => {
+      if (!mayBeInFields(header, term)) return false;
+      this.#fields ??= toFields(header);
+      return this.#fields.some((field) => term.isIn(field.line) || field.hasTerm(term));
+    });
   }
 
   /** True if the term is in the text of the body. */
@@ -87,7 +93,8 @@ export class MessageText {
     return isInTexts(term, section, texts);
   }
 
-  #isInHeader(term: SearchTerm, section: TextSection, header: Uint8Array): boolean {
+  #isInHeader(term: SearchTerm, section: TextSection, bytes: Uint8Array): boolean {
+    const header = toText(bytes);
     if (!term.mayBeInHeader(header)) return false;
     const lines = toFields(header).map(({ line }) => line);
     if (this.#reserve(section)) this.#texts.set(section, lines);
@@ -132,17 +139,19 @@ export class MessageText {
     return bytes.subarray(from - start, to - start);
   }
 
-  #testFields(test: (fields: readonly SearchedField[]) => boolean): boolean | Promise<boolean> {
+  /** @param test gets the header as text of one character a byte */
+  #testHeader(test: (header: string) => boolean): boolean | Promise<boolean> {
     const { headerBytes } = this.#content;
-    if (this.#fields === undefined) {
-      const header = this.#atHand(0, headerBytes);
-      if (header !== undefined) this.#fields = toFields(header);
+    const header = this.#header ?? this.#atHand(0, headerBytes);
+    if (header === undefined) {
+      return this.#readHeader(0, headerBytes).then((read) => test(this.#keepHeader(read)));
     }
-    if (this.#fields) return test(this.#fields);
-    return this.#readHeader(0, headerBytes).then((header) => {
-      this.#fields = toFields(header);
-      return test(this.#fields);
-    });
+    return test(typeof header === 'string' ? header : this.#keepHeader(header));
+  }
+
+  #keepHeader(header: Uint8Array): string {
+    this.#header = toText(header);
+    return this.#header;
   }
 
   async #readHeader(start: number, end: number): Promise<Uint8Array> {
@@ -155,8 +164,23 @@ export class MessageText {
   }
 }
 
-function toFields(header: Uint8Array): SearchedField[] {
-  return parseHeader(header).map((field) => new SearchedField(field));
+/** False if neither a line of the header nor one of its addresses has the term. */
+function mayBeInFields(header: string, term: SearchTerm): boolean {
+  if (term.mayBeInHeader(header)) return true;
+  return addressFilter
+    .fieldsOf(header, 0, header.length)
+    .some(({ value }) => term.mayBeInAddresses(value));
+}
+
+const addressFilter = new HeaderFilter(addressFieldNames, false);
+const everyField = new HeaderFilter([], true);
+
+function toFields(header: string): SearchedField[] {
+  return everyField.fieldsOf(header, 0, header.length).map((field) => new SearchedField(field));
+}
+
+function toText(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
 }
 
 /** Lines of a header are apart; the texts of a part continue each other. */

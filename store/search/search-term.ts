@@ -1,4 +1,3 @@
-import { isAscii } from 'node:buffer';
 import { isAsciiText, trim } from '../../protocol/mime/ascii-text.ts';
 import { foldText } from './fold-text.ts';
 
@@ -69,15 +68,15 @@ export class SearchTerm {
 
   /**
    * False if no field of the header has the term, also after its lines are unfolded and its words decoded: in nearly all
-   * headers of parts that can be seen without parsing them.
+   * headers that can be seen without parsing them.
+   *
+   * @param header one character a byte
    */
-  mayBeInHeader(header: Uint8Array): boolean {
-    if (!isAscii(header)) return true;
-    const text = Buffer.from(header.buffer, header.byteOffset, header.length).toString('latin1');
+  mayBeInHeader(header: string): boolean {
     // What encodes other text: encoded words, parameters (RFC 2231), ISO-2022-JP as it is.
-    if (/=\?|\*|\x1b/.test(text)) return true;
+    if (!isAsciiText(header) || /=\?|\*|\x1b/.test(header)) return true;
     // Unfolding changes nothing but white space, and the colon behind a name stands alone.
-    return this.#isAscii && (this.#wordPattern?.test(text) ?? true);
+    return this.#isAscii && (this.#wordPattern?.test(header) ?? true);
   }
 }
 

@@ -5,12 +5,16 @@ import type { HeaderField } from '../../protocol/mime/header-fields.ts';
 import { mimeLimits } from '../../protocol/mime/limits.ts';
 import type { SearchTerm } from './search-term.ts';
 
-const addressFields = new Set(['from', 'sender', 'reply-to', 'to', 'cc', 'bcc']);
-
-/** True for a field, in lower case, of which the addresses are searched too. */
-export function isAddressField(name: string): boolean {
-  return addressFields.has(name);
-}
+/** Fields, in lower case, of which the addresses are searched too. */
+export const addressFieldNames: readonly string[] = [
+  'from',
+  'sender',
+  'reply-to',
+  'to',
+  'cc',
+  'bcc',
+];
+const addressFields = new Set(addressFieldNames);
 
 /** A field of a header as a search sees it: decoded when that is first asked for. */
 export class SearchedField {

@@ -62,11 +62,11 @@ await t.test('a header without the longest word of a term has no line with the t
       const bytes = Buffer.from(header, 'latin1');
       const term = new SearchTerm(text);
       const lines = parseHeader(bytes).map((field) => new SearchedField(field).line);
-      return term.mayBeInHeader(bytes) || !lines.some((line) => term.isIn(line));
+      return term.mayBeInHeader(header) || !lines.some((line) => term.isIn(line));
     }),
     { numRuns: 5_000 },
   );
-  const plain = Buffer.from('Subject: a word\r\n');
+  const plain = 'Subject: a word\r\n';
   t.ok(new SearchTerm('t: a w').mayBeInHeader(plain));
   t.notOk(new SearchTerm('t: a wonder').mayBeInHeader(plain));
   t.notOk(new SearchTerm('é').mayBeInHeader(plain));

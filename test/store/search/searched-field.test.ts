@@ -1,17 +1,8 @@
 import * as fc from 'fast-check';
 import t from 'tap';
-import { parseAddressList } from '../../../protocol/mime/address-list.ts';
-import { decodeEncodedWords } from '../../../protocol/mime/encoded-words.ts';
 import { SearchedField } from '../../../store/search/searched-field.ts';
 import { SearchTerm } from '../../../store/search/search-term.ts';
-
-/** What a search of a field with addresses looks at, all of it decoded. */
-function textsOf(value: string): string[] {
-  const addresses = parseAddressList(value, 100).map(({ name = '', mailbox = '', host }) =>
-    decodeEncodedWords(`${name} <${host === undefined ? mailbox : `${mailbox}@${host}`}>`),
-  );
-  return [decodeEncodedWords(value), ...addresses];
-}
+import { searchedTexts } from '../../fixtures/searched-texts.ts';
 
 await t.test('a term is found in addresses as they are read, whatever is passed over', (t) => {
   const pieces = [
@@ -33,7 +24,7 @@ await t.test('a term is found in addresses as they are read, whatever is passed 
   fc.assert(
     fc.property(some(pieces, 10), some([...terms, ' '], 4), (value, text) => {
       const term = new SearchTerm(text);
-      const [whole, ...addresses] = textsOf(value).map((each) => term.isIn(each));
+      const [whole, ...addresses] = searchedTexts('To', value).map((each) => term.isIn(each));
       const isExpected = whole === true || addresses.includes(true);
       if (whole === false && isExpected) addressCount++;
       return new SearchedField({ name: 'To', value }).hasTerm(term) === isExpected;
