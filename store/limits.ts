@@ -130,11 +130,6 @@ export const limits = {
   /** Bytes of a value up to which it is read with those of other messages, so that these take a megabyte together. */
   stepValueBytes: 8 * kibibyte,
 
-  /**
-   * Messages of which the usual fields are read at once: some 70 KiB of ordinary mail, and 4 MiB if each has as many as it may.
-   */
-  usualFieldsRows: 256,
-
   /** Keywords of one mailbox: SELECT tells all of them in a line. RFC 3501, section 7.1, lets a server refuse more. */
   maxKeywords: 4096,
   /** Keywords of one message beside the first 64 of its mailbox, so that no row takes more than 640 bytes for them. */

@@ -12,6 +12,7 @@ import { sortKeysSql, toSortKeys } from './sort-key-rows.ts';
 const textsJoin = 'LEFT JOIN body_texts t ON t.body_id = m.body_id';
 const bodiesJoin = 'LEFT JOIN bodies b ON b.id = m.body_id';
 const sortKeysJoin = 'LEFT JOIN sort_keys k ON k.body_id = m.body_id';
+const fieldsJoin = 'LEFT JOIN header_fields h ON h.body_id = m.body_id';
 const firstChunkJoin = chunkJoin(['c', 'd'], { bodyId: 'm.body_id' });
 
 /** Where the values of a column come from, and where they go. */
@@ -97,6 +98,13 @@ const columnSources: readonly ColumnSource[] = [
       batch.structures.push(unpackStructure(value as string));
       return (value as string).length;
     },
+  },
+  {
+    column: 'usualFields',
+    // They are read for a whole batch; here it is seen how many messages that can have.
+    sql: 'octet_length(h.bytes)',
+    joins: [fieldsJoin],
+    put: (_, value) => (value ?? 0) as number,
   },
   {
     column: 'header',

@@ -23,11 +23,10 @@ export async function* readRows(
 ): AsyncGenerator<MessageRows> {
   const reader = new RowReader(database, box, new RowPlan(columns));
   const hasFields = columns.has('usualFields');
-  const maxRows = hasFields ? limits.usualFieldsRows : limits.batchRows;
   let position = 0;
   // Ends: each batch goes on behind the last UID of the one before.
   while (position < uids.length) {
-    const { batch, lastUid } = reader.read(uids.subarray(position, position + maxRows));
+    const { batch, lastUid } = reader.read(uids.subarray(position, position + limits.batchRows));
     position = lowerBound(uids, uids.length, lastUid + 1);
     if (batch.count === 0) continue;
     yield hasFields ? addUsualFields(database, batch.toRows()) : batch.toRows();

@@ -113,3 +113,24 @@ await t.test('what is large is read alone, and a batch of it ends early', async 
     }
   }
 });
+
+await t.test('a batch ends early if its messages have many fields', async (t) => {
+  const { store, dataDirectory } = await makeSqliteStore(t);
+  const scene = await makeScene(store);
+  await addMessage(scene, `To: ${'a@example.org,\r\n '.repeat(900)}b@example.org\r\n\r\ntext`);
+  await multiply(scene, 300);
+  const uids = await readUids(store, scene.inbox);
+  const batches = await readBatches(watch(t, dataDirectory), scene, uids, ['usualFields']);
+  t.same(
+    batches.flatMap((rows) => [...rows.uids]),
+    [...uids],
+  );
+  t.ok(batches.length > 1, `${batches.length} batches`);
+  for (const { usualFields, headerBytes } of batches) {
+    t.ok(usualFields!.bytes.length < limits.batchBytes + limits.usualFieldsBytes);
+    t.ok(
+      headerBytes!.every((bytes) => bytes === -1),
+      'all are kept apart',
+    );
+  }
+});
