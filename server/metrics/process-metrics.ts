@@ -15,28 +15,7 @@ export function addProcessMetrics(registry: PolledRegistry): () => Promise<void>
   let maxFileCount: number | undefined;
   const gauge = (name: string, help: string, read: () => number | undefined) =>
     registry.addGauge({ name, help, read: () => oneReading(read()) });
-  registry.addGauge({
-    name: 'reprise_build_info',
-    help: 'Always 1; its labels tell the versions.',
-    read: () => [
-      [
-        {
-          version: serverVersion,
-          node: process.versions.node,
-          openssl: process.versions.openssl ?? '',
-        },
-        1,
-      ],
-    ],
-  });
-  registry.addCounter({
-    name: 'process_cpu_seconds_total',
-    help: 'CPU time of the process, all threads, in seconds.',
-    read: () => {
-      const { user, system } = process.cpuUsage();
-      return oneReading((user + system) / 1e6);
-    },
-  });
+  addBuildAndTime(registry);
   gauge(
     'process_start_time_seconds',
     'When the process started, in seconds since 1970.',
@@ -65,6 +44,32 @@ export function addProcessMetrics(registry: PolledRegistry): () => Promise<void>
     maxFileCount = (await readMaxFiles()) ?? maxFileCount;
     openFileCount = await countOpenFiles(maxFileCount);
   };
+}
+
+/** The versions, and the CPU time of the process. */
+function addBuildAndTime(registry: PolledRegistry): void {
+  registry.addGauge({
+    name: 'reprise_build_info',
+    help: 'Always 1; its labels tell the versions.',
+    read: () => [
+      [
+        {
+          version: serverVersion,
+          node: process.versions.node,
+          openssl: process.versions.openssl ?? '',
+        },
+        1,
+      ],
+    ],
+  });
+  registry.addCounter({
+    name: 'process_cpu_seconds_total',
+    help: 'CPU time of the process, all threads, in seconds.',
+    read: () => {
+      const { user, system } = process.cpuUsage();
+      return oneReading((user + system) / 1e6);
+    },
+  });
 }
 
 /** Undefined if the system does not tell, or has no descriptor left to ask with. */

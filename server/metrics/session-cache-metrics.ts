@@ -19,33 +19,7 @@ export function addSessionCacheMetrics(
   registry: PolledRegistry,
   { read, clock }: SessionCacheMetricsOptions,
 ): (durationMs: number) => void {
-  const gauge = (
-    name: string,
-    help: string,
-    pick: (stats: SessionCacheStats) => number | undefined,
-  ) =>
-    registry.addGauge({
-      name: `reprise_session_cache_${name}`,
-      help,
-      read: () => {
-        const stats = read();
-        return oneReading(stats && pick(stats));
-      },
-    });
-  const counter = (
-    name: string,
-    help: string,
-    label: string,
-    pick: (stats: SessionCacheStats) => Readonly<Record<string, number>> | undefined,
-  ) =>
-    registry.addCounter({
-      name: `reprise_session_cache_${name}_total`,
-      help,
-      read: () => {
-        const stats = read();
-        return readingsOf(label, (stats && pick(stats)) ?? {});
-      },
-    });
+  const { gauge, counter } = cacheMetrics(registry, read);
   gauge('entries', 'Sessions in the cache.', ({ entryCount }) => entryCount);
   gauge('bytes_used', 'Bytes of the sessions in the cache.', ({ usedBytes }) => usedBytes);
   gauge(
@@ -83,6 +57,33 @@ export function addSessionCacheMetrics(
     buckets: [0.0001, 0.000_25, 0.0005, 0.001, 0.0025, 0.01, 0.1],
   });
   return (durationMs) => observe(durationMs / 1000);
+}
+
+/** Makes metrics of what the cache has told last. */
+function cacheMetrics(registry: PolledRegistry, read: SessionCacheMetricsOptions['read']) {
+  const readWith = <Value>(pick: (stats: SessionCacheStats) => Value): Value | undefined => {
+    const stats = read();
+    return stats && pick(stats);
+  };
+  return {
+    gauge: (name: string, help: string, pick: (stats: SessionCacheStats) => number | undefined) =>
+      registry.addGauge({
+        name: `reprise_session_cache_${name}`,
+        help,
+        read: () => oneReading(readWith(pick)),
+      }),
+    counter: (
+      name: string,
+      help: string,
+      label: string,
+      pick: (stats: SessionCacheStats) => Readonly<Record<string, number>> | undefined,
+    ) =>
+      registry.addCounter({
+        name: `reprise_session_cache_${name}_total`,
+        help,
+        read: () => readingsOf(label, readWith(pick) ?? {}),
+      }),
+  };
 }
 
 /** A cache with sessions may not know their age. */
