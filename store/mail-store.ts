@@ -122,6 +122,13 @@ export interface MailStore {
    */
   readBody(bodyId: number, start: number, end: number): AsyncIterable<Uint8Array>;
   /**
+   * The whole bodies of messages, in their order, in groups of at most 64 KiB together, at less cost than by {@link readBody}.
+   * Undefined for a larger one, and for one that cannot be read: `readBody` has it, or says why not.
+   */
+  readBodies(
+    messages: Pick<MessageRows, 'bodyIds' | 'sizeBytes'>,
+  ): AsyncIterable<readonly (Uint8Array | undefined)[]>;
+  /**
    * Those of the candidates (UIDs, ascending) that match, ascending. The caller has turned sequence numbers and \Recent
    * into UIDs (no `sequence` or `recent` key is left).
    */

@@ -134,6 +134,13 @@ export class BodyPool {
     return this.#pooled(id).body;
   }
 
+  /** A copy of all bytes; undefined if they are more than `limits.chunkBytes`, or gone. */
+  readSmall(id: number): Uint8Array | undefined {
+    const body = this.#byId.get(id)?.body;
+    if (body === undefined || body.facts.sizeBytes > limits.chunkBytes) return undefined;
+    return [...body.read(0, Infinity)][0] ?? new Uint8Array();
+  }
+
   /** Drops those that have had no message for `limits.bodyRetentionMs`. */
   collect(nowMs: number): void {
     for (const pooled of this.#released) {

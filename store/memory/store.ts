@@ -215,6 +215,12 @@ export class MemoryMailStore implements MailStore {
     yield* this.#bodies.find(bodyId).read(start, end);
   }
 
+  async *readBodies({
+    bodyIds,
+  }: Pick<MessageRows, 'bodyIds'>): AsyncGenerator<readonly (Uint8Array | undefined)[]> {
+    for (const bodyId of bodyIds) yield [this.#bodies.readSmall(bodyId)];
+  }
+
   async search(
     box: MailboxKey,
     criteria: SearchKey,

@@ -204,7 +204,7 @@ function isStillWhole(database: Database, bodyId: number): boolean {
 
 /** All bytes of a body, as far as it is there. */
 function* bytesOf(database: Database, bodyId: number): Generator<Uint8Array> {
-  const body = openBody(database, bodyId, { isWhole: true });
+  const body = openBody(database, bodyId, Infinity);
   const stop = body?.sizeBytes ?? 0;
   let position = 0;
   while (position < stop) {

@@ -6,6 +6,7 @@ import type { MessageColumn, MessageRows } from '../message-rows.ts';
 import type { Database } from './database.ts';
 import { readCounters } from './mailbox-counters.ts';
 import { expectGone } from './message-states.ts';
+import { firstOfRun, lastOfRun, toRuns } from './number-runs.ts';
 import { RowBatch, RowPlan, type ValueRow } from './row-columns.ts';
 import { addUsualFields } from './usual-field-rows.ts';
 
@@ -32,9 +33,6 @@ export async function* readRows(
     yield hasFields ? addUsualFields(database, batch.toRows()) : batch.toRows();
   }
 }
-
-/** Bits of the length of a run, below its first UID. */
-const lengthBits = 10;
 
 class RowReader {
   readonly #database: Database;
@@ -80,33 +78,10 @@ class RowReader {
 
   #rows(uids: Uint32Array, select: string): ValueRow[] {
     return this.#database.rows<ValueRow>(
-      `SELECT ${select} FROM json_each(?) run CROSS JOIN messages m ON m.mailbox_id = ? AND m.uid BETWEEN
-         run.value >> ${lengthBits} AND (run.value >> ${lengthBits}) + (run.value & ${2 ** lengthBits - 1})
-       ${this.#plan.joins}`,
-      runsOf(uids),
+      `SELECT ${select} FROM json_each(?) run CROSS JOIN messages m ON m.mailbox_id = ?
+         AND m.uid BETWEEN ${firstOfRun} AND ${lastOfRun} ${this.#plan.joins}`,
+      toRuns(uids),
       this.#box.mailboxId,
     );
   }
-}
-
-/**
- * The runs of consecutive UIDs, each as one number, as JSON. To look a run up costs what a single UID does, and most of
- * what is asked for is one.
- *
- * @param uids at least one, and at most `limits.stepRows`
- */
-function runsOf(uids: Uint32Array): string {
-  const runs: number[] = [];
-  let first = uids[0]!;
-  let last = first;
-  for (let index = 1; index < uids.length; index++) {
-    const uid = uids[index]!;
-    if (uid !== last + 1) {
-      runs.push(first * 2 ** lengthBits + last - first);
-      first = uid;
-    }
-    last = uid;
-  }
-  runs.push(first * 2 ** lengthBits + last - first);
-  return `[${runs.join()}]`;
 }

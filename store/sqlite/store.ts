@@ -36,6 +36,7 @@ import {
 } from './mailboxes.ts';
 import { SqliteMessageDraft } from './bodies/message-draft.ts';
 import { readChanges, readStates } from './message-states.ts';
+import { readBodies } from './bodies/read-bodies.ts';
 import { readBody } from './bodies/read-body.ts';
 import { readRows } from './rows.ts';
 import { bodyState } from './bodies/bodies.ts';
@@ -193,6 +194,12 @@ export class SqliteMailStore implements MailStore {
 
   readBody(bodyId: number, start: number, end: number): AsyncIterable<Uint8Array> {
     return readBody(this.#database, bodyId, start, end);
+  }
+
+  readBodies(
+    messages: Pick<MessageRows, 'bodyIds' | 'sizeBytes'>,
+  ): AsyncIterable<readonly (Uint8Array | undefined)[]> {
+    return readBodies(this.#database, messages);
   }
 
   async search(

@@ -7,6 +7,7 @@ import type { MessageColumn, MessageRows } from '../../../store/message-rows.ts'
 import type { Session } from '../session.ts';
 import {
   columnOfSection,
+  isWhole,
   type MessageRow,
   present,
   sectionName,
@@ -47,24 +48,47 @@ export interface FetchedMessage extends MessageRow {
   readonly index: number;
 }
 
-/** Writes `* n FETCH (…)` of one message, waiting for a client that does not keep up. */
-export async function writeFetchResponse(
+/** True for an item that is the whole message. Of a part of it a client has asked for as much as it wants at once. */
+export function wantsWholeMessage(item: FetchItem): boolean {
+  if (item.item === 'RFC822') return true;
+  return item.item === 'BODY[]' && item.partial === undefined && isWhole(item.section);
+}
+
+/**
+ * Writes `* n FETCH (…)` of one message. Undefined if that is done; else it waits for what is read, or for a client that does
+ * not keep up.
+ */
+export function writeFetchResponse(
   session: Session,
-  message: FetchedMessage,
+  { number, index, ...row }: FetchedMessage,
   items: readonly FetchItem[],
-): Promise<void> {
+): Promise<void> | undefined {
   const { out, view } = session;
-  const { number, index } = message;
   if (hasItem(items, 'FLAGS')) view.tellKeywords(out);
   // Before anything is awaited: the feed may change then.
-  const flags = view.flagList(index);
-  const modseq = view.feed.modseqAt(index);
+  const [flags, modseq] = [view.flagList(index), view.feed.modseqAt(index)];
+  const message = { ...row, flags, modseq };
   out.begin().number(number).atom('FETCH').open();
-  for (const item of items) {
-    const written = writeItem(session, { ...message, flags, modseq }, item);
-    // Most items are written from the row, and a turn of the microtasks for each would be much of their cost.
-    if (written !== undefined) await written;
+  for (let position = 0; position < items.length; position++) {
+    const written = writeItem(session, message, items[position]!);
+    if (written !== undefined) {
+      return writeRest(session, message, items.slice(position + 1), written);
+    }
   }
+  out.close().end();
+  return out.isFull ? out.ready() : undefined;
+}
+
+/** Goes on when the item before is written. */
+async function writeRest(
+  session: Session,
+  message: MessageNow,
+  items: readonly FetchItem[],
+  written: Promise<void>,
+): Promise<void> {
+  const { out } = session;
+  await written;
+  for (const item of items) await writeItem(session, message, item);
   out.close().end();
   if (out.isFull) await out.ready();
 }

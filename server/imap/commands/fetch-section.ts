@@ -20,6 +20,8 @@ export interface MessageRow {
   readonly place: number;
   /** The bytes of the column `usualFields`, if the rows have it. */
   readonly usualText: ByteText | undefined;
+  /** All of it, if it was read with others. */
+  readonly body: Uint8Array | undefined;
 }
 
 /** What the store was asked for is there. */
@@ -32,7 +34,12 @@ export function present<Value>(value: Value | undefined): Value {
 export function columnOfSection(section: BodySection): MessageColumn | undefined {
   const text = ownHeaderOf(section);
   if (text !== undefined) return hasUsualFieldsOnly(text) ? 'usualFields' : 'header';
-  return section.part.length === 0 && section.text.kind === 'all' ? undefined : 'structure';
+  return isWhole(section) ? undefined : 'structure';
+}
+
+/** True for the section that is the whole message. */
+export function isWhole({ part, text }: BodySection): boolean {
+  return part.length === 0 && text.kind === 'all';
 }
 
 function hasUsualFieldsOnly(text: HeaderText): boolean {
@@ -65,6 +72,12 @@ export function writeSection(
   const range = locate(message, section);
   if (range === undefined) {
     out.nstring(undefined);
+    return undefined;
+  }
+  const { body } = message;
+  if (body !== undefined && range.fieldNames === undefined) {
+    const { start, end } = applyPartial(range.end - range.start, partial);
+    out.literal(end - start).bytes(body.subarray(range.start + start, range.start + end));
     return undefined;
   }
   const bodyId = present(message.rows.bodyIds[message.place]);

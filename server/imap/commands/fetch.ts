@@ -1,12 +1,12 @@
 import { readByteText } from '../../../protocol/wire-text.ts';
 import type { FetchItem } from '../../../protocol/fetch-item.ts';
-import { type FlagChangeResult, StoreError } from '../../../store/mail-store.ts';
+import { type FlagChangeResult, type MailStore, StoreError } from '../../../store/mail-store.ts';
 import type { MessageColumn, MessageRows } from '../../../store/message-rows.ts';
 import { Turn } from '../../../store/turns.ts';
 import type { CommandHandler, Completion } from '../dispatch.ts';
 import type { MailboxView } from '../mailbox-view.ts';
 import type { Session } from '../session.ts';
-import { columnsOf, hasItem, writeFetchResponse } from './fetch-response.ts';
+import { columnsOf, hasItem, wantsWholeMessage, writeFetchResponse } from './fetch-response.ts';
 
 /** @see RFC 3501, section 6.4.5; RFC 7162, section 3.1.4 (CHANGEDSINCE, MODSEQ) */
 export const fetch: CommandHandler<'FETCH'> = async (session, command) => {
@@ -99,17 +99,35 @@ async function fetchFromStore(
   for await (const rows of store.rows(view.box, uids, columns)) {
     const seenUids = marksSeen ? await markSeen(session, rows) : undefined;
     const usualText = rows.usualFields && readByteText(rows.usualFields.bytes);
-    for (const [place, uid] of rows.uids.entries()) {
-      const index = view.feed.indexOf(uid);
-      if (index === -1) continue;
-      number = view.numberOf(uid, number + 1) ?? number;
-      answeredCount += 1;
-      const told = seenUids?.has(uid) === true ? withChange(items, session.hasCondstore) : items;
-      await writeFetchResponse(session, { rows, place, usualText, number, index }, told);
+    let place = -1;
+    for await (const bodies of readBodies(store, rows, items)) {
+      for (const body of bodies) {
+        const uid = rows.uids[++place]!;
+        const index = view.feed.indexOf(uid);
+        if (index === -1) continue;
+        number = view.numberOf(uid, number + 1) ?? number;
+        answeredCount += 1;
+        const told = seenUids?.has(uid) === true ? withChange(items, session.hasCondstore) : items;
+        const message = { rows, place, usualText, body, number, index };
+        const written = writeFetchResponse(session, message, told);
+        // A turn of the microtasks for each would be much of what most cost.
+        if (written !== undefined) await written;
+      }
     }
   }
   if (answeredCount < uids.length) await expectGone(view, uids, answeredCount);
   return uids.length - answeredCount;
+}
+
+/** The bodies of a batch, some at a time, for items that want them whole; undefined for what is read by itself. */
+async function* readBodies(
+  store: MailStore,
+  rows: MessageRows,
+  items: readonly FetchItem[],
+): AsyncGenerator<readonly (Uint8Array | undefined)[]> {
+  const { length } = rows.uids;
+  if (length > 1 && items.some(wantsWholeMessage)) yield* store.readBodies(rows);
+  else yield Array.from<undefined>({ length });
 }
 
 /** Messages that had no answer must be gone: a client takes what is missing for deleted. */

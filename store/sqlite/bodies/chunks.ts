@@ -52,6 +52,20 @@ export class ChunkLayout {
     }
     throw new RangeError(`Byte ${position} is past the end`);
   }
+
+  /** The chunks from the one that has a byte on, as far as `stop` and at most 64 KiB together: at least one. */
+  from(position: number, stop: number): ChunkPlace[] {
+    const places = [this.at(position)];
+    const { start } = places[0]!;
+    let { end } = places[0]!;
+    while (end < stop) {
+      const place = this.at(end);
+      if (place.end - start > limits.chunkBytes) break;
+      places.push(place);
+      end = place.end;
+    }
+    return places;
+  }
 }
 
 /** The layout that a row of `bodies` names. */

@@ -16,7 +16,7 @@ export async function* readBody(
   end: number,
 ): AsyncGenerator<Uint8Array> {
   expectSoundBody(database, bodyId);
-  const body = openBody(database, bodyId, { isWhole: start <= 0 && end === Infinity });
+  const body = openBody(database, bodyId, start <= 0 ? end : 0);
   if (body === undefined) throw noBody();
   const { sizeBytes, sha256 } = body;
   const isWhole = start <= 0 && end >= sizeBytes;
@@ -45,7 +45,7 @@ function readPart(
     throw error;
   }
   // The collector may have come.
-  if (openBody(database, body.id, { isWhole: false }) === undefined) throw noBody();
+  if (openBody(database, body.id, 0) === undefined) throw noBody();
   throw bodyDamage(database, body.id);
 }
 

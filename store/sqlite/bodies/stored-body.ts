@@ -8,23 +8,20 @@ import type { Database, SqlValue } from '../database.ts';
 /**
  * A whole body, to be read; undefined if there is none of that id. With it the rows are read that will be wanted: all of a
  * small body, or those of its first chunks, where the text of most messages is.
+ *
+ * @param end - how far it will be read from its beginning on; 0 if from elsewhere
  */
-export function openBody(
-  database: Database,
-  bodyId: number,
-  { isWhole }: { readonly isWhole: boolean },
-): StoredBody | undefined {
-  const wholeCount = isWhole ? limits.maxChunkRows / 2 : firstChunks.small;
+export function openBody(database: Database, bodyId: number, end: number): StoredBody | undefined {
   const rows = database.rows<FirstRow>(
     `SELECT c.id, c.bytes, c.inflated_bytes, b.size_bytes, b.cuts,
        CASE WHEN c.id IS NULL OR c.id = ?2 THEN b.sha256 END
      FROM bodies b LEFT JOIN chunks c ON c.id BETWEEN ?2 AND
-       ?2 + CASE WHEN b.size_bytes <= ${limits.chunkBytes} THEN ?3 ELSE ?4 END
+       ?2 + CASE WHEN b.size_bytes > ${limits.chunkBytes} THEN ${2 * firstChunks.large - 1}
+         WHEN b.size_bytes > ?3 THEN ${2 * firstChunks.small - 1} ELSE ${limits.maxChunkRows - 1} END
      WHERE b.id = ?1 AND b.state = ${bodyState.whole}`,
     bodyId,
     rowId(bodyId, 0),
-    2 * wholeCount - 1,
-    2 * firstChunks.large - 1,
+    end,
   );
   const [first] = rows;
   if (first === undefined) return undefined;
@@ -34,15 +31,20 @@ export function openBody(
     sha256: sha256 ?? new Uint8Array(),
     layout: toLayout(sizeBytes, cuts),
     rows,
-    chunkCount: sizeBytes <= limits.chunkBytes ? wholeCount : firstChunks.large,
+    chunkCount: openedChunks(sizeBytes, end),
   });
 }
 
-/** How many chunks are read with a body of which part is wanted. */
+/** How many chunks are read with a large body, and with a small one of which part is wanted. */
 const firstChunks = { small: 2, large: 1 };
 
-/** Of a body without chunks there is one without an id. */
-type Row = readonly [
+function openedChunks(sizeBytes: number, end: number): number {
+  if (sizeBytes > limits.chunkBytes) return firstChunks.large;
+  return sizeBytes > end ? firstChunks.small : limits.maxChunkRows / 2;
+}
+
+/** A row of `chunks`. Of a body without chunks there is one without an id. */
+export type ChunkRow = readonly [
   id: number | null,
   bytes: Uint8Array,
   inflatedBytes: number | null,
@@ -67,7 +69,7 @@ export class StoredBody {
   readonly #database: Database;
   readonly #layout: ChunkLayout;
   /** Of the first chunks. */
-  readonly #firstRows: readonly Row[];
+  readonly #firstRows: readonly ChunkRow[];
   /** How many these are. */
   readonly #firstCount: number;
 
@@ -78,7 +80,7 @@ export class StoredBody {
       readonly sha256: Uint8Array;
       readonly layout: ChunkLayout;
       /** Of its first chunks. */
-      readonly rows: readonly Row[];
+      readonly rows: readonly ChunkRow[];
       /** How many these are. */
       readonly chunkCount: number;
     },
@@ -102,57 +104,57 @@ export class StoredBody {
    * @throws {StoreError} `CORRUPTION`
    */
   read(position: number, stop: number): Uint8Array | undefined {
-    const places = this.#placesFrom(position, stop);
+    const places = this.#layout.from(position, stop);
     const { start } = places[0]!;
     const { end } = places.at(-1)!;
     const rows = this.#readRows(places[0]!.number, places.at(-1)!.number);
-    const bytes = this.#join(rows, places);
+    const bytes = joinChunks(this.id, rows, places);
     if (position === start && stop >= end) return bytes;
     return bytes?.subarray(position - start, Math.min(stop, end) - start);
   }
 
-  #placesFrom(position: number, stop: number): ChunkPlace[] {
-    const places = [this.#layout.at(position)];
-    const { start } = places[0]!;
-    let { end } = places[0]!;
-    while (end < stop) {
-      const place = this.#layout.at(end);
-      if (place.end - start > limits.chunkBytes) break;
-      places.push(place);
-      end = place.end;
-    }
-    return places;
-  }
-
-  #readRows(firstNumber: number, lastNumber: number): readonly Row[] {
+  #readRows(firstNumber: number, lastNumber: number): readonly ChunkRow[] {
     const firstId = rowId(this.id, firstNumber);
     const lastId = rowId(this.id, lastNumber) + 1;
     if (lastNumber < this.#firstCount) {
       return this.#firstRows.filter(([id]) => id !== null && id >= firstId && id <= lastId);
     }
-    return this.#database.rows<Row>(
+    return this.#database.rows<ChunkRow>(
       'SELECT id, bytes, inflated_bytes FROM chunks WHERE id BETWEEN ? AND ?',
       firstId,
       lastId,
     );
   }
+}
 
-  #join(rows: readonly Row[], places: readonly ChunkPlace[]): Uint8Array | undefined {
-    const { start } = places[0]!;
-    const bytes = places.at(-1)!.end - start;
-    const [only] = rows;
-    if (places.length === 1 && only?.[2] === null && only[1].length === bytes) return only[1];
-    const target = newBytes(bytes);
-    let index = 0;
-    for (const place of places) {
-      const row = rows[index++];
-      if (row?.[0] !== rowId(this.id, place.number)) return undefined;
-      const second = rows[index]?.[0] === row[0] + 1 ? rows[index++] : undefined;
-      const chunk = target.subarray(place.start - start, place.end - start);
-      inflate(row[1], second?.[1], row[2], chunk);
-    }
-    return target;
+/**
+ * What some consecutive chunks of a body hold together; undefined if one is missing.
+ *
+ * @param rows - those of the chunks, in order
+ * @param places - at least one
+ * @param take - memory to fill, of so many bytes
+ * @throws {StoreError} `CORRUPTION`
+ */
+export function joinChunks(
+  bodyId: number,
+  rows: readonly ChunkRow[],
+  places: readonly ChunkPlace[],
+  take: (count: number) => Uint8Array = newBytes,
+): Uint8Array | undefined {
+  const { start } = places[0]!;
+  const bytes = places.at(-1)!.end - start;
+  const [only] = rows;
+  if (places.length === 1 && only?.[2] === null && only[1].length === bytes) return only[1];
+  const target = take(bytes);
+  let index = 0;
+  for (const place of places) {
+    const row = rows[index++];
+    if (row?.[0] !== rowId(bodyId, place.number)) return undefined;
+    const second = rows[index]?.[0] === row[0] + 1 ? rows[index++] : undefined;
+    const chunk = target.subarray(place.start - start, place.end - start);
+    inflate(row[1], second?.[1], row[2], chunk);
   }
+  return target;
 }
 
 /** Fills the target with a chunk of one row or two. */
@@ -216,6 +218,6 @@ export function toHeader(headerBytes: number, row: ChunkRows): Uint8Array | unde
 }
 
 /** To be filled: it has what lay there before, and is not pooled, since the caller may pass it on to another thread. */
-function newBytes(count: number): Uint8Array {
+export function newBytes(count: number): Uint8Array {
   return new Uint8Array(Buffer.allocUnsafeSlow(count).buffer);
 }

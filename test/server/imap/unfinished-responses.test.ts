@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import t, { type Test } from 'tap';
-import { messageOf, startImapService } from '../../fixtures/imap-service.ts';
+import { messageOf, startImapService, texts } from '../../fixtures/imap-service.ts';
 import { type MailStore, StoreError } from '../../../store/mail-store.ts';
 
 const storeMethods: Partial<MailStore> = {};
@@ -96,6 +96,34 @@ await t.test('what is damaged is refused, and logged, as long as nothing has lef
     throw damaged;
   };
   isBeginningOf(t, await readToEnd('FETCH 1 BODY.PEEK[]'), begun);
+});
+
+await t.test('of several messages, those before the damaged one are sent', async (t) => {
+  const client = await login();
+  await client.ok('CREATE Several');
+  for (const subject of ['one', 'two', 'three']) {
+    await client.ok('APPEND Several (\\Seen)', messageOf(subject));
+  }
+  await client.ok('SELECT Several');
+  let readCount = 0;
+  storeMethods.readBodies = async function* readBodies(messages) {
+    readCount++;
+    for await (const [first, , third] of store.readBodies(messages))
+      yield [first, undefined, third];
+  };
+  t.teardown(() => delete storeMethods.readBodies);
+  const answered = texts(await client.ok('FETCH 1:3 (BODY.PEEK[] RFC822.SIZE)'));
+  t.equal(answered.length, 3);
+  t.match(answered[1], /Subject: two/, 'one that is left out is read by itself');
+  storeMethods.readBody = async function* readBody() {
+    yield new Uint8Array();
+    throw new StoreError('CORRUPTION', 'Damaged', { cause: new Error('Body 2 is burnt') });
+  };
+  t.teardown(() => delete storeMethods.readBody);
+  const refused = await client.command('FETCH 1:3 (BODY.PEEK[] RFC822.SIZE)');
+  t.match(refused, { status: 'NO', text: '[CORRUPTION] Damaged' });
+  t.same(texts(refused), answered.slice(0, 1));
+  t.equal(readCount, 2);
 });
 
 await t.test('messages that exist and have no row are not passed over', async (t) => {

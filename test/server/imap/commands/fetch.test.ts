@@ -54,6 +54,35 @@ await t.test('FETCH answers each item in the order of the command', async (t) =>
   ]);
 });
 
+await t.test('several messages are answered as each by itself', async (t) => {
+  const header = 'From: A <a@example.com>\r\nSubject: ';
+  const mail = [0, 10, 900, 5_000, 17_000, 30_000, 64_000, 66_000, 300_000].map((size) =>
+    Buffer.from(`${header}${size}\r\n\r\n${'text\r\n'.repeat(size / 6)}`),
+  );
+  const { client } = await selectWith(
+    ...mail,
+    multipart,
+    multipart,
+    Buffer.from('a\0b\r\n\r\nc\0d'),
+  );
+  await client.ok('STORE 1:* +FLAGS.SILENT (\\Seen)');
+  for (const items of [
+    'BODY.PEEK[]',
+    '(BODY.PEEK[] FLAGS BODY.PEEK[1] BODY.PEEK[TEXT]<2.50> BODY.PEEK[HEADER.FIELDS (From)])',
+    '(RFC822.HEADER RFC822 UID RFC822.SIZE)',
+    '(UID BODY.PEEK[1])',
+  ]) {
+    const alone: string[] = [];
+    for (let number = 1; number <= 12; number++) {
+      alone.push(...texts(await client.ok(`FETCH ${number} ${items}`)));
+    }
+    t.equal(alone.length, 12);
+    t.ok(alone[8]!.length > 300_000 || !items.includes('BODY.PEEK[]'));
+    const together = texts(await client.ok(`FETCH 1:12 ${items}`));
+    t.ok(together.join('\n') === alone.join('\n'), items);
+  }
+});
+
 await t.test('sections, partial sections and what does not exist', async (t) => {
   const { client } = await selectWith(multipart);
   const fetched = async (items: string): Promise<string | undefined> =>
