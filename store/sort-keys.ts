@@ -3,7 +3,9 @@ import { type EnvelopeAddress, parseAddressList } from '../protocol/mime/address
 import { isAsciiText } from '../protocol/mime/ascii-text.ts';
 import { findBaseSubject } from '../protocol/mime/base-subject.ts';
 import { decodeEncodedWords } from '../protocol/mime/encoded-words.ts';
-import { findHeaderValue, type HeaderField, parseHeader } from '../protocol/mime/header-fields.ts';
+import { findHeaderValue, type HeaderField } from '../protocol/mime/header-fields.ts';
+import { toBuffer } from '../protocol/mime/charsets/charset-decoder.ts';
+import { HeaderFilter } from '../protocol/mime/header-filter.ts';
 import { parseMailDate } from '../protocol/mime/mail-date.ts';
 import { limits } from './limits.ts';
 
@@ -35,6 +37,12 @@ export interface SortKeys {
   readonly references: readonly string[];
 }
 
+/** What sort keys are made of. */
+const sortFields = new HeaderFilter(
+  ['subject', 'from', 'to', 'cc', 'date', 'message-id', 'references', 'in-reply-to'],
+  false,
+);
+
 /** Hexadecimal digits of the hash of a Message-ID: 8 bytes. */
 const messageIdDigits = 16;
 
@@ -45,7 +53,8 @@ const messageIdDigits = 16;
  * @param sentDay day of the Date field, which counts if the time cannot be read; undefined if there is none
  */
 export function readSortKeys(header: Uint8Array, sentDay: number | undefined): SortKeys {
-  const fields = parseHeader(header);
+  const text = toBuffer(header).toString('latin1');
+  const fields = sortFields.fieldsOf(text, 0, text.length);
   const subject = findBaseSubject(decode(findHeaderValue(fields, 'subject') ?? ''));
   const [from, to, cc] = [
     firstAddress(fields, 'from'),

@@ -24,6 +24,8 @@ export interface EnvelopeAddress {
  * @see RFC 5322, sections 3.4 and 4.4
  */
 export function parseAddressList(text: string, limit: number): EnvelopeAddress[] {
+  const plain = limit > 0 ? readPlainList(text) : undefined;
+  if (plain !== undefined) return [plain];
   const entries: EnvelopeAddress[] = [];
   let tokens: AddressToken[] = [];
   let isInGroup = false;
@@ -58,6 +60,20 @@ export function parseAddressList(text: string, limit: number): EnvelopeAddress[]
   flush();
   if (isInGroup) entries.push({});
   return entries;
+}
+
+/** Words without specials, quotes, comments and encoded words. */
+const word = String.raw`[^ \t\r\n()<>@,;:"[\]\\=]+`;
+const plainPattern = new RegExp(
+  `^(?:(?:(${word}(?: ${word})*) ?)?<(${word})@(${word})>|(${word})@(${word}))$`,
+);
+
+/** The address of a list that is nothing but one of the usual forms, as most are; undefined for others. */
+function readPlainList(text: string): EnvelopeAddress | undefined {
+  const match = plainPattern.exec(text);
+  if (match === null) return undefined;
+  const [, name, angleLocal, angleHost, local = angleLocal!, host = angleHost!] = match;
+  return { ...nameOf(name), mailbox: local, host };
 }
 
 function nextPlace(

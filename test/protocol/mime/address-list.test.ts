@@ -193,3 +193,36 @@ await t.test('linear time on what makes careless parsers slow', (t) => {
   }
   t.end();
 });
+
+await t.test('the usual forms are read at once, with the same result', (t) => {
+  const words = [
+    'a',
+    'Joe',
+    'Q.',
+    'x=y',
+    '=?utf-8?q?a?=',
+    'caf\xe9',
+    "o'b",
+    '[x]',
+    'a\\b',
+    '"q"',
+    '(c)',
+    '',
+  ];
+  const pick = (index: number, step: number) => words[Math.floor(index / step) % words.length]!;
+  let usualCount = 0;
+  for (let index = 0; index < words.length ** 4; index++) {
+    const [first, second] = [pick(index, 1), pick(index, words.length)];
+    const address = `${pick(index, words.length ** 2)}@${pick(index, words.length ** 3)}`;
+    for (const text of [`${first} ${second} <${address}>`, `${first}<${address}>`, address]) {
+      // White space at the end is none of the usual forms.
+      const expected = rows(`${text} `);
+      const found = rows(text);
+      if (JSON.stringify(found) !== JSON.stringify(expected)) t.same(found, expected, text);
+      usualCount++;
+    }
+  }
+  t.equal(usualCount, 3 * words.length ** 4);
+  t.same(rows('a@b', 0), []);
+  t.end();
+});
