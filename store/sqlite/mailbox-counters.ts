@@ -23,8 +23,49 @@ export function readTarget(
     accountId,
   );
   if (row === undefined) throw noMailbox();
-  if (row[0] + count > limits.maxUid) throw new StoreError('LIMIT', 'The mailbox has no UIDs left');
+  checkUids(row[0], count);
   return row;
+}
+
+/** What a message at the end of a mailbox gets. */
+export interface MessagePlace {
+  readonly uid: number;
+  readonly uidValidity: number;
+  readonly modseq: number;
+}
+
+/** Counts a message in at the end of a mailbox, in one step. `NONEXISTENT`, `LIMIT`. */
+export function countIn(
+  context: WriteContext,
+  { accountId, mailboxId }: MailboxKey,
+  [unseenCount, deletedCount, sizeBytes]: readonly [number, number, number],
+): MessagePlace {
+  const known = context.knownModseq(mailboxId);
+  const row = context.database.row<[uid: number, uidValidity: number, modseq: number]>(
+    `UPDATE mailboxes SET uid_next = uid_next + 1, message_count = message_count + 1,
+       recent_count = recent_count + 1, unseen_count = unseen_count + ?,
+       deleted_count = deleted_count + ?, size_bytes = size_bytes + ?,
+       highest_modseq = highest_modseq + ?
+     WHERE id = ? AND account_id = ? AND is_selectable = 1
+     RETURNING uid_next - 1, uid_validity, highest_modseq`,
+    unseenCount,
+    deletedCount,
+    sizeBytes,
+    known === undefined ? 1 : 0,
+    mailboxId,
+    accountId,
+  );
+  if (row === undefined) throw noMailbox();
+  const [uid, uidValidity, modseq] = row;
+  checkUids(uid, 1);
+  if (known === undefined) context.noteModseq(mailboxId, modseq, accountId);
+  return { uid, uidValidity, modseq };
+}
+
+function checkUids(uidNext: number, count: number): void {
+  if (uidNext + count > limits.maxUid) {
+    throw new StoreError('LIMIT', 'The mailbox has no UIDs left');
+  }
 }
 
 /** Counts messages in at the end of a mailbox; the modseq of that. */

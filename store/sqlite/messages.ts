@@ -4,7 +4,7 @@ import { type BodyContent, addReference } from './bodies/bodies.ts';
 import { deletedBit, seenBit } from './flag-words.ts';
 import { noteImported } from './imports.ts';
 import { defineFlags } from './keywords.ts';
-import { countAdded, readTarget } from './mailbox-counters.ts';
+import { countIn, readTarget } from './mailbox-counters.ts';
 import { appendStates, uniformStates } from './states/state-pages.ts';
 import type { WriteContext } from './writer/write-context.ts';
 import { type Failure, toFailure } from './writer/writer.ts';
@@ -13,7 +13,8 @@ import { type Failure, toFailure } from './writer/writer.ts';
 type TargetResult = AddedMessage | { readonly failure: Failure };
 
 /**
- * Adds a message to each of the targets, of which those that refuse are left out.
+ * Adds a message to each of the targets, of which those that refuse are left out. A refusal of the only one is thrown: what
+ * it has done goes with the request.
  *
  * @see MessageDraft.addToEach
  */
@@ -22,20 +23,25 @@ export function addMessage(
   { targets, content }: { readonly targets: readonly MessageTarget[]; content: BodyContent },
 ): readonly TargetResult[] {
   const added = new Map<number, AddedState[]>();
-  const results = targets.map((target): TargetResult => {
+  const add = (target: MessageTarget): AddedMessage => {
+    const { message, state } = addToTarget(context, target, content);
+    const { mailboxId } = target.box;
+    added.set(mailboxId, [...(added.get(mailboxId) ?? []), state]);
+    return message;
+  };
+  const addApart = (target: MessageTarget): TargetResult => {
     context.database.run('SAVEPOINT target');
     try {
-      const { message, state } = addToTarget(context, target, content);
+      const message = add(target);
       context.database.run('RELEASE target');
-      const { mailboxId } = target.box;
-      added.set(mailboxId, [...(added.get(mailboxId) ?? []), state]);
       return message;
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
       context.database.execute('ROLLBACK TO target; RELEASE target');
       return { failure: toFailure(error) };
     }
-  });
+  };
+  const results = targets.map(targets.length === 1 ? add : addApart);
   for (const [mailboxId, states] of added) {
     context.noteChanged(mailboxId, states.length, () => ({
       uids: Uint32Array.from(states, ({ uid }) => uid),
@@ -61,14 +67,14 @@ function addToTarget(
 ): { message: AddedMessage; state: AddedState } {
   const { box, internalDate, occurrence } = target;
   const { mailboxId } = box;
-  const [uid, uidValidity] = readTarget(context, box, 1);
+  // Only what else is written of the mailbox needs to know that it is there.
+  if (occurrence !== undefined || target.flags.length > 0) readTarget(context, box, 1);
   if (occurrence !== undefined) {
     noteImported(context.database, mailboxId, { sha256: content.sha256, occurrence });
   }
   const { words, flags } = defineFlags(context, mailboxId, target.flags);
   const bodyId = addReference(context, content);
-  const modseq = countAdded(context, mailboxId, [
-    1,
+  const { uid, uidValidity, modseq } = countIn(context, box, [
     (words[0] & seenBit) === 0 ? 1 : 0,
     (words[0] & deletedBit) === 0 ? 0 : 1,
     content.sizeBytes,

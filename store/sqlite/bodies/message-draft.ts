@@ -5,7 +5,7 @@ import {
   type MessageDraft,
   type MessageProperties,
   type MessageTarget,
-  type StoreError,
+  StoreError,
 } from '../../mail-store.ts';
 import { MessageReader } from '../../message-reader.ts';
 import type { BodyContent } from './bodies.ts';
@@ -72,6 +72,8 @@ export class SqliteMessageDraft implements MessageDraft {
       results = told.map((result) => ('failure' in result ? toRefusal(result.failure) : result));
     } catch (error) {
       await this.#dropStaging();
+      // The only target refuses it.
+      if (error instanceof StoreError && targets.length === 1) return [error];
       throw error;
     }
     if (results.every((result) => result instanceof Error)) await this.#dropStaging();

@@ -179,17 +179,23 @@ export class GroupCommit {
     }
   }
 
-  /** The answers, which are given too. */
+  /**
+   * The answers, which are given too.
+   *
+   * @param options.isCareful false: as if no request failed, which is quicker; if one does, nothing was done, and it begins anew
+   */
   #runGroup(
     group: readonly QueuedRequest[],
-    { writesClaims }: { writesClaims: boolean },
+    { writesClaims, isCareful = false }: { writesClaims: boolean; isCareful?: boolean },
   ): readonly WriteAnswer[] {
     const events = new GroupEvents();
     let answers: WriteAnswer[];
     let hasWrittenClaims = false;
     try {
       this.#database.run('BEGIN IMMEDIATE');
-      answers = group.map((queued) => this.#runRequest(queued, events));
+      answers = group.map((queued) =>
+        isCareful ? this.#runApart(queued, events) : this.#runRequest(queued, events),
+      );
       if (writesClaims && events.hasMailbox && this.hasClaims) {
         hasWrittenClaims = true;
         this.#claims.write(this.#database);
@@ -198,9 +204,9 @@ export class GroupCommit {
     } catch (error) {
       if (this.#database.isTransaction) this.#database.execute('ROLLBACK');
       // There may be room for the requests, but not for the claims.
-      return hasWrittenClaims
-        ? this.#runGroup(group, { writesClaims: false })
-        : this.#runAlone(group, error);
+      if (hasWrittenClaims) return this.#runGroup(group, { writesClaims: false, isCareful });
+      if (isCareful || group.length === 1) return this.#runAlone(group, error);
+      return this.#runGroup(group, { writesClaims, isCareful: true });
     }
     if (hasWrittenClaims) this.#claims.clear();
     if (group.some(({ request }) => request.operation === 'probeDisk')) this.#disk.noteSuccess();
@@ -226,23 +232,29 @@ export class GroupCommit {
     });
   }
 
-  #runRequest({ clientId, request }: QueuedRequest, events: GroupEvents): WriteAnswer {
-    const { id } = request;
-    const context = this.#contextOf({ clientId, request });
+  /** If it fails nothing of it is left, and the others of the group go on. */
+  #runApart(queued: QueuedRequest, events: GroupEvents): WriteAnswer {
     this.#database.run('SAVEPOINT request');
     try {
-      this.#disk.admit(request.operation, request.payloadBytes);
-      const value = runWhole(context, request);
-      const commits = context.readEvents();
+      const answer = this.#runRequest(queued, events);
       this.#database.run('RELEASE request');
-      for (const commit of commits) events.add(commit);
-      return { id, value };
+      return answer;
     } catch (error) {
       // Without a transaction SQLite has rolled back the whole group already.
       if (!this.#database.isTransaction) throw error;
       this.#database.execute('ROLLBACK TO request; RELEASE request');
+      const { id } = queued.request;
       return { id, failure: toFailure(this.#disk.noteFailure(error)) };
     }
+  }
+
+  #runRequest({ clientId, request }: QueuedRequest, events: GroupEvents): WriteAnswer {
+    const { id, operation, payloadBytes } = request;
+    const context = this.#contextOf({ clientId, request });
+    this.#disk.admit(operation, payloadBytes);
+    const value = runWhole(context, request);
+    for (const commit of context.readEvents()) events.add(commit);
+    return { id, value };
   }
 
   #contextOf({ clientId, request }: QueuedRequest, isSliceOver = () => false): WriteContext {

@@ -73,8 +73,22 @@ export class WriteContext {
     );
     if (row === undefined) throw new StoreError('NONEXISTENT', 'The mailbox does not exist');
     const [modseq, accountId] = row;
-    this.#changes.set(mailboxId, new MailboxChange(modseq, accountId ?? undefined));
+    this.noteModseq(mailboxId, modseq, accountId ?? undefined);
     return modseq;
+  }
+
+  /** The modseq that {@link takeModseq} has taken; undefined if it has not been asked for it. */
+  knownModseq(mailboxId: number): number | undefined {
+    return this.#changes.get(mailboxId)?.modseq;
+  }
+
+  /**
+   * Notes that the mailbox's next modseq was taken otherwise, for {@link takeModseq}.
+   *
+   * @param accountId undefined if the mailbox is removed already
+   */
+  noteModseq(mailboxId: number, modseq: number, accountId: number | undefined): void {
+    this.#changes.set(mailboxId, new MailboxChange(modseq, accountId));
   }
 
   /**
