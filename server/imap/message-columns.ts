@@ -76,7 +76,9 @@ export class MessageColumns {
       const modseq = modseqs[place]!;
       if (modseq < knownModseqs[index]!) continue;
       knownModseqs[index] = modseq;
-      const [before, after] = [knownFlags[index]!, numbers[flags[place]!]!];
+      // Not by destructuring: until the loop is compiled that makes an array for each message.
+      const before = knownFlags[index]!;
+      const after = numbers[flags[place]!]!;
       if (before === after) continue;
       knownFlags[index] = after;
       this.#flagSets.hold(after);
