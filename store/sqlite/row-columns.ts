@@ -134,12 +134,22 @@ const columnSources: readonly ColumnSource[] = [
   },
   {
     column: 'header',
+    sql: 'c.crc32',
+    joins: [firstChunkJoin],
+    put: (batch, value) => {
+      batch.check = value as number | null;
+      return 0;
+    },
+  },
+  {
+    column: 'header',
     sql: 'c.bytes',
     joins: [firstChunkJoin],
     isLarge: true,
     put: (batch, value) => {
       const headerBytes = batch.headerBytes[batch.count]!;
-      const row = [value as Uint8Array | null, batch.inflatedBytes, batch.secondRow] as const;
+      const { inflatedBytes, secondRow, check } = batch;
+      const row = [value as Uint8Array | null, inflatedBytes, secondRow, check] as const;
       return putBytes(batch.headers, toHeader(headerBytes, row) ?? null);
     },
   },
@@ -221,6 +231,7 @@ export class RowBatch {
   /** Of the first chunk of the row that is being read. */
   inflatedBytes: number | null = null;
   secondRow: Uint8Array | null = null;
+  check: number | null = null;
 
   /** @param maxCount how many rows there can be */
   constructor(plan: RowPlan, maxCount: number) {

@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib';
 import type { MimePart } from '../../../protocol/mime/mime-structure.ts';
 import { limits } from '../../limits.ts';
 import { StoreError } from '../../mail-store.ts';
@@ -9,6 +10,13 @@ export interface Chunk {
   readonly bytes: Uint8Array;
   /** What they are without compression; undefined if they are not compressed. */
   readonly inflatedBytes: number | undefined;
+  /** See {@link checkOf}; absent if they are compressed, which has a check of its own. */
+  readonly check?: number;
+}
+
+/** By what a chunk is known again that is read without the rest of its body: its CRC-32, as the column keeps it. */
+export function checkOf(bytes: Uint8Array): number {
+  return crc32(bytes) | 0;
 }
 
 /** Where a chunk lies in its body. */
@@ -110,9 +118,10 @@ export function compressInPlace(
   bytes: Uint8Array,
   minCompressedBytes: number = limits.minApartBytes,
 ): Chunk {
-  if (bytes.length < minCompressedBytes) return { bytes, inflatedBytes: undefined };
+  const plain = (): Chunk => ({ bytes, inflatedBytes: undefined, check: checkOf(bytes) });
+  if (bytes.length < minCompressedBytes) return plain();
   const compressed = threadCodec().compress(bytes);
-  if (compressed.length > (bytes.length * 7) / 8) return { bytes, inflatedBytes: undefined };
+  if (compressed.length > (bytes.length * 7) / 8) return plain();
   const { length } = bytes;
   bytes.set(compressed);
   return { bytes: bytes.subarray(0, compressed.length), inflatedBytes: length };
@@ -160,8 +169,24 @@ export function insertChunks(
   if (firstNumber + chunks.length > limits.maxChunkRows / 2) {
     throw new StoreError('LIMIT', 'The message is too large');
   }
-  const sql = 'INSERT INTO chunks (id, bytes, inflated_bytes) VALUES (?, ?, ?)';
-  for (const row of toChunkRows(database, bodyId, firstNumber, chunks)) database.run(sql, ...row);
+  const sql = 'INSERT INTO chunks (id, bytes, inflated_bytes, crc32) VALUES (?, ?, ?, ?)';
+  for (const { id, bytes, inflatedBytes, check } of toChunkRows(
+    database,
+    bodyId,
+    firstNumber,
+    chunks,
+  )) {
+    database.run(sql, id, bytes, inflatedBytes, check);
+  }
+}
+
+/** A row of `chunks`. */
+export interface ChunkRowValues {
+  readonly id: number;
+  readonly bytes: Uint8Array;
+  readonly inflatedBytes: number | null;
+  /** Of the whole chunk; null in its second row, and if it is compressed. */
+  readonly check: number | null;
 }
 
 /**
@@ -173,15 +198,15 @@ export function* toChunkRows(
   bodyId: number,
   firstNumber: number,
   chunks: readonly Chunk[],
-): Generator<[id: number, bytes: Uint8Array, inflatedBytes: number | null]> {
+): Generator<ChunkRowValues> {
   const page = pageOf(database);
-  for (const [index, { bytes, inflatedBytes = null }] of chunks.entries()) {
+  for (const [index, { bytes, inflatedBytes = null, check = null }] of chunks.entries()) {
     const id = rowId(bodyId, firstNumber + index);
     const firstBytes = page.take(bytes.length);
-    yield [id, bytes.subarray(0, firstBytes), inflatedBytes];
+    yield { id, bytes: bytes.subarray(0, firstBytes), inflatedBytes, check };
     if (firstBytes === bytes.length) continue;
     page.take(bytes.length - firstBytes);
-    yield [id + 1, bytes.subarray(firstBytes), inflatedBytes];
+    yield { id: id + 1, bytes: bytes.subarray(firstBytes), inflatedBytes, check: null };
   }
 }
 
@@ -189,7 +214,7 @@ export function* toChunkRows(
 const page = { rows: 4088, maxRow: 4061, minLongRow: 489, next: 4092 };
 
 /** Bytes of a row beside those of its chunk, at most. */
-const rowBytes = 22;
+const rowBytes = 27;
 
 /**
  * What is free in the page at the end of the table, about. Rows of half a page and more would leave a fifth of the file

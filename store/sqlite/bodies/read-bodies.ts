@@ -89,7 +89,7 @@ class GroupRows {
   constructor(database: Database, runs: string) {
     const rowsOfBody = limits.maxChunkRows;
     this.#rows = database.rows<ChunkRow>(
-      `SELECT c.id, c.bytes, c.inflated_bytes FROM json_each(?) run CROSS JOIN chunks c
+      `SELECT c.id, c.bytes, c.inflated_bytes, NULL FROM json_each(?) run CROSS JOIN chunks c
        ON c.id BETWEEN ${firstOfRun} * ${rowsOfBody} AND ${lastOfRun} * ${rowsOfBody} + ${rowsOfBody - 1}`,
       runs,
     );

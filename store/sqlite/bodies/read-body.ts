@@ -4,8 +4,8 @@ import type { Database } from '../database.ts';
 import { openBody, type StoredBody } from './stored-body.ts';
 
 /**
- * All of a body is compared with its digest before its last bytes are given out. A part of it is not: it is checked as
- * far as SQLite notices that a page is damaged.
+ * All of a body is compared with its digest before its last bytes are given out. Of a part of it each chunk is compared with
+ * its check, but for chunks that came before there were checks.
  *
  * @see MailStore.readBody
  */

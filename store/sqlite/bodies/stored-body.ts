@@ -1,19 +1,21 @@
 import { limits } from '../../limits.ts';
 import { bodyState } from './bodies.ts';
-import { type ChunkLayout, type ChunkPlace, rowId, toLayout } from './chunks.ts';
+import { checkOf, type ChunkLayout, type ChunkPlace, rowId, toLayout } from './chunks.ts';
 import { threadCodec } from './compression.ts';
 import { damage } from '../damage.ts';
 import type { Database, SqlValue } from '../database.ts';
 
 /**
  * A whole body, to be read; undefined if there is none of that id. With it the rows are read that will be wanted: all of a
- * small body, or those of its first chunks, where the text of most messages is.
+ * small body, or those of its first chunks, where the text of most messages is. What is read of a part of a body is compared with
+ * the checks of its chunks; who reads all of it has its digest.
  *
  * @param end - how far it will be read from its beginning on; 0 if from elsewhere
  */
 export function openBody(database: Database, bodyId: number, end: number): StoredBody | undefined {
   const rows = database.rows<FirstRow>(
-    `SELECT c.id, c.bytes, c.inflated_bytes, b.size_bytes, b.cuts,
+    `SELECT c.id, c.bytes, c.inflated_bytes, CASE WHEN b.size_bytes > ?3 THEN c.crc32 END,
+       b.size_bytes, b.cuts,
        CASE WHEN c.id IS NULL OR c.id = ?2 THEN b.sha256 END
      FROM bodies b LEFT JOIN chunks c ON c.id BETWEEN ?2 AND
        ?2 + CASE WHEN b.size_bytes > ${limits.chunkBytes} THEN ${2 * firstChunks.large - 1}
@@ -25,13 +27,14 @@ export function openBody(database: Database, bodyId: number, end: number): Store
   );
   const [first] = rows;
   if (first === undefined) return undefined;
-  const [, , , sizeBytes, cuts, sha256] = first;
+  const [, , , , sizeBytes, cuts, sha256] = first;
   return new StoredBody(database, {
     id: bodyId,
     sha256: sha256 ?? new Uint8Array(),
     layout: toLayout(sizeBytes, cuts),
     rows,
     chunkCount: openedChunks(sizeBytes, end),
+    isPart: sizeBytes > end,
   });
 }
 
@@ -48,6 +51,8 @@ export type ChunkRow = readonly [
   id: number | null,
   bytes: Uint8Array,
   inflatedBytes: number | null,
+  /** Null if there is none, or if it is not wanted; see {@link checkOf}. */
+  check: number | null,
   ...more: SqlValue[],
 ];
 
@@ -55,6 +60,7 @@ type FirstRow = [
   id: number | null,
   bytes: Uint8Array,
   inflatedBytes: number | null,
+  check: number | null,
   sizeBytes: number,
   cuts: string | null,
   /** Null in the others. */
@@ -72,6 +78,7 @@ export class StoredBody {
   readonly #firstRows: readonly ChunkRow[];
   /** How many these are. */
   readonly #firstCount: number;
+  readonly #checkSql: string;
 
   constructor(
     database: Database,
@@ -83,6 +90,8 @@ export class StoredBody {
       readonly rows: readonly ChunkRow[];
       /** How many these are. */
       readonly chunkCount: number;
+      /** False if all of it is read. */
+      readonly isPart: boolean;
     },
   ) {
     this.#database = database;
@@ -91,6 +100,7 @@ export class StoredBody {
     this.#layout = body.layout;
     this.#firstRows = body.rows;
     this.#firstCount = body.chunkCount;
+    this.#checkSql = body.isPart ? 'crc32' : 'NULL';
   }
 
   get sizeBytes(): number {
@@ -120,7 +130,7 @@ export class StoredBody {
       return this.#firstRows.filter(([id]) => id !== null && id >= firstId && id <= lastId);
     }
     return this.#database.rows<ChunkRow>(
-      'SELECT id, bytes, inflated_bytes FROM chunks WHERE id BETWEEN ? AND ?',
+      `SELECT id, bytes, inflated_bytes, ${this.#checkSql} FROM chunks WHERE id BETWEEN ? AND ?`,
       firstId,
       lastId,
     );
@@ -144,7 +154,10 @@ export function joinChunks(
   const { start } = places[0]!;
   const bytes = places.at(-1)!.end - start;
   const [only] = rows;
-  if (places.length === 1 && only?.[2] === null && only[1].length === bytes) return only[1];
+  if (places.length === 1 && only?.[2] === null && only[1].length === bytes) {
+    expectCheck(only[1], only[3]);
+    return only[1];
+  }
   const target = take(bytes);
   let index = 0;
   for (const place of places) {
@@ -153,8 +166,15 @@ export function joinChunks(
     const second = rows[index]?.[0] === row[0] + 1 ? rows[index++] : undefined;
     const chunk = target.subarray(place.start - start, place.end - start);
     inflate(row[1], second?.[1], row[2], chunk);
+    expectCheck(chunk, row[3]);
   }
   return target;
+}
+
+/** @throws {StoreError} `CORRUPTION` if a chunk is not what was stored */
+function expectCheck(chunk: Uint8Array, check: number | null | undefined): void {
+  if (check === null || check === undefined || checkOf(chunk) === check) return;
+  throw damage('A chunk is not the bytes that were stored');
 }
 
 /** Fills the target with a chunk of one row or two. */
@@ -186,6 +206,8 @@ export type ChunkRows = readonly [
   first: Uint8Array | null,
   inflatedBytes: number | null,
   second: Uint8Array | null,
+  /** Absent if it is not wanted, see {@link checkOf}. */
+  check?: number | null,
 ];
 
 /** Joins both rows of a chunk of a body, if it has them, under two names. @param condition if they are wanted at all */
@@ -203,12 +225,15 @@ export function chunkJoin(
 }
 
 /** A chunk of a body from the values of its rows. */
-export function toChunk([first, inflatedBytes, second]: ChunkRows): Uint8Array | undefined {
+export function toChunk([first, inflatedBytes, second, check]: ChunkRows): Uint8Array | undefined {
   if (first === null) return undefined;
-  if (second === null && inflatedBytes === null) return first;
-  const target = newBytes(inflatedBytes ?? first.length + (second?.length ?? 0));
-  inflate(first, second ?? undefined, inflatedBytes, target);
-  return target;
+  let chunk = first;
+  if (second !== null || inflatedBytes !== null) {
+    chunk = newBytes(inflatedBytes ?? first.length + (second?.length ?? 0));
+    inflate(first, second ?? undefined, inflatedBytes, chunk);
+  }
+  expectCheck(chunk, check);
+  return chunk;
 }
 
 /** The header of a body; undefined if it does not lie in the first chunk whole. */

@@ -130,7 +130,9 @@ function insertChunks(
   chunks: readonly Chunk[],
 ): void {
   const sql = 'INSERT INTO chunks (id, bytes, inflated_bytes) VALUES (?, ?, ?)';
-  for (const row of toChunkRows(database, bodyId, firstNumber, chunks)) database.run(sql, ...row);
+  for (const { id, bytes, inflatedBytes } of toChunkRows(database, bodyId, firstNumber, chunks)) {
+    database.run(sql, id, bytes, inflatedBytes);
+  }
 }
 
 /** Frees their memory now: the garbage collector would come only when there are tens of MiB of them. */

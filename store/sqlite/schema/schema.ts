@@ -79,7 +79,8 @@ const headerFieldsStep: LongStep = {
  * - `bodies.state`: see `bodyState`. `sha256` is null but in whole bodies.
  * - `bodies.cuts` has the offsets at which a body is divided into chunks, besides every 64 KiB, as JSON: see `ChunkLayout`.
  * - `chunks.id` is body id * 65,536 + number of the chunk * 2, so that one tree serves and rows lie in order; the row of the next
- *   id, if there is one, has the rest of the chunk. `inflated_bytes` is null in a chunk that is not compressed.
+ *   id, if there is one, has the rest of the chunk. `inflated_bytes` is null in a chunk that is not compressed; such a one has its
+ *   check in `crc32`, unless it came before the column.
  * - `body_texts.structure`: see `packStructure`. `walker` is the version of the MIME walker that has read the row's texts, and
  *   what else is read from a message.
  * - `walks` has one row: a walker, and the body that it has come to in reading again what older ones have read; null if it has
@@ -221,4 +222,5 @@ export const schemaSteps: readonly SchemaStep[] = [
   sortKeysStep,
   'ALTER TABLE expunged ADD COLUMN first_uid INTEGER',
   statePagesStep,
+  'ALTER TABLE chunks ADD COLUMN crc32 INTEGER',
 ];

@@ -4,7 +4,7 @@ import type { Database } from '../database.ts';
 import { stepLimits } from './limits.ts';
 import type { LongStep } from './schema.ts';
 import { toSortKeyValues } from '../sort-key-rows.ts';
-import { type ChunkRows, toHeader } from '../bodies/stored-body.ts';
+import { toHeader } from '../bodies/stored-body.ts';
 
 type Row = [
   bodyId: number,
@@ -64,7 +64,7 @@ export const sortKeysStep: LongStep = {
 
 /** As much of a header as the first 64 KiB have, which lie in one chunk; nothing of a body that is damaged. */
 function readHeaderBegin(database: Database, bodyId: number, headerBytes: number): Uint8Array {
-  const chunk = database.row<[...ChunkRows]>(
+  const chunk = database.row<[Uint8Array, number | null, Uint8Array | null]>(
     `SELECT c.bytes, c.inflated_bytes, d.bytes FROM chunks c LEFT JOIN chunks d ON d.id = c.id + 1
      WHERE c.id = ?`,
     bodyId * stepLimits.chunksOfBody,

@@ -41,7 +41,10 @@ const damages: Record<string, [damage: string | ((database: Database) => void), 
     /^Body 2 is not the bytes/,
   ],
   'a wrong size': ['UPDATE bodies SET size_bytes = 5 WHERE id = 1', /has no whole body/],
-  'a chunk too many': ["INSERT INTO chunks VALUES (99 * 65536, x'00', NULL)", /belong to no body/],
+  'a chunk too many': [
+    "INSERT INTO chunks (id, bytes) VALUES (99 * 65536, x'00')",
+    /belong to no body/,
+  ],
   'a wrong reference count': [
     'UPDATE bodies SET reference_count = 7 WHERE id = 1',
     /^Body 1 has reference count 7, but 1 messages/,
