@@ -63,6 +63,15 @@ export class Encoder {
     return this;
   }
 
+  /** Begins a FETCH response and its list. */
+  beginFetch(sequenceNumber: number): this {
+    this.expectIdle();
+    this.#output.mark();
+    this.#output.add(`* ${encodeNumber(sequenceNumber)} FETCH (`);
+    this.#place = 'first';
+    return this;
+  }
+
   /** Takes back a response that was begun. Returns false, and does nothing, if some of it is with the sink already. */
   takeBack(): boolean {
     if (this.#place === 'idle') return true;

@@ -138,6 +138,20 @@ await t.test('literals that are pieces of one text', (t) => {
   t.end();
 });
 
+await t.test('a FETCH response begins as one that is put together', (t) => {
+  const { out, written } = makeEncoder();
+  out.begin().number(12).atom('FETCH').open().atom('UID').number(3).close().end();
+  out.beginFetch(12).atom('UID').number(3).close().end();
+  const [first, second] = written().split('\r\n');
+  t.equal(second, first);
+  t.throws(() => out.beginFetch(-1), EncoderError);
+  out.beginFetch(1).atom('UID');
+  t.throws(() => out.beginFetch(2), EncoderError);
+  t.ok(out.takeBack());
+  t.equal(written().split('\r\n').length, 3);
+  t.end();
+});
+
 await t.test('a response that has not ended lets no other begin', (t) => {
   const { out } = makeEncoder();
   t.throws(() => out.atom('x'), EncoderError);

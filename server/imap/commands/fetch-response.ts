@@ -1,6 +1,11 @@
 import { encodeInternalDate, type InternalDate } from '../../../protocol/dates.ts';
 import type { Encoder } from '../../../protocol/encoder.ts';
-import { encodeBodySection, readWireText, type WireText } from '../../../protocol/wire-text.ts';
+import {
+  encodeAtom,
+  encodeBodySection,
+  readWireText,
+  type WireText,
+} from '../../../protocol/wire-text.ts';
 import type { FetchItem } from '../../../protocol/fetch-item.ts';
 import { writeBody } from '../../../protocol/mime/body-structure.ts';
 import type { MessageColumn, MessageRows } from '../../../store/message-rows.ts';
@@ -41,11 +46,11 @@ export function columnsOf(items: readonly FetchItem[]): ReadonlySet<MessageColum
   return wanted;
 }
 
-/** A message as a FETCH response finds it: its row in the store, its number, and its place in the feed. */
+/** A message as a FETCH response finds it: its row in the store, its number, and what the feed says of it. */
 export interface FetchedMessage extends MessageRow {
   readonly number: number;
-  /** Good until something is awaited. */
-  readonly index: number;
+  readonly flags: WireText;
+  readonly modseq: number;
 }
 
 /** True for an item that is the whole message. Of a part of it a client has asked for as much as it wants at once. */
@@ -60,15 +65,12 @@ export function wantsWholeMessage(item: FetchItem): boolean {
  */
 export function writeFetchResponse(
   session: Session,
-  { number, index, ...row }: FetchedMessage,
+  message: FetchedMessage,
   items: readonly FetchItem[],
 ): Promise<void> | undefined {
   const { out, view } = session;
   if (hasItem(items, 'FLAGS')) view.tellKeywords(out);
-  // Before anything is awaited: the feed may change then.
-  const [flags, modseq] = [view.flagList(index), view.feed.modseqAt(index)];
-  const message = { ...row, flags, modseq };
-  out.begin().number(number).atom('FETCH').open();
+  out.beginFetch(message.number);
   for (let position = 0; position < items.length; position++) {
     const written = writeItem(session, message, items[position]!);
     if (written !== undefined) {
@@ -82,7 +84,7 @@ export function writeFetchResponse(
 /** Goes on when the item before is written. */
 async function writeRest(
   session: Session,
-  message: MessageNow,
+  message: FetchedMessage,
   items: readonly FetchItem[],
   written: Promise<void>,
 ): Promise<void> {
@@ -93,15 +95,10 @@ async function writeRest(
   if (out.isFull) await out.ready();
 }
 
-interface MessageNow extends MessageRow {
-  readonly flags: WireText;
-  readonly modseq: number;
-}
-
 /** Undefined if the item is written. */
 function writeItem(
   session: Session,
-  message: MessageNow,
+  message: FetchedMessage,
   item: FetchItem,
 ): Promise<void> | undefined {
   const { out } = session;
@@ -123,7 +120,7 @@ function writeItem(
       );
       return writeSection(session, message, item.section, item.partial);
     default:
-      writeAttribute(out.atom(item.item), message, item.item);
+      writeAttribute(out.wire(attributeNames[item.item]), message, item.item);
       return undefined;
   }
 }
@@ -131,10 +128,21 @@ function writeItem(
 /** An item that is written without reading the message. */
 type Attribute = Exclude<FetchItem['item'], 'RFC822' | 'RFC822.HEADER' | 'RFC822.TEXT' | 'BODY[]'>;
 
+const attributeNames: Readonly<Record<Attribute, WireText>> = {
+  UID: encodeAtom('UID'),
+  FLAGS: encodeAtom('FLAGS'),
+  MODSEQ: encodeAtom('MODSEQ'),
+  'RFC822.SIZE': encodeAtom('RFC822.SIZE'),
+  INTERNALDATE: encodeAtom('INTERNALDATE'),
+  ENVELOPE: encodeAtom('ENVELOPE'),
+  BODYSTRUCTURE: encodeAtom('BODYSTRUCTURE'),
+  BODY: encodeAtom('BODY'),
+};
+
 /** Writes the value of an item behind its name. */
 function writeAttribute(
   out: Encoder,
-  { rows, place, flags, modseq }: MessageNow,
+  { rows, place, flags, modseq }: FetchedMessage,
   attribute: Attribute,
 ): Encoder {
   switch (attribute) {

@@ -108,7 +108,9 @@ async function fetchFromStore(
         number = view.numberOf(uid, number + 1) ?? number;
         answeredCount += 1;
         const told = seenUids?.has(uid) === true ? withChange(items, session.hasCondstore) : items;
-        const message = { rows, place, usualText, body, number, index };
+        // Before anything is awaited: the feed may change then.
+        const [flags, modseq] = [view.flagList(index), view.feed.modseqAt(index)];
+        const message = { rows, place, usualText, body, number, flags, modseq };
         const written = writeFetchResponse(session, message, told);
         // A turn of the microtasks for each would be much of what most cost.
         if (written !== undefined) await written;
