@@ -5,7 +5,7 @@ import { deletedBit, seenBit } from './flag-words.ts';
 import { noteImported } from './imports.ts';
 import { defineFlags } from './keywords.ts';
 import { countIn, readTarget } from './mailbox-counters.ts';
-import { appendStates, uniformStates } from './states/state-pages.ts';
+import { appendState } from './states/state-pages.ts';
 import type { WriteContext } from './writer/write-context.ts';
 import { type Failure, toFailure } from './writer/writer.ts';
 
@@ -89,6 +89,6 @@ function addToTarget(
     internalDate.zoneMinutes,
     Math.floor(context.nowMs / 1000),
   );
-  appendStates(context.database, mailboxId, uniformStates(Uint32Array.of(uid), modseq, words));
+  appendState(context.database, mailboxId, { uid, modseq, words });
   return { message: { uid, uidValidity, modseq }, state: { uid, modseq, flags } };
 }

@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib';
-import type { FlagWords } from '../flag-words.ts';
+import { areSameWords, type FlagWords } from '../flag-words.ts';
 
 /** UIDs, modseqs and flags of messages of one mailbox, as columns of equal length. Nobody writes into them. */
 export interface PackedStates {
@@ -98,8 +98,20 @@ export function packStates(states: PackedStates): Uint8Array {
   return bytes;
 }
 
-/** The states that {@link packStates} has packed; undefined if the bytes are not what it has returned. */
-export function unpackStates(packed: Uint8Array): PackedStates | undefined {
+/** What stands before the columns, and where these are. */
+interface Head {
+  /** As they were given, or a copy of them. */
+  readonly bytes: Uint8Array;
+  readonly view: DataView;
+  readonly count: number;
+  readonly firstUid: number;
+  readonly lowest: number;
+  readonly widths: Readonly<Record<ColumnName, Width>>;
+  readonly places: ReturnType<typeof layOut>;
+}
+
+/** Undefined if the bytes are not what {@link packStates} has returned. */
+function readHead(packed: Uint8Array): Head | undefined {
   // Columns of 8 bytes only begin at such an offset.
   const bytes = packed.byteOffset % 8 === 0 ? packed : packed.slice();
   if (bytes.length < headBytes) return undefined;
@@ -107,11 +119,24 @@ export function unpackStates(packed: Uint8Array): PackedStates | undefined {
   if (view.getUint32(0, isLittleEndian) !== crc32(bytes.subarray(4))) return undefined;
   if (view.getUint16(4, isLittleEndian) !== format) return undefined;
   const count = view.getUint16(6, isLittleEndian);
-  const firstUid = view.getUint32(12, isLittleEndian);
-  const lowest = view.getFloat64(16, isLittleEndian);
-  const [uidWidth, modseqWidth, flagWidth] = bytes.subarray(8) as unknown as Width[];
-  const widths = { uids: uidWidth!, modseqs: modseqWidth!, flags: flagWidth! };
-  const places = layOut(count, widths);
+  const [uids, modseqs, flags] = [bytes[8], bytes[9], bytes[10]] as [Width, Width, Width];
+  const widths = { uids, modseqs, flags };
+  return {
+    bytes,
+    view,
+    count,
+    firstUid: view.getUint32(12, isLittleEndian),
+    lowest: view.getFloat64(16, isLittleEndian),
+    widths,
+    places: layOut(count, widths),
+  };
+}
+
+/** The states that {@link packStates} has packed; undefined if the bytes are not what it has returned. */
+export function unpackStates(packed: Uint8Array): PackedStates | undefined {
+  const head = readHead(packed);
+  if (head === undefined) return undefined;
+  const { bytes, view, count, firstUid, lowest, widths, places } = head;
   const uids = new Uint32Array(count);
   if (widths.uids > 0) uids.set(columnAt(bytes, places.uids, widths.uids, count));
   for (let index = 0; index < count; index++) uids[index]! += firstUid + index;
@@ -124,6 +149,52 @@ export function unpackStates(packed: Uint8Array): PackedStates | undefined {
   const flags = new Uint16Array(count);
   if (widths.flags > 0) flags.set(columnAt(bytes, places.flags, widths.flags, count));
   return { uids, modseqs, flags, sets: unpackSets(bytes, view, places.end) };
+}
+
+/** The state of one message. */
+export interface PackedState {
+  readonly uid: number;
+  readonly modseq: number;
+  readonly words: FlagWords;
+}
+
+/**
+ * Packed states with one more behind them, for a tenth of what packing all of them costs.
+ *
+ * @returns undefined if that cannot be done: a number does not fit into its column, or the bytes are not sound
+ */
+export function packBehind(packed: Uint8Array, state: PackedState): Uint8Array | undefined {
+  const head = readHead(packed);
+  if (head === undefined || head.count === maxCount) return undefined;
+  const { bytes: old, view: oldView, count, firstUid, lowest, widths, places } = head;
+  const sets = unpackSets(old, oldView, places.end);
+  const known = sets.findIndex((words) => areSameWords(words, state.words));
+  const number = known === -1 ? sets.length : known;
+  const column = {
+    uids: state.uid - firstUid - count,
+    modseqs: state.modseq - lowest,
+    flags: number,
+  };
+  const fits = (name: ColumnName) => column[name] >= 0 && widthOf(column[name]) <= widths[name];
+  if (!columnNames.every(fits)) return undefined;
+  const newPlaces = layOut(count + 1, widths);
+  const oldSets = old.subarray(places.end + 2);
+  const newSet = known === -1 ? packSet(state.words) : new Uint8Array();
+  const bytes = new Uint8Array(newPlaces.end + 2 + oldSets.length + newSet.length);
+  bytes.set(old.subarray(0, headBytes));
+  for (const name of columnNames) {
+    const [width, begin] = [widths[name], places[name]];
+    if (width === 0) continue;
+    bytes.set(old.subarray(begin, begin + count * width), newPlaces[name]);
+    columnAt(bytes, newPlaces[name], width, count + 1)[count] = column[name];
+  }
+  bytes.set(oldSets, newPlaces.end + 2);
+  bytes.set(newSet, newPlaces.end + 2 + oldSets.length);
+  const view = new DataView(bytes.buffer);
+  view.setUint16(6, count + 1, isLittleEndian);
+  view.setUint16(newPlaces.end, Math.max(sets.length, number + 1), isLittleEndian);
+  view.setUint32(0, crc32(bytes.subarray(4)), isLittleEndian);
+  return bytes;
 }
 
 function columnAt({ buffer, byteOffset }: Uint8Array, offset: number, width: Width, count: number) {

@@ -1,11 +1,13 @@
 import { limits } from '../../limits.ts';
 import { damage } from '../damage.ts';
 import type { Database } from '../database.ts';
-import { deletedBit, type FlagWords, seenBit } from '../flag-words.ts';
+import { deletedBit, seenBit } from '../flag-words.ts';
 import {
   highestOf,
   lowestOf,
   numberSets,
+  packBehind,
+  type PackedState,
   type PackedStates,
   packStates,
   unpackStates,
@@ -169,27 +171,55 @@ function joinStates(a: PackedStates, b: PackedStates): PackedStates {
   return { uids, modseqs, flags, sets: [...a.sets, ...b.sets] };
 }
 
-/** States of a single set of flags, changed at once. */
-export function uniformStates(uids: Uint32Array, modseq: number, words: FlagWords): PackedStates {
-  return {
-    uids,
-    modseqs: new Float64Array(uids.length).fill(modseq),
-    flags: new Uint16Array(uids.length),
-    sets: [words],
-  };
+/** Adds the state of one message behind all others of a mailbox. */
+export function appendState(database: Database, mailboxId: number, state: PackedState): void {
+  const last = readLastPage(database, mailboxId);
+  const packed = last?.hasRoom === true ? packBehind(last.packed, state) : undefined;
+  if (last === undefined || packed === undefined) {
+    const { uid, modseq, words } = state;
+    return appendStates(database, mailboxId, {
+      uids: Uint32Array.of(uid),
+      modseqs: Float64Array.of(modseq),
+      flags: Uint16Array.of(0),
+      sets: [words],
+    });
+  }
+  const [system] = state.words;
+  database.run(
+    `UPDATE state_pages SET highest_modseq = ?, message_count = message_count + 1,
+       unseen_count = unseen_count + ?, deleted_count = deleted_count + ?, states = ?
+     WHERE id = ?`,
+    state.modseq,
+    (system & seenBit) === 0 ? 1 : 0,
+    (system & deletedBit) === 0 ? 0 : 1,
+    packed,
+    last.id,
+  );
+}
+
+/** The last page of a mailbox, and whether messages can be added to it. */
+function readLastPage(
+  database: Database,
+  mailboxId: number,
+): { readonly id: number; readonly packed: Uint8Array; readonly hasRoom: boolean } | undefined {
+  const row = database.row<[id: number, count: number, packed: Uint8Array]>(
+    `SELECT id, message_count, states FROM state_pages
+     WHERE mailbox_id = ? ORDER BY first_uid DESC LIMIT 1`,
+    mailboxId,
+  );
+  if (row === undefined) return undefined;
+  const [id, count, packed] = row;
+  const hasRoom = count < limits.statePageMessages && packed.length < limits.statePageBytes;
+  return { id, packed, hasRoom };
 }
 
 /** Adds states behind all others of a mailbox: to its last page, as far as there is room, and to new ones. */
 export function appendStates(database: Database, mailboxId: number, states: PackedStates): void {
   const count = states.uids.length;
   let start = 0;
-  const last = database.row<[id: number, count: number, bytes: number]>(
-    `SELECT id, message_count, length(states) FROM state_pages
-     WHERE mailbox_id = ? ORDER BY first_uid DESC LIMIT 1`,
-    mailboxId,
-  );
-  if (last !== undefined && last[1] < limits.statePageMessages && last[2] < limits.statePageBytes) {
-    const page = pageOf(database, last[0]);
+  const last = readLastPage(database, mailboxId);
+  if (last?.hasRoom === true) {
+    const page = pageOf(database, last.id);
     start = Math.min(count, limits.statePageMessages - page.states.uids.length);
     const joined = joinStates(page.states, sliceStates(states, 0, start));
     writePage(database, mailboxId, { ...page, states: joined });

@@ -3,6 +3,7 @@ import t from 'tap';
 import { limits } from '../../../../store/limits.ts';
 import type { FlagWords } from '../../../../store/sqlite/flag-words.ts';
 import {
+  packBehind,
   type PackedStates,
   packStates,
   unpackStates,
@@ -70,6 +71,50 @@ await t.test('what was packed is unpacked, each set of flags once', (t) => {
     }),
     { numRuns: 300 },
   );
+  t.end();
+});
+
+await t.test('one state behind others is as if all were packed anew, or is refused', (t) => {
+  let fitCount = 0;
+  fc.assert(
+    fc.property(
+      someStates,
+      distance,
+      modseq,
+      flagSet,
+      fc.nat(1),
+      (states, gap, high, set, isNew) => {
+        const uid = states.uids.at(-1)! + 1 + gap;
+        const number = isNew === 1 ? states.sets.length : states.flags[0]!;
+        const sets = [...states.sets, set];
+        const packed = packBehind(packStates(states), { uid, modseq: high, words: sets[number]! });
+        const whole: PackedStates = {
+          uids: Uint32Array.of(...states.uids, uid),
+          modseqs: Float64Array.of(...states.modseqs, high),
+          flags: Uint16Array.of(...states.flags, number),
+          sets,
+        };
+        if (packed === undefined) return;
+        fitCount++;
+        t.same(packed, packStates(whole));
+      },
+    ),
+    { numRuns: 500 },
+  );
+  t.ok(fitCount > 50, `${fitCount} of 500 fit`);
+  const one = { uid: 1, modseq: 7, words: [0, 0, 0, ''] } as const;
+  const packed = packStates({
+    uids: Uint32Array.of(1),
+    modseqs: Float64Array.of(7),
+    flags: Uint16Array.of(0),
+    sets: [one.words],
+  });
+  t.ok(packBehind(packed, { ...one, uid: 2 }));
+  t.equal(packBehind(packed, { ...one, uid: 3 }), undefined, 'a hole in a column of none');
+  t.equal(packBehind(packed, { ...one, uid: 2, modseq: 8 }), undefined);
+  t.equal(packBehind(packed, { ...one, uid: 2, words: [1, 0, 0, ''] }), undefined);
+  packed[20]! ^= 1;
+  t.equal(packBehind(packed, { ...one, uid: 2 }), undefined, 'not what was packed');
   t.end();
 });
 

@@ -8,6 +8,7 @@ import { type Cursor, selectChanged } from '../../../../store/sqlite/states/chan
 import type { PackedStates } from '../../../../store/sqlite/states/packed-states.ts';
 import { PageWalk } from '../../../../store/sqlite/states/page-walk.ts';
 import {
+  appendState,
   appendStates,
   countBeforeUnseen,
   filterStates,
@@ -63,7 +64,9 @@ function readAll(database: Database) {
 await t.test('messages that come one by one fill a page after the other', (t) => {
   const database = makeDatabase(t);
   const uids = range(1, 1_100);
-  for (const uid of uids) appendStates(database, mailboxId, statesOf([uid]));
+  for (const uid of uids) {
+    appendState(database, mailboxId, { uid, modseq: uid + 1, words: [0, 0, 0, ''] });
+  }
   const { lines, counts } = readAll(database);
   t.same(counts, [512, 512, 76]);
   t.same(
@@ -79,7 +82,9 @@ await t.test('a page of very many keywords is divided', (t) => {
   const database = makeDatabase(t);
   const more = range(64, 100).join();
   const toFlags = (uid: number): FlagWords => [uid % 32, uid, uid, more];
-  for (const uid of range(1, 200)) appendStates(database, mailboxId, statesOf([uid], toFlags));
+  for (const uid of range(1, 200)) {
+    appendState(database, mailboxId, { uid, modseq: uid, words: toFlags(uid) });
+  }
   const { lines, counts } = readAll(database);
   t.equal(lines.length, 200);
   const [bytes] = database.row<[number]>('SELECT max(length(states)) FROM state_pages')!;
