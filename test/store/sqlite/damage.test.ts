@@ -7,15 +7,18 @@ import type { MailStore } from '../../../store/mail-store.ts';
 import { openSqliteStore } from '../../../store/sqlite/open.ts';
 import {
   addMessage,
+  addMessages,
   makeScene,
   readAll,
   readBytes,
+  readSome,
+  readUids,
   refuses,
   requireMailbox,
   type StoredMessage,
 } from '../../fixtures/mail-store-contract/store-steps.ts';
 import { SeededRandom } from '../../fixtures/seeded-random.ts';
-import { makeDataDirectory } from '../../fixtures/sqlite-store.ts';
+import { makeDataDirectory, makeSqliteStore } from '../../fixtures/sqlite-store.ts';
 
 t.setTimeout(120_000);
 
@@ -151,4 +154,23 @@ await t.test('a body that was changed is refused, also the second time', async (
     await refuses(t, chunks.next(), 'CORRUPTION');
     t.same(await readBytes(changed, bodyIds[9]!), bodyOf(9));
   }
+});
+
+await t.test('a message of which the row is lost is neither passed over nor copied', async (t) => {
+  const { store, dataDirectory } = await makeSqliteStore(t);
+  const scene = await makeScene(store);
+  await addMessages(scene, ['1', '2', '3', '4']);
+  const { inbox, accountId } = scene;
+  const archive = await requireMailbox(store, accountId, 'Archive');
+  const uids = Uint32Array.of(1, 2, 3);
+  const writer = new DatabaseSync(join(dataDirectory, 'mail.db'));
+  writer.exec('DELETE FROM messages WHERE mailbox_id = 1 AND uid = 2');
+  writer.close();
+  await refuses(t, readSome(store, inbox, uids), 'CORRUPTION');
+  await refuses(t, store.copyMessages(inbox, uids, archive), 'CORRUPTION');
+  t.same([...(await readUids(store, archive))], []);
+  t.equal((await readSome(store, inbox, Uint32Array.of(1, 3, 99))).length, 2);
+  await store.storeFlags(inbox, uids, { mode: 'add', flags: ['\\Deleted'] });
+  await store.expungeMessages(inbox, uids);
+  t.same([...(await readUids(store, inbox))], [4], 'but it can be removed');
 });

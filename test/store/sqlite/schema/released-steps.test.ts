@@ -4,7 +4,10 @@ import t from 'tap';
 import { Database, type SqlValue } from '../../../../store/sqlite/database.ts';
 import { migrate } from '../../../../store/sqlite/schema/migration.ts';
 import { schemaSteps } from '../../../../store/sqlite/schema/schema.ts';
-import { makeVersionDirectory } from '../../../fixtures/data-directories/versions.ts';
+import {
+  type KeptVersion,
+  makeVersionDirectory,
+} from '../../../fixtures/data-directories/versions.ts';
 
 /**
  * What the steps up to version 11 made of the kept data directories when they were released: digests of all rows. Chunks, and
@@ -71,6 +74,26 @@ for (const version of [1, 2] as const) {
     ]);
     database.close();
     t.same(Object.fromEntries(digests), released[version]);
+  });
+}
+
+/** What the step to version 12 made of them, in the same way. */
+const packed: Readonly<Record<KeptVersion, Readonly<Record<string, string>>>> = {
+  1: { messages: 'gxrRCv7PqcmNpr6H', state_pages: '09o4_20UF90hX8rV' },
+  2: { messages: 'f2D5snr4lCChmEF5', state_pages: 'BViq2i2L9Vlk0kbT' },
+  11: { messages: 'U7jZ6e2QuIFLQEjz', state_pages: 'YeQO7KHc_nh0yUHf' },
+};
+
+for (const version of [1, 2, 11] as const) {
+  await t.test(`states of version ${version} are packed as they were`, async (t) => {
+    const path = join(makeVersionDirectory(t, version), 'mail.db');
+    const database = new Database(path, 'writer');
+    await migrate(database, { steps: schemaSteps.slice(0, 12) });
+    const rows = (table: string) =>
+      database.rows<SqlValue[]>(`SELECT * FROM ${table} ORDER BY 1, 2`);
+    const [messages, pages] = [digestOf(rows('messages')), digestOf(rows('state_pages'))];
+    database.close();
+    t.same({ messages, state_pages: pages }, packed[version]);
   });
 }
 

@@ -60,7 +60,13 @@ function rowsOf({ uids, modseqs, flags, sets }: PackedStates) {
 await t.test('what was packed is unpacked, each set of flags once', (t) => {
   fc.assert(
     fc.property(someStates, fc.nat(7), (states, shift) => {
-      const packed = packStates(states);
+      // Half of the messages have their set by another number.
+      const twice = {
+        ...states,
+        flags: states.flags.map((set, index) => set + (index % 2) * states.sets.length),
+        sets: [...states.sets, ...states.sets],
+      };
+      const packed = packStates(twice);
       // Anywhere in memory.
       const moved = new Uint8Array(packed.length + shift).subarray(shift);
       moved.set(packed);

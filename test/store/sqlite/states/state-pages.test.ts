@@ -94,6 +94,10 @@ await t.test('a page of very many keywords is divided', (t) => {
   const sets = page.states.sets.map((words): FlagWords => [words[0], words[1], 0, `${more},4000`]);
   replaceStates(database, mailboxId, page, { ...page.states, sets });
   t.equal(readAll(database).lines.filter((line) => line.endsWith(',4000')).length, counts[0]!);
+  appendStates(database, mailboxId, statesOf(range(201, 600), toFlags));
+  t.equal(readAll(database).lines.length, 800);
+  const [most] = database.row<[number]>('SELECT max(length(states)) FROM state_pages')!;
+  t.ok(most <= 2 * limits.statePageBytes, `${most} bytes`);
   t.end();
 });
 
