@@ -24,8 +24,8 @@ export class ReadOnlyWriter {
   connect(): WriterLink {
     const { port1, port2 } = new MessageChannel();
     this.#ports.add(port1);
-    port1.on('message', (request: WriteRequest) => {
-      const answers = [this.#answer(request)];
+    port1.on('message', (requests: readonly WriteRequest[]) => {
+      const answers = requests.map((request) => this.#answer(request));
       port1.postMessage({ answers, events: [] });
     });
     port1.once('close', () => this.#ports.delete(port1));

@@ -108,8 +108,8 @@ class WriterThread {
   connect(port: MessagePort, watchCounters: SharedArrayBuffer): void {
     const clientId = ++this.#lastClientId;
     this.#clients.set(clientId, { port, watchCounters: toWatchCounters(watchCounters) });
-    port.on('message', (request: WriteRequest) => {
-      this.#groups.add({ clientId, request });
+    port.on('message', (requests: readonly WriteRequest[]) => {
+      for (const request of requests) this.#groups.add({ clientId, request });
       this.#schedule();
     });
     port.once('close', () => this.#disconnect(clientId));

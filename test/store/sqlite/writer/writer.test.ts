@@ -91,6 +91,27 @@ await t.test('a claim without new messages does not ask the writer', async (t) =
   await client.close();
 });
 
+await t.test('what is asked in one turn goes to the writer at once', async (t) => {
+  const { store } = await makeSqliteStore(t);
+  const { accountId } = await makeScene(store);
+  const link = store.createLink();
+  const sentCounts: number[] = [];
+  const postMessage = link.port.postMessage.bind(link.port);
+  link.port.postMessage = (requests: readonly unknown[]) => {
+    sentCounts.push(requests.length);
+    postMessage(requests);
+  };
+  const client = connectSqliteStore(link);
+  const names = ['one', 'two', 'three'];
+  await Promise.all(names.map((name) => client.createMailbox(accountId, name)));
+  t.same(sentCounts, [3]);
+  await client.createMailbox(accountId, 'four');
+  t.same(sentCounts, [3, 1]);
+  await t.rejects(client.createMailbox(accountId, (() => undefined) as unknown as string));
+  await client.createMailbox(accountId, 'five');
+  await client.close();
+});
+
 await t.test('a listener that throws costs nobody else anything', async (t) => {
   const { store } = await makeSqliteStore(t);
   const scene = await makeScene(store);
