@@ -209,18 +209,19 @@ function unusedNumbers(database: Database, mailboxId: number): number[] {
   return definedNumbers(database, mailboxId).filter((number) => !used.has(number));
 }
 
+/** SQL for 1 if a mailbox has a keyword of the last number, else 0. Numbers are given from the lowest on. */
+export function hasLastKeywordSql(mailboxId: string): string {
+  return `EXISTS (SELECT 1 FROM keywords WHERE mailbox_id = ${mailboxId} AND number = ${limits.maxKeywords - 1})`;
+}
+
 /**
- * Whether the mailbox has room for a keyword that it does not know. At its bound it has if no message has one of its
- * keywords, which is looked for unless the mailbox is too large.
+ * Whether a mailbox that has a keyword of the last number has room for one that it does not know: if a lower number is free,
+ * or if no message has one of its keywords, which is looked for unless the mailbox is too large.
  */
 export function hasKeywordRoom(
   database: Database,
   { mailboxId, messageCount }: { readonly mailboxId: number; readonly messageCount: number },
 ): boolean {
-  const lastNumber = limits.maxKeywords - 1;
-  const sql = 'SELECT 1 FROM keywords WHERE mailbox_id = ? AND number = ?';
-  // Numbers are given from the lowest on.
-  if (database.row(sql, mailboxId, lastNumber) === undefined) return true;
   if (freeNumbers(database, mailboxId).length > 0) return true;
   if (messageCount > limits.keywordRoomMessages) return false;
   return unusedNumbers(database, mailboxId).length > 0;

@@ -18,7 +18,7 @@ import {
 } from '../names.ts';
 import { moveMessages } from './copy-and-expunge.ts';
 import type { Database } from './database.ts';
-import { hasKeywordRoom, readKeywords } from './keywords.ts';
+import { hasKeywordRoom, hasLastKeywordSql, readKeywords } from './keywords.ts';
 import { noMailbox } from './mailbox-counters.ts';
 import { countBeforeUnseen } from './states/state-pages.ts';
 import type { SlicedWork, WriteContext } from './writer/write-context.ts';
@@ -57,7 +57,6 @@ export function findMailbox(
     ...mailbox,
     accountId,
     mailboxId: id,
-    hasChildren: hasChildren(database, accountId, row.name),
     ...(specialUse !== undefined && { specialUse }),
   };
 }
@@ -70,7 +69,7 @@ export function listSubscriptions(database: Database, accountId: number): string
     .toSorted(compareMailboxNames);
 }
 
-type StatusRow = [number, number, number, number, number, number, number, number];
+type StatusRow = [number, number, number, number, number, number, number, number, number];
 
 /** @see MailStore.readStatus */
 export function readStatus(
@@ -80,8 +79,8 @@ export function readStatus(
 ): MailboxStatus {
   const row = database.row<StatusRow>(
     `SELECT message_count, unseen_count, deleted_count, recent_count, size_bytes, uid_next,
-       uid_validity, highest_modseq
-     FROM mailboxes WHERE id = ? AND account_id = ?`,
+       uid_validity, highest_modseq, ${hasLastKeywordSql('m.id')}
+     FROM mailboxes m WHERE id = ? AND account_id = ?`,
     mailboxId,
     accountId,
   );
@@ -95,7 +94,7 @@ export function readStatus(
     uidNext: row[5],
     uidValidity: row[6],
     highestModseq: row[7],
-    canAddKeywords: hasKeywordRoom(database, { mailboxId, messageCount: row[0] }),
+    canAddKeywords: row[8] === 0 || hasKeywordRoom(database, { mailboxId, messageCount: row[0] }),
     ...(firstUnseen &&
       row[1] > 0 && { firstUnseenNumber: 1 + countBeforeUnseen(database, mailboxId) }),
   };
@@ -117,6 +116,7 @@ export interface MailboxRow {
   readonly id: number;
   readonly name: string;
   readonly isSelectable: boolean;
+  readonly hasChildren: boolean;
   readonly specialUse: SpecialUse | undefined;
 }
 
@@ -128,14 +128,22 @@ function findMailboxRow(
 ): MailboxRow | undefined {
   const normalName = findableMailboxName(name);
   if (normalName === undefined) return undefined;
-  const row = database.row<[number, string, number, SpecialUse | null]>(
-    'SELECT id, name, is_selectable, special_use FROM mailboxes WHERE account_id = ? AND name = ?',
+  const row = database.row<[number, string, number, number, SpecialUse | null]>(
+    `SELECT id, name, is_selectable, EXISTS (SELECT 1 FROM mailboxes c WHERE c.account_id = m.account_id
+       AND c.name > m.name || '/' AND c.name < m.name || '0'), special_use
+     FROM mailboxes m WHERE account_id = ? AND name = ?`,
     accountId,
     normalName,
   );
-  return (
-    row && { id: row[0], name: row[1], isSelectable: row[2] === 1, specialUse: row[3] ?? undefined }
-  );
+  if (row === undefined) return undefined;
+  const [id, rowName, isSelectable, hasChildRows, specialUse] = row;
+  return {
+    id,
+    name: rowName,
+    isSelectable: isSelectable === 1,
+    hasChildren: hasChildRows === 1,
+    specialUse: specialUse ?? undefined,
+  };
 }
 
 /** Names below a name, with the ids of their mailboxes. "0" is the character that follows "/". */
