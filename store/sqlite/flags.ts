@@ -17,7 +17,7 @@ export function* storeFlags(
 ): SlicedWork<FlagChangeResult> {
   let context = first;
   const { uidNext } = readCounters(context.database, box);
-  const outcome = new FlagOutcome();
+  const outcome = new FlagOutcome(uids.length);
   const walk = new PageWalk(context.database, {
     mailboxId: box.mailboxId,
     uids,
@@ -41,11 +41,17 @@ export function* storeFlags(
 
 /** What one STORE has done so far. */
 class FlagOutcome {
-  readonly changedUids = new NumberColumn(Uint32Array);
-  readonly previousModseqs = new NumberColumn(Float64Array);
+  readonly changedUids: NumberColumn<Uint32Array>;
+  readonly previousModseqs: NumberColumn<Float64Array>;
   readonly unchangedUids = new NumberColumn(Uint32Array);
   readonly modifiedUids = new NumberColumn(Uint32Array);
   readonly #modseqs: number[] = [];
+
+  /** @param count how many messages are named, most of which will be changed */
+  constructor(count: number) {
+    this.changedUids = new NumberColumn(Uint32Array, count);
+    this.previousModseqs = new NumberColumn(Float64Array, count);
+  }
 
   /** Of a slice; undefined if it changed nothing. */
   noteModseq(modseq: number | undefined): void {

@@ -10,9 +10,10 @@ export class NumberColumn<T extends Uint32Array | Float64Array> {
   #numbers: T;
   #length = 0;
 
-  constructor(make: new (length: number) => T) {
+  /** @param capacity numbers for which there is room from the begin on: what would grow to that is not copied again and again */
+  constructor(make: new (length: number) => T, capacity = 16) {
     this.#make = make;
-    this.#numbers = new make(16);
+    this.#numbers = new make(capacity);
   }
 
   get length(): number {
@@ -20,7 +21,7 @@ export class NumberColumn<T extends Uint32Array | Float64Array> {
   }
 
   push(number: number): void {
-    if (this.#length === this.#numbers.length) this.#grow(2 * this.#length);
+    if (this.#length === this.#numbers.length) this.#grow(2 * this.#length + 16);
     this.#numbers[this.#length++] = number;
   }
 
@@ -31,8 +32,10 @@ export class NumberColumn<T extends Uint32Array | Float64Array> {
     this.#length = length;
   }
 
-  /** A copy of what is there, from an index on, and to before another. */
+  /** What is there, from an index on, and to before another; it never changes. */
   toArray(from = 0, to = this.#length): T {
+    // Without room what comes goes to another array.
+    if (from === 0 && to === this.#numbers.length) return this.#numbers;
     return this.#numbers.slice(from, to) as T;
   }
 
