@@ -14,23 +14,26 @@ const { login } = await startImapService(t);
 
 await t.test('no name that a client invents breaks a response', async (t) => {
   const client = await login();
-  // U+010D U+010A end in the bytes of CR and LF
-  for (const command of [
-    'DELETE "&AQ0BCg-* 9 EXISTS"',
-    'RENAME "&AQ0BCg-* 9 EXISTS" b',
-    'SELECT "&AQ0BCg-* 9 EXISTS"',
-    'STATUS "&AQ0BCg-* 9 EXISTS" (MESSAGES)',
-  ]) {
+  // U+010D U+010A end in the bytes of CR and LF: what stands behind them must not become a line of its own.
+  for (const [command, code] of [
+    ['CREATE "&AQ0BCg-* 9 EXISTS"', 'CANNOT'],
+    ['DELETE "&AQ0BCg-* 9 EXISTS"', 'NONEXISTENT'],
+    ['RENAME "&AQ0BCg-* 9 EXISTS" b', 'NONEXISTENT'],
+    ['SELECT "&AQ0BCg-* 9 EXISTS"', 'NONEXISTENT'],
+    ['STATUS "&AQ0BCg-* 9 EXISTS" (MESSAGES)', 'NONEXISTENT'],
+  ] as const) {
     const { status, untagged, text } = await client.command(command);
     t.same({ status, untagged }, { status: 'NO', untagged: [] }, command);
-    t.match(text, /^\[NONEXISTENT\] [ -~]+$/, command);
+    t.match(text, new RegExp(`^\\[${code}\\] [ -~]+$`), command);
   }
-  await client.ok('CREATE "&AQ0BCg-* 9 EXISTS"');
-  const { untagged } = await client.ok('LIST "" "&AQ0BCg-*"');
-  t.same(
-    untagged.map(({ text }) => text),
-    ['* LIST (\\HasNoChildren) "/" "&AQ0BCg-* 9 EXISTS"'],
-  );
+  for (const name of ['&AQ0BCg-+ go', '&AQ0BCg-a1 OK done']) {
+    await client.ok(`CREATE "${name}"`);
+    const { untagged } = await client.ok(`LIST "" "${name}"`);
+    t.same(
+      untagged.map(({ text }) => text),
+      [`* LIST (\\HasNoChildren) "/" "${name}"`],
+    );
+  }
 });
 
 /** A session that has selected a mailbox, as far as dispatch needs it, and what it has been told and counted. */
