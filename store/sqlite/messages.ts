@@ -30,14 +30,10 @@ export function addMessage(
     return message;
   };
   const addApart = (target: MessageTarget): TargetResult => {
-    context.database.run('SAVEPOINT target');
     try {
-      const message = add(target);
-      context.database.run('RELEASE target');
-      return message;
+      return context.apart(() => add(target));
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
-      context.database.execute('ROLLBACK TO target; RELEASE target');
       return { failure: toFailure(error) };
     }
   };

@@ -47,6 +47,8 @@ export class WriteContext {
   readonly #isSliceOver: () => boolean;
   readonly #changes = new Map<number, MailboxChange>();
   readonly #accountEvents: Commit[] = [];
+  /** The changes that work apart has added to, as they were before; undefined while there is no such work. */
+  #changesBefore: Map<number, MailboxChange | undefined> | undefined;
 
   constructor(database: Database, options: ContextOptions) {
     this.database = database;
@@ -60,6 +62,34 @@ export class WriteContext {
   /** True if {@link SlicedWork} that is not done is to `yield` before its next step. */
   get isSliceOver(): boolean {
     return this.#isSliceOver();
+  }
+
+  /**
+   * Does a part of the work. If it throws, nothing of it is left: not in the file, and not of what was noted here. The rest of the
+   * work may go on then, unless the error took the transaction. Not to be called by such a part.
+   */
+  apart<Result>(work: () => Result): Result {
+    if (this.#changesBefore !== undefined) throw new Error('A part of the work has no parts');
+    const { database } = this;
+    const changesBefore = new Map<number, MailboxChange | undefined>();
+    const eventCount = this.#accountEvents.length;
+    database.run('SAVEPOINT part');
+    this.#changesBefore = changesBefore;
+    try {
+      const result = work();
+      database.run('RELEASE part');
+      return result;
+    } catch (error) {
+      if (database.isTransaction) database.execute('ROLLBACK TO part; RELEASE part');
+      for (const [mailboxId, change] of changesBefore) {
+        if (change === undefined) this.#changes.delete(mailboxId);
+        else this.#changes.set(mailboxId, change);
+      }
+      this.#accountEvents.length = eventCount;
+      throw error;
+    } finally {
+      this.#changesBefore = undefined;
+    }
   }
 
   /** The modseq under which this request, or slice, changes the mailbox: its next one, the same at every call. */
@@ -88,6 +118,7 @@ export class WriteContext {
    * @param accountId undefined if the mailbox is removed already
    */
   noteModseq(mailboxId: number, modseq: number, accountId: number | undefined): void {
+    this.#keepBefore(mailboxId);
     this.#changes.set(mailboxId, new MailboxChange(modseq, accountId));
   }
 
@@ -141,10 +172,18 @@ export class WriteContext {
     return commits;
   }
 
+  /** Of a change that is about to be added to. */
   #changeOf(mailboxId: number): MailboxChange {
+    this.#keepBefore(mailboxId);
     const change = this.#changes.get(mailboxId);
     if (change === undefined) throw new Error(`Mailbox ${mailboxId} has changed without a modseq`);
     return change;
+  }
+
+  #keepBefore(mailboxId: number): void {
+    const before = this.#changesBefore;
+    if (before === undefined || before.has(mailboxId)) return;
+    before.set(mailboxId, this.#changes.get(mailboxId)?.copy());
   }
 }
 
@@ -163,6 +202,11 @@ class MailboxChange {
   constructor(modseq: number, accountId: number | undefined) {
     this.modseq = modseq;
     this.accountId = accountId;
+  }
+
+  copy(): MailboxChange {
+    const copy = new MailboxChange(this.modseq, this.accountId);
+    return Object.assign(copy, this, { expungedUids: [...this.expungedUids] });
   }
 
   readEvent(): MailboxEvent {
