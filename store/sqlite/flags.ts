@@ -26,7 +26,9 @@ export function* storeFlags(
   });
   let slice = new FlagSlice(context, box, { change, outcome });
   while (walk.hasMore) {
-    if (context.isSliceOver) {
+    // Whoever watches is told of a full slice; what no event tells would have to be read.
+    const isFull = slice.changedCount + context.stepMessages > limits.maxEventMessages;
+    if (context.isSliceOver || isFull) {
       outcome.noteModseq(slice.end());
       context = yield outcome.resultNow();
       // Its flags anew: a keyword that no message has yet may have lost its place meanwhile.
@@ -125,7 +127,7 @@ class FlagSlice {
     this.#earlierCount = outcome.changedUids.length;
   }
 
-  get #changedCount(): number {
+  get changedCount(): number {
     return this.#outcome.changedUids.length - this.#earlierCount;
   }
 
@@ -135,12 +137,12 @@ class FlagSlice {
     const { uids, modseqs } = states;
     const changed = changeSets(states.sets, this.#mask);
     const isWhole = chosenCount === uids.length && changed.isEachChanged;
-    const before = this.#changedCount;
+    const before = this.changedCount;
     const after =
       isWhole && highestOf(modseqs) <= this.#unchangedSince
         ? this.#changeAll(states, changed)
         : this.#changeSome(states, changed, isChosen);
-    if (this.#changedCount === before) return;
+    if (this.changedCount === before) return;
     const { unseenCount, deletedCount } = countStates(after);
     this.#unseenCount += unseenCount - page.unseenCount;
     this.#deletedCount += deletedCount - page.deletedCount;
@@ -188,7 +190,7 @@ class FlagSlice {
 
   /** Counts what has changed and notes it; the modseq of that, undefined if nothing has. */
   end(): number | undefined {
-    if (this.#changedCount === 0) return undefined;
+    if (this.changedCount === 0) return undefined;
     const { mailboxId } = this.#box;
     const modseq = this.#context.takeModseq(mailboxId);
     this.#context.database.run(
@@ -197,7 +199,7 @@ class FlagSlice {
       this.#deletedCount,
       mailboxId,
     );
-    this.#context.noteChanged(mailboxId, this.#changedCount, () => this.#toldStates(modseq));
+    this.#context.noteChanged(mailboxId, this.changedCount, () => this.#toldStates(modseq));
     return modseq;
   }
 

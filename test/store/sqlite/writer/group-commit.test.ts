@@ -335,6 +335,36 @@ await t.test('the events of a group tell no more than one event may', (t) => {
   t.end();
 });
 
+await t.test('each message of a very large STORE is told by some event', (t) => {
+  // Slices are never over for their time.
+  const { database, commit, groups, ask, askAccount } = makeGroups(t, {
+    stepMessages: 1024,
+    sliceMs: Infinity,
+  });
+  askAccount('a');
+  commit.runNext();
+  const half = 40_000;
+  for (const first of [1, half + 1]) {
+    insertMessages(
+      database,
+      1,
+      Uint32Array.from({ length: half }, (_, index) => first + index),
+    );
+  }
+  database.execute('UPDATE mailboxes SET uid_next = 80001, highest_modseq = 80000 WHERE id = 1');
+  const uids = Uint32Array.from({ length: 2 * half }, (_, index) => index + 1);
+  const box = { accountId: 1, mailboxId: 1 };
+  ask('storeFlags', { box, uids, change: { mode: 'add', flags: ['\\Flagged'] } });
+  groups.length = 0;
+  while (!commit.isEmpty) commit.runNext();
+  const events = groups.flatMap((group) => group.events.map(({ event }) => event));
+  t.ok(events.length > 1);
+  const told = events.map((event) => (event.kind === 'changed' ? [...event.messages.uids] : []));
+  t.same(told.flat(), [...uids]);
+  t.match(groups.at(-1)?.answers, [{ value: { modseq: 80_002, earlierModseqs: [80_001] } }]);
+  t.end();
+});
+
 await t.test('what needs no wait for the disk can be held, and holds nobody', (t) => {
   let isHeld = true;
   const { commit, groups, ask, askAccount } = makeGroups(t, undefined, () => isHeld);
