@@ -110,6 +110,12 @@ export const limits = {
   statePageBytes: 4000,
   /** Messages that two neighbours become one page for, when one of them is made smaller. */
   smallStatePageMessages: 256,
+  /** Pages of states that one step of looking for changes reads: as many messages as a slice has. */
+  stepPages: 16,
+  /** Pages of which such a step sees whether it has to read them: a third of a millisecond. */
+  stepPageHeads: 128,
+  /** Messages that looking for changes keeps, 4 MiB in typed arrays; if there are more, it goes through the mailbox again for them. */
+  maxChanges: 262_144,
   /** Messages of one slice of states or changes: 0.8 ms for others of the thread to wait. */
   sliceMessages: 8192,
   /** Messages that one event tells of; a watcher reads more than that in slices. 1 MiB in each thread. */

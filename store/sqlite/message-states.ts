@@ -5,10 +5,9 @@ import type { MailboxKey } from '../mail-store.ts';
 import type { MailboxChanges, MessageStates } from '../mailbox-changes.ts';
 import { damage } from './damage.ts';
 import type { Database } from './database.ts';
-import { checkRemembered, readExpunged } from './expunged.ts';
 import { readKeywords } from './keywords.ts';
 import { type MailboxCounters, readCounters } from './mailbox-counters.ts';
-import { type ChangedStates, type Cursor, selectChanged } from './states/changed-states.ts';
+import { ChangeWalk } from './states/change-walk.ts';
 import { StateColumns } from './states/state-columns.ts';
 import { PageWalk } from './states/page-walk.ts';
 import { filterStates, pagesFrom, sliceStates } from './states/state-pages.ts';
@@ -146,107 +145,15 @@ export async function* readChanges(
 ): AsyncGenerator<MailboxChanges> {
   const walk = new ChangeWalk(database, box, { since, until });
   let count: number = limits.slowSliceMessages;
-  // Ends: a slice that is not the last one moves the walk on.
+  // Ends: a step that is not the last one moves the walk on.
   for (;;) {
-    const { isLast, ...slice } = database.snapshot(() => walk.read(count));
-    if (slice.messages.uids.length > 0 || slice.expungedUids.length > 0) yield slice;
+    const { isLast, slice } = database.snapshot(() => walk.step(count));
+    if (slice !== undefined) {
+      const { messages, expungedUids } = slice;
+      if (messages.uids.length > 0 || expungedUids.length > 0) yield slice;
+      count = nextSliceMessages(messages);
+    }
     if (isLast) return;
-    count = nextSliceMessages(slice.messages);
     await setImmediate();
   }
-}
-
-/** Reads changes slice by slice, each in the caller's snapshot. */
-class ChangeWalk {
-  readonly #database: Database;
-  readonly #box: MailboxKey;
-  readonly #until: number;
-  #changed: Cursor;
-  #expunged: Cursor;
-  /** What comes next of the messages, as long as nothing changes in the mailbox: the pages may be many for each slice. */
-  #selected: (ChangedStates & { readonly modseq: number }) | undefined;
-  /** How many of these were told. */
-  #toldCount = 0;
-
-  constructor(
-    database: Database,
-    box: MailboxKey,
-    { since, until }: { readonly since: number; readonly until: number },
-  ) {
-    this.#database = database;
-    this.#box = box;
-    this.#until = until;
-    // No UID is larger: what changed under `since` itself is passed over.
-    this.#changed = [since, limits.maxUid];
-    this.#expunged = this.#changed;
-  }
-
-  /**
-   * The next slice. If there are more messages or expunged UIDs than it takes, it ends at the smaller of the
-   * modseqs that it has reached with both, so that slices ascend.
-   */
-  read(count: number): MailboxChanges & { readonly isLast: boolean } {
-    const { mailboxId } = this.#box;
-    const counters = readCounters(this.#database, this.#box);
-    const until = Math.min(this.#until, counters.highestModseq);
-    const [goneModseq, goneUid] = this.#expunged;
-    // Within a modseq, what is left of it must still be there.
-    const since = goneUid < limits.maxUid ? goneModseq - 1 : goneModseq;
-    checkRemembered(this.#database, mailboxId, since);
-    const { modseqs, sets, ...selected } = this.#select(counters, until);
-    const start = this.#toldCount;
-    const hasMore = !selected.isAll || start + count < modseqs.length;
-    const read = modseqs.subarray(start, start + count);
-    const from = this.#expunged;
-    const gone = readExpunged(this.#database, mailboxId, { from, until, count });
-    const hasMoreGone = gone.modseqs.length === count;
-    const end = Math.min(
-      hasMore ? read.at(-1)! : Infinity,
-      hasMoreGone ? gone.modseqs.at(-1)! : Infinity,
-    );
-    const columns = new StateColumns();
-    const behind = start + countUpTo(read, end);
-    const uids = selected.uids.subarray(start, behind);
-    const flags = selected.flags.subarray(start, behind);
-    columns.add({ uids, modseqs: modseqs.subarray(start, behind), flags, sets });
-    const expungedUids = gone.uids.slice(0, countUpTo(gone.modseqs, end));
-    this.#toldCount = behind;
-    this.#changed = lastOf({ uids, modseqs: read }) ?? this.#changed;
-    this.#expunged = lastOf({ uids: expungedUids, modseqs: gone.modseqs }) ?? this.#expunged;
-    const messages = columns.toStates(readKeywords(this.#database, mailboxId));
-    return { messages, expungedUids, isLast: end === Infinity };
-  }
-
-  /** What comes next of the messages: some, or all that there are. */
-  #select({ highestModseq, uidNext }: MailboxCounters, until: number): ChangedStates {
-    const known = this.#selected;
-    const isUsedUp = known !== undefined && this.#toldCount === known.uids.length && !known.isAll;
-    if (known?.modseq === highestModseq && !isUsedUp) return known;
-    const selected = selectChanged(this.#database, this.#box.mailboxId, {
-      from: this.#changed,
-      until,
-      endUid: uidNext,
-      maxCount: limits.maxEventMessages,
-    });
-    this.#selected = { ...selected, modseq: highestModseq };
-    this.#toldCount = 0;
-    return selected;
-  }
-}
-
-/** How many of ascending modseqs are not above the last one. */
-function countUpTo(modseqs: Float64Array, last: number): number {
-  const count = modseqs.findIndex((modseq) => modseq > last);
-  return count === -1 ? modseqs.length : count;
-}
-
-function lastOf({
-  uids,
-  modseqs,
-}: {
-  readonly uids: Uint32Array;
-  readonly modseqs: Float64Array;
-}): Cursor | undefined {
-  const last = uids.length - 1;
-  return last === -1 ? undefined : [modseqs[last]!, uids[last]!];
 }

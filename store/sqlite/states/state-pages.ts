@@ -50,7 +50,7 @@ function toPage(row: PageRow): StatePage {
 }
 
 /** The `first_uid` of the page that a UID would be in: a condition on one of `first_uid` has ?1 for the mailbox, ?2 for the UID. */
-const pageOfUid = `coalesce((SELECT max(first_uid) FROM state_pages
+export const pageOfUid = `coalesce((SELECT max(first_uid) FROM state_pages
   WHERE mailbox_id = ?1 AND first_uid <= ?2), 0)`;
 
 /** The pages of a mailbox that may have a UID, or larger ones, ascending. The caller leaves its loop before it awaits anything. */
@@ -239,11 +239,17 @@ export function replaceStates(
 ): void {
   const count = states.uids.length;
   if (count === 0) return removePage(database, page.id);
-  const isShrunk = count < page.states.uids.length;
-  if (isShrunk && count <= limits.smallStatePageMessages) {
+  const isSmall = count <= limits.smallStatePageMessages;
+  if (isSmall && (count < page.states.uids.length || isLighter(page, states))) {
     return writeSmallPage(database, mailboxId, { ...page, states });
   }
   writePage(database, mailboxId, { ...page, states });
+}
+
+/** True if less than half of a full page is left of a page that had more, as of one that was divided for its keywords. */
+function isLighter({ packedBytes }: StatePage, states: PackedStates): boolean {
+  const half = limits.statePageBytes / 2;
+  return packedBytes > half && packStates(states).length <= half;
 }
 
 /**
@@ -269,7 +275,7 @@ function writeSmallPage(database: Database, mailboxId: number, page: StatePage):
 function findSmall(
   database: Database,
   mailboxId: number,
-  { firstUid, packedBytes, states }: StatePage,
+  { firstUid, states }: StatePage,
   order: string,
 ): StatePage | undefined {
   const row = database.row<[id: number, count: number, bytes: number]>(
@@ -282,7 +288,7 @@ function findSmall(
   const [id, count, bytes] = row;
   const isSmall =
     count + states.uids.length <= limits.smallStatePageMessages &&
-    bytes + packedBytes <= limits.statePageBytes;
+    bytes + packStates(states).length <= limits.statePageBytes;
   return isSmall ? pageOf(database, id) : undefined;
 }
 

@@ -4,7 +4,11 @@ import { limits } from '../../../../store/limits.ts';
 import { Database } from '../../../../store/sqlite/database.ts';
 import type { FlagWords } from '../../../../store/sqlite/flag-words.ts';
 import { createSchema } from '../../../../store/sqlite/schema/migration.ts';
-import { type Cursor, selectChanged } from '../../../../store/sqlite/states/changed-states.ts';
+import type { Cursor } from '../../../../store/sqlite/states/changed-runs.ts';
+import {
+  type ChangedRange,
+  ChangeSelection,
+} from '../../../../store/sqlite/states/changed-states.ts';
 import type { PackedStates } from '../../../../store/sqlite/states/packed-states.ts';
 import { PageWalk } from '../../../../store/sqlite/states/page-walk.ts';
 import {
@@ -20,6 +24,9 @@ import { SeededRandom } from '../../../fixtures/seeded-random.ts';
 import { makeDataDirectory } from '../../../fixtures/sqlite-store.ts';
 
 const mailboxId = 2;
+
+/** The last UID of what one step reads, if pages are full. */
+const stepEnd = limits.stepPages * limits.statePageMessages;
 
 /** A database with pages of the neighbours of mailbox 2, and none of it. */
 function makeDatabase(t: Test): Database {
@@ -191,22 +198,29 @@ await t.test('the first message without \\Seen', (t) => {
   t.end();
 });
 
+/** What is found in a range, in its order. */
+function select(database: Database, range: ChangedRange, maxMessages: number) {
+  const selection = new ChangeSelection(database, mailboxId, range, { maxMessages, maxSets: 200 });
+  let steps = 1;
+  while (selection.step()) steps++;
+  const { found, isAll } = selection;
+  return { ...found.first(found.count), isAll, steps };
+}
+
 await t.test('changes are selected in parts, each from where the one before has ended', (t) => {
   const random = new SeededRandom(9);
-  for (const spread of [1, 3, 100, 5_000]) {
+  for (const spread of [1, 3, 100, 5_000, 2 ** 50]) {
     const database = makeDatabase(t);
-    const uids = range(1, 4_000).filter(() => random.chance(0.8));
+    const uids = range(1, 12_000).filter(() => random.chance(0.8));
     const modseqs = Float64Array.from(uids, () => 2 + random.below(spread));
     const toFlags = (uid: number): FlagWords => [uid % 7, uid % 11, 0, ''];
     appendStates(database, mailboxId, { ...statesOf(uids, toFlags), modseqs });
     const until = 2 + Math.ceil(spread / 2);
-    const endUid = 3_900;
     const told: unknown[] = [];
     let from: Cursor = [0, limits.maxUid];
     for (let isAll = false; !isAll;) {
-      const selection = { from, until, endUid, maxCount: 100 };
-      const selected = selectChanged(database, mailboxId, selection);
-      t.ok(selected.uids.length <= 100 && selected.sets.length <= 77);
+      const selected = select(database, { from, until }, 1_000);
+      t.ok(selected.uids.length <= 1_000 && selected.sets.length <= 77);
       for (const [index, uid] of selected.uids.entries()) {
         from = [selected.modseqs[index]!, uid];
         told.push([...from, selected.sets[selected.flags[index]!]]);
@@ -215,7 +229,7 @@ await t.test('changes are selected in parts, each from where the one before has 
     }
     const expected = uids
       .map((uid, index) => [modseqs[index]!, uid, toFlags(uid)] as const)
-      .filter(([modseq, uid]) => modseq <= until && uid < endUid)
+      .filter(([modseq]) => modseq <= until)
       .toSorted(([a, uid], [b, other]) => a - b || uid - other);
     t.same(told, expected, `${spread} modseqs`);
   }
@@ -226,15 +240,93 @@ await t.test('mail that was never changed is read as far as it is told', (t) => 
   const database = makeDatabase(t);
   appendStates(database, mailboxId, statesOf(range(1, 20_000)));
   // The pages behind cannot be read.
-  database.execute("UPDATE state_pages SET states = x'' WHERE mailbox_id = 2 AND first_uid > 5000");
-  const selection = {
-    from: [3_000, limits.maxUid] as const,
-    until: 1e6,
-    endUid: 1e6,
-    maxCount: 1_000,
-  };
-  const { uids, isAll } = selectChanged(database, mailboxId, selection);
-  t.same([...uids], range(3_000, 1_000));
+  database.execute(
+    "UPDATE state_pages SET states = x'' WHERE mailbox_id = 2 AND first_uid > 12000",
+  );
+  const { uids, isAll } = select(database, { from: [3_000, limits.maxUid], until: 1e6 }, 4_000);
+  t.same([...uids], range(3_000, uids.length));
+  t.ok(uids.length >= 2_000 && uids.length <= 4_000, `${uids.length}`);
   t.equal(isAll, false);
+  t.end();
+});
+
+await t.test('one step of looking for changes reads a bounded number of pages', (t) => {
+  const database = makeDatabase(t);
+  appendStates(database, mailboxId, statesOf(range(1, 100 * 512)));
+  const all = select(database, { from: [0, limits.maxUid], until: 1e6 }, 1e6);
+  t.equal(all.uids.length, 100 * 512);
+  t.ok(all.steps >= 100 / limits.stepPages, `${all.steps} steps`);
+  // One page after the other becomes a part of the one before it while they are looked through.
+  const selection = new ChangeSelection(database, mailboxId, {
+    from: [0, limits.maxUid],
+    until: 1e6,
+  });
+  t.equal(selection.step(), true);
+  t.equal(selection.found.count, limits.stepPages * 512);
+  const pages = Array.from(pagesFrom(database, mailboxId, 0));
+  for (const page of pages) {
+    const now = findPage(database, mailboxId, page.firstUid)!;
+    const isKept = Uint8Array.from(now.states.uids, (uid) =>
+      uid < page.firstUid || uid % 50 === 0 ? 1 : 0,
+    );
+    replaceStates(database, mailboxId, now, filterStates(now.states, isKept));
+  }
+  while (selection.step());
+  const behind = range(stepEnd + 1, 100 * 512 - stepEnd).filter((uid) => uid % 50 === 0);
+  const { uids } = selection.found.first(selection.found.count);
+  t.same([...uids.subarray(stepEnd)], behind, 'none is missed or found twice');
+  t.end();
+});
+
+await t.test('pages that were divided for keywords come together without them', (t) => {
+  const database = makeDatabase(t);
+  const more = range(64, 100).join();
+  const uids = range(1, 1_024);
+  appendStates(
+    database,
+    mailboxId,
+    statesOf(uids, (uid): FlagWords => [0, uid, uid, more]),
+  );
+  const divided = readAll(database).counts;
+  t.ok(divided.length >= 32, `${divided.length} pages`);
+  for (const uid of uids) {
+    const page = findPage(database, mailboxId, uid)!;
+    if (page.firstUid !== uid && uid !== 1) continue;
+    const sets = page.states.sets.map((): FlagWords => [8, 0, 0, '']);
+    replaceStates(database, mailboxId, page, { ...page.states, sets });
+  }
+  const { lines, counts } = readAll(database);
+  t.same(
+    lines,
+    uids.map((uid) => `${uid} ${uid + 1} 8,0,0,`),
+  );
+  t.ok(counts.length <= 8, counts.join());
+  t.end();
+});
+
+await t.test('small pages of many bytes do not become one', (t) => {
+  const database = makeDatabase(t);
+  const more = range(64, 100).join();
+  // Of two sets, each with half of what a page has room for, or more.
+  const toFlags = (uid: number): FlagWords => [0, uid, uid, more];
+  appendStates(database, mailboxId, statesOf(range(1, 16), toFlags));
+  t.same(readAll(database).counts, [16]);
+  const [bytes] = database.row<[number]>(
+    'SELECT length(states) FROM state_pages WHERE mailbox_id = 2',
+  )!;
+  t.ok(bytes < limits.statePageBytes, 'has room');
+  appendStates(database, mailboxId, statesOf(range(17, 8), toFlags));
+  t.same(readAll(database).counts, [24], 'is full');
+  appendState(database, mailboxId, { uid: 25, modseq: 26, words: toFlags(25) });
+  appendStates(database, mailboxId, statesOf(range(26, 23), toFlags));
+  t.same(readAll(database).counts, [24, 24], 'none was added to it');
+  const last = findPage(database, mailboxId, 25)!;
+  replaceStates(
+    database,
+    mailboxId,
+    last,
+    filterStates(last.states, new Uint8Array(24).fill(1, 1)),
+  );
+  t.same(readAll(database).counts, [24, 23], 'together they are too large');
   t.end();
 });
