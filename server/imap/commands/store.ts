@@ -45,6 +45,7 @@ async function answer(
   { isUid, isSilent }: AnswerOptions,
 ): Promise<void> {
   const { view, out, hasCondstore } = session;
+  if (isSilent && !hasCondstore && wereTold(view, previousModseqs)) return;
   const { feed } = view;
   const turn = new Turn(out);
   let [number, index, changed, unchanged] = [0, -1, 0, 0];
@@ -65,6 +66,18 @@ async function answer(
     view.writeFlags(out, { number, index, uid: isUid, flags: hasFlags, modseq: hasCondstore });
     turn.wrote();
   }
+}
+
+/** True if the client has been told all changes up to these, so that there is nothing to tell after `.SILENT`. */
+function wereTold(view: MailboxView, modseqs: Float64Array): boolean {
+  let told = -1;
+  for (const modseq of modseqs) {
+    // Most have the modseq of the one before.
+    if (modseq === told) continue;
+    if (!view.wasTold(modseq)) return false;
+    told = modseq;
+  }
+  return true;
 }
 
 function complete(view: MailboxView, result: FlagChangeResult, isUid: boolean): Completion {
