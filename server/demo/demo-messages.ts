@@ -47,7 +47,7 @@ function plainText(date: string): string[] {
     'Hello,',
     '',
     'this mailbox is yours to try: read, search, flag, move and delete as you like.',
-    'Connect to port 993 for TLS from the first byte, or to port 143 and STARTTLS.',
+    'A client connects over TLS from the first byte, or in the clear and then uses STARTTLS.',
     '',
     'Close your mail client and open it again: the second TLS handshake is a short one,',
     'because the server remembers the session of the first.',
