@@ -33,6 +33,7 @@
  * within these steps, and with `--workers 0`, too. Without `--find` any rule may be the first to tell. Each rule has a unit
  * test with a faked server besides (*.test.ts).
  */
+import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import type { StoreEngine } from '../../server/config/configuration.ts';
@@ -61,8 +62,14 @@ const { values } = parseArgs({
     keep: { type: 'string' },
     case: { type: 'string' },
     trace: { type: 'string', default: '60' },
+    help: { type: 'boolean', short: 'h', default: false },
   },
 });
+
+if (values.help) {
+  console.log(usage());
+  process.exit();
+}
 
 const ignored = parseRules(values.ignore);
 const wanted = values.find === undefined ? undefined : parseRules(values.find);
@@ -80,6 +87,15 @@ try {
   else await run();
 } finally {
   await server.stop();
+}
+
+/** The options, as the comment at the top of this file has them. */
+function usage(): string {
+  const rows = readFileSync(import.meta.filename, 'utf8').matchAll(
+    /^ \* \| `(--.+?)` \| (.+) \|$/gm,
+  );
+  const lines = [...rows].map(([, option = '', does = '']) => `  ${option.padEnd(20)} ${does}`);
+  return ['npm run model -- [OPTION …]', '', ...lines].join('\n');
 }
 
 function expectEngine(name: string): StoreEngine {
