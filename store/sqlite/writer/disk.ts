@@ -49,8 +49,10 @@ export class Disk {
   readonly #onProblem: (problem: StoreProblem | undefined) => void;
   #problem: StoreProblem | undefined;
   #isLogStuck = false;
-  /** As it was when the system was asked, less what was admitted since. */
+  /** As it was when the system was asked, less what was committed since. */
   #knownFreeBytes = 0;
+  /** Admitted to the transaction that is under way. */
+  #admittedBytes = 0;
   #askedAt = -Infinity;
 
   constructor(options: DiskOptions) {
@@ -68,7 +70,8 @@ export class Disk {
   }
 
   /**
-   * Refuses an operation that would take the space without which nothing can be deleted.
+   * Refuses an operation that would take the space without which nothing can be deleted, besides what was admitted to the same
+   * transaction before. The caller says how the transaction ends: {@link noteCommit}, {@link noteRollback}.
    *
    * @param bytes of messages that it stores
    * @throws {StoreError} `OVERQUOTA`
@@ -76,11 +79,22 @@ export class Disk {
   admit(operation: OperationName, bytes: number): void {
     if (!takesSpace.has(operation)) return;
     if (this.#hasSpace(bytes)) {
-      this.#knownFreeBytes -= bytes;
+      this.#admittedBytes += bytes;
       return;
     }
     this.#setProblem('full');
     throw refusalOf('full');
+  }
+
+  /** What was admitted is in the file. */
+  noteCommit(): void {
+    this.#knownFreeBytes -= this.#admittedBytes;
+    this.#admittedBytes = 0;
+  }
+
+  /** What was admitted takes no space. */
+  noteRollback(): void {
+    this.#admittedBytes = 0;
   }
 
   /** Takes note of a failure of SQLite, and returns what the caller is told instead; others come back as they are. */
@@ -136,7 +150,8 @@ export class Disk {
 
   #hasSpace(bytes: number): boolean {
     const now = this.#clock();
-    const isEnough = () => this.#knownFreeBytes >= limits.reserveBytes + bytes;
+    const wantedBytes = limits.reserveBytes + this.#admittedBytes + bytes;
+    const isEnough = () => this.#knownFreeBytes >= wantedBytes;
     // Asked again before anything is refused.
     if (now - this.#askedAt >= limits.freeBytesAgeMs || !isEnough()) {
       this.#knownFreeBytes = this.#askFreeBytes();

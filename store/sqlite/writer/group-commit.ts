@@ -1,7 +1,7 @@
 import { limits } from '../../limits.ts';
-import type { MailboxEvent } from '../../mailbox-changes.ts';
 import type { Database } from '../database.ts';
 import { Disk } from './disk.ts';
+import { GroupEvents } from './group-events.ts';
 import { RecentClaims } from '../mailbox-counters.ts';
 import {
   isInMemory,
@@ -201,8 +201,10 @@ export class GroupCommit {
         this.#claims.write(this.#database);
       }
       this.#database.run('COMMIT');
+      this.#disk.noteCommit();
     } catch (error) {
       if (this.#database.isTransaction) this.#database.execute('ROLLBACK');
+      this.#disk.noteRollback();
       // There may be room for the requests, but not for the claims.
       if (hasWrittenClaims) return this.#runGroup(group, { writesClaims: false, isCareful });
       if (isCareful || group.length === 1) return this.#runAlone(group, error);
@@ -370,34 +372,3 @@ function failureOf(
   const isPartlyDone = typeof done === 'object' && done !== null;
   return { clientId, answer: { id: request.id, failure, ...(isPartlyDone && { done }) } };
 }
-
-/** The events of a group: together they tell no more than one may, and past that only how far they go. */
-class GroupEvents {
-  readonly all: Commit[] = [];
-  #messageCount = 0;
-  #flagSetCount = 0;
-
-  /** True if a mailbox has changed. */
-  get hasMailbox(): boolean {
-    return this.all.some((commit) => 'mailboxId' in commit);
-  }
-
-  add(commit: Commit): void {
-    if (!('mailboxId' in commit) || commit.event.kind !== 'changed') this.all.push(commit);
-    else this.all.push({ ...commit, event: this.#bound(commit.event) });
-  }
-
-  #bound(event: ChangedEvent): MailboxEvent {
-    const { messages, expungedUids, modseq } = event;
-    const messageCount = this.#messageCount + messages.uids.length + expungedUids.length;
-    const flagSetCount = this.#flagSetCount + messages.flagSets.length;
-    if (messageCount > limits.maxEventMessages || flagSetCount > limits.maxEventFlagSets) {
-      return { kind: 'changed-much', modseq };
-    }
-    this.#messageCount = messageCount;
-    this.#flagSetCount = flagSetCount;
-    return event;
-  }
-}
-
-type ChangedEvent = Extract<MailboxEvent, { readonly kind: 'changed' }>;

@@ -45,15 +45,36 @@ await t.test('what takes space is refused before the last of it is used', (t) =>
 
 await t.test('the system is asked now and then, and before anything is refused', (t) => {
   const { disk, state } = makeDisk(t);
-  for (let index = 0; index < 100; index++) disk.admit('addMessage', 1000);
+  const store = (bytes: number) => {
+    disk.admit('addMessage', bytes);
+    disk.noteCommit();
+  };
+  for (let index = 0; index < 100; index++) store(1000);
   t.equal(state.askedCount, 1);
   state.nowMs += limits.freeBytesAgeMs;
-  disk.admit('addMessage', 1000);
+  store(1000);
   t.equal(state.askedCount, 2);
-  disk.admit('addMessage', 1e9 - limits.reserveBytes - 1000);
+  store(1e9 - limits.reserveBytes - 1000);
   t.equal(state.askedCount, 2);
-  disk.admit('addMessage', 1000);
+  store(1000);
   t.equal(state.askedCount, 3);
+  t.end();
+});
+
+await t.test('what a transaction has admitted takes space, unless it is rolled back', (t) => {
+  const { disk, state } = makeDisk(t);
+  state.freeBytes = limits.reserveBytes + 1000;
+  disk.admit('addMessage', 600);
+  t.throws(() => disk.admit('addMessage', 401), { code: 'OVERQUOTA' }, 'also if it is asked anew');
+  disk.admit('addMessage', 400);
+  disk.noteRollback();
+  const { askedCount } = state;
+  disk.admit('addMessage', 1000);
+  disk.noteCommit();
+  disk.noteRollback();
+  t.equal(state.askedCount, askedCount);
+  disk.admit('addMessage', 1);
+  t.equal(state.askedCount, askedCount + 1, 'what is committed stays so');
   t.end();
 });
 

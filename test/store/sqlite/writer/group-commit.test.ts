@@ -87,6 +87,28 @@ await t.test('a full disk takes only the request that is too large for it', (t) 
   t.end();
 });
 
+await t.test('a group that runs twice takes its space once', (t) => {
+  let askedCount = 0;
+  const { commit, groups, askAccount } = makeGroups(t, undefined, undefined, {
+    freeBytes: () => {
+      askedCount++;
+      return limits.reserveBytes + 1000;
+    },
+    clock: () => 0,
+  });
+  askAccount('a', 600);
+  askAccount('A');
+  commit.runNext();
+  t.match(groups, [{ answers: [{ value: {} }, { failure: { code: 'ALREADYEXISTS' } }] }]);
+  askAccount('b', 400);
+  commit.runNext();
+  t.equal(askedCount, 1);
+  askAccount('c', 1);
+  commit.runNext();
+  t.equal(askedCount, 2, 'what it took is not forgotten');
+  t.end();
+});
+
 await t.test('a full disk keeps its reserve if it is not what a request failed of', (t) => {
   const { commit, disk, groups, ask, path } = makeGroups(t, { stepMessages: 2, sliceMs: 0 });
   const reserve = join(dirname(path), 'reserve');
