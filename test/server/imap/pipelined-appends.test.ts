@@ -54,7 +54,7 @@ async function readTags(client: ImapClient, last: string): Promise<readonly stri
   return tags;
 }
 
-const { held, newClient, service } = await startHolding(t);
+const { held, newClient, newPair, service } = await startHolding(t);
 t.beforeEach(() => void held.splice(0));
 
 async function untilHeld(count: number): Promise<void> {
@@ -116,15 +116,32 @@ await t.test('a continuation request comes behind the answers', async (t) => {
 });
 
 await t.test('a large message is answered before the next is read', async (t) => {
-  const client = await newClient();
+  const [client, other] = [await newClient(), await newClient()];
   const size = defaultServiceLimits.maxUnansweredBytes / 4 + 1;
-  client.send(`a APPEND INBOX {${size}+}\r\n${'x'.repeat(size)}\r\n${appends('INBOX', 'b')}`);
+  client.send(`a APPEND INBOX {${size}+}\r\n${'x'.repeat(size)}\r\n`);
   await untilHeld(1);
+  client.send(appends('INBOX', 'b'));
+  // Long enough for one that is read.
+  for (let round = 0; round < 10; round++) await other.ok('STATUS INBOX (MESSAGES)');
+  t.equal(held.length, 1);
   held[0]!.finish();
   t.match(await client.read(), { text: /^a OK/ });
   await untilHeld(2);
   held[1]!.finish();
   t.match(await client.read(), { text: /^b OK/ });
+});
+
+await t.test('the connection ends if an answer cannot be given', async (t) => {
+  const [client, other] = await newPair();
+  await client.ok('CREATE box');
+  await client.ok('SELECT box');
+  client.send(appends('INBOX', 'a', 'b'));
+  await untilHeld(2);
+  await other.ok('DELETE box');
+  // Nothing more comes from the client.
+  for (const append of held) append.finish();
+  t.match(await client.read(), { text: /^a OK/ });
+  t.match(await client.read(), { text: /^\* BYE .*deleted/ });
 });
 
 await t.test('EXISTS is told before the answer', async (t) => {
