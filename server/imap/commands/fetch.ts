@@ -158,21 +158,27 @@ async function markSeen({ store, view }: Session, rows: MessageRows): Promise<Re
   });
   if (uids.length === 0) return new Set();
   const change = { mode: 'add', flags: ['\\Seen'] } as const;
-  const { modseq, changedUids } = await store
-    .storeFlags(view.box, uids, change)
-    .catch(ignoreFullDisk);
-  if (modseq === undefined) return new Set();
-  await feed.reach(modseq);
-  view.noteOwnChange(modseq);
-  return new Set(changedUids);
+  const result = await store.storeFlags(view.box, uids, change).catch(toNoChange);
+  await feed.reach(result.modseq);
+  // What is changed is told behind the answer then, as if another had done it.
+  if (result.failure !== undefined && !isOfDisk(result.failure)) throw result.failure;
+  for (const modseq of result.earlierModseqs ?? []) view.noteOwnChange(modseq);
+  if (result.modseq !== undefined) view.noteOwnChange(result.modseq);
+  return new Set(result.changedUids);
+}
+
+/** What a STORE that was refused has done, if reading goes on all the same; else throws. */
+function toNoChange(error: unknown): Omit<FlagChangeResult, 'previousModseqs'> {
+  if (!isOfDisk(error)) throw error;
+  const none = new Uint32Array();
+  return { modseq: undefined, changedUids: none, unchangedUids: none, modifiedUids: none };
 }
 
 /** Reading goes on if nothing can be stored: \Seen is not set, and nobody is told so. */
-function ignoreFullDisk(error: unknown): Pick<FlagChangeResult, 'modseq' | 'changedUids'> {
-  const isOfDisk =
-    error instanceof StoreError && (error.code === 'OVERQUOTA' || error.code === 'UNAVAILABLE');
-  if (!isOfDisk) throw error;
-  return { modseq: undefined, changedUids: new Uint32Array() };
+function isOfDisk(error: unknown): boolean {
+  return (
+    error instanceof StoreError && (error.code === 'OVERQUOTA' || error.code === 'UNAVAILABLE')
+  );
 }
 
 /** The client is told of \Seen in the same response, and of the modseq (RFC 7162, section 3.1). */

@@ -1,4 +1,5 @@
 import t from 'tap';
+import { type MailStore, StoreError } from '../../../../store/mail-store.ts';
 import { messageOf, startImapService, texts } from '../../../fixtures/imap-service.ts';
 
 const multipart = Buffer.from(
@@ -28,7 +29,8 @@ const partHeader =
 
 const header = `${multipart.toString('latin1').split('\r\n\r\n')[0]}\r\n\r\n`;
 
-const { newAccount } = await startImapService(t);
+const storeMethods: Partial<MailStore> = {};
+const { newAccount, store } = await startImapService(t, { storeMethods });
 
 /** A client of an account whose INBOX, which it has selected, has these messages. */
 async function selectWith(...messages: readonly Buffer[]) {
@@ -170,3 +172,39 @@ await t.test(
     t.same(texts(await client.ok('FETCH 1 (UID)')), ['* 1 FETCH (UID 2)']);
   },
 );
+
+await t.test('what was set of \\Seen over several slices is told once', async (t) => {
+  const fail = { failure: undefined as Error | undefined };
+  // As if each message were a slice, and what is behind the second one failed.
+  storeMethods.storeFlags = async (box, uids, change) => {
+    const first = await store.storeFlags(box, uids.subarray(0, 1), change);
+    const second = await store.storeFlags(box, uids.subarray(1, 2), change);
+    return {
+      ...second,
+      earlierModseqs: [first.modseq!],
+      changedUids: uids.slice(0, 2),
+      ...(fail.failure && { failure: fail.failure }),
+    };
+  };
+  t.teardown(() => delete storeMethods.storeFlags);
+  for (const [failure, status] of [
+    [undefined, 'OK'],
+    [new StoreError('OVERQUOTA', 'The disk is full'), 'OK'],
+    [new StoreError('CORRUPTION', 'The mail store is damaged'), 'NO'],
+  ] as const) {
+    const { client } = await selectWith(messageOf('a'), messageOf('b'), messageOf('c'));
+    fail.failure = failure;
+    const result = await client.command('FETCH 1:3 BODY[TEXT]');
+    t.equal(result.status, status);
+    const told = result.untagged.map(({ text }) => [
+      text.split(' ', 2)[1],
+      text.includes('\\Seen'),
+    ]);
+    const expected = [
+      ['1', true],
+      ['2', true],
+      ['3', false],
+    ];
+    t.same(told, status === 'OK' ? expected : expected.slice(0, 2), `${failure?.message}`);
+  }
+});
