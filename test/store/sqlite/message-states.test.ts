@@ -133,6 +133,44 @@ await t.test('what changes while changes are read is not told as it was', async 
   t.ok(told.length < 11_000, `${told.length} told`);
 });
 
+await t.test('no turn of reading changes reads more than a bounded number of pages', async (t) => {
+  const uids = upTo(100 * limits.statePageMessages);
+  const random = new SeededRandom(3);
+  const modseqs = Float64Array.from(uids, () => 2 + random.below(50_000));
+  const database = makeMailbox(t, uids, { modseqs });
+  database.execute('UPDATE mailboxes SET highest_modseq = 60000 WHERE id = 2');
+  let reads = 0;
+  const counts: number[] = [];
+  const row = database.row.bind(database);
+  database.row = (sql, ...values) => {
+    if (/\bstates\s+FROM state_pages/.test(sql)) reads++;
+    return row(sql, ...values);
+  };
+  const snapshot = database.snapshot.bind(database);
+  database.snapshot = (read) => {
+    reads = 0;
+    const result = snapshot(read);
+    counts.push(reads);
+    return result;
+  };
+  let told = 0;
+  for await (const { messages } of readChanges(database, box, 1, 60_000))
+    told += messages.uids.length;
+  t.equal(told, uids.length);
+  t.equal(Math.max(...counts), limits.stepPages, 'also where they are looked for');
+  counts.length = 0;
+  told = 0;
+  for await (const { messages } of readChanges(database, box, 1, 60_000)) {
+    if (told === 0) database.execute('UPDATE mailboxes SET highest_modseq = 60001 WHERE id = 2');
+    told += messages.uids.length;
+    // Each of these slices has what lies in few pages.
+    if (counts.length > 100) break;
+  }
+  t.ok(told > limits.slowSliceMessages, 'it goes on');
+  // The page of a UID may be behind the one that was found first.
+  t.ok(Math.max(...counts) <= 2 * limits.stepPages, `${Math.max(...counts)} pages in a turn`);
+});
+
 await t.test('a page that is lost, or is not what was stored, hides no message', async (t) => {
   const read = async (sql: string) => {
     const database = makeMailbox(t, upTo(2_000));
