@@ -24,6 +24,8 @@ export interface Condition {
    * @param isNeeded 0 for rows of which the verdict does not matter; all do if it is absent
    */
   judgeRows(rows: SearchRows, isNeeded?: Uint8Array): Uint8Array;
+  /** As `judgeRows`, key by key, for a condition of several: others may run in between. */
+  judgeRowsInSteps?(rows: SearchRows, isNeeded?: Uint8Array): Generator<undefined, Uint8Array>;
   /** The verdict on a row of the batch: promised only if more of the message has to be read. */
   judgeText(index: number, text: MessageText): boolean | Promise<boolean>;
 }

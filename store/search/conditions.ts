@@ -124,6 +124,10 @@ function not(operand: Condition): Condition {
     extent: operand.extent,
     judgeRows: (rows, isNeeded) =>
       operand.judgeRows(rows, isNeeded).map((verdict) => verdicts.yes - verdict),
+    *judgeRowsInSteps(rows, isNeeded) {
+      const column = yield* judgeInSteps(operand, rows, isNeeded);
+      return column.map((verdict) => verdicts.yes - verdict);
+    },
     judgeText: (index, text) => {
       const verdict = operand.judgeText(index, text);
       return typeof verdict === 'boolean' ? !verdict : verdict.then((isMatch) => !isMatch);
@@ -144,27 +148,48 @@ function allOf(all: readonly Condition[]): Condition {
       if (verdict !== true) {
         return verdict.then((isMatch) => isMatch && judgeFrom(place + 1, index, text));
       }
+      const pause = text.pauseIfDue();
+      if (pause !== undefined) return pause.then(() => judgeFrom(place + 1, index, text));
     }
     return true;
   };
+  function* judgeInTurn(rows: SearchRows, isNeeded?: Uint8Array): Generator<undefined, Uint8Array> {
+    const column = new Uint8Array(rows.uids.length).fill(verdicts.yes);
+    isNeeded?.forEach((verdict, index) => {
+      if (verdict === verdicts.no) column[index] = verdicts.no;
+    });
+    for (const operand of operands) {
+      const other = yield* judgeInSteps(operand, rows, column);
+      for (let index = 0; index < column.length; index++) {
+        if (other[index]! < column[index]!) column[index] = other[index]!;
+      }
+      yield;
+    }
+    return column;
+  }
   return {
     columns: [...new Set(operands.flatMap(({ columns }) => columns))],
     extent: joinExtents(operands.map(({ extent }) => extent)),
-    judgeRows: (rows, isNeeded) => {
-      const column = new Uint8Array(rows.uids.length).fill(verdicts.yes);
-      isNeeded?.forEach((verdict, index) => {
-        if (verdict === verdicts.no) column[index] = verdicts.no;
-      });
-      for (const operand of operands) {
-        const other = operand.judgeRows(rows, column);
-        for (let index = 0; index < column.length; index++) {
-          if (other[index]! < column[index]!) column[index] = other[index]!;
-        }
-      }
-      return column;
-    },
+    judgeRows: (rows, isNeeded) => runWhole(judgeInTurn(rows, isNeeded)),
+    judgeRowsInSteps: judgeInTurn,
     judgeText: (index, text) => judgeFrom(0, index, text),
   };
+}
+
+/** The verdict of any condition on the rows of a batch, with the steps that it has. */
+export function* judgeInSteps(
+  condition: Condition,
+  rows: SearchRows,
+  isNeeded?: Uint8Array,
+): Generator<undefined, Uint8Array> {
+  if (condition.judgeRowsInSteps === undefined) return condition.judgeRows(rows, isNeeded);
+  return yield* condition.judgeRowsInSteps(rows, isNeeded);
+}
+
+function runWhole<Result>(steps: Generator<undefined, Result>): Result {
+  let step = steps.next();
+  while (step.done !== true) step = steps.next();
+  return step.value;
 }
 
 /** What has all of it. */

@@ -31,6 +31,11 @@ export class MessageText {
     this.#pacer = pacer;
   }
 
+  /** If a slice of time is used up: settles when it is the search's turn again. */
+  pauseIfDue(): Promise<void> | undefined {
+    return this.#pacer.isDue ? this.#pacer.pause() : undefined;
+  }
+
   /** True if one of the fields that the filter keeps has the term in its value or, if it has addresses, in one of these. */
   hasField(filter: HeaderFilter, term: SearchTerm): boolean | Promise<boolean> {
     return this.#testHeader((header) =>

@@ -1,7 +1,7 @@
 import type { SearchKey } from '../../protocol/search-key.ts';
 import { StoreError } from '../mail-store.ts';
 import { type Condition, verdicts } from './condition.ts';
-import { makeCondition } from './conditions.ts';
+import { judgeInSteps, makeCondition } from './conditions.ts';
 import { MessageText } from './message-text.ts';
 import { Pacer } from './pacer.ts';
 import type { SearchedContent, SearchRows, SearchSource } from './search-source.ts';
@@ -21,7 +21,7 @@ export async function searchMessages(
   const search = { source, condition, pacer: new Pacer() };
   const found: number[] = [];
   for await (const rows of source.readRows(candidates, new Set(condition.columns))) {
-    const column = condition.judgeRows(rows);
+    const column = await judgeRows(search, rows);
     if (column.includes(verdicts.open)) await judgeTexts(search, rows, column);
     for (let index = 0; index < column.length; index++) {
       if (column[index] === verdicts.yes) found.push(rows.uids[index]!);
@@ -36,6 +36,17 @@ interface Search {
   readonly source: SearchSource;
   readonly condition: Condition;
   readonly pacer: Pacer;
+}
+
+/** What the rows of a batch decide; others run between the keys. */
+async function judgeRows({ condition, pacer }: Search, rows: SearchRows): Promise<Uint8Array> {
+  const steps = judgeInSteps(condition, rows);
+  let step = steps.next();
+  while (step.done !== true) {
+    if (pacer.isDue) await pacer.pause();
+    step = steps.next();
+  }
+  return step.value;
 }
 
 /** Decides the rows that are open; those of messages that are gone match nothing any more. */
