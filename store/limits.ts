@@ -140,8 +140,8 @@ export const limits = {
   maxKeywords: 4096,
   /** Keywords of one message beside the first 64 of its mailbox, so that no row takes more than 640 bytes for them. */
   maxMoreKeywords: 128,
-  /** Messages that are looked through for keywords in use, some ten milliseconds, to tell whether there is room for others. */
-  keywordRoomMessages: 100_000,
+  /** Messages that are looked through for keywords in use, some tens of milliseconds at most, to tell whether there is room for others. */
+  keywordRoomMessages: 16_384,
   /** Characters of a keyword. */
   maxKeywordLength: 100,
 

@@ -240,10 +240,10 @@ export interface MailboxStatus {
   /** At least 1. */
   readonly highestModseq: number;
   /**
-   * False if the mailbox has as many keywords as it can have, all in use: keywords that it does not know are then left out of
+   * If it was asked for: false if the mailbox has as many keywords as it can have, all in use: keywords that it does not know are then left out of
    * what is added, stored or copied, and the rest is done (RFC 3501, section 7.1, PERMANENTFLAGS).
    */
-  readonly canAddKeywords: boolean;
+  readonly canAddKeywords?: boolean;
   /** If it was asked for: the message sequence number of the first message without \Seen; absent if all have it. */
   readonly firstUnseenNumber?: number;
 }
@@ -252,6 +252,8 @@ export interface MailboxStatus {
 export interface StatusOptions {
   /** Asks for `firstUnseenNumber`, which costs a little for each of the messages before it. */
   readonly firstUnseen?: boolean;
+  /** Asks for `canAddKeywords`, for which a mailbox that has once had as many keywords as it can have is looked through. */
+  readonly keywordRoom?: boolean;
 }
 
 /** A mailbox that is watched. */

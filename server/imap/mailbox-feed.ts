@@ -266,13 +266,13 @@ export class MailboxFeed {
    * are there it is asked of the store, once for each change of the mailbox.
    */
   async refreshForSelect(maxMessages: number): Promise<MailboxStatus | undefined> {
-    const status = await this.refresh();
+    const status = await this.refresh({ keywordRoom: true });
     if (this.#isLoaded || status === undefined) return status;
     if (status.unseenCount === 0 || status.messageCount > maxMessages) return status;
     const { highestModseq } = status;
     if (this.#firstUnseen?.highestModseq !== highestModseq) {
       this.#firstUnseen = await this.refresh({ firstUnseen: true });
-      return this.#firstUnseen;
+      return this.#firstUnseen && { ...status, ...this.#firstUnseen };
     }
     const { firstUnseenNumber } = this.#firstUnseen;
     return { ...status, ...(firstUnseenNumber !== undefined && { firstUnseenNumber }) };

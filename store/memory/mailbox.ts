@@ -92,7 +92,6 @@ export class MemoryMailbox {
       uidNext: this.#uidNext,
       uidValidity: this.uidValidity,
       highestModseq: this.#highestModseq,
-      canAddKeywords: this.flagSets.canAddKeywords,
     };
   }
 

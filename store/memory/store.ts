@@ -159,11 +159,15 @@ export class MemoryMailStore implements MailStore {
 
   async readStatus(
     box: MailboxKey,
-    { firstUnseen = false }: StatusOptions = {},
+    { firstUnseen = false, keywordRoom = false }: StatusOptions = {},
   ): Promise<MailboxStatus> {
     const mailbox = this.#mailboxes.find(box);
     const firstUnseenNumber = firstUnseen ? mailbox.firstUnseenNumber : undefined;
-    return { ...mailbox.status, ...(firstUnseenNumber !== undefined && { firstUnseenNumber }) };
+    return {
+      ...mailbox.status,
+      ...(keywordRoom && { canAddKeywords: mailbox.flagSets.canAddKeywords }),
+      ...(firstUnseenNumber !== undefined && { firstUnseenNumber }),
+    };
   }
 
   async open(box: MailboxKey, listener: MailboxListener): Promise<OpenMailbox> {

@@ -75,7 +75,7 @@ type StatusRow = [number, number, number, number, number, number, number, number
 export function readStatus(
   database: Database,
   { accountId, mailboxId }: MailboxKey,
-  { firstUnseen = false }: StatusOptions = {},
+  { firstUnseen = false, keywordRoom = false }: StatusOptions = {},
 ): MailboxStatus {
   const row = database.row<StatusRow>(
     `SELECT message_count, unseen_count, deleted_count, recent_count, size_bytes, uid_next,
@@ -94,7 +94,9 @@ export function readStatus(
     uidNext: row[5],
     uidValidity: row[6],
     highestModseq: row[7],
-    canAddKeywords: row[8] === 0 || hasKeywordRoom(database, { mailboxId, messageCount: row[0] }),
+    ...(keywordRoom && {
+      canAddKeywords: row[8] === 0 || hasKeywordRoom(database, { mailboxId, messageCount: row[0] }),
+    }),
     ...(firstUnseen &&
       row[1] > 0 && { firstUnseenNumber: 1 + countBeforeUnseen(database, mailboxId) }),
   };

@@ -47,7 +47,7 @@ async function open(
     let status = await feed.refreshForSelect(maxCountedMessages);
     if (!canDoWithout(feed, status)) {
       await feed.load();
-      status = await feed.refresh();
+      status = await feed.refresh({ keywordRoom: true });
     }
     // Before the view is made, which then is up to date while it is described.
     const claimed = isReadOnly || !feed.isLoaded ? undefined : await feed.claimRecent();
