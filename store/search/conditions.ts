@@ -1,7 +1,7 @@
 import type { CalendarDay, SearchKey } from '../../protocol/search-key.ts';
 import { foldAsciiCase } from '../names.ts';
 import { dayNumber } from '../sent-day.ts';
-import { type Condition, verdicts } from './condition.ts';
+import { type Condition, type JudgingSteps, verdicts } from './condition.ts';
 import { fieldCondition } from './field-condition.ts';
 import type { MessageText } from './message-text.ts';
 import type { SearchColumn, SearchExtent, SearchRows } from './search-source.ts';
@@ -122,9 +122,7 @@ function not(operand: Condition): Condition {
   return {
     columns: operand.columns,
     extent: operand.extent,
-    judgeRows: (rows, isNeeded) =>
-      operand.judgeRows(rows, isNeeded).map((verdict) => verdicts.yes - verdict),
-    *judgeRowsInSteps(rows, isNeeded) {
+    *judgeRows(rows, isNeeded) {
       const column = yield* judgeInSteps(operand, rows, isNeeded);
       return column.map((verdict) => verdicts.yes - verdict);
     },
@@ -153,7 +151,7 @@ function allOf(all: readonly Condition[]): Condition {
     }
     return true;
   };
-  function* judgeInTurn(rows: SearchRows, isNeeded?: Uint8Array): Generator<undefined, Uint8Array> {
+  function* judgeRows(rows: SearchRows, isNeeded?: Uint8Array): JudgingSteps {
     const column = new Uint8Array(rows.uids.length).fill(verdicts.yes);
     isNeeded?.forEach((verdict, index) => {
       if (verdict === verdicts.no) column[index] = verdicts.no;
@@ -170,8 +168,7 @@ function allOf(all: readonly Condition[]): Condition {
   return {
     columns: [...new Set(operands.flatMap(({ columns }) => columns))],
     extent: joinExtents(operands.map(({ extent }) => extent)),
-    judgeRows: (rows, isNeeded) => runWhole(judgeInTurn(rows, isNeeded)),
-    judgeRowsInSteps: judgeInTurn,
+    judgeRows,
     judgeText: (index, text) => judgeFrom(0, index, text),
   };
 }
@@ -181,15 +178,9 @@ export function* judgeInSteps(
   condition: Condition,
   rows: SearchRows,
   isNeeded?: Uint8Array,
-): Generator<undefined, Uint8Array> {
-  if (condition.judgeRowsInSteps === undefined) return condition.judgeRows(rows, isNeeded);
-  return yield* condition.judgeRowsInSteps(rows, isNeeded);
-}
-
-function runWhole<Result>(steps: Generator<undefined, Result>): Result {
-  let step = steps.next();
-  while (step.done !== true) step = steps.next();
-  return step.value;
+): JudgingSteps {
+  const column = condition.judgeRows(rows, isNeeded);
+  return column instanceof Uint8Array ? column : yield* column;
 }
 
 /** What has all of it. */

@@ -1,12 +1,12 @@
 import { HeaderFilter } from '../../protocol/mime/header-filter.ts';
 import { isUsualField, type UsualFieldsColumn } from '../usual-fields.ts';
-import { type Condition, verdicts } from './condition.ts';
+import { type KeyCondition, verdicts } from './condition.ts';
 import { HeaderScan } from './header-scan.ts';
 import { addressFieldNames, SearchedField } from './searched-field.ts';
 import type { SearchTerm } from './search-term.ts';
 
 /** On a field of the header; the fields that an engine keeps apart come with the rows. */
-export function fieldCondition(name: string, term: SearchTerm): Condition {
+export function fieldCondition(name: string, term: SearchTerm): KeyCondition {
   const isUsual = isUsualField(name);
   const filter = new HeaderFilter([name], false);
   let column: Uint8Array = new Uint8Array();
