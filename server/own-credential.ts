@@ -4,8 +4,12 @@ import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import { type Credential, CredentialError, loadCredential } from '../tls/credential.ts';
-import type { SelfSignedCertificate } from '../tls/self-signed-certificate.ts';
+import {
+  type Credential,
+  CredentialError,
+  loadCredential,
+} from '../tls/certificates/credentials.ts';
+import type { SelfSignedCertificate } from '../tls/certificates/self-signed.ts';
 import { callInThread } from './threads/call-in-thread.ts';
 import type {
   CertificateFiles,

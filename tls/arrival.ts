@@ -1,8 +1,13 @@
 import type { Socket } from 'node:net';
-import type { AdmissionEndReason, AdmissionEntry, HandshakeTurn, Visitor } from './admission.ts';
-import type { HelloReader } from './hello-reader.ts';
-import { handshakeError, TlsAcceptError, type TlsAcceptErrorCode } from './tls-accept-error.ts';
-import type { TlsHandshake } from './tls-handshake.ts';
+import type {
+  AdmissionEndReason,
+  AdmissionEntry,
+  HandshakeTurn,
+  Visitor,
+} from './admission/admission.ts';
+import type { HelloReader } from './hello/hello-reader.ts';
+import { handshakeError, TlsAcceptError, type TlsAcceptErrorCode } from './events.ts';
+import type { TlsHandshake } from './handshake.ts';
 
 /**
  * A connection on its way to TLS, which ends early in one way only, wherever it is: while it waits for the

@@ -5,52 +5,55 @@ export type {
   AdmissionOptions,
   HandshakeTurn,
   Visitor,
-} from './admission.ts';
-export { Admission, clearAdmissionCell, makeAdmissionCells } from './admission.ts';
-export type { Clock } from './clock.ts';
-export { steadyClock } from './clock.ts';
-export type { ClientCertificate, ClientCertificatePolicy } from './client-certificate.ts';
-export type { ClientHello, ClientHelloResult } from './client-hello.ts';
-export { parseClientHello } from './client-hello.ts';
-export type { Credential, LoadedCredential } from './credential.ts';
-export { CredentialError, loadCredential } from './credential.ts';
-export type { CredentialFiles, CredentialWatcherOptions } from './credential-watcher.ts';
-export { CredentialWatcher } from './credential-watcher.ts';
-export type { DerivedTicketKeysOptions } from './derived-ticket-keys.ts';
-export { DerivedTicketKeys } from './derived-ticket-keys.ts';
-export { NullSessionCache } from './null-session-cache.ts';
-export type { RedisSessionCacheOptions } from './redis-session-cache.ts';
-export { RedisSessionCache } from './redis-session-cache.ts';
-export { RemoteSessionCache } from './remote-session-cache.ts';
-export type { RandomTicketKeysOptions } from './random-ticket-keys.ts';
-export { RandomTicketKeys } from './random-ticket-keys.ts';
-export { ReplicatedTicketKeys } from './replicated-ticket-keys.ts';
-export type { Resumption, ResumptionMode } from './resumption.ts';
-export type { SegmentSessionCacheOptions } from './segment-session-cache.ts';
-export { SegmentSessionCache } from './segment-session-cache.ts';
+} from './admission/admission.ts';
+export { Admission, clearAdmissionCell, makeAdmissionCells } from './admission/admission.ts';
+export type { Clock } from './time.ts';
+export { steadyClock } from './time.ts';
+export type {
+  ClientCertificate,
+  ClientCertificatePolicy,
+} from './certificates/client-certificates.ts';
+export type { ClientHello, ClientHelloResult } from './hello/client-hello.ts';
+export { parseClientHello } from './hello/client-hello.ts';
+export type { Credential, LoadedCredential } from './certificates/credentials.ts';
+export { CredentialError, loadCredential } from './certificates/credentials.ts';
+export type { CredentialFiles, CredentialWatcherOptions } from './certificates/file-watcher.ts';
+export { CredentialWatcher } from './certificates/file-watcher.ts';
+export type { DerivedTicketKeysOptions } from './tickets/ticket-keys.ts';
+export { DerivedTicketKeys } from './tickets/ticket-keys.ts';
+export { NullSessionCache } from './sessions/session-cache.ts';
+export type { RedisSessionCacheOptions } from './sessions/redis/redis-cache.ts';
+export { RedisSessionCache } from './sessions/redis/redis-cache.ts';
+export { RemoteSessionCache } from './sessions/threads/remote-cache.ts';
+export type { RandomTicketKeysOptions } from './tickets/ticket-keys.ts';
+export { RandomTicketKeys } from './tickets/ticket-keys.ts';
+export { ReplicatedTicketKeys } from './tickets/ticket-keys.ts';
+export type { Resumption, ResumptionMode } from './hello/route.ts';
+export type { SegmentSessionCacheOptions } from './sessions/memory/segment-cache.ts';
+export { SegmentSessionCache } from './sessions/memory/segment-cache.ts';
 export type {
   SelfSignedCertificate,
   SelfSignedCertificateOptions,
-} from './self-signed-certificate.ts';
-export { makeSelfSignedCertificate } from './self-signed-certificate.ts';
-export type { CreateSessionCache, SessionCacheModuleOptions } from './session-cache-module.ts';
-export { loadSessionCacheModule, SessionCacheModuleError } from './session-cache-module.ts';
+} from './certificates/self-signed.ts';
+export { makeSelfSignedCertificate } from './certificates/self-signed.ts';
+export type { CreateSessionCache, SessionCacheModuleOptions } from './sessions/cache-module.ts';
+export { loadSessionCacheModule, SessionCacheModuleError } from './sessions/cache-module.ts';
 export type {
   PurgeOwner,
   PutOptions,
   RemovalReason,
   SessionCache,
   SessionCacheStats,
-} from './session-cache.ts';
-export type { SharedSessionCacheOptions } from './shared-session-cache.ts';
-export { SharedSessionCache } from './shared-session-cache.ts';
-export { serveSessionCache } from './serve-session-cache.ts';
-export type { TicketKey, TicketKeySource } from './ticket-key.ts';
-export type { TlsAcceptErrorCode } from './tls-accept-error.ts';
-export { TlsAcceptError } from './tls-accept-error.ts';
-export type { TlsAcceptorOptions } from './tls-acceptor.ts';
-export { TlsAcceptor } from './tls-acceptor.ts';
-export type { TlsConnection } from './tls-connection.ts';
-export type { TlsEvent } from './tls-event.ts';
-export type { TlsPolicy } from './tls-policy.ts';
-export { tlsPolicies } from './tls-policy.ts';
+} from './sessions/session-cache.ts';
+export type { SharedSessionCacheOptions } from './sessions/threads/shared-cache.ts';
+export { SharedSessionCache } from './sessions/threads/shared-cache.ts';
+export { serveSessionCache } from './sessions/threads/serve.ts';
+export type { TicketKey, TicketKeySource } from './tickets/ticket-keys.ts';
+export type { TlsAcceptErrorCode } from './events.ts';
+export { TlsAcceptError } from './events.ts';
+export type { TlsAcceptorOptions } from './acceptor.ts';
+export { TlsAcceptor } from './acceptor.ts';
+export type { TlsConnection } from './handshake.ts';
+export type { TlsEvent } from './events.ts';
+export type { TlsPolicy } from './policy.ts';
+export { tlsPolicies } from './policy.ts';

@@ -1,7 +1,11 @@
-import { RandomTicketKeys } from '../../tls/random-ticket-keys.ts';
-import type { Resumption } from '../../tls/resumption.ts';
-import type { PurgeOwner, SessionCache, SessionCacheStats } from '../../tls/session-cache.ts';
-import type { TicketKeySource } from '../../tls/ticket-key.ts';
+import { RandomTicketKeys } from '../../tls/tickets/ticket-keys.ts';
+import type { Resumption } from '../../tls/hello/route.ts';
+import type {
+  PurgeOwner,
+  SessionCache,
+  SessionCacheStats,
+} from '../../tls/sessions/session-cache.ts';
+import type { TicketKeySource } from '../../tls/tickets/ticket-keys.ts';
 
 /** The sessions of a server, as an operator is shown them. */
 export interface SessionReport {

@@ -1,5 +1,5 @@
-import { type Clock, steadyClock } from '../../tls/clock.ts';
-import { hashBytes, makeHashSeed } from '../../tls/byte-hash.ts';
+import { type Clock, steadyClock } from '../../tls/time.ts';
+import { hashBytes, makeHashSeed } from '../../tls/bytes.ts';
 import {
   accountDelays,
   type DelayPolicy,

@@ -1,6 +1,6 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
-import { type Clock, steadyClock } from '../../tls/clock.ts';
-import { DetachedTimer } from '../../tls/detached-timer.ts';
+import { type Clock, steadyClock } from '../../tls/time.ts';
+import { DetachedTimer } from '../../tls/time.ts';
 import { FailedLogins, type FailedLoginsMemory, type LoginAttempt } from './failed-logins.ts';
 import { checkDeadlineMs } from './limits.ts';
 import {

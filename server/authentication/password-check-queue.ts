@@ -1,5 +1,5 @@
-import { type Clock, steadyClock } from '../../tls/clock.ts';
-import { DetachedTimer } from '../../tls/detached-timer.ts';
+import { type Clock, steadyClock } from '../../tls/time.ts';
+import { DetachedTimer } from '../../tls/time.ts';
 import { FailedLogins, type LoginAttempt } from './failed-logins.ts';
 import {
   defaultLoginLimits,

@@ -1,9 +1,9 @@
 import type { Logger } from 'pino';
 import type { Capability } from '../../protocol/capability.ts';
 import type { MailStore } from '../../store/mail-store.ts';
-import { Admission } from '../../tls/admission.ts';
-import { type Clock, steadyClock } from '../../tls/clock.ts';
-import type { TlsAcceptor } from '../../tls/tls-acceptor.ts';
+import { Admission } from '../../tls/admission/admission.ts';
+import { type Clock, steadyClock } from '../../tls/time.ts';
+import type { TlsAcceptor } from '../../tls/acceptor.ts';
 import type { PasswordVerifier } from '../authentication/password-verifier.ts';
 import { type ClientPort, type MetricsRecorder, noMetrics } from '../metrics/metrics-recorder.ts';
 import { ConnectionCounts } from '../net/connection-counts.ts';

@@ -1,5 +1,5 @@
-import type { Clock } from '../../tls/clock.ts';
-import type { SessionCache } from '../../tls/session-cache.ts';
+import type { Clock } from '../../tls/time.ts';
+import type { SessionCache } from '../../tls/sessions/session-cache.ts';
 import { AllThreadMetrics } from './all-thread-metrics.ts';
 import { readingsOfMetric, threadMetrics, type ThreadMetricName } from './thread-metrics.ts';
 import { oneReading, PolledRegistry, type Readings } from './polled-registry.ts';

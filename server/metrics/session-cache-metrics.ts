@@ -1,5 +1,5 @@
-import type { Clock } from '../../tls/clock.ts';
-import type { SessionCacheStats } from '../../tls/session-cache.ts';
+import type { Clock } from '../../tls/time.ts';
+import type { SessionCacheStats } from '../../tls/sessions/session-cache.ts';
 import { oneReading, type PolledRegistry, readingsOf } from './polled-registry.ts';
 
 /** Where the metrics of a session cache come from. */

@@ -1,5 +1,5 @@
 import type { Command } from '../../protocol/grammar/commands.ts';
-import type { TlsEvent } from '../../tls/tls-event.ts';
+import type { TlsEvent } from '../../tls/events.ts';
 import {
   metricValueCount,
   type ThreadMetricName,

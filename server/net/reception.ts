@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
-import type { Admission, AdmissionEndReason } from '../../tls/admission.ts';
-import type { TlsAcceptor } from '../../tls/tls-acceptor.ts';
-import type { Clock } from '../../tls/clock.ts';
+import type { Admission, AdmissionEndReason } from '../../tls/admission/admission.ts';
+import type { TlsAcceptor } from '../../tls/acceptor.ts';
+import type { Clock } from '../../tls/time.ts';
 import type { MetricsRecorder } from '../metrics/metrics-recorder.ts';
 import type { ConnectionCounts } from './connection-counts.ts';
 import { CrowdWatch } from './crowd-watch.ts';

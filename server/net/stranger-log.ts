@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import { addressGroup } from '../../tls/address-group.ts';
-import type { Clock } from '../../tls/clock.ts';
-import { TlsAcceptError } from '../../tls/tls-accept-error.ts';
+import type { Clock } from '../../tls/time.ts';
+import { TlsAcceptError } from '../../tls/events.ts';
 import { type NetworkLimits, strangerWindowMs } from './limits.ts';
 import { ConnectionLostError } from './transport.ts';
 

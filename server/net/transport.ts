@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
-import type { AdmissionEntry } from '../../tls/admission.ts';
-import type { TlsAcceptor } from '../../tls/tls-acceptor.ts';
-import type { TlsConnection } from '../../tls/tls-connection.ts';
+import type { AdmissionEntry } from '../../tls/admission/admission.ts';
+import type { TlsAcceptor } from '../../tls/acceptor.ts';
+import type { TlsConnection } from '../../tls/handshake.ts';
 import { keepAliveDelayMs, type NetworkLimits, proxyLimits } from './limits.ts';
 import { readProxyHeader } from './proxy-protocol.ts';
 

@@ -2,7 +2,7 @@ import { isMainThread, parentPort, threadName, Worker, workerData } from 'node:w
 import type {
   SelfSignedCertificate,
   SelfSignedCertificateOptions,
-} from '../../tls/self-signed-certificate.ts';
+} from '../../tls/certificates/self-signed.ts';
 import type { Configuration } from '../config/configuration.ts';
 import type { ReadConfigurationOptions } from '../config/read-configuration.ts';
 
@@ -20,7 +20,7 @@ type Result<N extends Name> = Awaited<ReturnType<ThreadFunctions[N]>>;
 
 const load: { readonly [N in Name]: () => Promise<Pick<ThreadFunctions, N>> } = {
   readConfiguration: () => import('../config/read-configuration.ts'),
-  makeSelfSignedCertificate: () => import('../../tls/self-signed-certificate.ts'),
+  makeSelfSignedCertificate: () => import('../../tls/certificates/self-signed.ts'),
 };
 
 const calledThreadName = 'reprise-call';

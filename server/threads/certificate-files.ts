@@ -4,11 +4,15 @@ import { type StatsListener, unwatchFile, watchFile } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { createSecureContext } from 'node:tls';
 import type { Logger } from 'pino';
-import type { ClientCertificatePolicy } from '../../tls/client-certificate.ts';
-import { ClientCertificateVerifier } from '../../tls/client-certificate-verifier.ts';
-import { type Credential, CredentialError, type LoadedCredential } from '../../tls/credential.ts';
-import { CredentialWatcher } from '../../tls/credential-watcher.ts';
-import { optionsOfPolicy } from '../../tls/tls-policy.ts';
+import type { ClientCertificatePolicy } from '../../tls/certificates/client-certificates.ts';
+import { ClientCertificateVerifier } from '../../tls/certificates/client-certificates.ts';
+import {
+  type Credential,
+  CredentialError,
+  type LoadedCredential,
+} from '../../tls/certificates/credentials.ts';
+import { CredentialWatcher } from '../../tls/certificates/file-watcher.ts';
+import { optionsOfPolicy } from '../../tls/policy.ts';
 import type { ClientCertificateFiles, ServerConfiguration } from '../config/configuration.ts';
 import { credentialFilesOf, credentialInMemory } from '../own-credential.ts';
 

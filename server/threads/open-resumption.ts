@@ -1,19 +1,19 @@
 import { readFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
-import type { Clock } from '../../tls/clock.ts';
-import { DerivedTicketKeys } from '../../tls/derived-ticket-keys.ts';
+import type { Clock } from '../../tls/time.ts';
+import { DerivedTicketKeys } from '../../tls/tickets/ticket-keys.ts';
 import { tlsLimits } from '../../tls/limits.ts';
-import { NullSessionCache } from '../../tls/null-session-cache.ts';
-import { RandomTicketKeys } from '../../tls/random-ticket-keys.ts';
-import type { Resumption } from '../../tls/resumption.ts';
-import { SegmentSessionCache } from '../../tls/segment-session-cache.ts';
-import type { SessionCache } from '../../tls/session-cache.ts';
-import { loadSessionCacheModule } from '../../tls/session-cache-module.ts';
+import { NullSessionCache } from '../../tls/sessions/session-cache.ts';
+import { RandomTicketKeys } from '../../tls/tickets/ticket-keys.ts';
+import type { Resumption } from '../../tls/hello/route.ts';
+import { SegmentSessionCache } from '../../tls/sessions/memory/segment-cache.ts';
+import type { SessionCache } from '../../tls/sessions/session-cache.ts';
+import { loadSessionCacheModule } from '../../tls/sessions/cache-module.ts';
 import {
   SharedSessionCache,
   type SharedSessionCacheOptions,
-} from '../../tls/shared-session-cache.ts';
-import type { TicketKeySource } from '../../tls/ticket-key.ts';
+} from '../../tls/sessions/threads/shared-cache.ts';
+import type { TicketKeySource } from '../../tls/tickets/ticket-keys.ts';
 import type { ServerConfiguration } from '../config/configuration.ts';
 import { ConfigurationError } from '../config/configuration-error.ts';
 
@@ -111,7 +111,7 @@ async function openRedisCache(
   { configuration, clock, logger }: OpenResumptionOptions,
 ): Promise<SessionCache> {
   // Only those who use it load the client.
-  const { RedisSessionCache } = await import('../../tls/redis-session-cache.ts');
+  const { RedisSessionCache } = await import('../../tls/sessions/redis/redis-cache.ts');
   return new RedisSessionCache({
     url,
     secrets,

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import type { ClientCertificatePolicy } from '../../tls/client-certificate.ts';
-import type { Clock } from '../../tls/clock.ts';
-import type { Credential } from '../../tls/credential.ts';
+import type { ClientCertificatePolicy } from '../../tls/certificates/client-certificates.ts';
+import type { Clock } from '../../tls/time.ts';
+import type { Credential } from '../../tls/certificates/credentials.ts';
 import type { ListenerSettings } from '../net/listener.ts';
 import type { MailServer, MailServerSettings } from './mail-server.ts';
 import { type MessageToWorker, settingsAfter } from './messages.ts';

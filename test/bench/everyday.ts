@@ -14,7 +14,7 @@
 // hundred rounds if each takes less than 20 ms, three if less than 500 ms, otherwise one, and counts their mean. CPU is that
 // of all processes and threads of a server in its best run, a round. What the states mean stands at `State` in everyday-steps.ts.
 import { resolve } from 'node:path';
-import { makeSelfSignedCertificate } from '../../tls/self-signed-certificate.ts';
+import { makeSelfSignedCertificate } from '../../tls/certificates/self-signed.ts';
 import { fillEveryday } from './everyday-mail.ts';
 import {
   type Content,

@@ -8,7 +8,7 @@
 // does by itself. With `alone` Dovecot is left out.
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { makeSelfSignedCertificate } from '../../tls/self-signed-certificate.ts';
+import { makeSelfSignedCertificate } from '../../tls/certificates/self-signed.ts';
 import { percentile } from './figures.ts';
 import { ImapConnection } from './load/imap-connection.ts';
 import { LoadProcess } from './load/load-process.ts';

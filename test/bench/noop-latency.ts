@@ -7,7 +7,7 @@
 // for 15 seconds, first with the one server, then with the other. With `kind` (search, fetch, append, mixed) only that.
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { makeSelfSignedCertificate } from '../../tls/self-signed-certificate.ts';
+import { makeSelfSignedCertificate } from '../../tls/certificates/self-signed.ts';
 import { bodyWord, everydayMail, fillEveryday } from './everyday-mail.ts';
 import { percentile } from './figures.ts';
 import { type Busy, workKinds, type WorkKind } from './load/busy.ts';

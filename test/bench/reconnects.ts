@@ -3,7 +3,7 @@
 //     npm run bench -- reconnects [rounds] [reconnects a round] [login|idle] [NAME=value of Reprise's environment …]
 //
 // login: LOGIN, LOGOUT; idle: LOGIN, SELECT, IDLE, and the client leaves.
-import { makeSelfSignedCertificate } from '../../tls/self-signed-certificate.ts';
+import { makeSelfSignedCertificate } from '../../tls/certificates/self-signed.ts';
 import { compareCpu, printCosts, printRatio } from './compare-cpu.ts';
 import { visits } from './load-client.ts';
 import { startDovecot } from './peers/dovecot.ts';

@@ -3,7 +3,7 @@
 //   node test/bench/remote-session-cache.ts [seconds]
 import { randomBytes } from 'node:crypto';
 import { MessageChannel, Worker } from 'node:worker_threads';
-import { steadyClock } from '../../tls/clock.ts';
+import { steadyClock } from '../../tls/time.ts';
 import { RemoteSessionCache, SegmentSessionCache, type SessionCache } from '../../tls/index.ts';
 
 const milliseconds = 1000 * Number(process.argv[2] ?? 3);

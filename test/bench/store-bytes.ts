@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { openStore } from '../../store/open-store.ts';
-import { makeSelfSignedCertificate } from '../../tls/self-signed-certificate.ts';
+import { makeSelfSignedCertificate } from '../../tls/certificates/self-signed.ts';
 import { makeScene } from '../fixtures/mail-store-contract/store-steps.ts';
 import { everydayMail, fillEveryday } from './everyday-mail.ts';
 import { mebibyte, printFigure } from './figures.ts';

@@ -4,7 +4,7 @@
 //     npm run bench -- tls-connections [rounds] [connections a round] [NAME=value of Reprise's environment …]
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
-import { makeSelfSignedCertificate } from '../../tls/self-signed-certificate.ts';
+import { makeSelfSignedCertificate } from '../../tls/certificates/self-signed.ts';
 import { compareCpu, printCosts, printRatio } from './compare-cpu.ts';
 import { visits } from './load-client.ts';
 import { startNginxStream } from './peers/nginx-stream.ts';

@@ -4,7 +4,7 @@ import { makeCredentials } from '../../server/authentication/make-credentials.ts
 import type { Configuration } from '../../server/config/configuration.ts';
 import { readConfiguration } from '../../server/config/read-configuration.ts';
 import { createServer, type ServerOptions } from '../../server/create-server.ts';
-import { SegmentSessionCache } from '../../tls/segment-session-cache.ts';
+import { SegmentSessionCache } from '../../tls/sessions/memory/segment-cache.ts';
 import { ImapClient } from '../fixtures/imap-client.ts';
 import { until } from '../fixtures/until.ts';
 

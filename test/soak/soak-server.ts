@@ -10,8 +10,8 @@ import { makeCredentials } from '../../server/authentication/make-credentials.ts
 import { readConfiguration } from '../../server/config/read-configuration.ts';
 import { createServer } from '../../server/create-server.ts';
 import { createLogger } from '../../server/logging.ts';
-import { steadyClock } from '../../tls/clock.ts';
-import { TlsHandshake } from '../../tls/tls-handshake.ts';
+import { steadyClock } from '../../tls/time.ts';
+import { TlsHandshake } from '../../tls/handshake.ts';
 import { makeControlCache, soakCacheBytes, type SoakCacheKind } from './soak-cache.ts';
 
 export interface SoakServerOptions {

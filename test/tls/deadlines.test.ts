@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import t, { type Test } from 'tap';
-import { Deadlines } from '../../tls/deadlines.ts';
+import { Deadlines } from '../../tls/time.ts';
 
 /** Unref'd timers alone don't keep the test alive. */
 function keepAlive(t: Test): void {

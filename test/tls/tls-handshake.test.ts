@@ -1,6 +1,6 @@
 import t from 'tap';
 import { TlsAcceptError } from '../../tls/index.ts';
-import { type IssuedSession, TlsHandshake } from '../../tls/tls-handshake.ts';
+import { type IssuedSession, TlsHandshake } from '../../tls/handshake.ts';
 
 const issued = (byte: number): IssuedSession => ({
   id: new Uint8Array(32).fill(byte),

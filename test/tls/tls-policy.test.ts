@@ -9,7 +9,7 @@ import {
   tlsPolicies,
   type TlsPolicy,
 } from '../../tls/index.ts';
-import { groupCodes, optionsOfPolicy } from '../../tls/tls-policy.ts';
+import { groupCodes, optionsOfPolicy } from '../../tls/policy.ts';
 import { captureNodeHello } from '../fixtures/captured-hello.ts';
 import { rsaCredential } from '../fixtures/rsa-credential.ts';
 import { type AcceptorServer, startForTest } from '../fixtures/tls-acceptor-server.ts';

@@ -1,7 +1,7 @@
 import { chmod, mkdir } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
-import type { SelfSignedCertificate } from '../../../tls/self-signed-certificate.ts';
+import type { SelfSignedCertificate } from '../../../tls/certificates/self-signed.ts';
 import { findProgram, makePeerDirectory } from './peer-directory.ts';
 import { freePort, type Peer, PeerMissingError, startPeer } from './peer.ts';
 

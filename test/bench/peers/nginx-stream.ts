@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { SelfSignedCertificate } from '../../../tls/self-signed-certificate.ts';
+import type { SelfSignedCertificate } from '../../../tls/certificates/self-signed.ts';
 import { findProgram, makePeerDirectory, printed } from './peer-directory.ts';
 import { freePort, type Peer, PeerMissingError, startPeer } from './peer.ts';
 

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { SelfSignedCertificate } from '../../../tls/self-signed-certificate.ts';
+import type { SelfSignedCertificate } from '../../../tls/certificates/self-signed.ts';
 import { makePeerDirectory } from './peer-directory.ts';
 import { freePort, type Peer, startPeer } from './peer.ts';
 

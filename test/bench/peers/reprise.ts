@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { SelfSignedCertificate } from '../../../tls/self-signed-certificate.ts';
+import type { SelfSignedCertificate } from '../../../tls/certificates/self-signed.ts';
 import { startServerProcess } from '../../fixtures/server-process.ts';
 import { makePeerDirectory } from './peer-directory.ts';
 import { freePort, type Peer } from './peer.ts';

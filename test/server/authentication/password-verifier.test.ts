@@ -14,7 +14,7 @@ import {
   verifiedLoginLifetimeMs,
 } from '../../../server/authentication/password-verifier.ts';
 import type { Account } from '../../../store/mail-store.ts';
-import { SegmentSessionCache } from '../../../tls/segment-session-cache.ts';
+import { SegmentSessionCache } from '../../../tls/sessions/memory/segment-cache.ts';
 
 /** Counts the checks that cost argon2. A test may make them wait before they run. */
 class CountingQueue extends PasswordCheckQueue {

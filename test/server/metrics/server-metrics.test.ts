@@ -3,7 +3,7 @@ import { ThreadMetricsRecorder } from '../../../server/metrics/thread-metrics-re
 import { ServerMetrics } from '../../../server/metrics/server-metrics.ts';
 import type { StoreFigures } from '../../../store/opened-store.ts';
 import { SegmentSessionCache } from '../../../tls/index.ts';
-import { TlsAcceptError } from '../../../tls/tls-accept-error.ts';
+import { TlsAcceptError } from '../../../tls/events.ts';
 import { makeSession, TestClock } from '../../fixtures/session-cache-contract.ts';
 import { readMetrics } from '../../fixtures/metrics-text.ts';
 

@@ -3,7 +3,7 @@ import t from 'tap';
 import { defaultNetworkLimits } from '../../../server/net/limits.ts';
 import { StrangerLog } from '../../../server/net/stranger-log.ts';
 import { ConnectionLostError } from '../../../server/net/transport.ts';
-import { TlsAcceptError } from '../../../tls/tls-accept-error.ts';
+import { TlsAcceptError } from '../../../tls/events.ts';
 
 function makeLog() {
   let nowMs = 0;

@@ -9,8 +9,8 @@ import {
   Transport,
   type TransportOwner,
 } from '../../../server/net/transport.ts';
-import { Admission } from '../../../tls/admission.ts';
-import { TlsAcceptError } from '../../../tls/tls-accept-error.ts';
+import { Admission } from '../../../tls/admission/admission.ts';
+import { TlsAcceptError } from '../../../tls/events.ts';
 
 /** An owner that keeps what it is told. */
 function makeOwner(limits: Partial<NetworkLimits> = {}) {

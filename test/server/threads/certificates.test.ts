@@ -7,7 +7,7 @@ import t, { type Test } from 'tap';
 import type { ImapClient } from '../../fixtures/imap-client.ts';
 import { makeRsaCredential } from '../../fixtures/rsa-credential.ts';
 import { startTwoWorkers, type TwoWorkers } from '../../fixtures/two-workers.ts';
-import { makeSelfSignedCertificate } from '../../../tls/self-signed-certificate.ts';
+import { makeSelfSignedCertificate } from '../../../tls/certificates/self-signed.ts';
 
 /** Files of a certificate, which can be renewed as tools do it. */
 class CertificateFiles {

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { ConnectionOptions } from 'node:tls';
 import t, { type Test } from 'tap';
-import { makeSelfSignedCertificate } from '../../../tls/self-signed-certificate.ts';
+import { makeSelfSignedCertificate } from '../../../tls/certificates/self-signed.ts';
 import { type MailServer, startMailServer } from '../../fixtures/mail-server.ts';
 import { RedisServer, redisSkipReason } from '../../fixtures/redis-server.ts';
 import { reprise } from '../cli/reprise.ts';

@@ -4,7 +4,7 @@ import { makeConnectionSlots } from '../../../server/net/connection-counts.ts';
 import { type PoolWorker, WorkerPool } from '../../../server/threads/worker-pool.ts';
 import type { MailServerSettings } from '../../../server/threads/mail-server.ts';
 import type { MessageToWorker } from '../../../server/threads/messages.ts';
-import { makeAdmissionCells } from '../../../tls/admission.ts';
+import { makeAdmissionCells } from '../../../tls/admission/admission.ts';
 import { tlsLimits } from '../../../tls/limits.ts';
 import { TestClock } from '../../fixtures/session-cache-contract.ts';
 import { until } from '../../fixtures/until.ts';

@@ -1,0 +1,379 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import { Admission, type AdmissionEntry, type Visitor } from './admission/admission.ts';
+import { Arrival } from './arrival.ts';
+import type {
+  ClientCertificate,
+  ClientCertificatePolicy,
+} from './certificates/client-certificates.ts';
+import { ClientCertificateVerifier } from './certificates/client-certificates.ts';
+import { type ClientHello, offeredProtocol } from './hello/client-hello.ts';
+import { type Clock, steadyClock } from './time.ts';
+import type { Credential } from './certificates/credentials.ts';
+import { Deadlines } from './time.ts';
+import { EndpointDirectory } from './endpoints.ts';
+import { type HelloRoute, routeHello } from './hello/route.ts';
+import { HelloReader } from './hello/hello-reader.ts';
+import { tlsLimits } from './limits.ts';
+import type { Resumption } from './hello/route.ts';
+import type { FoundSession } from './sessions/lookup.ts';
+import type { TicketKeySource } from './tickets/ticket-keys.ts';
+import { certificateError, handshakeError, TlsAcceptError } from './events.ts';
+import type { TlsConnection } from './handshake.ts';
+import type { TlsEndpoint, TlsEndpointSettings } from './endpoints.ts';
+import type { TlsEvent } from './events.ts';
+import { type IssuedSession, TlsHandshake } from './handshake.ts';
+import { groupCodes, type TlsPolicy } from './policy.ts';
+import { TlsSessions } from './sessions/lookup.ts';
+
+/** What a {@link TlsAcceptor} offers, how sessions come back, and its bounds. */
+export interface TlsAcceptorOptions {
+  /** The first is for clients that ask for no server name, or for one that no credential has. */
+  readonly credentials: readonly Credential[];
+  readonly resumption: Resumption;
+  /**
+   * How long a client can come back with a session, in milliseconds; at most seven days. Each resumption may
+   * renew it, but a chain of them ends 24 hours after its full handshake.
+   */
+  readonly lifetimeMs: number;
+  /** Default `intermediate`. */
+  readonly policy?: TlsPolicy;
+  /** Absent: clients are not asked for a certificate. */
+  readonly clientCertificates?: ClientCertificatePolicy;
+  /** The clock of the cache. */
+  readonly clock?: Clock;
+  /** For finding a session, in milliseconds; past it the client gets a full handshake. Default 50. */
+  readonly lookupDeadlineMs?: number;
+  /** For the ClientHello, in milliseconds. Default 20,000. */
+  readonly helloDeadlineMs?: number;
+  /** For the handshake, from its turn on, in milliseconds. Default 20,000. */
+  readonly handshakeDeadlineMs?: number;
+  /** Counts connections from {@link TlsAcceptor.accept} to the end of their handshake; absent: its own does. */
+  readonly admission?: Admission;
+  /** Called with what happens; it must not throw. */
+  readonly onEvent?: (event: TlsEvent) => void;
+}
+
+/** What is known of a connection that is to come to TLS. */
+interface Attempt {
+  readonly socket: Socket;
+  readonly arrival: Arrival;
+  readonly address: string | undefined;
+  readonly startedAt: number;
+  hello?: ClientHello | undefined;
+  mode: HelloRoute['mode'];
+}
+
+/** Whom an entry has when the acceptor itself counts the connection: the arrival stands in at once. */
+const nobody: Visitor = { end: () => {} };
+
+/**
+ * Brings connections to TLS, whether they were accepted on a port for TLS or asked for STARTTLS, and lets
+ * clients resume: from a session cache, in TLS 1.2 by session id and in TLS 1.3 by PSK identity, or
+ * with tickets.
+ *
+ * Node looks up TLS 1.2 sessions only: in TLS 1.3 it asks for the wrong id. So the acceptor reads the
+ * ClientHello first, finds the session itself, and hands it over when Node asks. Node also takes one ticket key
+ * for each server: the acceptor has a server for each live key, and chooses by the name in the ticket.
+ */
+export class TlsAcceptor {
+  readonly #kind: Resumption['kind'];
+  readonly #sessions: TlsSessions | undefined;
+  readonly #ticketKeys: TicketKeySource | undefined;
+  readonly #clock: Clock;
+  readonly #onEvent: (event: TlsEvent) => void;
+  readonly #admission: Admission;
+  readonly #reader: HelloReader;
+  readonly #handshakeDeadlines: Deadlines;
+  readonly #settings: Omit<TlsEndpointSettings, 'clientCertificates'>;
+  #credentials: readonly Credential[];
+  #clientCertificates: ClientCertificateVerifier | undefined;
+  #endpoints: EndpointDirectory;
+  readonly #unsubscribe: (() => void) | undefined;
+  readonly #arrivals = new Set<Arrival>();
+  readonly #accepts = new Set<Promise<unknown>>();
+  #isClosed = false;
+
+  /** @throws RangeError where the lifetime is out of range, and what TLS throws for a bad credential */
+  constructor(options: TlsAcceptorOptions) {
+    if (!(options.lifetimeMs > 0) || options.lifetimeMs > tlsLimits.lifetimeMs) {
+      throw new RangeError(
+        `Cannot resume sessions for "${options.lifetimeMs}" ms: allowed are 1 to ${tlsLimits.lifetimeMs}`,
+      );
+    }
+    const { resumption } = options;
+    this.#kind = resumption.kind;
+    this.#ticketKeys = resumption.kind === 'off' ? undefined : resumption.ticketKeys;
+    this.#clock = options.clock ?? steadyClock;
+    this.#onEvent = options.onEvent ?? (() => {});
+    this.#sessions = this.#openSessions(options);
+    this.#admission = options.admission ?? new Admission();
+    this.#reader = new HelloReader({
+      deadlineMs: options.helloDeadlineMs ?? tlsLimits.helloDeadlineMs,
+    });
+    const handshakeDeadlineMs = options.handshakeDeadlineMs ?? tlsLimits.handshakeDeadlineMs;
+    this.#handshakeDeadlines = new Deadlines(handshakeDeadlineMs);
+    this.#settings = {
+      lifetimeMs: options.lifetimeMs,
+      handshakeDeadlineMs,
+      policy: options.policy ?? 'intermediate',
+      contexts: new AsyncLocalStorage(),
+    };
+    this.#credentials = options.credentials;
+    this.#clientCertificates = verifierOf(options.clientCertificates);
+    this.#endpoints = this.#openEndpoints(this.#clientCertificates);
+    this.#unsubscribe = this.#ticketKeys?.subscribe(() =>
+      this.#endpoints.retireKeys(this.#ticketKeys?.keys ?? []),
+    );
+  }
+
+  /**
+   * Uses other credentials for the connections to come. Those that are there keep theirs, and sessions stay:
+   * they belong to a credential's name.
+   *
+   * @throws RangeError where there is none, and what TLS throws for a bad one; nothing has changed then
+   */
+  replaceCredentials(credentials: readonly Credential[]): void {
+    this.#endpoints.replace(credentials);
+    this.#credentials = credentials;
+  }
+
+  /**
+   * Asks the clients to come for certificates by another policy, or for none. Connections that are there stay.
+   * Sessions stay where the same authorities are trusted, but each resumption is checked by the new policy.
+   *
+   * @throws what TLS throws for a bad authority or revocation list; nothing has changed then
+   */
+  replaceClientCertificates(policy: ClientCertificatePolicy | undefined): void {
+    const before = this.#endpoints;
+    const verifier = verifierOf(policy);
+    this.#endpoints = this.#openEndpoints(verifier);
+    this.#clientCertificates = verifier;
+    before.retire();
+  }
+
+  /**
+   * Resumes no session any more that was made with a client certificate before now, whatever a cache may still
+   * find: for purging a certificate's sessions, together with the cache's `purge`.
+   *
+   * @param fingerprint256 - as in {@link ClientCertificate}
+   */
+  forgetCertificate(fingerprint256: string): void {
+    this.#sessions?.forgetCertificate(fingerprint256);
+  }
+
+  /** Connections that wait for their ClientHello. */
+  get pendingHelloCount(): number {
+    return this.#reader.pendingCount;
+  }
+
+  /**
+   * Brings a connection to TLS as its server. Nobody else reads from the socket any more, and what it has
+   * received but not given out must belong to TLS: after STARTTLS the owner drops pipelined bytes first.
+   *
+   * The socket is given an `error` listener for good, within this call. Handshakes take turns by address, so a
+   * client may wait, but the deadlines do not count the time that it waits for its turn.
+   *
+   * In TLS 1.3 its sessions go out right after it is handed over, together with what is written at once: whoever
+   * destroys it in the same step sends neither.
+   *
+   * @param entry - of an owner that counts connections by itself, until login; absent: the acceptor counts
+   *   this one until the handshake ends
+   * @param address - of the client, if it is not the socket's peer but somebody for whom that speaks
+   * @throws TlsAcceptError if it does not come to TLS; the socket is destroyed then, and the entry has left
+   */
+  accept(
+    socket: Socket,
+    entry?: AdmissionEntry,
+    address: string | undefined = socket.remoteAddress,
+  ): Promise<TlsConnection> {
+    socket.on('error', ignoreError);
+    const accept = this.#accept(socket, entry, address);
+    const settled = accept.then(
+      () => {},
+      () => {},
+    );
+    this.#accepts.add(settled);
+    void settled.then(() => this.#accepts.delete(settled));
+    return accept;
+  }
+
+  /** The connection has logged in: its sessions are worth more than those of connections that have not. */
+  promote(connection: TlsConnection, account: string): void {
+    this.#sessions?.promote(connection.sessionIds, account);
+  }
+
+  /** Fails what is under way with `ACCEPTOR_CLOSED`, and everything later. Connections that are there stay. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    for (const arrival of this.#arrivals) arrival.interrupt(closedError());
+    await Promise.all(this.#accepts);
+    this.#unsubscribe?.();
+    this.#sessions?.close();
+    this.#reader.close();
+    this.#handshakeDeadlines.clear();
+    this.#endpoints.retire();
+  }
+
+  async #accept(
+    socket: Socket,
+    given: AdmissionEntry | undefined,
+    address: string | undefined,
+  ): Promise<TlsConnection> {
+    const entry = given ?? this.#admission.enter(address, nobody);
+    const arrival = new Arrival(socket, entry, this.#reader);
+    const attempt: Attempt = { socket, arrival, address, startedAt: this.#clock(), mode: 'none' };
+    this.#arrivals.add(arrival);
+    try {
+      if (this.#isClosed) throw closedError();
+      attempt.hello = await this.#reader.read(socket);
+      arrival.check();
+      const turn = arrival.tryTurn() ?? (await arrival.waitForTurn());
+      try {
+        return await this.#acceptInTurn(attempt);
+      } finally {
+        turn.end();
+      }
+    } catch (cause) {
+      const error = cause instanceof TlsAcceptError ? cause : handshakeError(cause);
+      arrival.refuse(error);
+      const { hello, mode } = attempt;
+      const protocol = hello === undefined ? 'unknown' : offeredProtocol(hello);
+      this.#onEvent({ kind: 'failure', code: error.code, mode, protocol, address, error });
+      throw error;
+    } finally {
+      this.#arrivals.delete(arrival);
+      arrival.leave();
+      if (given === undefined) entry.leave();
+    }
+  }
+
+  /** Goes on with a client whose hello is there and whose turn it is. */
+  async #acceptInTurn(attempt: Attempt): Promise<TlsConnection> {
+    const { hello, arrival, address, startedAt } = attempt;
+    const route = this.#route(hello);
+    attempt.mode = route.mode;
+    let found: FoundSession | undefined;
+    try {
+      if (route.mode === 'stateful' && hello !== undefined) {
+        found = await this.#sessions?.find(hello);
+        arrival.check();
+      }
+      const handshake = new TlsHandshake({
+        startedAt,
+        address,
+        found,
+        isCertificateAsked: this.#clientCertificates !== undefined,
+        onSession: this.#onSession,
+      });
+      const endpoint = this.#endpoints.find(hello?.serverName, route);
+      const tlsSocket = await this.#shakeHands(attempt, handshake, endpoint);
+      const clientCertificate = await this.#checkCertificate(tlsSocket, handshake);
+      arrival.check();
+      if (handshake.isResumed && found !== undefined) this.#sessions?.supersede(found);
+      return this.#finish(tlsSocket, handshake, attempt, clientCertificate);
+    } finally {
+      found?.session.fill(0);
+    }
+  }
+
+  #finish(
+    socket: TLSSocket,
+    { isResumed, sessionIds }: TlsHandshake,
+    { hello, mode }: Attempt,
+    clientCertificate: ClientCertificate | undefined,
+  ): TlsConnection {
+    const protocol = socket.getProtocol() ?? 'unknown';
+    const outcome = isResumed ? 'resumed' : 'full';
+    this.#onEvent({ kind: 'handshake', outcome, mode, protocol });
+    const serverName = hello?.serverName;
+    return { socket, isResumed, mode, protocol, sessionIds, serverName, clientCertificate };
+  }
+
+  #route(hello: ClientHello | undefined): HelloRoute {
+    // A malformed hello only needs OpenSSL's alert.
+    if (hello === undefined) return { mode: 'none' };
+    // A ticket does not tell that the sessions of its certificate were purged since.
+    const canSeal = this.#clientCertificates === undefined;
+    const keys = (canSeal ? this.#ticketKeys?.keys : undefined) ?? [];
+    return routeHello(hello, { kind: this.#kind, keys, groups: groupCodes });
+  }
+
+  async #shakeHands(
+    { socket, arrival }: Attempt,
+    handshake: TlsHandshake,
+    endpoint: TlsEndpoint,
+  ): Promise<TLSSocket> {
+    if (socket.destroyed) throw handshakeError('the client has left');
+    const cancel = this.#handshakeDeadlines.set(() => {
+      // A thread that was busy may have the end of it in its kernel.
+      setImmediate(() => handshake.fail(handshakeError('it takes too long')));
+    });
+    // TLS tells this too, but not in the context of the connection.
+    const onClose = (): void => handshake.fail(handshakeError('the client has left'));
+    socket.on('close', onClose);
+    // It comes from here, not from TLS, if the end of the input was read before TLS took over.
+    socket.on('end', onClose);
+    arrival.handshake = handshake;
+    try {
+      return await handshake.run(() => endpoint.open(socket, handshake));
+    } finally {
+      cancel();
+      socket.off('close', onClose);
+      socket.off('end', onClose);
+    }
+  }
+
+  /** Accepts the client with the certificate it has shown, if it has. Rejects where it must have a valid one. */
+  async #checkCertificate(
+    socket: TLSSocket,
+    handshake: TlsHandshake,
+  ): Promise<ClientCertificate | undefined> {
+    const verifier = this.#clientCertificates;
+    if (verifier === undefined) {
+      // It may have been asked, by a policy that has gone since.
+      handshake.accept(undefined);
+      return undefined;
+    }
+    const certificate = await verifier.check(socket, handshake.isResumed, this.#clock());
+    if (verifier.policy.isRequired && certificate?.isAuthorized !== true) {
+      const error = certificateError(certificate?.reason ?? 'there is none');
+      handshake.fail(error);
+      throw error;
+    }
+    if (certificate?.isAuthorized === false) handshake.dropSessions();
+    else handshake.accept(certificate?.fingerprint256);
+    return certificate;
+  }
+
+  #openSessions(options: TlsAcceptorOptions): TlsSessions | undefined {
+    const { resumption, lifetimeMs, lookupDeadlineMs = tlsLimits.lookupDeadlineMs } = options;
+    if (resumption.kind !== 'stateful') return undefined;
+    const { cache } = resumption;
+    const [clock, onEvent] = [this.#clock, this.#onEvent];
+    return new TlsSessions({ cache, lifetimeMs, clock, lookupDeadlineMs, onEvent });
+  }
+
+  #openEndpoints(clientCertificates: ClientCertificateVerifier | undefined): EndpointDirectory {
+    const mode = this.#sessions === undefined ? 'none' : 'stateful';
+    const settings = { ...this.#settings, clientCertificates };
+    return new EndpointDirectory(this.#credentials, mode, settings);
+  }
+
+  readonly #onSession = (handshake: TlsHandshake, issued: IssuedSession): void => {
+    this.#sessions?.keep(handshake, issued);
+  };
+}
+
+function verifierOf(
+  policy: ClientCertificatePolicy | undefined,
+): ClientCertificateVerifier | undefined {
+  return policy === undefined ? undefined : new ClientCertificateVerifier(policy);
+}
+
+function closedError(): TlsAcceptError {
+  return new TlsAcceptError('ACCEPTOR_CLOSED', 'Cannot accept connections any more');
+}
+
+function ignoreError(): void {}

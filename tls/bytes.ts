@@ -1,0 +1,70 @@
+import { randomInt } from 'node:crypto';
+
+const nothing = new Uint8Array(0);
+
+/**
+ * Reads big-endian fields off bytes. It never throws: past the end everything reads as 0 or empty, and
+ * {@link isBroken} tells.
+ */
+export class ByteReader {
+  readonly #bytes: Uint8Array;
+  #position = 0;
+  #isBroken = false;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+  }
+
+  /** Whether something was read that is not there. */
+  get isBroken(): boolean {
+    return this.#isBroken;
+  }
+
+  /** Whether there is more to read. */
+  get hasMore(): boolean {
+    return !this.#isBroken && this.#position < this.#bytes.length;
+  }
+
+  /** An unsigned number of so many bytes, at most 4. */
+  number(byteCount: number): number {
+    const start = this.#advance(byteCount);
+    let value = 0;
+    for (let at = start; at < this.#position; at++) value = value * 256 + this.#bytes[at]!;
+    return value;
+  }
+
+  /** A view on the next bytes. */
+  bytes(byteCount: number): Uint8Array {
+    const start = this.#advance(byteCount);
+    return start === this.#position ? nothing : this.#bytes.subarray(start, this.#position);
+  }
+
+  /** A vector: its length in so many bytes, then its content. */
+  vector(lengthBytes: number): Uint8Array {
+    return this.bytes(this.number(lengthBytes));
+  }
+
+  /** Goes on by so many bytes, or nowhere where they are not there; where it was before. */
+  #advance(byteCount: number): number {
+    const start = this.#position;
+    if (start + byteCount > this.#bytes.length) this.#isBroken = true;
+    if (!this.#isBroken) this.#position = start + byteCount;
+    return start;
+  }
+}
+
+/** A seed for {@link hashBytes}, so that nobody outside can choose bytes that collide. */
+export function makeHashSeed(): number {
+  return randomInt(0x1_0000_0000);
+}
+
+/** A 32-bit hash of bytes: FNV-1a from a random start, with murmur3's finish, since the high bits count. */
+export function hashBytes(bytes: Uint8Array, seed: number): number {
+  let hash = seed ^ 0x811c9dc5;
+  for (let i = 0; i < bytes.length; i++) {
+    hash = Math.imul(hash ^ bytes[i]!, 0x01000193);
+  }
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) >>> 0;
+}

@@ -1,0 +1,327 @@
+import type { AsyncLocalStorage } from 'node:async_hooks';
+import { constants, createHash } from 'node:crypto';
+import type { Socket } from 'node:net';
+import { createServer, type Server, type TlsOptions, type TLSSocket } from 'node:tls';
+import type { ClientCertificateVerifier } from './certificates/client-certificates.ts';
+import { type Credential, serverNamesOf, ServerNameTable } from './certificates/credentials.ts';
+import { handshakeError } from './events.ts';
+import type { TlsHandshake } from './handshake.ts';
+import type { HelloRoute, ResumptionMode } from './hello/route.ts';
+import { ticketLifetimeMs } from './limits.ts';
+import { optionsOfPolicy, type TlsPolicy } from './policy.ts';
+import type { TicketKey } from './tickets/ticket-keys.ts';
+
+/** What all endpoints of an acceptor have in common. */
+export interface TlsEndpointSettings {
+  readonly lifetimeMs: number;
+  readonly handshakeDeadlineMs: number;
+  readonly policy: TlsPolicy;
+  /** Session events carry no socket; the async context tells whose they are. */
+  readonly contexts: AsyncLocalStorage<TlsHandshake>;
+  /** Absent: clients are not asked for a certificate. */
+  readonly clientCertificates?: ClientCertificateVerifier | undefined;
+}
+
+/** One credential, and one way to resume: a TLS server that never listens but is handed its connections. */
+export class TlsEndpoint {
+  readonly #server: Server;
+  readonly #contexts: AsyncLocalStorage<TlsHandshake>;
+  #connectionCount = 0;
+  #isRetired = false;
+
+  /**
+   * @param key - for mode `ticket`
+   * @throws what TLS throws for a bad credential
+   */
+  constructor(
+    credential: Credential,
+    mode: ResumptionMode,
+    key: TicketKey | undefined,
+    settings: TlsEndpointSettings,
+  ) {
+    this.#contexts = settings.contexts;
+    this.#server = createServer({
+      cert: credential.cert,
+      key: credential.key,
+      sessionIdContext: sessionIdContextOf(credential, settings.clientCertificates),
+      // Never the first: the acceptor's own deadline reads what the kernel has before it judges.
+      handshakeTimeout: 2 * settings.handshakeDeadlineMs,
+      ...optionsOfMode(mode, key, settings),
+      ...optionsOfTrust(settings.clientCertificates),
+    });
+    if (mode === 'stateful') this.#useCache();
+    this.#server.on('secureConnection', (socket) => {
+      const handshake = this.#contexts.getStore();
+      socket.allowHalfOpen = handshake?.isHalfOpenAllowed ?? false;
+      const hasSessionsToCome = mode === 'stateful' && socket.getProtocol() === 'TLSv1.3';
+      if (hasSessionsToCome) succeedLater(handshake, socket);
+      else handshake?.succeed(socket);
+      socket.on('error', closeAfterError);
+    });
+    this.#server.on('tlsClientError', (error) =>
+      this.#contexts.getStore()?.fail(handshakeError(error)),
+    );
+  }
+
+  /**
+   * Hands over a connection whose ClientHello has arrived; the handshake is told its end. A client that closes its side
+   * before the end has left: only after that may the connection be half open.
+   */
+  open(socket: Socket, handshake: TlsHandshake): void {
+    this.#connectionCount++;
+    socket.once('close', () => {
+      this.#connectionCount--;
+      this.#releaseWhenIdle();
+    });
+    const { allowHalfOpen } = socket;
+    handshake.isHalfOpenAllowed = allowHalfOpen;
+    // The TLS socket takes it over when it is made: then it closes at the end of its input, which nobody reads yet.
+    socket.allowHalfOpen = false;
+    this.#contexts.run(handshake, () => this.#server.emit('connection', socket));
+    socket.allowHalfOpen = allowHalfOpen;
+  }
+
+  /** Gives its memory back when its last connection ends; no more may be opened. */
+  retire(): void {
+    this.#isRetired = true;
+    this.#releaseWhenIdle();
+  }
+
+  #releaseWhenIdle(): void {
+    if (this.#isRetired && this.#connectionCount === 0) releaseContext(this.#server);
+  }
+
+  #useCache(): void {
+    this.#server.on('newSession', (id, session, done) => {
+      // TLS writes after `done`: the cache has been told before the client can come back. Nothing waits for it,
+      // so that a slow or dead cache delays no handshake.
+      const handshake = this.#contexts.getStore();
+      handshake?.addSession({ id, session });
+      // After its handshake the connection is handed out first: what its owner writes at once goes out together
+      // with the session, in one segment. Before, the handshake waits.
+      if (handshake?.isSecure === true) setImmediate(done);
+      else done();
+    });
+    this.#server.on('resumeSession', (_id, done) => {
+      const session = this.#contexts.getStore()?.found?.session;
+      if (session === undefined) done(null);
+      else done(null, Buffer.from(session.buffer, session.byteOffset, session.byteLength));
+    });
+  }
+}
+
+/**
+ * TLS 1.3 tells the sessions of a connection right after its handshake, and tells them to `socket.server`. A
+ * server of HTTP puts itself there: the socket is not for others before they have come.
+ */
+function succeedLater(handshake: TlsHandshake | undefined, socket: TLSSocket): void {
+  handshake?.secure();
+  let hasFailed = false;
+  const onError = (error: Error): void => {
+    hasFailed = true;
+    // After the sessions, which the alert waits for.
+    setImmediate(() => handshake?.fail(handshakeError(error)));
+  };
+  socket.once('error', onError);
+  setImmediate(() => {
+    socket.off('error', onError);
+    if (hasFailed) return;
+    if (socket.destroyed) handshake?.fail(handshakeError('the client has left'));
+    else handshake?.succeed(socket);
+  });
+}
+
+/**
+ * Ends a connection after a fatal error: Node writes the alert and tells the error, but leaves the connection
+ * open. It ends after this step: while sessions of TLS 1.3 wait to go out, so does the alert.
+ *
+ * @see RFC 8446, section 6.2; RFC 5246, section 7.2.2
+ */
+function closeAfterError(this: TLSSocket): void {
+  setImmediate(() => this.destroy());
+}
+
+function optionsOfMode(
+  mode: ResumptionMode,
+  key: TicketKey | undefined,
+  { lifetimeMs, policy }: TlsEndpointSettings,
+): TlsOptions {
+  const common = optionsOfPolicy(policy);
+  if (mode === 'ticket' && key !== undefined) {
+    // Nobody but TLS itself knows how old a ticket is. In whole seconds, so it may not be rounded up.
+    const sessionTimeout = Math.max(1, Math.floor(ticketLifetimeMs(lifetimeMs) / 1000));
+    return { ...common, ticketKeys: Buffer.from(key.secret), sessionTimeout };
+  }
+  return {
+    ...common,
+    secureOptions: common.secureOptions | constants.SSL_OP_NO_TICKET,
+    // The cache decides. A session's own time counts in whole seconds and began up to one earlier.
+    sessionTimeout: Math.ceil(lifetimeMs / 1000) + 1,
+  };
+}
+
+function optionsOfTrust(verifier: ClientCertificateVerifier | undefined): TlsOptions {
+  if (verifier === undefined) return {};
+  const { policy, crl } = verifier;
+  return {
+    ca: policy.ca,
+    ...(crl !== undefined && { crl: [...crl] }),
+    requestCert: true,
+    // Nobody is refused here: TLS would do it in full handshakes only, and without telling why.
+    rejectUnauthorized: false,
+  };
+}
+
+/**
+ * What a session is bound to: the credential by name, since a renewed certificate keeps its sessions, and
+ * whom the server trusts, since a session brings the verdict on its client certificate along.
+ */
+function sessionIdContextOf(
+  credential: Credential,
+  verifier: ClientCertificateVerifier | undefined,
+): string {
+  const trust = [verifier?.trustDigest, verifier !== undefined, verifier?.policy.isRequired];
+  const text = JSON.stringify([credential.name, ...trust]);
+  return createHash('sha256').update(text).digest('hex').slice(0, 32);
+}
+
+/**
+ * A context of TLS holds some 50 KiB outside of the heap, which the collector does not know of: left to it,
+ * thousands of certificates could pile up before it looks (nodejs/node#66002).
+ */
+function releaseContext(server: Server): void {
+  const { _sharedCreds: credentials } = server as unknown as {
+    readonly _sharedCreds?: { readonly context?: { readonly close?: () => void } };
+  };
+  credentials?.context?.close?.();
+}
+
+/** The endpoints of one credential: one for each way to resume and ticket key, made when first needed. */
+export class CredentialEndpoints {
+  readonly credential: Credential;
+  readonly #settings: TlsEndpointSettings;
+  readonly #endpoints = new Map<string, TlsEndpoint>();
+
+  /**
+   * @param mode - the one most needed, which is made at once
+   * @throws what TLS throws for a bad credential
+   */
+  constructor(credential: Credential, mode: 'stateful' | 'none', settings: TlsEndpointSettings) {
+    this.credential = credential;
+    this.#settings = settings;
+    this.find({ mode });
+  }
+
+  find(route: HelloRoute): TlsEndpoint {
+    const key = route.mode === 'ticket' ? route.key : undefined;
+    const slot = key === undefined ? route.mode : slotOf(key);
+    const known = this.#endpoints.get(slot);
+    if (known !== undefined) return known;
+    const endpoint = new TlsEndpoint(this.credential, route.mode, key, this.#settings);
+    this.#endpoints.set(slot, endpoint);
+    return endpoint;
+  }
+
+  /** Lets go of endpoints whose ticket key is none of these. */
+  retireKeys(liveKeys: readonly TicketKey[]): void {
+    const live = new Set<string>(['stateful', 'none', ...liveKeys.map(slotOf)]);
+    for (const [slot, endpoint] of this.#endpoints) {
+      if (live.has(slot)) continue;
+      this.#endpoints.delete(slot);
+      endpoint.retire();
+    }
+  }
+
+  /** Lets go of all of them. */
+  retire(): void {
+    for (const endpoint of this.#endpoints.values()) endpoint.retire();
+    this.#endpoints.clear();
+  }
+}
+
+/** By name: a source may tell of the same key in another object. */
+function slotOf({ name }: TicketKey): string {
+  return Buffer.from(name.buffer, name.byteOffset, name.byteLength).toString('latin1');
+}
+
+/** The endpoints of all credentials, found by server name and by the way to resume. */
+export class EndpointDirectory {
+  readonly #mode: 'stateful' | 'none';
+  readonly #settings: TlsEndpointSettings;
+  #all: readonly CredentialEndpoints[];
+  #byServerName: ServerNameTable<CredentialEndpoints>;
+
+  /**
+   * @param credentials - at least one; the first is for clients that ask for no name, or for another's
+   * @param mode - the way to resume that is most needed
+   * @throws RangeError where there is none, and what TLS throws for a bad one
+   */
+  constructor(
+    credentials: readonly Credential[],
+    mode: 'stateful' | 'none',
+    settings: TlsEndpointSettings,
+  ) {
+    this.#mode = mode;
+    this.#settings = settings;
+    this.#all = this.#open(credentials, []);
+    this.#byServerName = tableOf(this.#all);
+  }
+
+  find(serverName: string | undefined, route: HelloRoute): TlsEndpoint {
+    return this.#byServerName.find(serverName).find(route);
+  }
+
+  /** Uses other credentials from now on. Throws as the constructor does, and then has changed nothing. */
+  replace(credentials: readonly Credential[]): void {
+    const before = this.#all;
+    const all = this.#open(credentials, before);
+    this.#byServerName = tableOf(all);
+    this.#all = all;
+    for (const endpoints of before) if (!all.includes(endpoints)) endpoints.retire();
+  }
+
+  /** Lets go of endpoints whose ticket key is none of these. */
+  retireKeys(liveKeys: readonly TicketKey[]): void {
+    for (const endpoints of this.#all) endpoints.retireKeys(liveKeys);
+  }
+
+  /** Lets go of all of them. */
+  retire(): void {
+    for (const endpoints of this.#all) endpoints.retire();
+  }
+
+  /** Endpoints of the credentials; those of credentials that have not changed stay what they are. */
+  #open(
+    credentials: readonly Credential[],
+    known: readonly CredentialEndpoints[],
+  ): readonly CredentialEndpoints[] {
+    const opened: CredentialEndpoints[] = [];
+    try {
+      return credentials.map((credential) => {
+        const same = known.find((endpoints) => isSame(endpoints.credential, credential));
+        if (same !== undefined) return same;
+        const endpoints = new CredentialEndpoints(credential, this.#mode, this.#settings);
+        opened.push(endpoints);
+        return endpoints;
+      });
+    } catch (error) {
+      for (const endpoints of opened) endpoints.retire();
+      throw error;
+    }
+  }
+}
+
+function tableOf(all: readonly CredentialEndpoints[]): ServerNameTable<CredentialEndpoints> {
+  return new ServerNameTable(
+    all.map((value) => ({ names: serverNamesOf(value.credential), value })),
+  );
+}
+
+function isSame(one: Credential, other: Credential): boolean {
+  return (
+    one.name === other.name &&
+    one.cert === other.cert &&
+    one.key === other.key &&
+    String(one.serverNames) === String(other.serverNames)
+  );
+}

@@ -1,0 +1,217 @@
+import type { TlsEvent } from '../events.ts';
+import type { IssuedSession, TlsHandshake } from '../handshake.ts';
+import { type ClientHello, tls13 } from '../hello/client-hello.ts';
+import { tlsLimits } from '../limits.ts';
+import { type Clock, Deadlines } from '../time.ts';
+import type { SessionCache } from './session-cache.ts';
+import { decodeStoredSession, encodeStoredSession, type StoredSession } from './stored-session.ts';
+
+/** Where sessions are kept, and how long. */
+export interface TlsSessionsOptions {
+  readonly cache: SessionCache;
+  readonly lifetimeMs: number;
+  readonly clock: Clock;
+  /** For finding a session, in milliseconds. */
+  readonly lookupDeadlineMs: number;
+  readonly onEvent: (event: TlsEvent) => void;
+}
+
+/** What an acceptor does with its session cache. Nothing of it waits for the cache but finding, with a deadline. */
+export class TlsSessions {
+  readonly #cache: SessionCache;
+  readonly #lifetimeMs: number;
+  readonly #clock: Clock;
+  readonly #onEvent: (event: TlsEvent) => void;
+  readonly #purged = new PurgedCertificates();
+  readonly #lookup: SessionLookup;
+
+  constructor(options: TlsSessionsOptions) {
+    const { cache, clock, lookupDeadlineMs: deadlineMs, onEvent } = options;
+    this.#cache = cache;
+    this.#lifetimeMs = options.lifetimeMs;
+    this.#clock = clock;
+    this.#onEvent = onEvent;
+    this.#lookup = new SessionLookup({ cache, clock, deadlineMs, onEvent, purged: this.#purged });
+  }
+
+  /** The session that the client of a hello wants to resume; the caller overwrites it after use. Never rejects. */
+  find(hello: ClientHello): Promise<FoundSession | undefined> {
+    return this.#lookup.find(hello);
+  }
+
+  /** Stores a session that a client was given, and overwrites it. */
+  keep(handshake: TlsHandshake, { id, session }: IssuedSession): void {
+    const { address, startedAt, fullHandshakeAt, predecessorId, certificate } = handshake;
+    const bytes = encodeStoredSession({ session, predecessorId, fullHandshakeAt, certificate });
+    const chainEndsAt = fullHandshakeAt + tlsLimits.resumptionChainMs;
+    const expiresAt = Math.min(startedAt + this.#lifetimeMs, chainEndsAt);
+    void this.#tell(() =>
+      this.#cache.put(id, bytes, {
+        expiresAt,
+        ...(address !== undefined && { address }),
+        ...(certificate !== undefined && { certificate }),
+      }),
+    ).then(() => {
+      bytes.fill(0);
+      session.fill(0);
+    });
+  }
+
+  /**
+   * The client has used this session, so it will not come back with the one before. Not earlier: it may have
+   * lost its connection before the successor reached it.
+   */
+  supersede({ predecessorId }: FoundSession): void {
+    if (predecessorId === undefined) return;
+    void this.#tell(() => this.#cache.delete(predecessorId, 'superseded'));
+  }
+
+  promote(ids: readonly Uint8Array[], account: string): void {
+    void this.#tell(() => this.#cache.promote(ids, account));
+  }
+
+  /** Finds no session any more that was made with a client certificate before now. */
+  forgetCertificate(fingerprint256: string): void {
+    this.#purged.add(fingerprint256, this.#clock());
+  }
+
+  close(): void {
+    this.#lookup.close();
+  }
+
+  /** Nobody waits for it, and whatever a cache does nothing else fails. */
+  async #tell(call: () => Promise<void>): Promise<void> {
+    try {
+      await call();
+    } catch (error) {
+      this.#onEvent({ kind: 'cacheError', error });
+    }
+  }
+}
+
+/** Ids that OpenSSL makes; in TLS 1.3 they are the PSK identity. */
+const sessionIdBytes = 32;
+
+/** A session that was found for a client. */
+export interface FoundSession extends StoredSession {
+  readonly id: Uint8Array;
+}
+
+/** Where a {@link SessionLookup} looks, and how long. */
+export interface SessionLookupOptions {
+  readonly cache: SessionCache;
+  /** Past this the client gets a full handshake, in milliseconds. */
+  readonly deadlineMs: number;
+  readonly clock: Clock;
+  readonly purged: PurgedCertificates;
+  readonly onEvent: (event: TlsEvent) => void;
+}
+
+/** Finds the session that a client wants to resume. */
+export class SessionLookup {
+  readonly #cache: SessionCache;
+  readonly #deadlines: Deadlines;
+  readonly #clock: Clock;
+  readonly #purged: PurgedCertificates;
+  readonly #onEvent: (event: TlsEvent) => void;
+
+  constructor(options: SessionLookupOptions) {
+    this.#cache = options.cache;
+    this.#deadlines = new Deadlines(options.deadlineMs);
+    this.#clock = options.clock;
+    this.#purged = options.purged;
+    this.#onEvent = options.onEvent;
+  }
+
+  /** The session, which the caller overwrites after use, or undefined. It settles before the deadline and never rejects. */
+  async find(hello: ClientHello): Promise<FoundSession | undefined> {
+    const id = wantedSessionId(hello);
+    if (id === undefined) return undefined;
+    const stored = await this.#lookUp(id);
+    // A copy, since the id is a view on all that the client sent.
+    return stored && { ...stored, id: Uint8Array.from(id) };
+  }
+
+  close(): void {
+    this.#deadlines.clear();
+  }
+
+  // Sessions expire with their chain, and go with a purge; this is for caches that held them for longer.
+  #judge({ fullHandshakeAt, certificate }: StoredSession): 'hit' | 'expired' | 'unknown' {
+    if (this.#clock() >= fullHandshakeAt + tlsLimits.resumptionChainMs) return 'expired';
+    const isPurged = certificate !== undefined && this.#purged.has(certificate, fullHandshakeAt);
+    return isPurged ? 'unknown' : 'hit';
+  }
+
+  // A cache of others may throw at once, and has its own ways to say that it found nothing.
+  async #get(id: Uint8Array): Promise<Uint8Array | undefined> {
+    const bytes: unknown = await this.#cache.get(id);
+    return bytes instanceof Uint8Array ? bytes : undefined;
+  }
+
+  #lookUp(id: Uint8Array): Promise<StoredSession | undefined> {
+    return new Promise((resolve) => {
+      let isOver = false;
+      const settle = (failure: 'unknown' | 'timeout' | 'error', bytes?: Uint8Array) => {
+        if (isOver) {
+          bytes?.fill(0);
+          return;
+        }
+        isOver = true;
+        cancel();
+        const stored = bytes && decodeStoredSession(bytes);
+        const result = stored === undefined ? failure : this.#judge(stored);
+        if (result !== 'hit') bytes?.fill(0);
+        this.#onEvent({ kind: 'lookup', result });
+        resolve(result === 'hit' ? stored : undefined);
+      };
+      const cancel = this.#deadlines.set(() => settle('timeout'));
+      this.#get(id).then(
+        (bytes) => settle('unknown', bytes),
+        (error: unknown) => {
+          this.#onEvent({ kind: 'cacheError', error });
+          settle('error');
+        },
+      );
+    });
+  }
+}
+
+/**
+ * The id of the session that can be resumed, if any.
+ *
+ * In TLS 1.3 only the first PSK identity counts: a session given to OpenSSL for another one fails its binder,
+ * and with it the handshake. In TLS 1.2 a session is resumed only with an extended master secret, which binds
+ * it to the handshake it came from.
+ *
+ * @see RFC 8446, section 4.2.11; RFC 7627, section 5.3
+ */
+function wantedSessionId(hello: ClientHello): Uint8Array | undefined {
+  const isTls13 = hello.supportedVersions.includes(tls13);
+  if (!isTls13 && !hello.hasExtendedMasterSecret) return undefined;
+  const id = isTls13 ? hello.pskIdentities[0] : hello.legacySessionId;
+  return id?.length === sessionIdBytes ? id : undefined;
+}
+
+/**
+ * Client certificates whose sessions count no more, for as long as there may be one of them: in a cache that
+ * could not be reached, or in a lookup that was under way.
+ */
+export class PurgedCertificates {
+  readonly #purgedAt = new Map<string, number>();
+
+  add(fingerprint256: string, nowMs: number): void {
+    for (const [other, purgedAt] of this.#purgedAt) {
+      if (nowMs < purgedAt + tlsLimits.resumptionChainMs) break;
+      this.#purgedAt.delete(other);
+    }
+    // In the order of time.
+    this.#purgedAt.delete(fingerprint256);
+    this.#purgedAt.set(fingerprint256, nowMs);
+  }
+
+  /** Whether a session whose full handshake was then came before the purge. */
+  has(fingerprint256: string, fullHandshakeAt: number): boolean {
+    return fullHandshakeAt <= (this.#purgedAt.get(fingerprint256) ?? -Infinity);
+  }
+}

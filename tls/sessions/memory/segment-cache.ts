@@ -1,0 +1,204 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { type Clock, steadyClock } from '../../time.ts';
+import { DetachedTimer } from '../../time.ts';
+import { segmentLimits, tlsLimits } from '../../limits.ts';
+import { resizableMemory, type SegmentMemory } from './segment.ts';
+import { planSegments } from './segment.ts';
+import { SegmentStore } from './segment-store.ts';
+import type { PurgeOwner, PutOptions, SessionCache, SessionCacheStats } from '../session-cache.ts';
+import { SessionLife } from '../session-cache.ts';
+
+/** Expiry looks at the clock at least this often, in case it was set forward. */
+const longestWaitMs = 60_000;
+
+/** How much a {@link SegmentSessionCache} holds, and how long. */
+export interface SegmentSessionCacheOptions {
+  /** Bytes that the cache may hold, index included; the oldest sessions are evicted for room. */
+  readonly maxBytes: number;
+  /** Bytes of a segment, and so of the largest session; default: a 64th of `maxBytes`, at most 256 KiB. */
+  readonly segmentBytes?: number;
+  /** The longest life of a session, in milliseconds; a later `expiresAt` is brought forward to it. */
+  readonly lifetimeMs: number;
+  /** Default: a clock that nobody can set. */
+  readonly clock?: Clock;
+  /** Default: memory that goes back to the system at once. */
+  readonly memory?: SegmentMemory;
+  /** Called after each step in which sessions were expired or purged, with how long it took; it must not throw. */
+  readonly onReclaim?: (durationMs: number) => void;
+}
+
+/**
+ * Keeps sessions in memory, in segments that hold many of them, with no object, timer or buffer for each.
+ *
+ * All sessions live equally long, so the order of arrival is the order of expiry: a timer walks the oldest
+ * segment, overwrites each session when its time is up, and gives the segment back to the system after its
+ * last one, traffic or not. A session that lives shorter than those before it is not found once it has
+ * expired, and gives its bytes back when its turn comes.
+ *
+ * Sessions begin in a probation ring, an eighth of the bytes, of which one address may hold an eighth;
+ * {@link promote} moves them out of it. So a flood of handshakes without login evicts only its like.
+ */
+export class SegmentSessionCache implements SessionCache {
+  readonly #life: SessionLife;
+  readonly #clock: Clock;
+  readonly #store: SegmentStore;
+  readonly #onReclaim: ((durationMs: number) => void) | undefined;
+  readonly #timer = new DetachedTimer(() => this.#expireInSteps());
+  readonly #lookups = { hit: 0, unknown: 0, expired: 0 };
+  readonly #refused = { tooLarge: 0, overShare: 0 };
+  #isClosed = false;
+
+  /** @throws RangeError where a bound is out of range */
+  constructor(options: SegmentSessionCacheOptions) {
+    if (!(options.lifetimeMs > 0) || options.lifetimeMs > tlsLimits.lifetimeMs) {
+      throw new RangeError(
+        `Cannot keep sessions for "${options.lifetimeMs}" ms: allowed are 1 to ${tlsLimits.lifetimeMs}`,
+      );
+    }
+    this.#life = new SessionLife(options.lifetimeMs);
+    this.#clock = options.clock ?? steadyClock;
+    this.#onReclaim = options.onReclaim;
+    const plan = planSegments(options.maxBytes, options.segmentBytes);
+    this.#store = new SegmentStore(plan, options.memory ?? resizableMemory);
+  }
+
+  async get(id: Uint8Array): Promise<Uint8Array | undefined> {
+    const location = this.#find(id);
+    return location === undefined ? undefined : this.#store.session(location).slice();
+  }
+
+  async put(id: Uint8Array, session: Uint8Array, options: PutOptions): Promise<void> {
+    if (this.#isClosed) return;
+    const nowMs = this.#clock();
+    const expiresAt = this.#life.end(options.expiresAt, nowMs);
+    if (!(expiresAt > nowMs)) return;
+    const outcome = this.#store.add(id, session, { ...options, expiresAt });
+    if (outcome !== 'stored') this.#refused[outcome]++;
+    else if (!this.#timer.isArmed) this.#timer.arm(this.#waitMs());
+  }
+
+  async take(id: Uint8Array): Promise<Uint8Array | undefined> {
+    const location = this.#find(id);
+    if (location === undefined) return undefined;
+    const session = this.#store.session(location).slice();
+    this.#store.remove(location, 'taken');
+    this.#reclaimIfEmpty();
+    return session;
+  }
+
+  async promote(ids: readonly Uint8Array[], account: string): Promise<void> {
+    for (const id of ids) {
+      const location = this.#store.find(id);
+      if (location === undefined || this.#isOver(this.#store.expiresAt(location))) continue;
+      this.#store.promote(location, account);
+    }
+  }
+
+  async delete(id: Uint8Array, reason: 'superseded' | 'cleared' = 'cleared'): Promise<void> {
+    const location = this.#store.find(id);
+    if (location === undefined) return;
+    this.#store.remove(location, reason);
+    this.#reclaimIfEmpty();
+  }
+
+  /** No session of the owner is found from the moment of the call; it settles when all are overwritten. */
+  async purge(owner: PurgeOwner): Promise<number> {
+    if (owner === 'all') {
+      this.#timer.clear();
+      return this.#timed(() => this.#store.clear('purged'));
+    }
+    const count =
+      'account' in owner
+        ? this.#store.retireAccount(owner.account)
+        : this.#store.retireCertificate(owner.certificate);
+    if (count === 0) return 0;
+    for (const segment of this.#store.segments) {
+      this.#timed(() => this.#store.sweepRetired(segment));
+      await nextTurn();
+    }
+    this.#reclaimIfEmpty();
+    return count;
+  }
+
+  /** `oldestAt` takes every session for one that was given its whole life. */
+  stats(): SessionCacheStats {
+    const oldestExpiry = this.#store.oldestExpiry();
+    return {
+      entryCount: this.#store.entryCount,
+      usedBytes: this.#store.usedBytes,
+      heldBytes: this.#store.heldBytes,
+      ...(oldestExpiry !== undefined && { oldestAt: oldestExpiry - this.#life.lifetimeMs }),
+      removed: this.#store.removed,
+      refused: { ...this.#refused },
+      lookups: { ...this.#lookups },
+    };
+  }
+
+  /**
+   * One step of expiry, far below a millisecond; the cache's own timer calls it, so that nobody else needs to.
+   *
+   * @returns whether there may be more to do
+   */
+  expire(): boolean {
+    const nowMs = this.#clock();
+    return this.#store.expire(
+      (expiresAt) => this.#isOver(expiresAt, nowMs),
+      segmentLimits.entriesPerStep,
+    );
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#timer.clear();
+    this.#store.clear('cleared');
+  }
+
+  #find(id: Uint8Array): number | undefined {
+    const location = this.#store.find(id);
+    if (location === undefined) {
+      this.#lookups.unknown++;
+      return undefined;
+    }
+    if (this.#isOver(this.#store.expiresAt(location))) {
+      this.#lookups.expired++;
+      this.#store.remove(location, 'expired');
+      this.#reclaimIfEmpty();
+      return undefined;
+    }
+    this.#lookups.hit++;
+    return location;
+  }
+
+  #isOver(expiresAt: number, nowMs = this.#clock()): boolean {
+    return this.#life.isOver(expiresAt, nowMs);
+  }
+
+  #expireInSteps(): void {
+    if (this.#timed(() => this.expire())) this.#timer.arm(1);
+    else if (this.#store.heldBytes > 0) this.#timer.arm(this.#waitMs());
+  }
+
+  #timed<T>(reclaim: () => T): T {
+    const startedAt = performance.now();
+    const result = reclaim();
+    this.#onReclaim?.(performance.now() - startedAt);
+    return result;
+  }
+
+  // Segments of which nothing is left go back soon, but not so soon that a single session makes and drops one.
+  #reclaimIfEmpty(): void {
+    if (this.#store.entryCount === 0 && !this.#isClosed) this.#timer.arm(this.#granularityMs);
+  }
+
+  #waitMs(): number {
+    const nextMs = this.#store.nextExpiry() ?? 0;
+    return Math.ceil(
+      Math.min(Math.max(nextMs - this.#clock(), this.#granularityMs), longestWaitMs),
+    );
+  }
+
+  // Many sessions expire in each step when they arrive all the time, rather than one.
+  get #granularityMs(): number {
+    return Math.min(Math.max(Math.ceil(this.#life.lifetimeMs / 64), 10), 1_000);
+  }
+}

@@ -1,0 +1,328 @@
+import { AddressShares, noAddress } from './address-shares.ts';
+import { segmentLimits } from '../../limits.ts';
+import { hashBytes, makeHashSeed } from '../../bytes.ts';
+import { OwnerTable } from './owner-table.ts';
+import { SegmentIndex } from './id-index.ts';
+import type { SegmentMemory } from './segment.ts';
+import type { SegmentPlan } from './segment.ts';
+import { SegmentRing } from './ring.ts';
+import { SegmentTable } from './ring.ts';
+import { entryBytes, type Segment, type SegmentEntry } from './segment.ts';
+import type { PutOptions, RemovalReason } from '../session-cache.ts';
+
+/** What became of a session that was to be stored. */
+export type AddOutcome = 'stored' | 'tooLarge' | 'overShare';
+
+/**
+ * The entries of a segment cache: two rings of segments, and the index that finds entries in them. It knows
+ * no clock and no timer.
+ *
+ * A location names an entry; it is valid until an entry is added, promoted or removed.
+ */
+export class SegmentStore {
+  readonly #table: SegmentTable;
+  readonly #main: SegmentRing;
+  readonly #probation: SegmentRing;
+  readonly #index: SegmentIndex;
+  readonly #accounts = new OwnerTable();
+  readonly #certificates = new OwnerTable();
+  readonly #shares = new AddressShares();
+  readonly #seed = makeHashSeed();
+  readonly #removed = makeRemovalCounters();
+  #usedBytes = 0;
+
+  constructor(plan: SegmentPlan, memory: SegmentMemory) {
+    this.#index = new SegmentIndex({ maxBytes: plan.indexBytes, memory });
+    this.#table = new SegmentTable(plan.segmentBytes, memory);
+    const probationEntries = Math.ceil(this.#index.maxCount * segmentLimits.probationShare);
+    this.#main = new SegmentRing({
+      table: this.#table,
+      isProbation: false,
+      maxSegments: plan.mainSegments,
+      maxEntries: Math.max(1, this.#index.maxCount - probationEntries),
+    });
+    this.#probation = new SegmentRing({
+      table: this.#table,
+      isProbation: true,
+      maxSegments: plan.probationSegments,
+      maxEntries: probationEntries,
+    });
+  }
+
+  get entryCount(): number {
+    return this.#index.count;
+  }
+
+  /** Bytes of live entries, headers included. */
+  get usedBytes(): number {
+    return this.#usedBytes;
+  }
+
+  /** Bytes of segments and index. */
+  get heldBytes(): number {
+    return this.#main.heldBytes + this.#probation.heldBytes + this.#index.heldBytes;
+  }
+
+  /** A copy of the counters. */
+  get removed(): Record<RemovalReason, number> {
+    return { ...this.#removed };
+  }
+
+  /** A copy of the list of segments. */
+  get segments(): Segment[] {
+    return [...this.#probation.segments, ...this.#main.segments];
+  }
+
+  /** The location of an entry that no purge has retired, or undefined. */
+  find(id: Uint8Array): number | undefined {
+    const location = this.#locate(id);
+    return location !== undefined && this.#isRetired(location) ? undefined : location;
+  }
+
+  /** A view on a session, not to be handed out. */
+  session(location: number): Uint8Array {
+    return this.#table.segmentAt(location).session(this.#table.offsetAt(location));
+  }
+
+  expiresAt(location: number): number {
+    return this.#table.segmentAt(location).expiresAt(this.#table.offsetAt(location));
+  }
+
+  /** Stores a session in the place of any other under its id, and evicts the oldest where there is no room. */
+  add(id: Uint8Array, session: Uint8Array, options: PutOptions): AddOutcome {
+    const byteLength = entryBytes(id, session);
+    if (
+      byteLength > this.#table.segmentBytes ||
+      session.length > segmentLimits.sessionBytes ||
+      id.length > segmentLimits.idBytes ||
+      id.length === 0
+    ) {
+      return 'tooLarge';
+    }
+    const address = this.#shares.counterOf(options.address);
+    if (options.account === undefined && this.#isOverShare(address, byteLength)) return 'overShare';
+    const existing = this.#locate(id);
+    if (existing !== undefined) this.remove(existing, 'superseded');
+    const ring = options.account === undefined ? this.#probation : this.#main;
+    const owner = options.account === undefined ? address : this.#accounts.acquire(options.account);
+    const certificate = this.#certificates.acquire(options.certificate);
+    const entry = { id, session, expiresAt: options.expiresAt, owner, certificate };
+    this.#index.insert(hashBytes(id, this.#seed), this.#append(ring, entry, byteLength));
+    return 'stored';
+  }
+
+  /** Gives an entry to an account; one in the probation ring moves to the main ring. */
+  promote(location: number, account: string): void {
+    const segment = this.#table.segmentAt(location);
+    const offset = this.#table.offsetAt(location);
+    const owner = this.#accounts.acquire(account);
+    if (!segment.isProbation) {
+      this.#accounts.release(segment.owner(offset));
+      segment.setOwner(offset, owner);
+      return;
+    }
+    const byteLength = segment.byteLength(offset);
+    const entry = {
+      id: segment.id(offset),
+      session: segment.session(offset),
+      expiresAt: segment.expiresAt(offset),
+      owner,
+      certificate: segment.certificate(offset),
+    };
+    const hash = hashBytes(entry.id, this.#seed);
+    this.#index.replace(hash, location, this.#append(this.#main, entry, byteLength));
+    this.#forget(segment, offset);
+  }
+
+  /** Removes an entry. */
+  remove(location: number, reason: RemovalReason): void {
+    this.#remove(this.#table.segmentAt(location), this.#table.offsetAt(location), reason);
+  }
+
+  /**
+   * Removes what is over, from the oldest on, and gives back the segments that are empty then. Stops at the
+   * first entry of each ring that is not over, and after looking at so many entries.
+   *
+   * @returns whether there may be more to do
+   */
+  expire(isOver: (expiresAt: number) => boolean, entries: number): boolean {
+    const left = this.#expireRing(this.#probation, isOver, entries);
+    if (this.#expireRing(this.#main, isOver, left) === 0) return true;
+    return this.#index.settle(segmentLimits.slotsPerStep);
+  }
+
+  /** When the next entry expires; undefined if there is none, -Infinity where there is one to clear away. */
+  nextExpiry(): number | undefined {
+    const times = [this.#probation.oldest, this.#main.oldest]
+      .filter((segment) => segment !== undefined)
+      .map((segment) => {
+        const isLive = segment.head < segment.tail && segment.isLive(segment.head);
+        return isLive ? segment.expiresAt(segment.head) : -Infinity;
+      });
+    return times.length === 0 ? undefined : Math.min(...times);
+  }
+
+  /** When the oldest entry expires; undefined if there is none. Each dead entry is passed once, by it or by expiry. */
+  oldestExpiry(): number | undefined {
+    const times = [this.#probation.oldest, this.#main.oldest].flatMap((segment) => {
+      if (segment === undefined || segment.liveCount === 0) return [];
+      while (!segment.isLive(segment.head)) segment.passHead();
+      return [segment.expiresAt(segment.head)];
+    });
+    return times.length === 0 ? undefined : Math.min(...times);
+  }
+
+  /** Makes the entries of an account unfindable; how many those are. {@link sweepRetired} removes them. */
+  retireAccount(account: string): number {
+    return this.#accounts.retire(account);
+  }
+
+  /** Makes the entries of a client certificate unfindable; how many those are. */
+  retireCertificate(certificate: string): number {
+    return this.#certificates.retire(certificate);
+  }
+
+  /** Removes what a purge has retired from one segment. */
+  sweepRetired(segment: Segment): void {
+    for (const offset of liveOffsets(segment)) {
+      if (this.#isRetiredAt(segment, offset)) this.#remove(segment, offset, 'purged');
+    }
+  }
+
+  /** Removes everything and gives all memory back; how many entries there were. */
+  clear(reason: RemovalReason): number {
+    const count = this.entryCount;
+    this.#removed[reason] += count;
+    this.#index.clear();
+    while (this.#index.settle(Infinity));
+    this.#main.clear();
+    this.#probation.clear();
+    this.#accounts.clear();
+    this.#certificates.clear();
+    this.#shares.clear();
+    this.#usedBytes = 0;
+    return count;
+  }
+
+  #locate(id: Uint8Array): number | undefined {
+    return this.#index.find(hashBytes(id, this.#seed), (location) => {
+      const segment = this.#table.segmentAt(location);
+      return areEqual(segment.id(this.#table.offsetAt(location)), id);
+    });
+  }
+
+  #isRetired(location: number): boolean {
+    return this.#isRetiredAt(this.#table.segmentAt(location), this.#table.offsetAt(location));
+  }
+
+  #isRetiredAt(segment: Segment, offset: number): boolean {
+    if (this.#certificates.isRetired(segment.certificate(offset))) return true;
+    return !segment.isProbation && this.#accounts.isRetired(segment.owner(offset));
+  }
+
+  #isOverShare(address: number, byteLength: number): boolean {
+    if (address === noAddress) return false;
+    // In a small ring a share of less than two segments would refuse what fits, and the newest at that.
+    const share = Math.max(
+      this.#probation.maxBytes * segmentLimits.addressShare,
+      2 * this.#table.segmentBytes,
+    );
+    return this.#shares.bytes(address) + byteLength > share;
+  }
+
+  #append(ring: SegmentRing, entry: SegmentEntry, byteLength: number): number {
+    this.#evictAhead(ring, byteLength);
+    let segment = ring.segmentFor(byteLength, entry.expiresAt);
+    // Ends: each round evicts an entry or a segment, and an empty ring has room for what fits a segment.
+    while (segment === undefined) {
+      if (ring.isCrowded) this.#evictOldest(ring);
+      else this.#evict(ring, ring.oldest!);
+      segment = ring.segmentFor(byteLength, entry.expiresAt);
+    }
+    const offset = segment.append(entry);
+    ring.countEntry();
+    this.#usedBytes += byteLength;
+    if (segment.isProbation) this.#shares.add(entry.owner, byteLength);
+    return this.#table.locationOf(segment, offset);
+  }
+
+  // In a full ring the oldest segment empties at the pace at which the newest fills, so that no single append
+  // has to evict all of it.
+  #evictAhead(ring: SegmentRing, byteLength: number): void {
+    const { oldest, open } = ring;
+    if (!ring.isFull || oldest === undefined || open === undefined || oldest === open) return;
+    while (!oldest.isReleased && oldest.head < Math.min(open.tail + byteLength, oldest.tail)) {
+      this.#passHead(oldest, 'evicted');
+    }
+    if (!oldest.isReleased && oldest.head === oldest.tail) ring.release(oldest);
+  }
+
+  #evictOldest(ring: SegmentRing): void {
+    const oldest = ring.oldest!;
+    if (oldest.head === oldest.tail) ring.release(oldest);
+    else this.#passHead(oldest, 'evicted');
+  }
+
+  #passHead(segment: Segment, reason: RemovalReason): void {
+    const isLive = segment.isLive(segment.head);
+    const offset = segment.passHead();
+    if (isLive) this.#remove(segment, offset, reason);
+  }
+
+  #evict(ring: SegmentRing, segment: Segment): void {
+    for (const offset of liveOffsets(segment)) this.#remove(segment, offset, 'evicted');
+    if (!segment.isReleased) ring.release(segment);
+  }
+
+  #remove(segment: Segment, offset: number, reason: RemovalReason): void {
+    const location = this.#table.locationOf(segment, offset);
+    this.#index.remove(hashBytes(segment.id(offset), this.#seed), location);
+    this.#certificates.release(segment.certificate(offset));
+    if (!segment.isProbation) this.#accounts.release(segment.owner(offset));
+    this.#removed[reason]++;
+    this.#forget(segment, offset);
+  }
+
+  // The entry has left the index, or is found elsewhere.
+  #forget(segment: Segment, offset: number): void {
+    const byteLength = segment.byteLength(offset);
+    this.#usedBytes -= byteLength;
+    if (segment.isProbation) this.#shares.add(segment.owner(offset), -byteLength);
+    (segment.isProbation ? this.#probation : this.#main).kill(segment, offset);
+  }
+
+  #expireRing(ring: SegmentRing, isOver: (expiresAt: number) => boolean, entries: number): number {
+    let left = entries;
+    for (let oldest = ring.oldest; oldest !== undefined && left > 0; oldest = ring.oldest) {
+      if (oldest.head === oldest.tail) {
+        ring.release(oldest);
+        continue;
+      }
+      if (oldest.isLive(oldest.head) && !isOver(oldest.expiresAt(oldest.head))) break;
+      this.#passHead(oldest, 'expired');
+      left--;
+    }
+    return left;
+  }
+}
+
+/** Offsets of the live entries of a segment; each may be removed when it comes, also the last one. */
+function* liveOffsets(segment: Segment): Generator<number> {
+  let offset = segment.head;
+  while (segment.liveCount > 0) {
+    const next = offset + segment.byteLength(offset);
+    if (segment.isLive(offset)) yield offset;
+    if (next >= segment.tail) return;
+    offset = next;
+  }
+}
+
+function areEqual(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}
+
+function makeRemovalCounters(): Record<RemovalReason, number> {
+  return { expired: 0, evicted: 0, superseded: 0, taken: 0, cleared: 0, purged: 0 };
+}

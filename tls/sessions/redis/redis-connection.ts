@@ -1,0 +1,164 @@
+import { DetachedTimer } from '../../time.ts';
+import { Deadlines } from '../../time.ts';
+import { redisLimits } from '../../limits.ts';
+import { openRedisLink, type RedisCommand, type RedisLink } from './redis-link.ts';
+import type { RedisTarget } from './redis-url.ts';
+
+/** Why a command has no answer. */
+export type RedisFailureKind = 'error' | 'timeout' | 'overloaded';
+
+/** A command that has no answer. */
+export class RedisFailure extends Error {
+  override readonly name = 'RedisFailure';
+  readonly kind: RedisFailureKind;
+
+  constructor(kind: RedisFailureKind, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.kind = kind;
+  }
+}
+
+/** Which Redis, and how long it may take. */
+export interface RedisConnectionOptions {
+  readonly target: RedisTarget;
+  /** PEM: certificates to trust besides those that Node trusts, for TLS. */
+  readonly ca: string | undefined;
+  /** Time that a command has, in milliseconds. */
+  readonly deadlineMs: number;
+  /** Called when Redis is reached, and when it is not any more or at first, with the reason. */
+  readonly onChange: (isConnected: boolean, error: Error | undefined) => void;
+}
+
+/**
+ * Keeps a link to Redis, and opens a new one whenever it is lost or has stopped answering. A command is
+ * answered, or rejects by its deadline, or at once where there is no link or too much under way on it; none
+ * is kept for later.
+ */
+export class RedisConnection {
+  readonly #options: RedisConnectionOptions;
+  readonly #deadlines: Deadlines;
+  readonly #stalls = new Deadlines(redisLimits.stallMs);
+  readonly #retry = new DetachedTimer(() => void this.#open());
+  readonly #closing = new AbortController();
+  #link: RedisLink | undefined;
+  #inFlightCount = 0;
+  #failedAttempts = 0;
+
+  constructor(options: RedisConnectionOptions) {
+    this.#options = options;
+    this.#deadlines = new Deadlines(options.deadlineMs);
+    // Outside of the async context of whatever makes the cache.
+    this.#retry.arm(1);
+  }
+
+  get isConnected(): boolean {
+    return this.#link !== undefined;
+  }
+
+  /** @throws RedisFailure where there is no answer in time */
+  send(key: string, command: RedisCommand): Promise<unknown> {
+    return this.#run((link) => link.send(key, command), this.#deadlines);
+  }
+
+  /**
+   * Sends a command that may take longer than others: as long as Redis still answers something.
+   *
+   * @throws RedisFailure where there is no answer
+   */
+  sendPatiently(key: string, command: RedisCommand): Promise<unknown> {
+    return this.#run((link) => link.send(key, command));
+  }
+
+  /**
+   * Ways to send a command to each server that keeps keys of its own.
+   *
+   * @throws RedisFailure where there is no link
+   */
+  async masters(): Promise<((command: RedisCommand) => Promise<unknown>)[]> {
+    const masters = (await this.#run((link) => link.masters())) as Awaited<
+      ReturnType<RedisLink['masters']>
+    >;
+    return masters.map((master) => (command) => this.#run(() => master(command)));
+  }
+
+  close(): void {
+    this.#closing.abort();
+    this.#retry.clear();
+    this.#link?.destroy();
+    this.#link = undefined;
+    this.#deadlines.clear();
+    this.#stalls.clear();
+  }
+
+  #run(action: (link: RedisLink) => Promise<unknown>, deadlines?: Deadlines): Promise<unknown> {
+    const link = this.#link;
+    if (link === undefined) {
+      return Promise.reject(new RedisFailure('error', 'There is no connection to Redis'));
+    }
+    if (this.#inFlightCount >= redisLimits.commandsInFlight) {
+      return Promise.reject(new RedisFailure('overloaded', 'Redis has too much to answer'));
+    }
+    this.#inFlightCount++;
+    return new Promise((resolve, reject) => {
+      const cancel = deadlines?.set(() => {
+        reject(new RedisFailure('timeout', 'Redis has not answered in time'));
+      });
+      const cancelStall = this.#stalls.set(() => {
+        this.#drop(link, new Error('Redis has stopped answering'));
+      });
+      const settle = (): void => {
+        this.#inFlightCount--;
+        cancel?.();
+        cancelStall();
+      };
+      action(link).then(
+        (answer) => {
+          settle();
+          resolve(answer);
+        },
+        (error: unknown) => {
+          settle();
+          reject(new RedisFailure('error', 'Redis has not done a command', { cause: error }));
+        },
+      );
+    });
+  }
+
+  async #open(): Promise<void> {
+    try {
+      let link: RedisLink | undefined;
+      const onLost = (error: Error): void => this.#drop(link, error);
+      const { signal } = this.#closing;
+      link = await openRedisLink({ ...this.#options, onLost, signal });
+      if (this.#closing.signal.aborted) {
+        link.destroy();
+        return;
+      }
+      this.#link = link;
+      this.#failedAttempts = 0;
+      this.#options.onChange(true, undefined);
+    } catch (error) {
+      if (this.#closing.signal.aborted) return;
+      if (this.#failedAttempts === 0) this.#options.onChange(false, error as Error);
+      this.#retryLater();
+    }
+  }
+
+  #drop(link: RedisLink | undefined, error: Error): void {
+    if (link === undefined || this.#link !== link) return;
+    this.#link = undefined;
+    link.destroy();
+    this.#options.onChange(false, error);
+    this.#retryLater();
+  }
+
+  #retryLater(): void {
+    const delayMs = Math.min(
+      redisLimits.firstRetryMs * 2 ** this.#failedAttempts,
+      redisLimits.retryMs,
+    );
+    this.#failedAttempts++;
+    // Machines that lost the same Redis don't come back all at once.
+    this.#retry.arm(Math.ceil(delayMs * (0.5 + Math.random() / 2)));
+  }
+}

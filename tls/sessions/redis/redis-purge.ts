@@ -1,0 +1,89 @@
+import { redisLimits } from '../../limits.ts';
+import type { RedisCommand } from './redis-link.ts';
+
+/** What a purge does its work with. */
+export interface PurgeTools {
+  /** Undefined where Redis did not do it. */
+  readonly send: (key: string, command: RedisCommand) => Promise<unknown>;
+  /** Called with each record that was removed. */
+  readonly onRemoved: (record: Buffer) => void;
+}
+
+/** A way to send commands to a server; undefined comes back where it did not do one. */
+export type SendToServer = (command: RedisCommand) => Promise<unknown>;
+
+/** Removes the sessions that an index names and that still have the owner's tag, at this offset of the record. */
+export async function purgeIndexed(
+  { send, onRemoved }: PurgeTools,
+  owner: { readonly index: string; readonly tag: Buffer; readonly tagOffset: number },
+  sessionKey: (member: string) => string,
+): Promise<void> {
+  // Members stay in the index, so that positions do; it forgets them by their deadlines. Ends: what comes
+  // meanwhile expires last and so is behind what was there.
+  for (let start = 0; ; start += redisLimits.purgeBatch) {
+    const range = [String(start), String(start + redisLimits.purgeBatch - 1)];
+    const members = await send(owner.index, ['ZRANGE', owner.index, ...range]);
+    if (!Array.isArray(members) || members.length === 0) return;
+    const removals = (members as Buffer[]).map(async (member) => {
+      const key = sessionKey(member.toString('latin1'));
+      const command = ['EVAL', removeOwnedScript, '1', key, String(owner.tagOffset), owner.tag];
+      const record = await send(key, command);
+      if (Buffer.isBuffer(record)) onRemoved(record);
+    });
+    await Promise.all(removals);
+    if (members.length < redisLimits.purgeBatch) return;
+  }
+}
+
+/** Removes all keys with the prefix from one server, a little at a time; those that `isSession` are records. */
+export async function purgeServer(
+  { send, onRemoved }: PurgeTools,
+  sendToServer: SendToServer,
+  keys: { readonly prefix: string; readonly isSession: (key: string) => boolean },
+): Promise<void> {
+  const walk = ['MATCH', `${escapeGlob(keys.prefix)}*`, 'COUNT', String(redisLimits.scanCount)];
+  let cursor = '0';
+  // Ends: Redis comes back to 0 once it has looked at all keys that were there from the beginning.
+  do {
+    const page = await sendToServer(['SCAN', cursor, ...walk]);
+    if (!Array.isArray(page)) return;
+    const [next, found] = page as [Buffer, Buffer[]];
+    cursor = next.toString('latin1');
+    for (let start = 0; start < found.length; start += redisLimits.purgeBatch) {
+      const batch = found.slice(start, start + redisLimits.purgeBatch).map(async (bytes) => {
+        const key = bytes.toString();
+        const record = await send(key, [keys.isSession(key) ? 'GETDEL' : 'UNLINK', key]);
+        if (Buffer.isBuffer(record)) onRemoved(record);
+      });
+      await Promise.all(batch);
+    }
+  } while (cursor !== '0');
+}
+
+function escapeGlob(text: string): string {
+  return text.replaceAll(/[\\*?[\]]/g, String.raw`\$&`);
+}
+
+/*
+ * What Redis must do in one step. Each script has one key, so that it runs on a Cluster as well, and is sent
+ * whole, since it is shorter than asking whether Redis still knows it is worth.
+ */
+
+/** Gives a session to an account: tag, 1 or 0 comes back. It keeps its deadline. */
+export const promoteScript =
+  "if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end " +
+  "redis.call('SETRANGE', KEYS[1], 0, ARGV[1]) return 1";
+
+/** Removes a session if it has this tag at this offset: offset, tag. The removed session comes back. */
+export const removeOwnedScript =
+  "local at = tonumber(ARGV[1]) if redis.call('GETRANGE', KEYS[1], at, at + #ARGV[2] - 1) ~= ARGV[2] " +
+  "then return false end return redis.call('GETDEL', KEYS[1])";
+
+/**
+ * Adds sessions to the index of their owner, which forgets those that are over and expires as a whole after
+ * the last: time before which they are, lifetime, then deadline and id of each.
+ */
+export const indexScript =
+  "redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', ARGV[1]) " +
+  "for i = 3, #ARGV, 2 do redis.call('ZADD', KEYS[1], ARGV[i], ARGV[i + 1]) end " +
+  "return redis.call('PEXPIRE', KEYS[1], ARGV[2])";

@@ -1,0 +1,145 @@
+/**
+ * Where a TLS server keeps sessions so that a client can come back with a short handshake. Implement this
+ * to bring a cache of your own; test it with the conformance suite.
+ *
+ * What the arguments are:
+ * - `id` is random, made by OpenSSL (32 bytes). In a lookup it comes from the client: untrusted, any value.
+ * - `session` is secret: it holds the keys of a connection. Overwrite it when you drop it; never log it.
+ *
+ * What a cache may do: forget anything at any time (a client then makes a full handshake). What it must not
+ * do: return a session after its `expiresAt`, after `delete`, `take` or `purge`; return another session's
+ * bytes; throw where there is no room, or where a server behind it is away; hold an entry's memory after it
+ * has expired, be there traffic or not.
+ */
+export interface SessionCache {
+  /** A copy that the caller owns; undefined where the session is unknown, expired or unreachable. */
+  get(id: Uint8Array): Promise<Uint8Array | undefined>;
+  /** Stores a copy of the session. May evict others, or not store it at all. */
+  put(id: Uint8Array, session: Uint8Array, options: PutOptions): Promise<void>;
+  /** Reads and deletes in one step: of two callers only one gets the session. */
+  take(id: Uint8Array): Promise<Uint8Array | undefined>;
+  /** The connection that was given these sessions has logged in as `account`. Unknown ids are ignored. */
+  promote(ids: readonly Uint8Array[], account: string): Promise<void>;
+  /**
+   * Forgets one session, if it is there: `superseded` where its successor has been used, `cleared` (the
+   * default) for any other cause.
+   */
+  delete(id: Uint8Array, reason?: 'superseded' | 'cleared'): Promise<void>;
+  /** Forgets the sessions of an owner, or all; how many that were. */
+  purge(owner: PurgeOwner): Promise<number>;
+  stats(): SessionCacheStats;
+  /** Forgets everything, gives all memory back, stops timers. Later calls find nothing and do nothing. */
+  close(): Promise<void>;
+}
+
+/** What is kept with a session. */
+export interface PutOptions {
+  /** The instant from which the session is expired, in milliseconds of the cache's clock. */
+  readonly expiresAt: number;
+  /** SHA-256 fingerprint of the client certificate, where there was one. */
+  readonly certificate?: string;
+  /** The address the handshake came from; bounds one address's share of what has not logged in. */
+  readonly address?: string;
+  /** The account, where it is known already; the session needs no {@link SessionCache.promote} then. */
+  readonly account?: string;
+}
+
+/** Whose sessions are purged. */
+export type PurgeOwner = { readonly account: string } | { readonly certificate: string } | 'all';
+
+/** Why an entry went. Each removal has exactly one reason. */
+export type RemovalReason = 'expired' | 'evicted' | 'superseded' | 'taken' | 'cleared' | 'purged';
+
+/** What a cache holds at present, and what it has done. */
+export interface SessionCacheStats {
+  readonly entryCount: number;
+  /** Bytes of live entries. */
+  readonly usedBytes: number;
+  /** Bytes held from the system for them, index included; 0 when empty and reclaimed. */
+  readonly heldBytes: number;
+  /**
+   * When the oldest session came, in milliseconds of the cache's clock; absent where there is none, or where
+   * the cache does not know.
+   */
+  readonly oldestAt?: number;
+  readonly removed: Readonly<Record<RemovalReason, number>>;
+  /** Sessions that were not stored: too large for this cache, or past the share of their address. */
+  readonly refused: { readonly tooLarge: number; readonly overShare: number };
+  readonly lookups: {
+    readonly hit: number;
+    readonly unknown: number;
+    readonly expired: number;
+  };
+  /**
+   * What a server behind the cache did not do, by cause: it answered with an error or was away; it took too
+   * long; it had too much to do already; what it had was sealed by another secret, or changed. Absent where
+   * there is no such server.
+   */
+  readonly failures?: {
+    readonly error: number;
+    readonly timeout: number;
+    readonly overloaded: number;
+    readonly unsealed: number;
+  };
+}
+
+/** Keeps nothing: every handshake is a full one. */
+export class NullSessionCache implements SessionCache {
+  #unknown = 0;
+
+  async get(): Promise<undefined> {
+    this.#unknown++;
+    return undefined;
+  }
+
+  async put(): Promise<void> {}
+
+  async take(): Promise<undefined> {
+    this.#unknown++;
+    return undefined;
+  }
+
+  async promote(): Promise<void> {}
+
+  async delete(): Promise<void> {}
+
+  async purge(): Promise<number> {
+    return 0;
+  }
+
+  stats(): SessionCacheStats {
+    return {
+      entryCount: 0,
+      usedBytes: 0,
+      heldBytes: 0,
+      removed: { expired: 0, evicted: 0, superseded: 0, taken: 0, cleared: 0, purged: 0 },
+      refused: { tooLarge: 0, overShare: 0 },
+      lookups: { hit: 0, unknown: this.#unknown, expired: 0 },
+    };
+  }
+
+  async close(): Promise<void> {}
+}
+
+/** A clock that was set back by more than this makes sessions from before expired. */
+const clockToleranceMs = 60_000;
+
+/** How long the sessions of a cache live. */
+export class SessionLife {
+  readonly lifetimeMs: number;
+
+  /** @param lifetimeMs - the longest life of a session */
+  constructor(lifetimeMs: number) {
+    this.lifetimeMs = lifetimeMs;
+  }
+
+  /** When a session that comes now expires: not later than the longest life allows, in whole milliseconds. */
+  end(expiresAt: number, nowMs: number): number {
+    return Math.floor(Math.min(expiresAt, nowMs + this.lifetimeMs));
+  }
+
+  /** No session can expire later than one that came just now, unless the clock was set back since it came. */
+  isOver(expiresAt: number, nowMs: number): boolean {
+    return expiresAt <= nowMs || expiresAt > nowMs + this.lifetimeMs + clockToleranceMs;
+  }
+}
