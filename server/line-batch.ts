@@ -1,5 +1,5 @@
 import pino from 'pino';
-import { DetachedTimer } from '../tls/time.ts';
+import { DetachedTimer } from '../tls/index.ts';
 
 /** By which pino is asked to tell the level of each line; see its "pino.metadata". */
 const metadata: unique symbol = Symbol.for('pino.metadata');

@@ -1,5 +1,5 @@
 import { writeSync } from 'node:fs';
-import { DetachedTimer } from '../tls/time.ts';
+import { DetachedTimer } from '../tls/index.ts';
 
 /** Bytes that wait for whoever reads the log to make room; what comes beyond is lost. */
 const maxWaitingBytes = 1024 * 1024;

@@ -8,8 +8,8 @@ import {
   type Credential,
   CredentialError,
   loadCredential,
-} from '../tls/certificates/credentials.ts';
-import type { SelfSignedCertificate } from '../tls/certificates/self-signed.ts';
+  type SelfSignedCertificate,
+} from '../tls/index.ts';
 import { callInThread } from './threads/call-in-thread.ts';
 import type {
   CertificateFiles,

@@ -1,59 +1,94 @@
-export type {
-  AdmissionCounts,
-  AdmissionEndReason,
-  AdmissionEntry,
-  AdmissionOptions,
-  HandshakeTurn,
-  Visitor,
+// The one door of tls/: other folders import nothing else of it, so that its inside can move.
+
+// Bringing connections to TLS
+export { TlsAcceptor, type TlsAcceptorOptions } from './acceptor.ts';
+export { type TlsConnection } from './handshake.ts';
+export { TlsAcceptError, type TlsAcceptErrorCode, type TlsEvent } from './events.ts';
+export { type TlsPolicy, optionsOfPolicy, tlsPolicies } from './policy.ts';
+export {
+  type ClientHello,
+  type ClientHelloResult,
+  parseClientHello,
+} from './hello/client-hello.ts';
+export { type Resumption, type ResumptionMode } from './hello/route.ts';
+
+// Who may come, and when
+export {
+  Admission,
+  type AdmissionCounts,
+  type AdmissionEndReason,
+  type AdmissionEntry,
+  type AdmissionOptions,
+  type HandshakeTurn,
+  type Visitor,
+  clearAdmissionCell,
+  makeAdmissionCells,
 } from './admission/admission.ts';
-export { Admission, clearAdmissionCell, makeAdmissionCells } from './admission/admission.ts';
-export type { Clock } from './time.ts';
-export { steadyClock } from './time.ts';
-export type {
-  ClientCertificate,
-  ClientCertificatePolicy,
+export { addressGroup } from './address-group.ts';
+
+// Certificates
+export {
+  type Credential,
+  CredentialError,
+  type LoadedCredential,
+  loadCredential,
+} from './certificates/credentials.ts';
+export {
+  type CredentialFiles,
+  CredentialWatcher,
+  type CredentialWatcherOptions,
+} from './certificates/file-watcher.ts';
+export {
+  type ClientCertificate,
+  type ClientCertificatePolicy,
+  ClientCertificateVerifier,
 } from './certificates/client-certificates.ts';
-export type { ClientHello, ClientHelloResult } from './hello/client-hello.ts';
-export { parseClientHello } from './hello/client-hello.ts';
-export type { Credential, LoadedCredential } from './certificates/credentials.ts';
-export { CredentialError, loadCredential } from './certificates/credentials.ts';
-export type { CredentialFiles, CredentialWatcherOptions } from './certificates/file-watcher.ts';
-export { CredentialWatcher } from './certificates/file-watcher.ts';
-export type { DerivedTicketKeysOptions } from './tickets/ticket-keys.ts';
-export { DerivedTicketKeys } from './tickets/ticket-keys.ts';
-export { NullSessionCache } from './sessions/session-cache.ts';
-export type { RedisSessionCacheOptions } from './sessions/redis/redis-cache.ts';
-export { RedisSessionCache } from './sessions/redis/redis-cache.ts';
-export { RemoteSessionCache } from './sessions/threads/remote-cache.ts';
-export type { RandomTicketKeysOptions } from './tickets/ticket-keys.ts';
-export { RandomTicketKeys } from './tickets/ticket-keys.ts';
-export { ReplicatedTicketKeys } from './tickets/ticket-keys.ts';
-export type { Resumption, ResumptionMode } from './hello/route.ts';
-export type { SegmentSessionCacheOptions } from './sessions/memory/segment-cache.ts';
-export { SegmentSessionCache } from './sessions/memory/segment-cache.ts';
-export type {
-  SelfSignedCertificate,
-  SelfSignedCertificateOptions,
+export {
+  type SelfSignedCertificate,
+  type SelfSignedCertificateOptions,
+  makeSelfSignedCertificate,
 } from './certificates/self-signed.ts';
-export { makeSelfSignedCertificate } from './certificates/self-signed.ts';
-export type { CreateSessionCache, SessionCacheModuleOptions } from './sessions/cache-module.ts';
-export { loadSessionCacheModule, SessionCacheModuleError } from './sessions/cache-module.ts';
-export type {
-  PurgeOwner,
-  PutOptions,
-  RemovalReason,
-  SessionCache,
-  SessionCacheStats,
+
+// Ticket keys
+export {
+  DerivedTicketKeys,
+  type DerivedTicketKeysOptions,
+  RandomTicketKeys,
+  type RandomTicketKeysOptions,
+  ReplicatedTicketKeys,
+  type TicketKey,
+  type TicketKeySource,
+} from './tickets/ticket-keys.ts';
+
+// Session caches
+export {
+  NullSessionCache,
+  type PurgeOwner,
+  type PutOptions,
+  type RemovalReason,
+  type SessionCache,
+  type SessionCacheStats,
 } from './sessions/session-cache.ts';
-export type { SharedSessionCacheOptions } from './sessions/threads/shared-cache.ts';
-export { SharedSessionCache } from './sessions/threads/shared-cache.ts';
+export {
+  type CreateSessionCache,
+  SessionCacheModuleError,
+  type SessionCacheModuleOptions,
+  loadSessionCacheModule,
+} from './sessions/cache-module.ts';
+export {
+  SegmentSessionCache,
+  type SegmentSessionCacheOptions,
+} from './sessions/memory/segment-cache.ts';
+export {
+  SharedSessionCache,
+  type SharedSessionCacheOptions,
+} from './sessions/threads/shared-cache.ts';
+export { RemoteSessionCache } from './sessions/threads/remote-cache.ts';
 export { serveSessionCache } from './sessions/threads/serve.ts';
-export type { TicketKey, TicketKeySource } from './tickets/ticket-keys.ts';
-export type { TlsAcceptErrorCode } from './events.ts';
-export { TlsAcceptError } from './events.ts';
-export type { TlsAcceptorOptions } from './acceptor.ts';
-export { TlsAcceptor } from './acceptor.ts';
-export type { TlsConnection } from './handshake.ts';
-export type { TlsEvent } from './events.ts';
-export type { TlsPolicy } from './policy.ts';
-export { tlsPolicies } from './policy.ts';
+export { RedisSessionCache, type RedisSessionCacheOptions } from './sessions/redis/redis-cache.ts';
+export { parseRedisUrl } from './sessions/redis/redis-url.ts';
+
+// Time, bytes and bounds
+export { type Clock, DetachedTimer, steadyClock } from './time.ts';
+export { hashBytes, makeHashSeed } from './bytes.ts';
+export { segmentLimits, tlsLimits } from './limits.ts';

@@ -1,11 +1,11 @@
-import { RandomTicketKeys } from '../../tls/tickets/ticket-keys.ts';
-import type { Resumption } from '../../tls/hello/route.ts';
-import type {
-  PurgeOwner,
-  SessionCache,
-  SessionCacheStats,
-} from '../../tls/sessions/session-cache.ts';
-import type { TicketKeySource } from '../../tls/tickets/ticket-keys.ts';
+import {
+  type PurgeOwner,
+  RandomTicketKeys,
+  type Resumption,
+  type SessionCache,
+  type SessionCacheStats,
+  type TicketKeySource,
+} from '../../tls/index.ts';
 
 /** The sessions of a server, as an operator is shown them. */
 export interface SessionReport {

@@ -1,5 +1,4 @@
-import { type Clock, steadyClock } from '../../tls/time.ts';
-import { hashBytes, makeHashSeed } from '../../tls/bytes.ts';
+import { type Clock, hashBytes, makeHashSeed, steadyClock } from '../../tls/index.ts';
 import {
   accountDelays,
   type DelayPolicy,

@@ -1,6 +1,5 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
-import { type Clock, steadyClock } from '../../tls/time.ts';
-import { DetachedTimer } from '../../tls/time.ts';
+import { type Clock, DetachedTimer, steadyClock } from '../../tls/index.ts';
 import { FailedLogins, type FailedLoginsMemory, type LoginAttempt } from './failed-logins.ts';
 import { checkDeadlineMs } from './limits.ts';
 import {

@@ -1,5 +1,4 @@
-import { type Clock, steadyClock } from '../../tls/time.ts';
-import { DetachedTimer } from '../../tls/time.ts';
+import { type Clock, DetachedTimer, steadyClock } from '../../tls/index.ts';
 import { FailedLogins, type LoginAttempt } from './failed-logins.ts';
 import {
   defaultLoginLimits,

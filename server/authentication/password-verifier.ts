@@ -1,8 +1,6 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import type { Account, MailStore } from '../../store/mail-store.ts';
-import { addressGroup } from '../../tls/address-group.ts';
-import { type Clock, steadyClock } from '../../tls/time.ts';
-import type { SessionCache } from '../../tls/sessions/session-cache.ts';
+import { addressGroup, type Clock, type SessionCache, steadyClock } from '../../tls/index.ts';
 import type { LoginAttempt } from './failed-logins.ts';
 import { maxAccountKeyLength } from './limits.ts';
 import { PasswordCheckQueue, type PasswordChecks } from './password-check-queue.ts';

@@ -2,7 +2,7 @@ import { formatByteSize } from '../config/byte-size.ts';
 import { type Configuration, toKeys } from '../config/configuration.ts';
 import { readClientCertificates } from '../threads/certificate-files.ts';
 import { readSessionSecrets } from '../threads/open-resumption.ts';
-import { loadCredential } from '../../tls/certificates/credentials.ts';
+import { loadCredential } from '../../tls/index.ts';
 import { readCommandConfiguration } from './command-configuration.ts';
 import type { GlobalOptions } from './command-options.ts';
 

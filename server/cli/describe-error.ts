@@ -10,8 +10,7 @@ import {
   StoreSpaceError,
   StoreVersionError,
 } from '../../store/opened-store.ts';
-import { CredentialError } from '../../tls/certificates/credentials.ts';
-import { SessionCacheModuleError } from '../../tls/sessions/cache-module.ts';
+import { CredentialError, SessionCacheModuleError } from '../../tls/index.ts';
 import { StoreError } from '../../store/mail-store.ts';
 import { UsageError } from './usage-error.ts';
 

@@ -1,4 +1,4 @@
-import type { PurgeOwner, SessionCacheStats } from '../../tls/sessions/session-cache.ts';
+import type { PurgeOwner, SessionCacheStats } from '../../tls/index.ts';
 import type { SessionReport } from '../admin/session-administration.ts';
 import { formatByteSize } from '../config/byte-size.ts';
 import { type ControlClient, connectToServer } from '../control/control-client.ts';

@@ -1,8 +1,7 @@
 import { isIP } from 'node:net';
 import { availableParallelism } from 'node:os';
 import * as z from 'zod';
-import { segmentLimits } from '../../tls/limits.ts';
-import { tlsPolicies } from '../../tls/policy.ts';
+import { segmentLimits, tlsPolicies } from '../../tls/index.ts';
 import { parseByteSize } from './byte-size.ts';
 import { parseCapabilitiesOff } from './capabilities-off.ts';
 import { parseListenAddress } from './listen-address.ts';

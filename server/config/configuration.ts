@@ -1,5 +1,5 @@
 import type { Capability } from '../../protocol/capability.ts';
-import type { TlsPolicy } from '../../tls/policy.ts';
+import type { TlsPolicy } from '../../tls/index.ts';
 import type {
   clientAuthModes,
   ConfigurationKey,

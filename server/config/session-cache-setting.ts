@@ -1,4 +1,4 @@
-import { parseRedisUrl } from '../../tls/sessions/redis/redis-url.ts';
+import { parseRedisUrl } from '../../tls/index.ts';
 
 /**
  * Where sessions are kept:

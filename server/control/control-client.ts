@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { type Credentials, StoreError, type StoreErrorCode } from '../../store/mail-store.ts';
-import type { PurgeOwner } from '../../tls/sessions/session-cache.ts';
+import type { PurgeOwner } from '../../tls/index.ts';
 import type {
   PurgeReport,
   SessionAdministration,

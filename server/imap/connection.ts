@@ -2,7 +2,7 @@ import { nextTick } from 'node:process';
 import type { Capability } from '../../protocol/capability.ts';
 import { CommandReader, type ReaderEvent } from '../../protocol/command-reader.ts';
 import type { ResponseCode } from '../../protocol/response-code.ts';
-import type { TlsConnection } from '../../tls/handshake.ts';
+import type { TlsConnection } from '../../tls/index.ts';
 import type { ConnectionEndCause } from '../metrics/metrics-recorder.ts';
 import { ConnectionLostError, type ByteReceiver, type Transport } from '../net/transport.ts';
 import { AnswerQueue } from './answer-queue.ts';

@@ -1,9 +1,7 @@
 import type { Logger } from 'pino';
 import type { Capability } from '../../protocol/capability.ts';
 import type { MailStore } from '../../store/mail-store.ts';
-import { Admission } from '../../tls/admission/admission.ts';
-import { type Clock, steadyClock } from '../../tls/time.ts';
-import type { TlsAcceptor } from '../../tls/acceptor.ts';
+import { Admission, type Clock, steadyClock, type TlsAcceptor } from '../../tls/index.ts';
 import type { PasswordVerifier } from '../authentication/password-verifier.ts';
 import { type ClientPort, type MetricsRecorder, noMetrics } from '../metrics/metrics-recorder.ts';
 import { ConnectionCounts } from '../net/connection-counts.ts';

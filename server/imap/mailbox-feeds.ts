@@ -1,5 +1,5 @@
 import type { MailboxKey, MailStore } from '../../store/mail-store.ts';
-import type { Clock } from '../../tls/time.ts';
+import type { Clock } from '../../tls/index.ts';
 import { MailboxFeed } from './mailbox-feed.ts';
 
 interface Entry {

@@ -1,8 +1,7 @@
 import type { Logger } from 'pino';
 import type { Capability } from '../../protocol/capability.ts';
 import type { MailStore } from '../../store/mail-store.ts';
-import type { Clock } from '../../tls/time.ts';
-import type { TlsAcceptor } from '../../tls/acceptor.ts';
+import type { Clock, TlsAcceptor } from '../../tls/index.ts';
 import type { PasswordVerifier } from '../authentication/password-verifier.ts';
 import type { MetricsRecorder } from '../metrics/metrics-recorder.ts';
 import type { StrangerLog } from '../net/stranger-log.ts';

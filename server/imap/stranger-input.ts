@@ -1,4 +1,4 @@
-import { addressGroup } from '../../tls/address-group.ts';
+import { addressGroup } from '../../tls/index.ts';
 import { uncountedStrangerBytes } from './limits.ts';
 
 /** A client that has not logged in. */

@@ -1,5 +1,5 @@
 import type { Command } from '../../protocol/grammar/commands.ts';
-import type { TlsEvent } from '../../tls/events.ts';
+import type { TlsEvent } from '../../tls/index.ts';
 
 /** The port that a client came to: in the clear with STARTTLS, or TLS from the first byte. */
 export type ClientPort = 'imap' | 'imaps';

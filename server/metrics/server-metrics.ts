@@ -1,5 +1,4 @@
-import type { Clock } from '../../tls/time.ts';
-import type { SessionCache } from '../../tls/sessions/session-cache.ts';
+import type { Clock, SessionCache } from '../../tls/index.ts';
 import { AllThreadMetrics } from './all-thread-metrics.ts';
 import { readingsOfMetric, threadMetrics, type ThreadMetricName } from './thread-metrics.ts';
 import { oneReading, PolledRegistry, type Readings } from './polled-registry.ts';

@@ -1,5 +1,4 @@
-import type { Clock } from '../../tls/time.ts';
-import type { SessionCacheStats } from '../../tls/sessions/session-cache.ts';
+import type { Clock, SessionCacheStats } from '../../tls/index.ts';
 import { oneReading, type PolledRegistry, readingsOf } from './polled-registry.ts';
 
 /** Where the metrics of a session cache come from. */

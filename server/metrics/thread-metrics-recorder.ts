@@ -1,5 +1,5 @@
 import type { Command } from '../../protocol/grammar/commands.ts';
-import type { TlsEvent } from '../../tls/events.ts';
+import type { TlsEvent } from '../../tls/index.ts';
 import {
   metricValueCount,
   type ThreadMetricName,

@@ -1,8 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
-import type { Admission, AdmissionEndReason } from '../../tls/admission/admission.ts';
-import type { TlsAcceptor } from '../../tls/acceptor.ts';
-import type { Clock } from '../../tls/time.ts';
+import type { Admission, AdmissionEndReason, Clock, TlsAcceptor } from '../../tls/index.ts';
 import type { MetricsRecorder } from '../metrics/metrics-recorder.ts';
 import type { ConnectionCounts } from './connection-counts.ts';
 import { CrowdWatch } from './crowd-watch.ts';

@@ -1,7 +1,5 @@
 import type { Logger } from 'pino';
-import { addressGroup } from '../../tls/address-group.ts';
-import type { Clock } from '../../tls/time.ts';
-import { TlsAcceptError } from '../../tls/events.ts';
+import { addressGroup, type Clock, TlsAcceptError } from '../../tls/index.ts';
 import { type NetworkLimits, strangerWindowMs } from './limits.ts';
 import { ConnectionLostError } from './transport.ts';
 

@@ -1,7 +1,5 @@
 import type { Socket } from 'node:net';
-import type { AdmissionEntry } from '../../tls/admission/admission.ts';
-import type { TlsAcceptor } from '../../tls/acceptor.ts';
-import type { TlsConnection } from '../../tls/handshake.ts';
+import type { AdmissionEntry, TlsAcceptor, TlsConnection } from '../../tls/index.ts';
 import { keepAliveDelayMs, type NetworkLimits, proxyLimits } from './limits.ts';
 import { readProxyHeader } from './proxy-protocol.ts';
 

@@ -1,8 +1,5 @@
 import { isMainThread, parentPort, threadName, Worker, workerData } from 'node:worker_threads';
-import type {
-  SelfSignedCertificate,
-  SelfSignedCertificateOptions,
-} from '../../tls/certificates/self-signed.ts';
+import type { SelfSignedCertificate, SelfSignedCertificateOptions } from '../../tls/index.ts';
 import type { Configuration } from '../config/configuration.ts';
 import type { ReadConfigurationOptions } from '../config/read-configuration.ts';
 
@@ -20,7 +17,7 @@ type Result<N extends Name> = Awaited<ReturnType<ThreadFunctions[N]>>;
 
 const load: { readonly [N in Name]: () => Promise<Pick<ThreadFunctions, N>> } = {
   readConfiguration: () => import('../config/read-configuration.ts'),
-  makeSelfSignedCertificate: () => import('../../tls/certificates/self-signed.ts'),
+  makeSelfSignedCertificate: () => import('../../tls/index.ts'),
 };
 
 const calledThreadName = 'reprise-call';

@@ -4,15 +4,15 @@ import { type StatsListener, unwatchFile, watchFile } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { createSecureContext } from 'node:tls';
 import type { Logger } from 'pino';
-import type { ClientCertificatePolicy } from '../../tls/certificates/client-certificates.ts';
-import { ClientCertificateVerifier } from '../../tls/certificates/client-certificates.ts';
 import {
+  type ClientCertificatePolicy,
+  ClientCertificateVerifier,
   type Credential,
   CredentialError,
+  CredentialWatcher,
   type LoadedCredential,
-} from '../../tls/certificates/credentials.ts';
-import { CredentialWatcher } from '../../tls/certificates/file-watcher.ts';
-import { optionsOfPolicy } from '../../tls/policy.ts';
+  optionsOfPolicy,
+} from '../../tls/index.ts';
 import type { ClientCertificateFiles, ServerConfiguration } from '../config/configuration.ts';
 import { credentialFilesOf, credentialInMemory } from '../own-credential.ts';
 

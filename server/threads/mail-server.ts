@@ -1,15 +1,19 @@
 import type { Logger } from 'pino';
 import type { Capability } from '../../protocol/capability.ts';
 import type { MailStore } from '../../store/mail-store.ts';
-import { Admission, clearAdmissionCell } from '../../tls/admission/admission.ts';
-import { type Clock, steadyClock } from '../../tls/time.ts';
-import type { ClientCertificatePolicy } from '../../tls/certificates/client-certificates.ts';
-import type { Credential } from '../../tls/certificates/credentials.ts';
-import type { Resumption } from '../../tls/hello/route.ts';
-import type { SessionCache } from '../../tls/sessions/session-cache.ts';
-import type { TicketKeySource } from '../../tls/tickets/ticket-keys.ts';
-import { TlsAcceptor } from '../../tls/acceptor.ts';
-import type { TlsPolicy } from '../../tls/policy.ts';
+import {
+  Admission,
+  clearAdmissionCell,
+  type ClientCertificatePolicy,
+  type Clock,
+  type Credential,
+  type Resumption,
+  type SessionCache,
+  steadyClock,
+  type TicketKeySource,
+  TlsAcceptor,
+  type TlsPolicy,
+} from '../../tls/index.ts';
 import type { PasswordChecks } from '../authentication/password-check-queue.ts';
 import { StoredPasswordVerifier } from '../authentication/password-verifier.ts';
 import type { AccountCapabilities } from '../imap/account-capabilities.ts';

@@ -1,10 +1,12 @@
 // What the main thread and its workers say to each other.
 import type { MessagePort } from 'node:worker_threads';
 import type { StoreLink } from '../../store/opened-store.ts';
-import type { ClientCertificatePolicy } from '../../tls/certificates/client-certificates.ts';
-import type { Credential } from '../../tls/certificates/credentials.ts';
-import { tlsLimits } from '../../tls/limits.ts';
-import type { TicketKey } from '../../tls/tickets/ticket-keys.ts';
+import {
+  type ClientCertificatePolicy,
+  type Credential,
+  type TicketKey,
+  tlsLimits,
+} from '../../tls/index.ts';
 import type { PasswordCheckLink } from '../authentication/password-check-link.ts';
 import type { LogLevel } from '../config/configuration.ts';
 import type { MailServerSettings, PurgedCertificate } from './mail-server.ts';

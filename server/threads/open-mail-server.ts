@@ -1,9 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { OpenedStore, StoreLink } from '../../store/opened-store.ts';
-import { makeAdmissionCells } from '../../tls/admission/admission.ts';
-import { type Clock, steadyClock } from '../../tls/time.ts';
-import type { SessionCache } from '../../tls/sessions/session-cache.ts';
+import { type Clock, makeAdmissionCells, type SessionCache, steadyClock } from '../../tls/index.ts';
 import type { PasswordCheckQueue } from '../authentication/password-check-queue.ts';
 import type { ServerConfiguration, LogLevel } from '../config/configuration.ts';
 import { listenersOf } from '../config/listeners.ts';

@@ -1,19 +1,20 @@
 import { readFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
-import type { Clock } from '../../tls/time.ts';
-import { DerivedTicketKeys } from '../../tls/tickets/ticket-keys.ts';
-import { tlsLimits } from '../../tls/limits.ts';
-import { NullSessionCache } from '../../tls/sessions/session-cache.ts';
-import { RandomTicketKeys } from '../../tls/tickets/ticket-keys.ts';
-import type { Resumption } from '../../tls/hello/route.ts';
-import { SegmentSessionCache } from '../../tls/sessions/memory/segment-cache.ts';
-import type { SessionCache } from '../../tls/sessions/session-cache.ts';
-import { loadSessionCacheModule } from '../../tls/sessions/cache-module.ts';
 import {
+  type Clock,
+  DerivedTicketKeys,
+  loadSessionCacheModule,
+  NullSessionCache,
+  RandomTicketKeys,
+  RedisSessionCache,
+  type Resumption,
+  SegmentSessionCache,
+  type SessionCache,
   SharedSessionCache,
   type SharedSessionCacheOptions,
-} from '../../tls/sessions/threads/shared-cache.ts';
-import type { TicketKeySource } from '../../tls/tickets/ticket-keys.ts';
+  type TicketKeySource,
+  tlsLimits,
+} from '../../tls/index.ts';
 import type { ServerConfiguration } from '../config/configuration.ts';
 import { ConfigurationError } from '../config/configuration-error.ts';
 
@@ -105,13 +106,11 @@ async function openSessionCache(
   return new NullSessionCache();
 }
 
-async function openRedisCache(
+function openRedisCache(
   url: string,
   secrets: readonly Uint8Array[],
   { configuration, clock, logger }: OpenResumptionOptions,
-): Promise<SessionCache> {
-  // Only those who use it load the client.
-  const { RedisSessionCache } = await import('../../tls/sessions/redis/redis-cache.ts');
+): SessionCache {
   return new RedisSessionCache({
     url,
     secrets,

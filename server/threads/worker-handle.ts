@@ -1,8 +1,6 @@
 import { MessageChannel, Worker } from 'node:worker_threads';
 import type { StoreLink } from '../../store/opened-store.ts';
-import { serveSessionCache } from '../../tls/sessions/threads/serve.ts';
-import type { SessionCache } from '../../tls/sessions/session-cache.ts';
-import type { TicketKeySource } from '../../tls/tickets/ticket-keys.ts';
+import { serveSessionCache, type SessionCache, type TicketKeySource } from '../../tls/index.ts';
 import { linkPasswordChecks } from '../authentication/password-check-link.ts';
 import type { PasswordCheckQueue } from '../authentication/password-check-queue.ts';
 import type { LogLevel } from '../config/configuration.ts';

@@ -1,8 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import type { ClientCertificatePolicy } from '../../tls/certificates/client-certificates.ts';
-import type { Clock } from '../../tls/time.ts';
-import type { Credential } from '../../tls/certificates/credentials.ts';
+import type { ClientCertificatePolicy, Clock, Credential } from '../../tls/index.ts';
 import type { ListenerSettings } from '../net/listener.ts';
 import type { MailServer, MailServerSettings } from './mail-server.ts';
 import { type MessageToWorker, settingsAfter } from './messages.ts';

@@ -1,7 +1,6 @@
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { connectStore } from '../../store/open-store.ts';
-import { RemoteSessionCache } from '../../tls/sessions/threads/remote-cache.ts';
-import { ReplicatedTicketKeys } from '../../tls/tickets/ticket-keys.ts';
+import { RemoteSessionCache, ReplicatedTicketKeys } from '../../tls/index.ts';
 import { LinkedPasswordChecks } from '../authentication/password-check-link.ts';
 import { LineBatch } from '../line-batch.ts';
 import { createLogger } from '../logging.ts';

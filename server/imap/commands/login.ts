@@ -1,5 +1,5 @@
 import type { Account } from '../../../store/mail-store.ts';
-import type { ClientCertificate } from '../../../tls/certificates/client-certificates.ts';
+import type { ClientCertificate } from '../../../tls/index.ts';
 import { LoginBusyError } from '../../authentication/password-check-queue.ts';
 import type { CommandHandler, Completion } from '../dispatch.ts';
 import { CommandRefusedError } from '../responses.ts';

@@ -73,7 +73,7 @@ await t.test('a certificate counts in all workers until it is revoked', async (t
 
 /** A cache that purges nothing, as one behind a network may for a while. */
 const forgetful = `
-  import { SegmentSessionCache } from '${resolve(import.meta.dirname, '../../../tls/segment-session-cache.ts')}';
+  import { SegmentSessionCache } from '${resolve(import.meta.dirname, '../../../tls/index.ts')}';
   class UnpurgedSessionCache extends SegmentSessionCache {
     async purge() { return 0; }
   }

@@ -88,6 +88,14 @@ const shared = [
   'store/sqlite/states',
   'store/sqlite/writer',
   'tls',
+  'tls/admission',
+  'tls/certificates',
+  'tls/hello',
+  'tls/sessions',
+  'tls/sessions/memory',
+  'tls/sessions/redis',
+  'tls/sessions/threads',
+  'tls/tickets',
 ];
 
 const mainThread = [
