@@ -111,7 +111,7 @@ export class ServerNameTable<Value> {
     if (first === undefined) throw new RangeError('Cannot do without a credential');
     this.#default = first.value;
     for (const { names, value } of entries) {
-      for (const name of names.map(normalize)) {
+      for (const name of names.map(normalizeServerName)) {
         if (!this.#values.has(name)) this.#values.set(name, value);
       }
     }
@@ -120,13 +120,14 @@ export class ServerNameTable<Value> {
   /** @param name - as the client sent it, if it did */
   find(name: string | undefined): Value {
     if (name === undefined) return this.#default;
-    const exact = normalize(name);
+    const exact = normalizeServerName(name);
     const wildcard = exact.replace(/^[^.]+/, '*');
     return this.#values.get(exact) ?? this.#values.get(wildcard) ?? this.#default;
   }
 }
 
-function normalize(name: string): string {
+/** A server name as it is compared: without regard to case, and to a dot at its end. @see RFC 6066, section 3 */
+export function normalizeServerName(name: string): string {
   return name.toLowerCase().replace(/\.$/, '');
 }
 

@@ -1,6 +1,15 @@
 import t from 'tap';
 import { makeSelfSignedCertificate } from '../../../tls/index.ts';
-import { ServerNameTable, serverNamesOf } from '../../../tls/certificates/credentials.ts';
+import {
+  normalizeServerName,
+  ServerNameTable,
+  serverNamesOf,
+} from '../../../tls/certificates/credentials.ts';
+
+void t.test('names are compared without regard to case and to a dot at the end', async (t) => {
+  t.equal(normalizeServerName('IMAP.Example.ORG.'), 'imap.example.org');
+  t.not(normalizeServerName('imap.example.org'), normalizeServerName('imap.example.net'));
+});
 
 void t.test('ServerNameTable prefers the exact name, then the wildcard', async (t) => {
   const table = new ServerNameTable([
