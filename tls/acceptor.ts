@@ -41,6 +41,14 @@ export interface TlsAcceptorOptions {
   readonly policy?: TlsPolicy;
   /** Absent: clients are not asked for a certificate. */
   readonly clientCertificates?: ClientCertificatePolicy;
+  /**
+   * Names of the protocols that are spoken inside of TLS, such as `imap`, the preferred one first. A client that offers
+   * others only is refused with the alert no_application_protocol, so that nobody can lead a browser here whose owner
+   * meant another server of the same name; one that names none is served. Absent: no protocol is negotiated.
+   *
+   * @see RFC 7301, section 3.2; RFC 9325, section 3.7
+   */
+  readonly alpnProtocols?: readonly string[];
   /** The clock of the cache. */
   readonly clock?: Clock;
   /** For finding a session, in milliseconds; past it the client gets a full handshake. Default 50. */
@@ -118,6 +126,7 @@ export class TlsAcceptor {
       lifetimeMs: options.lifetimeMs,
       handshakeDeadlineMs,
       policy: options.policy ?? 'intermediate',
+      alpnProtocols: options.alpnProtocols,
       contexts: new AsyncLocalStorage(),
     };
     this.#credentials = options.credentials;

@@ -20,6 +20,8 @@ export interface TlsEndpointSettings {
   readonly contexts: AsyncLocalStorage<TlsHandshake>;
   /** Absent: clients are not asked for a certificate. */
   readonly clientCertificates?: ClientCertificateVerifier | undefined;
+  /** Absent: what clients say of their protocol does not count. */
+  readonly alpnProtocols?: readonly string[] | undefined;
 }
 
 /** One credential, and one way to resume: a TLS server that never listens but is handed its connections. */
@@ -46,6 +48,7 @@ export class TlsEndpoint {
       sessionIdContext: sessionIdContextOf(credential, settings.clientCertificates),
       // Never the first: the acceptor's own deadline reads what the kernel has before it judges.
       handshakeTimeout: 2 * settings.handshakeDeadlineMs,
+      ...(settings.alpnProtocols && { ALPNProtocols: [...settings.alpnProtocols] }),
       ...optionsOfMode(mode, key, settings),
       ...optionsOfTrust(settings.clientCertificates),
     });

@@ -198,6 +198,7 @@ function makeAcceptor(options: LocalMailServerOptions): TlsAcceptor {
     credentials: settings.credentials,
     resumption: resumptionOf(options),
     policy: settings.tlsPolicy,
+    alpnProtocols: ['imap'],
     ...(clientCertificates !== undefined && { clientCertificates }),
     lifetimeMs: settings.sessionLifetimeMs,
     clock,
