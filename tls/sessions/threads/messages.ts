@@ -1,9 +1,8 @@
 import type { MessagePort } from 'node:worker_threads';
-import { ByteReader } from '../../bytes.ts';
 import { remoteLimits } from '../../limits.ts';
 import { DetachedTimer } from '../../time.ts';
-import type { PurgeOwner, PutOptions } from '../session-cache.ts';
-import type { SharedSessionMemory } from './thread-end.ts';
+import type { PurgeOwner, PutOptions, SessionCacheStats } from '../session-cache.ts';
+import type { SharedSessionMemory } from './change-queue.ts';
 
 /** The first message: where the far end writes the cache's figures. */
 export type AttachMessage = Float64Array;
@@ -53,110 +52,6 @@ export function ownCopy(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   return copy;
 }
 
-/** What a thread tells the keeper of a cache, without waiting for an answer. */
-export type SessionLetter =
-  | {
-      readonly kind: 'put';
-      readonly id: Uint8Array;
-      /** Secret. */
-      readonly session: Uint8Array;
-      readonly options: PutOptions;
-    }
-  | { readonly kind: 'promote'; readonly ids: readonly Uint8Array[]; readonly account: string }
-  | { readonly kind: 'delete'; readonly id: Uint8Array; readonly reason: 'superseded' | 'cleared' };
-
-/** A letter and its place among those of all threads, modulo 2^32. */
-export interface NumberedLetter {
-  readonly number: number;
-  readonly letter: SessionLetter;
-}
-
-const kinds = ['put', 'promote', 'delete'] as const;
-const reasons = ['superseded', 'cleared'] as const;
-const lengthBytes = 4;
-
-/** The bytes of a letter; the caller overwrites them after use. */
-export function encodeLetter({ number, letter }: NumberedLetter): Uint8Array {
-  const kind = Uint8Array.of(kinds.indexOf(letter.kind));
-  return joinVectors([wordOf(number), kind, ...fieldsOf(letter)]);
-}
-
-/** Views on the bytes of a letter. */
-export function decodeLetter(bytes: Uint8Array): NumberedLetter {
-  const reader = new ByteReader(bytes);
-  const next = (): Uint8Array => reader.vector(lengthBytes);
-  const number = new ByteReader(next()).number(4);
-  const kind = kinds[next()[0]!];
-  if (kind === 'put') return { number, letter: readPut(next) };
-  if (kind === 'delete') {
-    return { number, letter: { kind, id: next(), reason: reasons[next()[0]!] ?? 'cleared' } };
-  }
-  const account = textOf(next());
-  const ids: Uint8Array[] = [];
-  while (reader.hasMore) ids.push(next());
-  return { number, letter: { kind: 'promote', ids, account } };
-}
-
-function fieldsOf(letter: SessionLetter): Uint8Array[] {
-  if (letter.kind === 'delete') {
-    return [letter.id, Uint8Array.of(reasons.indexOf(letter.reason))];
-  }
-  if (letter.kind === 'promote') return [bytesOf(letter.account), ...letter.ids];
-  const { expiresAt, address, certificate, account } = letter.options;
-  const optional = [address, certificate, account].flatMap((text) =>
-    text === undefined ? [Uint8Array.of(0), nothing] : [Uint8Array.of(1), bytesOf(text)],
-  );
-  return [
-    letter.id,
-    letter.session,
-    new Uint8Array(Float64Array.of(expiresAt).buffer),
-    ...optional,
-  ];
-}
-
-function readPut(next: () => Uint8Array): SessionLetter {
-  const [id, session] = [next(), next()];
-  const expiresAt = new Float64Array(next().slice().buffer)[0]!;
-  const [address, certificate, account] = [0, 1, 2].map(() => {
-    const isThere = next()[0] === 1;
-    const bytes = next();
-    return isThere ? textOf(bytes) : undefined;
-  });
-  const options = {
-    expiresAt,
-    ...(address !== undefined && { address }),
-    ...(certificate !== undefined && { certificate }),
-    ...(account !== undefined && { account }),
-  };
-  return { kind: 'put', id, session, options };
-}
-
-const nothing = new Uint8Array(0);
-
-function wordOf(value: number): Uint8Array {
-  return Uint8Array.of(value >>> 24, value >>> 16, value >>> 8, value);
-}
-
-function bytesOf(text: string): Uint8Array {
-  return Buffer.from(text);
-}
-
-function textOf(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString();
-}
-
-function joinVectors(fields: readonly Uint8Array[]): Uint8Array {
-  const size = fields.reduce((sum, field) => sum + lengthBytes + field.length, 0);
-  const bytes = new Uint8Array(size);
-  let position = 0;
-  for (const field of fields) {
-    bytes.set(wordOf(field.length), position);
-    bytes.set(field, position + lengthBytes);
-    position += lengthBytes + field.length;
-  }
-  return bytes;
-}
-
 /**
  * Sends letters to the thread at the other end of a port, several in one message: each message wakes that
  * thread, which costs more than all that it says. A letter that nobody waits for goes with the next one that
@@ -203,4 +98,74 @@ export class LetterBox<Letter> {
     this.#letters = [];
     this.#enclosed = [];
   }
+}
+
+const figureCount = 19;
+// NaN says that what begins here is absent.
+const oldestAtIndex = 14;
+const failuresIndex = 15;
+
+/** Room for the figures of a cache that two threads see. */
+export function makeSharedStats(): Float64Array {
+  const figures = new Float64Array(
+    new SharedArrayBuffer(figureCount * Float64Array.BYTES_PER_ELEMENT),
+  );
+  figures[oldestAtIndex] = Number.NaN;
+  figures[failuresIndex] = Number.NaN;
+  return figures;
+}
+
+/** Writes the figures of a cache. */
+export function writeSharedStats(figures: Float64Array, stats: SessionCacheStats): void {
+  const { removed, refused, lookups, failures } = stats;
+  figures[0] = stats.entryCount;
+  figures[1] = stats.usedBytes;
+  figures[2] = stats.heldBytes;
+  figures[3] = removed.expired;
+  figures[4] = removed.evicted;
+  figures[5] = removed.superseded;
+  figures[6] = removed.taken;
+  figures[7] = removed.cleared;
+  figures[8] = removed.purged;
+  figures[9] = refused.tooLarge;
+  figures[10] = refused.overShare;
+  figures[11] = lookups.hit;
+  figures[12] = lookups.unknown;
+  figures[13] = lookups.expired;
+  figures[oldestAtIndex] = stats.oldestAt ?? Number.NaN;
+  figures[failuresIndex] = failures?.error ?? Number.NaN;
+  figures[16] = failures?.timeout ?? 0;
+  figures[17] = failures?.overloaded ?? 0;
+  figures[18] = failures?.unsealed ?? 0;
+}
+
+/** The figures that {@link writeSharedStats} wrote last; zeros where it has not yet. */
+export function readSharedStats(figures: Float64Array): SessionCacheStats {
+  const at = (index: number): number => figures[index] ?? 0;
+  return {
+    entryCount: at(0),
+    usedBytes: at(1),
+    heldBytes: at(2),
+    removed: {
+      expired: at(3),
+      evicted: at(4),
+      superseded: at(5),
+      taken: at(6),
+      cleared: at(7),
+      purged: at(8),
+    },
+    refused: { tooLarge: at(9), overShare: at(10) },
+    lookups: { hit: at(11), unknown: at(12), expired: at(13) },
+    ...(Number.isNaN(at(oldestAtIndex)) ? {} : { oldestAt: at(oldestAtIndex) }),
+    ...(Number.isNaN(at(failuresIndex))
+      ? {}
+      : {
+          failures: {
+            error: at(failuresIndex),
+            timeout: at(16),
+            overloaded: at(17),
+            unsealed: at(18),
+          },
+        }),
+  };
 }

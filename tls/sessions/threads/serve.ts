@@ -1,15 +1,15 @@
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
-import { LetterBox } from './messages.ts';
+import type { SessionCache } from '../session-cache.ts';
 import {
   type AnswerMessage,
   type AttachMessage,
   type CallMessage,
   idBytes,
+  LetterBox,
   ownCopy,
+  writeSharedStats,
 } from './messages.ts';
-import type { SessionCache } from '../session-cache.ts';
 import { SharedSessionCache } from './shared-cache.ts';
-import { writeSharedStats } from './shared-stats.ts';
 
 type Message = AttachMessage | readonly CallMessage[];
 

@@ -1,13 +1,17 @@
-import { type Clock, steadyClock } from '../../time.ts';
-import { DetachedTimer } from '../../time.ts';
 import { sharedLimits } from '../../limits.ts';
-import { ByteQueue } from './byte-queue.ts';
-import { RecentSessions } from './recent-sessions.ts';
+import { type Clock, DetachedTimer, steadyClock } from '../../time.ts';
 import { defaultSegmentBytes } from '../memory/segment.ts';
 import { SegmentSessionCache, type SegmentSessionCacheOptions } from '../memory/segment-cache.ts';
 import type { PurgeOwner, PutOptions, SessionCacheStats } from '../session-cache.ts';
-import { decodeLetter, type NumberedLetter, type SessionLetter } from './messages.ts';
-import { type SharedSessionMemory, SharedState } from './thread-end.ts';
+import {
+  ByteQueue,
+  decodeLetter,
+  type NumberedLetter,
+  type SessionLetter,
+  type SharedSessionMemory,
+  SharedState,
+} from './change-queue.ts';
+import { RecentSessions } from './recent-sessions.ts';
 
 /** How much a {@link SharedSessionCache} holds, and what of it all threads find at once. */
 export interface SharedSessionCacheOptions extends SegmentSessionCacheOptions {

@@ -10,10 +10,12 @@ import {
   type SessionCacheStats,
 } from '../../../../tls/index.ts';
 import { sharedLimits } from '../../../../tls/limits.ts';
-import { ByteQueue } from '../../../../tls/sessions/threads/byte-queue.ts';
+import {
+  ByteQueue,
+  encodeLetter,
+  type SharedSessionMemory,
+} from '../../../../tls/sessions/threads/change-queue.ts';
 import { RecentSessions } from '../../../../tls/sessions/threads/recent-sessions.ts';
-import { encodeLetter } from '../../../../tls/sessions/threads/messages.ts';
-import type { SharedSessionMemory } from '../../../../tls/sessions/threads/thread-end.ts';
 import {
   contractLifetimeMs as lifetimeMs,
   makeSession,

@@ -4,7 +4,7 @@ import {
   makeSharedStats,
   readSharedStats,
   writeSharedStats,
-} from '../../../../tls/sessions/threads/shared-stats.ts';
+} from '../../../../tls/sessions/threads/messages.ts';
 
 const least: SessionCacheStats = {
   entryCount: 1,
