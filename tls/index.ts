@@ -24,6 +24,11 @@ export {
   clearAdmissionCell,
   makeAdmissionCells,
 } from './admission/admission.ts';
+export {
+  type Stranger,
+  StrangerInput,
+  type StrangerInputOptions,
+} from './admission/stranger-input.ts';
 export { addressGroup } from './address-group.ts';
 
 // Certificates

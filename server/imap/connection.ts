@@ -2,7 +2,7 @@ import { nextTick } from 'node:process';
 import type { Capability } from '../../protocol/capability.ts';
 import { CommandReader, type ReaderEvent } from '../../protocol/command-reader.ts';
 import type { ResponseCode } from '../../protocol/response-code.ts';
-import type { TlsConnection } from '../../tls/index.ts';
+import type { Stranger, TlsConnection } from '../../tls/index.ts';
 import type { ConnectionEndCause } from '../metrics/metrics-recorder.ts';
 import { ConnectionLostError, type ByteReceiver, type Transport } from '../net/transport.ts';
 import { AnswerQueue } from './answer-queue.ts';
@@ -10,7 +10,6 @@ import { handleEvent } from './dispatch.ts';
 import { ByeError, Responses } from './responses.ts';
 import type { ServiceContext } from './service-context.ts';
 import { Session } from './session.ts';
-import type { Stranger } from './stranger-input.ts';
 
 /** The length of the window in which commands before login are counted, in milliseconds. */
 const commandWindowMs = 1_000;

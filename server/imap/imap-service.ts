@@ -1,7 +1,13 @@
 import type { Logger } from 'pino';
 import type { Capability } from '../../protocol/capability.ts';
 import type { MailStore } from '../../store/mail-store.ts';
-import { Admission, type Clock, steadyClock, type TlsAcceptor } from '../../tls/index.ts';
+import {
+  Admission,
+  type Clock,
+  steadyClock,
+  StrangerInput,
+  type TlsAcceptor,
+} from '../../tls/index.ts';
 import type { PasswordVerifier } from '../authentication/password-verifier.ts';
 import { type ClientPort, type MetricsRecorder, noMetrics } from '../metrics/metrics-recorder.ts';
 import { ConnectionCounts } from '../net/connection-counts.ts';
@@ -12,10 +18,9 @@ import { Reception, type ReceptionOptions } from '../net/reception.ts';
 import type { Transport } from '../net/transport.ts';
 import { type AccountCapabilities, addToAccounts } from './account-capabilities.ts';
 import { Connection } from './connection.ts';
-import { defaultServiceLimits, type ServiceLimits } from './limits.ts';
+import { defaultServiceLimits, type ServiceLimits, uncountedStrangerBytes } from './limits.ts';
 import type { ServiceContext } from './service-context.ts';
 import { MailboxFeeds } from './mailbox-feeds.ts';
-import { StrangerInput } from './stranger-input.ts';
 
 /** What an {@link ImapService} serves, where, and within which bounds. */
 export interface ImapServiceOptions {
@@ -84,7 +89,10 @@ export class ImapService {
         retentionMs: limits.feedRetentionMs,
         retainedBytes: limits.retainedFeedBytes,
       }),
-      strangerInput: new StrangerInput(limits.strangerInputBytes),
+      strangerInput: new StrangerInput({
+        maxBytes: limits.strangerInputBytes,
+        uncountedBytes: uncountedStrangerBytes,
+      }),
     };
   }
 

@@ -1,13 +1,12 @@
 import type { Logger } from 'pino';
 import type { Capability } from '../../protocol/capability.ts';
 import type { MailStore } from '../../store/mail-store.ts';
-import type { Clock, TlsAcceptor } from '../../tls/index.ts';
+import type { Clock, StrangerInput, TlsAcceptor } from '../../tls/index.ts';
 import type { PasswordVerifier } from '../authentication/password-verifier.ts';
 import type { MetricsRecorder } from '../metrics/metrics-recorder.ts';
 import type { StrangerLog } from '../net/stranger-log.ts';
 import type { ServiceLimits } from './limits.ts';
 import type { MailboxFeeds } from './mailbox-feeds.ts';
-import type { StrangerInput } from './stranger-input.ts';
 
 /** What all connections of a service share. */
 export interface ServiceContext {

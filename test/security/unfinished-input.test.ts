@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { connect as connectPlain, type Socket } from 'node:net';
 import t, { type Test } from 'tap';
 import { CommandReader } from '../../protocol/command-reader.ts';
-import { StrangerInput } from '../../server/imap/stranger-input.ts';
+import { StrangerInput } from '../../tls/index.ts';
 import { startImapService } from '../fixtures/imap-service.ts';
 import { until } from '../fixtures/until.ts';
 

@@ -1,13 +1,16 @@
 import t from 'tap';
 import { defaultServiceLimits, uncountedStrangerBytes } from '../../../server/imap/limits.ts';
-import { StrangerInput } from '../../../server/imap/stranger-input.ts';
+import { StrangerInput } from '../../../tls/index.ts';
 import { admissionLimits } from '../../../tls/limits.ts';
 
 const kibibyte = 1024;
 
 /** Room for 100 KiB, strangers by name, and who was ended so far. */
 function makeScene() {
-  const input = new StrangerInput(100 * kibibyte);
+  const input = new StrangerInput({
+    maxBytes: 100 * kibibyte,
+    uncountedBytes: uncountedStrangerBytes,
+  });
   const ended: string[] = [];
   const makeStranger = (name: string, remoteAddress?: string) => ({
     remoteAddress,

@@ -1,5 +1,4 @@
-import { addressGroup } from '../../tls/index.ts';
-import { uncountedStrangerBytes } from './limits.ts';
+import { addressGroup } from '../address-group.ts';
 
 /** A client that has not logged in. */
 export interface Stranger {
@@ -7,6 +6,14 @@ export interface Stranger {
   readonly remoteAddress: string | undefined;
   /** Lets its input go, tells it why, and ends it. */
   endForInput(): void;
+}
+
+/** How much strangers may make a thread hold. */
+export interface StrangerInputOptions {
+  /** Of all strangers together, in bytes. */
+  readonly maxBytes: number;
+  /** A stranger that holds no more than these bytes does not count: what an honest client needs. */
+  readonly uncountedBytes: number;
 }
 
 /** What one stranger has not finished. */
@@ -24,20 +31,19 @@ interface Group {
 }
 
 /**
- * The memory that strangers make a thread hold by what they do not finish: commands and literals without their end, and
- * what they send behind a command that waits. It has one bound for all, since what a single one may hold, a long ID, is far
- * too much for thousands. At the bound the address group that holds most loses the stranger that holds for longest: an
- * honest client has finished what it sends after a moment. Whoever holds no more than a LOGIN needs does not count.
+ * The memory that strangers make a thread hold by what they do not finish: a ClientHello, commands and literals without
+ * their end, and what they send behind a command that waits. It has one bound for all, since what a single one may hold is far too much for
+ * thousands. At the bound the address group that holds most loses the stranger that holds for longest: an
+ * honest client has finished what it sends after a moment.
  */
 export class StrangerInput {
-  readonly #maxBytes: number;
+  readonly #options: StrangerInputOptions;
   readonly #holdings = new Map<Stranger, Holding>();
   readonly #groups = new Map<string, Group>();
   #bytes = 0;
 
-  /** @param maxBytes - that may be held at one time */
-  constructor(maxBytes: number) {
-    this.#maxBytes = maxBytes;
+  constructor(options: StrangerInputOptions) {
+    this.#options = options;
   }
 
   /** Bytes that are held now, without those that do not count. */
@@ -47,11 +53,11 @@ export class StrangerInput {
 
   /** A stranger holds so many bytes from now on. Ends it or others if all together are too many. */
   hold(stranger: Stranger, bytes: number): void {
-    if (bytes <= uncountedStrangerBytes) return this.release(stranger);
+    if (bytes <= this.#options.uncountedBytes) return this.release(stranger);
     const holding = this.#holdings.get(stranger) ?? this.#enter(stranger);
     this.#add(holding, bytes - holding.bytes);
     // Ends, since nothing is held when everybody has been ended
-    while (this.#bytes > this.#maxBytes) this.#endOne();
+    while (this.#bytes > this.#options.maxBytes) this.#endOne();
   }
 
   /** A stranger has logged in, or is gone. Harmless if it held nothing. */
