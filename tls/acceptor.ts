@@ -26,6 +26,7 @@ import type { TlsEvent } from './events.ts';
 import { type IssuedSession, TlsHandshake } from './handshake.ts';
 import { groupCodes, type TlsPolicy } from './policy.ts';
 import { TlsSessions } from './sessions/lookup.ts';
+import { digestServerName } from './sessions/stored-session.ts';
 
 /** What a {@link TlsAcceptor} offers, how sessions come back, and its bounds. */
 export interface TlsAcceptorOptions {
@@ -263,15 +264,18 @@ export class TlsAcceptor {
     const { hello, arrival, address, startedAt } = attempt;
     const route = this.#route(hello);
     attempt.mode = route.mode;
+    let nameDigest: Uint8Array | undefined;
     let found: FoundSession | undefined;
     try {
       if (route.mode === 'stateful' && hello !== undefined) {
-        found = await this.#sessions?.find(hello);
+        nameDigest = digestServerName(hello.serverName);
+        found = await this.#sessions?.find(hello, nameDigest);
         arrival.check();
       }
       const handshake = new TlsHandshake({
         startedAt,
         address,
+        nameDigest,
         found,
         isCertificateAsked: this.#clientCertificates !== undefined,
         onSession: this.#onSession,

@@ -45,7 +45,7 @@ export class TlsEndpoint {
     this.#server = createServer({
       cert: credential.cert,
       key: credential.key,
-      sessionIdContext: sessionIdContextOf(credential, settings.clientCertificates),
+      sessionIdContext: sessionIdContextOf(credential, settings),
       // Never the first: the acceptor's own deadline reads what the kernel has before it judges.
       handshakeTimeout: 2 * settings.handshakeDeadlineMs,
       ...(settings.alpnProtocols && { ALPNProtocols: [...settings.alpnProtocols] }),
@@ -176,16 +176,22 @@ function optionsOfTrust(verifier: ClientCertificateVerifier | undefined): TlsOpt
 }
 
 /**
- * What a session is bound to: the credential by name, since a renewed certificate keeps its sessions, and
- * whom the server trusts, since a session brings the verdict on its client certificate along.
+ * What a session is bound to, so that OpenSSL resumes it nowhere else and the client makes a full handshake:
+ *
+ * - the credential by name, since a renewed certificate keeps its sessions
+ * - the policy: a session brings along its cipher and version
+ * - whom the server trusts, who is asked, and what is revoked: a session brings along the verdict on its client
+ *   certificate
+ *
+ * 96 bits, in as few bytes as do, since each session carries them.
  */
 function sessionIdContextOf(
   credential: Credential,
-  verifier: ClientCertificateVerifier | undefined,
+  { policy, clientCertificates: verifier }: TlsEndpointSettings,
 ): string {
-  const trust = [verifier?.trustDigest, verifier !== undefined, verifier?.policy.isRequired];
-  const text = JSON.stringify([credential.name, ...trust]);
-  return createHash('sha256').update(text).digest('hex').slice(0, 32);
+  const trust = verifier && [verifier.trustDigest, verifier.policy.isRequired];
+  const text = JSON.stringify([credential.name, policy, trust ?? null]);
+  return createHash('sha256').update(text).digest('base64url').slice(0, 16);
 }
 
 /**

@@ -27,6 +27,8 @@ export interface TlsHandshakeOptions {
   /** When the connection was accepted: not after its sessions were made, in milliseconds. */
   readonly startedAt: number;
   readonly address: string | undefined;
+  /** Of the server name that the client asked for, which its sessions are bound to; undefined if it asked for none. */
+  readonly nameDigest: Uint8Array | undefined;
   /** The session that the client asked for, if it is there. */
   readonly found: FoundSession | undefined;
   /** Whether the client is taken only after its end, by its certificate. */
@@ -49,6 +51,7 @@ export interface IssuedSession {
 export class TlsHandshake {
   readonly startedAt: number;
   readonly address: string | undefined;
+  readonly nameDigest: Uint8Array | undefined;
   /** Ids of the sessions with which the client can come back; more may come. */
   readonly sessionIds: Uint8Array[] = [];
   /** Whether the connection stays open after its handshake when the client has closed its side. */
@@ -69,6 +72,7 @@ export class TlsHandshake {
   constructor(options: TlsHandshakeOptions) {
     this.startedAt = options.startedAt;
     this.address = options.address;
+    this.nameDigest = options.nameDigest;
     // Until the end it counts as resumed where it may be: a chain that ends too early costs a full handshake.
     this.#predecessorId = options.found?.id;
     this.#fullHandshakeAt = options.found?.fullHandshakeAt ?? options.startedAt;

@@ -13,6 +13,7 @@ function make(isCertificateAsked: boolean) {
   const handshake = new TlsHandshake({
     startedAt: 1_000,
     address: undefined,
+    nameDigest: undefined,
     found: undefined,
     isCertificateAsked,
     onSession: (_handshake, session) => kept.push(session),

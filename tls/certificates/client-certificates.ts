@@ -67,7 +67,7 @@ export class ClientCertificateVerifier {
   readonly policy: ClientCertificatePolicy;
   /** The revocation lists, each as PEM; undefined: nothing is revoked. */
   readonly crl: readonly string[] | undefined;
-  /** Changes with whom the server trusts. */
+  /** Changes with whom the server trusts and with what they have revoked, however the files are written. */
   readonly trustDigest: string;
   readonly #authorities: readonly X509Certificate[];
   readonly #lists: Promise<RevocationLists | 'unreadable' | undefined>;
@@ -76,10 +76,9 @@ export class ClientCertificateVerifier {
   constructor(policy: ClientCertificatePolicy) {
     this.policy = policy;
     this.#authorities = readAuthorities(policy.ca);
-    const fingerprints = this.#authorities.map(({ fingerprint256 }) => fingerprint256).toSorted();
-    this.trustDigest = createHash('sha256').update(fingerprints.join()).digest('hex');
     this.crl = policy.crl === undefined ? undefined : pemBlocks(policy.crl, 'X509 CRL');
     if (this.crl?.length === 0) throw new TypeError('Cannot find a revocation list in the CRL');
+    this.trustDigest = digestOf(this.#authorities, this.crl);
     this.#lists = readLists(this.crl, this.#authorities);
   }
 
@@ -117,6 +116,17 @@ export class ClientCertificateVerifier {
     }
     return 'its chain is too long';
   }
+}
+
+function digestOf(
+  authorities: readonly X509Certificate[],
+  crl: readonly string[] | undefined,
+): string {
+  const fingerprints = authorities.map(({ fingerprint256 }) => fingerprint256).toSorted();
+  // Without the white space between, which says nothing.
+  const lists = crl?.map((list) => list.replaceAll(/\s/g, '')).toSorted();
+  const text = JSON.stringify([fingerprints, lists ?? null]);
+  return createHash('sha256').update(text).digest('hex');
 }
 
 function readAuthorities(pem: string): readonly X509Certificate[] {

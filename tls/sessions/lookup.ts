@@ -34,15 +34,26 @@ export class TlsSessions {
     this.#lookup = new SessionLookup({ cache, clock, deadlineMs, onEvent, purged: this.#purged });
   }
 
-  /** The session that the client of a hello wants to resume; the caller overwrites it after use. Never rejects. */
-  find(hello: ClientHello): Promise<FoundSession | undefined> {
-    return this.#lookup.find(hello);
+  /**
+   * The session that the client of a hello wants to resume; the caller overwrites it after use. Never rejects.
+   *
+   * @param nameDigest - of the server name that the client asks for, if it does
+   */
+  find(hello: ClientHello, nameDigest: Uint8Array | undefined): Promise<FoundSession | undefined> {
+    return this.#lookup.find(hello, nameDigest);
   }
 
   /** Stores a session that a client was given, and overwrites it. */
   keep(handshake: TlsHandshake, { id, session }: IssuedSession): void {
-    const { address, startedAt, fullHandshakeAt, predecessorId, certificate } = handshake;
-    const bytes = encodeStoredSession({ session, predecessorId, fullHandshakeAt, certificate });
+    const { address, startedAt, fullHandshakeAt, certificate } = handshake;
+    const { predecessorId, nameDigest } = handshake;
+    const bytes = encodeStoredSession({
+      session,
+      predecessorId,
+      fullHandshakeAt,
+      nameDigest,
+      certificate,
+    });
     const chainEndsAt = fullHandshakeAt + tlsLimits.resumptionChainMs;
     const expiresAt = Math.min(startedAt + this.#lifetimeMs, chainEndsAt);
     void this.#tell(() =>
@@ -124,10 +135,13 @@ export class SessionLookup {
   }
 
   /** The session, which the caller overwrites after use, or undefined. It settles before the deadline and never rejects. */
-  async find(hello: ClientHello): Promise<FoundSession | undefined> {
+  async find(
+    hello: ClientHello,
+    nameDigest: Uint8Array | undefined,
+  ): Promise<FoundSession | undefined> {
     const id = wantedSessionId(hello);
     if (id === undefined) return undefined;
-    const stored = await this.#lookUp(id);
+    const stored = await this.#lookUp(id, nameDigest);
     // A copy, since the id is a view on all that the client sent.
     return stored && { ...stored, id: Uint8Array.from(id) };
   }
@@ -136,8 +150,17 @@ export class SessionLookup {
     this.#deadlines.clear();
   }
 
-  // Sessions expire with their chain, and go with a purge; this is for caches that held them for longer.
-  #judge({ fullHandshakeAt, certificate }: StoredSession): 'hit' | 'expired' | 'unknown' {
+  /**
+   * Whether a session may be resumed under this server name. Sessions expire with their chain, and go with a purge:
+   * the rest is for caches that held them for longer.
+   *
+   * @see RFC 6066, section 3: no session is resumed under another name
+   */
+  #judge(
+    { fullHandshakeAt, certificate, nameDigest }: StoredSession,
+    wantedDigest: Uint8Array | undefined,
+  ): 'hit' | 'expired' | 'unknown' {
+    if (!isSameName(nameDigest, wantedDigest)) return 'unknown';
     if (this.#clock() >= fullHandshakeAt + tlsLimits.resumptionChainMs) return 'expired';
     const isPurged = certificate !== undefined && this.#purged.has(certificate, fullHandshakeAt);
     return isPurged ? 'unknown' : 'hit';
@@ -149,7 +172,7 @@ export class SessionLookup {
     return bytes instanceof Uint8Array ? bytes : undefined;
   }
 
-  #lookUp(id: Uint8Array): Promise<StoredSession | undefined> {
+  #lookUp(id: Uint8Array, nameDigest: Uint8Array | undefined): Promise<StoredSession | undefined> {
     return new Promise((resolve) => {
       let isOver = false;
       const settle = (failure: 'unknown' | 'timeout' | 'error', bytes?: Uint8Array) => {
@@ -160,7 +183,7 @@ export class SessionLookup {
         isOver = true;
         cancel();
         const stored = bytes && decodeStoredSession(bytes);
-        const result = stored === undefined ? failure : this.#judge(stored);
+        const result = stored === undefined ? failure : this.#judge(stored, nameDigest);
         if (result !== 'hit') bytes?.fill(0);
         this.#onEvent({ kind: 'lookup', result });
         resolve(result === 'hit' ? stored : undefined);
@@ -175,6 +198,12 @@ export class SessionLookup {
       );
     });
   }
+}
+
+/** A client that asks for no name has sessions of its own. */
+function isSameName(one: Uint8Array | undefined, other: Uint8Array | undefined): boolean {
+  if (one === undefined || other === undefined) return one === other;
+  return Buffer.compare(one, other) === 0;
 }
 
 /**

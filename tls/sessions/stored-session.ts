@@ -1,4 +1,7 @@
-/** A session as it lies in the cache. */
+import { hash } from 'node:crypto';
+import { normalizeServerName } from '../certificates/credentials.ts';
+
+/** A session as it lies in the cache, with what it is bound to. */
 export interface StoredSession {
   /** As OpenSSL serializes it; secret. */
   readonly session: Uint8Array;
@@ -6,49 +9,82 @@ export interface StoredSession {
   readonly predecessorId: Uint8Array | undefined;
   /** When its chain of resumptions began, in milliseconds since 1970; kept in whole seconds, rounded down. */
   readonly fullHandshakeAt: number;
-  /** SHA-256 fingerprint of the client's certificate, 64 hexadecimal digits, where there was one. */
-  readonly certificate?: string | undefined;
+  /** {@link digestServerName} of the name that the client asked for; undefined if it asked for none. */
+  readonly nameDigest: Uint8Array | undefined;
+  /** SHA-256 fingerprint of the client's certificate, 64 hexadecimal digits; undefined if there was none. */
+  readonly certificate: string | undefined;
+}
+
+/** Enough that nobody finds two names with one digest. */
+const nameDigestBytes = 16;
+
+/**
+ * What is stored of a server name: 16 bytes however long it is, so that sessions of long names have a place
+ * among the recent ones too. No key is needed: a name is no secret (it travels in clear text), all machines
+ * that share a cache must come to the same digest, and a client that tries names only finds its own sessions.
+ *
+ * @param name - as the client sent it; undefined if it sent none
+ */
+export function digestServerName(name: string | undefined): Uint8Array | undefined {
+  if (name === undefined) return undefined;
+  return hash('sha256', normalizeServerName(name), 'buffer').subarray(0, nameDigestBytes);
 }
 
 /*
- * Two bytes, the lengths of the predecessor's id and of the fingerprint; these two; four bytes, seconds since
- * 1970; the session. All of it lies in the value, so that a cache needs to know nothing of it.
+ * One byte: a mark (other programs, and this one before it knew names, begin with other bytes), and a bit for each
+ * field that is there. Four bytes: seconds since 1970. Then the fields, and the session. All of it lies in the
+ * value, so that a cache needs to know nothing of it.
  */
-const idLengths: readonly number[] = [0, 32];
-const fingerprintLengths: readonly number[] = [0, 32];
-const headBytes = 2;
-const timeBytes = 4;
+const mark = 0x40;
+const markMask = 0xf8;
+const fieldBits = { predecessorId: 1, nameDigest: 2, certificate: 4 } as const;
+const fieldBytes = { predecessorId: 32, nameDigest: nameDigestBytes, certificate: 32 } as const;
+const timeStart = 1;
+const headBytes = 5;
 
 /** The bytes that are stored. */
 export function encodeStoredSession(stored: StoredSession): Uint8Array {
-  const { session, fullHandshakeAt } = stored;
-  const id = stored.predecessorId ?? new Uint8Array(0);
-  const fingerprint = Buffer.from(stored.certificate ?? '', 'hex');
-  const timeStart = headBytes + id.length + fingerprint.length;
-  const bytes = new Uint8Array(timeStart + timeBytes + session.length);
-  bytes.set([id.length, fingerprint.length]);
-  bytes.set(id, headBytes);
-  bytes.set(fingerprint, headBytes + id.length);
+  const { session, predecessorId, fullHandshakeAt, nameDigest } = stored;
+  const certificate =
+    stored.certificate === undefined ? undefined : Buffer.from(stored.certificate, 'hex');
+  const fields = [predecessorId, nameDigest, certificate, session];
+  const bytes = new Uint8Array(
+    fields.reduce((sum, field) => sum + (field?.length ?? 0), headBytes),
+  );
+  bytes[0] =
+    mark |
+    (predecessorId === undefined ? 0 : fieldBits.predecessorId) |
+    (nameDigest === undefined ? 0 : fieldBits.nameDigest) |
+    (certificate === undefined ? 0 : fieldBits.certificate);
   viewOf(bytes).setUint32(timeStart, Math.floor(fullHandshakeAt / 1000));
-  bytes.set(session, timeStart + timeBytes);
+  let start = headBytes;
+  for (const field of fields) {
+    if (field === undefined) continue;
+    bytes.set(field, start);
+    start += field.length;
+  }
   return bytes;
 }
 
-/** Views on stored bytes; undefined where they are not what {@link encodeStoredSession} makes. */
+/** Views on stored bytes; undefined if they are not what {@link encodeStoredSession} makes. */
 export function decodeStoredSession(bytes: Uint8Array): StoredSession | undefined {
-  const [idBytes = -1, fingerprintBytes = -1] = bytes;
-  if (!idLengths.includes(idBytes) || !fingerprintLengths.includes(fingerprintBytes)) {
-    return undefined;
-  }
-  const idEnd = headBytes + idBytes;
-  const timeStart = idEnd + fingerprintBytes;
-  if (bytes.length <= timeStart + timeBytes) return undefined;
-  const fingerprint = Buffer.from(bytes.subarray(idEnd, timeStart)).toString('hex');
+  const head = bytes[0] ?? 0;
+  if ((head & markMask) !== mark) return undefined;
+  let start = headBytes;
+  const read = (field: keyof typeof fieldBits): Uint8Array | undefined => {
+    if ((head & fieldBits[field]) === 0) return undefined;
+    return bytes.subarray(start, (start += fieldBytes[field]));
+  };
+  const predecessorId = read('predecessorId');
+  const nameDigest = read('nameDigest');
+  const certificate = read('certificate');
+  if (bytes.length <= start) return undefined;
   return {
-    session: bytes.subarray(timeStart + timeBytes),
-    predecessorId: idBytes === 0 ? undefined : bytes.subarray(headBytes, idEnd),
+    session: bytes.subarray(start),
+    predecessorId,
     fullHandshakeAt: viewOf(bytes).getUint32(timeStart) * 1000,
-    certificate: fingerprint === '' ? undefined : fingerprint,
+    nameDigest,
+    certificate: certificate && Buffer.from(certificate).toString('hex'),
   };
 }
 

@@ -1,20 +1,27 @@
 import * as fc from 'fast-check';
 import t from 'tap';
-import { decodeStoredSession, encodeStoredSession } from '../../../tls/sessions/stored-session.ts';
+import {
+  decodeStoredSession,
+  digestServerName,
+  encodeStoredSession,
+} from '../../../tls/sessions/stored-session.ts';
 
 void t.test('a stored session comes back as it was', async (t) => {
   const bytes = fc.uint8Array({ minLength: 1, maxLength: 300 });
   const id = fc.option(fc.uint8Array({ minLength: 32, maxLength: 32 }), { nil: undefined });
+  const digest = fc.option(fc.uint8Array({ minLength: 16, maxLength: 16 }), { nil: undefined });
   const fingerprint = fc.option(fc.constant('0a'.repeat(32)), { nil: undefined });
   const seconds = fc.nat({ max: 0xffff_ffff });
   fc.assert(
-    fc.property(bytes, id, seconds, fingerprint, (session, predecessorId, second, certificate) => {
+    fc.property(bytes, id, digest, seconds, fingerprint, (session, ...fields) => {
+      const [predecessorId, nameDigest, second, certificate] = fields;
       const fullHandshakeAt = second * 1000;
       const stored = decodeStoredSession(
-        // Whole seconds are kept, rounded down.
         encodeStoredSession({
           session,
           predecessorId,
+          nameDigest,
+          // Whole seconds are kept, rounded down.
           fullHandshakeAt: fullHandshakeAt + 999.5,
           certificate,
         }),
@@ -23,6 +30,7 @@ void t.test('a stored session comes back as it was', async (t) => {
       return (
         text(stored?.session) === text(session) &&
         text(stored?.predecessorId) === text(predecessorId) &&
+        text(stored?.nameDigest) === text(nameDigest) &&
         stored?.fullHandshakeAt === fullHandshakeAt &&
         stored.certificate === certificate
       );
@@ -34,12 +42,15 @@ void t.test('a stored session comes back as it was', async (t) => {
 void t.test('what another program stored is no session', async (t) => {
   for (const bytes of [
     [],
-    [0],
-    [0, 0, 1, 1, 1, 1],
-    [33, 0, ...Array<number>(40).fill(1)],
-    [0, 31, ...Array<number>(40).fill(1)],
-    [32, 0, ...Array<number>(36).fill(1)],
-    [32, 32, ...Array<number>(68).fill(1)],
+    [0x40],
+    [0x40, 1, 1, 1, 1],
+    // As they were stored before names counted.
+    [0, 0, ...Array<number>(160).fill(1)],
+    [32, 0, ...Array<number>(160).fill(1)],
+    [0x48, ...Array<number>(160).fill(1)],
+    [0x41, ...Array<number>(36).fill(1)],
+    [0x42, ...Array<number>(20).fill(1)],
+    [0x47, ...Array<number>(84).fill(1)],
   ]) {
     t.equal(
       decodeStoredSession(Uint8Array.from(bytes)),
@@ -47,4 +58,11 @@ void t.test('what another program stored is no session', async (t) => {
       `[${bytes.slice(0, 3).join()} …]`,
     );
   }
+});
+
+void t.test('names have one digest if they are the same without regard to case', async (t) => {
+  t.equal(digestServerName(undefined), undefined);
+  t.same(digestServerName('IMAP.Example.org.'), digestServerName('imap.example.org'));
+  t.notSame(digestServerName('imap.example.org'), digestServerName('imap.example.net'));
+  t.equal(digestServerName('a'.repeat(64))?.length, 16);
 });
