@@ -74,34 +74,35 @@ export const segmentLimits = {
   addressShare: 1 / 8,
 } as const;
 
-/** Bounds of a cache that another thread keeps. */
+/** Bounds of a cache that another thread has, and of what the two send each other. */
 export const remoteLimits = {
-  /** Calls without an answer, about 500 bytes each; past it nothing is sent but purges. */
+  /** Calls without an answer, about 500 bytes each. Above it only purges are sent. */
   pendingCalls: 16_384,
-  /** What nobody waits for is sent with the next message, or after so long, in milliseconds. */
-  letterDelayMs: 2,
-  /** No more than so many wait. */
-  lettersTogether: 64,
+  /** What nobody waits for is sent with the next message, but not later than this, in milliseconds. */
+  batchDelayMs: 2,
+  /** How many calls or answers wait at most before a message is sent. */
+  batchItems: 64,
 } as const;
 
 /** Bounds of a cache that threads share. */
 export const sharedLimits = {
-  /** Bytes of the longest session in the table of recent ones: all fit but those with a client certificate. */
+  /** Bytes of the longest session in the table of recent sessions: only those with a client certificate are longer. */
   recentSessionBytes: 211,
-  /** Part of the cache's bytes that this table may take, and the most: what it has used stays with the process. */
+  /** The table's share of the cache's bytes. */
   recentShare: 1 / 16,
+  /** Bytes of the table at most: what it has used is never given back to the system. */
   recentBytes: 4 * 1024 * 1024,
-  /** Bytes of the queue of each thread: some 700 sessions; the keeper reads it when half is full. */
+  /** Bytes of each thread's queue, enough for some 700 sessions; the owner is woken when it is half full. */
   queueBytes: 256 * 1024,
-  /** The keeper is told to read a queue so long after something was written to it, in milliseconds. */
+  /** How long after a change the owner is woken, in milliseconds: one message for all changes of that time. */
   queueDelayMs: 100,
-  /** Attempts to get a lock, each some ten nanoseconds: its thread must be waiting for a processor then. */
+  /** Attempts to get a lock, each some ten nanoseconds. If all fail, its holder must be waiting for a processor. */
   lockAttempts: 200,
-  /** Sets of four sessions that one step of expiry looks at, some fifty microseconds. */
+  /** Sets of four sessions that one step of expiry looks at, which takes some 50 µs. */
   setsPerStep: 512,
-  /** Expired sessions are looked for at most so often, in milliseconds. */
+  /** Shortest time from one search for expired sessions to the next, in milliseconds. */
   expireIntervalMs: 1_000,
-  /** And at least so often, in case the clock was set forward. */
+  /** Longest time from one to the next, in milliseconds, in case the clock was set forward. */
   longestWaitMs: 60_000,
 } as const;
 

@@ -10,7 +10,7 @@ const milliseconds = 1000 * Number(process.argv[2] ?? 3);
 const sessionCount = 10_000;
 const ids = Array.from({ length: sessionCount }, () => new Uint8Array(randomBytes(32)));
 const { port1, port2 } = new MessageChannel();
-const keeper = new Worker(new URL('../fixtures/session-cache-thread.ts', import.meta.url), {
+const owner = new Worker(new URL('../fixtures/session-cache-thread.ts', import.meta.url), {
   workerData: { port: port2 },
   transferList: [port2],
 });
@@ -51,4 +51,4 @@ for (const [name, cache] of Object.entries(caches)) {
   for (const streamCount of [1, 16, 256]) await measure(name, cache, streamCount);
   await cache.close();
 }
-await keeper.terminate();
+await owner.terminate();

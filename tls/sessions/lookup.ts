@@ -3,7 +3,7 @@ import type { IssuedSession, TlsHandshake } from '../handshake.ts';
 import { type ClientHello, tls13 } from '../hello/client-hello.ts';
 import { tlsLimits } from '../limits.ts';
 import { type Clock, Deadlines } from '../time.ts';
-import type { SessionCache } from './session-cache.ts';
+import { type SessionCache, sessionIdBytes } from './session-cache.ts';
 import { decodeStoredSession, encodeStoredSession, type StoredSession } from './stored-session.ts';
 
 /** Where sessions are kept, and how long. */
@@ -99,9 +99,6 @@ export class TlsSessions {
     }
   }
 }
-
-/** Ids that OpenSSL makes; in TLS 1.3 they are the PSK identity. */
-const sessionIdBytes = 32;
 
 /** A session that was found for a client. */
 export interface FoundSession extends StoredSession {

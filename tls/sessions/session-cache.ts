@@ -32,6 +32,9 @@ export interface SessionCache {
   close(): Promise<void>;
 }
 
+/** Bytes of the ids that OpenSSL makes. In TLS 1.3 such an id is the PSK identity. */
+export const sessionIdBytes = 32;
+
 /** What is kept with a session. */
 export interface PutOptions {
   /** The instant from which the session is expired, in milliseconds of the cache's clock. */

@@ -2,16 +2,16 @@ import { ByteReader } from '../../bytes.ts';
 import type { PutOptions } from '../session-cache.ts';
 import type { RecentSessionsMemory } from './recent-sessions.ts';
 
-/** Where reading and writing stand: counts of bytes since the beginning, modulo 2^32. */
+/** The positions of reader and writer: counts of bytes since the beginning, modulo 2^32. */
 const readIndex = 0;
 const writeIndex = 1;
 const headBytes = 8;
-/** Before each record its length. */
+/** Before each record, and before each field in it, comes its length. */
 const lengthBytes = 4;
 
 /**
- * A queue of records of bytes in memory that two threads share: one writes, the other reads, neither waits, and
- * neither is told by the other.
+ * A queue of byte records in memory that two threads share: one writes, the other reads. Neither waits for the
+ * other, and neither notices what the other does unless it looks. (`shared-cache.ts` tells who wakes whom.)
  */
 export class ByteQueue {
   readonly buffer: SharedArrayBuffer;
@@ -19,22 +19,27 @@ export class ByteQueue {
   readonly #bytes: Uint8Array;
   readonly #length: Uint8Array = new Uint8Array(lengthBytes);
 
-  /** @param buffer - from {@link allocate}, or of the other thread's queue */
+  /** @param buffer - from {@link allocate}; the same one in both threads */
   constructor(buffer: SharedArrayBuffer) {
     this.buffer = buffer;
     this.#positions = new Uint32Array(buffer, 0, 2);
     this.#bytes = new Uint8Array(buffer, headBytes);
   }
 
-  /** @param capacityBytes - a power of two, so that positions go round with their counts */
+  /**
+   * @param capacityBytes - a power of two, so that positions in the buffer stay right when the counts wrap around
+   * @throws RangeError if it is none
+   */
   static allocate(capacityBytes: number): SharedArrayBuffer {
     if (!Number.isInteger(Math.log2(capacityBytes))) {
-      throw new RangeError(`Cannot make a queue of "${capacityBytes}" bytes, but of a power of 2`);
+      throw new RangeError(
+        `Cannot make a queue of "${capacityBytes}" bytes: expected a power of 2`,
+      );
     }
     return new SharedArrayBuffer(headBytes + capacityBytes);
   }
 
-  /** Bytes that a record takes. */
+  /** How many bytes of the queue a record takes. */
   static bytesOf(record: Uint8Array): number {
     return lengthBytes + record.length;
   }
@@ -49,18 +54,22 @@ export class ByteQueue {
     return this.#bytes.length;
   }
 
-  /** Only for the thread that writes. False where there is no room, and nothing is written. */
+  /** Only for the thread that writes. Returns false if the record does not fit; nothing is written then. */
   write(record: Uint8Array): boolean {
     if (this.waitingBytes + ByteQueue.bytesOf(record) > this.capacityBytes) return false;
     const start = Atomics.load(this.#positions, writeIndex);
     new DataView(this.#length.buffer).setUint32(0, record.length);
     this.#copyIn(this.#length, start);
     this.#copyIn(record, start + lengthBytes);
+    // Last: the reader never sees a part of a record, even if this thread dies in between.
     Atomics.store(this.#positions, writeIndex, start + lengthBytes + record.length);
     return true;
   }
 
-  /** Only for the thread that reads. A copy that the caller owns; what was read is overwritten with zeros. */
+  /**
+   * Only for the thread that reads. The next record, in a copy that the caller owns, or undefined if there is none.
+   * Its bytes in the queue are overwritten with zeros.
+   */
   read(): Uint8Array | undefined {
     if (this.waitingBytes === 0) return undefined;
     const start = Atomics.load(this.#positions, readIndex);
@@ -88,8 +97,8 @@ export class ByteQueue {
   }
 }
 
-/** What a thread tells the keeper of a cache, without waiting for an answer. */
-export type SessionLetter =
+/** A change that a thread made, and of which it tells the owner without waiting for an answer. */
+export type SessionChange =
   | {
       readonly kind: 'put';
       readonly id: Uint8Array;
@@ -100,55 +109,55 @@ export type SessionLetter =
   | { readonly kind: 'promote'; readonly ids: readonly Uint8Array[]; readonly account: string }
   | { readonly kind: 'delete'; readonly id: Uint8Array; readonly reason: 'superseded' | 'cleared' };
 
-/** A letter and its place among those of all threads, modulo 2^32. */
-export interface NumberedLetter {
+/** A change and its number among the changes of all threads, modulo 2^32. */
+export interface NumberedChange {
   readonly number: number;
-  readonly letter: SessionLetter;
+  readonly change: SessionChange;
 }
 
 const kinds = ['put', 'promote', 'delete'] as const;
 const reasons = ['superseded', 'cleared'] as const;
 
-/** The bytes of a letter; the caller overwrites them after use. */
-export function encodeLetter({ number, letter }: NumberedLetter): Uint8Array {
-  const kind = Uint8Array.of(kinds.indexOf(letter.kind));
-  return joinVectors([wordOf(number), kind, ...fieldsOf(letter)]);
+/** The bytes of a change. They contain the session, so the caller overwrites them after use. */
+export function encodeChange({ number, change }: NumberedChange): Uint8Array {
+  const kind = Uint8Array.of(kinds.indexOf(change.kind));
+  return joinVectors([wordOf(number), kind, ...fieldsOf(change)]);
 }
 
-/** Views on the bytes of a letter. */
-export function decodeLetter(bytes: Uint8Array): NumberedLetter {
+/** Reads what {@link encodeChange} returned. Ids and session are views on the bytes. */
+export function decodeChange(bytes: Uint8Array): NumberedChange {
   const reader = new ByteReader(bytes);
   const next = (): Uint8Array => reader.vector(lengthBytes);
   const number = new ByteReader(next()).number(4);
   const kind = kinds[next()[0]!];
-  if (kind === 'put') return { number, letter: readPut(next) };
+  if (kind === 'put') return { number, change: readPut(next) };
   if (kind === 'delete') {
-    return { number, letter: { kind, id: next(), reason: reasons[next()[0]!] ?? 'cleared' } };
+    return { number, change: { kind, id: next(), reason: reasons[next()[0]!] ?? 'cleared' } };
   }
   const account = textOf(next());
   const ids: Uint8Array[] = [];
   while (reader.hasMore) ids.push(next());
-  return { number, letter: { kind: 'promote', ids, account } };
+  return { number, change: { kind: 'promote', ids, account } };
 }
 
-function fieldsOf(letter: SessionLetter): Uint8Array[] {
-  if (letter.kind === 'delete') {
-    return [letter.id, Uint8Array.of(reasons.indexOf(letter.reason))];
+function fieldsOf(change: SessionChange): Uint8Array[] {
+  if (change.kind === 'delete') {
+    return [change.id, Uint8Array.of(reasons.indexOf(change.reason))];
   }
-  if (letter.kind === 'promote') return [bytesOf(letter.account), ...letter.ids];
-  const { expiresAt, address, certificate, account } = letter.options;
+  if (change.kind === 'promote') return [bytesOf(change.account), ...change.ids];
+  const { expiresAt, address, certificate, account } = change.options;
   const optional = [address, certificate, account].flatMap((text) =>
     text === undefined ? [Uint8Array.of(0), nothing] : [Uint8Array.of(1), bytesOf(text)],
   );
   return [
-    letter.id,
-    letter.session,
+    change.id,
+    change.session,
     new Uint8Array(Float64Array.of(expiresAt).buffer),
     ...optional,
   ];
 }
 
-function readPut(next: () => Uint8Array): SessionLetter {
+function readPut(next: () => Uint8Array): SessionChange {
   const [id, session] = [next(), next()];
   const expiresAt = new Float64Array(next().slice().buffer)[0]!;
   const [address, certificate, account] = [0, 1, 2].map(() => {
@@ -191,45 +200,46 @@ function joinVectors(fields: readonly Uint8Array[]): Uint8Array {
   return bytes;
 }
 
-/** What the keeper of a shared cache sends to a thread that uses it; all of it is memory of both. */
+/** The memory that a thread shares with the owner; the first message that the owner sends. */
 export interface SharedSessionMemory {
-  /** Of all threads. */
+  /** Shared by all threads. */
   readonly recent: RecentSessionsMemory;
-  /** Of all threads. */
+  /** Shared by all threads: {@link SharedCacheState}. */
   readonly state: Int32Array;
-  /** Of this thread and the keeper alone, as what follows. */
+  /** Shared by this thread and the owner only. */
   readonly queue: SharedArrayBuffer;
-  /** How many lookups found a recent session; one number. */
+  /** One number: how many lookups of this thread found a recent session. Shared with the owner only. */
   readonly hitCount: Float64Array;
 }
 
-const letterCountIndex = 0;
+const changeCountIndex = 0;
 const closedIndex = 1;
 
-/** What all threads that share a cache know of it. */
-export class SharedState {
+/** The number of changes, and whether the cache is closed, as all threads see them. */
+export class SharedCacheState {
   readonly memory: Int32Array;
 
-  /** @param memory - of the other threads; absent: new */
+  /** @param memory - the `memory` of another thread's state; absent: memory of its own */
   constructor(memory: Int32Array = new Int32Array(new SharedArrayBuffer(8))) {
     this.memory = memory;
   }
 
-  /** How many letters have been begun, modulo 2^32. */
-  get letterCount(): number {
-    return Atomics.load(this.memory, letterCountIndex) >>> 0;
+  /** How many numbers have been taken, modulo 2^32. */
+  get changeCount(): number {
+    return Atomics.load(this.memory, changeCountIndex) >>> 0;
   }
 
-  /** The number of a new letter. */
-  numberLetter(): number {
-    return Atomics.add(this.memory, letterCountIndex, 1) >>> 0;
+  /** Takes the number of a new change. */
+  takeNumber(): number {
+    return Atomics.add(this.memory, changeCountIndex, 1) >>> 0;
   }
 
-  /** Whether the cache is closed: nobody finds or stores anything any more. */
+  /** Whether the cache is closed: no thread finds or stores anything from then on. */
   get isClosed(): boolean {
     return Atomics.load(this.memory, closedIndex) !== 0;
   }
 
+  /** Only for the owner. */
   close(): void {
     Atomics.store(this.memory, closedIndex, 1);
   }

@@ -4,13 +4,13 @@ import { DetachedTimer } from '../../time.ts';
 import type { PurgeOwner, PutOptions, SessionCacheStats } from '../session-cache.ts';
 import type { SharedSessionMemory } from './change-queue.ts';
 
-/** The first message: where the far end writes the cache's figures. */
+/** The first message of a {@link RemoteSessionCache}: shared memory into which the other end writes statistics. */
 export type AttachMessage = Float64Array;
 
 /**
- * What one end asks, with a number that its answer carries; several travel together. Ids travel as Latin-1
- * strings, the quickest thing to send; sessions as buffers of their own that are handed over, so that no copy
- * of a secret stays behind.
+ * A call of the cache at the other end, with a number that its answer repeats; a message is an array of calls. Ids
+ * are Latin-1 strings, which are the quickest to send. Sessions are transferred in buffers of their own, so that no
+ * copy of a secret stays behind.
  */
 export type CallMessage =
   | readonly [call: number, kind: 'get' | 'take', id: string]
@@ -20,8 +20,8 @@ export type CallMessage =
   | readonly [call: number, kind: 'purge', owner: PurgeOwner];
 
 /**
- * A session, or a count, or nothing; `error` is the text of what the cache rejected with. Several travel
- * together.
+ * What a call returned: a session, a count, or undefined; `error` is the message of the error if the call was
+ * rejected. A message is an array of answers.
  */
 export type AnswerMessage = readonly [
   call: number,
@@ -29,22 +29,22 @@ export type AnswerMessage = readonly [
   error?: string | undefined,
 ];
 
-/** What the end with the cache sends: first the memory of a cache that threads share, and then answers. */
+/** What the end that has the cache sends: first the shared memory, if threads share the cache; then answers. */
 export type ServingMessage = SharedSessionMemory | readonly AnswerMessage[];
 
-/** An id as text, byte by byte. */
+/** An id as text, a character for each byte. */
 export function idText(id: Uint8Array): string {
   return Buffer.from(id.buffer, id.byteOffset, id.byteLength).toString('latin1');
 }
 
-/** The bytes of {@link idText}. */
-export function idBytes(text: string): Uint8Array {
+/** The id of an {@link idText}. */
+export function idFromText(text: string): Uint8Array {
   return new Uint8Array(Buffer.from(text, 'latin1'));
 }
 
 /**
- * A copy in a buffer of its own. Sending a view copies all of the buffer below it, other sessions included;
- * handing that buffer over would take it from them.
+ * A copy in a buffer of its own. If a view is sent, all of its buffer is copied, other sessions included; if that
+ * buffer were transferred, they would lose it.
  */
 export function ownCopy(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   const copy = new Uint8Array(bytes.length);
@@ -53,16 +53,15 @@ export function ownCopy(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
 }
 
 /**
- * Sends letters to the thread at the other end of a port, several in one message: each message wakes that
- * thread, which costs more than all that it says. A letter that nobody waits for goes with the next one that
- * somebody does, or after a moment.
+ * Sends items to the thread at the other end of a port, several in one message: a message wakes that thread, which
+ * costs more than what is in it. An item that nobody waits for is sent with the next urgent one, or a moment later.
  */
-export class LetterBox<Letter> {
+export class MessageBatch<Item> {
   readonly #port: MessagePort;
   readonly #onSend: () => void;
   readonly #timer = new DetachedTimer(() => this.send());
-  #letters: Letter[] = [];
-  #enclosed: ArrayBuffer[] = [];
+  #items: Item[] = [];
+  #transfers: ArrayBuffer[] = [];
 
   /** @param onSend - called before each message */
   constructor(port: MessagePort, onSend: () => void = () => {}) {
@@ -71,77 +70,78 @@ export class LetterBox<Letter> {
   }
 
   /**
-   * Sends a letter, at once where it is urgent.
+   * Sends an item.
    *
-   * @param enclosed - what is handed over with it, and is gone here
+   * @param isUrgent - whether to send it, and all that waits, at once
+   * @param transfer - a buffer in it that is transferred: it is detached here
    */
-  post(letter: Letter, isUrgent: boolean, enclosed?: ArrayBuffer): void {
-    this.#letters.push(letter);
-    if (enclosed !== undefined) this.#enclosed.push(enclosed);
-    if (isUrgent || this.#letters.length >= remoteLimits.lettersTogether) this.send();
-    else if (!this.#timer.isArmed) this.#timer.arm(remoteLimits.letterDelayMs);
+  post(item: Item, isUrgent: boolean, transfer?: ArrayBuffer): void {
+    this.#items.push(item);
+    if (transfer !== undefined) this.#transfers.push(transfer);
+    if (isUrgent || this.#items.length >= remoteLimits.batchItems) this.send();
+    else if (!this.#timer.isArmed) this.#timer.arm(remoteLimits.batchDelayMs);
   }
 
-  /** Sends what waits. */
+  /** Sends what waits, in one message. */
   send(): void {
     this.#timer.clear();
-    if (this.#letters.length === 0) return;
+    if (this.#items.length === 0) return;
     this.#onSend();
-    this.#port.postMessage(this.#letters, this.#enclosed);
-    this.#letters = [];
-    this.#enclosed = [];
+    this.#port.postMessage(this.#items, this.#transfers);
+    this.#items = [];
+    this.#transfers = [];
   }
 
-  /** Forgets what waits. */
+  /** Drops what waits. */
   close(): void {
     this.#timer.clear();
-    this.#letters = [];
-    this.#enclosed = [];
+    this.#items = [];
+    this.#transfers = [];
   }
 }
 
-const figureCount = 19;
-// NaN says that what begins here is absent.
+const statCount = 19;
+// NaN: the number, or the group that begins here, is absent.
 const oldestAtIndex = 14;
 const failuresIndex = 15;
 
-/** Room for the figures of a cache that two threads see. */
+/** Makes memory for the statistics of a cache, which two threads can share. */
 export function makeSharedStats(): Float64Array {
-  const figures = new Float64Array(
-    new SharedArrayBuffer(figureCount * Float64Array.BYTES_PER_ELEMENT),
+  const numbers = new Float64Array(
+    new SharedArrayBuffer(statCount * Float64Array.BYTES_PER_ELEMENT),
   );
-  figures[oldestAtIndex] = Number.NaN;
-  figures[failuresIndex] = Number.NaN;
-  return figures;
+  numbers[oldestAtIndex] = Number.NaN;
+  numbers[failuresIndex] = Number.NaN;
+  return numbers;
 }
 
-/** Writes the figures of a cache. */
-export function writeSharedStats(figures: Float64Array, stats: SessionCacheStats): void {
+/** Writes the statistics of a cache into shared memory. */
+export function writeSharedStats(numbers: Float64Array, stats: SessionCacheStats): void {
   const { removed, refused, lookups, failures } = stats;
-  figures[0] = stats.entryCount;
-  figures[1] = stats.usedBytes;
-  figures[2] = stats.heldBytes;
-  figures[3] = removed.expired;
-  figures[4] = removed.evicted;
-  figures[5] = removed.superseded;
-  figures[6] = removed.taken;
-  figures[7] = removed.cleared;
-  figures[8] = removed.purged;
-  figures[9] = refused.tooLarge;
-  figures[10] = refused.overShare;
-  figures[11] = lookups.hit;
-  figures[12] = lookups.unknown;
-  figures[13] = lookups.expired;
-  figures[oldestAtIndex] = stats.oldestAt ?? Number.NaN;
-  figures[failuresIndex] = failures?.error ?? Number.NaN;
-  figures[16] = failures?.timeout ?? 0;
-  figures[17] = failures?.overloaded ?? 0;
-  figures[18] = failures?.unsealed ?? 0;
+  numbers[0] = stats.entryCount;
+  numbers[1] = stats.usedBytes;
+  numbers[2] = stats.heldBytes;
+  numbers[3] = removed.expired;
+  numbers[4] = removed.evicted;
+  numbers[5] = removed.superseded;
+  numbers[6] = removed.taken;
+  numbers[7] = removed.cleared;
+  numbers[8] = removed.purged;
+  numbers[9] = refused.tooLarge;
+  numbers[10] = refused.overShare;
+  numbers[11] = lookups.hit;
+  numbers[12] = lookups.unknown;
+  numbers[13] = lookups.expired;
+  numbers[oldestAtIndex] = stats.oldestAt ?? Number.NaN;
+  numbers[failuresIndex] = failures?.error ?? Number.NaN;
+  numbers[16] = failures?.timeout ?? 0;
+  numbers[17] = failures?.overloaded ?? 0;
+  numbers[18] = failures?.unsealed ?? 0;
 }
 
-/** The figures that {@link writeSharedStats} wrote last; zeros where it has not yet. */
-export function readSharedStats(figures: Float64Array): SessionCacheStats {
-  const at = (index: number): number => figures[index] ?? 0;
+/** The statistics that {@link writeSharedStats} wrote last; zeros if it has not been called. */
+export function readSharedStats(numbers: Float64Array): SessionCacheStats {
+  const at = (index: number): number => numbers[index] ?? 0;
   return {
     entryCount: at(0),
     usedBytes: at(1),

@@ -1,17 +1,15 @@
 import { sharedLimits } from '../../limits.ts';
-import { SessionLife } from '../session-cache.ts';
+import { sessionIdBytes, SessionLife } from '../session-cache.ts';
 
-/** Ids that OpenSSL makes; other ids have no place here. */
-const idBytes = 32;
-/** Slots in which a session may lie: those of one set, which has one lock. */
+/** Sessions of a set, which has one lock. */
 const slotsPerSet = 4;
 
 const unlocked = 0;
 const locked = 1;
-/** Whoever holds the lock is to clear the set before it goes on: somebody could not wait for it. */
-const condemned = 2;
+/** Locked, and the holder must clear the set when it unlocks it: a writer did not get the lock. */
+const clearOnUnlock = 2;
 
-/** Memory of {@link RecentSessions}: plain data, which can be sent to another thread and is shared with it. */
+/** The memory of a {@link RecentSessions} table: plain data that can be sent to other threads, which share it then. */
 export interface RecentSessionsMemory {
   /** A power of two. */
   readonly setCount: number;
@@ -22,7 +20,7 @@ export interface RecentSessionsMemory {
   readonly buffer: SharedArrayBuffer;
 }
 
-/** How much a table of recent sessions holds. */
+/** The bounds of a table of recent sessions. */
 export interface RecentSessionsBounds extends Pick<
   RecentSessionsMemory,
   'sessionBytes' | 'lifetimeMs'
@@ -32,26 +30,25 @@ export interface RecentSessionsBounds extends Pick<
 }
 
 /**
- * A table, of fixed size, of the sessions that came last. All threads that have its memory read and write it,
- * without a message to another. A session lies in one of four slots, which its id determines, until it expires,
- * is deleted, or gives way to a newer one; the bytes of what goes are overwritten with zeros.
+ * A table, of fixed size, of the sessions that came last. All threads that have its memory read and write it without
+ * messages. The id of a session determines its set; there it is in one of four slots until it expires, is deleted,
+ * or gives way to a newer one. The bytes of a session that goes are overwritten with zeros.
  *
- * It may forget anything at any time: whoever must not forget keeps the session elsewhere too. Nobody's share of it is
- * bounded, so a flood of new sessions empties it of all others. Nobody waits for a lock either: who does not get
- * it soon finds nothing, and what it was to delete goes with the whole set. Of a thread that dies while it holds
- * one, the set is lost: nobody reads it any more.
+ * The table may forget any session at any time: the owner of the cache has all of them. No client's share is bounded,
+ * so a flood of new sessions displaces all others. What a lock is, and what happens if a thread dies while it holds
+ * one, is told at the top of `shared-cache.ts`.
  */
 export class RecentSessions {
   readonly memory: RecentSessionsMemory;
   readonly #life: SessionLife;
   readonly #locks: Int32Array;
-  /** When the session in a slot expires, in milliseconds; 0: the slot is free. */
+  /** When the session in a slot expires, in milliseconds since 1970; 0: the slot is free. */
   readonly #expiresAt: Float64Array;
   readonly #lengths: Uint32Array;
-  /** For each slot an id and room for a session. */
+  /** An id and a session for each slot. */
   readonly #bytes: Uint8Array;
   readonly #slotBytes: number;
-  /** Where a session waits for memory of its own, which is not asked for under a lock. */
+  /** Holds a session between the lock and its own memory, since nothing is allocated while a set is locked. */
   readonly #scratch: Uint8Array;
 
   constructor(memory: RecentSessionsMemory) {
@@ -59,9 +56,9 @@ export class RecentSessions {
     const slotCount = setCount * slotsPerSet;
     this.memory = memory;
     this.#life = new SessionLife(memory.lifetimeMs);
-    this.#slotBytes = idBytes + sessionBytes;
+    this.#slotBytes = sessionIdBytes + sessionBytes;
     this.#scratch = new Uint8Array(sessionBytes);
-    // What has the widest elements comes first: each array begins at a multiple of its element.
+    // The widest elements come first, so that each array begins at a multiple of its element's size.
     this.#expiresAt = new Float64Array(buffer, 0, slotCount);
     this.#lengths = new Uint32Array(buffer, 8 * slotCount, slotCount);
     this.#locks = new Int32Array(buffer, 12 * slotCount, setCount);
@@ -69,9 +66,9 @@ export class RecentSessions {
   }
 
   /**
-   * Memory for as many sessions of up to `sessionBytes` as fit into `maxBytes`; four at the least.
+   * Makes memory for as many sessions of up to `sessionBytes` as fit into `maxBytes`, but for four at least.
    *
-   * @throws RangeError where `sessionBytes` is not a whole number from 1 to 65,535
+   * @throws RangeError if `sessionBytes` is not a whole number from 1 to 65,535
    */
   static allocate({
     maxBytes,
@@ -83,7 +80,7 @@ export class RecentSessions {
         `Cannot keep recent sessions of "${sessionBytes}" bytes: allowed are 1 to 65535`,
       );
     }
-    const setBytes = slotsPerSet * (12 + idBytes + sessionBytes) + 4;
+    const setBytes = slotsPerSet * (12 + sessionIdBytes + sessionBytes) + 4;
     const setCount = 2 ** Math.max(0, Math.floor(Math.log2(maxBytes / setBytes)));
     return {
       setCount,
@@ -93,9 +90,9 @@ export class RecentSessions {
     };
   }
 
-  /** A copy that the caller owns; undefined where the session is not here, or has expired. */
+  /** The session, in a copy that the caller owns; undefined if it is not here, or has expired. */
   get(id: Uint8Array, nowMs: number): Uint8Array | undefined {
-    if (id.length !== idBytes) return undefined;
+    if (id.length !== sessionIdBytes) return undefined;
     const set = this.#setOf(id);
     if (!this.#lock(set)) return undefined;
     const length = this.#copyToScratch(set, id, nowMs);
@@ -107,47 +104,47 @@ export class RecentSessions {
   }
 
   /**
-   * Stores a copy, in the place of an expired or else the oldest session of its set. Where it cannot, none is here
-   * under this id either.
+   * Stores a copy, in a free slot or in that of the oldest session of its set. Returns false if it cannot; no
+   * session is here under this id then.
    */
   put(id: Uint8Array, session: Uint8Array, expiresAt: number, nowMs: number): boolean {
-    if (id.length !== idBytes) return false;
+    if (id.length !== sessionIdBytes) return false;
     const end = this.#life.end(expiresAt, nowMs);
     if (session.length > this.memory.sessionBytes || !(end > nowMs)) {
       this.delete(id);
       return false;
     }
     const set = this.#setOf(id);
-    if (!this.#lockOrCondemn(set)) return false;
+    if (!this.#lockOrClearLater(set)) return false;
     this.#store(set, id, session, end);
     this.#unlock(set);
     return true;
   }
 
-  /** Nobody finds the session here any more. */
+  /** Deletes a session: no thread finds it here from then on. */
   delete(id: Uint8Array): void {
-    if (id.length !== idBytes) return;
+    if (id.length !== sessionIdBytes) return;
     const set = this.#setOf(id);
-    if (!this.#lockOrCondemn(set)) return;
+    if (!this.#lockOrClearLater(set)) return;
     const slot = this.#find(set, id);
     if (slot !== undefined) this.#clear(slot);
     this.#unlock(set);
   }
 
-  /** Nobody finds a session here that was here before. */
+  /** Deletes all sessions that are here when it is called. */
   clear(): void {
     for (let set = 0; set < this.memory.setCount; set++) this.#clearSetIf(set, () => true);
   }
 
   /**
-   * Clears what has expired in some of the sets, from `firstSet` on; when the next session there will expire,
-   * undefined if there is none.
+   * Deletes expired sessions in `setCount` sets, from `firstSet` on. Returns when the next session in these sets
+   * expires, in milliseconds since 1970; undefined if there is none.
    */
   expire(nowMs: number, firstSet = 0, setCount = this.memory.setCount): number | undefined {
     const endSet = Math.min(firstSet + setCount, this.memory.setCount);
     let nextMs: number | undefined;
     for (let set = firstSet; set < endSet; set++) {
-      if (Atomics.load(this.#locks, set) === condemned) continue;
+      if (Atomics.load(this.#locks, set) === clearOnUnlock) continue;
       this.#clearSetIf(set, (expiresAt) => this.#life.isOver(expiresAt, nowMs));
       for (let slot = set * slotsPerSet; slot < (set + 1) * slotsPerSet; slot++) {
         const expiresAt = this.#expiresAt[slot]!;
@@ -158,8 +155,8 @@ export class RecentSessions {
   }
 
   #clearSetIf(set: number, isOver: (expiresAt: number) => boolean): void {
-    // Most sets have nothing to clear, and need no lock to tell.
-    if (!this.#hasSlotThat(set, isOver) || !this.#lockOrCondemn(set)) return;
+    // Most sets have nothing to clear, and that can be seen without a lock.
+    if (!this.#hasSlotThat(set, isOver) || !this.#lockOrClearLater(set)) return;
     for (let slot = set * slotsPerSet; slot < (set + 1) * slotsPerSet; slot++) {
       if (isOver(this.#expiresAt[slot]!)) this.#clear(slot);
     }
@@ -178,22 +175,23 @@ export class RecentSessions {
     return word & (this.memory.setCount - 1);
   }
 
-  /** Whether this thread has the set for itself; it must {@link #unlock} it, soon. */
+  /** Tries to lock a set; returns whether it could. The thread must {@link #unlock} it soon. */
   #lock(set: number): boolean {
     for (let attempt = 0; attempt < sharedLimits.lockAttempts; attempt++) {
       const before = Atomics.compareExchange(this.#locks, set, unlocked, locked);
       if (before === unlocked) return true;
-      if (before === condemned) return false;
+      if (before === clearOnUnlock) return false;
     }
     return false;
   }
 
-  /** Where it does not get the lock, nobody finds again what is in the set. */
-  #lockOrCondemn(set: number): boolean {
+  /** Locks a set, or else leaves it to the holder of the lock to clear it; returns whether it could lock it. */
+  #lockOrClearLater(set: number): boolean {
     for (;;) {
       if (this.#lock(set)) return true;
-      // Ends: each round in which it is neither condemned now nor was before somebody else has had the lock.
-      if (Atomics.compareExchange(this.#locks, set, locked, condemned) !== unlocked) return false;
+      // It stops, since a round is repeated only if another thread has unlocked the set meanwhile.
+      if (Atomics.compareExchange(this.#locks, set, locked, clearOnUnlock) !== unlocked)
+        return false;
     }
   }
 
@@ -212,13 +210,13 @@ export class RecentSessions {
 
   #hasId(slot: number, id: Uint8Array): boolean {
     const start = this.#startOf(slot);
-    for (let index = 0; index < idBytes; index++) {
+    for (let index = 0; index < sessionIdBytes; index++) {
       if (this.#bytes[start + index] !== id[index]) return false;
     }
     return true;
   }
 
-  /** All live equally long, so what expires first came first; a free slot is before all. */
+  /** The slot to write to: a free one, or else the one that expires first; all live equally long, so it came first. */
   #oldest(set: number): number {
     let oldest = set * slotsPerSet;
     for (let slot = oldest + 1; slot < (set + 1) * slotsPerSet; slot++) {
@@ -227,7 +225,7 @@ export class RecentSessions {
     return oldest;
   }
 
-  /** The length of the session; undefined where it is not there, or has expired. */
+  /** Copies a session to the scratch memory; returns its length, undefined if it is not here, or has expired. */
   #copyToScratch(set: number, id: Uint8Array, nowMs: number): number | undefined {
     const slot = this.#find(set, id);
     if (slot === undefined) return undefined;
@@ -236,7 +234,7 @@ export class RecentSessions {
       return undefined;
     }
     const length = this.#lengths[slot]!;
-    const start = this.#startOf(slot) + idBytes;
+    const start = this.#startOf(slot) + sessionIdBytes;
     for (let index = 0; index < length; index++) {
       this.#scratch[index] = this.#bytes[start + index]!;
     }
@@ -248,7 +246,7 @@ export class RecentSessions {
     this.#clear(slot);
     const start = this.#startOf(slot);
     this.#bytes.set(id, start);
-    this.#bytes.set(session, start + idBytes);
+    this.#bytes.set(session, start + sessionIdBytes);
     this.#lengths[slot] = session.length;
     this.#expiresAt[slot] = expiresAt;
   }
@@ -256,7 +254,7 @@ export class RecentSessions {
   #clear(slot: number): void {
     if (this.#expiresAt[slot] === 0) return;
     const start = this.#startOf(slot);
-    this.#bytes.fill(0, start, start + idBytes + this.#lengths[slot]!);
+    this.#bytes.fill(0, start, start + sessionIdBytes + this.#lengths[slot]!);
     this.#lengths[slot] = 0;
     this.#expiresAt[slot] = 0;
   }

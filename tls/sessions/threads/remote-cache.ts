@@ -4,16 +4,16 @@ import { type Clock, DetachedTimer, steadyClock } from '../../time.ts';
 import type { PurgeOwner, PutOptions, SessionCache, SessionCacheStats } from '../session-cache.ts';
 import {
   ByteQueue,
-  encodeLetter,
-  type SessionLetter,
+  encodeChange,
+  type SessionChange,
   type SharedSessionMemory,
-  SharedState,
+  SharedCacheState,
 } from './change-queue.ts';
 import {
   type AnswerMessage,
   type CallMessage,
   idText,
-  LetterBox,
+  MessageBatch,
   makeSharedStats,
   ownCopy,
   readSharedStats,
@@ -27,40 +27,39 @@ interface PendingCall {
 }
 
 /**
- * A cache that another thread keeps and serves with {@link serveSessionCache}: a lookup is a small message
- * there and one back. Of the other calls only the one that must be known before its client comes back is a
- * message of its own; the rest, and their answers, go along with others. With a {@link SharedSessionCache} at the
- * other end most calls are no message at all.
+ * A cache that another thread has and serves with {@link serveSessionCache}. A lookup is a small message there and
+ * one back. Changes that the other end need not know at once, and answers that nobody waits for, are sent together
+ * with others. If the other end serves a {@link SharedSessionCache}, most calls need no message.
  *
- * Where the other end is gone, lookups find nothing and the rest does nothing. Where the cache there rejects,
- * so does the call here. Where it has stopped answering, calls wait, and past a bound they are not sent at all.
+ * If the other end is gone, lookups find nothing and the other calls do nothing. If a call there is rejected, the
+ * call here is rejected too. If the other end does not answer, calls wait; above a bound they are not sent.
  */
 export class RemoteSessionCache implements SessionCache {
   readonly #port: MessagePort;
-  readonly #letterBox: LetterBox<CallMessage>;
-  /** From the first message on, where threads share the cache. */
-  #shared: SharedSessionEnd | undefined;
-  #figures = makeSharedStats();
+  readonly #batch: MessageBatch<CallMessage>;
+  /** Present from the first message on if threads share the cache. */
+  #shared: SharedSessionAccess | undefined;
+  #stats = makeSharedStats();
   readonly #pending = new Map<number, PendingCall>();
   #lastCall = 0;
-  /** Changes that went as messages and are not answered. */
+  /** How many changes went as messages and are not answered. */
   #changeCount = 0;
   #isClosed = false;
 
   /**
-   * @param port - belongs to the cache from here on; it keeps the process alive only while calls are pending
+   * @param port - owned by the cache from here on; it keeps the process alive only while calls are pending
    * @param clock - that of the cache at the other end
    */
   constructor(port: MessagePort, clock: Clock = steadyClock) {
     this.#port = port;
-    this.#letterBox = new LetterBox(port);
+    this.#batch = new MessageBatch(port);
     port.on('message', (message: ServingMessage) => {
       if ('recent' in message) this.#shared = this.#shareWith(message, clock);
       else for (const answer of message) this.#settle(answer);
     });
     port.on('close', () => this.#detach());
     port.unref();
-    port.postMessage(this.#figures);
+    port.postMessage(this.#stats);
   }
 
   async get(id: Uint8Array): Promise<Uint8Array | undefined> {
@@ -72,7 +71,7 @@ export class RemoteSessionCache implements SessionCache {
   }
 
   async put(id: Uint8Array, session: Uint8Array, options: PutOptions): Promise<void> {
-    if (this.#isClosed || this.#writes((shared) => shared.put(id, session, options))) return;
+    if (this.#isClosed || this.#write((shared) => shared.put(id, session, options))) return;
     this.#shared?.forget(id);
     if (this.#isOverloaded) return;
     const copy = ownCopy(session);
@@ -80,19 +79,19 @@ export class RemoteSessionCache implements SessionCache {
   }
 
   async promote(ids: readonly Uint8Array[], account: string): Promise<void> {
-    if (this.#writes((shared) => shared.promote(ids, account)) || this.#isOverloaded) return;
+    if (this.#write((shared) => shared.promote(ids, account)) || this.#isOverloaded) return;
     await this.#change((call) => [call, 'promote', ids.map(idText), account]);
   }
 
   async delete(id: Uint8Array, reason: 'superseded' | 'cleared' = 'cleared'): Promise<void> {
-    if (this.#writes((shared) => shared.delete(id, reason))) return;
+    if (this.#write((shared) => shared.delete(id, reason))) return;
     if (this.#isOverloaded) {
-      // Better too early than never.
+      // It may overtake a put that went as a message. But it would never be made otherwise.
       this.#shared?.delete(id, reason);
       return;
     }
     this.#shared?.forget(id);
-    // No client waits for it, nor comes back with it.
+    // Not urgent: no client waits for it or comes back with it.
     await this.#change((call) => [call, 'delete', idText(id), reason], undefined, false);
   }
 
@@ -101,15 +100,15 @@ export class RemoteSessionCache implements SessionCache {
     return typeof count === 'number' ? count : 0;
   }
 
-  /** Those of the cache at the other end when it last heard of this one; zeros after {@link close}. */
+  /** The statistics of the other end's cache when it last sent or read a message; zeros after {@link close}. */
   stats(): SessionCacheStats {
-    return readSharedStats(this.#figures);
+    return readSharedStats(this.#stats);
   }
 
-  /** Closes this end only: the cache at the other end and its other users go on. */
+  /** Closes this end only; the other end's cache stays open for others. */
   async close(): Promise<void> {
     this.#shared?.close();
-    this.#letterBox.send();
+    this.#batch.send();
     this.#detach();
     this.#port.close();
   }
@@ -125,21 +124,21 @@ export class RemoteSessionCache implements SessionCache {
   }
 
   /**
-   * Whether a change was written into the queue of a shared cache. The keeper reads queues before messages, so what
-   * comes after a change that went as a message goes as one too until that is answered.
+   * Writes a change into the queue of a shared cache; returns whether it could. The owner applies queues before
+   * messages, so after a change that went as a message this is not done until that is answered.
    */
-  #writes(write: (shared: SharedSessionEnd) => boolean): boolean {
+  #write(write: (shared: SharedSessionAccess) => boolean): boolean {
     return this.#changeCount === 0 && this.#shared !== undefined && write(this.#shared);
   }
 
   async #change(
     message: (call: number) => CallMessage,
-    handOver?: ArrayBuffer,
+    transfer?: ArrayBuffer,
     isUrgent = true,
   ): Promise<void> {
     this.#changeCount++;
     try {
-      await this.#call(message, handOver, isUrgent);
+      await this.#call(message, transfer, isUrgent);
     } finally {
       this.#changeCount--;
     }
@@ -147,7 +146,7 @@ export class RemoteSessionCache implements SessionCache {
 
   #call(
     message: (call: number) => CallMessage,
-    handOver?: ArrayBuffer,
+    transfer?: ArrayBuffer,
     isUrgent = true,
   ): Promise<Uint8Array | number | undefined> {
     if (this.#isClosed) return Promise.resolve(undefined);
@@ -155,13 +154,13 @@ export class RemoteSessionCache implements SessionCache {
       const call = ++this.#lastCall;
       if (this.#pending.size === 0) this.#port.ref();
       this.#pending.set(call, { resolve, reject });
-      this.#letterBox.post(message(call), isUrgent, handOver);
+      this.#batch.post(message(call), isUrgent, transfer);
     });
   }
 
-  #shareWith(memory: SharedSessionMemory, clock: Clock): SharedSessionEnd {
-    const wakeKeeper = () => this.#port.postMessage([], []);
-    return new SharedSessionEnd({ memory, clock, wakeKeeper });
+  #shareWith(memory: SharedSessionMemory, clock: Clock): SharedSessionAccess {
+    const wakeOwner = () => this.#port.postMessage([], []);
+    return new SharedSessionAccess({ memory, clock, wakeOwner });
   }
 
   #settle([call, value, error]: AnswerMessage): void {
@@ -179,48 +178,47 @@ export class RemoteSessionCache implements SessionCache {
   #detach(): void {
     this.#isClosed = true;
     this.#shared = undefined;
-    this.#letterBox.close();
+    this.#batch.close();
     for (const { resolve } of this.#pending.values()) resolve(undefined);
     this.#pending.clear();
-    // The other end may write into the old ones once more.
-    this.#figures = makeSharedStats();
+    // The other end may still write into the old memory.
+    this.#stats = makeSharedStats();
   }
 }
 
-/** What the end of a thread shares with the keeper. */
-export interface SharedSessionEndOptions {
+/** What a {@link SharedSessionAccess} is made of. */
+export interface SharedSessionAccessOptions {
   readonly memory: SharedSessionMemory;
   readonly clock: Clock;
-  /** Has the keeper read the queue; called a moment after something was written to it. */
-  readonly wakeKeeper: () => void;
+  /** Makes the owner read the queue. */
+  readonly wakeOwner: () => void;
 }
 
 /**
- * One thread's end of a {@link SharedSessionCache}: what it stores all threads find at once, and the keeper is told
- * in a queue that it reads before it answers anybody. A message for each would wake the keeper's thread, which
- * costs more than the rest.
+ * A thread's access to the memory of a {@link SharedSessionCache}: the table of recent sessions, and its own queue of
+ * changes. The rules are at the top of `shared-cache.ts`.
  */
-export class SharedSessionEnd {
+export class SharedSessionAccess {
   readonly #recent: RecentSessions;
   readonly #queue: ByteQueue;
-  readonly #state: SharedState;
+  readonly #state: SharedCacheState;
   readonly #hitCount: Float64Array;
   readonly #clock: Clock;
-  readonly #wakeKeeper: () => void;
-  /** The keeper was told that the queue is half full, which it has been since. */
-  #isHurried = false;
-  readonly #timer = new DetachedTimer(() => this.#wakeKeeper());
+  readonly #wakeOwner: () => void;
+  /** Whether the queue was more than half full after the last change; the owner has been told then. */
+  #wasHalfFull = false;
+  readonly #timer = new DetachedTimer(() => this.#wakeOwner());
 
-  constructor({ memory, clock, wakeKeeper }: SharedSessionEndOptions) {
+  constructor({ memory, clock, wakeOwner }: SharedSessionAccessOptions) {
     this.#recent = new RecentSessions(memory.recent);
     this.#queue = new ByteQueue(memory.queue);
-    this.#state = new SharedState(memory.state);
+    this.#state = new SharedCacheState(memory.state);
     this.#hitCount = memory.hitCount;
     this.#clock = clock;
-    this.#wakeKeeper = wakeKeeper;
+    this.#wakeOwner = wakeOwner;
   }
 
-  /** A copy that the caller owns; undefined where only the keeper can tell. */
+  /** The session, in a copy that the caller owns; undefined if the owner must be asked. */
   get(id: Uint8Array): Uint8Array | undefined {
     if (this.#state.isClosed) return undefined;
     const session = this.#recent.get(id, this.#clock());
@@ -228,13 +226,16 @@ export class SharedSessionEnd {
     return session;
   }
 
-  /** False where there is no room, and the keeper must be told by a message, as with the other calls. */
+  /**
+   * Stores a session. Returns false if the queue has no room: the caller sends the change as a message. So do
+   * {@link promote} and {@link delete}.
+   */
   put(id: Uint8Array, session: Uint8Array, options: PutOptions): boolean {
     if (this.#state.isClosed) return true;
-    // Before the letter: what a purge finds in neither was put after it.
+    // Before the queue: what a purge finds in neither was stored after the purge.
     this.#recent.put(id, session, options.expiresAt, this.#clock());
     const isWritten = this.#write({ kind: 'put', id, session, options });
-    // It may have been closed meanwhile.
+    // The owner may have closed the cache meanwhile.
     if (!isWritten || this.#state.isClosed) this.#recent.delete(id);
     return isWritten;
   }
@@ -248,27 +249,27 @@ export class SharedSessionEnd {
     return this.#write({ kind: 'delete', id, reason });
   }
 
-  /** Only the keeper can tell from now on what is under this id. */
+  /** Deletes a session from the table only, so that the owner is asked for this id. */
   forget(id: Uint8Array): void {
     this.#recent.delete(id);
   }
 
-  /** The keeper is to read what it has not been told to read yet. */
+  /** Wakes the owner if it has not been told of the last changes. */
   close(): void {
     if (!this.#timer.isArmed) return;
     this.#timer.clear();
-    this.#wakeKeeper();
+    this.#wakeOwner();
   }
 
-  #write(letter: SessionLetter): boolean {
+  #write(change: SessionChange): boolean {
     if (this.#state.isClosed) return true;
-    const bytes = encodeLetter({ number: this.#state.numberLetter(), letter });
+    const bytes = encodeChange({ number: this.#state.takeNumber(), change });
     const isWritten = this.#queue.write(bytes);
     bytes.fill(0);
     const isHalfFull = this.#queue.waitingBytes > this.#queue.capacityBytes / 2;
-    if (isHalfFull && !this.#isHurried) this.#wakeKeeper();
-    this.#isHurried = isHalfFull;
-    // Also then: the keeper may have looked before this was written.
+    if (isHalfFull && !this.#wasHalfFull) this.#wakeOwner();
+    this.#wasHalfFull = isHalfFull;
+    // Also if it was just woken: it may have read the queue before this was written.
     if (isWritten && !this.#timer.isArmed) this.#timer.arm(sharedLimits.queueDelayMs);
     return isWritten;
   }

@@ -4,8 +4,8 @@ import {
   type AnswerMessage,
   type AttachMessage,
   type CallMessage,
-  idBytes,
-  LetterBox,
+  idFromText,
+  MessageBatch,
   ownCopy,
   writeSharedStats,
 } from './messages.ts';
@@ -13,76 +13,75 @@ import { SharedSessionCache } from './shared-cache.ts';
 
 type Message = AttachMessage | readonly CallMessage[];
 
-/** The ends of each cache that is served. */
-const endsOf = new WeakMap<SessionCache, Set<ServingEnd>>();
+/** The ports on which each cache is served. */
+const portsOf = new WeakMap<SessionCache, Set<ServedPort>>();
 
 /**
- * Answers the {@link RemoteSessionCache} at the other end of a port out of a cache, until either end closes
- * the port. The port doesn't keep the process alive. Any number of ports may share a cache; none of them
- * closes it.
+ * Answers the {@link RemoteSessionCache} at the other end of a port from a cache, until either end closes the port.
+ * The port does not keep the process alive. A cache may be served on any number of ports; none of them closes it.
  */
 export function serveSessionCache(cache: SessionCache, port: MessagePort): void {
-  const ends = endsOf.get(cache) ?? new Set();
-  endsOf.set(cache, ends);
-  const end = new ServingEnd(cache, port, ends);
-  ends.add(end);
-  port.on('close', () => ends.delete(end));
+  const ports = portsOf.get(cache) ?? new Set();
+  portsOf.set(cache, ports);
+  const served = new ServedPort(cache, port, ports);
+  ports.add(served);
+  port.on('close', () => ports.delete(served));
 }
 
-/** This end of one port. */
-class ServingEnd {
+/** One port, at the end that has the cache. */
+class ServedPort {
   readonly #cache: SessionCache;
   readonly #port: MessagePort;
-  readonly #ends: ReadonlySet<ServingEnd>;
-  readonly #letterBox: LetterBox<AnswerMessage>;
-  #figures: Float64Array | undefined;
-  /** Calls that have come but have not been made. */
+  readonly #ports: ReadonlySet<ServedPort>;
+  readonly #batch: MessageBatch<AnswerMessage>;
+  #stats: Float64Array | undefined;
+  /** Calls that were received but not made. */
   #calls: CallMessage[] = [];
 
-  constructor(cache: SessionCache, port: MessagePort, ends: ReadonlySet<ServingEnd>) {
+  constructor(cache: SessionCache, port: MessagePort, ports: ReadonlySet<ServedPort>) {
     this.#cache = cache;
     this.#port = port;
-    this.#ends = ends;
-    this.#letterBox = new LetterBox(port, () => this.#writeFigures());
+    this.#ports = ports;
+    this.#batch = new MessageBatch(port, () => this.#writeStats());
     if (cache instanceof SharedSessionCache) this.#share(cache);
     port.on('message', (message: Message) => {
-      this.#take(message);
-      if (this.#calls.some(isLookup)) this.#takeAll();
+      this.#receive(message);
+      if (this.#calls.some(isLookup)) this.#handleAll();
       else this.#makeCalls();
     });
-    port.on('close', () => this.#letterBox.close());
+    port.on('close', () => this.#batch.close());
     port.unref();
   }
 
-  /** Any message says that there may be something to read in the queue of its thread, too. */
+  /** Any message, also an empty one, says that the queues may hold changes. */
   #share(cache: SharedSessionCache): void {
     const thread = cache.attach();
     this.#port.postMessage(thread.memory, []);
     this.#port.on('message', () => {
-      cache.readLetters();
-      this.#writeFigures();
+      cache.applyChanges();
+      this.#writeStats();
     });
     this.#port.on('close', () => thread.detach());
   }
 
-  #writeFigures(): void {
-    if (this.#figures !== undefined) writeSharedStats(this.#figures, this.#cache.stats());
+  #writeStats(): void {
+    if (this.#stats !== undefined) writeSharedStats(this.#stats, this.#cache.stats());
   }
 
   /**
-   * The thread that made a session has spoken before its client could come to another one, but ports are not
-   * read in the order of their messages. So before a lookup all that has come is read, and sessions are stored
-   * first; a cache that is not done with that at once gets a turn of the event loop.
+   * A thread sends a session before its client can come to another thread and is looked up there, but ports are not
+   * read in the order in which their messages were sent. So before a lookup all ports are read, and sessions are
+   * stored first. A cache may need a turn of the event loop for that.
    */
-  #takeAll(): void {
-    for (const end of this.#ends) end.#drain();
-    const storedCount = [...this.#ends].reduce((sum, end) => sum + end.#storeSessions(), 0);
-    if (storedCount === 0) this.#makeAll();
-    else setImmediate(() => this.#makeAll());
+  #handleAll(): void {
+    for (const port of this.#ports) port.#drain();
+    const storedCount = [...this.#ports].reduce((sum, port) => sum + port.#storeSessions(), 0);
+    if (storedCount === 0) this.#makeAllCalls();
+    else setImmediate(() => this.#makeAllCalls());
   }
 
-  #makeAll(): void {
-    for (const end of this.#ends) end.#makeCalls();
+  #makeAllCalls(): void {
+    for (const port of this.#ports) port.#makeCalls();
   }
 
   #drain(): void {
@@ -91,20 +90,20 @@ class ServingEnd {
       received !== undefined;
       received = receiveMessageOnPort(this.#port)
     ) {
-      this.#take(received.message as Message);
+      this.#receive(received.message as Message);
     }
   }
 
-  #take(message: Message): void {
+  #receive(message: Message): void {
     if (message instanceof Float64Array) {
-      this.#figures = message;
+      this.#stats = message;
       writeSharedStats(message, this.#cache.stats());
     } else {
       this.#calls.push(...message);
     }
   }
 
-  /** How many there were. */
+  /** Makes the put calls among those that wait; returns how many there were. */
   #storeSessions(): number {
     const puts = this.#calls.filter(([, kind]) => kind === 'put');
     if (puts.length === 0) return 0;
@@ -120,7 +119,7 @@ class ServingEnd {
   }
 
   #make(call: CallMessage): void {
-    // Nobody waits long for the others.
+    // Only get, take and purge have a caller waiting.
     const isUrgent = isLookup(call) || call[1] === 'purge';
     apply(this.#cache, call).then(
       (value) => this.#answer([call[0], value ?? undefined], isUrgent),
@@ -134,12 +133,12 @@ class ServingEnd {
   #answer(answer: AnswerMessage, isUrgent: boolean): void {
     const [call, value] = answer;
     if (!(value instanceof Uint8Array)) {
-      this.#letterBox.post(answer, isUrgent);
+      this.#batch.post(answer, isUrgent);
       return;
     }
     const session = ownCopy(value);
     value.fill(0);
-    this.#letterBox.post([call, session], isUrgent, session.buffer);
+    this.#batch.post([call, session], isUrgent, session.buffer);
   }
 }
 
@@ -154,19 +153,19 @@ async function apply(
   switch (message[1]) {
     case 'get':
     case 'take':
-      return cache[message[1]](idBytes(message[2]));
+      return cache[message[1]](idFromText(message[2]));
     case 'put': {
       const [, , id, session, options] = message;
       try {
-        return await cache.put(idBytes(id), session, options);
+        return await cache.put(idFromText(id), session, options);
       } finally {
         session.fill(0);
       }
     }
     case 'promote':
-      return cache.promote(message[2].map(idBytes), message[3]);
+      return cache.promote(message[2].map(idFromText), message[3]);
     case 'delete':
-      return cache.delete(idBytes(message[2]), message[3]);
+      return cache.delete(idFromText(message[2]), message[3]);
     case 'purge':
       return cache.purge(message[2]);
   }

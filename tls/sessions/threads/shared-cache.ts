@@ -5,27 +5,109 @@ import { SegmentSessionCache, type SegmentSessionCacheOptions } from '../memory/
 import type { PurgeOwner, PutOptions, SessionCacheStats } from '../session-cache.ts';
 import {
   ByteQueue,
-  decodeLetter,
-  type NumberedLetter,
-  type SessionLetter,
+  decodeChange,
+  type NumberedChange,
+  type SessionChange,
   type SharedSessionMemory,
-  SharedState,
+  SharedCacheState,
 } from './change-queue.ts';
 import { RecentSessions } from './recent-sessions.ts';
 
-/** How much a {@link SharedSessionCache} holds, and what of it all threads find at once. */
+/*
+ * How threads share one session cache
+ * ===================================
+ *
+ * One thread, the owner, has the cache: it made the `SharedSessionCache` (in Reprise it is the main thread). Each
+ * worker has a `RemoteSessionCache`, which a message port connects to the owner. A message wakes the thread at the
+ * other end, and that costs more than storing a session. So most calls send none: they use memory that is shared.
+ *
+ * What is shared, and who writes it
+ *
+ * - The table of recent sessions (`RecentSessions`): all threads read and write it. It has sets of four sessions,
+ *   and a lock for each set.
+ * - A queue for each worker (`ByteQueue`): the worker writes changes into it (put, promote, delete), the owner reads
+ *   them.
+ * - The state (`SharedCacheState`): a counter from which each change of any worker takes its number, and the flag
+ *   "closed", which only the owner sets.
+ * - A hit count for each worker: the worker writes it, the owner reads it.
+ * - Statistics for each worker: the owner writes them before it sends a message to that worker, which reads them.
+ *
+ * The cache itself, with the sessions that the table has no room for, is memory of the owner alone.
+ *
+ * What a worker does, step by step
+ *
+ * - put: stores the session in the table, takes a number, writes the change into its queue. If the queue is full, it
+ *   deletes the session from the table and sends the change as a message.
+ * - delete: deletes from the table, takes a number, writes the change. promote: takes a number, writes the change.
+ * - get: looks into the table. If the session is not there, it asks the owner by a message.
+ * - take and purge: always ask the owner. Only one caller may take a session, and the table does not know whose
+ *   sessions it has.
+ * - While a change that went as a message is not answered, the next changes are sent as messages too: the owner
+ *   applies queues before messages, so a change in the queue would overtake it.
+ *
+ * In which order the owner applies changes
+ *
+ * The owner reads the counter, then all queues, and applies what it read in the order of the numbers. If worker B
+ * could know of a change that A made (the client of A came to B), then A wrote its change before B took its number.
+ * So for each change below the counter, all changes that it may depend on are in the queues by now. Changes
+ * that were numbered after the counter was read are deferred to the next time: one that they depend on may lie in a
+ * queue that was read before it came. Numbers have gaps, and nobody waits for a number.
+ *
+ * The owner does this before each call that it answers, so a lookup always sees the changes that were made before it.
+ *
+ * put writes to the table before the queue because of purge, which applies the queues and then clears the table: what
+ * it finds in neither was stored after it. In the other order, purge could remove a session that came by the
+ * queue, and the worker would then store it in the table, where all would find it.
+ *
+ * What a reader may rely on
+ *
+ * - It gets a whole session, in a copy of its own, or nothing.
+ * - It finds what any thread stored before its client came, unless the cache has evicted it: in the table, or
+ *   from the owner.
+ * - It never finds a session after the promise of its take, delete or purge has resolved.
+ * - It never waits for a lock, and may find less in the table than there was: the table forgets at any time.
+ *   A change in a queue is not forgotten unless the cache is closed.
+ *
+ * What a lock is
+ *
+ * A word for each set: unlocked, locked, or locked and to be cleared. A thread tries a bounded number of times to
+ * set it from unlocked to locked, copies some hundred bytes, and unlocks; it allocates nothing meanwhile. If a
+ * reader does not get the lock, it finds nothing. A writer must not leave an old session behind, so if it does not
+ * get the lock, it marks the set: the holder clears all four sessions when it unlocks, and nobody reads them before.
+ *
+ * How a queue wakes the owner
+ *
+ * The worker sends an empty message 100 ms after it wrote into an idle queue, at once when the queue becomes more
+ * than half full, and when it closes. At any message of any worker the owner applies all queues.
+ *
+ * If a thread dies
+ *
+ * - Its port closes. The owner applies what its queue still holds, keeps its hit count and drops the queue.
+ * - A record that it was writing is not read: the write position moves only after the whole record.
+ * - A session that it stored in the table, but did not get to write into the queue, is found until it leaves the table.
+ * - A set that it had locked stays locked: these four places are lost, and what is in them is not overwritten.
+ * - If the owner dies, the ports close: workers find nothing, and what they store is dropped.
+ *
+ * When the cache is closed
+ *
+ * The owner sets the flag, drops what is in the queues and clears the table. A worker looks at the flag after it has
+ * written, too, and then takes back what it stored in the table. What it wrote into the queue is overwritten at its
+ * next message, or when its port closes.
+ */
+
+/** How much a {@link SharedSessionCache} holds, and which part of it all threads find without a message. */
 export interface SharedSessionCacheOptions extends SegmentSessionCacheOptions {
-  /** Bytes of the longest session that all threads find without asking, at least 1; default 211. */
+  /** Bytes of the longest session that the table of recent sessions takes, 1 to 65,535; default 211. */
   readonly recentSessionBytes?: number;
-  /** Called with what goes wrong where no caller waits; it must not throw. Default: nothing. */
+  /** Called with the error of a change that no caller waits for; it must not throw. Default: does nothing. */
   readonly onError?: (error: unknown) => void;
 }
 
-/** One thread that uses a shared cache, as the keeper sees it. */
-export interface SharedSessionThread {
-  /** For the thread's end. */
+/** The owner's side of one thread that uses a shared cache. */
+export interface ThreadAttachment {
+  /** To be sent to that thread. */
   readonly memory: SharedSessionMemory;
-  /** The thread will write nothing any more. */
+  /** Call it when the thread has ended or closed its cache: applies its last changes and drops its queue. */
   detach(): void;
 }
 
@@ -34,38 +116,37 @@ interface AttachedThread {
   readonly hitCount: Float64Array;
 }
 
-/** A letter that was read but not obeyed, and its bytes, which its views are on. */
-interface ReadLetter extends NumberedLetter {
+/** A change that was read but not applied, and the bytes that it has views on. */
+interface ReadChange extends NumberedChange {
   readonly bytes: Uint8Array;
 }
 
 /**
- * A {@link SegmentSessionCache} for several threads: this one, the keeper, has it and serves it with
- * `serveSessionCache`, the others use it through a `RemoteSessionCache`. They find the sessions that came last in a
- * table that all of them see, and ask the keeper only for older ones. What they store, promote and delete they
- * write into queues, which the keeper reads before each call, and a moment after something was written.
+ * A {@link SegmentSessionCache} for several threads. The thread that makes it owns it and serves it with
+ * `serveSessionCache`; the others use it through a `RemoteSessionCache`. They find recent sessions in shared memory,
+ * and ask the owner for older ones only. The top of this file explains how.
  *
- * The table and the queues are of fixed size: at most a sixteenth of `maxBytes` and 4 MiB, and 256 KiB for each
- * thread. Their memory does not go back to the system, as no thread can take shared memory from another, and is
- * no part of `heldBytes`.
+ * The shared memory has a fixed size: the table at most a sixteenth of `maxBytes` and 4 MiB, each thread's queue
+ * 256 KiB. It is not given back to the system, since no thread can take shared memory from another, and `heldBytes`
+ * does not count it.
  */
 export class SharedSessionCache extends SegmentSessionCache {
   readonly #recent: RecentSessions;
-  readonly #state = new SharedState();
+  readonly #state = new SharedCacheState();
   readonly #threads = new Set<AttachedThread>();
   readonly #clock: Clock;
   readonly #onError: (error: unknown) => void;
   readonly #timer = new DetachedTimer(() => this.#expireStep());
-  /** Read, but written after another that may not have been. */
-  #early: ReadLetter[] = [];
-  /** Where expiry goes on, and when the next session expires in what it has passed. */
+  /** Changes that were read but must wait: one that they depend on may not have been read. */
+  #deferred: ReadChange[] = [];
+  /** The set at which expiry goes on, and the earliest expiry in the sets before it. */
   #expiry = { firstSet: 0, nextMs: Infinity };
-  /** Whether a session may have come into what expiry has passed. */
-  #hasCome = false;
-  /** Of threads that have gone. */
+  /** Whether changes came since expiry began at the first set. */
+  #hasNewChanges = false;
+  /** Lookups that threads which are gone found in the table. */
   #hitCount = 0;
 
-  /** @throws RangeError where a bound is out of range */
+  /** @throws RangeError if a bound is out of range */
   constructor(options: SharedSessionCacheOptions) {
     const { maxBytes, lifetimeMs, segmentBytes = defaultSegmentBytes(maxBytes) } = options;
     const tableShare = Math.floor(maxBytes * sharedLimits.recentShare);
@@ -78,8 +159,8 @@ export class SharedSessionCache extends SegmentSessionCache {
     this.#onError = options.onError ?? (() => {});
   }
 
-  /** For a thread that is to use the cache. */
-  attach(): SharedSessionThread {
+  /** Makes the memory that one more thread needs to use the cache. */
+  attach(): ThreadAttachment {
     const queue = new ByteQueue(ByteQueue.allocate(sharedLimits.queueBytes));
     const hitCount = new Float64Array(new SharedArrayBuffer(8));
     const thread = { queue, hitCount };
@@ -92,68 +173,68 @@ export class SharedSessionCache extends SegmentSessionCache {
         hitCount,
       },
       detach: () => {
-        this.readLetters();
+        this.applyChanges();
         if (this.#threads.delete(thread)) this.#hitCount += hitCount[0]!;
       },
     };
   }
 
   /**
-   * Does what the threads have written. What one has written after it could know of what another has written
-   * comes after that.
+   * Applies the changes that wait in the queues, in the order of their numbers. Call it when a thread has sent a
+   * message; the methods of the cache do it themselves.
    */
-  readLetters(): void {
-    if (this.#state.isClosed) return this.#dropLetters();
-    // Of those with lower numbers all are there now that can have been known to a thread with another one of them.
-    const endNumber = this.#state.letterCount;
-    const letters = [...this.#early, ...this.#readQueues()];
-    if (letters.length === 0) return;
-    this.#hasCome = true;
-    // The count goes round; no two that wait are far apart.
-    letters.sort((one, other) => (one.number - other.number) | 0);
-    const isEarly = ({ number }: NumberedLetter) => ((number - endNumber) | 0) >= 0;
-    this.#early = letters.filter(isEarly);
-    for (const letter of letters) if (!isEarly(letter)) this.#obey(letter);
+  applyChanges(): void {
+    if (this.#state.isClosed) return this.#dropChanges();
+    // Read before the queues: whatever a change below this number depends on is in a queue now.
+    const endNumber = this.#state.changeCount;
+    const changes = [...this.#deferred, ...this.#readQueues()];
+    if (changes.length === 0) return;
+    this.#hasNewChanges = true;
+    // Numbers wrap around at 2^32, so they are compared by their difference; those that wait are close together.
+    changes.sort((one, other) => (one.number - other.number) | 0);
+    const isLater = ({ number }: NumberedChange) => ((number - endNumber) | 0) >= 0;
+    this.#deferred = changes.filter(isLater);
+    for (const change of changes) if (!isLater(change)) this.#apply(change);
     if (!this.#timer.isArmed) this.#timer.arm(sharedLimits.expireIntervalMs);
   }
 
   override async get(id: Uint8Array): Promise<Uint8Array | undefined> {
-    this.readLetters();
+    this.applyChanges();
     return super.get(id);
   }
 
   override async put(id: Uint8Array, session: Uint8Array, options: PutOptions): Promise<void> {
-    this.readLetters();
+    this.applyChanges();
     this.#recent.delete(id);
     return super.put(id, session, options);
   }
 
   override async take(id: Uint8Array): Promise<Uint8Array | undefined> {
-    this.readLetters();
+    this.applyChanges();
     this.#recent.delete(id);
     return super.take(id);
   }
 
   override async promote(ids: readonly Uint8Array[], account: string): Promise<void> {
-    this.readLetters();
+    this.applyChanges();
     return super.promote(ids, account);
   }
 
   override async delete(id: Uint8Array, reason?: 'superseded' | 'cleared'): Promise<void> {
-    this.readLetters();
+    this.applyChanges();
     this.#recent.delete(id);
     return super.delete(id, reason);
   }
 
   override async purge(owner: PurgeOwner): Promise<number> {
-    this.readLetters();
-    // Whose they are the table does not know.
+    this.applyChanges();
+    // The table does not know whose sessions it has.
     this.#recent.clear();
     return super.purge(owner);
   }
 
   override stats(): SessionCacheStats {
-    this.readLetters();
+    this.applyChanges();
     const stats = super.stats();
     const hit = stats.lookups.hit + this.#recentHitCount;
     return { ...stats, lookups: { ...stats.lookups, hit } };
@@ -162,8 +243,8 @@ export class SharedSessionCache extends SegmentSessionCache {
   override async close(): Promise<void> {
     this.#state.close();
     this.#timer.clear();
-    // Of a thread that is writing now it is read, and dropped, when that tells of it or ends.
-    this.#dropLetters();
+    // What a thread is writing now is dropped when its next message comes, or when it ends.
+    this.#dropChanges();
     this.#recent.clear();
     await super.close();
   }
@@ -173,34 +254,35 @@ export class SharedSessionCache extends SegmentSessionCache {
     return counts.reduce((sum, count) => sum + count, this.#hitCount);
   }
 
-  #dropLetters(): void {
-    for (const { bytes } of [...this.#early, ...this.#readQueues()]) bytes.fill(0);
-    this.#early = [];
+  #dropChanges(): void {
+    for (const { bytes } of [...this.#deferred, ...this.#readQueues()]) bytes.fill(0);
+    this.#deferred = [];
   }
 
-  #readQueues(): ReadLetter[] {
+  #readQueues(): ReadChange[] {
     return [...this.#threads].flatMap(({ queue }) =>
-      readWaiting(queue).map((bytes) => ({ ...decodeLetter(bytes), bytes })),
+      readWaiting(queue).map((bytes) => ({ ...decodeChange(bytes), bytes })),
     );
   }
 
-  #obey({ letter, bytes }: ReadLetter): void {
-    this.#done(letter).catch(this.#onError);
+  #apply({ change, bytes }: ReadChange): void {
+    this.#change(change).catch(this.#onError);
+    // The cache has copied the session by now.
     bytes.fill(0);
   }
 
-  #done(letter: SessionLetter): Promise<void> {
-    if (letter.kind === 'put') return super.put(letter.id, letter.session, letter.options);
-    if (letter.kind === 'delete') return super.delete(letter.id, letter.reason);
-    return super.promote(letter.ids, letter.account);
+  #change(change: SessionChange): Promise<void> {
+    if (change.kind === 'put') return super.put(change.id, change.session, change.options);
+    if (change.kind === 'delete') return super.delete(change.id, change.reason);
+    return super.promote(change.ids, change.account);
   }
 
-  /** Looks through a part of the table. */
+  /** Clears expired sessions in a part of the table, then arms the timer for the next part, or for the next expiry. */
   #expireStep(): void {
     const nowMs = this.#clock();
     const { setsPerStep, expireIntervalMs, longestWaitMs } = sharedLimits;
     const { firstSet } = this.#expiry;
-    if (firstSet === 0) this.#hasCome = false;
+    if (firstSet === 0) this.#hasNewChanges = false;
     const nextHereMs = this.#recent.expire(nowMs, firstSet, setsPerStep) ?? Infinity;
     const nextMs = Math.min(this.#expiry.nextMs, nextHereMs);
     if (firstSet + setsPerStep < this.#recent.memory.setCount) {
@@ -209,12 +291,12 @@ export class SharedSessionCache extends SegmentSessionCache {
       return;
     }
     this.#expiry = { firstSet: 0, nextMs: Infinity };
-    if (nextMs === Infinity && !this.#hasCome) return;
+    if (nextMs === Infinity && !this.#hasNewChanges) return;
     this.#timer.arm(Math.min(Math.max(nextMs - nowMs, expireIntervalMs), longestWaitMs));
   }
 }
 
-/** What waits at the call; a thread may write more meanwhile. */
+/** The records that wait when it is called. It stops there: the thread may go on writing. */
 function readWaiting(queue: ByteQueue): Uint8Array[] {
   const records: Uint8Array[] = [];
   for (let leftBytes = queue.waitingBytes; leftBytes > 0;) {

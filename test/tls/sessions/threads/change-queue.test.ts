@@ -6,9 +6,9 @@ import * as fc from 'fast-check';
 import t from 'tap';
 import {
   ByteQueue,
-  decodeLetter,
-  encodeLetter,
-  type SessionLetter,
+  decodeChange,
+  encodeChange,
+  type SessionChange,
 } from '../../../../tls/sessions/threads/change-queue.ts';
 
 function makeEnds(capacityBytes: number) {
@@ -86,8 +86,8 @@ await t.test('hands everything from one thread to another, in order', async (t) 
 
 const bytes = (length: number) => new Uint8Array(randomBytes(length));
 
-await t.test('letters are read as they were written', async (t) => {
-  const letters: SessionLetter[] = [
+await t.test('changes are read as they were written', async (t) => {
+  const changes: SessionChange[] = [
     { kind: 'put', id: bytes(32), session: bytes(130), options: { expiresAt: 1.5e12 + 0.25 } },
     {
       kind: 'put',
@@ -106,10 +106,10 @@ await t.test('letters are read as they were written', async (t) => {
     { kind: 'delete', id: bytes(32), reason: 'superseded' },
     { kind: 'delete', id: bytes(32), reason: 'cleared' },
   ];
-  for (const [index, letter] of letters.entries()) {
+  for (const [index, change] of changes.entries()) {
     const number = 2 ** 32 - 3 + index;
-    const read = decodeLetter(encodeLetter({ number, letter }));
-    t.same(read, { number: number % 2 ** 32, letter });
+    const read = decodeChange(encodeChange({ number, change }));
+    t.same(read, { number: number % 2 ** 32, change });
   }
 });
 

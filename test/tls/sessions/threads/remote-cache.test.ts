@@ -49,11 +49,11 @@ void t.test('keeps the contract, with a segment cache at the other end', async (
 
 void t.test('a cache in another thread answers', async (t) => {
   const { port1, port2 } = new MessageChannel();
-  const keeper = new Worker(new URL('../../../fixtures/session-cache-thread.ts', import.meta.url), {
+  const owner = new Worker(new URL('../../../fixtures/session-cache-thread.ts', import.meta.url), {
     workerData: { port: port2 },
     transferList: [port2],
   });
-  t.teardown(() => keeper.terminate());
+  t.teardown(() => owner.terminate());
   const cache = new RemoteSessionCache(port1);
   const { id, session } = makeSession();
   await cache.put(id, session, inLifetime());
@@ -64,7 +64,7 @@ void t.test('a cache in another thread answers', async (t) => {
 
 void t.test('answers find nothing when the other end dies, also those under way', async (t) => {
   const { port1, port2 } = new MessageChannel();
-  const keeper = new Worker(new URL('../../../fixtures/session-cache-thread.ts', import.meta.url), {
+  const owner = new Worker(new URL('../../../fixtures/session-cache-thread.ts', import.meta.url), {
     workerData: { port: port2 },
     transferList: [port2],
   });
@@ -73,7 +73,7 @@ void t.test('answers find nothing when the other end dies, also those under way'
   await cache.put(id, session, inLifetime());
   t.same(await cache.get(id), session);
   const lookups = [cache.get(id), cache.take(id)];
-  await keeper.terminate();
+  await owner.terminate();
   await Promise.all(lookups);
   t.equal(await cache.get(id), undefined);
   t.equal(await cache.take(id), undefined);

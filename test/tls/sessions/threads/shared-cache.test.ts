@@ -12,7 +12,7 @@ import {
 import { sharedLimits } from '../../../../tls/limits.ts';
 import {
   ByteQueue,
-  encodeLetter,
+  encodeChange,
   type SharedSessionMemory,
 } from '../../../../tls/sessions/threads/change-queue.ts';
 import { RecentSessions } from '../../../../tls/sessions/threads/recent-sessions.ts';
@@ -26,7 +26,7 @@ import { until } from '../../../fixtures/until.ts';
 
 const maxBytes = 8 * 1024 * 1024;
 
-/** A thread's end, with what it has sent to the keeper and the memory it shares with it. */
+/** A thread's end, with what it has sent to the owner and the memory it shares with it. */
 interface ThreadEnd {
   readonly cache: RemoteSessionCache;
   readonly sent: unknown[][];
@@ -34,8 +34,8 @@ interface ThreadEnd {
   readonly port: MessagePort;
 }
 
-/** Threads' ends in this thread: what they share and how they wait is the same. */
-async function attach(keeper: SharedSessionCache, clock: Clock): Promise<ThreadEnd> {
+/** A thread's end, in this thread: the memory and the messages are the same. */
+async function attach(owner: SharedSessionCache, clock: Clock): Promise<ThreadEnd> {
   const { port1, port2 } = new MessageChannel();
   const sent: unknown[][] = [];
   let memory: SharedSessionMemory | undefined;
@@ -45,7 +45,7 @@ async function attach(keeper: SharedSessionCache, clock: Clock): Promise<ThreadE
   port2.on('message', (message: unknown[]) => {
     if (Array.isArray(message)) sent.push(message);
   });
-  serveSessionCache(keeper, port2);
+  serveSessionCache(owner, port2);
   const cache = new RemoteSessionCache(port1, clock);
   await until(() => memory !== undefined);
   return { cache, sent, memory: memory!, port: port1 };
@@ -53,21 +53,21 @@ async function attach(keeper: SharedSessionCache, clock: Clock): Promise<ThreadE
 
 async function makeScene(t: Test, threadCount = 2) {
   const clock = new TestClock();
-  const keeper = new SharedSessionCache({ maxBytes, lifetimeMs, clock: clock.read });
+  const owner = new SharedSessionCache({ maxBytes, lifetimeMs, clock: clock.read });
   const ends: ThreadEnd[] = [];
-  while (ends.length < threadCount) ends.push(await attach(keeper, clock.read));
+  while (ends.length < threadCount) ends.push(await attach(owner, clock.read));
   t.teardown(async () => {
     for (const { cache } of ends) await cache.close();
-    await keeper.close();
+    await owner.close();
   });
   const [first, second] = ends.map(({ cache }) => cache);
   const inLifetime = () => ({ expiresAt: clock.nowMs + lifetimeMs });
-  return { clock, keeper, ends, first: first!, second: second!, inLifetime };
+  return { clock, owner, ends, first: first!, second: second!, inLifetime };
 }
 
-/** What a keeper has that was not asked, and so has not read its queues. */
-function statsUnasked(keeper: SharedSessionCache): SessionCacheStats {
-  return SegmentSessionCache.prototype.stats.call(keeper);
+/** The statistics of an owner that has not been asked, and so has not read its queues. */
+function statsUnasked(owner: SharedSessionCache): SessionCacheStats {
+  return SegmentSessionCache.prototype.stats.call(owner);
 }
 
 function bytesOf({ recent, queue }: SharedSessionMemory): Uint8Array {
@@ -75,28 +75,28 @@ function bytesOf({ recent, queue }: SharedSessionMemory): Uint8Array {
   return Buffer.concat([new Uint8Array(recent.buffer), new Uint8Array(queue, 8)]);
 }
 
-/** A thread's end that closes the keeper's too, and has its figures. */
+/** A thread's end that closes the owner's end too, and returns its statistics. */
 class WholeSharedCache extends RemoteSessionCache {
-  readonly #keeper: SharedSessionCache;
+  readonly #owner: SharedSessionCache;
 
-  constructor(port: MessagePort, keeper: SharedSessionCache, clock: Clock) {
+  constructor(port: MessagePort, owner: SharedSessionCache, clock: Clock) {
     super(port, clock);
-    this.#keeper = keeper;
+    this.#owner = owner;
   }
 
   override stats(): SessionCacheStats {
-    return this.#keeper.stats();
+    return this.#owner.stats();
   }
 
-  // The clock of the contract goes on only after a call: the keeper has read by then.
+  // The clock of the contract goes on only after a call: the owner has read by then.
   override async put(...given: Parameters<RemoteSessionCache['put']>): Promise<void> {
     await super.put(...given);
-    this.#keeper.readLetters();
+    this.#owner.applyChanges();
   }
 
   override async close(): Promise<void> {
     await super.close();
-    await this.#keeper.close();
+    await this.#owner.close();
   }
 }
 
@@ -104,27 +104,27 @@ void t.test('keeps the contract, from a thread', async (t) => {
   testSessionCacheContract(t, {
     makeCache: async (clock) => {
       const { port1, port2 } = new MessageChannel();
-      const keeper = new SharedSessionCache({ maxBytes, lifetimeMs, clock });
+      const owner = new SharedSessionCache({ maxBytes, lifetimeMs, clock });
       let isAttached = false;
       port1.once('message', () => {
         isAttached = true;
       });
-      serveSessionCache(keeper, port2);
-      const cache = new WholeSharedCache(port1, keeper, clock);
+      serveSessionCache(owner, port2);
+      const cache = new WholeSharedCache(port1, owner, clock);
       while (!isAttached) await nextTurn();
       return cache;
     },
   });
 });
 
-void t.test('keeps the contract, in the keeper', async (t) => {
+void t.test('keeps the contract, in the owner', async (t) => {
   testSessionCacheContract(t, {
     makeCache: (clock) => new SharedSessionCache({ maxBytes, lifetimeMs, clock }),
   });
 });
 
 void t.test('what one thread stores another finds, and nobody is asked', async (t) => {
-  const { ends, first, second, keeper, inLifetime } = await makeScene(t);
+  const { ends, first, second, owner, inLifetime } = await makeScene(t);
   const { id, session } = makeSession();
   const stored = first.put(id, session, inLifetime());
   const found = second.get(id);
@@ -132,34 +132,34 @@ void t.test('what one thread stores another finds, and nobody is asked', async (
   await stored;
   t.same(await found, session);
   await promoted;
-  t.equal(statsUnasked(keeper).entryCount, 0);
+  t.equal(statsUnasked(owner).entryCount, 0);
   t.same(
     ends.map(({ sent }) => sent),
     [[], []],
   );
-  t.match(keeper.stats(), { entryCount: 1, lookups: { hit: 1, unknown: 0 } });
-  t.equal(await keeper.purge({ account: 'alice' }), 1, 'the keeper knows whose it is');
+  t.match(owner.stats(), { entryCount: 1, lookups: { hit: 1, unknown: 0 } });
+  t.equal(await owner.purge({ account: 'alice' }), 1, 'the owner knows whose it is');
 });
 
-void t.test('the keeper is told of everything after a moment, in one message', async (t) => {
-  const { ends, first, keeper, inLifetime } = await makeScene(t);
+void t.test('the owner is told of everything after a moment, in one message', async (t) => {
+  const { ends, first, owner, inLifetime } = await makeScene(t);
   const sessions = Array.from({ length: 50 }, () => makeSession());
   for (const { id, session } of sessions) await first.put(id, session, inLifetime());
-  await until(() => statsUnasked(keeper).entryCount === 50);
+  await until(() => statsUnasked(owner).entryCount === 50);
   t.same(ends[0]!.sent, [[]]);
 });
 
 void t.test('and at the end of a thread, also of one that says nothing more', async (t) => {
   for (const end of ['close', 'die'] as const) {
-    const { ends, first, second, keeper, inLifetime } = await makeScene(t);
+    const { ends, first, second, owner, inLifetime } = await makeScene(t);
     const { id, session } = makeSession();
     await second.put(id, session, inLifetime());
     await first.get(id);
     await first.put(makeSession().id, session, inLifetime());
     if (end === 'close') await first.close();
     else ends[0]!.port.close();
-    await until(() => statsUnasked(keeper).entryCount === 2);
-    t.equal(keeper.stats().lookups.hit, 1, 'its lookups still count');
+    await until(() => statsUnasked(owner).entryCount === 2);
+    t.equal(owner.stats().lookups.hit, 1, 'its lookups still count');
   }
 });
 
@@ -174,7 +174,7 @@ void t.test('a session that fits no slot is found by asking', async (t) => {
 });
 
 void t.test('older sessions than the table has room for are found by asking', async (t) => {
-  const { ends, first, second, keeper, inLifetime } = await makeScene(t);
+  const { ends, first, second, owner, inLifetime } = await makeScene(t);
   const sessions = Array.from({ length: 5_000 }, () => makeSession());
   const put = async ({ id, session }: (typeof sessions)[number]) =>
     first.put(id, session, { ...inLifetime(), account: 'alice' });
@@ -187,11 +187,11 @@ void t.test('older sessions than the table has room for are found by asking', as
   const { recent, hitCount } = ends[1]!.memory;
   t.ok(hitCount[0]! > 2 * recent.setCount, `${hitCount[0]} without asking`);
   t.ok(hitCount[0]! <= 4 * recent.setCount, `${hitCount[0]} without asking`);
-  t.equal(keeper.stats().entryCount, 5_000);
+  t.equal(owner.stats().entryCount, 5_000);
 });
 
 void t.test('a queue that is full loses nothing', async (t) => {
-  const { first, second, keeper, inLifetime } = await makeScene(t);
+  const { first, second, owner, inLifetime } = await makeScene(t);
   const sessions = Array.from({ length: 3_000 }, () => makeSession());
   // In one turn of the event loop, so that nobody reads meanwhile.
   const calls = sessions.flatMap(({ id, session }) => [
@@ -200,9 +200,9 @@ void t.test('a queue that is full loses nothing', async (t) => {
   ]);
   t.ok(3_000 * 130 > sharedLimits.queueBytes);
   await Promise.all(calls);
-  t.equal(keeper.stats().entryCount, 3_000);
+  t.equal(owner.stats().entryCount, 3_000);
   t.equal(
-    await keeper.purge({ account: 'alice' }),
+    await owner.purge({ account: 'alice' }),
     3_000,
     'nor does a promotion overtake its session',
   );
@@ -211,7 +211,7 @@ void t.test('a queue that is full loses nothing', async (t) => {
 });
 
 void t.test('nor does a deletion overtake its session there', async (t) => {
-  const { ends, first, second, keeper, inLifetime } = await makeScene(t);
+  const { ends, first, second, owner, inLifetime } = await makeScene(t);
   const sessions = Array.from({ length: 3_000 }, () => makeSession());
   const calls = sessions.flatMap(({ id, session }) => [
     first.put(id, session, inLifetime()),
@@ -220,8 +220,8 @@ void t.test('nor does a deletion overtake its session there', async (t) => {
   await Promise.all(calls);
   const found = await Promise.all(sessions.map(({ id }) => second.get(id)));
   t.same(new Set(found), new Set([undefined]));
-  t.match(keeper.stats(), { entryCount: 0, removed: { superseded: 3_000 } });
-  // After it is read, letters go as before.
+  t.match(owner.stats(), { entryCount: 0, removed: { superseded: 3_000 } });
+  // Once the queue has been read, changes are written into it again.
   const { id, session } = makeSession();
   ends[0]!.sent.length = 0;
   await first.put(id, session, inLifetime());
@@ -243,19 +243,19 @@ void t.test('a queue that is half full is read at once', async (t) => {
   t.equal(queue.waitingBytes, 0);
 });
 
-void t.test('what the keeper stores is what threads find', async (t) => {
-  const { first, keeper, inLifetime } = await makeScene(t);
+void t.test('what the owner stores is what threads find', async (t) => {
+  const { first, owner, inLifetime } = await makeScene(t);
   const { id, session } = makeSession();
   await first.put(id, session, inLifetime());
   const other = makeSession().session;
-  await keeper.put(id, other, inLifetime());
+  await owner.put(id, other, inLifetime());
   t.same(await first.get(id), other);
 });
 
-void t.test('a letter whose predecessor may not be there yet waits for it', async (t) => {
-  const { first, second, keeper, inLifetime } = await makeScene(t);
+void t.test('a change whose predecessor may not be there yet waits for it', async (t) => {
+  const { first, second, owner, inLifetime } = await makeScene(t);
   const { id, session } = makeSession();
-  // The keeper looks at the queue of the first thread, then both write, then it looks at that of the second.
+  // The owner looks at the queue of the first thread, then both write, then it looks at that of the second.
   let hasWritten = false;
   const waitingBytes = Object.getOwnPropertyDescriptor(ByteQueue.prototype, 'waitingBytes')!;
   Object.defineProperty(ByteQueue.prototype, 'waitingBytes', {
@@ -271,31 +271,31 @@ void t.test('a letter whose predecessor may not be there yet waits for it', asyn
     },
   });
   t.teardown(() => Object.defineProperty(ByteQueue.prototype, 'waitingBytes', waitingBytes));
-  keeper.readLetters();
+  owner.applyChanges();
   t.ok(hasWritten);
-  t.equal(await keeper.get(id), undefined, 'the deletion came later');
+  t.equal(await owner.get(id), undefined, 'the deletion came later');
 });
 
 void t.test('nobody finds anything once it is closed, and nothing is left', async (t) => {
-  const { ends, first, second, keeper, inLifetime } = await makeScene(t);
+  const { ends, first, second, owner, inLifetime } = await makeScene(t);
   const { id, session } = makeSession();
   await first.put(id, session, inLifetime());
   await second.get(id);
-  await keeper.close();
+  await owner.close();
   t.equal(await second.get(id), undefined);
   await first.put(id, session, inLifetime());
   t.equal(await second.get(id), undefined);
-  t.equal(keeper.stats().lookups.hit, 1);
+  t.equal(owner.stats().lookups.hit, 1);
   // As a thread that was just writing.
-  const letter = { kind: 'put', id, session, options: inLifetime() } as const;
-  new ByteQueue(ends[0]!.memory.queue).write(encodeLetter({ number: 9, letter }));
+  const change = { kind: 'put', id, session, options: inLifetime() } as const;
+  new ByteQueue(ends[0]!.memory.queue).write(encodeChange({ number: 9, change }));
   await first.close();
   for (const { memory } of ends) {
     await until(() => bytesOf(memory).every((byte) => byte === 0));
   }
 });
 
-void t.test("a thread's end has the figures of what it has done", async (t) => {
+void t.test("a thread's end has the statistics of what it has done", async (t) => {
   const { first, inLifetime } = await makeScene(t);
   const { id, session } = makeSession();
   await first.put(id, session, inLifetime());
@@ -322,20 +322,20 @@ void t.test('takes sessions as large as the cache behind it would by itself', as
 });
 
 void t.test('what threads write counts in the order of writing', async (t) => {
-  const { first, second, keeper, inLifetime } = await makeScene(t);
+  const { first, second, owner, inLifetime } = await makeScene(t);
   for (let round = 0; round < 20; round++) {
     const { id, session } = makeSession();
     const writers = round % 2 === 0 ? [first, second] : [second, first];
     await writers[0]!.put(id, session, inLifetime());
     await writers[1]!.delete(id);
-    t.equal(await keeper.get(id), undefined, 'what came before is deleted');
+    t.equal(await owner.get(id), undefined, 'what came before is deleted');
     await writers[1]!.put(id, session, inLifetime());
-    t.same(await keeper.get(id), session, 'what comes after is not');
+    t.same(await owner.get(id), session, 'what comes after is not');
   }
 });
 
 void t.test('of two threads that take only one gets the session', async (t) => {
-  const { first, second, keeper, inLifetime } = await makeScene(t);
+  const { first, second, owner, inLifetime } = await makeScene(t);
   for (let round = 0; round < 50; round++) {
     const { id, session } = makeSession();
     await first.put(id, session, inLifetime());
@@ -344,16 +344,16 @@ void t.test('of two threads that take only one gets the session', async (t) => {
     t.equal(await first.get(id), undefined);
     t.equal(await second.get(id), undefined);
   }
-  t.match(keeper.stats(), { entryCount: 0, removed: { taken: 50 } });
+  t.match(owner.stats(), { entryCount: 0, removed: { taken: 50 } });
 });
 
-void t.test('nobody finds what is purged, told to the keeper or not', async (t) => {
-  for (const owner of ['all', { account: 'alice' }, { certificate: 'ab'.repeat(32) }] as const) {
-    const { ends, first, second, keeper, inLifetime } = await makeScene(t);
+void t.test('nobody finds what is purged, told to the owner or not', async (t) => {
+  for (const whose of ['all', { account: 'alice' }, { certificate: 'ab'.repeat(32) }] as const) {
+    const { ends, first, second, owner, inLifetime } = await makeScene(t);
     const { id, session } = makeSession();
     await first.put(id, session, { ...inLifetime(), certificate: 'ab'.repeat(32) });
     await first.promote([id], 'alice');
-    t.equal(await keeper.purge(owner), 1);
+    t.equal(await owner.purge(whose), 1);
     t.equal(await first.get(id), undefined);
     t.equal(await second.get(id), undefined);
     const { memory } = ends[0]!;
@@ -365,24 +365,24 @@ void t.test('nobody finds what is purged, told to the keeper or not', async (t) 
 });
 
 void t.test('what has expired is overwritten, be there traffic or not', async (t) => {
-  const { clock, ends, first, second, keeper, inLifetime } = await makeScene(t);
+  const { clock, ends, first, second, owner, inLifetime } = await makeScene(t);
   const sessions = Array.from({ length: 100 }, () => makeSession());
   for (const { id, session } of sessions) await first.put(id, session, inLifetime());
-  await until(() => statsUnasked(keeper).entryCount === 100);
+  await until(() => statsUnasked(owner).entryCount === 100);
   t.notOk(bytesOf(ends[0]!.memory).every((byte) => byte === 0));
   clock.nowMs += lifetimeMs;
   t.equal(await second.get(sessions[0]!.id), undefined);
   await until(() => bytesOf(ends[0]!.memory).every((byte) => byte === 0));
-  while (keeper.expire());
-  t.match(statsUnasked(keeper), { entryCount: 0, heldBytes: 0 });
+  while (owner.expire());
+  t.match(statsUnasked(owner), { entryCount: 0, heldBytes: 0 });
 });
 
 void t.test('nor is what comes while the table is looked through forgotten', async (t) => {
   const clock = new TestClock();
   // A table of eight steps.
   const options = { maxBytes: 64 * 1024 * 1024, lifetimeMs, clock: clock.read };
-  const keeper = new SharedSessionCache(options);
-  const end = await attach(keeper, clock.read);
+  const owner = new SharedSessionCache(options);
+  const end = await attach(owner, clock.read);
   const { expire } = RecentSessions.prototype;
   let steps = 0;
   const limits: { longestWaitMs: number } = sharedLimits;
@@ -392,7 +392,7 @@ void t.test('nor is what comes while the table is looked through forgotten', asy
     limits.longestWaitMs = longestWaitMs;
     RecentSessions.prototype.expire = expire;
     await end.cache.close();
-    await keeper.close();
+    await owner.close();
   });
   const { id, session } = makeSession();
   // In the first set, which the first step has passed.
@@ -401,7 +401,7 @@ void t.test('nor is what comes while the table is looked through forgotten', asy
     const next = expire.apply(this, given);
     if (++steps === 3) {
       void end.cache.put(id, session, { expiresAt: clock.nowMs + lifetimeMs });
-      keeper.readLetters();
+      owner.applyChanges();
       clock.nowMs += lifetimeMs;
     }
     return next;
@@ -412,15 +412,15 @@ void t.test('nor is what comes while the table is looked through forgotten', asy
   t.ok(steps > 8, `${steps} steps`);
 });
 
-void t.test('what is written while the keeper reads is read too', async (t) => {
-  const { ends, first, keeper, inLifetime } = await makeScene(t);
+void t.test('what is written while the owner reads is read too', async (t) => {
+  const { ends, first, owner, inLifetime } = await makeScene(t);
   const { read } = ByteQueue.prototype;
   t.teardown(() => {
     ByteQueue.prototype.read = read;
   });
   const last = makeSession();
   let hasWritten = false;
-  // A thread writes when the keeper has begun to read a queue that is more than half full.
+  // A thread writes when the owner has begun to read a queue that is more than half full.
   ByteQueue.prototype.read = function () {
     if (!hasWritten) {
       hasWritten = true;
@@ -430,31 +430,31 @@ void t.test('what is written while the keeper reads is read too', async (t) => {
   };
   const large = Array.from({ length: 3 }, () => makeSession({ length: 60_000 }));
   await Promise.all(large.map(({ id, session }) => first.put(id, session, inLifetime())));
-  await until(() => statsUnasked(keeper).entryCount === 4);
+  await until(() => statsUnasked(owner).entryCount === 4);
   t.ok(ends[0]!.sent.length >= 1);
 });
 
 void t.test('holds no more than its bound, the table included', async (t) => {
   const clock = new TestClock();
   const small = 256 * 1024;
-  const keeper = new SharedSessionCache({ maxBytes: small, lifetimeMs, clock: clock.read });
-  const thread = keeper.attach();
+  const owner = new SharedSessionCache({ maxBytes: small, lifetimeMs, clock: clock.read });
+  const thread = owner.attach();
   for (let count = 0; count < 5_000; count++) {
     const { id, session } = makeSession();
-    await keeper.put(id, session, { expiresAt: Infinity, account: 'alice' });
+    await owner.put(id, session, { expiresAt: Infinity, account: 'alice' });
   }
-  const { heldBytes } = keeper.stats();
+  const { heldBytes } = owner.stats();
   const tableBytes = thread.memory.recent.buffer.byteLength;
   t.ok(tableBytes > 4096);
   t.ok(heldBytes + tableBytes <= small, `${heldBytes} and ${tableBytes}`);
-  await keeper.close();
+  await owner.close();
 });
 
 void t.test('what goes wrong where nobody waits is told', async (t) => {
   const errors: unknown[] = [];
   const clock = new TestClock();
   let hasRoom = true;
-  const keeper = new SharedSessionCache({
+  const owner = new SharedSessionCache({
     maxBytes,
     lifetimeMs,
     clock: clock.read,
@@ -467,7 +467,7 @@ void t.test('what goes wrong where nobody waits is told', async (t) => {
       release: () => undefined,
     },
   });
-  const { cache } = await attach(keeper, clock.read);
+  const { cache } = await attach(owner, clock.read);
   hasRoom = false;
   const { id, session } = makeSession();
   await cache.put(id, session, { expiresAt: clock.nowMs + lifetimeMs });
