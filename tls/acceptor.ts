@@ -8,7 +8,7 @@ import type {
   ClientCertificatePolicy,
 } from './certificates/client-certificates.ts';
 import { ClientCertificateVerifier } from './certificates/client-certificates.ts';
-import { type ClientHello, offeredProtocol } from './hello/client-hello.ts';
+import { type ClientHello, offeredProtocol, tls13 } from './hello/client-hello.ts';
 import { type Clock, steadyClock } from './time.ts';
 import type { Credential } from './certificates/credentials.ts';
 import { Deadlines } from './time.ts';
@@ -18,6 +18,7 @@ import { HelloReader } from './hello/hello-reader.ts';
 import { tlsLimits } from './limits.ts';
 import type { Resumption } from './hello/route.ts';
 import type { FoundSession } from './sessions/lookup.ts';
+import { planResumption, type ResumptionPlan, type ResumptionProof } from './proof/verdict.ts';
 import type { TicketKeySource } from './tickets/ticket-keys.ts';
 import { certificateError, handshakeError, TlsAcceptError } from './events.ts';
 import type { TlsConnection } from './handshake.ts';
@@ -60,6 +61,8 @@ export interface TlsAcceptorOptions {
   readonly handshakeDeadlineMs?: number;
   /** Counts connections from {@link TlsAcceptor.accept} to the end of their handshake; absent: its own does. */
   readonly admission?: Admission;
+  /** What was found out about resumption with this Node: what fails is not used. Absent: all works. */
+  readonly proof?: ResumptionProof;
   /** Called with what happens; it must not throw. */
   readonly onEvent?: (event: TlsEvent) => void;
 }
@@ -87,7 +90,7 @@ const nobody: Visitor = { end: () => {} };
  * for each server: the acceptor has a server for each live key, and chooses by the name in the ticket.
  */
 export class TlsAcceptor {
-  readonly #kind: Resumption['kind'];
+  readonly #plan: ResumptionPlan;
   readonly #sessions: TlsSessions | undefined;
   readonly #ticketKeys: TicketKeySource | undefined;
   readonly #clock: Clock;
@@ -112,7 +115,7 @@ export class TlsAcceptor {
       );
     }
     const { resumption } = options;
-    this.#kind = resumption.kind;
+    this.#plan = planResumption(resumption.kind, options.proof);
     this.#ticketKeys = resumption.kind === 'off' ? undefined : resumption.ticketKeys;
     this.#clock = options.clock ?? steadyClock;
     this.#onEvent = options.onEvent ?? (() => {});
@@ -307,10 +310,12 @@ export class TlsAcceptor {
   #route(hello: ClientHello | undefined): HelloRoute {
     // A malformed hello only needs OpenSSL's alert.
     if (hello === undefined) return { mode: 'none' };
+    const isTls13 = hello.supportedVersions.includes(tls13);
+    const { kind, hasTickets } = isTls13 ? this.#plan.tls13 : this.#plan.beforeTls13;
     // A ticket does not tell that the sessions of its certificate were purged since.
-    const canSeal = this.#clientCertificates === undefined;
+    const canSeal = hasTickets && this.#clientCertificates === undefined;
     const keys = (canSeal ? this.#ticketKeys?.keys : undefined) ?? [];
-    return routeHello(hello, { kind: this.#kind, keys, groups: groupCodes });
+    return routeHello(hello, { kind, keys, groups: groupCodes });
   }
 
   async #shakeHands(

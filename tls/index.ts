@@ -12,6 +12,18 @@ export {
 } from './hello/client-hello.ts';
 export { type Resumption, type ResumptionMode } from './hello/route.ts';
 
+// Whether clients resume here
+export { proveResumption, type ProveResumptionOptions } from './proof/prove.ts';
+export {
+  planResumption,
+  type ProofKind,
+  proofKinds,
+  type ProofResult,
+  type ResumptionPlan,
+  type ResumptionProof,
+  type VersionPlan,
+} from './proof/verdict.ts';
+
 // Who may come, and when
 export {
   Admission,

@@ -131,3 +131,14 @@ export const redisLimits = {
   /** Bytes of a key prefix: it is sent with each command. */
   prefixBytes: 128,
 } as const;
+
+/** Bounds of the proof that resumption works, see `proveResumption`. */
+export const proofLimits = {
+  /** How long its sessions and tickets live, in milliseconds: longer than it takes on the slowest machine. */
+  lifetimeMs: 60 * 60 * 1000,
+  /** Bytes of its session cache, for a dozen sessions. */
+  cacheBytes: 256 * 1024,
+  /** A handshake that has not ended after so many ticks of so many milliseconds does not end. */
+  maxTicks: 20,
+  tickMs: 100,
+} as const;

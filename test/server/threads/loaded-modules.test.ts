@@ -91,6 +91,7 @@ const shared = [
   'tls/admission',
   'tls/certificates',
   'tls/hello',
+  'tls/proof',
   'tls/sessions',
   'tls/sessions/memory',
   'tls/sessions/redis',

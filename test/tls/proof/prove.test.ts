@@ -1,0 +1,131 @@
+import t from 'tap';
+import {
+  planResumption,
+  proofKinds,
+  proveResumption,
+  type ProveResumptionOptions,
+  type ResumptionProof,
+} from '../../../tls/index.ts';
+import { type BrokenPart, breakResumption } from '../../fixtures/broken-resumption.ts';
+import { startForTest } from '../../fixtures/tls-acceptor-server.ts';
+import { type TlsVersion, visitWithNode } from '../../fixtures/tls-visit.ts';
+
+const stateful = { kind: 'stateful', policy: 'intermediate' } as const;
+
+/** The verdict with parts of Node broken. */
+async function proveBroken(
+  parts: readonly BrokenPart[],
+  options: ProveResumptionOptions = stateful,
+): Promise<ResumptionProof> {
+  const mend = breakResumption(parts);
+  try {
+    return await proveResumption(options);
+  } finally {
+    mend();
+  }
+}
+
+/** In the order of `proofKinds`. */
+function resultsOf({ results }: ResumptionProof): readonly string[] {
+  return proofKinds.map((kind) => results[kind]);
+}
+
+await t.test('every kind that a server needs resumes with this Node', async (t) => {
+  const [yes, no] = ['resumes', 'excluded'];
+  const clientCertificates = { isRequired: true };
+  const cases: readonly (readonly [ProveResumptionOptions, readonly string[]])[] = [
+    [stateful, [yes, yes, yes, yes, yes]],
+    [{ kind: 'stateful', policy: 'legacy' }, [yes, yes, yes, yes, yes]],
+    [{ kind: 'stateful', policy: 'modern' }, [no, yes, no, yes, yes]],
+    [{ kind: 'tickets', policy: 'intermediate' }, [no, no, yes, yes, no]],
+    [{ kind: 'tickets', policy: 'modern' }, [no, no, no, yes, no]],
+    [{ ...stateful, clientCertificates }, [yes, yes, no, no, no]],
+    [{ ...stateful, clientCertificates: { isRequired: false } }, [yes, yes, no, no, no]],
+    [{ kind: 'tickets', policy: 'modern', clientCertificates }, [no, no, no, no, no]],
+    [{ kind: 'off', policy: 'intermediate' }, [no, no, no, no, no]],
+  ];
+  for (const [options, results] of cases) {
+    const proof = await proveResumption(options);
+    t.strictSame(resultsOf(proof), results, JSON.stringify(options));
+    t.strictSame(proof.reasons, {});
+    t.equal(proof.nodeVersion, process.versions.node);
+    t.strictSame(structuredClone(proof), proof, 'plain data');
+  }
+});
+
+await t.test('what is broken fails, and nothing else', async (t) => {
+  const full = 'the handshake is a full one';
+  const no13 = await proveBroken(['tls13-stateful']);
+  t.strictSame(resultsOf(no13), ['resumes', 'fails', 'resumes', 'resumes', 'resumes']);
+  t.strictSame(no13.reasons, { 'tls13-stateful': full });
+  const no12 = await proveBroken(['tls12-stateful']);
+  t.strictSame(resultsOf(no12), ['fails', 'resumes', 'resumes', 'resumes', 'resumes']);
+  const noTickets = await proveBroken(['tickets']);
+  t.strictSame(resultsOf(noTickets), ['resumes', 'resumes', 'fails', 'fails', 'fails']);
+  const asked = { ...stateful, clientCertificates: { isRequired: true } };
+  t.equal((await proveBroken(['tls13-stateful'], asked)).results['tls13-stateful'], 'fails');
+});
+
+await t.test('a handshake that does not end fails too, and is not waited for', async (t) => {
+  const proof = await proveBroken(['hanging']);
+  t.strictSame(resultsOf(proof), ['fails', 'fails', 'resumes', 'resumes', 'resumes']);
+  t.equal(proof.reasons['tls12-stateful'], 'the handshake does not end');
+});
+
+await t.test(
+  'a client that does not offer its session says nothing about the server',
+  async (t) => {
+    const proof = await proveBroken(['client', 'tls13-stateful']);
+    t.strictSame(resultsOf(proof), Array(5).fill('untried'));
+    t.equal(proof.reasons['tls13-stateful'], 'the client offers no session');
+    t.strictSame(planResumption('stateful', proof), planResumption('stateful'));
+  },
+);
+
+/** How many of five reconnections are resumed. */
+async function countResumed(port: number, version: TlsVersion): Promise<number> {
+  let resumedCount = 0;
+  let { sessions } = await visitWithNode({ port, version });
+  for (let round = 0; round < 5; round++) {
+    const visit = await visitWithNode({ port, version, session: sessions.at(-1) });
+    if (visit.isResumed) resumedCount++;
+    if (visit.sessions.length > 0) sessions = visit.sessions;
+  }
+  return resumedCount;
+}
+
+await t.test(
+  'with the verdict real clients resume by tickets, without it not at all',
+  async (t) => {
+    for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
+      const broken = version === 'TLSv1.2' ? 'tls12-stateful' : 'tls13-stateful';
+      const mend = breakResumption([broken]);
+      const proof = await proveResumption(stateful);
+      const blind = await startForTest(t);
+      t.equal(await countResumed(blind.server.port, version), 0, `${version} without`);
+      const { server } = await startForTest(t, { proof });
+      t.equal(await countResumed(server.port, version), 5, `${version} with`);
+      const modes = server.events.map((event) => event.kind === 'handshake' && event.mode);
+      t.strictSame(modes, Array(6).fill('ticket'));
+      const [other] = version === 'TLSv1.2' ? (['TLSv1.3'] as const) : (['TLSv1.2'] as const);
+      t.equal(await countResumed(server.port, other), 5, `${other} is not touched`);
+      t.match(server.events.at(-1), { kind: 'handshake', mode: 'stateful', outcome: 'resumed' });
+      mend();
+    }
+  },
+);
+
+await t.test('with neither, clients are given no sessions that could not be used', async (t) => {
+  t.teardown(breakResumption(['tls13-stateful', 'tickets']));
+  const proof = await proveResumption(stateful);
+  const { server, cache } = await startForTest(t, { proof });
+  const { sessions } = await visitWithNode({ port: server.port, version: 'TLSv1.3' });
+  t.match(server.events.at(-1), { kind: 'handshake', mode: 'none' });
+  const visit = await visitWithNode({
+    port: server.port,
+    version: 'TLSv1.3',
+    session: sessions.at(-1),
+  });
+  t.equal(visit.isResumed, false);
+  t.equal(cache.stats().entryCount, 0);
+});
