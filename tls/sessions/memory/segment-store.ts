@@ -1,7 +1,6 @@
-import { AddressShares, noAddress } from './address-shares.ts';
 import { segmentLimits } from '../../limits.ts';
 import { hashBytes, makeHashSeed } from '../../bytes.ts';
-import { OwnerTable } from './owner-table.ts';
+import { AddressShares, noAddress, OwnerTable } from './owners.ts';
 import { SegmentIndex } from './id-index.ts';
 import type { SegmentMemory } from './segment.ts';
 import type { SegmentPlan } from './segment.ts';

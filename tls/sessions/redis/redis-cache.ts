@@ -1,7 +1,6 @@
 import { setImmediate as nextTurn, setTimeout as wait } from 'node:timers/promises';
 import { redisLimits, segmentLimits, tlsLimits } from '../../limits.ts';
 import { type Clock, steadyClock } from '../../time.ts';
-import { ExpiringCount } from '../memory/address-shares.ts';
 import type {
   PurgeOwner,
   PutOptions,
@@ -9,6 +8,7 @@ import type {
   SessionCache,
   SessionCacheStats,
 } from '../session-cache.ts';
+import { ExpiringCount } from './expiring-count.ts';
 import { RedisConnection, RedisFailure } from './redis-connection.ts';
 import type { RedisCommand } from './redis-link.ts';
 import {

@@ -1,4 +1,4 @@
-// What SegmentSessionCache keeps and what it evicts or refuses, within its bounds.
+// What SegmentSessionCache keeps, evicts and refuses within its bounds, and what it tells of that.
 import t from 'tap';
 import { SegmentSessionCache } from '../../../../tls/index.ts';
 import { makeSession, TestClock } from '../../../fixtures/session-cache-contract.ts';
@@ -164,6 +164,71 @@ void t.test('one address holds a bounded share of the probation ring', async (t)
   await cache.put(next.id, next.session, { expiresAt: Infinity, address: '2001:db8::1' });
   t.same(await cache.get(next.id), next.session, 'and so does expiry');
   await cache.close();
+});
+
+void t.test('oldestAt is when the oldest session came that is still there', async (t) => {
+  const clock = new TestClock();
+  const cache = new SegmentSessionCache({ maxBytes: mebibyte, lifetimeMs, clock: clock.read });
+  t.equal(cache.stats().oldestAt, undefined, 'of none');
+  const startMs = clock.nowMs;
+  const sessions = Array.from({ length: 4 }, () => makeSession());
+  for (const [index, { id, session }] of sessions.entries()) {
+    clock.nowMs = startMs + index * 1_000;
+    await cache.put(id, session, { expiresAt: Infinity });
+  }
+  t.equal(cache.stats().oldestAt, startMs);
+  await cache.delete(sessions[1]!.id);
+  await cache.delete(sessions[0]!.id);
+  t.equal(cache.stats().oldestAt, startMs + 2_000, 'without those that are gone');
+  await cache.promote([sessions[2]!.id], 'alice');
+  t.equal(cache.stats().oldestAt, startMs + 2_000, 'in either ring');
+  t.same(await cache.get(sessions[2]!.id), sessions[2]!.session, 'looking takes nothing away');
+  clock.nowMs = startMs + 2_000 + lifetimeMs;
+  while (cache.expire());
+  t.equal(cache.stats().oldestAt, startMs + 3_000, 'without those that have expired');
+  t.equal(cache.stats().removed.expired, 1);
+  clock.nowMs += 1_000;
+  while (cache.expire());
+  t.equal(cache.stats().oldestAt, undefined);
+  t.equal(cache.stats().heldBytes, 0);
+  await cache.close();
+});
+
+void t.test('onReclaim is told of each step of expiry and purge', async (t) => {
+  const steps: number[] = [];
+  let isExpired: (() => void) | undefined;
+  const make = (lifetimeMs: number) =>
+    new SegmentSessionCache({
+      maxBytes: mebibyte,
+      lifetimeMs,
+      onReclaim: (durationMs) => {
+        steps.push(durationMs);
+        isExpired?.();
+      },
+    });
+  const cache = make(60_000);
+  const one = makeSession();
+  await cache.put(one.id, one.session, { expiresAt: Infinity, account: 'alice' });
+  t.equal(await cache.purge({ account: 'nobody' }), 0);
+  t.same(steps, [], 'nothing to do is no step');
+  t.equal(await cache.purge({ account: 'alice' }), 1);
+  t.equal(steps.length, 1);
+  await cache.put(one.id, one.session, { expiresAt: Infinity });
+  await cache.purge('all');
+  t.equal(steps.length, 2);
+  const shortCache = make(20);
+  const expired = new Promise<void>((resolve) => {
+    isExpired = resolve;
+  });
+  // The cache's own timer keeps no process running.
+  const alive = setInterval(() => undefined, 1_000);
+  await shortCache.put(one.id, one.session, { expiresAt: Infinity });
+  await expired;
+  clearInterval(alive);
+  t.ok(steps.length >= 3);
+  t.ok(steps.every((durationMs) => durationMs >= 0 && durationMs < 1_000));
+  await cache.close();
+  await shortCache.close();
 });
 
 void t.test('bounds that make no sense are refused', async (t) => {

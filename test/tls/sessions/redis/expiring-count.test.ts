@@ -1,5 +1,5 @@
 import t from 'tap';
-import { ExpiringCount } from '../../../../tls/sessions/memory/address-shares.ts';
+import { ExpiringCount } from '../../../../tls/sessions/redis/expiring-count.ts';
 
 const lifetimeMs = 64_000;
 
