@@ -1,11 +1,11 @@
 import { isIPv6 } from 'node:net';
 
 /**
- * What counts as one peer: an IPv4 address (also one mapped into IPv6), or the /64 of an IPv6 address, since
- * one host commonly has that many. Anything else stands for itself.
+ * Returns the address group of an address, which counts as one peer: an IPv4 address (also one mapped into IPv6), or
+ * the /64 of an IPv6 address, since one host commonly has all of it. Any other text is its own group.
  */
 export function addressGroup(address: string): string {
-  // Quicker than to find out what it is, for what most are.
+  // Most addresses are IPv4, and this is quicker than asking `isIPv6`.
   if (!address.includes(':') || !isIPv6(address)) return address;
   const [plain = address] = address.split('%', 1);
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(plain);
@@ -13,7 +13,7 @@ export function addressGroup(address: string): string {
   const [before = '', after] = plain.split('::');
   const head = before === '' ? [] : before.split(':');
   const tail = after === undefined || after === '' ? [] : after.split(':');
-  // An address ends in dotted form where its last 32 bits are an IPv4 address: two groups, not one.
+  // The last 32 bits may be written as an IPv4 address, which stands for two groups.
   const tailGroups = tail.length + (tail.at(-1)?.includes('.') === true ? 1 : 0);
   const zeros = after === undefined ? 0 : Math.max(0, 8 - head.length - tailGroups);
   const groups = [...head, ...Array<string>(zeros).fill('0'), ...tail].slice(0, 4);

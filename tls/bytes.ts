@@ -3,8 +3,8 @@ import { randomInt } from 'node:crypto';
 const nothing = new Uint8Array(0);
 
 /**
- * Reads big-endian fields off bytes. It never throws: past the end everything reads as 0 or empty, and
- * {@link isBroken} tells.
+ * Reads big-endian fields from bytes. It never throws: past the end it returns 0 or an empty view, and
+ * {@link isBroken} is true from then on.
  */
 export class ByteReader {
   readonly #bytes: Uint8Array;
@@ -15,7 +15,7 @@ export class ByteReader {
     this.#bytes = bytes;
   }
 
-  /** Whether something was read that is not there. */
+  /** Whether a field was read that did not fit into the bytes. */
   get isBroken(): boolean {
     return this.#isBroken;
   }
@@ -25,7 +25,7 @@ export class ByteReader {
     return !this.#isBroken && this.#position < this.#bytes.length;
   }
 
-  /** An unsigned number of so many bytes, at most 4. */
+  /** Reads an unsigned number of so many bytes, at most 4. */
   number(byteCount: number): number {
     const start = this.#advance(byteCount);
     let value = 0;
@@ -33,18 +33,18 @@ export class ByteReader {
     return value;
   }
 
-  /** A view on the next bytes. */
+  /** Returns a view on the next bytes. */
   bytes(byteCount: number): Uint8Array {
     const start = this.#advance(byteCount);
     return start === this.#position ? nothing : this.#bytes.subarray(start, this.#position);
   }
 
-  /** A vector: its length in so many bytes, then its content. */
+  /** Reads a vector (its length in so many bytes, then its content); returns a view on the content. */
   vector(lengthBytes: number): Uint8Array {
     return this.bytes(this.number(lengthBytes));
   }
 
-  /** Goes on by so many bytes, or nowhere where they are not there; where it was before. */
+  /** Moves on by so many bytes, if there are that many; returns the position before. */
   #advance(byteCount: number): number {
     const start = this.#position;
     if (start + byteCount > this.#bytes.length) this.#isBroken = true;
@@ -53,12 +53,12 @@ export class ByteReader {
   }
 }
 
-/** A seed for {@link hashBytes}, so that nobody outside can choose bytes that collide. */
+/** Makes a seed for {@link hashBytes}, so that nobody outside can choose bytes whose hashes collide. */
 export function makeHashSeed(): number {
   return randomInt(0x1_0000_0000);
 }
 
-/** A 32-bit hash of bytes: FNV-1a from a random start, with murmur3's finish, since the high bits count. */
+/** A 32-bit hash of bytes: FNV-1a from a random start, then murmur3's finish, since callers use the high bits. */
 export function hashBytes(bytes: Uint8Array, seed: number): number {
   let hash = seed ^ 0x811c9dc5;
   for (let i = 0; i < bytes.length; i++) {

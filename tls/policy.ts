@@ -8,12 +8,12 @@ import type { TlsOptions } from 'node:tls';
  * - `intermediate`: TLS 1.2 too, with forward secrecy and authenticated encryption (AEAD) only
  * - `legacy`: TLS 1.0 and 1.1 too, with CBC ciphers, key transport by RSA and SHA-1; the server's order counts
  *
- * Where we differ: no DHE with finite fields, no 3DES, and P-521 as a group. All of them offer X25519MLKEM768,
- * which protects what is recorded today from the quantum computers of tomorrow.
+ * We differ from it in three things: no DHE with finite fields, no 3DES, and P-521 as a group. All policies offer
+ * X25519MLKEM768, which protects what is recorded today from the quantum computers of tomorrow.
  */
 export type TlsPolicy = 'modern' | 'intermediate' | 'legacy';
 
-/** All of them, the strictest first. */
+/** All policies, the strictest first. */
 export const tlsPolicies: readonly TlsPolicy[] = ['modern', 'intermediate', 'legacy'];
 
 /** Named groups in our order: name, code point (IANA TLS Supported Groups). */
@@ -25,7 +25,7 @@ const groups = [
   ['P-521', 0x19],
 ] as const;
 
-/** Code points of the groups that are taken in a key share. */
+/** Code points of the groups whose key shares are accepted. */
 export const groupCodes: readonly number[] = groups.map(([, code]) => code);
 
 const tls13Ciphers = [
@@ -84,7 +84,7 @@ const intermediateSignatures = [
 
 const commonOptions: TlsOptions = {
   /*
-   * One list for all: with Node's own a client that offers the hybrid group but sends a share for X25519
+   * One list for all policies: with Node's own, a client that offers the hybrid group but sends a share for X25519
    * gets a needless HelloRetryRequest, and then never resumes from the cache.
    */
   ecdhCurve: groups.map(([name]) => name).join(':'),
@@ -112,7 +112,7 @@ const policies: Readonly<Record<TlsPolicy, TlsOptions>> = {
   },
 };
 
-/** What TLS is told of a policy. Renegotiation is off in all of them. */
+/** The options of a policy for `node:tls`. Renegotiation is off in all of them. */
 export function optionsOfPolicy(
   policy: TlsPolicy,
 ): TlsOptions & { readonly secureOptions: number } {

@@ -5,30 +5,31 @@ export type Clock = () => number;
 
 const startedAt = performance.timeOrigin;
 
-/** The time by a clock that nobody sets: it never goes back, and no session lives longer because of it. */
+/** A clock that nobody can set: it never goes back, so no session lives longer because of a change of the time. */
 export const steadyClock: Clock = () => startedAt + performance.now();
 
-// A timer belongs to the async context that starts it and keeps its stores alive. Ours are shared, and often
-// started on behalf of one connection, which would stay reachable for as long as the timer starts itself anew.
+// A timer keeps the async context alive in which it was started. Ours are shared, and often started on behalf of
+// one connection, which would stay reachable for as long as the timer is armed again and again.
 const runOutsideContexts = AsyncLocalStorage.snapshot();
 
-/** The owner's one timer: it keeps neither the process alive nor the connection it was started for. */
+/** A timer that can be armed again and again. It keeps neither the process nor the connection that armed it alive. */
 export class DetachedTimer {
   readonly #task: () => void;
   #timeout: NodeJS.Timeout | undefined;
 
-  /** @param task - what it does each time it fires */
+  /** @param task - called each time the timer fires */
   constructor(task: () => void) {
     this.#task = task;
   }
 
+  /** Whether it will fire. */
   get isArmed(): boolean {
     return this.#timeout !== undefined;
   }
 
   /**
-   * Fires once after so many milliseconds, at least 1, also where nothing else happens: an immediate that
-   * keeps no process alive would wait for something else to wake the event loop. Replaces what was set.
+   * Makes the timer fire once, after so many milliseconds, at least 1. It replaces what was armed before.
+   * (An immediate would not do: one that keeps no process alive waits for something else to wake the event loop.)
    */
   arm(delayMs: number): void {
     this.clear();
@@ -37,6 +38,7 @@ export class DetachedTimer {
     });
   }
 
+  /** Disarms the timer. */
   clear(): void {
     clearTimeout(this.#timeout);
     this.#timeout = undefined;
@@ -53,10 +55,10 @@ interface Deadline {
   readonly onDue: () => void;
 }
 
-/** Cancels a deadline; harmless after it was due. */
+/** Cancels a deadline; does nothing after it was due. */
 export type CancelDeadline = () => void;
 
-/** Many deadlines of one length on one timer: they are due in the order they were set. */
+/** Many deadlines of one length on one timer: they are due in the order in which they were set. */
 export class Deadlines {
   readonly #lengthMs: number;
   readonly #pending = new Set<Deadline>();
@@ -67,11 +69,12 @@ export class Deadlines {
     this.#lengthMs = lengthMs;
   }
 
+  /** How many are pending. */
   get count(): number {
     return this.#pending.size;
   }
 
-  /** Calls `onDue` unless it is cancelled before. */
+  /** Sets a deadline: calls `onDue` at its end, unless it is cancelled before. */
   set(onDue: () => void): CancelDeadline {
     const deadline = { dueMs: performance.now() + this.#lengthMs, onDue };
     this.#pending.add(deadline);
@@ -79,7 +82,7 @@ export class Deadlines {
     return () => void this.#pending.delete(deadline);
   }
 
-  /** Drops all of them without a call. */
+  /** Cancels all of them. */
   clear(): void {
     this.#pending.clear();
     this.#timer.clear();

@@ -8,15 +8,15 @@ import { type Linked, LinkedList } from './ranking.ts';
 /**
  * Why a stranger's connection has to end:
  *
- * - `room`: the process has as many as it may, and most are of its address group
- * - `slow`: there are too many slow handshakes, and most are of its address group
- * - `late`: it has not logged in within the time that its owner gives it; only owners say so
+ * - `room`: the process has as many strangers as it may, and its address group has most of them
+ * - `slow`: there are too many slow handshakes, and its address group has most of them
+ * - `late`: it has not logged in within the time that its owner gives it; given by owners only, never by us
  */
 export type AdmissionEndReason = 'room' | 'slow' | 'late';
 
-/** Who owns a stranger's socket at this time. */
+/** The owner of a stranger's socket at this time. */
 export interface Visitor {
-  /** Ends the connection, which does not count any more. */
+  /** Ends the connection. It is not counted any more. */
   end(reason: AdmissionEndReason): void;
 }
 
@@ -24,41 +24,41 @@ export interface Visitor {
 export interface AdmissionEntry {
   /** Its IPv4 address, or the /64 of its IPv6 address. */
   readonly group: string;
-  /** Who ends it if it must. Whoever takes the socket over puts itself here, and its predecessor back at the end. */
+  /** Who ends it if it must. Whoever takes the socket over sets itself here, and at the end its predecessor again. */
   visitor: Visitor;
-  /** How long the server has made it wait for its turn so far, in milliseconds: no deadline should count that. */
+  /** How long the server has made it wait for its turn so far, in milliseconds. Deadlines should not count that. */
   readonly waitedMs: number;
   /**
-   * Begins to shake hands if nobody else waits for a turn; asked for when its ClientHello is there.
+   * Takes a turn to shake hands if no other connection waits for one. Call it when the ClientHello is there.
    *
-   * @returns the turn, which its owner ends with the handshake; undefined if it has to wait, or has left
+   * @returns the turn, which the caller ends with the handshake; undefined if it has to wait, or has left
    */
   tryHandshakeTurn(): HandshakeTurn | undefined;
   /**
-   * Waits until it may shake hands; asked for when its ClientHello is there. Never rejects.
+   * Waits for a turn to shake hands. Call it when the ClientHello is there. Never rejects.
    *
-   * @returns the turn, which its owner ends with the handshake; undefined if the connection has left or must end
+   * @returns the turn, which the caller ends with the handshake; undefined if the connection has left or must end
    */
   takeHandshakeTurn(): Promise<HandshakeTurn | undefined>;
-  /** The server works for it: it does not have to make room. */
+  /** The server works for it now, so it does not have to make room. */
   markBusy(): void;
-  /** The server waits for the client: it may have to make room, those first that are idle for longest. */
+  /** The server waits for the client now, so it may have to make room. Those that are idle for longest go first. */
   markIdle(): void;
-  /** It has logged in and does not count any more; like {@link leave}. */
+  /** It has logged in and is not counted any more; does the same as {@link leave}. */
   admit(): void;
-  /** It is closed. Harmless when called again, and after {@link admit}. */
+  /** It is closed. Does nothing if called again, or after {@link admit}. */
   leave(): void;
 }
 
-/** Leave to shake hands. */
+/** A turn: the permission to shake hands. */
 export interface HandshakeTurn {
-  /** The handshake is over, well or not; harmless when called again. */
+  /** The handshake is over, whether it succeeded or failed. Does nothing if called again. */
   end(): void;
 }
 
-/** Counts of all threads, for {@link Admission}: plain data that goes to other threads as it is. */
+/** The counts of all threads, for {@link Admission}: plain data that can be sent to other threads. */
 export interface AdmissionCounts {
-  /** One count a thread, see {@link makeAdmissionCells}. */
+  /** One count for each thread, from {@link makeAdmissionCells}. */
   readonly cells: SharedArrayBuffer;
   /** The number of this thread, from 0. */
   readonly index: number;
@@ -68,30 +68,30 @@ export interface AdmissionCounts {
 export interface AdmissionOptions extends Partial<HandshakeTurnLimits> {
   /** Connections of the whole process that have not logged in. Default 16,384. */
   readonly connectionsBeforeLogin?: number;
-  /** Absent: there is one thread. */
+  /** Absent if there is only one thread. */
   readonly counts?: AdmissionCounts;
-  /** For the time that clients wait; default: a steady clock. */
+  /** Measures how long clients wait; default: a steady clock. */
   readonly clock?: Clock;
 }
 
-/** Memory for the counts of so many threads. */
+/** Makes memory for the counts of so many threads. */
 export function makeAdmissionCells(threadCount: number): SharedArrayBuffer {
   return new SharedArrayBuffer(threadCount * Int32Array.BYTES_PER_ELEMENT);
 }
 
-/** Forgets the count of a thread that has ended; called before another takes its number. */
+/** Sets the count of a thread that has ended to 0. Call it before another thread takes its number. */
 export function clearAdmissionCell({ cells, index }: AdmissionCounts): void {
   Atomics.store(new Int32Array(cells), index, 0);
 }
 
 /**
- * What strangers may cost: counts connections by address group from accept until login, and gives the turns to
- * shake hands. Each thread has one; together they keep to the bound of the process.
+ * Bounds what strangers can cost: counts connections by address group from accept until login, and gives out the
+ * turns to shake hands. Each thread has one; together they keep the bound of the process.
  *
- * Nobody is turned away for coming: there is no bound for a group, since a whole office, a balancer or a
- * container's proxy is one address. When the process has as many as it may, the group that has most here makes
- * room with the connection that is idle for longest, or else waits for longest. Those that the server works for
- * stay, and so does the newcomer.
+ * No new connection is refused, and no group has a bound of its own, since a whole office, a balancer or a
+ * container's proxy is one address. When the process has as many strangers as it may, the group that has most in this
+ * thread makes room: its connection that is idle for longest ends, or if none is idle, the one that waits for longest.
+ * Those that the server works for stay, and so does the new one.
  */
 export class Admission {
   readonly #maxCount: number;
@@ -100,9 +100,9 @@ export class Admission {
   readonly #cells: Int32Array;
   readonly #index: number;
   readonly #groups = new Map<string, StrangerGroup>();
-  /** By the connections of each that can make room. */
+  /** Groups, ranked by how many of their connections can make room. */
   readonly #ranking = new CountRanking<StrangerGroup>();
-  readonly #desk: EntryDesk;
+  readonly #context: EntryContext;
 
   constructor(options: AdmissionOptions = {}) {
     const { counts, clock = steadyClock, connectionsBeforeLogin, ...turnLimits } = options;
@@ -111,7 +111,7 @@ export class Admission {
     this.#turns = new HandshakeTurns({ ...admissionLimits, ...turnLimits });
     this.#cells = new Int32Array(counts?.cells ?? makeAdmissionCells(1));
     this.#index = counts?.index ?? 0;
-    this.#desk = {
+    this.#context = {
       turns: this.#turns,
       clock: this.#clock,
       move: (entry, place) => this.#move(entry, place),
@@ -133,9 +133,9 @@ export class Admission {
   }
 
   /**
-   * Counts a connection that was accepted, and makes room for it if need be.
+   * Counts a connection that was accepted, and makes room for it if necessary.
    *
-   * @param address - of the client; absent: it stands for itself, with all others that have none
+   * @param address - the client's; all connections without one are one group
    */
   enter(address: string | undefined, visitor: Visitor): AdmissionEntry {
     this.#keepBound();
@@ -145,7 +145,7 @@ export class Admission {
       group = new StrangerGroup(name);
       this.#groups.set(name, group);
     }
-    const entry = new Entry(this.#desk, group, visitor);
+    const entry = new Entry(this.#context, group, visitor);
     group.count += 1;
     Atomics.add(this.#cells, this.#index, 1);
     this.#move(entry, 'idle');
@@ -160,7 +160,7 @@ export class Admission {
   makeRoom(): boolean {
     const group = this.#ranking.first;
     const entry = group && (group.idle.first ?? group.waiting.first);
-    // The server works for all of them, which has its own bounds.
+    // The server works for all of them. Such work has bounds of its own.
     if (entry === undefined) return false;
     const { visitor } = entry;
     entry.leave();
@@ -168,7 +168,7 @@ export class Admission {
     return true;
   }
 
-  /** A thread that has less than an even share of all leaves it to the others to make room. */
+  /** Makes room while the process is full. A thread with less than an even share leaves that to the others. */
   #keepBound(): void {
     const evenShare = this.#maxCount / this.#cells.length;
     while (this.processCount >= this.#maxCount && this.count >= evenShare) {
@@ -193,14 +193,14 @@ export class Admission {
   }
 }
 
-/** What an entry needs of its {@link Admission}. */
-interface EntryDesk {
+/** What an entry needs from its {@link Admission}. */
+interface EntryContext {
   readonly turns: HandshakeTurns;
   readonly clock: Clock;
   move(entry: Entry, place: Place): void;
 }
 
-/** Where a connection is: idle or waiting for its turn, so that it can make room; busy; or not counted any more. */
+/** What a connection does: `idle` and `waiting` (for its turn) can make room, `busy` cannot, `gone` is not counted. */
 type Place = 'idle' | 'waiting' | 'busy' | 'gone';
 
 /** The strangers of one address group. */
@@ -223,14 +223,14 @@ class Entry implements AdmissionEntry, TurnTaker, Linked<Entry> {
   place: Place = 'busy';
   before: Entry | undefined;
   after: Entry | undefined;
-  readonly #desk: EntryDesk;
+  readonly #context: EntryContext;
   #onTurn: ((turn: HandshakeTurn | undefined) => void) | undefined;
   #turn: HandshakeTurn | undefined;
   #waitedMs = 0;
   #waitsSince = 0;
 
-  constructor(desk: EntryDesk, strangers: StrangerGroup, visitor: Visitor) {
-    this.#desk = desk;
+  constructor(context: EntryContext, strangers: StrangerGroup, visitor: Visitor) {
+    this.#context = context;
     this.strangers = strangers;
     this.visitor = visitor;
   }
@@ -241,12 +241,12 @@ class Entry implements AdmissionEntry, TurnTaker, Linked<Entry> {
 
   get waitedMs(): number {
     if (this.#onTurn === undefined) return this.#waitedMs;
-    return this.#waitedMs + this.#desk.clock() - this.#waitsSince;
+    return this.#waitedMs + this.#context.clock() - this.#waitsSince;
   }
 
   tryHandshakeTurn(): HandshakeTurn | undefined {
-    if (this.place === 'gone' || !this.#desk.turns.beginNow(this)) return undefined;
-    this.#desk.move(this, 'busy');
+    if (this.place === 'gone' || !this.#context.turns.beginNow(this)) return undefined;
+    this.#context.move(this, 'busy');
     return this.#makeTurn();
   }
 
@@ -254,14 +254,14 @@ class Entry implements AdmissionEntry, TurnTaker, Linked<Entry> {
     if (this.place === 'gone') return Promise.resolve(undefined);
     return new Promise((resolve) => {
       this.#onTurn = resolve;
-      this.#waitsSince = this.#desk.clock();
-      this.#desk.move(this, 'waiting');
-      this.#desk.turns.wait(this);
+      this.#waitsSince = this.#context.clock();
+      this.#context.move(this, 'waiting');
+      this.#context.turns.wait(this);
     });
   }
 
   beginTurn(): void {
-    this.#desk.move(this, 'busy');
+    this.#context.move(this, 'busy');
     this.#endWaiting(this.#makeTurn());
   }
 
@@ -272,11 +272,11 @@ class Entry implements AdmissionEntry, TurnTaker, Linked<Entry> {
   }
 
   markBusy(): void {
-    if (this.place === 'idle') this.#desk.move(this, 'busy');
+    if (this.place === 'idle') this.#context.move(this, 'busy');
   }
 
   markIdle(): void {
-    if (this.place === 'busy' && this.#turn === undefined) this.#desk.move(this, 'idle');
+    if (this.place === 'busy' && this.#turn === undefined) this.#context.move(this, 'idle');
   }
 
   admit(): void {
@@ -285,8 +285,8 @@ class Entry implements AdmissionEntry, TurnTaker, Linked<Entry> {
 
   leave(): void {
     if (this.place === 'gone') return;
-    this.#desk.move(this, 'gone');
-    if (this.#turn !== undefined || this.#onTurn !== undefined) this.#desk.turns.leave(this);
+    this.#context.move(this, 'gone');
+    if (this.#turn !== undefined || this.#onTurn !== undefined) this.#context.turns.leave(this);
     this.#turn = undefined;
     this.#endWaiting(undefined);
   }
@@ -300,7 +300,7 @@ class Entry implements AdmissionEntry, TurnTaker, Linked<Entry> {
   #endTurn(turn: HandshakeTurn): void {
     if (this.#turn !== turn) return;
     this.#turn = undefined;
-    this.#desk.turns.leave(this);
+    this.#context.turns.leave(this);
     this.markIdle();
   }
 

@@ -5,29 +5,29 @@ import type { Linked } from './ranking.ts';
 
 /** Bounds of {@link HandshakeTurns}, for one thread. */
 export interface HandshakeTurnLimits {
-  /** Handshakes that run at a time, slow ones not counted. */
+  /** Most handshakes at a time, slow ones not counted. */
   readonly quickHandshakes: number;
   /** Ticks after which a handshake counts as slow. */
   readonly quickTicks: number;
   /** Length of a tick, in milliseconds. */
   readonly tickMs: number;
-  /** Slow handshakes at a time. */
+  /** Most slow handshakes at a time. */
   readonly slowHandshakes: number;
-  /** Of these, from one address group. */
+  /** Most slow handshakes at a time of one address group. */
   readonly slowHandshakesPerGroup: number;
 }
 
-/** Somebody who wants to shake hands. */
+/** A connection that wants to shake hands. */
 export interface TurnTaker {
   /** Its address group. */
   readonly group: string;
-  /** It is its turn; it says {@link HandshakeTurns.leave} at the end. */
+  /** Its turn begins; it calls {@link HandshakeTurns.leave} at the end. */
   beginTurn(): void;
-  /** Its turn is over before the end: there are too many slow ones, and most are of its group. */
+  /** Its turn is taken away: there are too many slow handshakes, and its group has most of them. */
   loseTurn(): void;
 }
 
-/** The takers of one address group that wait or are slow; while there is none, there is no group. */
+/** The connections of one address group that wait or are slow. A group without any is dropped. */
 class TurnGroup implements Linked<TurnGroup> {
   readonly name: string;
   readonly waiting = new Set<TurnTaker>();
@@ -41,19 +41,19 @@ class TurnGroup implements Linked<TurnGroup> {
 }
 
 /**
- * Who may shake hands now. A bounded number of handshakes runs at a time, the address groups in turn; the others
- * wait, so that a thousand clients that come at once cost no more memory than a few, and take no longer.
+ * Decides who may shake hands now. A bounded number of handshakes runs at a time, and address groups take turns. The
+ * others wait, so that a thousand clients that come at once need no more memory than a few, and no more time in all.
  *
- * A handshake that is still there after some ticks waits for its client: it becomes slow, and makes room for the
- * next quick one. Slow ones go on until their deadline, but a group with its share of them waits until some
- * end, and when there are too many in all the oldest of the group that has most is ended.
+ * A handshake that has not ended after some ticks waits for its client: it becomes slow and makes room for the next
+ * quick one. Slow handshakes go on until their deadline. But a group that has its share of them gets no turn until
+ * some end; and if there are too many in all, the oldest one of the group that has most loses its turn.
  */
 export class HandshakeTurns {
   readonly #limits: HandshakeTurnLimits;
   readonly #groups = new Map<string, TurnGroup>();
-  /** Groups of which one may begin, in the order of their turns. */
+  /** Groups in which a connection waits and may begin, in the order of their turns. */
   readonly #ready = new Set<TurnGroup>();
-  /** Quick handshakes, with the ticks that each has seen. */
+  /** Quick handshakes, and how many ticks each has run for. */
   readonly #quick = new Map<TurnTaker, number>();
   readonly #slowRanking = new CountRanking<TurnGroup>();
   readonly #timer = new DetachedTimer(() => this.tick());
@@ -63,50 +63,50 @@ export class HandshakeTurns {
     this.#limits = limits;
   }
 
-  /** Handshakes that run, slow ones not counted. */
+  /** How many handshakes run, slow ones not counted. */
   get quickCount(): number {
     return this.#quick.size;
   }
 
-  /** Handshakes that wait for slow clients. */
+  /** How many handshakes wait for slow clients. */
   get slowCount(): number {
     return this.#slowCount;
   }
 
   /**
-   * Begins a turn at once, if nobody has to wait for one.
+   * Begins a turn at once if one is free.
    *
-   * @returns false if the taker has to {@link wait}; `beginTurn` is not called here
+   * @returns false if the taker has to {@link wait}. `beginTurn` is not called.
    */
   beginNow(taker: TurnTaker): boolean {
-    // While there is a turn, those who wait do so only since their group has its share of slow handshakes.
+    // If a turn is free, others wait only because their group has its share of slow handshakes.
     if (this.#quick.size >= this.#limits.quickHandshakes) return false;
     const group = this.#groups.get(taker.group);
-    if (group !== undefined && !this.#hasShare(group)) return false;
+    if (group !== undefined && !this.#isBelowShare(group)) return false;
     this.#begin(taker);
     return true;
   }
 
-  /** Waits for a turn, which may begin within this call. */
+  /** Waits for a turn; `beginTurn` may be called before this returns. */
   wait(taker: TurnTaker): void {
     const group = this.#groupOf(taker.group);
     group.waiting.add(taker);
-    this.#review(group);
+    this.#updateGroup(group);
     this.#beginTurns();
   }
 
-  /** Ends a turn, or the waiting for one; harmless after that. */
+  /** Ends a turn, or the wait for one. Does nothing if there is neither. */
   leave(taker: TurnTaker): void {
     if (!this.#quick.delete(taker)) {
       const group = this.#groups.get(taker.group);
       if (group === undefined) return;
       if (!this.#removeSlow(group, taker)) group.waiting.delete(taker);
-      this.#review(group);
+      this.#updateGroup(group);
     }
     this.#beginTurns();
   }
 
-  /** The event loop has turned for a while: handshakes that have seen enough of these become slow. */
+  /** Counts one tick for each quick handshake; those with enough of them become slow. The timer calls it. */
   tick(): void {
     for (const [taker, ticks] of this.#quick) {
       if (ticks + 1 >= this.#limits.quickTicks) this.#becomeSlow(taker);
@@ -124,8 +124,8 @@ export class HandshakeTurns {
       if (taker === undefined) continue;
       group.waiting.delete(taker);
       this.#begin(taker);
-      // To the end of the round: this loop comes to it again.
-      this.#review(group);
+      // Puts the group at the end of the round: this loop comes to it again.
+      this.#updateGroup(group);
       taker.beginTurn();
     }
   }
@@ -142,7 +142,7 @@ export class HandshakeTurns {
     this.#slowRanking.change(group, group.slow.size, group.slow.size + 1);
     group.slow.add(taker);
     this.#slowCount += 1;
-    this.#review(group);
+    this.#updateGroup(group);
   }
 
   #endOldestSlow(): void {
@@ -150,7 +150,7 @@ export class HandshakeTurns {
     const [oldest] = group?.slow ?? [];
     if (group === undefined || oldest === undefined) return;
     this.#removeSlow(group, oldest);
-    this.#review(group);
+    this.#updateGroup(group);
     oldest.loseTurn();
   }
 
@@ -169,16 +169,16 @@ export class HandshakeTurns {
     return group;
   }
 
-  /** Brings a group that has changed to where it belongs now. */
-  #review(group: TurnGroup): void {
+  /** Puts a group that has changed among the ready ones, or takes it out, or drops it. */
+  #updateGroup(group: TurnGroup): void {
     const { waiting, slow } = group;
-    if (waiting.size > 0 && this.#hasShare(group)) this.#ready.add(group);
+    if (waiting.size > 0 && this.#isBelowShare(group)) this.#ready.add(group);
     else this.#ready.delete(group);
     if (waiting.size + slow.size === 0) this.#groups.delete(group.name);
   }
 
-  /** True if the group has not as many slow handshakes as it may. */
-  #hasShare({ slow }: TurnGroup): boolean {
+  /** Whether the group has fewer slow handshakes than it may. */
+  #isBelowShare({ slow }: TurnGroup): boolean {
     return slow.size < this.#limits.slowHandshakesPerGroup;
   }
 }

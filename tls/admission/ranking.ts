@@ -1,10 +1,10 @@
-/** Ranks things by a count that each of them has, and finds one with the highest count in constant time. */
+/** Ranks items by a count that each of them has, and finds one with the highest count in constant time. */
 export class CountRanking<T extends Linked<T>> {
-  /** By count; lists above the highest are empty. */
+  /** A list for each count; those above the highest count are empty. */
   #byCount: LinkedList<T>[] = [];
   #highest = 0;
 
-  /** One of the highest count: of several the one whose count changed longest ago; undefined if there is none. */
+  /** An item with the highest count; of several, the one that changed longest ago. Undefined if there is none. */
   get first(): T | undefined {
     return this.#byCount[this.#highest]?.first;
   }
@@ -14,23 +14,23 @@ export class CountRanking<T extends Linked<T>> {
     return this.#highest;
   }
 
-  /** Lists that are kept, one for each count up to a bound that follows the highest. */
+  /** How many lists are kept: one for each count, up to a bound that follows the highest count. */
   get listCount(): number {
     return this.#byCount.length;
   }
 
   /**
-   * Changes a thing's count by one, up or down.
+   * Changes an item's count by one, up or down.
    *
-   * @param thing - in no list but this one's
-   * @param from - its count until now; 0: it is new
-   * @param to - its count from now on; 0: it goes
+   * @param item - an item that is in no other list
+   * @param from - its count until now; 0 if it is new
+   * @param to - its count from now on; 0 removes it
    */
-  change(thing: T, from: number, to: number): void {
-    if (from > 0) this.#listOf(from).remove(thing);
-    if (to > 0) this.#listOf(to).add(thing);
+  change(item: T, from: number, to: number): void {
+    if (from > 0) this.#listOf(from).remove(item);
+    if (to > 0) this.#listOf(to).add(item);
     if (to > this.#highest) this.#highest = to;
-    // It stepped down by one: if nothing else has the highest count, the next lower one is its own.
+    // It went down by one: if no other item has the highest count, the next lower count is its own.
     else if (from === this.#highest && this.#listOf(from).size === 0) this.#highest = to;
     if (this.#byCount.length > spareLists + 2 * this.#highest) this.#trim();
   }
@@ -45,25 +45,25 @@ export class CountRanking<T extends Linked<T>> {
   }
 }
 
-/** Empty lists that are kept, so that few things need no new ones. */
+/** How many empty lists are kept, so that small counts do not allocate and drop lists all the time. */
 const spareLists = 64;
 
-/** What can stand in one {@link LinkedList} at a time: the list keeps the neighbours here. */
+/** An item that can be in one {@link LinkedList} at a time: the list stores its neighbours in it. */
 export interface Linked<T> {
   before: T | undefined;
   after: T | undefined;
 }
 
 /**
- * A list that items join at the end and leave from anywhere, in constant time. Unlike a `Set` it allocates nothing: each
- * connection joins and leaves several.
+ * A list in which items are added at the end and removed anywhere, in constant time. Unlike a `Set` it allocates
+ * nothing; each connection is added to several lists and removed again.
  */
 export class LinkedList<T extends Linked<T>> {
   #first: T | undefined;
   #last: T | undefined;
   #size = 0;
 
-  /** The item that has been here for longest; undefined if there is none. */
+  /** The item that was added first; undefined if there is none. */
   get first(): T | undefined {
     return this.#first;
   }
@@ -81,7 +81,7 @@ export class LinkedList<T extends Linked<T>> {
     this.#size += 1;
   }
 
-  /** Takes out an item that is in this list. */
+  /** Removes an item that is in this list. */
   remove(item: T): void {
     const { before, after } = item;
     if (before === undefined) this.#first = after;
