@@ -3,17 +3,17 @@ import { pathToFileURL } from 'node:url';
 import type { Clock } from '../time.ts';
 import type { SessionCache } from './session-cache.ts';
 
-/** What a module that brings a session cache is given. */
+/** What the module's function is given. */
 export interface SessionCacheModuleOptions {
   /** The longest life of a session, in milliseconds. */
   readonly lifetimeMs: number;
-  /** Bytes that the cache should hold at most. */
+  /** Bytes that the cache may hold. */
   readonly maxBytes: number;
-  /** The clock of the deadlines in {@link PutOptions}. */
+  /** The clock of {@link PutOptions.expiresAt}. */
   readonly clock: Clock;
 }
 
-/** What such a module exports, by this name or as its default. */
+/** The function that such a module exports, by the name `createSessionCache` or as its default. */
 export type CreateSessionCache = (
   options: SessionCacheModuleOptions,
 ) => SessionCache | Promise<SessionCache>;
@@ -26,11 +26,11 @@ export class SessionCacheModuleError extends Error {
 const methods = ['get', 'put', 'take', 'promote', 'delete', 'purge', 'stats', 'close'] as const;
 
 /**
- * Makes a cache with a module of the operator's: JavaScript, or TypeScript that Node can strip. It exports a
- * function `createSessionCache`, or has one as its default export, which returns the cache or a promise of it.
+ * Makes a cache with an operator's module: JavaScript, or TypeScript whose types Node can strip. The module exports a
+ * function `createSessionCache`, or has it as its default export; it returns the cache or a promise of it.
  *
  * @param path - of the module; relative to the working directory
- * @throws SessionCacheModuleError where the module can't be loaded, or does not make a session cache
+ * @throws SessionCacheModuleError if the module cannot be loaded, or does not make a session cache
  */
 export async function loadSessionCacheModule(
   path: string,
@@ -71,7 +71,7 @@ async function importModule(path: string): Promise<Record<string, unknown>> {
 }
 
 function pickCreate(path: string, module: Record<string, unknown>): CreateSessionCache {
-  // A CommonJS module is its default export, names and all.
+  // A CommonJS module is a default export that has all names.
   const byDefault = module['default'];
   for (const found of [module, byDefault].map((from) => fieldOf(from, 'createSessionCache'))) {
     if (typeof found === 'function') return found as CreateSessionCache;

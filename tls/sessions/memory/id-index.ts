@@ -1,52 +1,52 @@
 import { segmentLimits } from '../../limits.ts';
 import type { SegmentMemory } from './segment.ts';
 
-/** Slots of the smallest table, unless there are bytes for fewer only. */
+/** Slots of the smallest table, unless there are only bytes for fewer. */
 const smallestCapacity = 512;
-/** Fuller than this the table grows, if it may. */
+/** Above this load the table grows, if there are bytes for a larger one. */
 const growLoad = 0.75;
-/** Fuller than this no table gets: probing stays short, and it always finds an empty slot. */
+/** No table gets a higher load than this, so that probing stays short and always finds an empty slot. */
 const fullLoad = 0.85;
-/** Emptier than this the table shrinks to the half. */
+/** Below this load the table shrinks to half its size. */
 const shrinkLoad = 3 / 16;
 
-/** How much a {@link SegmentIndex} may take, and where from. */
+/** The bounds of a {@link SegmentIndex}, and its memory. */
 export interface SegmentIndexOptions {
-  /** Bytes for the tables, the one that is being left while the index changes its size included. */
+  /** Bytes for the tables; while the index changes its size there are two. */
   readonly maxBytes: number;
   readonly memory: SegmentMemory;
 }
 
 /**
- * Finds the location of an entry by the hash of its id. Grows to the double and shrinks to the half; a
- * change of size is spread over the insertions and removals that follow it, so that no call takes long.
- * Holds no memory soon after it is empty: {@link settle} gives back what is left.
+ * Finds the location of an entry by the hash of its id. It doubles or halves its size; a change of size is spread
+ * over the insertions and removals that follow, so that no call takes long. Soon after it is empty it holds no
+ * memory: {@link settle} gives back what is left.
  */
 export class SegmentIndex {
   readonly #memory: SegmentMemory;
-  // Capacities from the smallest to the largest, each twice the one before.
+  /** Capacities that a table can have, each twice the one before. */
   readonly #capacities: readonly number[];
   #level = 0;
   #current: IndexTable | undefined;
   #previous: IndexTable | undefined;
-  // Not used any more, and not given back whole yet.
+  /** Tables that are not used any more, and of which a part is not given back yet. */
   readonly #old: IndexTable[] = [];
 
   constructor(options: SegmentIndexOptions) {
     this.#memory = options.memory;
     this.#capacities = capacitiesWithin(options.maxBytes);
-    // One for each ring.
+    // One location for each ring.
     if (this.maxCount < 2) {
       throw new RangeError(`Cannot index sessions in "${options.maxBytes}" bytes`);
     }
   }
 
-  /** Locations in the index. */
+  /** How many locations are in the index. */
   get count(): number {
     return (this.#current?.count ?? 0) + (this.#previous?.count ?? 0);
   }
 
-  /** Locations that fit; the owner removes some before it inserts more. */
+  /** How many locations fit; the caller removes some before it inserts more. */
   get maxCount(): number {
     const largest = this.#capacities.at(-1)!;
     return Math.min(Math.floor(largest * fullLoad), largest - 1);
@@ -84,7 +84,7 @@ export class SegmentIndex {
   }
 
   /**
-   * Goes on with a change of size by so many slots, and with giving memory back.
+   * Moves on with a change of size by so many slots, and with giving memory back.
    *
    * @returns whether there is more to do
    */
@@ -94,7 +94,7 @@ export class SegmentIndex {
     return this.#previous !== undefined || this.#old.length > 0;
   }
 
-  /** Forgets everything; what small tables held is given back at once, and the rest as {@link settle} is called. */
+  /** Drops all locations. The memory of a small table is given back at once, that of a large one by {@link settle}. */
   clear(): void {
     for (const table of [this.#current, this.#previous]) {
       if (table?.release() === true) this.#old.push(table);
@@ -103,7 +103,7 @@ export class SegmentIndex {
     this.#previous = undefined;
   }
 
-  // Not with removals, of which one step of expiry makes hundreds.
+  // Not called by removals: one step of expiry makes hundreds of them.
   #releasePart(): void {
     if (this.#old[0]?.release() === false) this.#old.shift();
   }
@@ -128,7 +128,7 @@ export class SegmentIndex {
   }
 
   #resize(current: IndexTable, level: number): void {
-    // Moves keep ahead of insertions, so there is nothing left to move by now; if there is, it goes first.
+    // Moves keep ahead of insertions, so nothing should be left to move by now. If it is, it is moved first.
     this.#move(Infinity);
     this.#previous = current;
     this.#level = level;
@@ -144,7 +144,7 @@ export class SegmentIndex {
   }
 }
 
-// A table, and while it is being left, one of half or double the size, fit together.
+/** Capacities for which a table and one of twice or half its size fit into the bytes together. */
 function capacitiesWithin(maxBytes: number): number[] {
   const capacities = [Math.floor(maxBytes / (1.5 * slotBytes))];
   while (capacities[0]! >= 2 * smallestCapacity) capacities.unshift(Math.floor(capacities[0]! / 2));
@@ -158,9 +158,9 @@ const empty = 0;
 const moved = 0xffffffff;
 
 /**
- * One open-addressing hash table over a buffer: linear probing, removal by shifting back, no tombstones.
- * The home of a hash grows with the hash, so that a larger table is filled in the order the smaller one is
- * read. A location is any number from 0 to 2³² - 3.
+ * An open-addressing hash table in a buffer, with linear probing, and removal by shifting back instead of tombstones.
+ * The home slot of a hash grows with the hash, so that a larger table is filled in the order in which the smaller
+ * one is read. A location is any number from 0 to 2³² - 3.
  */
 export class IndexTable {
   readonly capacity: number;
@@ -171,7 +171,7 @@ export class IndexTable {
   #drained = 0;
   #heldBytes: number;
 
-  /** @param capacity - slots, at least 2; one of them always stays empty */
+  /** @param capacity - how many slots, at least 2; one of them always stays empty */
   constructor(capacity: number, memory: SegmentMemory) {
     this.capacity = capacity;
     this.#memory = memory;
@@ -188,7 +188,7 @@ export class IndexTable {
     return this.#heldBytes;
   }
 
-  /** The location under this hash that `matches`, or undefined. Stops at the first empty slot. */
+  /** Returns the location under this hash that `matches`, undefined if there is none. Stops at the first empty slot. */
   find(hash: number, matches: (location: number) => boolean): number | undefined {
     for (let slot = this.#home(hash); ; slot = this.#next(slot)) {
       const mark = this.#words[2 * slot + 1]!;
@@ -206,7 +206,7 @@ export class IndexTable {
     this.#count++;
   }
 
-  /** Puts another location in the place of one; whether that was here. */
+  /** Replaces a location by another; returns whether it was here. */
   replace(hash: number, location: number, replacement: number): boolean {
     const slot = this.#slotOf(hash, location);
     if (slot === undefined) return false;
@@ -214,7 +214,7 @@ export class IndexTable {
     return true;
   }
 
-  /** Removes a location; whether it was here. */
+  /** Removes a location; returns whether it was here. */
   remove(hash: number, location: number): boolean {
     const slot = this.#slotOf(hash, location);
     if (slot === undefined) return false;
@@ -223,7 +223,7 @@ export class IndexTable {
     return true;
   }
 
-  /** Moves the locations of the next slots, in order, to another table. After the first call only read and remove. */
+  /** Moves the locations of the next slots, in order, to another table. From then on nothing may be inserted here. */
   drainInto(target: IndexTable, slots: number): void {
     const end = Math.min(this.capacity, this.#drained + slots);
     for (; this.#drained < end && this.#count > 0; this.#drained++) {
@@ -237,8 +237,8 @@ export class IndexTable {
   }
 
   /**
-   * Gives a part of the memory back, since all of a large table takes the system milliseconds; the table is
-   * not used again.
+   * Gives a part of the memory back; the system would need milliseconds for all of a large table. The table must not
+   * be used again.
    *
    * @returns whether there is more to give
    */
@@ -264,8 +264,9 @@ export class IndexTable {
     }
   }
 
-  // What was pushed past the hole moves back into it, up to the first slot where nothing can have been. Past
-  // a slot that was drained there may be more, which probing must still reach: the hole counts as drained then.
+  // Locations that were pushed past the hole move back into it. It stops at the first slot that is empty or was
+  // drained. Behind a drained slot there may be more that probing must still reach, so the hole is marked as drained
+  // then.
   #closeHole(hole: number): void {
     let open = hole;
     let end = empty;

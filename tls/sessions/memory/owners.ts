@@ -1,7 +1,7 @@
 import { addressGroup } from '../../address-group.ts';
 import { hashBytes, makeHashSeed } from '../../bytes.ts';
 
-/** Stands for no owner. */
+/** The number of no owner. */
 export const noOwner = 0;
 
 interface Owner {
@@ -10,19 +10,19 @@ interface Owner {
   entryCount: number;
 }
 
-/** Numbers for the names of those who own entries, so that an entry names its owner in 32 bits. */
+/** Gives a number to the name of each owner of entries, so that an entry stores its owner in 32 bits. */
 export class OwnerTable {
   readonly #byName = new Map<string, Owner>();
   readonly #byNumber = new Map<number, Owner>();
   readonly #retired = new Set<number>();
   #lastNumber = noOwner;
 
-  /** Owners in the table: those with an entry. */
+  /** How many owners have an entry. */
   get size(): number {
     return this.#byNumber.size;
   }
 
-  /** The number of a name that owns one entry more from here on; {@link noOwner} for undefined. */
+  /** Counts one more entry for a name; returns its number, {@link noOwner} for undefined. */
   acquire(name: string | undefined): number {
     if (name === undefined) return noOwner;
     const owner = this.#byName.get(name) ?? this.#add(name);
@@ -30,7 +30,7 @@ export class OwnerTable {
     return owner.number;
   }
 
-  /** The owner has one entry less; it leaves the table with its last one. {@link noOwner} is ignored. */
+  /** Counts one entry less for an owner, which leaves the table with its last one. Ignores {@link noOwner}. */
   release(number: number): void {
     const owner = this.#byNumber.get(number);
     if (owner === undefined) return;
@@ -41,8 +41,8 @@ export class OwnerTable {
   }
 
   /**
-   * Parts a name from its number: entries under the number belong to nobody who can be named, and the name
-   * gets another number with its next entry. How many entries there are under the number.
+   * Takes the number from a name: the entries with that number are to be removed, and the next entry of the name gets
+   * a new number. Returns how many entries have the old number.
    */
   retire(name: string): number {
     const owner = this.#byName.get(name);
@@ -52,7 +52,7 @@ export class OwnerTable {
     return owner.entryCount;
   }
 
-  /** Whether the entries under this number are to go. */
+  /** Whether the entries with this number are to be removed. */
   isRetired(number: number): boolean {
     return this.#retired.size > 0 && this.#retired.has(number);
   }
@@ -75,30 +75,30 @@ export class OwnerTable {
 
 const counterCount = 4_096;
 
-/** The counter of entries whose address nobody named; they have no share to keep to. */
+/** The counter of entries without an address; it is not bounded. */
 export const noAddress = 0;
 
 /**
- * How many bytes each address holds, in a fixed number of counters, so that a flood from many addresses
- * costs no memory. Addresses that fall on one counter share it; which ones do, nobody outside can tell.
+ * Counts how many bytes each address group holds, in a fixed number of counters, so that a flood from many addresses
+ * costs no memory. Addresses whose hashes fall on one counter share it; nobody outside can know which ones do.
  */
 export class AddressShares {
   readonly #seed = makeHashSeed();
   readonly #bytes = new Float64Array(counterCount);
 
-  /** The counter of an address, or {@link noAddress}. */
+  /** Returns the counter of an address, {@link noAddress} for undefined. */
   counterOf(address: string | undefined): number {
     if (address === undefined) return noAddress;
     const hash = hashBytes(Buffer.from(addressGroup(address), 'latin1'), this.#seed);
     return 1 + (hash % (counterCount - 1));
   }
 
-  /** Bytes on a counter. */
+  /** Returns the bytes on a counter. */
   bytes(counter: number): number {
     return this.#bytes[counter]!;
   }
 
-  /** Adds bytes to a counter, or takes them away where negative. */
+  /** Adds bytes to a counter; a negative number takes them off. */
   add(counter: number, bytes: number): void {
     this.#bytes[counter]! += bytes;
   }

@@ -10,7 +10,7 @@ export const unitBytes = 8;
  *   word 0   length of the entry in units (low 16 bits), length of the session in bytes (high 16 bits)
  *   word 1   length of the id in bytes (low 16 bits; 0: the entry is dead), position of the id (high 16 bits)
  *   word 2   milliseconds from the segment's base to expiry
- *   word 3   owner: an account, or in the probation ring the group of its address
+ *   word 3   owner: an account, or in the probation ring the counter of its address
  *   word 4   certificate
  */
 const headerBytes = 20;
@@ -31,7 +31,7 @@ export function entryBytes(id: Uint8Array, session: Uint8Array): number {
   return inUnits(session.length + (positionOfId(id, session) < 0 ? id.length : 0));
 }
 
-/** Bytes of an entry with so much behind its header. */
+/** Bytes of an entry with so many bytes behind its header. */
 function inUnits(byteCount: number): number {
   return Math.ceil((headerBytes + byteCount) / unitBytes) * unitBytes;
 }
@@ -41,15 +41,15 @@ function positionOfId(id: Uint8Array, session: Uint8Array): number {
 }
 
 /**
- * A run of entries in one buffer, in order of arrival. Entries are appended and die; their bytes are
- * overwritten with zeros when they do, and the buffer goes back whole.
+ * Entries in one buffer, in order of arrival. Entries are appended and killed, which overwrites their bytes with
+ * zeros. The buffer is given back as a whole.
  *
  * Offsets are bytes from the start of the segment.
  */
 export class Segment {
-  /** Position in the cache's table of segments; part of every location in it. */
+  /** Its position in the cache's table of segments; part of the location of each entry. */
   readonly slot: number;
-  /** Whether its entries have an address for an owner, and not an account. */
+  /** Whether the owner of its entries is an address, and not an account. */
   readonly isProbation: boolean;
   readonly #memory: SegmentMemory;
   readonly #buffer: ArrayBuffer;
@@ -74,12 +74,12 @@ export class Segment {
     return this.#liveCount;
   }
 
-  /** Whether the memory has gone back. */
+  /** Whether its memory has been given back. */
   get isReleased(): boolean {
     return this.#isReleased;
   }
 
-  /** Where the next entry will be. */
+  /** The offset of the next entry to be appended. */
   get tail(): number {
     return this.#tail;
   }
@@ -89,16 +89,16 @@ export class Segment {
     return this.#head;
   }
 
-  /** Whether an entry of this many bytes that expires then can be appended. */
+  /** Whether an entry of so many bytes that expires at this time can be appended. */
   canAppend(byteLength: number, expiresAt: number): boolean {
     if (this.#tail === 0) return true;
     const fromBaseMs = expiresAt - this.#baseMs;
     return this.#tail + byteLength <= this.#bytes.length && fromBaseMs >= 0 && fromBaseMs < 2 ** 32;
   }
 
-  /** Appends an entry for which {@link canAppend} holds; its offset. */
+  /** Appends an entry for which {@link canAppend} is true; returns its offset. */
   append(entry: SegmentEntry): number {
-    // The base lies before the first expiry, since later ones may be a little earlier.
+    // The base is before the first expiry, since an entry that comes later may expire a little earlier.
     if (this.#tail === 0) this.#baseMs = entry.expiresAt - 2 ** 31;
     const offset = this.#tail;
     const idInSession = positionOfId(entry.id, entry.session);
@@ -142,20 +142,20 @@ export class Segment {
     return this.#words[offset / 4 + 4]!;
   }
 
-  /** A view on the id: valid until the entry dies, and not to be handed out. */
+  /** Returns a view on the id. It is valid until the entry is killed, and must not leave the cache. */
   id(offset: number): Uint8Array {
     const word = this.#words[offset / 4 + 1]!;
     const start = offset + (word >>> 16);
     return this.#bytes.subarray(start, start + (word & 0xffff));
   }
 
-  /** A view on the session: valid until the entry dies, and not to be handed out. */
+  /** Returns a view on the session. It is valid until the entry is killed, and must not leave the cache. */
   session(offset: number): Uint8Array {
     const start = offset + headerBytes;
     return this.#bytes.subarray(start, start + (this.#words[offset / 4]! >>> 16));
   }
 
-  /** Overwrites an entry with zeros, but for its length: the entries after it are still found. */
+  /** Overwrites an entry with zeros, except for its length, by which the entries after it are found. */
   kill(offset: number): void {
     const byteLength = this.byteLength(offset);
     this.#words[offset / 4] = byteLength / unitBytes;
@@ -164,14 +164,14 @@ export class Segment {
     this.#liveCount--;
   }
 
-  /** Expiry is done with the entry at the head; its offset. */
+  /** Moves the head past an entry; returns the offset of that entry. */
   passHead(): number {
     const offset = this.#head;
     this.#head += this.byteLength(offset);
     return offset;
   }
 
-  /** Overwrites everything and gives the memory back; the segment is not used again. */
+  /** Overwrites everything and gives the memory back. The segment must not be used again. */
   release(): void {
     this.#bytes.fill(0, 0, this.#tail);
     this.#liveCount = 0;
@@ -180,30 +180,30 @@ export class Segment {
   }
 }
 
-/** Where a cache takes its segments and index arrays from, and what giving them back means. */
+/** The memory of a cache: allocates its segments and index tables, and gives them back. */
 export interface SegmentMemory {
-  /** A zeroed buffer. */
+  /** Returns a buffer of zeros. */
   allocate(byteLength: number): ArrayBuffer;
-  /** All of a buffer but its first `keptBytes`, by default 0, is not used again. */
+  /** Gives back all of a buffer except for its first `keptBytes` (default: 0). */
   release(buffer: ArrayBuffer, keptBytes?: number): void;
 }
 
 /**
- * Memory that goes back to the system at the moment it is released. A resizable buffer is mapped by itself,
- * and `resize(0)` unmaps its pages at once; a fixed buffer comes from malloc, whose threshold for giving
- * memory back rises after the first round, and goes only when a collection finds it.
+ * Memory that goes back to the system at the moment when it is released. A resizable buffer has a mapping of its own,
+ * and `resize(0)` unmaps its pages at once. A fixed buffer comes from malloc, whose threshold for giving memory back
+ * rises after the first round, and it is freed only when a collection finds it.
  */
 export const resizableMemory: SegmentMemory = {
   allocate: (byteLength) => new ArrayBuffer(byteLength, { maxByteLength: byteLength }),
   release: (buffer, keptBytes = 0) => buffer.resize(keptBytes),
 };
 
-/** How a cache divides its bytes. */
+/** How the bytes of a cache are divided. */
 export interface SegmentPlan {
   readonly segmentBytes: number;
   /** Segments for sessions of connections that have logged in. */
   readonly mainSegments: number;
-  /** Segments for the others. */
+  /** Segments for sessions of connections that have not. */
   readonly probationSegments: number;
   /** Bytes for the index. */
   readonly indexBytes: number;
@@ -212,9 +212,9 @@ export interface SegmentPlan {
 /**
  * Divides the bytes of a cache between its two rings and its index.
  *
- * @param maxBytes - all that the cache may hold
- * @param segmentBytes - bytes of a segment; undefined: a 64th of all, at most 256 KiB
- * @throws RangeError where one of the two is out of range, or two segments don't fit
+ * @param maxBytes - bytes that the cache may hold in all
+ * @param segmentBytes - bytes of a segment; default: {@link defaultSegmentBytes}
+ * @throws RangeError if one of the two is out of range, or if two segments do not fit
  */
 export function planSegments(maxBytes: number, segmentBytes?: number): SegmentPlan {
   if (!Number.isSafeInteger(maxBytes) || maxBytes < 1 || maxBytes > segmentLimits.maxBytes) {
@@ -239,7 +239,7 @@ export function planSegments(maxBytes: number, segmentBytes?: number): SegmentPl
   return { segmentBytes: roundUp(size), mainSegments, probationSegments, indexBytes };
 }
 
-/** Bytes of a segment where nobody says: a 64th of all or less, a power of two, at most 256 KiB. */
+/** Default bytes of a segment: the largest power of two that is at most a 64th of all and at most 256 KiB. */
 export function defaultSegmentBytes(maxBytes: number): number {
   const share = 2 ** Math.floor(Math.log2(maxBytes / 64));
   return Math.max(unitBytes, Math.min(share, segmentLimits.segmentBytes));

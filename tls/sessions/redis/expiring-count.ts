@@ -1,26 +1,26 @@
-/** Parts of a lifetime that entries are counted in. */
+/** How many parts a lifetime has; entries are counted by the part in which they expire. */
 const partCount = 64;
 
 interface Part {
-  /** From this instant on all that is counted here has expired. */
+  /** All entries that are counted here have expired at this time. */
   readonly endMs: number;
   entryCount: number;
   bytes: number;
 }
 
-/** How many entries, and their bytes. */
+/** How many entries there are, and how many bytes they have. */
 export interface ExpiredCount {
   readonly entryCount: number;
   readonly bytes: number;
 }
 
 /**
- * Counts entries that lie elsewhere and expire there by themselves, without keeping anything for each. An
- * entry counts until its deadline at the least, and for a 64th of the lifetime longer at the most.
+ * Counts entries that another server has, where they expire by themselves; it stores nothing for each of them. An
+ * entry is counted until its deadline, or up to a 64th of the lifetime longer.
  */
 export class ExpiringCount {
   readonly #partMs: number;
-  // By their end, in whole parts.
+  /** By the number of the part. */
   readonly #parts = new Map<number, Part>();
 
   /** @param lifetimeMs - the longest life of an entry */
@@ -28,7 +28,7 @@ export class ExpiringCount {
     this.#partMs = lifetimeMs / partCount;
   }
 
-  /** What counts now; parts may be below zero where others removed what was counted elsewhere, the sum not. */
+  /** What is counted now. A part can be below zero, if an entry was taken off another part than it was counted in. */
   get current(): ExpiredCount {
     let entryCount = 0;
     let bytes = 0;
@@ -39,7 +39,7 @@ export class ExpiringCount {
     return { entryCount: Math.max(0, entryCount), bytes: Math.max(0, bytes) };
   }
 
-  /** Counts entries, or with negative figures takes them off the count. */
+  /** Counts entries; negative numbers take them off. */
   add(expiresAt: number, entryCount: number, bytes: number): void {
     const number = Math.ceil(expiresAt / this.#partMs);
     const part = this.#parts.get(number) ?? {
@@ -52,7 +52,7 @@ export class ExpiringCount {
     this.#parts.set(number, part);
   }
 
-  /** Drops what has expired; how many entries that were. */
+  /** Drops the parts that have expired; returns how many entries they had. */
   expire(nowMs: number): number {
     let expired = 0;
     for (const [number, part] of this.#parts) {

@@ -1,13 +1,12 @@
-import { DetachedTimer } from '../../time.ts';
-import { Deadlines } from '../../time.ts';
+import { Deadlines, DetachedTimer } from '../../time.ts';
 import { redisLimits } from '../../limits.ts';
 import { openRedisLink, type RedisCommand, type RedisLink } from './redis-link.ts';
 import type { RedisTarget } from './redis-url.ts';
 
-/** Why a command has no answer. */
+/** Why a command got no answer. */
 export type RedisFailureKind = 'error' | 'timeout' | 'overloaded';
 
-/** A command that has no answer. */
+/** A command got no answer. */
 export class RedisFailure extends Error {
   override readonly name = 'RedisFailure';
   readonly kind: RedisFailureKind;
@@ -18,21 +17,21 @@ export class RedisFailure extends Error {
   }
 }
 
-/** Which Redis, and how long it may take. */
+/** Which Redis to connect to, and how long it may take to answer. */
 export interface RedisConnectionOptions {
   readonly target: RedisTarget;
   /** PEM: certificates to trust besides those that Node trusts, for TLS. */
   readonly ca: string | undefined;
-  /** Time that a command has, in milliseconds. */
+  /** Time for a command, in milliseconds. */
   readonly deadlineMs: number;
-  /** Called when Redis is reached, and when it is not any more or at first, with the reason. */
+  /** Called when Redis is reached; and with the reason when it is lost, or cannot be reached at first. */
   readonly onChange: (isConnected: boolean, error: Error | undefined) => void;
 }
 
 /**
- * Keeps a link to Redis, and opens a new one whenever it is lost or has stopped answering. A command is
- * answered, or rejects by its deadline, or at once where there is no link or too much under way on it; none
- * is kept for later.
+ * Keeps a link to Redis, and opens a new one when it is lost or has stopped answering. A command is answered, or
+ * rejected at its deadline, or rejected at once if there is no link or if too many commands wait for answers. None is
+ * kept for later.
  */
 export class RedisConnection {
   readonly #options: RedisConnectionOptions;
@@ -47,32 +46,37 @@ export class RedisConnection {
   constructor(options: RedisConnectionOptions) {
     this.#options = options;
     this.#deadlines = new Deadlines(options.deadlineMs);
-    // Outside of the async context of whatever makes the cache.
+    // By the timer, so that it does not belong to the async context of what makes the cache.
     this.#retry.arm(1);
   }
 
+  /** Whether there is a link. */
   get isConnected(): boolean {
     return this.#link !== undefined;
   }
 
-  /** @throws RedisFailure where there is no answer in time */
+  /**
+   * Sends a command.
+   *
+   * @throws RedisFailure if there is no answer within the deadline
+   */
   send(key: string, command: RedisCommand): Promise<unknown> {
     return this.#run((link) => link.send(key, command), this.#deadlines);
   }
 
   /**
-   * Sends a command that may take longer than others: as long as Redis still answers something.
+   * Sends a command without its own deadline: it may take as long as Redis answers other commands.
    *
-   * @throws RedisFailure where there is no answer
+   * @throws RedisFailure if there is no answer
    */
   sendPatiently(key: string, command: RedisCommand): Promise<unknown> {
     return this.#run((link) => link.send(key, command));
   }
 
   /**
-   * Ways to send a command to each server that keeps keys of its own.
+   * Returns a function for each master that sends a command to it.
    *
-   * @throws RedisFailure where there is no link
+   * @throws RedisFailure if there is no link
    */
   async masters(): Promise<((command: RedisCommand) => Promise<unknown>)[]> {
     const masters = (await this.#run((link) => link.masters())) as Awaited<

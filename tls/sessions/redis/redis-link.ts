@@ -8,30 +8,29 @@ export type RedisCommand = readonly (string | Buffer)[];
 /** Sends commands to a Redis, or to the node of a Cluster that has the key; ends for good when it is lost. */
 export interface RedisLink {
   /**
-   * @param key - that the command is about
-   * @returns what Redis answered; strings of bytes as buffers
-   * @throws where Redis answers with an error, or the link is lost before it answers
+   * @param key - the key of the command, by which a Cluster chooses the node
+   * @returns the answer; byte strings are buffers
+   * @throws Error if Redis answers with an error, or if the link is lost before it answers
    */
   send(key: string, command: RedisCommand): Promise<unknown>;
-  /** Sends the same command to each server that keeps keys of its own. */
+  /** Returns a function for each master that sends a command to it. */
   readonly masters: () => Promise<readonly ((command: RedisCommand) => Promise<unknown>)[]>;
-  /** Closes the sockets; what waits for an answer rejects. */
+  /** Closes the sockets. Calls that wait for an answer are rejected. */
   destroy(): void;
 }
 
-/** Which Redis, and who is told when it is lost. */
+/** Which Redis to connect to, and whom to tell when it is lost. */
 export interface RedisLinkOptions {
   readonly target: RedisTarget;
   /** PEM: certificates to trust besides those that Node trusts, for TLS. */
   readonly ca: string | undefined;
-  /** The link is of no more use. Not called after {@link RedisLink.destroy}. */
+  /** Called when the link is lost; not after {@link RedisLink.destroy}. */
   readonly onLost: (error: Error) => void;
   /** Ends the attempt to open it. */
   readonly signal: AbortSignal;
 }
 
-// The command line of the client: bytes stay bytes; it waits for answers without a timer for each, since
-// our own deadlines do that; and it sends nothing later that it cannot send now.
+// The client keeps no command for later if it cannot send it now, and tells Redis nothing of itself but a name.
 const clientOptions = {
   disableOfflineQueue: true,
   disableClientInfo: true,
@@ -39,7 +38,7 @@ const clientOptions = {
   name: 'reprise',
 } as const satisfies RedisClientOptions;
 
-/** Only those who use Redis load the client: it takes 15 MiB. */
+/** Loads the client, which takes 15 MiB, only if Redis is used. Its own timeout is off, since we have deadlines. */
 async function loadClient() {
   const { createClient, createCluster, RESP_TYPES } = await import('@redis/client');
   const commandOptions = { timeout: 0, typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } };
@@ -47,9 +46,9 @@ async function loadClient() {
 }
 
 /**
- * Opens a link. It does not come back by itself: who opened it opens the next.
+ * Opens a link. It does not reconnect: after it is lost, the caller opens another.
  *
- * @throws Error if nobody answers as expected within {@link redisLimits.connectDeadlineMs}
+ * @throws Error if no server answers as expected within {@link redisLimits.connectDeadlineMs}
  */
 export async function openRedisLink(options: RedisLinkOptions): Promise<RedisLink> {
   const { target } = options;
@@ -86,7 +85,7 @@ async function openServer(options: RedisLinkOptions, address: RedisAddress): Pro
     try {
       return await client.sendCommand([...command]);
     } catch (error) {
-      // A server that was a master: its Sentinels know another one by now.
+      // It is no master any more; its Sentinels know another one by now.
       if (isReadOnly(error)) lose(error as Error);
       throw error;
     }
@@ -95,8 +94,8 @@ async function openServer(options: RedisLinkOptions, address: RedisAddress): Pro
 }
 
 /**
- * Asks the Sentinels in turn. The client's own mode for Sentinels lends a connection to one command at a
- * time, where ours are pipelined on one.
+ * Asks the Sentinels in turn. (The client's own mode for Sentinels uses a connection for one command at a time; ours
+ * are pipelined on one connection.)
  *
  * @see https://redis.io/docs/latest/develop/reference/sentinel-clients/
  */
@@ -143,11 +142,11 @@ async function openCluster(options: RedisLinkOptions): Promise<RedisLink> {
       ...credentials(target.username, target.password),
       socket: socketOptions(options, {}, redisLimits.clusterRetryMs),
     },
-    // A node that is gone has a successor soon.
+    // A node that is gone will soon have a successor.
     topologyRefreshOnReconnectionAttemptStrategy: redisLimits.clusterRetryMs,
     commandOptions,
   });
-  // Nodes come and go without losing the link; commands to them reject meanwhile.
+  // Nodes come and go without the link being lost; commands to them are rejected meanwhile.
   cluster.on('error', () => {});
   const destroy = (): void => cluster.destroy();
   await withDeadline(options, cluster.connect(), destroy);
@@ -185,7 +184,7 @@ function socketOptions(
   return { ...common, tls: true, ...(ca !== undefined && { ca }) };
 }
 
-/** Rejects at the deadline or by the signal; `onFailure` then, and where the promise rejects. */
+/** Rejects as the promise does, at the deadline, or if the signal aborts; calls `onFailure` in all three cases. */
 async function withDeadline<T>(
   { signal }: RedisLinkOptions,
   promise: Promise<T>,

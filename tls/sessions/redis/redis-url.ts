@@ -4,18 +4,21 @@ export interface RedisAddress {
   readonly port: number;
 }
 
-/** Where sessions lie, as a URL says. */
+/** Which Redis a URL names. */
 export interface RedisTarget {
-  /** `single`: the server at `addresses[0]`; `sentinel`: the one that these name; `cluster`: what these know of. */
+  /**
+   * `single`: the server is at `addresses[0]`; `sentinel`: the addresses are those of Sentinels, which know the server;
+   * `cluster`: the addresses are those of some nodes.
+   */
   readonly kind: 'single' | 'sentinel' | 'cluster';
   /** At least one. */
   readonly addresses: readonly RedisAddress[];
   readonly isTls: boolean;
   readonly username: string | undefined;
   readonly password: string | undefined;
-  /** 0 in a Cluster, which has no other. */
+  /** Always 0 for a Cluster, which has no other. */
   readonly database: number;
-  /** Name under which the Sentinels know the server; undefined without Sentinels. */
+  /** The name under which the Sentinels know the server; undefined without Sentinels. */
   readonly masterName: string | undefined;
   /** Password of the Sentinels themselves. */
   readonly sentinelPassword: string | undefined;
@@ -37,7 +40,7 @@ const defaultSentinelPort = 26_379;
  *
  * and with `rediss` for TLS to all of them. User, password and names are percent-encoded.
  *
- * @throws TypeError where it is none of these; the text tells no password
+ * @throws TypeError if it is none of these; the message contains no password
  */
 export function parseRedisUrl(url: string): RedisTarget {
   const refuse = (what: string): TypeError =>
@@ -96,7 +99,7 @@ function parseDatabase(segments: readonly string[], kind: RedisTarget['kind']): 
   return /^\d{1,5}$/.test(segments[0]!) ? Number(segments[0]) : undefined;
 }
 
-/** What isn't percent-encoded well is taken as it is. */
+/** Percent-decodes; returns a text that is not encoded correctly as it is. */
 function decode(text: string | undefined): string | undefined {
   try {
     return text === undefined ? undefined : decodeURIComponent(text);
@@ -105,7 +108,7 @@ function decode(text: string | undefined): string | undefined {
   }
 }
 
-/** A URL as an error or a log may show it. */
+/** A URL without what an error or a log must not show. */
 function withoutSecrets(url: string): string {
   return url.replace(/:\/\/.*@/s, '://***@').replace(/\?.*$/s, '?***');
 }

@@ -1,19 +1,21 @@
 import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto';
+import { tlsLimits } from '../../limits.ts';
 
 const nonceBytes = 12;
 const tagBytes = 16;
-/** What sealing adds to a session. */
+/** Bytes that sealing adds to a session. */
 export const sealBytes = nonceBytes + tagBytes;
+/** Bytes of an AES-256 key. */
 const keyBytes = 32;
-/** Bytes of each of {@link SessionSealer.ownerTags}. */
+/** Bytes of an owner tag, see {@link SessionSealer.ownerTags}. */
 export const ownerTagBytes = 16;
 
 /**
- * Seals sessions for a place that others can read and write: AES-256-GCM, bound to the session's id, its
- * deadline and the place, so that nothing can be read, changed, moved or made to live longer there.
+ * Seals sessions for a place that others can read and write. AES-256-GCM binds them to their id, their deadline and
+ * the place, so that nobody there can read, change or move them, or make them live longer.
  *
- * Each session has a key of its own, made from its id, since random nonces wear out a key that many machines
- * use for years.
+ * Each session has a key of its own, made from its id: a key that many machines use for years would be used with
+ * too many random nonces.
  *
  * @see NIST SP 800-38D, section 8.3
  */
@@ -23,16 +25,16 @@ export class SessionSealer {
   readonly #place: Buffer;
 
   /**
-   * @param secrets - at least 32 random bytes each; the first one seals, all of them open
-   * @param place - where the sessions lie, such as the prefix of their keys; the same on all machines
-   * @throws RangeError where there is no secret, or a short one
+   * @param secrets - at least 32 random bytes each; the first one seals, each of them opens
+   * @param place - a name of the place, such as the prefix of the keys; the same on all machines
+   * @throws RangeError if there is no secret, or if one is too short
    */
   constructor(secrets: readonly Uint8Array[], place: string) {
     if (secrets.length === 0) throw new RangeError('Cannot seal sessions without a secret');
     for (const { length } of secrets) {
-      if (length < keyBytes) {
+      if (length < tlsLimits.secretBytes) {
         throw new RangeError(
-          `Cannot seal sessions with a secret of "${length}" bytes: at least ${keyBytes} are needed`,
+          `Cannot seal sessions with a secret of "${length}" bytes: at least ${tlsLimits.secretBytes} are needed`,
         );
       }
     }
@@ -41,7 +43,7 @@ export class SessionSealer {
     this.#place = Buffer.from(place);
   }
 
-  /** The sealed session: {@link sealBytes} longer. */
+  /** Returns the sealed session, which is {@link sealBytes} longer. */
   seal(id: Uint8Array, session: Uint8Array, expiresAt: number): Buffer {
     const nonce = randomBytes(nonceBytes);
     const key = sessionKey(this.#keys[0]!, id);
@@ -52,7 +54,7 @@ export class SessionSealer {
     return Buffer.concat([sealed, cipher.getAuthTag()]);
   }
 
-  /** The session, which the caller owns; undefined where it was not sealed like this by one of the secrets. */
+  /** Returns the session, which the caller owns; undefined if none of the secrets has sealed it like this. */
   open(id: Uint8Array, sealed: Uint8Array, expiresAt: number): Uint8Array | undefined {
     if (sealed.length < sealBytes) return undefined;
     const data = this.#associatedData(id, expiresAt);
@@ -66,8 +68,8 @@ export class SessionSealer {
   }
 
   /**
-   * Stand for an account or a certificate where its name must not be read, one for each secret: the first is
-   * for what is stored now. {@link ownerTagBytes} bytes each.
+   * Returns tags that stand for an account or a certificate without telling its name: one for each secret, of
+   * {@link ownerTagBytes} bytes. The first is for new sessions.
    */
   ownerTags(kind: 'account' | 'certificate', name: string): Buffer[] {
     return this.#tagKeys.map((key) => {
@@ -105,7 +107,7 @@ function openWith(key: Buffer, sealed: Uint8Array, data: Buffer): Uint8Array | u
     decipher.final();
     return Uint8Array.from(opened);
   } catch {
-    // The tag is another's.
+    // It was sealed by another key, or changed.
     return undefined;
   } finally {
     opened.fill(0);
