@@ -57,16 +57,7 @@ export function parseRedisUrl(url: string): RedisTarget {
   if (kind === 'single' && addresses.length > 1) {
     throw refuse('several addresses are for redis+sentinel:// and redis+cluster://');
   }
-  const segments = path.split('/').slice(1);
-  if (segments.at(-1) === '') segments.pop();
-  const masterName = kind === 'sentinel' ? decode(segments.shift()) : undefined;
-  if (kind === 'sentinel' && !masterName) {
-    throw refuse('expected is the name of the master after the addresses, as in /mymaster');
-  }
-  const database = parseDatabase(segments, kind);
-  if (database === undefined) {
-    throw refuse('expected is at most the number of a database after it, and none for a Cluster');
-  }
+  const { masterName, database } = parsePath(path, kind, refuse);
   const parameters = new URLSearchParams(query);
   const sentinelPassword = parameters.get('sentinelPassword') ?? undefined;
   parameters.delete('sentinelPassword');
@@ -84,6 +75,25 @@ export function parseRedisUrl(url: string): RedisTarget {
     masterName,
     sentinelPassword,
   };
+}
+
+/** Reads the name of the master, for Sentinels, and the number of the database. */
+function parsePath(
+  path: string,
+  kind: RedisTarget['kind'],
+  refuse: (what: string) => TypeError,
+): Pick<RedisTarget, 'masterName' | 'database'> {
+  const segments = path.split('/').slice(1);
+  if (segments.at(-1) === '') segments.pop();
+  const masterName = kind === 'sentinel' ? decode(segments.shift()) : undefined;
+  if (kind === 'sentinel' && !masterName) {
+    throw refuse('expected is the name of the master after the addresses, as in /mymaster');
+  }
+  const database = parseDatabase(segments, kind);
+  if (database === undefined) {
+    throw refuse('expected is at most the number of a database after it, and none for a Cluster');
+  }
+  return { masterName, database };
 }
 
 function parseAddress(text: string, kind: RedisTarget['kind']): RedisAddress | undefined {
