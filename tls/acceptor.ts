@@ -7,7 +7,7 @@ import type {
   ClientCertificate,
   ClientCertificatePolicy,
 } from './certificates/client-certificates.ts';
-import { ClientCertificateVerifier } from './certificates/client-certificates.ts';
+import { clientCertificateOf, ClientTrust } from './certificates/client-certificates.ts';
 import { type ClientHello, offeredProtocol, tls13 } from './hello/client-hello.ts';
 import { type Clock, steadyClock } from './time.ts';
 import type { Credential } from './certificates/credentials.ts';
@@ -53,6 +53,8 @@ export interface TlsAcceptorOptions {
   readonly alpnProtocols?: readonly string[];
   /** The clock of the cache. */
   readonly clock?: Clock;
+  /** The clock that the dates in client certificates and revocation lists are of. Default: that of the system. */
+  readonly wallClock?: Clock;
   /** For finding a session, in milliseconds; past it the client gets a full handshake. Default 50. */
   readonly lookupDeadlineMs?: number;
   /** For the ClientHello, in milliseconds. Default 20,000. */
@@ -94,13 +96,14 @@ export class TlsAcceptor {
   readonly #sessions: TlsSessions | undefined;
   readonly #ticketKeys: TicketKeySource | undefined;
   readonly #clock: Clock;
+  readonly #wallClock: Clock;
   readonly #onEvent: (event: TlsEvent) => void;
   readonly #admission: Admission;
   readonly #reader: HelloReader;
   readonly #handshakeDeadlines: Deadlines;
-  readonly #settings: Omit<TlsEndpointSettings, 'clientCertificates'>;
+  readonly #settings: Omit<TlsEndpointSettings, 'clientTrust'>;
   #credentials: readonly Credential[];
-  #clientCertificates: ClientCertificateVerifier | undefined;
+  #clientTrust: ClientTrust | undefined;
   #endpoints: EndpointDirectory;
   readonly #unsubscribe: (() => void) | undefined;
   readonly #arrivals = new Set<Arrival>();
@@ -118,6 +121,7 @@ export class TlsAcceptor {
     this.#plan = planResumption(resumption.kind, options.proof);
     this.#ticketKeys = resumption.kind === 'off' ? undefined : resumption.ticketKeys;
     this.#clock = options.clock ?? steadyClock;
+    this.#wallClock = options.wallClock ?? Date.now;
     this.#onEvent = options.onEvent ?? (() => {});
     this.#sessions = this.#openSessions(options);
     this.#admission = options.admission ?? new Admission();
@@ -134,8 +138,8 @@ export class TlsAcceptor {
       contexts: new AsyncLocalStorage(),
     };
     this.#credentials = options.credentials;
-    this.#clientCertificates = verifierOf(options.clientCertificates);
-    this.#endpoints = this.#openEndpoints(this.#clientCertificates);
+    this.#clientTrust = this.#trustOf(options.clientCertificates);
+    this.#endpoints = this.#openEndpoints(this.#clientTrust);
     this.#unsubscribe = this.#ticketKeys?.subscribe(() =>
       this.#endpoints.retireKeys(this.#ticketKeys?.keys ?? []),
     );
@@ -154,15 +158,15 @@ export class TlsAcceptor {
 
   /**
    * Asks the clients to come for certificates by another policy, or for none. Connections that are there stay.
-   * Sessions stay where the same authorities are trusted, but each resumption is checked by the new policy.
+   * Sessions stay if the policy says the same as before; otherwise every client makes a full handshake, and is judged anew.
    *
    * @throws what TLS throws for a bad authority or revocation list; nothing has changed then
    */
   replaceClientCertificates(policy: ClientCertificatePolicy | undefined): void {
     const before = this.#endpoints;
-    const verifier = verifierOf(policy);
-    this.#endpoints = this.#openEndpoints(verifier);
-    this.#clientCertificates = verifier;
+    const trust = this.#trustOf(policy);
+    this.#endpoints = this.#openEndpoints(trust);
+    this.#clientTrust = trust;
     before.retire();
   }
 
@@ -275,17 +279,20 @@ export class TlsAcceptor {
         found = await this.#sessions?.find(hello, nameDigest);
         arrival.check();
       }
+      // From here to the endpoint nothing waits: what the endpoint was told and what the end is judged by are one.
+      const clientTrust = this.#clientTrust;
       const handshake = new TlsHandshake({
         startedAt,
         address,
         nameDigest,
         found,
-        isCertificateAsked: this.#clientCertificates !== undefined,
+        isCertificateAsked: clientTrust !== undefined,
         onSession: this.#onSession,
       });
       const endpoint = this.#endpoints.find(hello?.serverName, route);
       const tlsSocket = await this.#shakeHands(attempt, handshake, endpoint);
-      const clientCertificate = await this.#checkCertificate(tlsSocket, handshake);
+      const clientCertificate =
+        clientTrust && this.#checkCertificate(clientTrust, tlsSocket, handshake, found);
       arrival.check();
       if (handshake.isResumed && found !== undefined) this.#sessions?.supersede(found);
       return this.#finish(tlsSocket, handshake, attempt, clientCertificate);
@@ -313,7 +320,7 @@ export class TlsAcceptor {
     const isTls13 = hello.supportedVersions.includes(tls13);
     const { kind, hasTickets } = isTls13 ? this.#plan.tls13 : this.#plan.beforeTls13;
     // A ticket does not tell that the sessions of its certificate were purged since.
-    const canSeal = hasTickets && this.#clientCertificates === undefined;
+    const canSeal = hasTickets && this.#clientTrust === undefined;
     const keys = (canSeal ? this.#ticketKeys?.keys : undefined) ?? [];
     return routeHello(hello, { kind, keys, groups: groupCodes });
   }
@@ -343,25 +350,27 @@ export class TlsAcceptor {
     }
   }
 
-  /** Accepts the client with the certificate it has shown, if it has. Rejects where it must have a valid one. */
-  async #checkCertificate(
+  /** Accepts the client with the certificate it has shown, if it has. Throws if it must have a valid one. */
+  #checkCertificate(
+    trust: ClientTrust,
     socket: TLSSocket,
     handshake: TlsHandshake,
-  ): Promise<ClientCertificate | undefined> {
-    const verifier = this.#clientCertificates;
-    if (verifier === undefined) {
-      // It may have been asked, by a policy that has gone since.
-      handshake.accept(undefined);
-      return undefined;
-    }
-    const certificate = await verifier.check(socket, handshake.isResumed, this.#clock());
-    if (verifier.policy.isRequired && certificate?.isAuthorized !== true) {
+    found: FoundSession | undefined,
+  ): ClientCertificate | undefined {
+    const certificate = clientCertificateOf(socket);
+    if (trust.policy.isRequired && certificate?.isAuthorized !== true) {
       const error = certificateError(certificate?.reason ?? 'there is none');
       handshake.fail(error);
       throw error;
     }
-    if (certificate?.isAuthorized === false) handshake.dropSessions();
-    else handshake.accept(certificate?.fingerprint256);
+    if (certificate === undefined) handshake.accept(undefined);
+    else if (!certificate.isAuthorized) handshake.dropSessions();
+    else {
+      const { fingerprint256 } = certificate;
+      const inherited = handshake.isResumed ? found?.verdictEndsAt : undefined;
+      const verdictEndsAt = inherited ?? trust.verdictEndsAt(socket, this.#wallClock());
+      handshake.accept({ fingerprint256, verdictEndsAt });
+    }
     return certificate;
   }
 
@@ -369,25 +378,23 @@ export class TlsAcceptor {
     const { resumption, lifetimeMs, lookupDeadlineMs = tlsLimits.lookupDeadlineMs } = options;
     if (resumption.kind !== 'stateful') return undefined;
     const { cache } = resumption;
-    const [clock, onEvent] = [this.#clock, this.#onEvent];
-    return new TlsSessions({ cache, lifetimeMs, clock, lookupDeadlineMs, onEvent });
+    const [clock, wallClock, onEvent] = [this.#clock, this.#wallClock, this.#onEvent];
+    return new TlsSessions({ cache, lifetimeMs, clock, wallClock, lookupDeadlineMs, onEvent });
   }
 
-  #openEndpoints(clientCertificates: ClientCertificateVerifier | undefined): EndpointDirectory {
+  #trustOf(policy: ClientCertificatePolicy | undefined): ClientTrust | undefined {
+    return policy && new ClientTrust(policy, this.#wallClock());
+  }
+
+  #openEndpoints(clientTrust: ClientTrust | undefined): EndpointDirectory {
     const mode = this.#sessions === undefined ? 'none' : 'stateful';
-    const settings = { ...this.#settings, clientCertificates };
+    const settings = { ...this.#settings, clientTrust };
     return new EndpointDirectory(this.#credentials, mode, settings);
   }
 
   readonly #onSession = (handshake: TlsHandshake, issued: IssuedSession): void => {
     this.#sessions?.keep(handshake, issued);
   };
-}
-
-function verifierOf(
-  policy: ClientCertificatePolicy | undefined,
-): ClientCertificateVerifier | undefined {
-  return policy === undefined ? undefined : new ClientCertificateVerifier(policy);
 }
 
 function closedError(): TlsAcceptError {

@@ -2,7 +2,7 @@ import type { AsyncLocalStorage } from 'node:async_hooks';
 import { constants, createHash } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { createServer, type Server, type TlsOptions, type TLSSocket } from 'node:tls';
-import type { ClientCertificateVerifier } from './certificates/client-certificates.ts';
+import type { ClientTrust } from './certificates/client-certificates.ts';
 import { type Credential, serverNamesOf, ServerNameTable } from './certificates/credentials.ts';
 import { handshakeError } from './events.ts';
 import type { TlsHandshake } from './handshake.ts';
@@ -19,7 +19,7 @@ export interface TlsEndpointSettings {
   /** Session events carry no socket; the async context tells whose they are. */
   readonly contexts: AsyncLocalStorage<TlsHandshake>;
   /** Absent: clients are not asked for a certificate. */
-  readonly clientCertificates?: ClientCertificateVerifier | undefined;
+  readonly clientTrust?: ClientTrust | undefined;
   /** Absent: what clients say of their protocol does not count. */
   readonly alpnProtocols?: readonly string[] | undefined;
 }
@@ -50,7 +50,7 @@ export class TlsEndpoint {
       handshakeTimeout: 2 * settings.handshakeDeadlineMs,
       ...(settings.alpnProtocols && { ALPNProtocols: [...settings.alpnProtocols] }),
       ...optionsOfMode(mode, key, settings),
-      ...optionsOfTrust(settings.clientCertificates),
+      ...optionsOfTrust(settings.clientTrust),
     });
     if (mode === 'stateful') this.#useCache();
     this.#server.on('secureConnection', (socket) => {
@@ -163,9 +163,9 @@ function optionsOfMode(
   };
 }
 
-function optionsOfTrust(verifier: ClientCertificateVerifier | undefined): TlsOptions {
-  if (verifier === undefined) return {};
-  const { policy, crl } = verifier;
+function optionsOfTrust(trust: ClientTrust | undefined): TlsOptions {
+  if (trust === undefined) return {};
+  const { policy, crl } = trust;
   return {
     ca: policy.ca,
     ...(crl !== undefined && { crl: [...crl] }),
@@ -187,9 +187,9 @@ function optionsOfTrust(verifier: ClientCertificateVerifier | undefined): TlsOpt
  */
 function sessionIdContextOf(
   credential: Credential,
-  { policy, clientCertificates: verifier }: TlsEndpointSettings,
+  { policy, clientTrust }: TlsEndpointSettings,
 ): string {
-  const trust = verifier && [verifier.trustDigest, verifier.policy.isRequired];
+  const trust = clientTrust && [clientTrust.digest, clientTrust.policy.isRequired];
   const text = JSON.stringify([credential.name, policy, trust ?? null]);
   return createHash('sha256').update(text).digest('base64url').slice(0, 16);
 }

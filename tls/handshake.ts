@@ -18,7 +18,7 @@ export interface TlsConnection {
   readonly sessionIds: readonly Uint8Array[];
   /** The name the client asked for, not validated. */
   readonly serverName: string | undefined;
-  /** What the client has shown where it was asked, and whether it is valid now. `socket.authorized` is history. */
+  /** What the client has shown, with this handshake or the one it resumes, and whether it is valid; undefined: nothing. */
   readonly clientCertificate: ClientCertificate | undefined;
 }
 
@@ -35,6 +35,14 @@ export interface TlsHandshakeOptions {
   readonly isCertificateAsked: boolean;
   /** Takes a session that the client was given, and owns it; called only once the client is taken. */
   readonly onSession: (handshake: TlsHandshake, issued: IssuedSession) => void;
+}
+
+/** The certificate of a client that is taken. */
+export interface AcceptedCertificate {
+  /** SHA-256, as 64 lower-case hexadecimal digits. */
+  readonly fingerprint256: string;
+  /** The instant of the wall clock from which it must be judged anew, in milliseconds since 1970. */
+  readonly verdictEndsAt: number;
 }
 
 /** A session that a client was given, to come back with. */
@@ -60,7 +68,7 @@ export class TlsHandshake {
   /** Until it is known whether the client is taken its sessions wait. */
   #verdict: 'accepted' | 'failed' | undefined;
   #waiting: IssuedSession[] = [];
-  #certificate: string | undefined;
+  #certificate: AcceptedCertificate | undefined;
   #isResumed = false;
   #isSecure = false;
   #predecessorId: Uint8Array | undefined;
@@ -108,7 +116,12 @@ export class TlsHandshake {
 
   /** SHA-256 fingerprint of the client's certificate; undefined before it is accepted, and where there is none. */
   get certificate(): string | undefined {
-    return this.#certificate;
+    return this.#certificate?.fingerprint256;
+  }
+
+  /** When the verdict on this certificate ends, in milliseconds of the wall clock; undefined if there is none. */
+  get verdictEndsAt(): number | undefined {
+    return this.#certificate?.verdictEndsAt;
   }
 
   /** The client was given a session. */
@@ -119,8 +132,8 @@ export class TlsHandshake {
     else this.#waiting.push(issued);
   }
 
-  /** The client is taken, with the certificate of this fingerprint if it has one. */
-  accept(certificate: string | undefined): void {
+  /** The client is taken, with this certificate if it has one. */
+  accept(certificate: AcceptedCertificate | undefined): void {
     if (this.#verdict !== undefined) return;
     this.#verdict = 'accepted';
     this.#certificate = certificate;

@@ -58,7 +58,7 @@ export {
 export {
   type ClientCertificate,
   type ClientCertificatePolicy,
-  ClientCertificateVerifier,
+  ClientTrust,
 } from './certificates/client-certificates.ts';
 export {
   type SelfSignedCertificate,

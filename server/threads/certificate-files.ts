@@ -6,7 +6,7 @@ import { createSecureContext } from 'node:tls';
 import type { Logger } from 'pino';
 import {
   type ClientCertificatePolicy,
-  ClientCertificateVerifier,
+  ClientTrust,
   type Credential,
   CredentialError,
   CredentialWatcher,
@@ -173,7 +173,7 @@ export async function readClientCertificates(
   const crl = crlPath === undefined ? undefined : await readText(crlPath);
   const policy = { ca, ...(crl !== undefined && { crl }), isRequired };
   try {
-    const { crl: lists } = new ClientCertificateVerifier(policy);
+    const { crl: lists } = new ClientTrust(policy, Date.now());
     createSecureContext({ ca, ...(lists !== undefined && { crl: [...lists] }) });
   } catch (cause) {
     const names = crlPath === undefined ? `"${caPath}"` : `"${caPath}" or "${crlPath}"`;

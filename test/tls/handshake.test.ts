@@ -21,6 +21,8 @@ function make(isCertificateAsked: boolean) {
   return { handshake, kept };
 }
 
+const certificate = { fingerprint256: 'ab', verdictEndsAt: 5 };
+
 void t.test('a session is kept at once, before the client can come back with it', async (t) => {
   const { handshake, kept } = make(false);
   const session = issued(1);
@@ -35,10 +37,10 @@ void t.test('sessions wait until the certificate of the client is checked', asyn
   handshake.addSession(sessions[0]);
   handshake.addSession(sessions[1]);
   t.strictSame(kept, []);
-  handshake.accept('ab');
+  handshake.accept(certificate);
   handshake.addSession(sessions[2]);
   t.strictSame(kept, sessions);
-  t.equal(handshake.certificate, 'ab');
+  t.match(handshake, { certificate: 'ab', verdictEndsAt: 5 });
 });
 
 void t.test('sessions of a client that is refused are overwritten', async (t) => {
@@ -52,7 +54,7 @@ void t.test('sessions of a client that is refused are overwritten', async (t) =>
     handshake.addSession(sessions[0]);
     drop(handshake);
     handshake.addSession(sessions[1]);
-    handshake.accept('ab');
+    handshake.accept(certificate);
     t.strictSame(kept, [], name);
     t.ok(sessions.every(isZero));
   }

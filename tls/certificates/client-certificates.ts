@@ -1,18 +1,20 @@
 import { createHash, X509Certificate } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
-import type { X509Crl } from '@peculiar/x509';
 import { subjectAlternatives } from './credentials.ts';
+import { pemBlocks } from './pem.ts';
+import { newestLists, readRevocationLists, type RevocationList } from './revocation-lists.ts';
 
 /** That clients may or must show a certificate. They resume from the cache only, never with tickets. */
 export interface ClientCertificatePolicy {
   /**
-   * PEM: the authorities that are trusted, each with all that are above it up to a root. What a client sends
-   * between its certificate and one of these does not count: when it resumes, only its own is known.
+   * PEM: the authorities that are trusted, up to their roots. Authorities between a root and a client's certificate
+   * may stand here too, or the client sends them.
    */
   readonly ca: string;
   /**
-   * PEM: revocation lists, one of each authority in `ca`. A certificate of an authority whose list is missing
-   * or out of date is refused. Delta lists and lists in parts are not known. Absent: nothing is revoked.
+   * PEM: revocation lists, one of each authority above a client's certificate, roots included. A certificate is
+   * refused if the list of one of these is missing or out of date. Of two lists of an authority the newer counts.
+   * Delta lists and lists in parts are not known. Absent: nothing is revoked.
    */
   readonly crl?: string;
   /** Whether clients without a valid certificate are refused. */
@@ -25,13 +27,16 @@ export interface ClientCertificate {
   readonly fingerprint256: string;
   /** The whole subject, one attribute a line, as `CN=Alice`. */
   readonly subject: string;
-  /** Where the subject has exactly one. */
+  /** Undefined unless the subject has exactly one. */
   readonly commonName: string | undefined;
   /** E-mail addresses among the subject's alternative names. */
   readonly emailAddresses: readonly string[];
-  /** Whether it is valid at this handshake: in its time, of a trusted authority, not revoked. */
+  /**
+   * Whether it is valid: in its time, of a trusted authority, not revoked. OpenSSL decides in the full handshake; a
+   * session is resumed only as long as nothing that it decided by has changed or ended.
+   */
   readonly isAuthorized: boolean;
-  /** Why it is not. */
+  /** Why it is not valid, as the end of a sentence; undefined if it is. */
   readonly reason: string | undefined;
 }
 
@@ -56,66 +61,89 @@ export function fingerprintOf(certificate: X509Certificate): string {
   return certificate.fingerprint256.replaceAll(':', '').toLowerCase();
 }
 
-/** A chain longer than this is a loop, or nobody's. */
-const maxChainLength = 10;
+/** The certificate that the client of a connection has shown, with OpenSSL's verdict; undefined if it has shown none. */
+export function clientCertificateOf(socket: TLSSocket): ClientCertificate | undefined {
+  const certificate = socket.getPeerX509Certificate();
+  if (certificate === undefined) return undefined;
+  const code = String(socket.authorizationError);
+  const reason = socket.authorized ? undefined : (reasons[code] ?? code);
+  return describeClientCertificate(certificate, reason);
+}
 
-/**
- * Checks client certificates as they are now. TLS does so in a full handshake only: a session brings along the
- * verdict of its time, however long ago that was.
- */
-export class ClientCertificateVerifier {
+const untrusted = 'its authority is not trusted';
+
+/** What OpenSSL's verdicts mean; others are told as they are. */
+const reasons: Readonly<Record<string, string>> = {
+  CERT_HAS_EXPIRED: 'it has expired',
+  CERT_NOT_YET_VALID: 'it is not valid yet',
+  CERT_REVOKED: 'it has been revoked',
+  INVALID_PURPOSE: 'it is not for clients of TLS',
+  UNABLE_TO_GET_CRL: 'there is no revocation list of its authority',
+  CRL_HAS_EXPIRED: 'the revocation list of its authority is out of date',
+  CRL_NOT_YET_VALID: 'the revocation list of its authority is not valid yet',
+  CRL_SIGNATURE_FAILURE: 'the revocation list of its authority is not signed by it',
+  UNABLE_TO_GET_ISSUER_CERT: untrusted,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: untrusted,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: untrusted,
+  CERT_SIGNATURE_FAILURE: untrusted,
+  DEPTH_ZERO_SELF_SIGNED_CERT: untrusted,
+  SELF_SIGNED_CERT_IN_CHAIN: untrusted,
+};
+
+/** More certificates than this are no chain that OpenSSL takes for valid. */
+const maxChainLength = 100;
+
+/** Whom a server trusts to vouch for clients, as OpenSSL is told. */
+export class ClientTrust {
   readonly policy: ClientCertificatePolicy;
-  /** The revocation lists, each as PEM; undefined: nothing is revoked. */
+  /** The revocation lists that count, each as PEM; undefined: nothing is revoked. */
   readonly crl: readonly string[] | undefined;
   /** Changes with whom the server trusts and with what they have revoked, however the files are written. */
-  readonly trustDigest: string;
-  readonly #authorities: readonly X509Certificate[];
-  readonly #lists: Promise<RevocationLists | 'unreadable' | undefined>;
+  readonly digest: string;
+  readonly #lists: readonly RevocationList[];
 
-  /** @throws TypeError where there is no authority or list, and what the parser throws for a bad authority */
-  constructor(policy: ClientCertificatePolicy) {
-    this.policy = policy;
-    this.#authorities = readAuthorities(policy.ca);
-    this.crl = policy.crl === undefined ? undefined : pemBlocks(policy.crl, 'X509 CRL');
-    if (this.crl?.length === 0) throw new TypeError('Cannot find a revocation list in the CRL');
-    this.trustDigest = digestOf(this.#authorities, this.crl);
-    this.#lists = readLists(this.crl, this.#authorities);
-  }
-
-  /** The certificate that the client of a connection has shown, with the verdict of now; undefined: none. */
-  async check(
-    socket: TLSSocket,
-    isResumed: boolean,
-    nowMs: number,
-  ): Promise<ClientCertificate | undefined> {
-    const certificate = socket.getPeerX509Certificate();
-    if (certificate === undefined) return undefined;
-    const reason = await this.#fault(certificate, nowMs);
-    // TLS's own verdict, which knows more rules, is of the full handshake; sessions it refused are not kept.
-    const isRefused = reason === undefined && !isResumed && !socket.authorized;
-    return describeClientCertificate(
-      certificate,
-      isRefused ? String(socket.authorizationError) : reason,
-    );
-  }
-
-  /** Why the certificate is not valid now; undefined where it is. */
-  async #fault(certificate: X509Certificate, nowMs: number): Promise<string | undefined> {
-    const lists = await this.#lists;
-    if (lists === 'unreadable') return 'the revocation lists cannot be read';
-    let current = certificate;
-    for (let length = 1; length <= maxChainLength; length++) {
-      if (nowMs < current.validFromDate.getTime()) return 'it is not valid yet';
-      if (nowMs >= current.validToDate.getTime()) return 'it has expired';
-      const authority = this.#authorities.find((authority) => hasIssued(authority, current));
-      if (authority === undefined) return 'its authority is not trusted';
-      const fault = lists?.fault(current, authority, nowMs);
-      if (fault !== undefined) return fault;
-      if (authority.fingerprint256 === current.fingerprint256) return undefined;
-      current = authority;
+  /**
+   * @param nowMs - wall clock, in milliseconds since 1970
+   * @throws TypeError if there is no authority or list or one cannot be read, and what the parser throws for a bad
+   *   authority
+   */
+  constructor(policy: ClientCertificatePolicy, nowMs: number) {
+    const authorities = pemBlocks(policy.ca, 'CERTIFICATE').map((pem) => new X509Certificate(pem));
+    if (authorities.length === 0) {
+      throw new TypeError('Cannot trust anyone without a CA certificate');
     }
-    return 'its chain is too long';
+    this.policy = policy;
+    const lists = policy.crl === undefined ? undefined : readRevocationLists(policy.crl);
+    this.#lists = newestLists(lists ?? [], nowMs);
+    this.crl = lists && this.#lists.map(({ pem }) => pem);
+    this.digest = digestOf(authorities, this.crl);
   }
+
+  /**
+   * The instant from which OpenSSL might decide otherwise about a client that has just made a full handshake: the
+   * first at which a certificate of its chain or a revocation list ends. Lists that are out of date already play no
+   * part in a verdict that the certificate is valid.
+   *
+   * @param nowMs - wall clock, as what is returned
+   */
+  verdictEndsAt(socket: TLSSocket, nowMs: number): number {
+    const listEnds = this.#lists.map(({ nextUpdate }) => nextUpdate).filter((end) => end > nowMs);
+    return Math.min(...listEnds, ...chainEnds(socket));
+  }
+}
+
+/** When the certificates end by which the client of a connection was judged. */
+function chainEnds(socket: TLSSocket): readonly number[] {
+  const ends: number[] = [];
+  let current = socket.getPeerCertificate(true);
+  // A root is its own issuer.
+  for (let issuer = current.issuerCertificate; ends.length < maxChainLength;) {
+    ends.push(Date.parse(current.valid_to));
+    if (issuer === undefined || issuer === current) break;
+    current = issuer;
+    issuer = current.issuerCertificate;
+  }
+  return ends;
 }
 
 function digestOf(
@@ -127,97 +155,4 @@ function digestOf(
   const lists = crl?.map((list) => list.replaceAll(/\s/g, '')).toSorted();
   const text = JSON.stringify([fingerprints, lists ?? null]);
   return createHash('sha256').update(text).digest('hex');
-}
-
-function readAuthorities(pem: string): readonly X509Certificate[] {
-  const blocks = pemBlocks(pem, 'CERTIFICATE');
-  if (blocks.length === 0) throw new TypeError('Cannot trust anyone without a CA certificate');
-  return blocks.map((block) => new X509Certificate(block));
-}
-
-async function readLists(
-  crl: readonly string[] | undefined,
-  authorities: readonly X509Certificate[],
-): Promise<RevocationLists | 'unreadable' | undefined> {
-  if (crl === undefined) return undefined;
-  try {
-    return await RevocationLists.read(crl, authorities);
-  } catch {
-    return 'unreadable';
-  }
-}
-
-function hasIssued(authority: X509Certificate, certificate: X509Certificate): boolean {
-  return (
-    authority.ca && certificate.checkIssued(authority) && certificate.verify(authority.publicKey)
-  );
-}
-
-interface RevocationList {
-  readonly serialNumbers: ReadonlySet<string>;
-  /** The instant from which it is out of date. */
-  readonly staleAt: number;
-}
-
-/** Which certificates their authorities have revoked. */
-export class RevocationLists {
-  readonly #lists = new Map<string, RevocationList>();
-
-  /**
-   * Reads lists and checks that authorities have signed them; those of others are left out.
-   *
-   * @param blocks - each list as PEM
-   * @throws what the parser throws where one cannot be read
-   */
-  static async read(
-    blocks: readonly string[],
-    authorities: readonly X509Certificate[],
-  ): Promise<RevocationLists> {
-    // The library's dependency injection needs reflect-metadata, and leaves it to its users to bring it.
-    await import('reflect-metadata');
-    const x509 = await import('@peculiar/x509');
-    const lists = blocks.map((block) => new x509.X509Crl(block));
-    const result = new RevocationLists();
-    for (const authority of authorities) {
-      const { publicKey } = new x509.X509Certificate(authority.raw);
-      for (const list of lists) {
-        if (await list.verify({ publicKey })) result.#add(authority, list);
-      }
-    }
-    return result;
-  }
-
-  /** Why a certificate of this authority is not to be trusted; undefined where it is not revoked. */
-  fault(
-    certificate: X509Certificate,
-    authority: X509Certificate,
-    nowMs: number,
-  ): string | undefined {
-    const list = this.#lists.get(authority.fingerprint256);
-    if (list === undefined) return 'there is no revocation list of its authority';
-    if (nowMs >= list.staleAt) return 'the revocation list of its authority is out of date';
-    return list.serialNumbers.has(normalize(certificate.serialNumber))
-      ? 'it has been revoked'
-      : undefined;
-  }
-
-  /** Of several lists of an authority the newest counts. */
-  #add(authority: X509Certificate, list: X509Crl): void {
-    const staleAt = list.nextUpdate?.getTime() ?? Infinity;
-    const known = this.#lists.get(authority.fingerprint256);
-    if (known !== undefined && known.staleAt >= staleAt) return;
-    const serialNumbers = new Set(list.entries.map((entry) => normalize(entry.serialNumber)));
-    this.#lists.set(authority.fingerprint256, { serialNumbers, staleAt });
-  }
-}
-
-/** Serial numbers are written with or without zeros before them. */
-function normalize(serialNumber: string): string {
-  return serialNumber.toLowerCase().replace(/^0+/, '');
-}
-
-/** The blocks of a PEM text that have a label (`CERTIFICATE`, `X509 CRL`), each as PEM. @see RFC 7468 */
-export function pemBlocks(text: string, label: string): readonly string[] {
-  const block = new RegExp(`-----BEGIN ${label}-----[^-]*-----END ${label}-----`, 'g');
-  return text.match(block) ?? [];
 }

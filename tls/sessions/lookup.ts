@@ -11,6 +11,8 @@ export interface TlsSessionsOptions {
   readonly cache: SessionCache;
   readonly lifetimeMs: number;
   readonly clock: Clock;
+  /** The clock that the dates in certificates and revocation lists are of. */
+  readonly wallClock: Clock;
   /** For finding a session, in milliseconds. */
   readonly lookupDeadlineMs: number;
   readonly onEvent: (event: TlsEvent) => void;
@@ -21,17 +23,20 @@ export class TlsSessions {
   readonly #cache: SessionCache;
   readonly #lifetimeMs: number;
   readonly #clock: Clock;
+  readonly #wallClock: Clock;
   readonly #onEvent: (event: TlsEvent) => void;
   readonly #purged = new PurgedCertificates();
   readonly #lookup: SessionLookup;
 
   constructor(options: TlsSessionsOptions) {
-    const { cache, clock, lookupDeadlineMs: deadlineMs, onEvent } = options;
+    const { cache, clock, wallClock, lookupDeadlineMs: deadlineMs, onEvent } = options;
     this.#cache = cache;
     this.#lifetimeMs = options.lifetimeMs;
     this.#clock = clock;
+    this.#wallClock = wallClock;
     this.#onEvent = onEvent;
-    this.#lookup = new SessionLookup({ cache, clock, deadlineMs, onEvent, purged: this.#purged });
+    const purged = this.#purged;
+    this.#lookup = new SessionLookup({ cache, clock, wallClock, deadlineMs, onEvent, purged });
   }
 
   /**
@@ -46,16 +51,20 @@ export class TlsSessions {
   /** Stores a session that a client was given, and overwrites it. */
   keep(handshake: TlsHandshake, { id, session }: IssuedSession): void {
     const { address, startedAt, fullHandshakeAt, certificate } = handshake;
-    const { predecessorId, nameDigest } = handshake;
+    const { predecessorId, nameDigest, verdictEndsAt } = handshake;
     const bytes = encodeStoredSession({
       session,
       predecessorId,
       fullHandshakeAt,
       nameDigest,
       certificate,
+      verdictEndsAt,
     });
-    const chainEndsAt = fullHandshakeAt + tlsLimits.resumptionChainMs;
-    const expiresAt = Math.min(startedAt + this.#lifetimeMs, chainEndsAt);
+    const expiresAt = Math.min(
+      startedAt + this.#lifetimeMs,
+      fullHandshakeAt + tlsLimits.resumptionChainMs,
+      this.#clock() + ((verdictEndsAt ?? Infinity) - this.#wallClock()),
+    );
     void this.#tell(() =>
       this.#cache.put(id, bytes, {
         expiresAt,
@@ -111,6 +120,8 @@ export interface SessionLookupOptions {
   /** Past this the client gets a full handshake, in milliseconds. */
   readonly deadlineMs: number;
   readonly clock: Clock;
+  /** The clock that the dates in certificates and revocation lists are of. */
+  readonly wallClock: Clock;
   readonly purged: PurgedCertificates;
   readonly onEvent: (event: TlsEvent) => void;
 }
@@ -120,6 +131,7 @@ export class SessionLookup {
   readonly #cache: SessionCache;
   readonly #deadlines: Deadlines;
   readonly #clock: Clock;
+  readonly #wallClock: Clock;
   readonly #purged: PurgedCertificates;
   readonly #onEvent: (event: TlsEvent) => void;
 
@@ -127,6 +139,7 @@ export class SessionLookup {
     this.#cache = options.cache;
     this.#deadlines = new Deadlines(options.deadlineMs);
     this.#clock = options.clock;
+    this.#wallClock = options.wallClock;
     this.#purged = options.purged;
     this.#onEvent = options.onEvent;
   }
@@ -149,16 +162,18 @@ export class SessionLookup {
 
   /**
    * Whether a session may be resumed under this server name. Sessions expire with their chain, and go with a purge:
-   * the rest is for caches that held them for longer.
+   * the rest is for caches that held them for longer. The verdict on a certificate also ends while the clock of the cache
+   * stands still, as it does while a virtual machine sleeps.
    *
    * @see RFC 6066, section 3: no session is resumed under another name
    */
   #judge(
-    { fullHandshakeAt, certificate, nameDigest }: StoredSession,
+    { fullHandshakeAt, certificate, nameDigest, verdictEndsAt = Infinity }: StoredSession,
     wantedDigest: Uint8Array | undefined,
   ): 'hit' | 'expired' | 'unknown' {
     if (!isSameName(nameDigest, wantedDigest)) return 'unknown';
     if (this.#clock() >= fullHandshakeAt + tlsLimits.resumptionChainMs) return 'expired';
+    if (this.#wallClock() >= verdictEndsAt) return 'expired';
     const isPurged = certificate !== undefined && this.#purged.has(certificate, fullHandshakeAt);
     return isPurged ? 'unknown' : 'hit';
   }

@@ -13,6 +13,11 @@ export interface StoredSession {
   readonly nameDigest: Uint8Array | undefined;
   /** SHA-256 fingerprint of the client's certificate, 64 hexadecimal digits; undefined if there was none. */
   readonly certificate: string | undefined;
+  /**
+   * With a certificate: the instant of the wall clock from which it must be judged anew, in milliseconds since 1970;
+   * kept in whole seconds, rounded down, and as 2106 if it is later.
+   */
+  readonly verdictEndsAt: number | undefined;
 }
 
 /** Enough that nobody finds two names with one digest. */
@@ -38,15 +43,15 @@ export function digestServerName(name: string | undefined): Uint8Array | undefin
 const mark = 0x40;
 const markMask = 0xf8;
 const fieldBits = { predecessorId: 1, nameDigest: 2, certificate: 4 } as const;
-const fieldBytes = { predecessorId: 32, nameDigest: nameDigestBytes, certificate: 32 } as const;
+const fieldBytes = { predecessorId: 32, nameDigest: nameDigestBytes, certificate: 36 } as const;
+const fingerprintBytes = 32;
 const timeStart = 1;
 const headBytes = 5;
 
 /** The bytes that are stored. */
 export function encodeStoredSession(stored: StoredSession): Uint8Array {
   const { session, predecessorId, fullHandshakeAt, nameDigest } = stored;
-  const certificate =
-    stored.certificate === undefined ? undefined : Buffer.from(stored.certificate, 'hex');
+  const certificate = encodeCertificate(stored);
   const fields = [predecessorId, nameDigest, certificate, session];
   const bytes = new Uint8Array(
     fields.reduce((sum, field) => sum + (field?.length ?? 0), headBytes),
@@ -56,7 +61,7 @@ export function encodeStoredSession(stored: StoredSession): Uint8Array {
     (predecessorId === undefined ? 0 : fieldBits.predecessorId) |
     (nameDigest === undefined ? 0 : fieldBits.nameDigest) |
     (certificate === undefined ? 0 : fieldBits.certificate);
-  viewOf(bytes).setUint32(timeStart, Math.floor(fullHandshakeAt / 1000));
+  viewOf(bytes).setUint32(timeStart, secondsOf(fullHandshakeAt));
   let start = headBytes;
   for (const field of fields) {
     if (field === undefined) continue;
@@ -84,8 +89,26 @@ export function decodeStoredSession(bytes: Uint8Array): StoredSession | undefine
     predecessorId,
     fullHandshakeAt: viewOf(bytes).getUint32(timeStart) * 1000,
     nameDigest,
-    certificate: certificate && Buffer.from(certificate).toString('hex'),
+    certificate:
+      certificate && Buffer.from(certificate.subarray(0, fingerprintBytes)).toString('hex'),
+    verdictEndsAt: certificate && viewOf(certificate).getUint32(fingerprintBytes) * 1000,
   };
+}
+
+function encodeCertificate({
+  certificate,
+  verdictEndsAt = Infinity,
+}: StoredSession): Uint8Array | undefined {
+  if (certificate === undefined) return undefined;
+  const bytes = new Uint8Array(fieldBytes.certificate);
+  bytes.set(Buffer.from(certificate, 'hex'));
+  viewOf(bytes).setUint32(fingerprintBytes, secondsOf(verdictEndsAt));
+  return bytes;
+}
+
+/** In 32 bits, which last until 2106. */
+function secondsOf(timeMs: number): number {
+  return Math.min(Math.floor(timeMs / 1000), 0xffff_ffff);
 }
 
 function viewOf(bytes: Uint8Array): DataView {

@@ -9,6 +9,7 @@ import {
   startWithCertificates,
   stranger,
 } from '../../fixtures/certificate-setting.ts';
+import { TestAuthority } from '../../fixtures/test-authority.ts';
 import { type AcceptorServer, lifetimeMs } from '../../fixtures/tls-acceptor-server.ts';
 
 const hourMs = 60 * 60 * 1000;
@@ -74,38 +75,112 @@ void t.test('a certificate revoked since the full handshake', async (t) => {
   }
 });
 
-void t.test('revocation lists that cannot tell', async (t) => {
-  const nextUpdate = new Date(Date.now() + hourMs);
-  const setting = await startWithCertificates(t, {
-    crl: await authority.revoke([], { nextUpdate }),
-  });
-  await setting.visit('TLSv1.3');
-  setting.time.nowMs += hourMs;
-  await setting.visit('TLSv1.3', setting.session());
-  setting.server.acceptor.replaceClientCertificates({
-    ca: authority.cert,
-    crl: await stranger.revoke([]),
-    isRequired: false,
-  });
-  await setting.visit('TLSv1.3', setting.session());
-  t.match(certificatesOf(setting), [
-    { isAuthorized: true },
-    { isAuthorized: false, reason: /out of date/ },
-    { isAuthorized: false, reason: /no revocation list/ },
-  ]);
-});
+/** Days from now. */
+function inDays(days: number): Date {
+  return new Date(Date.now() + days * 24 * hourMs);
+}
 
-void t.test('a certificate that has expired since the full handshake', async (t) => {
-  const brief = await authority.issue({ notAfter: new Date(Date.now() + hourMs) });
-  for (const version of versions) {
-    const setting = await startWithCertificates(t);
-    await setting.visit(version, undefined, brief);
-    setting.time.nowMs += hourMs + 1_000;
-    t.equal(await setting.visit(version, setting.session(), brief), true, version);
-    t.match(certificatesOf(setting), [
-      { isAuthorized: true },
-      { isAuthorized: false, reason: 'it has expired' },
-    ]);
+const other = await authority.issue();
+const lists: Readonly<
+  Record<string, { readonly crl: readonly string[]; readonly reason?: string }>
+> = {
+  'that revokes another': { crl: [await authority.revoke([other])] },
+  'that is missing': {
+    crl: [await stranger.revoke([])],
+    reason: 'there is no revocation list of its authority',
+  },
+  'that is out of date': {
+    crl: [await authority.revoke([], { thisUpdate: inDays(-2), nextUpdate: inDays(-1) })],
+    reason: 'the revocation list of its authority is out of date',
+  },
+  'that is not valid yet': {
+    crl: [await authority.revoke([], { thisUpdate: inDays(1) })],
+    reason: 'the revocation list of its authority is not valid yet',
+  },
+  'that a newer one with an earlier end replaces': {
+    crl: [
+      await authority.revoke([], { thisUpdate: inDays(-2), nextUpdate: inDays(60) }),
+      await authority.revoke([alice], { thisUpdate: inDays(-1), nextUpdate: inDays(30) }),
+    ],
+    reason: 'it has been revoked',
+  },
+  'that is newer but out of date, while an older one is not': {
+    crl: [
+      await authority.revoke([], { thisUpdate: inDays(-3), nextUpdate: inDays(60) }),
+      await authority.revoke([alice], { thisUpdate: inDays(-2), nextUpdate: inDays(-1) }),
+    ],
+    reason: 'the revocation list of its authority is out of date',
+  },
+  'that is newer but not valid yet': {
+    crl: [await authority.revoke([]), await authority.revoke([alice], { thisUpdate: inDays(1) })],
+  },
+  'beside one of another authority that is out of date': {
+    crl: [
+      await authority.revoke([]),
+      await stranger.revoke([], { thisUpdate: inDays(-2), nextUpdate: inDays(-1) }),
+    ],
+  },
+};
+
+for (const [name, { crl, reason }] of Object.entries(lists)) {
+  void t.test(`a revocation list ${name}`, async (t) => {
+    for (const blocks of [crl, crl.toReversed()]) {
+      for (const version of versions) {
+        const setting = await startWithCertificates(t, { crl: blocks.join('\n') });
+        await setting.visit(version);
+        const isResumed = await setting.visit(version, setting.session());
+        t.equal(isResumed, reason === undefined, version);
+        const verdict = { isAuthorized: reason === undefined, reason };
+        t.match(certificatesOf(setting), [verdict, verdict], version);
+      }
+    }
+  });
+}
+
+void t.test('a session ends with its certificate, its chain, or the revocation list', async (t) => {
+  const soon = new Date(Date.now() + hourMs);
+  const later = inDays(1);
+  const brief = await authority.issue({ notAfter: soon });
+  const middle = await TestAuthority.create('Middle', authority, { notAfter: soon });
+  const ofMiddle = await middle.issue({ notAfter: later });
+  const chain = { ...ofMiddle, cert: `${ofMiddle.cert}\n${middle.cert}` };
+  const crl = [
+    await authority.revoke([], { nextUpdate: soon }),
+    await stranger.revoke([], { nextUpdate: later }),
+  ].join('\n');
+  const settings = {
+    certificate: { policy: {}, certificate: brief },
+    'chain that is sent': { policy: {}, certificate: chain },
+    'chain that is known': {
+      policy: { ca: `${middle.cert}\n${authority.cert}` },
+      certificate: ofMiddle,
+    },
+    list: { policy: { crl }, certificate: alice },
+  };
+  for (const [name, { policy, certificate }] of Object.entries(settings)) {
+    for (const version of versions) {
+      const setting = await startWithCertificates(t, policy);
+      const { time } = setting;
+      const visit = (session?: Buffer): Promise<boolean> =>
+        setting.visit(version, session, certificate);
+      // As in a machine that sleeps: the clock of the cache stands still.
+      await visit();
+      time.wallAheadMs += hourMs - 10_000;
+      t.equal(await visit(setting.session()), true, `${name}, ${version}`);
+      time.wallAheadMs += 10_000;
+      t.equal(await visit(setting.session()), false, 'nor one made by resuming');
+
+      // The cache by its own clock forgets it then: the wall clock stands still.
+      time.wallAheadMs = 0;
+      await visit();
+      const first = setting.session();
+      time.nowMs += hourMs - 10_000;
+      time.wallAheadMs -= hourMs - 10_000;
+      t.equal(await visit(first), true, 'by the clock of the cache');
+      time.nowMs += 10_000;
+      time.wallAheadMs -= 10_000;
+      t.equal(await visit(first), false);
+    }
   }
 });
 

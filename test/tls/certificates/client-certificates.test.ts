@@ -101,11 +101,15 @@ void t.test('authorities above the one that has issued', async (t) => {
     await setting.visit(version, setting.session(), certificate);
     t.match(certificatesOf(setting), [{ isAuthorized: true }, { isAuthorized: true }], version);
 
-    // With the chain that the client sends TLS would take it, but a session does not have that chain.
+    // The client may also send those between: its session does not have them, but has the verdict.
     const alone = await startWithCertificates(t);
     const chain = { ...certificate, cert: `${certificate.cert}\n${middle.cert}` };
     await alone.visit(version, undefined, chain);
-    t.match(certificatesOf(alone), [{ isAuthorized: false }]);
+    t.equal(await alone.visit(version, alone.session(), chain), true);
+    t.match(certificatesOf(alone), [{ isAuthorized: true }, { isAuthorized: true }]);
+    await alone.visit(version, undefined, certificate);
+    const untrusted = { isAuthorized: false, reason: 'its authority is not trusted' };
+    t.match(certificatesOf(alone)[2], untrusted);
 
     const lists = [await middle.revoke([]), await authority.revoke([])].join('\n');
     const listed = await startWithCertificates(t, { ca: both, crl: lists });

@@ -11,10 +11,11 @@ void t.test('a stored session comes back as it was', async (t) => {
   const id = fc.option(fc.uint8Array({ minLength: 32, maxLength: 32 }), { nil: undefined });
   const digest = fc.option(fc.uint8Array({ minLength: 16, maxLength: 16 }), { nil: undefined });
   const fingerprint = fc.option(fc.constant('0a'.repeat(32)), { nil: undefined });
+  const end = fc.nat({ max: 0xffff_ffff });
   const seconds = fc.nat({ max: 0xffff_ffff });
   fc.assert(
-    fc.property(bytes, id, digest, seconds, fingerprint, (session, ...fields) => {
-      const [predecessorId, nameDigest, second, certificate] = fields;
+    fc.property(bytes, id, digest, seconds, fingerprint, end, (session, ...fields) => {
+      const [predecessorId, nameDigest, second, certificate, end] = fields;
       const fullHandshakeAt = second * 1000;
       const stored = decodeStoredSession(
         encodeStoredSession({
@@ -24,6 +25,7 @@ void t.test('a stored session comes back as it was', async (t) => {
           // Whole seconds are kept, rounded down.
           fullHandshakeAt: fullHandshakeAt + 999.5,
           certificate,
+          verdictEndsAt: end * 1000 + 999.5,
         }),
       );
       const text = (bytes: Uint8Array | undefined): string => String(bytes);
@@ -32,7 +34,8 @@ void t.test('a stored session comes back as it was', async (t) => {
         text(stored?.predecessorId) === text(predecessorId) &&
         text(stored?.nameDigest) === text(nameDigest) &&
         stored?.fullHandshakeAt === fullHandshakeAt &&
-        stored.certificate === certificate
+        stored.certificate === certificate &&
+        stored.verdictEndsAt === (certificate === undefined ? undefined : end * 1000)
       );
     }),
   );
@@ -50,7 +53,7 @@ void t.test('what another program stored is no session', async (t) => {
     [0x48, ...Array<number>(160).fill(1)],
     [0x41, ...Array<number>(36).fill(1)],
     [0x42, ...Array<number>(20).fill(1)],
-    [0x47, ...Array<number>(84).fill(1)],
+    [0x47, ...Array<number>(88).fill(1)],
   ]) {
     t.equal(
       decodeStoredSession(Uint8Array.from(bytes)),
@@ -65,4 +68,18 @@ void t.test('names have one digest if they are the same without regard to case',
   t.same(digestServerName('IMAP.Example.org.'), digestServerName('imap.example.org'));
   t.notSame(digestServerName('imap.example.org'), digestServerName('imap.example.net'));
   t.equal(digestServerName('a'.repeat(64))?.length, 16);
+});
+
+void t.test('a verdict that ends after 2106, or never, ends in 2106', async (t) => {
+  const stored = {
+    session: Uint8Array.of(1),
+    predecessorId: undefined,
+    fullHandshakeAt: 0,
+    nameDigest: undefined,
+    certificate: '0a'.repeat(32),
+  };
+  for (const verdictEndsAt of [Date.UTC(2200), Infinity]) {
+    const decoded = decodeStoredSession(encodeStoredSession({ ...stored, verdictEndsAt }));
+    t.equal(decoded?.verdictEndsAt, 0xffff_ffff * 1000);
+  }
 });
