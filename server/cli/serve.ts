@@ -6,6 +6,7 @@ import { createServer, type RepriseServer } from '../create-server.ts';
 import { createLogger } from '../logging.ts';
 import { callInThread } from '../threads/call-in-thread.ts';
 import { boundYoungGeneration, collectGarbage } from '../threads/heap.ts';
+import { collectWhenQuiet, trimWhenQuiet } from '../threads/quiet-watch.ts';
 
 import type { ServeOptions } from './command-options.ts';
 
@@ -38,6 +39,8 @@ export async function serve(options: ServeOptions & { withDemo: boolean }): Prom
   logger.info({ imapPort, imapsPort, adminPort, listeners, pid: process.pid }, 'listening');
   // What loading the modules has left.
   void collectGarbage();
+  collectWhenQuiet();
+  trimWhenQuiet();
   if (options.withDemo) {
     const { addDemoAccount } = await import('../demo/demo-account.ts');
     const { describeDemo } = await import('../demo/describe-demo.ts');

@@ -9,6 +9,7 @@ interface ThreadFunctions {
   readonly makeSelfSignedCertificate: (
     options: SelfSignedCertificateOptions,
   ) => Promise<SelfSignedCertificate>;
+  readonly trimAllocator: (options: undefined) => boolean;
 }
 
 type Name = keyof ThreadFunctions;
@@ -18,6 +19,7 @@ type Result<N extends Name> = Awaited<ReturnType<ThreadFunctions[N]>>;
 const load: { readonly [N in Name]: () => Promise<Pick<ThreadFunctions, N>> } = {
   readConfiguration: () => import('../config/read-configuration.ts'),
   makeSelfSignedCertificate: () => import('../../tls/index.ts'),
+  trimAllocator: () => import('./allocator.ts'),
 };
 
 const calledThreadName = 'reprise-call';
@@ -35,8 +37,9 @@ export async function callInThread<N extends Name>(
   const thread = new Worker(new URL(import.meta.url), {
     name: calledThreadName,
     workerData: { name, argument },
-    // Not the flags of the process: some of them, like --input-type, make a thread of a file fail.
-    execArgv: [],
+    // Not the flags of the process: some of them, like --input-type, make a thread of a file fail. That `node:ffi` is new is no
+    // news for the log.
+    execArgv: ['--disable-warning=ExperimentalWarning'],
   });
   return new Promise<Result<N>>((resolve, reject) => {
     thread.once('message', resolve);

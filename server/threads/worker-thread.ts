@@ -8,6 +8,7 @@ import { ThreadMetricsRecorder } from '../metrics/thread-metrics-recorder.ts';
 import { collectGarbage } from './heap.ts';
 import { LocalMailServer } from './mail-server.ts';
 import type { MessageFromWorker, MessageToWorker, WorkerStart } from './messages.ts';
+import { collectWhenQuiet } from './quiet-watch.ts';
 
 /**
  * A worker: serves clients with a store client and listeners of its own, and asks the main thread for sessions
@@ -40,6 +41,7 @@ async function runWorker(mainThread: MessagePort, start: WorkerStart): Promise<v
       case 'listen':
         await server.listen();
         tell({ kind: 'listening' });
+        collectWhenQuiet();
         // What loading the modules has left.
         return collectGarbage();
       case 'replaceTicketKeys':
