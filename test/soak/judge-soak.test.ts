@@ -1,5 +1,5 @@
 import t from 'tap';
-import { judgeSoak } from './judge-soak.ts';
+import { isUndecided, judgeSoak } from './judge-soak.ts';
 import type { SoakResult } from './run-soak.ts';
 import { growingBy, soakResult } from './soak-result.ts';
 
@@ -40,6 +40,22 @@ void t.test('noise in which growth could hide', async (t) => {
     residentBytes: point.residentBytes + (index % 2) * 1e6,
   }));
   t.match(judgeSoak(soakResult(noisy), limit).faults, [/^Resident memory grows by up to \d+/]);
+});
+
+void t.test('a line that is not known well enough, and when to go on', async (t) => {
+  const bounds = { maxSlopeBytes: 16, maxHalfWidthBytes: 8 };
+  const noisy = (slope: number, noiseBytes: number) =>
+    growingBy(slope).map((point, index) => ({
+      ...point,
+      residentBytes: point.residentBytes + (index % 2) * noiseBytes,
+    }));
+  t.notOk(isUndecided(noisy(0, 40_000), bounds), 'known');
+  t.same(judgeSoak(soakResult(noisy(0, 40_000)), bounds).faults, []);
+  t.ok(isUndecided(noisy(0, 100_000), bounds), 'not known');
+  t.same(judgeSoak(soakResult(noisy(0, 100_000)), { maxHalfWidthBytes: 8 }).faults, [
+    'A slope is known to 10.1 bytes only',
+  ]);
+  t.notOk(isUndecided(noisy(40, 100_000), bounds), 'not known, but for certain too steep');
 });
 
 void t.test('what is left at a quiet point', async (t) => {

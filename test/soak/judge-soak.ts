@@ -17,6 +17,8 @@ export interface JudgeOptions {
    * interval of both lines; absent: not judged, since a short soak cannot tell.
    */
   readonly maxSlopeBytes?: number;
+  /** The most bytes between the slope of each line and the end of its 95 % interval; absent: not judged. */
+  readonly maxHalfWidthBytes?: number;
   /** The share (0 to 1) of the clients that come back in time that must resume; default 0.99. */
   readonly minResumedShare?: number;
 }
@@ -27,30 +29,52 @@ const maxFailedShare = 0.001;
 /** A server that is busy with other things may forget a session rather than wait for it. */
 const defaultMinResumedShare = 0.99;
 
+/** The lines through the quiet points after the warm-up: as they are, and after a forced collection. */
+export function linesThrough(points: readonly QuietPoint[]): readonly [FittedLine, FittedLine] {
+  const measured = points.filter(({ isWarmUp }) => !isWarmUp);
+  const lineOf = (figure: 'residentBytes' | 'collectedResidentBytes') =>
+    fitLine(measured.map((point) => ({ x: point.connectionCount, y: point[figure] })));
+  return [lineOf('residentBytes'), lineOf('collectedResidentBytes')];
+}
+
+/**
+ * Whether more quiet points could change the verdict: a line is not known well enough yet, and none grows for certain by more than
+ * may be.
+ */
+export function isUndecided(
+  points: readonly QuietPoint[],
+  { maxSlopeBytes, maxHalfWidthBytes }: Required<Omit<JudgeOptions, 'minResumedShare'>>,
+): boolean {
+  const lines = linesThrough(points);
+  return (
+    lines.every(({ slopeInterval: [low] }) => low < maxSlopeBytes) &&
+    lines.some((line) => !(halfWidth(line) <= maxHalfWidthBytes))
+  );
+}
+
+function halfWidth({ slopeInterval: [low, high] }: FittedLine): number {
+  return (high - low) / 2;
+}
+
 /** Decides whether a soak is passed. */
 export function judgeSoak(
   result: SoakResult,
-  { maxSlopeBytes, minResumedShare = defaultMinResumedShare }: JudgeOptions = {},
+  { maxSlopeBytes, maxHalfWidthBytes, minResumedShare = defaultMinResumedShare }: JudgeOptions = {},
 ): Verdict {
-  const measured = result.quietPoints.filter(({ isWarmUp }) => !isWarmUp);
-  const line = fitLine(
-    measured.map(({ connectionCount, residentBytes }) => ({
-      x: connectionCount,
-      y: residentBytes,
-    })),
-  );
-  const collectedLine = fitLine(
-    measured.map(({ connectionCount, collectedResidentBytes }) => ({
-      x: connectionCount,
-      y: collectedResidentBytes,
-    })),
-  );
+  const [line, collectedLine] = linesThrough(result.quietPoints);
   const faults = [...faultsOfLoad(result, minResumedShare), ...faultsOfQuietPoints(result)];
   if (maxSlopeBytes !== undefined) {
     faults.push(
       ...faultsOfSlope('Resident memory', line, maxSlopeBytes),
       ...faultsOfSlope('Resident memory after a collection', collectedLine, maxSlopeBytes),
     );
+  }
+  if (maxHalfWidthBytes !== undefined) {
+    for (const width of [line, collectedLine].map(halfWidth)) {
+      if (!(width <= maxHalfWidthBytes)) {
+        faults.push(`A slope is known to ${width.toFixed(1)} bytes only`);
+      }
+    }
   }
   return { line, collectedLine, faults };
 }

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { allocatorEnvironment } from './allocator.ts';
 import { Load, type LoadCounts } from './load.ts';
 import { ServerUnderSoak } from './server-under-soak.ts';
-import { planCycles, type SoakOptions } from './soak-options.ts';
+import { nextCycle, planCycles, type SoakCycle, type SoakOptions } from './soak-options.ts';
 import type { ReachableCounts, ServerSample } from './soak-server.ts';
 
 /** A sample of the time series. */
@@ -38,10 +38,12 @@ export interface SoakResult {
   readonly reachableAtStart: ReachableCounts;
 }
 
-/** Called with each quiet point and each sample, for a person who waits. */
+/** Called with each quiet point and each sample, for a person who waits; and decides how long that is. */
 export interface SoakObserver {
   readonly onSample?: (sample: SoakSample) => void;
   readonly onQuietPoint?: (point: QuietPoint) => void;
+  /** Asked after the planned cycles, and after each further one: whether there is to be one more. Absent: no. */
+  readonly wantsMore?: (points: readonly QuietPoint[], elapsedMs: number) => boolean;
 }
 
 /** The cache looks at the clock once a minute; past that nothing is awaited any more. */
@@ -96,13 +98,12 @@ class Soak {
     // Each way of connecting once, so that what is made once is there.
     await this.#load.run(50);
     const reachableAtStart = await this.#server.count();
-    for (const { connectionCount, isWarmUp } of planCycles(this.#options)) {
-      const firstSample = this.#samples.length;
-      await this.#sampleDuring(this.#load.run(connectionCount));
-      const point = await this.#sampleDuring(this.#quiet(isWarmUp, firstSample));
-      this.#samples.push(point);
-      quietPoints.push(point);
-      this.#observer.onQuietPoint?.(point);
+    const cycles = [...planCycles(this.#options)];
+    for (const cycle of cycles) quietPoints.push(await this.#run(cycle));
+    while (this.#observer.wantsMore?.(quietPoints, performance.now() - this.#startedAt) === true) {
+      const cycle = nextCycle(cycles);
+      cycles.push(cycle);
+      quietPoints.push(await this.#run(cycle));
     }
     const { lastError, counts } = this.#load;
     return {
@@ -113,6 +114,15 @@ class Soak {
       lastError,
       reachableAtStart,
     };
+  }
+
+  async #run({ connectionCount, isWarmUp }: SoakCycle): Promise<QuietPoint> {
+    const firstSample = this.#samples.length;
+    await this.#sampleDuring(this.#load.run(connectionCount));
+    const point = await this.#sampleDuring(this.#quiet(isWarmUp, firstSample));
+    this.#samples.push(point);
+    this.#observer.onQuietPoint?.(point);
+    return point;
   }
 
   async #quiet(isWarmUp: boolean, firstSample: number): Promise<QuietPoint> {

@@ -8,7 +8,8 @@ import { runProgram } from '../fixtures/run-program.ts';
 t.setTimeout(240_000);
 t.jobs = 3;
 
-const few = '--allocator system --connections 150 --warm-up 0 --cycles 3 --lifetime 12 --settle 0';
+const few =
+  '--allocator system --connections 150 --warm-up 0 --cycles 3 --lifetime 12 --settle 0 --minutes 0';
 
 interface Result {
   readonly code: number | null;
@@ -37,7 +38,7 @@ for (const cache of ['memory', 'tickets']) {
     const output = await makeDirectory(t);
     const { code, stdout } = await soak(
       t,
-      `${few} --cache ${cache} --max-slope 100000000 --output ${output}`,
+      `${few} --cache ${cache} --max-slope 100000000 --half-width 100000000 --output ${output}`,
     );
     t.equal(code, 0);
     t.match(stdout, 'Passed');

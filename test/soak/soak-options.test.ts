@@ -1,5 +1,5 @@
 import t from 'tap';
-import { planCycles, type SoakOptions } from './soak-options.ts';
+import { nextCycle, planCycles, type SoakOptions } from './soak-options.ts';
 import { soakResult } from './soak-result.ts';
 
 const options: SoakOptions = {
@@ -21,6 +21,16 @@ void t.test('equal cycles to warm up, then growing ones', async (t) => {
   );
   for (const [index, count] of measured.entries()) t.ok(count > (measured[index - 1] ?? 0));
   t.ok(Math.abs(measured[11]! / measured[0]! - 10) < 0.01);
+});
+
+void t.test('further cycles grow as those before', async (t) => {
+  const cycles = [...planCycles(options)];
+  const measured = cycles.filter(({ isWarmUp }) => !isWarmUp).map((each) => each.connectionCount);
+  const next = nextCycle(cycles);
+  t.notOk(next.isWarmUp);
+  const step = measured[11]! - measured[10]!;
+  t.ok(Math.abs(next.connectionCount - measured[11]! - step) <= 2, String(next.connectionCount));
+  t.same(nextCycle([{ connectionCount: 7, isWarmUp: false }]).connectionCount, 7);
 });
 
 void t.test('without a warm-up, and with one cycle', async (t) => {

@@ -61,6 +61,15 @@ export function planCycles(options: SoakOptions): readonly SoakCycle[] {
   ];
 }
 
+/** The cycle to go on with after the planned ones: larger than the last by as much as each was than the one before it. */
+export function nextCycle(cycles: readonly SoakCycle[]): SoakCycle {
+  const measured = cycles.filter(({ isWarmUp }) => !isWarmUp).map((cycle) => cycle.connectionCount);
+  const [first = 0] = measured;
+  const last = measured.at(-1) ?? 0;
+  const step = measured.length > 1 ? (last - first) / (measured.length - 1) : 0;
+  return { connectionCount: Math.round(last + step), isWarmUp: false };
+}
+
 /** Whole parts of a whole in the proportion of the weights; their sum is the whole. */
 function split(whole: number, weights: readonly number[]): number[] {
   const sum = weights.reduce((total, weight) => total + weight, 0);

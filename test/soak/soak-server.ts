@@ -10,6 +10,8 @@ import { makeCredentials } from '../../server/authentication/make-credentials.ts
 import { readConfiguration } from '../../server/config/read-configuration.ts';
 import { createServer } from '../../server/create-server.ts';
 import { createLogger } from '../../server/logging.ts';
+import { boundYoungGeneration } from '../../server/threads/heap.ts';
+import { collectWhenQuiet, trimWhenQuiet } from '../../server/threads/quiet-watch.ts';
 import { steadyClock } from '../../tls/time.ts';
 import { TlsHandshake } from '../../tls/handshake.ts';
 import { makeControlCache, soakCacheBytes, type SoakCacheKind } from './soak-cache.ts';
@@ -62,6 +64,11 @@ const control = makeControlCache(options.cacheKind, lifetimeMs, clock);
 
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as (options: object) => void;
+
+// As `reprise serve` does, and looks more often, since the soak does not rest for long.
+boundYoungGeneration(options.workerCount === 0);
+collectWhenQuiet(1_000);
+trimWhenQuiet(2_500);
 
 const dataDirectory = await mkdtemp(join(tmpdir(), 'reprise-soak-'));
 const server = await createServer({

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { type Allocator, allocatorEnvironment, allocators } from './allocator.ts';
 import { describeLine, drawSoak } from './draw-soak.ts';
-import { judgeSoak } from './judge-soak.ts';
+import { isUndecided, judgeSoak } from './judge-soak.ts';
 import { defaultMix, formatMix, type LoadMix, parseMix } from './load-mix.ts';
 import { type QuietPoint, runSoak } from './run-soak.ts';
 import { type SoakCacheKind, soakCacheKinds } from './soak-cache.ts';
@@ -23,12 +23,17 @@ interface Arguments {
   readonly concurrency: number;
   readonly settle: number;
   readonly maxSlope: number;
+  readonly halfWidth: number;
+  readonly minutes: number;
   readonly seed: number;
   readonly output: string;
 }
 
 /** Upper end of the interval; a session itself has about 130 bytes, and a leak of one in eight is seen. */
 const defaultMaxSlopeBytes = 16;
+
+/** A leak of twice as much is seen for certain. */
+const defaultHalfWidthBytes = 8;
 
 const program = new Command('soak')
   .description('Loads a server with short TLS connections and looks at what its memory does')
@@ -42,7 +47,12 @@ const program = new Command('soak')
       .choices(allocators)
       .default('jemalloc'),
   )
-  .option('--connections <count>', 'connections after the warm-up', wholeNumber, 300_000)
+  .option(
+    '--connections <count>',
+    'connections after the warm-up; more follow where they leave too much open',
+    wholeNumber,
+    300_000,
+  )
   .option('--mix <shares>', 'kinds of clients, in percent', parseMixArgument, defaultMix)
   .option(
     '--cycles <count>',
@@ -62,13 +72,20 @@ const program = new Command('soak')
     wholeNumber,
   )
   .option('--concurrency <count>', 'connections at one time', wholeNumber, 16)
-  .option('--settle <seconds>', 'rest before memory is read', wholeNumber, 3)
+  .option('--settle <seconds>', 'rest before memory is read', wholeNumber, 6)
   .option(
     '--max-slope <bytes>',
     'growth per connection that fails',
     wholeNumber,
     defaultMaxSlopeBytes,
   )
+  .option(
+    '--half-width <bytes>',
+    'of the 95 % interval of the growth: the soak goes on until it is no wider, or growth is certain',
+    wholeNumber,
+    defaultHalfWidthBytes,
+  )
+  .option('--minutes <count>', 'after which it goes on no longer', wholeNumber, 120)
   .option('--seed <number>', 'the same seed makes the same choices', wholeNumber, 1)
   .option('--output <directory>', 'for CACHE-ALLOCATOR.json and CACHE-ALLOCATOR.svg', '.')
   .parse();
@@ -91,8 +108,13 @@ const options: SoakOptions = {
 console.log(
   `Cache ${options.cacheKind}, allocator ${options.allocator}, mix ${formatMix(options.mix)}`,
 );
-const result = await runSoak(options, { onQuietPoint: tell });
-const { line, collectedLine, faults } = judgeSoak(result, { maxSlopeBytes: given.maxSlope });
+const bounds = { maxSlopeBytes: given.maxSlope, maxHalfWidthBytes: given.halfWidth };
+const result = await runSoak(options, {
+  onQuietPoint: tell,
+  wantsMore: (points, elapsedMs) =>
+    elapsedMs < given.minutes * 60_000 && isUndecided(points, bounds),
+});
+const { line, collectedLine, faults } = judgeSoak(result, bounds);
 
 await mkdir(given.output, { recursive: true });
 const name = `${options.cacheKind}-${options.allocator}`;
