@@ -3,7 +3,7 @@ import type { Account, MailStore } from '../store/mail-store.ts';
 import { openStore } from '../store/open-store.ts';
 import type { OpenedStore } from '../store/opened-store.ts';
 import { isSpaceError } from '../store/space-error.ts';
-import { type Clock, type SessionCache, steadyClock } from '../tls/index.ts';
+import { type Clock, type ResumptionProof, type SessionCache, steadyClock } from '../tls/index.ts';
 import { AdminServer } from './admin/admin-server.ts';
 import { CachedSessions } from './admin/session-administration.ts';
 import type { LoginLimits } from './authentication/limits.ts';
@@ -28,8 +28,10 @@ import { openMailServer, possibleWorkerCount } from './threads/open-mail-server.
 import {
   openMemoryCache,
   openResumption,
+  resumptionKindOf,
   type ResumptionParts,
 } from './threads/open-resumption.ts';
+import { logProof, proofOf } from './threads/resumption-proof.ts';
 
 /** What a server is made of. */
 export interface ServerOptions {
@@ -60,6 +62,8 @@ export interface RepriseServer {
   readonly certificate: string;
   readonly store: MailStore;
   readonly sessionCache: SessionCache;
+  /** What the start has found out about resumption with this Node. */
+  readonly resumptionProof: ResumptionProof;
   /**
    * Stops to accept, says `* BYE` to every client, finishes what is being written, cuts off clients that
    * are still there after `deadlineMs` (7 s unless told), and closes the store.
@@ -90,6 +94,7 @@ interface SharedParts {
   readonly store: OpenedStore;
   readonly metrics: ServerMetrics;
   readonly resumption: ResumptionParts;
+  readonly resumptionProof: ResumptionProof;
   readonly verifiedLogins: SessionCache;
   readonly passwordChecks: PasswordCheckQueue;
 }
@@ -148,6 +153,7 @@ export async function createServer(options: ServerOptions): Promise<RepriseServe
     certificate,
     store: shared.store.store,
     sessionCache: shared.resumption.sessionCache,
+    resumptionProof: shared.resumptionProof,
     close: async (closeOptions = {}) => {
       deadlineMs = closeOptions.deadlineMs ?? closeDeadlineMs;
       await opened.disposeAsync();
@@ -157,6 +163,8 @@ export async function createServer(options: ServerOptions): Promise<RepriseServe
 
 async function openShared(start: Start): Promise<SharedParts> {
   const { configuration, logger, clock, parts } = start;
+  // While this thread waits for that of the store.
+  const proof = proofOf(configuration, resumptionKindOf(start));
   const workerCount = await possibleWorkerCount(configuration, logger);
   const store = await openMailStore(start);
   parts.defer(() => store.close());
@@ -169,6 +177,9 @@ async function openShared(start: Start): Promise<SharedParts> {
   });
   parts.defer(() => resumption.close());
   metrics.watchSessionCache(resumption.sessionCache);
+  const resumptionProof = await proof;
+  metrics.showProof(resumptionProof);
+  logProof(resumptionProof, resumption.kind, logger);
   const verifiedLogins = openMemoryCache(
     {
       maxBytes: verifiedLoginBytes,
@@ -181,7 +192,8 @@ async function openShared(start: Start): Promise<SharedParts> {
   parts.defer(() => verifiedLogins.close());
   const passwordChecks = new PasswordCheckQueue({ limits: loginLimitsOf(configuration) });
   parts.defer(() => passwordChecks.close());
-  return { workerCount, store, metrics, resumption, verifiedLogins, passwordChecks };
+  const caches = { resumption, resumptionProof, verifiedLogins };
+  return { workerCount, store, metrics, ...caches, passwordChecks };
 }
 
 async function openMailStore(start: Start): Promise<OpenedStore> {
@@ -214,9 +226,10 @@ function loginLimitsOf(configuration: ServerConfiguration): LoginLimits {
 /** The credentials, and what serves clients with them. It does not listen yet. */
 async function openMailServerOf(
   start: Start,
-  { workerCount, store, metrics, resumption, verifiedLogins, passwordChecks }: SharedParts,
+  shared: SharedParts,
 ): Promise<{ readonly mailServer: MailServer; readonly certificate: string }> {
   const { configuration, logger, clock, onFailure, parts } = start;
+  const { workerCount, store, metrics, resumption, resumptionProof } = shared;
   let mailServer: MailServer | undefined;
   const watched = await watchCredentials({
     configuration,
@@ -239,8 +252,9 @@ async function openMailServerOf(
     credentials: watched,
     clientCertificates: watchedClients,
     resumption,
-    verifiedLogins,
-    passwordChecks,
+    resumptionProof,
+    verifiedLogins: shared.verifiedLogins,
+    passwordChecks: shared.passwordChecks,
     threadMetrics: metrics.threads,
     onFailure,
   });

@@ -1,8 +1,9 @@
-import type { Clock, SessionCache } from '../../tls/index.ts';
+import type { Clock, ResumptionProof, SessionCache } from '../../tls/index.ts';
 import { AllThreadMetrics } from './all-thread-metrics.ts';
 import { readingsOfMetric, threadMetrics, type ThreadMetricName } from './thread-metrics.ts';
 import { oneReading, PolledRegistry, type Readings } from './polled-registry.ts';
 import { addProcessMetrics } from './process-metrics.ts';
+import { addResumptionMetrics } from './resumption-metrics.ts';
 import { addSessionCacheMetrics } from './session-cache-metrics.ts';
 import { addStoreMetrics, type StoreMetricsOptions } from './store-metrics.ts';
 
@@ -24,6 +25,7 @@ export class ServerMetrics {
   readonly #registry = new PolledRegistry();
   readonly #prepare: readonly (() => Promise<void>)[];
   #sessionCache: SessionCache | undefined;
+  #proof: ResumptionProof | undefined;
   #values: Float64Array = this.threads.sum();
   #unknownLookups = 0;
 
@@ -48,6 +50,7 @@ export class ServerMetrics {
       help: 'Lines of the log that could not be written.',
       read: () => oneReading(lostLogLines()),
     });
+    addResumptionMetrics(this.#registry, () => this.#proof);
     this.recordReclaim = addSessionCacheMetrics(this.#registry, {
       read: () => this.#sessionCache?.stats(),
       clock,
@@ -63,6 +66,11 @@ export class ServerMetrics {
   /** Shows the numbers of a cache from now on. */
   watchSessionCache(cache: SessionCache): void {
     this.#sessionCache = cache;
+  }
+
+  /** Shows what was found out about resumption from now on. */
+  showProof(proof: ResumptionProof): void {
+    this.#proof = proof;
   }
 
   /** The numbers as they are now, in Prometheus' text format. */

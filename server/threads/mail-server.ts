@@ -8,6 +8,7 @@ import {
   type Clock,
   type Credential,
   type Resumption,
+  type ResumptionProof,
   type SessionCache,
   steadyClock,
   type TicketKeySource,
@@ -71,6 +72,8 @@ export interface MailServerSettings {
   /** More of them for some accounts; absent: none. */
   readonly accountCapabilitiesOff?: AccountCapabilities;
   readonly resumptionKind: Resumption['kind'];
+  /** What was found out about resumption before: what fails is not used. Absent: all works. */
+  readonly resumptionProof?: ResumptionProof;
   /** How long a client can come back with a session, in milliseconds. */
   readonly sessionLifetimeMs: number;
   /** For finding a session, in milliseconds; absent: the default of the acceptor. */
@@ -193,7 +196,7 @@ function makeVerifier({
 
 function makeAcceptor(options: LocalMailServerOptions): TlsAcceptor {
   const { settings, metrics, logger, clock = steadyClock } = options;
-  const { lookupDeadlineMs, clientCertificates } = settings;
+  const { lookupDeadlineMs, clientCertificates, resumptionProof: proof } = settings;
   return new TlsAcceptor({
     credentials: settings.credentials,
     resumption: resumptionOf(options),
@@ -203,6 +206,7 @@ function makeAcceptor(options: LocalMailServerOptions): TlsAcceptor {
     lifetimeMs: settings.sessionLifetimeMs,
     clock,
     ...(lookupDeadlineMs !== undefined && { lookupDeadlineMs }),
+    ...(proof !== undefined && { proof }),
     onEvent: (event) => {
       metrics.recordTlsEvent(event);
       if (event.kind === 'cacheError') logger.warn({ err: event.error }, 'session cache failed');

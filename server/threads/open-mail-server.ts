@@ -1,7 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { OpenedStore, StoreLink } from '../../store/opened-store.ts';
-import { type Clock, makeAdmissionCells, type SessionCache, steadyClock } from '../../tls/index.ts';
+import {
+  type Clock,
+  makeAdmissionCells,
+  type ResumptionProof,
+  type SessionCache,
+  steadyClock,
+} from '../../tls/index.ts';
 import type { PasswordCheckQueue } from '../authentication/password-check-queue.ts';
 import type { ServerConfiguration, LogLevel } from '../config/configuration.ts';
 import { listenersOf } from '../config/listeners.ts';
@@ -30,6 +36,8 @@ export interface OpenMailServerOptions {
   readonly credentials: WatchedCredentials;
   readonly clientCertificates: WatchedClientCertificates;
   readonly resumption: Omit<ResumptionParts, 'close'>;
+  /** What of it works with this Node. */
+  readonly resumptionProof: ResumptionProof;
   /** Logins whose passwords need not be checked again for a while. */
   readonly verifiedLogins: SessionCache;
   /** Of all threads; the owner closes it after the mail server. */
@@ -123,6 +131,7 @@ function settingsOf(options: OpenMailServerOptions): MailServerSettings {
     capabilitiesOff: configuration.capabilitiesOff,
     ...(accountCapabilitiesOff !== undefined && { accountCapabilitiesOff }),
     resumptionKind: kind,
+    resumptionProof: options.resumptionProof,
     sessionLifetimeMs: sessionLifetimeSeconds * 1000,
     ...(lookupDeadlineMs !== undefined && { lookupDeadlineMs }),
     verificationKey: new Uint8Array(randomBytes(32)),

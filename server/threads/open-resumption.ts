@@ -66,7 +66,7 @@ export async function openResumption(options: OpenResumptionOptions): Promise<Re
     const isOwn = options.sessionCache === undefined;
     const isInMemory = isOwn && configuration.sessionCache.kind === 'memory';
     return {
-      kind: isOwn ? kindOf(configuration) : 'stateful',
+      kind: resumptionKindOf(options),
       sessionCache,
       ...(isInMemory && { lookupDeadlineMs: memoryLookupDeadlineMs }),
       ticketKeys,
@@ -83,7 +83,13 @@ export async function openResumption(options: OpenResumptionOptions): Promise<Re
   }
 }
 
-function kindOf({ sessionCache: { kind } }: ServerConfiguration): Resumption['kind'] {
+/** How clients resume: from a cache, by tickets, or not at all. */
+export function resumptionKindOf({
+  configuration,
+  sessionCache,
+}: Pick<OpenResumptionOptions, 'configuration' | 'sessionCache'>): Resumption['kind'] {
+  if (sessionCache !== undefined) return 'stateful';
+  const { kind } = configuration.sessionCache;
   return kind === 'tickets' || kind === 'off' ? kind : 'stateful';
 }
 
