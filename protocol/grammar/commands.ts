@@ -17,7 +17,7 @@ import { expectSelectArguments } from './select.ts';
 import { expectStatusArguments } from './status.ts';
 import { expectStoreArguments } from './store.ts';
 
-/** Every command that the server knows, by its name. A new one is a row here, and one in server/imap/command-table.ts. */
+/** Every command that the server knows, by its name. A new one is a row here, and one in server/imap/dispatch.ts. */
 export const commandGrammar = {
   APPEND: {
     rfc: 'RFC 3501, section 6.3.11',
