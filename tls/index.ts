@@ -80,6 +80,7 @@ export {
 // Session caches
 export {
   NullSessionCache,
+  PurgeError,
   type PurgeOwner,
   type PutOptions,
   type RemovalReason,

@@ -124,6 +124,10 @@ export const redisLimits = {
   retryMs: 1_000,
   /** Wait before a node of a Cluster is tried again, and its successor looked for. */
   clusterRetryMs: 500,
+  /** Purges that Redis has not done and that are kept in mind; past it they become one of all. */
+  owedPurges: 1_024,
+  /** A purge that Redis has not done is tried again after so long, in milliseconds. */
+  purgeRetryMs: 1_000,
   /** Sessions that a purge looks at in one go. */
   purgeBatch: 128,
   /** Keys that one step of a walk through Redis looks at: far below a millisecond of its time. */

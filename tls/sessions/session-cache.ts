@@ -8,8 +8,8 @@
  *
  * What a cache may do: forget anything at any time (a client then makes a full handshake). What it must not
  * do: return a session after its `expiresAt`, after `delete`, `take` or `purge`; return another session's
- * bytes; throw where there is no room, or where a server behind it is away; hold an entry's memory after it
- * has expired, be there traffic or not.
+ * bytes; throw if there is no room, or if a server behind it is away (but for `purge`); hold an entry's memory
+ * after it has expired, be there traffic or not.
  */
 export interface SessionCache {
   /** A copy that the caller owns; undefined where the session is unknown, expired or unreachable. */
@@ -25,7 +25,14 @@ export interface SessionCache {
    * default) for any other cause.
    */
   delete(id: Uint8Array, reason?: 'superseded' | 'cleared'): Promise<void>;
-  /** Forgets the sessions of an owner, or all; how many that were. */
+  /**
+   * Forgets the sessions of an owner, or all: those that were stored before the call are not found from the
+   * call on. Returns how many there were. Takes long if there are many, but no single step of it does.
+   *
+   * @throws PurgeError (or another error that says why) if sessions may be left, since a server behind the
+   *   cache is away. This cache does not return those either, and purges them once the server is back; but
+   *   other machines may resume them until then, and so may this one after it was restarted.
+   */
   purge(owner: PurgeOwner): Promise<number>;
   stats(): SessionCacheStats;
   /** Forgets everything, gives all memory back, stops timers. Later calls find nothing and do nothing. */
@@ -52,6 +59,18 @@ export type PurgeOwner = { readonly account: string } | { readonly certificate: 
 
 /** Why an entry went. Each removal has exactly one reason. */
 export type RemovalReason = 'expired' | 'evicted' | 'superseded' | 'taken' | 'cleared' | 'purged';
+
+/** A purge that could not reach all sessions; the message says why, and is for the operator. */
+export class PurgeError extends Error {
+  override readonly name = 'PurgeError';
+  /** Sessions that it has removed nevertheless. */
+  readonly purgedCount: number;
+
+  constructor(message: string, purgedCount: number, options?: ErrorOptions) {
+    super(message, options);
+    this.purgedCount = purgedCount;
+  }
+}
 
 /** What a cache holds at present, and what it has done. */
 export interface SessionCacheStats {

@@ -1,14 +1,16 @@
 import { setImmediate as nextTurn, setTimeout as wait } from 'node:timers/promises';
 import { redisLimits, segmentLimits, tlsLimits } from '../../limits.ts';
-import { type Clock, steadyClock } from '../../time.ts';
-import type {
-  PurgeOwner,
-  PutOptions,
-  RemovalReason,
-  SessionCache,
-  SessionCacheStats,
+import { type Clock, DetachedTimer, steadyClock } from '../../time.ts';
+import {
+  PurgeError,
+  type PurgeOwner,
+  type PutOptions,
+  type RemovalReason,
+  type SessionCache,
+  type SessionCacheStats,
 } from '../session-cache.ts';
 import { ExpiringCount } from './expiring-count.ts';
+import { OwedPurges } from './owed-purges.ts';
 import { RedisConnection, RedisFailure } from './redis-connection.ts';
 import type { RedisCommand } from './redis-link.ts';
 import {
@@ -18,10 +20,11 @@ import {
   purgeServer,
   type PurgeTools,
 } from './redis-purge.ts';
+import { decodeRecord, decodeTags, encodeRecord, tagOffsets } from './redis-record.ts';
 import { parseRedisUrl } from './redis-url.ts';
-import { ownerTagBytes, SessionSealer } from './session-sealer.ts';
+import { SessionSealer } from './session-sealer.ts';
 
-/** An index forgets a session only so long after its deadline, since the clocks of machines differ. */
+/** What clocks of machines may differ by: an index forgets a session only so long after its deadline. */
 const clockSlackMs = 60_000;
 
 /** Which Redis keeps the sessions, and what they are sealed with. */
@@ -60,9 +63,10 @@ export interface RedisSessionCacheOptions {
  * Redis itself forgets a session when it expires; let it evict by `maxmemory-policy volatile-ttl`, which is
  * the oldest first. Where it has to refuse (`noeviction`), sessions are not stored, and no client notices.
  *
- * A call never waits longer than the deadline for each step, nor rejects: with Redis away, lookups find
- * nothing, and a purge removes nothing; {@link SessionCacheStats.failures} counts them. Clocks of the machines
- * should agree within a minute: a session lives as long as the shortest of the clocks says.
+ * A call never waits longer than the deadline for each step, nor rejects, but for a purge: with Redis away
+ * lookups find nothing; {@link SessionCacheStats.failures} counts them. A purge that Redis has not done whole
+ * rejects, is kept in mind for lookups and tried again until Redis has done it. Clocks of the machines should
+ * agree within a minute: a session lives as long as the shortest of the clocks says.
  *
  * Figures of entries and bytes are of what this process has stored and not seen go; what Redis evicts or
  * other machines remove counts until it would have expired. Addresses have no share here.
@@ -78,6 +82,10 @@ export class RedisSessionCache implements SessionCache {
   readonly #removed = { expired: 0, evicted: 0, superseded: 0, taken: 0, cleared: 0, purged: 0 };
   readonly #lookups = { hit: 0, unknown: 0, expired: 0 };
   readonly #failures = { error: 0, timeout: 0, overloaded: 0, unsealed: 0 };
+  readonly #owed: OwedPurges;
+  readonly #purgeTimer = new DetachedTimer(() => void this.#purgeOwed());
+  /** Purges that were called for, so that what waits meanwhile can tell. */
+  #purgeCount = 0;
   #tooLarge = 0;
   #isClosed = false;
 
@@ -100,6 +108,7 @@ export class RedisSessionCache implements SessionCache {
     this.#prefix = prefix;
     this.#clock = options.clock ?? steadyClock;
     this.#stored = new ExpiringCount(lifetimeMs);
+    this.#owed = new OwedPurges(lifetimeMs + clockSlackMs);
     this.#sealer = new SessionSealer(options.secrets, prefix);
     this.#connection = new RedisConnection({
       target: parseRedisUrl(options.url),
@@ -139,11 +148,13 @@ export class RedisSessionCache implements SessionCache {
     // First, so that no session is there that a purge could not find; but where it has no owner it is sent at
     // once, before the lookups that come behind it.
     if (account !== undefined || certificate !== undefined) {
+      const purgeCount = this.#purgeCount;
       const indexed = await Promise.all([
         this.#index('account', account, [id], expiresAt),
         this.#index('certificate', certificate, [id], expiresAt),
       ]);
-      if (indexed.includes(false)) return;
+      // A purge that was called for meanwhile may have looked for it already.
+      if (indexed.includes(false) || purgeCount !== this.#purgeCount) return;
     }
     const px = String(Math.ceil(expiresAt - nowMs));
     const previous = await this.#do(key, ['SET', key, record, 'PX', px, 'GET']);
@@ -154,13 +165,18 @@ export class RedisSessionCache implements SessionCache {
 
   async promote(ids: readonly Uint8Array[], account: string): Promise<void> {
     const tag = this.#tag('account', account)!;
+    const purgeCount = this.#purgeCount;
     if (!(await this.#index('account', tag, ids, this.#clock() + this.#lifetimeMs))) return;
     // A session that was stored before may have waited for an answer that has come together with ours.
     await nextTurn();
+    const isPurged = purgeCount !== this.#purgeCount;
     await Promise.all(
       ids.map(async (id) => {
         const key = this.#sessionKey(id);
-        if (key !== undefined) await this.#do(key, ['EVAL', promoteScript, '1', key, tag]);
+        if (key === undefined) return;
+        // A purge that was called for meanwhile may have looked for it already.
+        if (isPurged) await this.#remove(key, 'purged');
+        else await this.#do(key, ['EVAL', promoteScript, '1', key, tag]);
       }),
     );
   }
@@ -170,33 +186,21 @@ export class RedisSessionCache implements SessionCache {
     if (key !== undefined) await this.#remove(key, reason);
   }
 
-  /** Walks through all of Redis where it is to forget `'all'`, a little at a time. */
+  /** Walks through all of Redis if it is to forget `'all'`, a little at a time. */
   async purge(owner: PurgeOwner): Promise<number> {
     if (this.#isClosed) return 0;
+    this.#purgeCount++;
+    const purge = this.#owed.add(owner, this.#tagsOf(owner), this.#clock());
     let count = 0;
-    const tools: PurgeTools = {
-      send: (key, command) => this.#attempt(this.#connection.sendPatiently(key, command)),
-      onRemoved: (record) => {
-        this.#forget(record, 'purged');
-        count++;
-      },
-    };
-    if (owner === 'all') {
-      const prefix = this.#prefix;
-      const isSession = (key: string): boolean => key.startsWith(`${prefix}s:`);
-      for (const master of (await this.#attempt(this.#connection.masters())) ?? []) {
-        const send = (command: RedisCommand) => this.#attempt(master(command));
-        await purgeServer(tools, send, { prefix, isSession });
-      }
-      return count;
+    try {
+      await this.#purgeNow(purge.owner, () => count++);
+    } catch (error) {
+      if (!(error instanceof RedisFailure)) throw error;
+      if (this.#isClosed) return count;
+      this.#purgeTimer.arm(redisLimits.purgeRetryMs);
+      throw new PurgeError(describeFailure(error, this.isConnected), count, { cause: error });
     }
-    const kind = 'account' in owner ? 'account' : 'certificate';
-    const name = 'account' in owner ? owner.account : owner.certificate;
-    for (const tag of this.#sealer.ownerTags(kind, name)) {
-      const index = this.#indexKey(kind, tag);
-      const toKey = (member: string): string => `${this.#prefix}s:${member}`;
-      await purgeIndexed(tools, { index, tag, tagOffset: tagOffsets[kind] }, toKey);
-    }
+    this.#owed.settle(purge);
     return count;
   }
 
@@ -217,8 +221,10 @@ export class RedisSessionCache implements SessionCache {
   /** Closes the connection; what lies in Redis stays there for others, and for the next start. */
   async close(): Promise<void> {
     this.#isClosed = true;
+    this.#purgeTimer.clear();
     this.#connection.close();
     this.#stored.clear();
+    this.#owed.clear();
   }
 
   async #lookUp(id: Uint8Array, verb: 'GET' | 'GETDEL'): Promise<Uint8Array | undefined> {
@@ -237,8 +243,14 @@ export class RedisSessionCache implements SessionCache {
       return undefined;
     }
     const isOver = record.expiresAt <= this.#clock();
-    if (verb === 'GETDEL') this.#forget(answer as Buffer, isOver ? 'expired' : 'taken');
-    else if (isOver) void this.#remove(key, 'expired');
+    const isPurged = this.#owed.covers({ ...record, ...decodeTags(answer as Buffer) });
+    const reason = removalOf(isPurged, isOver);
+    if (verb === 'GETDEL') this.#forget(answer as Buffer, reason ?? 'taken');
+    else if (reason !== undefined) void this.#remove(key, reason);
+    if (isPurged) {
+      this.#lookups.unknown++;
+      return undefined;
+    }
     if (isOver) {
       this.#lookups.expired++;
       return undefined;
@@ -247,6 +259,50 @@ export class RedisSessionCache implements SessionCache {
     if (session === undefined) this.#failures.unsealed++;
     else this.#lookups.hit++;
     return session;
+  }
+
+  /** Rejects with a {@link RedisFailure}, which is counted. */
+  async #purgeNow(owner: PurgeOwner, onPurged: () => void): Promise<void> {
+    const tools: PurgeTools = {
+      send: (key, command) => this.#counted(this.#connection.sendPatiently(key, command)),
+      onRemoved: (record) => {
+        this.#forget(record, 'purged');
+        onPurged();
+      },
+    };
+    if (owner === 'all') {
+      const prefix = this.#prefix;
+      const isSession = (key: string): boolean => key.startsWith(`${prefix}s:`);
+      for (const master of await this.#counted(this.#connection.masters())) {
+        const send = (command: RedisCommand) => this.#counted(master(command));
+        await purgeServer(tools, send, { prefix, isSession });
+      }
+      return;
+    }
+    const kind = 'account' in owner ? 'account' : 'certificate';
+    for (const tag of this.#tagsOf(owner)) {
+      const index = this.#indexKey(kind, tag);
+      const toKey = (member: string): string => `${this.#prefix}s:${member}`;
+      await purgeIndexed(tools, { index, tag, tagOffset: tagOffsets[kind] }, toKey);
+    }
+  }
+
+  /** Does again what Redis has not done, for as long as it does not. */
+  async #purgeOwed(): Promise<void> {
+    this.#owed.expire(this.#clock());
+    try {
+      for (const purge of this.#owed.purges) {
+        // While it is known to be away nothing is sent, and so nothing counted as a failure.
+        if (!this.isConnected) break;
+        await this.#purgeNow(purge.owner, () => {});
+        this.#owed.settle(purge);
+      }
+    } catch (error) {
+      if (!(error instanceof RedisFailure)) throw error;
+    }
+    if (!this.#isClosed && this.#owed.purges.length > 0) {
+      this.#purgeTimer.arm(redisLimits.purgeRetryMs);
+    }
   }
 
   async #remove(key: string, reason: RemovalReason): Promise<void> {
@@ -283,12 +339,28 @@ export class RedisSessionCache implements SessionCache {
 
   async #attempt<T>(answer: Promise<T>): Promise<T | undefined> {
     try {
-      return await answer;
+      return await this.#counted(answer);
     } catch (error) {
       if (!(error instanceof RedisFailure)) throw error;
-      if (!this.#isClosed) this.#failures[error.kind]++;
       return undefined;
     }
+  }
+
+  async #counted<T>(answer: Promise<T>): Promise<T> {
+    try {
+      return await answer;
+    } catch (error) {
+      if (error instanceof RedisFailure && !this.#isClosed) this.#failures[error.kind]++;
+      throw error;
+    }
+  }
+
+  /** One for each secret; none for all. */
+  #tagsOf(owner: PurgeOwner): readonly Buffer[] {
+    if (owner === 'all') return [];
+    return 'account' in owner
+      ? this.#sealer.ownerTags('account', owner.account)
+      : this.#sealer.ownerTags('certificate', owner.certificate);
   }
 
   #tag(kind: 'account' | 'certificate', name: string | undefined): Buffer | undefined {
@@ -316,40 +388,17 @@ function expectWithin(action: string, ms: number, mostMs: number): void {
   }
 }
 
-const noTag = Buffer.alloc(ownerTagBytes);
-const expiresAtOffset = 2 * ownerTagBytes;
-const headerBytes = expiresAtOffset + 8;
-
-/** Where in a record the tag of its account begins, and that of its certificate. */
-export const tagOffsets = { account: 0, certificate: ownerTagBytes } as const;
-
-/** What Redis keeps for a session. Only the tags can change: they lie outside of what is sealed. */
-export interface RedisSessionRecord {
-  /** Milliseconds of the cache's clock. */
-  readonly expiresAt: number;
-  readonly sealed: Uint8Array;
+function removalOf(isPurged: boolean, isOver: boolean): 'purged' | 'expired' | undefined {
+  if (isPurged) return 'purged';
+  return isOver ? 'expired' : undefined;
 }
 
-/** By what a record is found when the sessions of an owner are purged; undefined if it has none. */
-export interface OwnerTags {
-  readonly account: Buffer | undefined;
-  readonly certificate: Buffer | undefined;
-}
-
-/** Tag of the account, tag of the certificate (zeros where there is none), deadline, sealed session. */
-export function encodeRecord(record: RedisSessionRecord, tags: OwnerTags): Buffer {
-  const header = Buffer.allocUnsafe(headerBytes);
-  header.set(tags.account ?? noTag, tagOffsets.account);
-  header.set(tags.certificate ?? noTag, tagOffsets.certificate);
-  header.writeDoubleBE(record.expiresAt, expiresAtOffset);
-  return Buffer.concat([header, record.sealed]);
-}
-
-/** Views on a record; undefined where it is too short for one. */
-export function decodeRecord(bytes: Buffer): RedisSessionRecord | undefined {
-  if (bytes.length < headerBytes) return undefined;
-  return {
-    expiresAt: bytes.readDoubleBE(expiresAtOffset),
-    sealed: bytes.subarray(headerBytes),
-  };
+function describeFailure(failure: RedisFailure, isConnected: boolean): string {
+  const { cause } = failure;
+  const reason = cause instanceof Error ? `${failure.message}: ${cause.message}` : failure.message;
+  return (
+    `Redis ${isConnected ? 'has failed' : 'is away'} (${reason}), so sessions may be left in it. ` +
+    'This server resumes none of them and purges them when Redis is back. Until then other servers may resume ' +
+    'them, and so may this one once it has been restarted: purge again then'
+  );
 }

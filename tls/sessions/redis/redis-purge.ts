@@ -3,14 +3,11 @@ import type { RedisCommand } from './redis-link.ts';
 
 /** What a purge does its work with. */
 export interface PurgeTools {
-  /** Undefined where Redis did not do it. */
+  /** Rejects if Redis does not do it, which ends the purge. */
   readonly send: (key: string, command: RedisCommand) => Promise<unknown>;
   /** Called with each record that was removed. */
   readonly onRemoved: (record: Buffer) => void;
 }
-
-/** A way to send commands to a server; undefined comes back where it did not do one. */
-export type SendToServer = (command: RedisCommand) => Promise<unknown>;
 
 /** Removes the sessions that an index names and that still have the owner's tag, at this offset of the record. */
 export async function purgeIndexed(
@@ -22,9 +19,8 @@ export async function purgeIndexed(
   // meanwhile expires last and so is behind what was there.
   for (let start = 0; ; start += redisLimits.purgeBatch) {
     const range = [String(start), String(start + redisLimits.purgeBatch - 1)];
-    const members = await send(owner.index, ['ZRANGE', owner.index, ...range]);
-    if (!Array.isArray(members) || members.length === 0) return;
-    const removals = (members as Buffer[]).map(async (member) => {
+    const members = (await send(owner.index, ['ZRANGE', owner.index, ...range])) as Buffer[];
+    const removals = members.map(async (member) => {
       const key = sessionKey(member.toString('latin1'));
       const command = ['EVAL', removeOwnedScript, '1', key, String(owner.tagOffset), owner.tag];
       const record = await send(key, command);
@@ -38,7 +34,7 @@ export async function purgeIndexed(
 /** Removes all keys with the prefix from one server, a little at a time; those that `isSession` are records. */
 export async function purgeServer(
   { send, onRemoved }: PurgeTools,
-  sendToServer: SendToServer,
+  sendToServer: (command: RedisCommand) => Promise<unknown>,
   keys: { readonly prefix: string; readonly isSession: (key: string) => boolean },
 ): Promise<void> {
   const walk = ['MATCH', `${escapeGlob(keys.prefix)}*`, 'COUNT', String(redisLimits.scanCount)];
@@ -46,7 +42,6 @@ export async function purgeServer(
   // Ends: Redis comes back to 0 once it has looked at all keys that were there from the beginning.
   do {
     const page = await sendToServer(['SCAN', cursor, ...walk]);
-    if (!Array.isArray(page)) return;
     const [next, found] = page as [Buffer, Buffer[]];
     cursor = next.toString('latin1');
     for (let start = 0; start < found.length; start += redisLimits.purgeBatch) {

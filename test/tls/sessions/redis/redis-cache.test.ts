@@ -3,7 +3,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { steadyClock } from '../../../../tls/time.ts';
 import { RedisSessionCache } from '../../../../tls/index.ts';
-import { connectCache, testSecret } from '../../../fixtures/redis-caches.ts';
+import { connectCache, makeRedisCache, testSecret } from '../../../fixtures/redis-caches.ts';
 import { RedisServer, redisSkipReason } from '../../../fixtures/redis-server.ts';
 import {
   contractLifetimeMs,
@@ -32,6 +32,7 @@ async function connectTwo(
 void t.test('keeps the contract', options, async (t) => {
   testSessionCacheContract(t, {
     makeCache: (clock) => connectCache({ url: redis!.url, clock }),
+    makeAwayCache: async (clock) => makeRedisCache({ url: 'redis://127.0.0.1:1', clock }),
   });
 });
 

@@ -56,8 +56,14 @@ void t.test('a Redis that is not there yet', options, async (t) => {
   t.equal(await cache.take(id), undefined);
   await cache.promote([id], 'alice');
   await cache.delete(id);
-  t.equal(await cache.purge({ account: 'alice' }), 0);
-  t.equal(await cache.purge('all'), 0);
+  for (const owner of [{ account: 'alice' }, 'all'] as const) {
+    await t.rejects(cache.purge(owner), {
+      name: 'PurgeError',
+      message:
+        /^Redis is away \(There is no connection to Redis\), so sessions may be left in it\. /,
+      purgedCount: 0,
+    });
+  }
   t.equal(cache.stats().failures!.error, 7);
   t.equal(cache.stats().lookups.unknown, 0, 'nobody said that it is unknown');
   t.equal(cache.stats().entryCount, 0);
@@ -116,6 +122,52 @@ void t.test('hung under load until the connection is given up', options, async (
   await untilBack(cache);
   expectUnhurt(t, await load.stop());
   await cache.close();
+});
+
+void t.test('a purge while Redis hangs is done when it is back', options, async (t) => {
+  const redis = await startRedis(t);
+  const shared = { url: redis.url, deadlineMs, prefix: 'purge:' };
+  const [cache, other] = await Promise.all([connectCache(shared), connectCache(shared)]);
+  const [ofAlice, ofBob, certified] = [makeSession(), makeSession(), makeSession()];
+  await cache.put(ofAlice.id, ofAlice.session, { ...inLifetime(), account: 'alice' });
+  await cache.put(ofBob.id, ofBob.session, { ...inLifetime(), account: 'bob' });
+  await cache.put(certified.id, certified.session, { ...inLifetime(), certificate: 'ab' });
+  redis.hang();
+  const purges = [{ account: 'alice' }, { certificate: 'ab' }].map((owner) => cache.purge(owner));
+  for (const purge of purges) await t.rejects(purge, { name: 'PurgeError', purgedCount: 0 });
+  redis.resume();
+  await connected(cache);
+  // Without waiting: before it is done in Redis, the cache itself keeps it in mind.
+  t.equal(await cache.get(ofAlice.id), undefined);
+  t.equal(await cache.take(certified.id), undefined);
+  t.same(await cache.get(ofBob.id), ofBob.session, 'nothing of others');
+  t.equal(cache.stats().removed.purged, 2);
+  await cache.close();
+  await other.close();
+});
+
+void t.test('a purge that failed is tried until Redis has done it', options, async (t) => {
+  const redis = await startRedis(t);
+  const shared = { url: redis.url, deadlineMs, prefix: 'purge:' };
+  const [cache, other] = await Promise.all([connectCache(shared), connectCache(shared)]);
+  const [one, two] = [makeSession(), makeSession()];
+  await cache.put(one.id, one.session, { ...inLifetime(), account: 'alice' });
+  await cache.put(two.id, two.session, { ...inLifetime(), account: 'bob' });
+  await redis.run('CONFIG', 'SET', 'min-replicas-to-write', '1');
+  await t.rejects(cache.purge({ account: 'alice' }), {
+    message: /^Redis has failed \(Redis has not done a command: NOREPLICAS /,
+  });
+  t.same(await other.get(one.id), one.session, 'left in Redis');
+  t.equal(await cache.get(one.id), undefined, 'but not found by the server that purged it');
+  await redis.run('CONFIG', 'SET', 'min-replicas-to-write', '0');
+  while ((await other.get(one.id)) !== undefined) await wait(20);
+  t.same(await other.get(two.id), two.session);
+  t.equal(await cache.purge('all'), 1, 'and a later one is done at once');
+  const late = makeSession();
+  await cache.put(late.id, late.session, { ...inLifetime(), account: 'alice' });
+  t.same(await cache.get(late.id), late.session, 'nothing is kept in mind');
+  await cache.close();
+  await other.close();
 });
 
 void t.test('what waits for an answer is bounded', options, async (t) => {
