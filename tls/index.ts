@@ -102,7 +102,7 @@ export {
   type SharedSessionCacheOptions,
 } from './sessions/threads/shared-cache.ts';
 export { RemoteSessionCache } from './sessions/threads/remote-cache.ts';
-export { serveSessionCache } from './sessions/threads/serve.ts';
+export { makeSentCalls, serveSessionCache } from './sessions/threads/serve.ts';
 export { RedisSessionCache, type RedisSessionCacheOptions } from './sessions/redis/redis-cache.ts';
 export { parseRedisUrl } from './sessions/redis/redis-url.ts';
 

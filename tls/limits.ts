@@ -56,8 +56,10 @@ export const segmentLimits = {
   sessionBytes: 60 * 1024,
   /** The header keeps the length of an id in 8 bits; OpenSSL's have 32 bytes. */
   idBytes: 0xff,
-  /** Entries that one step of expiry looks at, so that a step stays far under a millisecond. */
+  /** Entries that one step of expiry or of a purge looks at, so that a step stays far under a millisecond. */
   entriesPerStep: 512,
+  /** Segments that one step of a purge of everything overwrites and gives back, some 40 µs each. */
+  segmentsPerStep: 8,
   /** Slots of the index that each insertion moves while it changes its size: enough to be done before the next. */
   slotsPerInsertion: 8,
   /** The same for a removal: the table that is left is sparse, and quickly read. */
@@ -96,6 +98,8 @@ export const sharedLimits = {
   queueBytes: 256 * 1024,
   /** How long after a change the owner is woken, in milliseconds: one message for all changes of that time. */
   queueDelayMs: 100,
+  /** A thread that has taken the number of a change writes it within this time, in milliseconds, however busy it is. */
+  changeMs: 60_000,
   /** Attempts to get a lock, each some ten nanoseconds. If all fail, its holder must be waiting for a processor. */
   lockAttempts: 200,
   /** Sets of four sessions that one step of expiry looks at, which takes some 50 µs. */

@@ -93,11 +93,10 @@ export class SegmentRing {
     this.#table.release(segment);
   }
 
-  /** Forgets everything. */
-  clear(): void {
-    for (const segment of this.#segments) this.#table.release(segment);
-    this.#segments.length = 0;
+  /** Empties the ring without giving memory back; returns its segments, which the caller releases. */
+  takeSegments(): Segment[] {
     this.#liveCount = 0;
+    return this.#segments.splice(0);
   }
 }
 

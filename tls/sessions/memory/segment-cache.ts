@@ -103,19 +103,14 @@ export class SegmentSessionCache implements SessionCache {
 
   /** No session of the owner is found from the moment of the call; it settles when all are overwritten. */
   async purge(owner: PurgeOwner): Promise<number> {
-    if (owner === 'all') {
-      this.#timer.clear();
-      return this.#timed(() => this.#store.clear('purged'));
-    }
+    if (owner === 'all') return this.#purgeAll();
     const count =
       'account' in owner
         ? this.#store.retireAccount(owner.account)
         : this.#store.retireCertificate(owner.certificate);
     if (count === 0) return 0;
-    for (const segment of this.#store.segments) {
-      this.#timed(() => this.#store.sweepRetired(segment));
-      await nextTurn();
-    }
+    const sweep = this.#store.sweepRetired(segmentLimits.entriesPerStep);
+    while (this.#timed(() => sweep.next()).done !== true) await nextTurn();
     this.#reclaimIfEmpty();
     return count;
   }
@@ -151,6 +146,14 @@ export class SegmentSessionCache implements SessionCache {
     this.#isClosed = true;
     this.#timer.clear();
     this.#store.clear('cleared');
+  }
+
+  async #purgeAll(): Promise<number> {
+    this.#timer.clear();
+    const count = this.#store.retireAll('purged');
+    const { segmentsPerStep } = segmentLimits;
+    while (this.#timed(() => this.#store.releaseDoomed(segmentsPerStep))) await nextTurn();
+    return count;
   }
 
   #find(id: Uint8Array): number | undefined {

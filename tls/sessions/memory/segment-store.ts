@@ -29,6 +29,8 @@ export class SegmentStore {
   readonly #seed = makeHashSeed();
   readonly #removed = makeRemovalCounters();
   #usedBytes = 0;
+  /** Segments of which nothing is found any more, and whose memory goes back one by one. */
+  #doomed: Segment[] = [];
 
   constructor(plan: SegmentPlan, memory: SegmentMemory) {
     this.#index = new SegmentIndex({ maxBytes: plan.indexBytes, memory });
@@ -59,17 +61,13 @@ export class SegmentStore {
 
   /** Bytes of segments and index. */
   get heldBytes(): number {
-    return this.#main.heldBytes + this.#probation.heldBytes + this.#index.heldBytes;
+    const doomedBytes = this.#doomed.length * this.#table.segmentBytes;
+    return this.#main.heldBytes + this.#probation.heldBytes + doomedBytes + this.#index.heldBytes;
   }
 
   /** A copy of the counters. */
   get removed(): Record<RemovalReason, number> {
     return { ...this.#removed };
-  }
-
-  /** A copy of the list of segments. */
-  get segments(): Segment[] {
-    return [...this.#probation.segments, ...this.#main.segments];
   }
 
   /** The location of an entry that no purge has retired, or undefined. */
@@ -176,30 +174,58 @@ export class SegmentStore {
     return this.#accounts.retire(account);
   }
 
-  /** Makes the entries of a client certificate unfindable; how many those are. */
+  /** Makes the entries of a client certificate unfindable; how many those are. {@link sweepRetired} removes them. */
   retireCertificate(certificate: string): number {
     return this.#certificates.retire(certificate);
   }
 
-  /** Removes what a purge has retired from one segment. */
-  sweepRetired(segment: Segment): void {
-    for (const offset of liveOffsets(segment)) {
-      if (this.#isRetiredAt(segment, offset)) this.#remove(segment, offset, 'purged');
-    }
-  }
-
-  /** Removes everything and gives all memory back; how many entries there were. */
-  clear(reason: RemovalReason): number {
+  /** Makes all entries unfindable; how many those are. {@link releaseDoomed} overwrites them. */
+  retireAll(reason: RemovalReason): number {
     const count = this.entryCount;
     this.#removed[reason] += count;
     this.#index.clear();
-    while (this.#index.settle(Infinity));
-    this.#main.clear();
-    this.#probation.clear();
+    this.#doomed = this.#doomed.concat(this.#main.takeSegments(), this.#probation.takeSegments());
     this.#accounts.clear();
     this.#certificates.clear();
     this.#shares.clear();
     this.#usedBytes = 0;
+    return count;
+  }
+
+  /** Removes what was retired before the call; each step looks at so many entries, between which others may come and go. */
+  *sweepRetired(entriesPerStep: number): Generator<undefined, undefined> {
+    let left = entriesPerStep;
+    for (const segment of [...this.#probation.segments, ...this.#main.segments]) {
+      // A segment that is released meanwhile has no live entries any more.
+      for (let offset = segment.head; segment.liveCount > 0 && offset < segment.tail;) {
+        const next = offset + segment.byteLength(offset);
+        if (segment.isLive(offset) && this.#isRetiredAt(segment, offset)) {
+          this.#remove(segment, offset, 'purged');
+        }
+        offset = next;
+        left--;
+        if (left > 0) continue;
+        yield;
+        left = entriesPerStep;
+      }
+    }
+  }
+
+  /**
+   * Overwrites so many segments of {@link retireAll}, and gives them and a part of the index back.
+   *
+   * @returns whether there is more to give
+   */
+  releaseDoomed(segments: number): boolean {
+    for (const segment of this.#doomed.splice(-segments)) this.#table.release(segment);
+    return this.#index.settle(segmentLimits.slotsPerStep) || this.#doomed.length > 0;
+  }
+
+  /** Removes everything and gives all memory back at once; how many entries there were. */
+  clear(reason: RemovalReason): number {
+    const count = this.retireAll(reason);
+    this.releaseDoomed(this.#doomed.length);
+    while (this.#index.settle(Infinity));
     return count;
   }
 
@@ -230,6 +256,8 @@ export class SegmentStore {
   }
 
   #append(ring: SegmentRing, entry: SegmentEntry, byteLength: number): number {
+    // Of the bytes that the cache may hold the doomed segments have a part: one goes before the next is made.
+    if (this.#doomed.length > 0) this.#table.release(this.#doomed.pop()!);
     this.#evictAhead(ring, byteLength);
     let segment = ring.segmentFor(byteLength, entry.expiresAt);
     // Ends: each round evicts an entry or a segment, and an empty ring has room for what fits a segment.

@@ -214,13 +214,14 @@ export interface SharedSessionMemory {
 
 const changeCountIndex = 0;
 const closedIndex = 1;
+const purgeCountIndex = 2;
 
-/** The number of changes, and whether the cache is closed, as all threads see them. */
+/** The number of changes, and whether the cache is closed or being purged, as all threads see them. */
 export class SharedCacheState {
   readonly memory: Int32Array;
 
   /** @param memory - the `memory` of another thread's state; absent: memory of its own */
-  constructor(memory: Int32Array = new Int32Array(new SharedArrayBuffer(8))) {
+  constructor(memory: Int32Array = new Int32Array(new SharedArrayBuffer(12))) {
     this.memory = memory;
   }
 
@@ -242,5 +243,20 @@ export class SharedCacheState {
   /** Only for the owner. */
   close(): void {
     Atomics.store(this.memory, closedIndex, 1);
+  }
+
+  /** Whether purged sessions may still be in the table of recent ones, so that only the owner can be asked. */
+  get isPurging(): boolean {
+    return Atomics.load(this.memory, purgeCountIndex) !== 0;
+  }
+
+  /** Only for the owner; several purges may be under way. */
+  beginPurge(): void {
+    Atomics.add(this.memory, purgeCountIndex, 1);
+  }
+
+  /** Only for the owner. */
+  endPurge(): void {
+    Atomics.sub(this.memory, purgeCountIndex, 1);
   }
 }

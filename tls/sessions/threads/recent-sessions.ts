@@ -131,9 +131,10 @@ export class RecentSessions {
     this.#unlock(set);
   }
 
-  /** Deletes all sessions that are here when it is called. */
-  clear(): void {
-    for (let set = 0; set < this.memory.setCount; set++) this.#clearSetIf(set, () => true);
+  /** Deletes the sessions that are in these sets when it is called, from `firstSet` on; default: all sets. */
+  clear(firstSet = 0, setCount = this.memory.setCount): void {
+    const endSet = Math.min(firstSet + setCount, this.memory.setCount);
+    for (let set = firstSet; set < endSet; set++) this.#clearSetIf(set, () => true);
   }
 
   /**

@@ -220,7 +220,7 @@ export class SharedSessionAccess {
 
   /** The session, in a copy that the caller owns; undefined if the owner must be asked. */
   get(id: Uint8Array): Uint8Array | undefined {
-    if (this.#state.isClosed) return undefined;
+    if (this.#state.isClosed || this.#state.isPurging) return undefined;
     const session = this.#recent.get(id, this.#clock());
     if (session !== undefined) this.#hitCount[0]!++;
     return session;

@@ -28,6 +28,14 @@ export function serveSessionCache(cache: SessionCache, port: MessagePort): void 
   port.on('close', () => ports.delete(served));
 }
 
+/**
+ * Makes the calls that other threads have sent to a cache and that were not read yet. Before a purge in this thread
+ * all that they have told before goes in, so that the purge reaches it.
+ */
+export function makeSentCalls(cache: SessionCache): void {
+  for (const port of portsOf.get(cache) ?? []) port.makeSentCalls();
+}
+
 /** One port, at the end that has the cache. */
 class ServedPort {
   readonly #cache: SessionCache;
@@ -78,6 +86,12 @@ class ServedPort {
     const storedCount = [...this.#ports].reduce((sum, port) => sum + port.#storeSessions(), 0);
     if (storedCount === 0) this.#makeAllCalls();
     else setImmediate(() => this.#makeAllCalls());
+  }
+
+  makeSentCalls(): void {
+    this.#drain();
+    this.#storeSessions();
+    this.#makeCalls();
   }
 
   #makeAllCalls(): void {

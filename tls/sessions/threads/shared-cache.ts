@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { sharedLimits } from '../../limits.ts';
 import { type Clock, DetachedTimer, steadyClock } from '../../time.ts';
 import { defaultSegmentBytes } from '../memory/segment.ts';
@@ -27,8 +28,8 @@ import { RecentSessions } from './recent-sessions.ts';
  *   and a lock for each set.
  * - A queue for each worker (`ByteQueue`): the worker writes changes into it (put, promote, delete), the owner reads
  *   them.
- * - The state (`SharedCacheState`): a counter from which each change of any worker takes its number, and the flag
- *   "closed", which only the owner sets.
+ * - The state (`SharedCacheState`): a counter from which each change of any worker takes its number, and whether the
+ *   cache is closed or being purged, which only the owner sets.
  * - A hit count for each worker: the worker writes it, the owner reads it.
  * - Statistics for each worker: the owner writes them before it sends a message to that worker, which reads them.
  *
@@ -58,6 +59,13 @@ import { RecentSessions } from './recent-sessions.ts';
  * put writes to the table before the queue because of purge, which applies the queues and then clears the table: what
  * it finds in neither was stored after it. In the other order, purge could remove a session that came by the
  * queue, and the worker would then store it in the table, where all would find it.
+ *
+ * How a purge reaches all
+ *
+ * The owner applies the queues and hides the purged sessions in its own memory, in one step. Clearing the table takes
+ * several steps: until the last, the state says so, and workers ask the owner instead of the table. A worker may have
+ * taken a number before the purge and write the change after it: the owner remembers the purges of the last minute
+ * and the counter at each, and drops such changes.
  *
  * What a reader may rely on
  *
@@ -116,6 +124,13 @@ interface AttachedThread {
   readonly hitCount: Float64Array;
 }
 
+/** A purge, and the number below which changes were begun before it. */
+interface RecentPurge {
+  readonly owner: PurgeOwner;
+  readonly endNumber: number;
+  readonly calledAt: number;
+}
+
 /** A change that was read but not applied, and the bytes that it has views on. */
 interface ReadChange extends NumberedChange {
   readonly bytes: Uint8Array;
@@ -139,6 +154,8 @@ export class SharedSessionCache extends SegmentSessionCache {
   readonly #timer = new DetachedTimer(() => this.#expireStep());
   /** Changes that were read but must wait: one that they depend on may not have been read. */
   #deferred: ReadChange[] = [];
+  /** Oldest first. */
+  #purges: RecentPurge[] = [];
   /** The set at which expiry goes on, and the earliest expiry in the sets before it. */
   #expiry = { firstSet: 0, nextMs: Infinity };
   /** Whether changes came since expiry began at the first set. */
@@ -190,9 +207,8 @@ export class SharedSessionCache extends SegmentSessionCache {
     const changes = [...this.#deferred, ...this.#readQueues()];
     if (changes.length === 0) return;
     this.#hasNewChanges = true;
-    // Numbers wrap around at 2^32, so they are compared by their difference; those that wait are close together.
-    changes.sort((one, other) => (one.number - other.number) | 0);
-    const isLater = ({ number }: NumberedChange) => ((number - endNumber) | 0) >= 0;
+    changes.sort((one, other) => distance(one.number, other.number));
+    const isLater = ({ number }: NumberedChange) => distance(number, endNumber) >= 0;
     this.#deferred = changes.filter(isLater);
     for (const change of changes) if (!isLater(change)) this.#apply(change);
     if (!this.#timer.isArmed) this.#timer.arm(sharedLimits.expireIntervalMs);
@@ -228,9 +244,16 @@ export class SharedSessionCache extends SegmentSessionCache {
 
   override async purge(owner: PurgeOwner): Promise<number> {
     this.applyChanges();
-    // The table does not know whose sessions it has.
-    this.#recent.clear();
-    return super.purge(owner);
+    this.#rememberPurge(owner);
+    this.#state.beginPurge();
+    try {
+      // From this call on nobody finds them, though it takes many turns.
+      const purge = super.purge(owner);
+      await this.#clearRecent();
+      return await purge;
+    } finally {
+      this.#state.endPurge();
+    }
   }
 
   override stats(): SessionCacheStats {
@@ -249,6 +272,23 @@ export class SharedSessionCache extends SegmentSessionCache {
     await super.close();
   }
 
+  /** Clears the table, which does not know whose sessions it has, in steps. */
+  async #clearRecent(): Promise<void> {
+    const { setCount } = this.#recent.memory;
+    const { setsPerStep } = sharedLimits;
+    for (let firstSet = 0; firstSet < setCount; firstSet += setsPerStep) {
+      if (firstSet > 0) await nextTurn();
+      this.#recent.clear(firstSet, setsPerStep);
+    }
+  }
+
+  #rememberPurge(owner: PurgeOwner): void {
+    const calledAt = this.#clock();
+    const isRecent = (purge: RecentPurge) => calledAt - purge.calledAt < sharedLimits.changeMs;
+    const purge = { owner, endNumber: this.#state.changeCount, calledAt };
+    this.#purges = [...this.#purges.filter(isRecent), purge];
+  }
+
   get #recentHitCount(): number {
     const counts = [...this.#threads].map(({ hitCount }) => hitCount[0]!);
     return counts.reduce((sum, count) => sum + count, this.#hitCount);
@@ -265,8 +305,12 @@ export class SharedSessionCache extends SegmentSessionCache {
     );
   }
 
-  #apply({ change, bytes }: ReadChange): void {
-    this.#change(change).catch(this.#onError);
+  #apply({ number, change, bytes }: ReadChange): void {
+    const isPurged = this.#purges.some(
+      ({ owner, endNumber }) => distance(number, endNumber) < 0 && isOf(change, owner),
+    );
+    const applied = isPurged ? this.#drop(change) : this.#change(change);
+    applied.catch(this.#onError);
     // The cache has copied the session by now.
     bytes.fill(0);
   }
@@ -275,6 +319,12 @@ export class SharedSessionCache extends SegmentSessionCache {
     if (change.kind === 'put') return super.put(change.id, change.session, change.options);
     if (change.kind === 'delete') return super.delete(change.id, change.reason);
     return super.promote(change.ids, change.account);
+  }
+
+  /** Sessions that were purged before their thread could tell of them. */
+  async #drop(change: SessionChange): Promise<void> {
+    if (change.kind !== 'promote') return;
+    for (const id of change.ids) await super.delete(id);
   }
 
   /** Clears expired sessions in a part of the table, then arms the timer for the next part, or for the next expiry. */
@@ -306,4 +356,18 @@ function readWaiting(queue: ByteQueue): Uint8Array[] {
     leftBytes -= ByteQueue.bytesOf(record);
   }
   return records;
+}
+
+/** Numbers wrap around at 2^32, so they are compared by their difference; those that wait are close together. */
+function distance(number: number, other: number): number {
+  return (number - other) | 0;
+}
+
+/** Whether the sessions of a change belong to the owner of a purge. */
+function isOf(change: SessionChange, owner: PurgeOwner): boolean {
+  if (change.kind === 'delete') return false;
+  if (owner === 'all') return true;
+  if (change.kind === 'promote') return 'account' in owner && owner.account === change.account;
+  const { account, certificate } = change.options;
+  return 'account' in owner ? owner.account === account : owner.certificate === certificate;
 }

@@ -3,6 +3,7 @@ import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import t, { type Test } from 'tap';
 import {
   type Clock,
+  makeSentCalls,
   RemoteSessionCache,
   SegmentSessionCache,
   serveSessionCache,
@@ -13,6 +14,7 @@ import { sharedLimits } from '../../../../tls/limits.ts';
 import {
   ByteQueue,
   encodeChange,
+  SharedCacheState,
   type SharedSessionMemory,
 } from '../../../../tls/sessions/threads/change-queue.ts';
 import { RecentSessions } from '../../../../tls/sessions/threads/recent-sessions.ts';
@@ -474,4 +476,88 @@ void t.test('what goes wrong where nobody waits is told', async (t) => {
   await until(() => errors.length > 0);
   t.match(errors, [{ message: 'Array buffer allocation failed' }]);
   await cache.close();
+});
+
+await t.test(
+  'a purge clears the table in steps, and nobody finds anything in it meanwhile',
+  async (t) => {
+    const clock = new TestClock();
+    const options = { maxBytes: 64 * 1024 * 1024, lifetimeMs, clock: clock.read };
+    const owner = new SharedSessionCache(options);
+    const end = await attach(owner, clock.read);
+    const sessions = Array.from({ length: 2_000 }, () => makeSession());
+    for (const { id, session } of sessions) {
+      await end.cache.put(id, session, { expiresAt: Infinity, account: 'alice' });
+      owner.applyChanges();
+    }
+    const { setCount } = end.memory.recent;
+    t.ok(setCount > 4 * sharedLimits.setsPerStep, `${setCount} sets`);
+    const recent = new RecentSessions(end.memory.recent);
+    const inTable = () => sessions.filter(({ id }) => recent.get(id, clock.nowMs)).length;
+    const before = inTable();
+    let isOver = false;
+    const purged = owner.purge({ account: 'alice' }).finally(() => (isOver = true));
+    const counts: number[] = [];
+    while (!isOver) {
+      counts.push(inTable());
+      const found = await Promise.all(sessions.slice(-5).map(({ id }) => end.cache.get(id)));
+      t.same(new Set(found), new Set([undefined]));
+      await nextTurn();
+    }
+    t.equal(await purged, sessions.length);
+    t.ok(before > 1_900 && counts[0]! > before / 2, `${before}, then ${counts.join(', ')}`);
+    t.equal(inTable(), 0);
+    const late = makeSession();
+    await end.cache.put(late.id, late.session, { expiresAt: Infinity });
+    const { hit } = owner.stats().lookups;
+    t.same(await end.cache.get(late.id), late.session);
+    t.equal(end.memory.hitCount[0], 1, 'and the table is in use again');
+    t.equal(owner.stats().lookups.hit, hit + 1);
+    await end.cache.close();
+    await owner.close();
+  },
+);
+
+await t.test('what a thread had begun to tell before a purge goes with it', async (t) => {
+  const { owner, ends, inLifetime } = await makeScene(t);
+  const { memory } = ends[0]!;
+  const state = new SharedCacheState(memory.state);
+  const queue = new ByteQueue(memory.queue);
+  const [ofAlice, ofBob, promoted] = [makeSession(), makeSession(), makeSession()];
+  await owner.put(promoted.id, promoted.session, inLifetime());
+  const put = ({ id, session }: typeof ofAlice, account: string) => ({
+    kind: 'put' as const,
+    id,
+    session,
+    options: { ...inLifetime(), account },
+  });
+  const changes = [
+    put(ofAlice, 'alice'),
+    put(ofBob, 'bob'),
+    { kind: 'promote' as const, ids: [promoted.id], account: 'alice' },
+  ].map((change) => ({ number: state.takeNumber(), change }));
+  await owner.purge({ account: 'alice' });
+  for (const change of changes) queue.write(encodeChange(change));
+  t.equal(await owner.get(ofAlice.id), undefined);
+  t.equal(await owner.get(promoted.id), undefined);
+  t.same(await owner.get(ofBob.id), ofBob.session);
+  const later = { number: state.takeNumber(), change: put(ofAlice, 'alice') };
+  queue.write(encodeChange(later));
+  t.same(await owner.get(ofAlice.id), ofAlice.session, 'a later one is kept');
+});
+
+await t.test('a purge reaches what went as a message and was not read yet', async (t) => {
+  const clock = new TestClock();
+  const owner = new SegmentSessionCache({ maxBytes, lifetimeMs, clock: clock.read });
+  const { port1, port2 } = new MessageChannel();
+  serveSessionCache(owner, port2);
+  const end = new RemoteSessionCache(port1, clock.read);
+  const { id, session } = makeSession();
+  const told = [end.put(id, session, { expiresAt: Infinity }), end.promote([id], 'alice')];
+  makeSentCalls(owner);
+  t.equal(await owner.purge({ account: 'alice' }), 1);
+  await Promise.all(told);
+  t.equal(await owner.get(id), undefined);
+  await end.close();
+  await owner.close();
 });
