@@ -19,10 +19,17 @@ import { tlsLimits } from './limits.ts';
 import type { Resumption } from './hello/route.ts';
 import type { FoundSession } from './sessions/lookup.ts';
 import { planResumption, type ResumptionPlan, type ResumptionProof } from './proof/verdict.ts';
+import { hasTicketHook } from './tickets/ticket-hook.ts';
 import type { TicketKeySource } from './tickets/ticket-keys.ts';
+import {
+  NativeTicketRoutes,
+  PerKeyTicketRoutes,
+  type TicketKeyMode,
+  type TicketRoutes,
+} from './tickets/ticket-routes.ts';
 import { certificateError, handshakeError, TlsAcceptError } from './events.ts';
 import type { TlsConnection } from './handshake.ts';
-import type { TlsEndpoint, TlsEndpointSettings } from './endpoints.ts';
+import type { TlsEndpointSettings } from './endpoints.ts';
 import type { TlsEvent } from './events.ts';
 import { type IssuedSession, TlsHandshake } from './handshake.ts';
 import { groupCodes, type TlsPolicy } from './policy.ts';
@@ -53,7 +60,7 @@ export interface TlsAcceptorOptions {
   readonly alpnProtocols?: readonly string[];
   /** The clock of the cache. */
   readonly clock?: Clock;
-  /** The clock that the dates in client certificates and revocation lists are of. Default: that of the system. */
+  /** The clock of dates in client certificates and revocation lists, and of chains of tickets. Default: that of the system. */
   readonly wallClock?: Clock;
   /** For finding a session, in milliseconds; past it the client gets a full handshake. Default 50. */
   readonly lookupDeadlineMs?: number;
@@ -61,6 +68,8 @@ export interface TlsAcceptorOptions {
   readonly helloDeadlineMs?: number;
   /** For the handshake, from its turn on, in milliseconds. Default 20,000. */
   readonly handshakeDeadlineMs?: number;
+  /** How ticket keys come to OpenSSL. Default: `native` if Node has the hook for it, and no proof says otherwise. */
+  readonly ticketKeyMode?: TicketKeyMode;
   /** Counts connections from {@link TlsAcceptor.accept} to the end of their handshake; absent: its own does. */
   readonly admission?: Admission;
   /** What was found out about resumption with this Node: what fails is not used. Absent: all works. */
@@ -88,13 +97,14 @@ const nobody: Visitor = { end: () => {} };
  * with tickets.
  *
  * Node looks up TLS 1.2 sessions only: in TLS 1.3 it asks for the wrong id. So the acceptor reads the
- * ClientHello first, finds the session itself, and hands it over when Node asks. Node also takes one ticket key
- * for each server: the acceptor has a server for each live key, and chooses by the name in the ticket.
+ * ClientHello first, finds the session itself, and hands it over when Node asks. Tickets are sealed through a hook of
+ * Node's that takes several keys or, where it is missing, by a server for each live key.
  */
 export class TlsAcceptor {
   readonly #plan: ResumptionPlan;
   readonly #sessions: TlsSessions | undefined;
   readonly #ticketKeys: TicketKeySource | undefined;
+  readonly #ticketRoutes: TicketRoutes | undefined;
   readonly #clock: Clock;
   readonly #wallClock: Clock;
   readonly #onEvent: (event: TlsEvent) => void;
@@ -135,11 +145,14 @@ export class TlsAcceptor {
       handshakeDeadlineMs,
       policy: options.policy ?? 'intermediate',
       alpnProtocols: options.alpnProtocols,
+      wallClock: this.#wallClock,
+      ticketKeys: this.#ticketKeys,
       contexts: new AsyncLocalStorage(),
     };
     this.#credentials = options.credentials;
     this.#clientTrust = this.#trustOf(options.clientCertificates);
     this.#endpoints = this.#openEndpoints(this.#clientTrust);
+    this.#ticketRoutes = this.#openTicketRoutes(options);
     this.#unsubscribe = this.#ticketKeys?.subscribe(() =>
       this.#endpoints.retireKeys(this.#ticketKeys?.keys ?? []),
     );
@@ -290,7 +303,8 @@ export class TlsAcceptor {
         onSession: this.#onSession,
       });
       const endpoint = this.#endpoints.find(hello?.serverName, route);
-      const tlsSocket = await this.#shakeHands(attempt, handshake, endpoint);
+      const open = () => endpoint.open(attempt.socket, handshake, route);
+      const tlsSocket = await this.#shakeHands(attempt, handshake, open);
       const clientCertificate =
         clientTrust && this.#checkCertificate(clientTrust, tlsSocket, handshake, found);
       arrival.check();
@@ -321,14 +335,14 @@ export class TlsAcceptor {
     const { kind, hasTickets } = isTls13 ? this.#plan.tls13 : this.#plan.beforeTls13;
     // A ticket does not tell that the sessions of its certificate were purged since.
     const canSeal = hasTickets && this.#clientTrust === undefined;
-    const keys = (canSeal ? this.#ticketKeys?.keys : undefined) ?? [];
-    return routeHello(hello, { kind, keys, groups: groupCodes });
+    const tickets = canSeal ? this.#ticketRoutes : undefined;
+    return routeHello(hello, { kind, tickets, groups: groupCodes });
   }
 
   async #shakeHands(
     { socket, arrival }: Attempt,
     handshake: TlsHandshake,
-    endpoint: TlsEndpoint,
+    open: () => void,
   ): Promise<TLSSocket> {
     if (socket.destroyed) throw handshakeError('the client has left');
     const cancel = this.#handshakeDeadlines.set(() => {
@@ -342,7 +356,7 @@ export class TlsAcceptor {
     socket.on('end', onClose);
     arrival.handshake = handshake;
     try {
-      return await handshake.run(() => endpoint.open(socket, handshake));
+      return await handshake.run(open);
     } finally {
       cancel();
       socket.off('close', onClose);
@@ -380,6 +394,15 @@ export class TlsAcceptor {
     const { cache } = resumption;
     const [clock, wallClock, onEvent] = [this.#clock, this.#wallClock, this.#onEvent];
     return new TlsSessions({ cache, lifetimeMs, clock, wallClock, lookupDeadlineMs, onEvent });
+  }
+
+  #openTicketRoutes({ proof, ticketKeyMode }: TlsAcceptorOptions): TicketRoutes | undefined {
+    const keys = this.#ticketKeys;
+    if (keys === undefined) return undefined;
+    const isNative = proof?.areTicketsRenewed !== false && hasTicketHook();
+    if ((ticketKeyMode ?? (isNative ? 'native' : 'per_key')) === 'native')
+      return new NativeTicketRoutes(keys, this.#wallClock);
+    return new PerKeyTicketRoutes(keys, (name) => this.#endpoints.hasServerName(name));
   }
 
   #trustOf(policy: ClientCertificatePolicy | undefined): ClientTrust | undefined {

@@ -1,21 +1,34 @@
 import type { AsyncLocalStorage } from 'node:async_hooks';
 import { constants, createHash } from 'node:crypto';
 import type { Socket } from 'node:net';
-import { createServer, type Server, type TlsOptions, type TLSSocket } from 'node:tls';
+import { createServer, type Server, type TlsOptions, TLSSocket } from 'node:tls';
 import type { ClientTrust } from './certificates/client-certificates.ts';
-import { type Credential, serverNamesOf, ServerNameTable } from './certificates/credentials.ts';
+import {
+  type Credential,
+  normalizeServerName,
+  serverNamesOf,
+  ServerNameTable,
+} from './certificates/credentials.ts';
 import { handshakeError } from './events.ts';
 import type { TlsHandshake } from './handshake.ts';
-import type { HelloRoute, ResumptionMode } from './hello/route.ts';
+import type { HelloRoute } from './hello/route.ts';
 import { ticketLifetimeMs } from './limits.ts';
 import { optionsOfPolicy, type TlsPolicy } from './policy.ts';
-import type { TicketKey } from './tickets/ticket-keys.ts';
+import { ticketConnection, TicketHook } from './tickets/ticket-hook.ts';
+import { type TicketKey, ticketKeyBytes, type TicketKeySource } from './tickets/ticket-keys.ts';
+import { isNamedBy } from './tickets/ticket-name.ts';
+import type { NativeTicketRoute, PerKeyTicketRoute } from './tickets/ticket-routes.ts';
+import type { Clock } from './time.ts';
 
 /** What all endpoints of an acceptor have in common. */
 export interface TlsEndpointSettings {
   readonly lifetimeMs: number;
   readonly handshakeDeadlineMs: number;
   readonly policy: TlsPolicy;
+  /** The clock of chains of tickets. */
+  readonly wallClock: Clock;
+  /** Absent: there are no tickets. */
+  readonly ticketKeys: TicketKeySource | undefined;
   /** Session events carry no socket; the async context tells whose they are. */
   readonly contexts: AsyncLocalStorage<TlsHandshake>;
   /** Absent: clients are not asked for a certificate. */
@@ -28,35 +41,42 @@ export interface TlsEndpointSettings {
 export class TlsEndpoint {
   readonly #server: Server;
   readonly #contexts: AsyncLocalStorage<TlsHandshake>;
+  readonly #ticketHook: TicketHook | undefined;
+  readonly #key: TicketKey | undefined;
   #connectionCount = 0;
   #isRetired = false;
 
   /**
-   * @param key - for mode `ticket`
+   * @param route - of the first of its connections; all others have a like one
    * @throws what TLS throws for a bad credential
    */
-  constructor(
-    credential: Credential,
-    mode: ResumptionMode,
-    key: TicketKey | undefined,
-    settings: TlsEndpointSettings,
-  ) {
+  constructor(credential: Credential, route: HelloRoute, settings: TlsEndpointSettings) {
     this.#contexts = settings.contexts;
+    const isPerKey = 'keyName' in route;
+    this.#key = isPerKey ? route.key : undefined;
+    const ticketKeys = isPerKey ? ticketKeyFor(route) : undefined;
     this.#server = createServer({
       cert: credential.cert,
       key: credential.key,
       sessionIdContext: sessionIdContextOf(credential, settings),
       // Never the first: the acceptor's own deadline reads what the kernel has before it judges.
       handshakeTimeout: 2 * settings.handshakeDeadlineMs,
+      ...optionsOfMode(route, settings),
+      ...(ticketKeys && { ticketKeys }),
+      ...(isForNamedClientsOfTls12(route) && { SNICallback: tellTlsSocket(settings.contexts) }),
       ...(settings.alpnProtocols && { ALPNProtocols: [...settings.alpnProtocols] }),
-      ...optionsOfMode(mode, key, settings),
       ...optionsOfTrust(settings.clientTrust),
     });
-    if (mode === 'stateful') this.#useCache();
+    // OpenSSL has a copy.
+    ticketKeys?.fill(0);
+    if (route.mode === 'stateful') this.#useCache();
+    if ('clients' in route) this.#ticketHook = openTicketHook(this.#server, route, settings);
     this.#server.on('secureConnection', (socket) => {
       const handshake = this.#contexts.getStore();
       socket.allowHalfOpen = handshake?.isHalfOpenAllowed ?? false;
-      const hasSessionsToCome = mode === 'stateful' && socket.getProtocol() === 'TLSv1.3';
+      const tickets = handshake?.ticketConnection;
+      if (tickets !== undefined) this.#ticketHook?.secure(tickets, socket.isSessionReused());
+      const hasSessionsToCome = route.mode === 'stateful' && socket.getProtocol() === 'TLSv1.3';
       if (hasSessionsToCome) succeedLater(handshake, socket);
       else handshake?.succeed(socket);
       socket.on('error', closeAfterError);
@@ -70,10 +90,14 @@ export class TlsEndpoint {
    * Hands over a connection whose ClientHello has arrived; the handshake is told its end. A client that closes its side
    * before the end has left: only after that may the connection be half open.
    */
-  open(socket: Socket, handshake: TlsHandshake): void {
+  open(socket: Socket, handshake: TlsHandshake, route: HelloRoute): void {
     this.#connectionCount++;
+    const tickets = 'clients' in route ? ticketConnection(socket, route) : undefined;
+    handshake.ticketConnection = tickets;
+    if (tickets !== undefined) this.#ticketHook?.begin(tickets);
     socket.once('close', () => {
       this.#connectionCount--;
+      if (tickets !== undefined) this.#ticketHook?.end(tickets);
       this.#releaseWhenIdle();
     });
     const { allowHalfOpen } = socket;
@@ -82,6 +106,12 @@ export class TlsEndpoint {
     socket.allowHalfOpen = false;
     this.#contexts.run(handshake, () => this.#server.emit('connection', socket));
     socket.allowHalfOpen = allowHalfOpen;
+  }
+
+  /** Whether it has a ticket key of its own that is none of these. */
+  isOutdated(liveKeys: readonly TicketKey[]): boolean {
+    const key = this.#key;
+    return key !== undefined && !liveKeys.some(({ name }) => isNamedBy(name, key));
   }
 
   /** Gives its memory back when its last connection ends; no more may be opened. */
@@ -145,21 +175,49 @@ function closeAfterError(this: TLSSocket): void {
 }
 
 function optionsOfMode(
-  mode: ResumptionMode,
-  key: TicketKey | undefined,
+  { mode }: HelloRoute,
   { lifetimeMs, policy }: TlsEndpointSettings,
 ): TlsOptions {
   const common = optionsOfPolicy(policy);
-  if (mode === 'ticket' && key !== undefined) {
+  if (mode === 'ticket') {
     // Nobody but TLS itself knows how old a ticket is. In whole seconds, so it may not be rounded up.
     const sessionTimeout = Math.max(1, Math.floor(ticketLifetimeMs(lifetimeMs) / 1000));
-    return { ...common, ticketKeys: Buffer.from(key.secret), sessionTimeout };
+    return { ...common, sessionTimeout };
   }
   return {
     ...common,
     secureOptions: common.secureOptions | constants.SSL_OP_NO_TICKET,
     // The cache decides. A session's own time counts in whole seconds and began up to one earlier.
     sessionTimeout: Math.ceil(lifetimeMs / 1000) + 1,
+  };
+}
+
+/** A key as TLS takes it, named for one server name. */
+function ticketKeyFor({ key, keyName }: PerKeyTicketRoute): Buffer {
+  const ticketKeys = Buffer.from(key.secret);
+  ticketKeys.set(keyName);
+  return ticketKeys;
+}
+
+function openTicketHook(
+  server: Server,
+  { clients, fullHandshakeAt }: NativeTicketRoute,
+  { ticketKeys, wallClock: clock }: TlsEndpointSettings,
+): TicketHook | undefined {
+  const opens = fullHandshakeAt !== undefined;
+  return ticketKeys && new TicketHook(server, { keys: ticketKeys, clock, clients, opens });
+}
+
+function isForNamedClientsOfTls12(route: HelloRoute): boolean {
+  return 'clients' in route && route.clients === 'tls12-named';
+}
+
+/** Node calls it on the TLS socket, of which we are told nothing else before TLS 1.2 seals its ticket. */
+function tellTlsSocket(contexts: AsyncLocalStorage<TlsHandshake>): TlsOptions['SNICallback'] {
+  return function (this: unknown, _serverName, done) {
+    const tickets = contexts.getStore()?.ticketConnection;
+    if (tickets !== undefined && this instanceof TLSSocket) tickets.tlsSocket = this;
+    done(null);
   };
 }
 
@@ -199,6 +257,8 @@ function sessionIdContextOf(
  * thousands of certificates could pile up before it looks (nodejs/node#66002).
  */
 function releaseContext(server: Server): void {
+  // It keeps its ticket key until it goes, and frees it as it is.
+  server.setTicketKeys(Buffer.alloc(ticketKeyBytes));
   const { _sharedCreds: credentials } = server as unknown as {
     readonly _sharedCreds?: { readonly context?: { readonly close?: () => void } };
   };
@@ -222,20 +282,18 @@ export class CredentialEndpoints {
   }
 
   find(route: HelloRoute): TlsEndpoint {
-    const key = route.mode === 'ticket' ? route.key : undefined;
-    const slot = key === undefined ? route.mode : slotOf(key);
+    const slot = slotOf(route);
     const known = this.#endpoints.get(slot);
     if (known !== undefined) return known;
-    const endpoint = new TlsEndpoint(this.credential, route.mode, key, this.#settings);
+    const endpoint = new TlsEndpoint(this.credential, route, this.#settings);
     this.#endpoints.set(slot, endpoint);
     return endpoint;
   }
 
   /** Lets go of endpoints whose ticket key is none of these. */
   retireKeys(liveKeys: readonly TicketKey[]): void {
-    const live = new Set<string>(['stateful', 'none', ...liveKeys.map(slotOf)]);
     for (const [slot, endpoint] of this.#endpoints) {
-      if (live.has(slot)) continue;
+      if (!endpoint.isOutdated(liveKeys)) continue;
       this.#endpoints.delete(slot);
       endpoint.retire();
     }
@@ -248,9 +306,11 @@ export class CredentialEndpoints {
   }
 }
 
-/** By name: a source may tell of the same key in another object. */
-function slotOf({ name }: TicketKey): string {
-  return Buffer.from(name.buffer, name.byteOffset, name.byteLength).toString('latin1');
+/** What endpoints differ in: none of it comes from a name that a client invents. */
+function slotOf(route: HelloRoute): string {
+  if (route.mode !== 'ticket') return route.mode;
+  if ('keyName' in route) return Buffer.from(route.keyName).toString('latin1');
+  return `${route.clients} ${route.fullHandshakeAt === undefined ? 'begin' : 'resume'}`;
 }
 
 /** The endpoints of all credentials, found by server name and by the way to resume. */
@@ -259,6 +319,7 @@ export class EndpointDirectory {
   readonly #settings: TlsEndpointSettings;
   #all: readonly CredentialEndpoints[];
   #byServerName: ServerNameTable<CredentialEndpoints>;
+  #serverNames: ReadonlySet<string>;
 
   /**
    * @param credentials - at least one; the first is for clients that ask for no name, or for another's
@@ -274,10 +335,16 @@ export class EndpointDirectory {
     this.#settings = settings;
     this.#all = this.#open(credentials, []);
     this.#byServerName = tableOf(this.#all);
+    this.#serverNames = exactServerNames(credentials);
   }
 
   find(serverName: string | undefined, route: HelloRoute): TlsEndpoint {
     return this.#byServerName.find(serverName).find(route);
+  }
+
+  /** Whether a credential has this normalized name as it is, not by a wildcard. */
+  hasServerName(serverName: string): boolean {
+    return this.#serverNames.has(serverName);
   }
 
   /** Uses other credentials from now on. Throws as the constructor does, and then has changed nothing. */
@@ -285,6 +352,7 @@ export class EndpointDirectory {
     const before = this.#all;
     const all = this.#open(credentials, before);
     this.#byServerName = tableOf(all);
+    this.#serverNames = exactServerNames(credentials);
     this.#all = all;
     for (const endpoints of before) if (!all.includes(endpoints)) endpoints.retire();
   }
@@ -324,6 +392,11 @@ function tableOf(all: readonly CredentialEndpoints[]): ServerNameTable<Credentia
   return new ServerNameTable(
     all.map((value) => ({ names: serverNamesOf(value.credential), value })),
   );
+}
+
+function exactServerNames(credentials: readonly Credential[]): ReadonlySet<string> {
+  const names = credentials.flatMap(serverNamesOf).map(normalizeServerName);
+  return new Set(names.filter((name) => !name.startsWith('*')));
 }
 
 function isSame(one: Credential, other: Credential): boolean {

@@ -3,6 +3,7 @@ import type { ClientCertificate } from './certificates/client-certificates.ts';
 import type { TlsAcceptError } from './events.ts';
 import type { ResumptionMode } from './hello/route.ts';
 import type { FoundSession } from './sessions/lookup.ts';
+import type { TicketConnection } from './tickets/ticket-hook.ts';
 
 /** A connection whose handshake is done. */
 export interface TlsConnection {
@@ -64,6 +65,8 @@ export class TlsHandshake {
   readonly sessionIds: Uint8Array[] = [];
   /** Whether the connection stays open after its handshake when the client has closed its side. */
   isHalfOpenAllowed = false;
+  /** Until the end, if its tickets are sealed by a hook. */
+  ticketConnection: TicketConnection | undefined;
   readonly #onSession: TlsHandshakeOptions['onSession'];
   /** Until it is known whether the client is taken its sessions wait. */
   #verdict: 'accepted' | 'failed' | undefined;
@@ -185,6 +188,7 @@ export class TlsHandshake {
 
   #end(): void {
     this.#found = undefined;
+    this.ticketConnection = undefined;
     this.#resolve = undefined;
     this.#reject = undefined;
   }

@@ -76,6 +76,8 @@ export {
   type TicketKey,
   type TicketKeySource,
 } from './tickets/ticket-keys.ts';
+export { hasTicketHook } from './tickets/ticket-hook.ts';
+export { type TicketKeyMode } from './tickets/ticket-routes.ts';
 
 // Session caches
 export {

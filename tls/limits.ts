@@ -14,6 +14,8 @@ export const tlsLimits = {
   lifetimeMs: 7 * 24 * 60 * 60 * 1000,
   /** A chain of resumptions ends so long after its full handshake, which is when a client proves itself anew. */
   resumptionChainMs: 24 * 60 * 60 * 1000,
+  /** Tickets that a hello of TLS 1.3 may offer: clients offer one or two, and each costs us work. More are not opened. */
+  pskIdentities: 8,
   /** Secrets that keys are derived from: as many bytes as the keys themselves are worth. */
   secretBytes: 32,
   /** Whoever renews a certificate writes two files: time for the second. */

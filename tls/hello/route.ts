@@ -1,5 +1,6 @@
 import type { SessionCache } from '../sessions/session-cache.ts';
-import { findTicketKey, type TicketKey, type TicketKeySource } from '../tickets/ticket-keys.ts';
+import type { TicketKeySource } from '../tickets/ticket-keys.ts';
+import type { TicketRoute, TicketRoutes } from '../tickets/ticket-routes.ts';
 import { type ClientHello, tls13 } from './client-hello.ts';
 
 /**
@@ -8,8 +9,7 @@ import { type ClientHello, tls13 } from './client-hello.ts';
  * - `stateful`: sessions lie in a cache. Clients of TLS 1.3 who cannot be served so, since they send no legacy
  *   session id or need a HelloRetryRequest, get tickets.
  * - `tickets`: the client keeps its session, sealed with a ticket key; the server keeps nothing. In TLS 1.3 a
- *   client gets two tickets with a full handshake and none with a resumed one, so one that uses each of them
- *   only once resumes twice.
+ *   client gets two tickets with a full handshake and one with each resumed one.
  * - `off`: every handshake is a full one. TLS 1.2 is given session ids nevertheless, since some old clients
  *   cannot do without.
  *
@@ -28,15 +28,13 @@ export type Resumption =
 export type ResumptionMode = 'stateful' | 'ticket' | 'none';
 
 /** Where a connection is handed over to. */
-export type HelloRoute =
-  | { readonly mode: Exclude<ResumptionMode, 'ticket'> }
-  | { readonly mode: 'ticket'; readonly key: TicketKey };
+export type HelloRoute = { readonly mode: Exclude<ResumptionMode, 'ticket'> } | TicketRoute;
 
 /** What decides about the way of a hello. */
 export interface HelloRouteOptions {
   readonly kind: Resumption['kind'];
-  /** Keys that open tickets, the first of which seals; empty where there are to be no tickets. */
-  readonly keys: readonly TicketKey[];
+  /** Absent: there are to be no tickets. */
+  readonly tickets: TicketRoutes | undefined;
   /** Named groups that the server takes key shares of. */
   readonly groups: readonly number[];
 }
@@ -58,26 +56,19 @@ export function routeHello(hello: ClientHello, options: HelloRouteOptions): Hell
     : routeBeforeTls13(hello, options);
 }
 
-function routeTls13(hello: ClientHello, { kind, keys, groups }: HelloRouteOptions): HelloRoute {
-  for (const identity of hello.pskIdentities) {
-    const key = findTicketKey(keys, identity);
-    if (key !== undefined) return { mode: 'ticket', key };
-  }
+function routeTls13(hello: ClientHello, { kind, tickets, groups }: HelloRouteOptions): HelloRoute {
+  const resumed = tickets?.toResume(hello);
+  if (resumed !== undefined) return resumed;
   const canLookUp =
     hello.legacySessionId.length > 0 &&
     hello.keyShareGroups.some((group) => groups.includes(group));
-  return kind === 'stateful' && canLookUp ? stateful : newTicket(keys);
+  return kind === 'stateful' && canLookUp ? stateful : (tickets?.toBegin(hello) ?? none);
 }
 
-function routeBeforeTls13(hello: ClientHello, { kind, keys }: HelloRouteOptions): HelloRoute {
+function routeBeforeTls13(hello: ClientHello, { kind, tickets }: HelloRouteOptions): HelloRoute {
   if (!hello.hasExtendedMasterSecret) return none;
-  const { sessionTicket } = hello;
-  const key = sessionTicket && findTicketKey(keys, sessionTicket);
-  if (key !== undefined) return { mode: 'ticket', key };
+  const resumed = tickets?.toResume(hello);
+  if (resumed !== undefined) return resumed;
   if (kind === 'stateful') return stateful;
-  return sessionTicket === undefined ? none : newTicket(keys);
-}
-
-function newTicket([key]: readonly TicketKey[]): HelloRoute {
-  return key === undefined ? none : { mode: 'ticket', key };
+  return hello.sessionTicket === undefined ? none : (tickets?.toBegin(hello) ?? none);
 }

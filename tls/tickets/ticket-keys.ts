@@ -43,15 +43,6 @@ export function makeTicketKey(
   return { name, secret: Uint8Array.from(secret), createdAt, expiresAt };
 }
 
-/** The key that a ticket is sealed with; undefined where it is none of these. */
-export function findTicketKey(
-  keys: readonly TicketKey[],
-  ticket: Uint8Array,
-): TicketKey | undefined {
-  if (ticket.length <= ticketKeyNameBytes) return undefined;
-  return keys.find(({ name }) => name.every((byte, i) => ticket[i] === byte));
-}
-
 /** For sources: the listeners that are told of changes. */
 export class KeyListeners {
   readonly #listeners = new Set<() => void>();
@@ -229,7 +220,10 @@ export class DerivedTicketKeys implements TicketKeySource {
   }
 }
 
-/** Ticket keys that are decided elsewhere, such as in the thread that has them all. */
+/**
+ * Ticket keys that are decided elsewhere, such as in the thread that has them all. It owns the keys that it is given,
+ * and overwrites them when others take their place.
+ */
 export class ReplicatedTicketKeys implements TicketKeySource {
   readonly #listeners = new KeyListeners();
   #keys: readonly TicketKey[];
@@ -249,7 +243,9 @@ export class ReplicatedTicketKeys implements TicketKeySource {
 
   /** Takes over the keys as they are now. */
   replace(keys: readonly TicketKey[]): void {
+    const before = this.#keys;
     this.#keys = checked(keys);
+    for (const key of before) if (!keys.includes(key)) key.secret.fill(0);
     this.#listeners.tell();
   }
 }

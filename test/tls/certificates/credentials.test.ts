@@ -158,7 +158,8 @@ void t.test('a ticket key that is gone takes its contexts along', async (t) => {
   const keyOf = (byte: number) =>
     makeTicketKey(new Uint8Array(48).fill(byte), { createdAt: 0, expiresAt: Infinity });
   const ticketKeys = new ReplicatedTicketKeys([keyOf(1)]);
-  const { server } = await startForTest(t, { resumption: { kind: 'tickets', ticketKeys } });
+  const resumption = { kind: 'tickets', ticketKeys } as const;
+  const { server } = await startForTest(t, { resumption, ticketKeyMode: 'per_key' });
   const visit = () => visitWithNode({ port: server.port, version: 'TLSv1.3' });
   await visit();
   await until(() => server.connections.size === 0);

@@ -148,12 +148,17 @@ void t.test('ReplicatedTicketKeys', async (t) => {
   const keys = [3, 4].map((byte) =>
     makeTicketKey(new Uint8Array(48).fill(byte), { createdAt: 0, expiresAt: 1 }),
   );
+  const wanted = structuredClone(keys);
   const source = new ReplicatedTicketKeys(keys.slice(0, 1));
   let toldCount = 0;
   source.subscribe(() => toldCount++);
   source.replace(structuredClone(keys));
-  t.same(source.keys, keys);
+  t.same(source.keys, wanted);
   t.equal(toldCount, 1);
+  t.same(keys[0]!.secret, new Uint8Array(48), 'those before are overwritten');
   t.throws(() => source.replace([]), RangeError);
-  t.same(source.keys, keys);
+  t.same(source.keys, wanted);
+  const [, second] = source.keys;
+  source.replace([second!]);
+  t.same(source.keys, [wanted[1]], 'but not one that stays');
 });

@@ -9,6 +9,7 @@ import {
   RandomTicketKeys,
   ReplicatedTicketKeys,
   SegmentSessionCache,
+  type TicketKeyMode,
   type TlsAcceptorOptions,
   type TlsEvent,
 } from '../../../tls/index.ts';
@@ -25,7 +26,9 @@ import { type TlsVersion, visitWithNode, visitWithOpenssl } from '../../fixtures
 
 const reconnectionCount = 20;
 
-async function start(t: Test, options: Partial<TlsAcceptorOptions> = {}): Promise<AcceptorServer> {
+type Start = (t: Test, options?: Partial<TlsAcceptorOptions>) => Promise<AcceptorServer>;
+
+const start: Start = async (t, options = {}) => {
   const ticketKeys = new RandomTicketKeys({ lifetimeMs });
   const server = await startAcceptorServer({
     resumption: { kind: 'tickets', ticketKeys },
@@ -36,6 +39,18 @@ async function start(t: Test, options: Partial<TlsAcceptorOptions> = {}): Promis
     ticketKeys.close();
   });
   return server;
+};
+
+/** Runs a test with each way of bringing ticket keys to OpenSSL. */
+function inEachMode(
+  name: string,
+  run: (t: Test, start: Start, mode: TicketKeyMode) => Promise<void>,
+): void {
+  for (const ticketKeyMode of ['native', 'per_key'] as const) {
+    void t.test(`${name}, ${ticketKeyMode}`, { timeout: 60_000 }, (t) =>
+      run(t, (t, options) => start(t, { ticketKeyMode, ...options }), ticketKeyMode),
+    );
+  }
 }
 
 /** How many of the reconnections with the session of the first visit are resumed. */
@@ -88,7 +103,7 @@ async function sessionIdIn(file: string): Promise<string | undefined> {
 const handshakes = (events: readonly TlsEvent[]) =>
   events.flatMap((event) => (event.kind === 'handshake' ? [event] : []));
 
-void t.test('clients that reuse their ticket always resume', async (t) => {
+inEachMode('clients that reuse their ticket always resume', async (t, start) => {
   for (const version of tlsVersions) {
     const server = await start(t);
     t.equal(await countReusing(server.port, version), reconnectionCount, version);
@@ -102,28 +117,29 @@ void t.test('clients that reuse their ticket always resume', async (t) => {
   }
 });
 
-void t.test('clients that use up their tickets resume twice per full handshake', async (t) => {
+inEachMode('clients that use each ticket once', async (t, start, mode) => {
   const server = await start(t);
-  t.equal(await countUsingUp(server.port, 'TLSv1.3'), 14, 'two of three');
+  const wanted = mode === 'native' ? reconnectionCount : 14;
+  t.equal(await countUsingUp(server.port, 'TLSv1.3'), wanted, 'all, or two of three');
   const off = await start(t, { resumption: { kind: 'off' } });
   t.equal(await countUsingUp(off.port, 'TLSv1.3'), 0);
 });
 
-void t.test(
-  'a resumed connection gets no ticket, so that a chain ends with the first',
-  async (t) => {
-    for (const version of tlsVersions) {
-      const server = await start(t);
-      const { sessions } = await visitWithNode({ port: server.port, version });
-      const session = sessions.at(-1);
-      const visit = await visitWithNode({ port: server.port, version, session });
-      t.equal(visit.isResumed, true);
-      t.same(visit.sessions, [session], version);
-    }
-  },
-);
+inEachMode('what a resumed connection gets', async (t, start, mode) => {
+  for (const version of tlsVersions) {
+    const server = await start(t);
+    const { sessions } = await visitWithNode({ port: server.port, version });
+    t.equal(sessions.length, version === 'TLSv1.3' ? 2 : 1);
+    const session = sessions.at(-1);
+    const visit = await visitWithNode({ port: server.port, version, session });
+    t.equal(visit.isResumed, true);
+    t.equal(visit.sessions.length, 1, 'the one that it came with counts in TLS 1.2');
+    const isRenewed = visit.sessions[0]?.equals(session!) === false;
+    t.equal(isRenewed, mode === 'native' && version === 'TLSv1.3', version);
+  }
+});
 
-void t.test('a ticket ends with its lifetime', async (t) => {
+inEachMode('a ticket ends with its lifetime', async (t, start) => {
   for (const version of tlsVersions) {
     const server = await start(t, { lifetimeMs: 3_000 });
     const { sessions } = await visitWithNode({ port: server.port, version });
@@ -138,7 +154,7 @@ void t.test('a ticket ends with its lifetime', async (t) => {
   }
 });
 
-void t.test('a key that has been followed by another opens its tickets', async (t) => {
+inEachMode('a key that has been followed by another opens its tickets', async (t, start) => {
   for (const version of tlsVersions) {
     const keys = new ReplicatedTicketKeys([keyOf(1)]);
     const server = await start(t, { resumption: { kind: 'tickets', ticketKeys: keys } });
@@ -154,7 +170,7 @@ void t.test('a key that has been followed by another opens its tickets', async (
   }
 });
 
-void t.test('the newest key seals', async (t) => {
+inEachMode('the newest key seals', async (t, start) => {
   for (const version of tlsVersions) {
     const keys = new ReplicatedTicketKeys([keyOf(2), keyOf(1)]);
     const server = await start(t, { resumption: { kind: 'tickets', ticketKeys: keys } });
@@ -165,7 +181,7 @@ void t.test('the newest key seals', async (t) => {
   }
 });
 
-void t.test('servers with the same keys resume each other', async (t) => {
+inEachMode('servers with the same keys resume each other', async (t, start) => {
   const ticketKeys = new ReplicatedTicketKeys([keyOf(1)]);
   const [one, two] = [
     await start(t, { resumption: { kind: 'tickets', ticketKeys } }),
@@ -180,7 +196,7 @@ void t.test('servers with the same keys resume each other', async (t) => {
   }
 });
 
-void t.test('a ticket of another credential gets a full handshake', async (t) => {
+inEachMode('a ticket of another credential gets a full handshake', async (t, start) => {
   const ticketKeys = new ReplicatedTicketKeys([keyOf(1)]);
   const resumption = { kind: 'tickets', ticketKeys } as const;
   const server = await start(t, { resumption });
@@ -195,7 +211,7 @@ void t.test('a ticket of another credential gets a full handshake', async (t) =>
   }
 });
 
-void t.test('a cache keeps nothing for clients that take tickets', async (t) => {
+inEachMode('a cache keeps nothing for clients that take tickets', async (t, start) => {
   const cache = new SegmentSessionCache({ maxBytes: 1024 * 1024, lifetimeMs });
   const ticketKeys = new ReplicatedTicketKeys([keyOf(1)]);
   const resumption = { kind: 'stateful', cache, ticketKeys } as const;
@@ -211,7 +227,7 @@ void t.test('a cache keeps nothing for clients that take tickets', async (t) => 
 });
 
 /** A server of each kind. */
-async function startHybrid(t: Test) {
+async function startHybrid(t: Test, start: Start) {
   const ticketKeys = new ReplicatedTicketKeys([keyOf(1)]);
   const cache = new SegmentSessionCache({ maxBytes: 1024 * 1024, lifetimeMs });
   t.teardown(() => cache.close());
@@ -221,22 +237,23 @@ async function startHybrid(t: Test) {
   return { cache, stateful, tickets, off };
 }
 
-void t.test('TLS 1.3 in need of a HelloRetryRequest', async (t) => {
-  const { cache, ...servers } = await startHybrid(t);
+inEachMode('TLS 1.3 in need of a HelloRetryRequest', async (t, start, mode) => {
+  const { cache, ...servers } = await startHybrid(t, start);
   const client = { ecdhCurve: 'X448:P-256' };
   const count = ({ port }: AcceptorServer) => countReusing(port, 'TLSv1.3', client);
   t.equal(await count(servers.stateful), reconnectionCount, 'stateful');
   t.equal(cache.stats().entryCount, 0);
   t.equal(await count(servers.tickets), reconnectionCount, 'tickets');
   t.equal(await count(servers.off), 0, 'off');
-  t.equal(await countUsingUp(servers.stateful.port, 'TLSv1.3', client), 14, 'each only once');
+  const wanted = mode === 'native' ? reconnectionCount : 14;
+  t.equal(await countUsingUp(servers.stateful.port, 'TLSv1.3', client), wanted, 'each only once');
 });
 
-void t.test(
-  'TLS 1.3 without a legacy session id',
-  { skip: skipWithout('openssl'), timeout: 60_000 },
-  async (t) => {
-    const { cache, ...servers } = await startHybrid(t);
+for (const ticketKeyMode of ['native', 'per_key'] as const) {
+  const options = { skip: skipWithout('openssl'), timeout: 60_000 };
+  void t.test(`TLS 1.3 without a legacy session id, ${ticketKeyMode}`, options, async (t) => {
+    const startInMode: Start = (t, options) => start(t, { ticketKeyMode, ...options });
+    const { cache, ...servers } = await startHybrid(t, startInMode);
     const directory = t.testdir({});
     // Each visit takes a process. Where it gets no new session the client keeps the one it has.
     const count = async ({ port }: AcceptorServer, rounds: number): Promise<number> => {
@@ -250,15 +267,16 @@ void t.test(
       }
       return resumedCount;
     };
-    t.equal(await count(servers.stateful, reconnectionCount), reconnectionCount, 'stateful');
+    const all = ticketKeyMode === 'native' ? 1 : 0;
+    t.equal(await count(servers.stateful, 10), 10 * all, 'stateful');
     t.equal(cache.stats().entryCount, 0);
-    t.equal(await count(servers.tickets, 3), 3, 'tickets');
+    t.equal(await count(servers.tickets, 3), 3 * all, 'tickets');
     t.equal(await count(servers.off, 3), 0, 'off');
-  },
-);
+  });
+}
 
-void t.test('TLS 1.2 without extended master secret never resumes', async (t) => {
-  const { cache, ...servers } = await startHybrid(t);
+inEachMode('TLS 1.2 without extended master secret never resumes', async (t, start) => {
+  const { cache, ...servers } = await startHybrid(t, start);
   // SSL_OP_NO_EXTENDED_MASTER_SECRET
   const client = { secureOptions: 1 };
   for (const [kind, server] of Object.entries(servers)) {
