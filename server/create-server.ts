@@ -104,40 +104,9 @@ interface SharedParts {
  * used or the data directory is in use, and then leaves nothing open.
  */
 export async function createServer(options: ServerOptions): Promise<RepriseServer> {
-  let hasFailed = false;
-  let metrics: ServerMetrics | undefined;
   let deadlineMs = closeDeadlineMs;
   await using parts = new AsyncDisposableStack();
-  const { configuration, logger } = options;
-  const migration = new MigrationReport(logger, () => {
-    // Whoever starts the server awaits the same promise at the end of the start.
-    admin.listen().catch(() => undefined);
-  });
-  const storeHealth = new StoreHealth(logger);
-  const admin = new AdminServer({
-    address: configuration.admin,
-    metrics: () => metrics,
-    problem: () =>
-      hasFailed ? 'The server cannot go on, see its log' : (migration.text ?? storeHealth.text),
-    logger,
-  });
-  // A start that fails in a migration.
-  parts.defer(() => admin.close());
-  const start: Start = {
-    clock: steadyClock,
-    ...options,
-    onFailure: (error) => {
-      hasFailed = true;
-      options.onFailure?.(error);
-    },
-    admin,
-    migration,
-    storeHealth,
-    showMetrics: (opened) => {
-      metrics = opened;
-    },
-    parts,
-  };
+  const start = beginStart(options, parts);
   const shared = await openShared(start);
   const { mailServer, certificate } = await openMailServerOf(start, shared);
   parts.defer(() => mailServer.close(deadlineMs));
@@ -158,6 +127,42 @@ export async function createServer(options: ServerOptions): Promise<RepriseServe
       deadlineMs = closeOptions.deadlineMs ?? closeDeadlineMs;
       await opened.disposeAsync();
     },
+  };
+}
+
+/** Makes what the steps of a start have in common; `parts` closes it. */
+function beginStart(options: ServerOptions, parts: AsyncDisposableStack): Start {
+  let hasFailed = false;
+  let metrics: ServerMetrics | undefined;
+  const { configuration, logger } = options;
+  const migration = new MigrationReport(logger, () => {
+    // Whoever starts the server awaits the same promise at the end of the start.
+    admin.listen().catch(() => undefined);
+  });
+  const storeHealth = new StoreHealth(logger);
+  const admin = new AdminServer({
+    address: configuration.admin,
+    metrics: () => metrics,
+    problem: () =>
+      hasFailed ? 'The server cannot go on, see its log' : (migration.text ?? storeHealth.text),
+    logger,
+  });
+  // For a start that fails in a migration.
+  parts.defer(() => admin.close());
+  return {
+    clock: steadyClock,
+    ...options,
+    onFailure: (error) => {
+      hasFailed = true;
+      options.onFailure?.(error);
+    },
+    admin,
+    migration,
+    storeHealth,
+    showMetrics: (opened) => {
+      metrics = opened;
+    },
+    parts,
   };
 }
 

@@ -57,6 +57,25 @@ export interface TestServer extends AsyncDisposable {
 }
 
 /** Cheap enough for a login in a test, and worth nothing else. */
+const host = '127.0.0.1';
+/** The configuration of a test server, but for what its options decide. */
+const fixedSettings = {
+  host,
+  capabilitiesOff: [],
+  imapPort: 0,
+  imapsPort: 0,
+  workerCount: 0,
+  certificates: [],
+  tlsPolicy: 'intermediate',
+  sessionCache: { kind: 'memory' },
+  sessionSecretPaths: [],
+  sessionCacheBytes: 16 * 1024 * 1024,
+  passwordChecks: 2,
+  waitingLogins: 4096,
+  loginDelaySeconds: 0,
+  admin: { host, port: -1 },
+} as const;
+
 const cheapCost = { argon2: { memoryKiB: 64, passes: 1, parallelism: 1 }, scramIterations: 4096 };
 
 /**
@@ -76,27 +95,13 @@ const cheapCost = { argon2: { memoryKiB: 64, passes: 1, parallelism: 1 }, scramI
  * ```
  */
 export async function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {
-  const host = '127.0.0.1';
   await using parts = new AsyncDisposableStack();
   const logLevel = options.logLevel ?? 'silent';
   const server = await createServer({
     configuration: {
+      ...fixedSettings,
       ...(await storeSettingsOf(options, parts)),
-      host,
-      capabilitiesOff: [],
-      imapPort: 0,
-      imapsPort: 0,
-      workerCount: 0,
-      certificates: [],
-      tlsPolicy: 'intermediate',
-      sessionCache: { kind: 'memory' },
-      sessionSecretPaths: [],
       sessionLifetimeSeconds: options.sessionLifetimeSeconds ?? 7200,
-      sessionCacheBytes: 16 * 1024 * 1024,
-      passwordChecks: 2,
-      waitingLogins: 4096,
-      loginDelaySeconds: 0,
-      admin: { host, port: -1 },
       logLevel,
     },
     logger: createLogger({ level: logLevel }),

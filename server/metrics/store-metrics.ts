@@ -4,12 +4,12 @@ import { oneReading, type PolledRegistry } from './polled-registry.ts';
 /** Figures of the store are read again after this long, in milliseconds: it costs a row for each body. */
 const figuresAgeMs = 60_000;
 
-/** Where the metrics of a mail store come from. */
+/** What the metrics of a mail store are read from. */
 export interface StoreMetricsOptions {
   readonly readFigures: () => Promise<StoreFigures>;
   /** False while nothing can be stored; absent: always true. */
   readonly isWritable?: () => boolean;
-  /** Called where they cannot be read; the last ones stay. */
+  /** Called if the figures cannot be read; the last ones stay. */
   readonly onError: (error: unknown) => void;
   /** Milliseconds; default: since the process started. */
   readonly clock?: () => number;
@@ -27,28 +27,12 @@ export function addStoreMetrics(
   let figures: StoreFigures | undefined;
   let reading: Promise<void> | undefined;
   let readAt = -Infinity;
-  const gauge = (name: string, help: string, pick: (figures: StoreFigures) => number) =>
-    registry.addGauge({
-      name: `reprise_store_${name}`,
-      help,
-      read: () => oneReading(figures && pick(figures)),
-    });
   registry.addGauge({
     name: 'reprise_store_writable',
     help: '0 while nothing can be stored, since the disk is full, read-only or fails; else 1.',
     read: () => oneReading(isWritable?.() === false ? 0 : 1),
   });
-  gauge('accounts', 'Accounts.', ({ accountCount }) => accountCount);
-  gauge('mailboxes', 'Mailboxes.', ({ mailboxCount }) => mailboxCount);
-  gauge('messages', 'Messages in all mailboxes.', ({ messageCount }) => messageCount);
-  gauge('message_bytes', 'Bytes of these messages.', ({ messageBytes }) => messageBytes);
-  gauge('bodies', 'Message bodies; equal messages share one.', ({ bodyCount }) => bodyCount);
-  gauge('body_bytes', 'Bytes of these bodies.', ({ bodyBytes }) => bodyBytes);
-  gauge(
-    'single_instance_ratio',
-    'Bytes of messages for each byte of bodies: 1 if no two messages are equal.',
-    singleInstanceRatio,
-  );
+  addFigureGauges(registry, () => figures);
   const readAgain = async () => {
     try {
       figures = await readFigures();
@@ -63,4 +47,28 @@ export function addStoreMetrics(
     if (clock() - readAt >= figuresAgeMs) reading ??= readAgain();
     await reading;
   };
+}
+
+/** Adds a gauge for each figure of the store; `read` returns undefined until they are known. */
+function addFigureGauges(registry: PolledRegistry, read: () => StoreFigures | undefined): void {
+  const gauge = (name: string, help: string, pick: (figures: StoreFigures) => number) =>
+    registry.addGauge({
+      name: `reprise_store_${name}`,
+      help,
+      read: () => {
+        const figures = read();
+        return oneReading(figures && pick(figures));
+      },
+    });
+  gauge('accounts', 'Accounts.', ({ accountCount }) => accountCount);
+  gauge('mailboxes', 'Mailboxes.', ({ mailboxCount }) => mailboxCount);
+  gauge('messages', 'Messages in all mailboxes.', ({ messageCount }) => messageCount);
+  gauge('message_bytes', 'Bytes of these messages.', ({ messageBytes }) => messageBytes);
+  gauge('bodies', 'Message bodies; equal messages share one.', ({ bodyCount }) => bodyCount);
+  gauge('body_bytes', 'Bytes of these bodies.', ({ bodyBytes }) => bodyBytes);
+  gauge(
+    'single_instance_ratio',
+    'Bytes of messages for each byte of bodies: 1 if no two messages are equal.',
+    singleInstanceRatio,
+  );
 }
