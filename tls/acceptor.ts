@@ -15,6 +15,7 @@ import { Deadlines } from './time.ts';
 import { EndpointDirectory } from './endpoints.ts';
 import { type HelloRoute, routeHello } from './hello/route.ts';
 import { HelloReader } from './hello/hello-reader.ts';
+import { LinkedList } from './linked-list.ts';
 import { tlsLimits } from './limits.ts';
 import type { Resumption } from './hello/route.ts';
 import type { FoundSession } from './sessions/lookup.ts';
@@ -116,8 +117,9 @@ export class TlsAcceptor {
   #clientTrust: ClientTrust | undefined;
   #endpoints: EndpointDirectory;
   readonly #unsubscribe: (() => void) | undefined;
-  readonly #arrivals = new Set<Arrival>();
-  readonly #accepts = new Set<Promise<unknown>>();
+  readonly #arrivals = new LinkedList<Arrival>();
+  /** Settles with the last arrival; undefined unless the acceptor closes and waits for some. */
+  #lastArrival: PromiseWithResolvers<void> | undefined;
   #isClosed = false;
 
   /** @throws RangeError where the lifetime is out of range, and what TLS throws for a bad credential */
@@ -219,14 +221,7 @@ export class TlsAcceptor {
     address: string | undefined = socket.remoteAddress,
   ): Promise<TlsConnection> {
     socket.on('error', ignoreError);
-    const accept = this.#accept(socket, entry, address);
-    const settled = accept.then(
-      () => {},
-      () => {},
-    );
-    this.#accepts.add(settled);
-    void settled.then(() => this.#accepts.delete(settled));
-    return accept;
+    return this.#accept(socket, entry, address);
   }
 
   /** The connection has logged in: its sessions are worth more than those of connections that have not. */
@@ -237,8 +232,11 @@ export class TlsAcceptor {
   /** Fails what is under way with `ACCEPTOR_CLOSED`, and everything later. Connections that are there stay. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    for (const arrival of this.#arrivals) arrival.interrupt(closedError());
-    await Promise.all(this.#accepts);
+    for (const arrival of this.#arrivals.toArray()) arrival.interrupt(closedError());
+    if (this.#arrivals.size > 0) {
+      this.#lastArrival ??= Promise.withResolvers();
+      await this.#lastArrival.promise;
+    }
     this.#unsubscribe?.();
     this.#sessions?.close();
     this.#reader.close();
@@ -273,9 +271,10 @@ export class TlsAcceptor {
       this.#onEvent({ kind: 'failure', code: error.code, mode, protocol, address, error });
       throw error;
     } finally {
-      this.#arrivals.delete(arrival);
+      this.#arrivals.remove(arrival);
       arrival.leave();
       if (given === undefined) entry.leave();
+      if (this.#arrivals.size === 0) this.#lastArrival?.resolve();
     }
   }
 

@@ -8,12 +8,15 @@ import type {
 import type { HelloReader } from './hello/hello-reader.ts';
 import { handshakeError, TlsAcceptError, type TlsAcceptErrorCode } from './events.ts';
 import type { TlsHandshake } from './handshake.ts';
+import type { Linked } from './linked-list.ts';
 
 /**
  * A connection on its way to TLS, which ends early in one way only, wherever it is: while it waits for the
  * client's hello, for its turn, or for the end of the handshake.
  */
-export class Arrival implements Visitor {
+export class Arrival implements Visitor, Linked<Arrival> {
+  before: Arrival | undefined;
+  after: Arrival | undefined;
   readonly #socket: Socket;
   readonly #entry: AdmissionEntry;
   readonly #owner: Visitor;

@@ -108,7 +108,8 @@ export { makeSentCalls, serveSessionCache } from './sessions/threads/serve.ts';
 export { RedisSessionCache, type RedisSessionCacheOptions } from './sessions/redis/redis-cache.ts';
 export { parseRedisUrl } from './sessions/redis/redis-url.ts';
 
-// Time, bytes and bounds
+// Time, bytes, lists and bounds
 export { type Clock, DetachedTimer, steadyClock } from './time.ts';
 export { hashBytes, makeHashSeed } from './bytes.ts';
+export { type Linked, LinkedList } from './linked-list.ts';
 export { segmentLimits, tlsLimits } from './limits.ts';

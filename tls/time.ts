@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { type Linked, LinkedList } from './linked-list.ts';
 
 /** Milliseconds since 1970. Injected, so that tests move time and never sleep. */
 export type Clock = () => number;
@@ -50,9 +51,17 @@ export class DetachedTimer {
   }
 }
 
-interface Deadline {
+class Deadline implements Linked<Deadline> {
   readonly dueMs: number;
-  readonly onDue: () => void;
+  /** Undefined once it is due or cancelled. */
+  onDue: (() => void) | undefined;
+  before: Deadline | undefined;
+  after: Deadline | undefined;
+
+  constructor(dueMs: number, onDue: () => void) {
+    this.dueMs = dueMs;
+    this.onDue = onDue;
+  }
 }
 
 /** Cancels a deadline; does nothing after it was due. */
@@ -61,7 +70,7 @@ export type CancelDeadline = () => void;
 /** Many deadlines of one length on one timer: they are due in the order in which they were set. */
 export class Deadlines {
   readonly #lengthMs: number;
-  readonly #pending = new Set<Deadline>();
+  readonly #pending = new LinkedList<Deadline>();
   readonly #timer = new DetachedTimer(() => this.#ring());
 
   /** @param lengthMs - how long each of them is */
@@ -76,27 +85,35 @@ export class Deadlines {
 
   /** Sets a deadline: calls `onDue` at its end, unless it is cancelled before. */
   set(onDue: () => void): CancelDeadline {
-    const deadline = { dueMs: performance.now() + this.#lengthMs, onDue };
+    const deadline = new Deadline(performance.now() + this.#lengthMs, onDue);
     this.#pending.add(deadline);
     if (!this.#timer.isArmed) this.#timer.arm(Math.max(1, this.#lengthMs));
-    return () => void this.#pending.delete(deadline);
+    return () => void this.#take(deadline);
   }
 
   /** Cancels all of them. */
   clear(): void {
-    this.#pending.clear();
+    for (const deadline of this.#pending.toArray()) this.#take(deadline);
     this.#timer.clear();
+  }
+
+  /** Takes a deadline out; what it calls, undefined if it is out already. */
+  #take(deadline: Deadline): (() => void) | undefined {
+    const { onDue } = deadline;
+    if (onDue !== undefined) this.#pending.remove(deadline);
+    deadline.onDue = undefined;
+    return onDue;
   }
 
   #ring(): void {
     const nowMs = performance.now();
-    for (const deadline of this.#pending) {
-      if (deadline.dueMs > nowMs) {
-        this.#timer.arm(Math.ceil(deadline.dueMs - nowMs));
+    // Ends, since those that are set meanwhile are due later.
+    for (let first = this.#pending.first; first !== undefined; first = this.#pending.first) {
+      if (first.dueMs > nowMs) {
+        this.#timer.arm(Math.ceil(first.dueMs - nowMs));
         return;
       }
-      this.#pending.delete(deadline);
-      deadline.onDue();
+      this.#take(first)?.();
     }
   }
 }

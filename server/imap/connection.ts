@@ -2,7 +2,7 @@ import { nextTick } from 'node:process';
 import type { Capability } from '../../protocol/capability.ts';
 import { CommandReader, type ReaderEvent } from '../../protocol/command-reader.ts';
 import type { ResponseCode } from '../../protocol/response-code.ts';
-import type { Stranger, TlsConnection } from '../../tls/index.ts';
+import type { Linked, Stranger, TlsConnection } from '../../tls/index.ts';
 import type { ConnectionEndCause } from '../metrics/metrics-recorder.ts';
 import { ConnectionLostError, type ByteReceiver, type Transport } from '../net/transport.ts';
 import { AnswerQueue } from './answer-queue.ts';
@@ -20,7 +20,9 @@ const commandWindowMs = 1_000;
  * never pushed: while one runs, a bounded number of bytes waits and the
  * rest stays in the kernel.
  */
-export class Connection implements ByteReceiver, Stranger {
+export class Connection implements ByteReceiver, Stranger, Linked<Connection> {
+  before: Connection | undefined;
+  after: Connection | undefined;
   /** Names the connection in the log. */
   readonly id: string;
   readonly session: Session;

@@ -7,6 +7,7 @@ import {
   steadyClock,
   StrangerInput,
   type TlsAcceptor,
+  LinkedList,
 } from '../../tls/index.ts';
 import type { PasswordVerifier } from '../authentication/password-verifier.ts';
 import { type ClientPort, type MetricsRecorder, noMetrics } from '../metrics/metrics-recorder.ts';
@@ -57,7 +58,7 @@ export interface ImapServiceOptions {
 export class ImapService {
   readonly #context: ServiceContext;
   readonly #reception: Reception;
-  readonly #connections = new Set<Connection>();
+  readonly #connections = new LinkedList<Connection>();
   #connectionNumber = 0;
   #onEmpty: (() => void) | undefined;
 
@@ -116,7 +117,7 @@ export class ImapService {
 
   /** Sends away the clients that have logged in to an account. */
   disconnectAccount(accountId: number, text: string): void {
-    for (const connection of this.#connections) {
+    for (const connection of this.#connections.toArray()) {
       if (connection.session.account?.id === accountId) connection.shutDown(text);
     }
   }
@@ -127,7 +128,8 @@ export class ImapService {
    */
   async close({ deadlineMs = 8_000 } = {}): Promise<void> {
     this.#reception.stopListening();
-    for (const connection of this.#connections) connection.shutDown('Server is shutting down');
+    for (const connection of this.#connections.toArray())
+      connection.shutDown('Server is shutting down');
     await this.#reception.close(deadlineMs);
     // A command may still be at work for a client that is gone.
     if (this.#connections.size > 0) {
@@ -156,7 +158,7 @@ export class ImapService {
       refusal: '* BYE [UNAVAILABLE] Too many connections\r\n',
       serve: (transport, listener) => this.#serve(transport, listener),
       onSweep: (nowMs) => {
-        for (const connection of this.#connections) connection.sweep(nowMs);
+        for (const connection of this.#connections.toArray()) connection.sweep(nowMs);
         this.#context.feeds.sweep();
       },
       ...(onCrowd !== undefined && { onCrowd }),
@@ -180,7 +182,7 @@ export class ImapService {
 
   async #run(connection: Connection, port: ClientPort): Promise<void> {
     await connection.run();
-    this.#connections.delete(connection);
+    this.#connections.remove(connection);
     this.#context.metrics.recordConnectionClosed(port);
     if (this.#connections.size === 0) this.#onEmpty?.();
   }

@@ -1,6 +1,12 @@
 import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
-import type { Admission, AdmissionEndReason, Clock, TlsAcceptor } from '../../tls/index.ts';
+import {
+  type Admission,
+  type AdmissionEndReason,
+  type Clock,
+  LinkedList,
+  type TlsAcceptor,
+} from '../../tls/index.ts';
 import type { MetricsRecorder } from '../metrics/metrics-recorder.ts';
 import type { ConnectionCounts } from './connection-counts.ts';
 import { CrowdWatch } from './crowd-watch.ts';
@@ -50,9 +56,9 @@ export class Reception implements TransportOwner {
   readonly #descriptors: Descriptors;
   readonly #listeners: Listener[] = [];
   /** Those that the protocol does not know yet. */
-  readonly #arriving = new Set<Transport>();
-  readonly #served = new Set<Transport>();
-  readonly #refused = new Set<Transport>();
+  readonly #arriving = new LinkedList<Transport>();
+  readonly #served = new LinkedList<Transport>();
+  readonly #refused = new LinkedList<Transport>();
   readonly #shortageLoggedAt = new Map<string, number>();
   readonly #crowds: CrowdWatch;
   #sweeper: NodeJS.Timeout | undefined;
@@ -99,7 +105,7 @@ export class Reception implements TransportOwner {
   stopListening(): void {
     this.#isClosing = true;
     for (const listener of this.#listeners) listener.close();
-    for (const transport of this.#arriving) transport.destroy();
+    for (const transport of this.#arriving.toArray()) transport.destroy();
   }
 
   /** Settles when all clients are gone. Those that are still there after `deadlineMs` are cut off. */
@@ -107,7 +113,9 @@ export class Reception implements TransportOwner {
     this.stopListening();
     if (!this.#isEmpty) {
       const timer = setTimeout(() => {
-        for (const transport of [...this.#served, ...this.#refused]) transport.destroy();
+        for (const list of [this.#served, this.#refused]) {
+          for (const transport of list.toArray()) transport.destroy();
+        }
       }, deadlineMs);
       await new Promise<void>((resolve) => {
         this.#onEmpty = resolve;
@@ -124,11 +132,8 @@ export class Reception implements TransportOwner {
   }
 
   transportClosed(transport: Transport): void {
-    if (!this.#refused.delete(transport)) {
-      this.#arriving.delete(transport);
-      this.#served.delete(transport);
-      this.#options.counts.remove();
-    }
+    if (transport.list !== this.#refused) this.#options.counts.remove();
+    this.#move(transport, undefined);
     if (this.#isEmpty) this.#onEmpty?.();
   }
 
@@ -145,7 +150,7 @@ export class Reception implements TransportOwner {
     if (shortage === 'closing' || (shortage !== undefined && !admission.makeRoom())) {
       return this.#refuse(transport, listener);
     }
-    this.#arriving.add(transport);
+    this.#move(transport, this.#arriving);
     counts.add();
     this.#enter(transport);
     void this.#admit(transport, listener);
@@ -162,8 +167,7 @@ export class Reception implements TransportOwner {
       }
       if (listener.kind === 'tls') await transport.startTls(this.#options.acceptor);
       if (transport.isClosed || this.#isClosing) return transport.destroy();
-      this.#arriving.delete(transport);
-      this.#served.add(transport);
+      this.#move(transport, this.#served);
       this.#options.serve(transport, listener);
     } catch (error) {
       if (error instanceof ProxyHeaderError) this.#reportProxy(address, error);
@@ -188,6 +192,12 @@ export class Reception implements TransportOwner {
     this.strangers.write('warn', address, { reason }, 'refused a connection on a port for proxies');
   }
 
+  #move(transport: Transport, list: LinkedList<Transport> | undefined): void {
+    transport.list?.remove(transport);
+    transport.list = list;
+    list?.add(transport);
+  }
+
   #enter(transport: Transport): void {
     const end = (reason: AdmissionEndReason) => this.#sendAway(transport, reason);
     transport.enter(this.#options.admission.enter(transport.remoteAddress, { end }));
@@ -197,7 +207,7 @@ export class Reception implements TransportOwner {
   #sendAway(transport: Transport, reason: AdmissionEndReason): void {
     this.#options.metrics.recordConnectionEnded(reason);
     this.strangers.write('info', transport.remoteAddress, { reason }, 'closing connection');
-    if (this.#served.has(transport)) transport.write(this.#options.refusal);
+    if (transport.list === this.#served) transport.write(this.#options.refusal);
     transport.endNow();
   }
 
@@ -214,7 +224,7 @@ export class Reception implements TransportOwner {
     // Under TLS a word would cost a handshake, for which there is no room either.
     const isCutOff =
       listener.kind === 'tls' || this.#refused.size >= this.limits.maxRefusedConnections;
-    this.#refused.add(transport);
+    this.#move(transport, this.#refused);
     if (isCutOff) return transport.destroy();
     transport.write(this.#options.refusal);
     transport.end();
@@ -247,10 +257,10 @@ export class Reception implements TransportOwner {
     const now = this.#options.clock();
     const { total } = this.#options.counts;
     if (!this.#descriptors.refresh(total)) this.#logShortage('descriptors');
-    for (const transport of this.#arriving) {
+    for (const transport of this.#arriving.toArray()) {
       if (transport.takenMs(now) > this.limits.loginDeadlineMs) transport.endLate();
     }
-    for (const transport of this.#served) {
+    for (const transport of this.#served.toArray()) {
       if (transport.sweep(now)) this.#options.metrics.recordConnectionEnded('stalled');
     }
     this.#options.onSweep(now);

@@ -1,5 +1,11 @@
 import type { Socket } from 'node:net';
-import type { AdmissionEntry, TlsAcceptor, TlsConnection } from '../../tls/index.ts';
+import type {
+  AdmissionEntry,
+  Linked,
+  LinkedList,
+  TlsAcceptor,
+  TlsConnection,
+} from '../../tls/index.ts';
 import { keepAliveDelayMs, type NetworkLimits, proxyLimits } from './limits.ts';
 import { readProxyHeader } from './proxy-protocol.ts';
 
@@ -48,7 +54,11 @@ export interface TransportOwner {
  * client waits, in the clear, through STARTTLS, under TLS, and while it is sent away. A protocol reads and writes here
  * and knows no socket; what lies beneath changes when TLS starts.
  */
-export class Transport implements ByteSink {
+export class Transport implements ByteSink, Linked<Transport> {
+  before: Transport | undefined;
+  after: Transport | undefined;
+  /** The list of its owner in which it stands; undefined if it is in none. */
+  list: LinkedList<Transport> | undefined;
   /** When the client came, in milliseconds of a steady clock. */
   readonly acceptedAt: number;
   readonly #owner: TransportOwner;
@@ -355,6 +365,10 @@ export class Transport implements ByteSink {
     this.#entry?.leave();
     this.#entry = undefined;
     this.#receiver?.receiveEnd();
+    // V8 puts a function that is assigned to a property into the old generation. Each of Node's streams makes one that
+    // refers to the stream, which so outlives its end until the next major collection: what hangs on it need not.
+    this.#receiver = undefined;
+    this.#closeTimer = undefined;
     this.#owner.transportClosed(this);
   };
 }

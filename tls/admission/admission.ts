@@ -3,7 +3,7 @@ import { type Clock, steadyClock } from '../time.ts';
 import { CountRanking } from './ranking.ts';
 import { type HandshakeTurnLimits, HandshakeTurns, type TurnTaker } from './handshake-turns.ts';
 import { admissionLimits } from '../limits.ts';
-import { type Linked, LinkedList } from './ranking.ts';
+import { type Linked, LinkedList } from '../linked-list.ts';
 
 /**
  * Why a stranger's connection has to end:

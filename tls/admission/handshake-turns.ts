@@ -1,7 +1,7 @@
 import { CountRanking } from './ranking.ts';
 import { DetachedTimer } from '../time.ts';
 import { admissionLimits } from '../limits.ts';
-import type { Linked } from './ranking.ts';
+import type { Linked } from '../linked-list.ts';
 
 /** Bounds of {@link HandshakeTurns}, for one thread. */
 export interface HandshakeTurnLimits {
@@ -25,6 +25,12 @@ export interface TurnTaker {
   beginTurn(): void;
   /** Its turn is taken away: there are too many slow handshakes, and its group has most of them. */
   loseTurn(): void;
+}
+
+/** A handshake that runs, and for how many ticks. */
+interface QuickHandshake {
+  readonly taker: TurnTaker;
+  tickCount: number;
 }
 
 /** The connections of one address group that wait or are slow. A group without any is dropped. */
@@ -53,8 +59,8 @@ export class HandshakeTurns {
   readonly #groups = new Map<string, TurnGroup>();
   /** Groups in which a connection waits and may begin, in the order of their turns. */
   readonly #ready = new Set<TurnGroup>();
-  /** Quick handshakes, and how many ticks each has run for. */
-  readonly #quick = new Map<TurnTaker, number>();
+  /** Quick handshakes, the oldest first: at most so many that looking for one costs next to nothing. */
+  readonly #quick: QuickHandshake[] = [];
   readonly #slowRanking = new CountRanking<TurnGroup>();
   readonly #timer = new DetachedTimer(() => this.tick());
   #slowCount = 0;
@@ -65,7 +71,7 @@ export class HandshakeTurns {
 
   /** How many handshakes run, slow ones not counted. */
   get quickCount(): number {
-    return this.#quick.size;
+    return this.#quick.length;
   }
 
   /** How many handshakes wait for slow clients. */
@@ -80,7 +86,7 @@ export class HandshakeTurns {
    */
   beginNow(taker: TurnTaker): boolean {
     // If a turn is free, others wait only because their group has its share of slow handshakes.
-    if (this.#quick.size >= this.#limits.quickHandshakes) return false;
+    if (this.#quick.length >= this.#limits.quickHandshakes) return false;
     const group = this.#groups.get(taker.group);
     if (group !== undefined && !this.#isBelowShare(group)) return false;
     this.#begin(taker);
@@ -97,7 +103,7 @@ export class HandshakeTurns {
 
   /** Ends a turn, or the wait for one. Does nothing if there is neither. */
   leave(taker: TurnTaker): void {
-    if (!this.#quick.delete(taker)) {
+    if (!this.#removeQuick(taker)) {
       const group = this.#groups.get(taker.group);
       if (group === undefined) return;
       if (!this.#removeSlow(group, taker)) group.waiting.delete(taker);
@@ -108,17 +114,17 @@ export class HandshakeTurns {
 
   /** Counts one tick for each quick handshake; those with enough of them become slow. The timer calls it. */
   tick(): void {
-    for (const [taker, ticks] of this.#quick) {
-      if (ticks + 1 >= this.#limits.quickTicks) this.#becomeSlow(taker);
-      else this.#quick.set(taker, ticks + 1);
+    for (const handshake of this.#quick.slice()) {
+      handshake.tickCount += 1;
+      if (handshake.tickCount >= this.#limits.quickTicks) this.#becomeSlow(handshake.taker);
     }
     this.#beginTurns();
-    if (this.#quick.size > 0) this.#timer.arm(this.#limits.tickMs);
+    if (this.#quick.length > 0) this.#timer.arm(this.#limits.tickMs);
   }
 
   #beginTurns(): void {
     for (const group of this.#ready) {
-      if (this.#quick.size >= this.#limits.quickHandshakes) break;
+      if (this.#quick.length >= this.#limits.quickHandshakes) break;
       const [taker] = group.waiting;
       this.#ready.delete(group);
       if (taker === undefined) continue;
@@ -131,14 +137,21 @@ export class HandshakeTurns {
   }
 
   #begin(taker: TurnTaker): void {
-    this.#quick.set(taker, 0);
+    this.#quick.push({ taker, tickCount: 0 });
     if (!this.#timer.isArmed) this.#timer.arm(this.#limits.tickMs);
+  }
+
+  /** Returns false if the handshake is not quick, or has not begun. */
+  #removeQuick(taker: TurnTaker): boolean {
+    const place = this.#quick.findIndex((handshake) => handshake.taker === taker);
+    if (place >= 0) this.#quick.splice(place, 1);
+    return place >= 0;
   }
 
   #becomeSlow(taker: TurnTaker): void {
     if (this.#slowCount >= this.#limits.slowHandshakes) this.#endOldestSlow();
     const group = this.#groupOf(taker.group);
-    this.#quick.delete(taker);
+    this.#removeQuick(taker);
     this.#slowRanking.change(group, group.slow.size, group.slow.size + 1);
     group.slow.add(taker);
     this.#slowCount += 1;

@@ -1,3 +1,5 @@
+import { type Linked, LinkedList } from '../linked-list.ts';
+
 /** Ranks items by a count that each of them has, and finds one with the highest count in constant time. */
 export class CountRanking<T extends Linked<T>> {
   /** A list for each count; those above the highest count are empty. */
@@ -47,49 +49,3 @@ export class CountRanking<T extends Linked<T>> {
 
 /** How many empty lists are kept, so that small counts do not allocate and drop lists all the time. */
 const spareLists = 64;
-
-/** An item that can be in one {@link LinkedList} at a time: the list stores its neighbours in it. */
-export interface Linked<T> {
-  before: T | undefined;
-  after: T | undefined;
-}
-
-/**
- * A list in which items are added at the end and removed anywhere, in constant time. Unlike a `Set` it allocates
- * nothing; each connection is added to several lists and removed again.
- */
-export class LinkedList<T extends Linked<T>> {
-  #first: T | undefined;
-  #last: T | undefined;
-  #size = 0;
-
-  /** The item that was added first; undefined if there is none. */
-  get first(): T | undefined {
-    return this.#first;
-  }
-
-  get size(): number {
-    return this.#size;
-  }
-
-  /** Adds an item that is in no list. */
-  add(item: T): void {
-    item.before = this.#last;
-    if (this.#last === undefined) this.#first = item;
-    else this.#last.after = item;
-    this.#last = item;
-    this.#size += 1;
-  }
-
-  /** Removes an item that is in this list. */
-  remove(item: T): void {
-    const { before, after } = item;
-    if (before === undefined) this.#first = after;
-    else before.after = after;
-    if (after === undefined) this.#last = before;
-    else after.before = before;
-    item.before = undefined;
-    item.after = undefined;
-    this.#size -= 1;
-  }
-}

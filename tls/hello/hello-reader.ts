@@ -13,7 +13,9 @@ export interface HelloReaderOptions {
 /** Reads the ClientHello of a connection and puts it back, so that TLS finds the connection as it was. */
 export class HelloReader {
   readonly #deadlines: Deadlines;
-  readonly #pending = new Map<Socket, PendingHello>();
+  // Not a Map, for the reason that `LinkedList` gives.
+  readonly #pending = new WeakMap<Socket, PendingHello>();
+  #pendingCount = 0;
 
   constructor(options: HelloReaderOptions = {}) {
     this.#deadlines = new Deadlines(options.deadlineMs ?? tlsLimits.helloDeadlineMs);
@@ -21,7 +23,7 @@ export class HelloReader {
 
   /** Connections that wait for their hello. */
   get pendingCount(): number {
-    return this.#pending.size;
+    return this.#pendingCount;
   }
 
   /**
@@ -39,11 +41,13 @@ export class HelloReader {
       setImmediate(() => pending.fail(timeoutError()));
     });
     this.#pending.set(socket, pending);
+    this.#pendingCount += 1;
     try {
       return await pending.hello;
     } finally {
       cancel();
       this.#pending.delete(socket);
+      this.#pendingCount -= 1;
     }
   }
 

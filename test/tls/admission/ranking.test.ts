@@ -1,5 +1,6 @@
 import t from 'tap';
-import { CountRanking, type Linked, LinkedList } from '../../../tls/admission/ranking.ts';
+import { CountRanking } from '../../../tls/admission/ranking.ts';
+import type { Linked } from '../../../tls/linked-list.ts';
 import { SeededRandom } from '../../fixtures/seeded-random.ts';
 
 class Thing implements Linked<Thing> {
@@ -63,35 +64,3 @@ void t.test(
     t.same([ranking.first, ranking.highest], [low, 1]);
   },
 );
-
-class Item implements Linked<Item> {
-  before: Item | undefined;
-  after: Item | undefined;
-}
-
-/** The items in their order. */
-function itemsOf(list: LinkedList<Item>): readonly Item[] {
-  const items: Item[] = [];
-  for (let item = list.first; item !== undefined; item = item.after) items.push(item);
-  return items;
-}
-
-void t.test('keeps the order of a set, wherever items leave', async (t) => {
-  const random = new SeededRandom(1);
-  const items = Array.from({ length: 12 }, () => new Item());
-  const list = new LinkedList<Item>();
-  const expected = new Set<Item>();
-  for (let step = 0; step < 5_000; step++) {
-    const item = random.pick(items);
-    if (expected.delete(item)) {
-      list.remove(item);
-      if (item.before !== undefined || item.after !== undefined) t.fail('it keeps a neighbour');
-    } else {
-      expected.add(item);
-      list.add(item);
-    }
-    const isSame = itemsOf(list).every((other, place) => other === [...expected][place]);
-    if (!isSame || list.size !== expected.size) t.fail(`at step ${step}`);
-  }
-  t.pass('5,000 steps');
-});
