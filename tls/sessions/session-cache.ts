@@ -1,28 +1,29 @@
 /**
- * Where a TLS server keeps sessions so that a client can come back with a short handshake. Implement this
- * to bring a cache of your own; test it with the conformance suite.
+ * Keeps the sessions of a TLS server, so that a client can come back with a short handshake. Implement this to bring
+ * a cache of your own, and test it with the conformance suite.
  *
- * What the arguments are:
- * - `id` is random, made by OpenSSL (32 bytes). In a lookup it comes from the client: untrusted, any value.
+ * The arguments:
+ * - `id` is random, made by OpenSSL (32 bytes). In a lookup it comes from the client and can be any bytes.
  * - `session` is secret: it holds the keys of a connection. Overwrite it when you drop it; never log it.
  *
- * What a cache may do: forget anything at any time (a client then makes a full handshake). What it must not
- * do: return a session after its `expiresAt`, after `delete`, `take` or `purge`; return another session's
- * bytes; throw if there is no room, or if a server behind it is away (but for `purge`); hold an entry's memory
- * after it has expired, be there traffic or not.
+ * A cache may forget any session at any time; the client then makes a full handshake. It must not return a session
+ * after its `expiresAt`, or after `delete`, `take` or `purge`; nor return another session's bytes; nor reject if there
+ * is no room, or if a server behind it is away (except for `purge`); nor hold the memory of a session that has
+ * expired, whether there is traffic or not.
  */
 export interface SessionCache {
-  /** A copy that the caller owns; undefined where the session is unknown, expired or unreachable. */
+  /** Returns the session, in a copy that the caller owns; undefined if it is unknown, expired or cannot be reached. */
   get(id: Uint8Array): Promise<Uint8Array | undefined>;
   /** Stores a copy of the session. May evict others, or not store it at all. */
   put(id: Uint8Array, session: Uint8Array, options: PutOptions): Promise<void>;
-  /** Reads and deletes in one step: of two callers only one gets the session. */
+  /** Returns the session as {@link get} does, and deletes it in the same step: of two callers only one gets it. */
   take(id: Uint8Array): Promise<Uint8Array | undefined>;
   /** The connection that was given these sessions has logged in as `account`. Unknown ids are ignored. */
   promote(ids: readonly Uint8Array[], account: string): Promise<void>;
   /**
-   * Forgets one session, if it is there: `superseded` where its successor has been used, `cleared` (the
-   * default) for any other cause.
+   * Deletes one session, if it is there.
+   *
+   * @param reason - `superseded` if its successor has been used; default: `cleared`, for any other reason
    */
   delete(id: Uint8Array, reason?: 'superseded' | 'cleared'): Promise<void>;
   /**
@@ -35,29 +36,29 @@ export interface SessionCache {
    */
   purge(owner: PurgeOwner): Promise<number>;
   stats(): SessionCacheStats;
-  /** Forgets everything, gives all memory back, stops timers. Later calls find nothing and do nothing. */
+  /** Deletes everything, gives all memory back, stops timers. Later calls find nothing and do nothing. */
   close(): Promise<void>;
 }
 
 /** Bytes of the ids that OpenSSL makes. In TLS 1.3 such an id is the PSK identity. */
 export const sessionIdBytes = 32;
 
-/** What is kept with a session. */
+/** What is stored with a session. */
 export interface PutOptions {
-  /** The instant from which the session is expired, in milliseconds of the cache's clock. */
+  /** From this time on the session is expired, in milliseconds of the cache's clock. */
   readonly expiresAt: number;
-  /** SHA-256 fingerprint of the client certificate, where there was one. */
+  /** SHA-256 fingerprint of the client's certificate; absent if it had none. */
   readonly certificate?: string;
-  /** The address the handshake came from; bounds one address's share of what has not logged in. */
+  /** The address that the handshake came from. What one address stores without logging in is bounded. */
   readonly address?: string;
-  /** The account, where it is known already; the session needs no {@link SessionCache.promote} then. */
+  /** The account, if it is known already; the session needs no {@link SessionCache.promote} then. */
   readonly account?: string;
 }
 
 /** Whose sessions are purged. */
 export type PurgeOwner = { readonly account: string } | { readonly certificate: string } | 'all';
 
-/** Why an entry went. Each removal has exactly one reason. */
+/** Why a session was removed. Each removal has exactly one reason. */
 export type RemovalReason = 'expired' | 'evicted' | 'superseded' | 'taken' | 'cleared' | 'purged';
 
 /** A purge that could not reach all sessions; the message says why, and is for the operator. */
@@ -72,20 +73,20 @@ export class PurgeError extends Error {
   }
 }
 
-/** What a cache holds at present, and what it has done. */
+/** What a cache holds now, and what it has done. */
 export interface SessionCacheStats {
   readonly entryCount: number;
-  /** Bytes of live entries. */
+  /** Bytes of the sessions that it has. */
   readonly usedBytes: number;
-  /** Bytes held from the system for them, index included; 0 when empty and reclaimed. */
+  /** Bytes of memory held for them, index included; 0 once the last session is gone and its memory given back. */
   readonly heldBytes: number;
   /**
-   * When the oldest session came, in milliseconds of the cache's clock; absent where there is none, or where
-   * the cache does not know.
+   * When the oldest session was stored, in milliseconds of the cache's clock; absent if there is none, or if the
+   * cache does not know.
    */
   readonly oldestAt?: number;
   readonly removed: Readonly<Record<RemovalReason, number>>;
-  /** Sessions that were not stored: too large for this cache, or past the share of their address. */
+  /** Sessions that were not stored: too large for this cache, or above the share of their address. */
   readonly refused: { readonly tooLarge: number; readonly overShare: number };
   readonly lookups: {
     readonly hit: number;
@@ -93,9 +94,9 @@ export interface SessionCacheStats {
     readonly expired: number;
   };
   /**
-   * What a server behind the cache did not do, by cause: it answered with an error or was away; it took too
-   * long; it had too much to do already; what it had was sealed by another secret, or changed. Absent where
-   * there is no such server.
+   * Commands that a server behind the cache did not do. `error`: it answered with an error, or was away; `timeout`: it
+   * took too long; `overloaded`: too many commands waited for it; `unsealed`: what it had was sealed by another
+   * secret, or changed. Absent if there is no such server.
    */
   readonly failures?: {
     readonly error: number;
@@ -155,12 +156,15 @@ export class SessionLife {
     this.lifetimeMs = lifetimeMs;
   }
 
-  /** When a session that comes now expires: not later than the longest life allows, in whole milliseconds. */
+  /** Returns when a session that comes now expires, in whole milliseconds: not later than the longest life allows. */
   end(expiresAt: number, nowMs: number): number {
     return Math.floor(Math.min(expiresAt, nowMs + this.lifetimeMs));
   }
 
-  /** No session can expire later than one that came just now, unless the clock was set back since it came. */
+  /**
+   * Whether a session has expired, or seems to live longer than one that came just now could: the clock was set back
+   * since it came.
+   */
   isOver(expiresAt: number, nowMs: number): boolean {
     return expiresAt <= nowMs || expiresAt > nowMs + this.lifetimeMs + clockToleranceMs;
   }

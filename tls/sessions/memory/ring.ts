@@ -1,8 +1,8 @@
 import { Segment, type SegmentMemory, unitBytes } from './segment.ts';
 
-/** How much a {@link SegmentRing} may take, and where from. */
+/** The bounds of a {@link SegmentRing}, and its segments' table. */
 export interface SegmentRingOptions {
-  /** Where segments come from; two rings may share one. */
+  /** Makes and releases the segments; two rings may share one. */
   readonly table: SegmentTable;
   readonly isProbation: boolean;
   /** At least 1. */
@@ -30,7 +30,7 @@ export class SegmentRing {
     this.#maxEntries = options.maxEntries;
   }
 
-  /** Oldest first; a view. */
+  /** Oldest first; the ring's own list. */
   get segments(): readonly Segment[] {
     return this.#segments;
   }
@@ -43,7 +43,7 @@ export class SegmentRing {
     return this.#segments.length * this.#table.segmentBytes;
   }
 
-  /** Bytes that the ring may hold. */
+  /** Bytes that it may hold. */
   get maxBytes(): number {
     return this.#maxSegments * this.#table.segmentBytes;
   }
@@ -54,18 +54,18 @@ export class SegmentRing {
   }
 
   /** Whether it has as many entries as it may. */
-  get isCrowded(): boolean {
+  get hasMostEntries(): boolean {
     return this.#liveCount >= this.#maxEntries;
   }
 
-  /** The segment that entries are appended to, if any. */
+  /** The segment that entries are appended to; undefined if there is none. */
   get open(): Segment | undefined {
     return this.#segments.at(-1);
   }
 
-  /** A segment that an entry can be appended to, or undefined: the oldest one has to go first. */
+  /** Returns a segment that an entry can be appended to; undefined if something has to be evicted first. */
   segmentFor(byteLength: number, expiresAt: number): Segment | undefined {
-    if (this.isCrowded) return undefined;
+    if (this.hasMostEntries) return undefined;
     const open = this.#segments.at(-1);
     if (open?.canAppend(byteLength, expiresAt) === true) return open;
     if (open?.liveCount === 0) this.release(open);
@@ -75,19 +75,19 @@ export class SegmentRing {
     return segment;
   }
 
-  /** An entry was appended to one of the segments. */
+  /** Counts an entry that was appended to one of the segments. */
   countEntry(): void {
     this.#liveCount++;
   }
 
-  /** An entry of one of the segments goes: a sealed segment goes with its last entry. */
+  /** Kills an entry of one of the segments. A segment that is not open is released with its last entry. */
   kill(segment: Segment, offset: number): void {
     segment.kill(offset);
     this.#liveCount--;
     if (segment.liveCount === 0 && segment !== this.#segments.at(-1)) this.release(segment);
   }
 
-  /** Takes a segment without live entries out of the ring and gives its memory back. */
+  /** Removes a segment without live entries, and gives its memory back. */
   release(segment: Segment): void {
     this.#segments.splice(this.#segments.indexOf(segment), 1);
     this.#table.release(segment);
@@ -101,7 +101,7 @@ export class SegmentRing {
 }
 
 /**
- * The segments of a cache by slot. A location names an entry in 32 bits: the slot of its segment and its
+ * The segments of a cache, each in a slot. A location is 32 bits that name an entry: the slot of its segment and its
  * offset there, counted in units.
  */
 export class SegmentTable {
@@ -115,7 +115,7 @@ export class SegmentTable {
     this.#memory = memory;
   }
 
-  /** A new segment, for the probation ring or the main one. */
+  /** Makes a segment, for the probation ring or for the main one. */
   open(isProbation: boolean): Segment {
     const slot = this.#freeSlots.pop() ?? this.#slots.length;
     const segment = new Segment(slot, isProbation, this.segmentBytes, this.#memory);
@@ -123,24 +123,24 @@ export class SegmentTable {
     return segment;
   }
 
-  /** Gives the memory of a segment back. */
+  /** Gives the memory of a segment back; its slot is used again. */
   release(segment: Segment): void {
     this.#slots[segment.slot] = undefined;
     this.#freeSlots.push(segment.slot);
     segment.release();
   }
 
-  /** The segment that a location lies in. */
+  /** Returns the segment of a location. */
   segmentAt(location: number): Segment {
     return this.#slots[Math.floor((location * unitBytes) / this.segmentBytes)]!;
   }
 
-  /** The offset of a location in its segment. */
+  /** Returns the offset of a location in its segment. */
   offsetAt(location: number): number {
     return (location * unitBytes) % this.segmentBytes;
   }
 
-  /** The location of an entry. */
+  /** Returns the location of an entry. */
   locationOf(segment: Segment, offset: number): number {
     return (segment.slot * this.segmentBytes + offset) / unitBytes;
   }

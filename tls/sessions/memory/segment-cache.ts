@@ -1,12 +1,15 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { type Clock, steadyClock } from '../../time.ts';
-import { DetachedTimer } from '../../time.ts';
 import { segmentLimits, tlsLimits } from '../../limits.ts';
-import { resizableMemory, type SegmentMemory } from './segment.ts';
-import { planSegments } from './segment.ts';
+import { type Clock, DetachedTimer, steadyClock } from '../../time.ts';
+import {
+  type PurgeOwner,
+  type PutOptions,
+  type SessionCache,
+  type SessionCacheStats,
+  SessionLife,
+} from '../session-cache.ts';
+import { planSegments, resizableMemory, type SegmentMemory } from './segment.ts';
 import { SegmentStore } from './segment-store.ts';
-import type { PurgeOwner, PutOptions, SessionCache, SessionCacheStats } from '../session-cache.ts';
-import { SessionLife } from '../session-cache.ts';
 
 /** Expiry looks at the clock at least this often, in case it was set forward. */
 const longestWaitMs = 60_000;
@@ -17,26 +20,26 @@ export interface SegmentSessionCacheOptions {
   readonly maxBytes: number;
   /** Bytes of a segment, and so of the largest session; default: a 64th of `maxBytes`, at most 256 KiB. */
   readonly segmentBytes?: number;
-  /** The longest life of a session, in milliseconds; a later `expiresAt` is brought forward to it. */
+  /** The longest life of a session, in milliseconds; a later `expiresAt` is replaced by its end. */
   readonly lifetimeMs: number;
   /** Default: a clock that nobody can set. */
   readonly clock?: Clock;
-  /** Default: memory that goes back to the system at once. */
+  /** Allocates and gives back memory; default: {@link resizableMemory}. */
   readonly memory?: SegmentMemory;
-  /** Called after each step in which sessions were expired or purged, with how long it took; it must not throw. */
+  /** Called after each step of expiry or of a purge, with its duration; it must not throw. */
   readonly onReclaim?: (durationMs: number) => void;
 }
 
 /**
- * Keeps sessions in memory, in segments that hold many of them, with no object, timer or buffer for each.
+ * Keeps sessions in memory, in segments that hold many of them, without an object, timer or buffer for each.
  *
- * All sessions live equally long, so the order of arrival is the order of expiry: a timer walks the oldest
- * segment, overwrites each session when its time is up, and gives the segment back to the system after its
- * last one, traffic or not. A session that lives shorter than those before it is not found once it has
- * expired, and gives its bytes back when its turn comes.
+ * All sessions live equally long, so the order of arrival is the order of expiry. A timer walks through the oldest
+ * segment, overwrites each session when it expires, and gives the segment back to the system after its last one,
+ * whether there is traffic or not. A session that lives shorter than those before it is not found once it has
+ * expired, but its bytes are given back only after theirs.
  *
- * Sessions begin in a probation ring, an eighth of the bytes, of which one address may hold an eighth;
- * {@link promote} moves them out of it. So a flood of handshakes without login evicts only its like.
+ * Sessions begin in a probation ring, which has an eighth of the bytes; one address may hold an eighth of the ring.
+ * {@link promote} moves them out of it. So a flood of handshakes without login evicts only sessions without login.
  */
 export class SegmentSessionCache implements SessionCache {
   readonly #life: SessionLife;
@@ -48,7 +51,7 @@ export class SegmentSessionCache implements SessionCache {
   readonly #refused = { tooLarge: 0, overShare: 0 };
   #isClosed = false;
 
-  /** @throws RangeError where a bound is out of range */
+  /** @throws RangeError if a bound is out of range */
   constructor(options: SegmentSessionCacheOptions) {
     if (!(options.lifetimeMs > 0) || options.lifetimeMs > tlsLimits.lifetimeMs) {
       throw new RangeError(
@@ -115,7 +118,7 @@ export class SegmentSessionCache implements SessionCache {
     return count;
   }
 
-  /** `oldestAt` takes every session for one that was given its whole life. */
+  /** `oldestAt` is computed from the expiry of the oldest session, as if it was given the longest life. */
   stats(): SessionCacheStats {
     const oldestExpiry = this.#store.oldestExpiry();
     return {
@@ -130,7 +133,7 @@ export class SegmentSessionCache implements SessionCache {
   }
 
   /**
-   * One step of expiry, far below a millisecond; the cache's own timer calls it, so that nobody else needs to.
+   * Makes one step of expiry, which takes far below a millisecond. The cache's own timer calls it; tests may, too.
    *
    * @returns whether there may be more to do
    */
@@ -188,7 +191,7 @@ export class SegmentSessionCache implements SessionCache {
     return result;
   }
 
-  // Segments of which nothing is left go back soon, but not so soon that a single session makes and drops one.
+  // Empty segments are given back soon, but not at once: a client that comes and goes would make and drop one.
   #reclaimIfEmpty(): void {
     if (this.#store.entryCount === 0 && !this.#isClosed) this.#timer.arm(this.#granularityMs);
   }
@@ -200,7 +203,7 @@ export class SegmentSessionCache implements SessionCache {
     );
   }
 
-  // Many sessions expire in each step when they arrive all the time, rather than one.
+  // So long that, if sessions arrive all the time, each step expires many of them.
   get #granularityMs(): number {
     return Math.min(Math.max(Math.ceil(this.#life.lifetimeMs / 64), 10), 1_000);
   }

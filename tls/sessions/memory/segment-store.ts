@@ -2,21 +2,24 @@ import { segmentLimits } from '../../limits.ts';
 import { hashBytes, makeHashSeed } from '../../bytes.ts';
 import { AddressShares, noAddress, OwnerTable } from './owners.ts';
 import { SegmentIndex } from './id-index.ts';
-import type { SegmentMemory } from './segment.ts';
-import type { SegmentPlan } from './segment.ts';
-import { SegmentRing } from './ring.ts';
-import { SegmentTable } from './ring.ts';
-import { entryBytes, type Segment, type SegmentEntry } from './segment.ts';
+import { SegmentRing, SegmentTable } from './ring.ts';
+import {
+  entryBytes,
+  type Segment,
+  type SegmentEntry,
+  type SegmentMemory,
+  type SegmentPlan,
+} from './segment.ts';
 import type { PutOptions, RemovalReason } from '../session-cache.ts';
 
-/** What became of a session that was to be stored. */
+/** Whether a session was stored, or why it was not. */
 export type AddOutcome = 'stored' | 'tooLarge' | 'overShare';
 
 /**
- * The entries of a segment cache: two rings of segments, and the index that finds entries in them. It knows
- * no clock and no timer.
+ * The entries of a segment cache: two rings of segments, and the index that finds entries in them. It has no clock and
+ * no timer.
  *
- * A location names an entry; it is valid until an entry is added, promoted or removed.
+ * A location names an entry. It is valid until an entry is added, promoted or removed.
  */
 export class SegmentStore {
   readonly #table: SegmentTable;
@@ -70,13 +73,13 @@ export class SegmentStore {
     return { ...this.#removed };
   }
 
-  /** The location of an entry that no purge has retired, or undefined. */
+  /** Returns the location of an entry; undefined if there is none, or if a purge has retired it. */
   find(id: Uint8Array): number | undefined {
     const location = this.#locate(id);
     return location !== undefined && this.#isRetired(location) ? undefined : location;
   }
 
-  /** A view on a session, not to be handed out. */
+  /** Returns a view on a session, which must not leave the cache. */
   session(location: number): Uint8Array {
     return this.#table.segmentAt(location).session(this.#table.offsetAt(location));
   }
@@ -85,7 +88,7 @@ export class SegmentStore {
     return this.#table.segmentAt(location).expiresAt(this.#table.offsetAt(location));
   }
 
-  /** Stores a session in the place of any other under its id, and evicts the oldest where there is no room. */
+  /** Stores a session, replaces another with the same id, and evicts the oldest if there is no room. */
   add(id: Uint8Array, session: Uint8Array, options: PutOptions): AddOutcome {
     const byteLength = entryBytes(id, session);
     if (
@@ -137,7 +140,7 @@ export class SegmentStore {
   }
 
   /**
-   * Removes what is over, from the oldest on, and gives back the segments that are empty then. Stops at the
+   * Removes entries that are over, from the oldest on, and releases the segments that are empty then. Stops at the
    * first entry of each ring that is not over, and after looking at so many entries.
    *
    * @returns whether there may be more to do
@@ -148,7 +151,7 @@ export class SegmentStore {
     return this.#index.settle(segmentLimits.slotsPerStep);
   }
 
-  /** When the next entry expires; undefined if there is none, -Infinity where there is one to clear away. */
+  /** Returns when the next entry expires; undefined if there is none, -Infinity if there is a dead one to pass. */
   nextExpiry(): number | undefined {
     const times = [this.#probation.oldest, this.#main.oldest]
       .filter((segment) => segment !== undefined)
@@ -159,7 +162,7 @@ export class SegmentStore {
     return times.length === 0 ? undefined : Math.min(...times);
   }
 
-  /** When the oldest entry expires; undefined if there is none. Each dead entry is passed once, by it or by expiry. */
+  /** Returns when the oldest entry expires; undefined if there is none. It passes dead entries, as expiry does. */
   oldestExpiry(): number | undefined {
     const times = [this.#probation.oldest, this.#main.oldest].flatMap((segment) => {
       if (segment === undefined || segment.liveCount === 0) return [];
@@ -192,7 +195,7 @@ export class SegmentStore {
     return count;
   }
 
-  /** Removes what was retired before the call; each step looks at so many entries, between which others may come and go. */
+  /** Removes what was retired before the call; each step looks at so many entries. Others may come and go between. */
   *sweepRetired(entriesPerStep: number): Generator<undefined, undefined> {
     let left = entriesPerStep;
     for (const segment of [...this.#probation.segments, ...this.#main.segments]) {
@@ -247,7 +250,7 @@ export class SegmentStore {
 
   #isOverShare(address: number, byteLength: number): boolean {
     if (address === noAddress) return false;
-    // In a small ring a share of less than two segments would refuse what fits, and the newest at that.
+    // In a small ring, a share of less than two segments would refuse new sessions that fit.
     const share = Math.max(
       this.#probation.maxBytes * segmentLimits.addressShare,
       2 * this.#table.segmentBytes,
@@ -260,9 +263,9 @@ export class SegmentStore {
     if (this.#doomed.length > 0) this.#table.release(this.#doomed.pop()!);
     this.#evictAhead(ring, byteLength);
     let segment = ring.segmentFor(byteLength, entry.expiresAt);
-    // Ends: each round evicts an entry or a segment, and an empty ring has room for what fits a segment.
+    // It stops: each round evicts an entry or a segment, and an empty ring has room for what fits a segment.
     while (segment === undefined) {
-      if (ring.isCrowded) this.#evictOldest(ring);
+      if (ring.hasMostEntries) this.#evictOldest(ring);
       else this.#evict(ring, ring.oldest!);
       segment = ring.segmentFor(byteLength, entry.expiresAt);
     }
@@ -273,8 +276,8 @@ export class SegmentStore {
     return this.#table.locationOf(segment, offset);
   }
 
-  // In a full ring the oldest segment empties at the pace at which the newest fills, so that no single append
-  // has to evict all of it.
+  // In a full ring the oldest segment is emptied at the pace at which the newest fills, so that no single append has
+  // to evict all of it.
   #evictAhead(ring: SegmentRing, byteLength: number): void {
     const { oldest, open } = ring;
     if (!ring.isFull || oldest === undefined || open === undefined || oldest === open) return;
@@ -310,7 +313,7 @@ export class SegmentStore {
     this.#forget(segment, offset);
   }
 
-  // The entry has left the index, or is found elsewhere.
+  // Called when the index has no more the entry, or has it at another location.
   #forget(segment: Segment, offset: number): void {
     const byteLength = segment.byteLength(offset);
     this.#usedBytes -= byteLength;
