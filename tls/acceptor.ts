@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { Admission, type AdmissionEntry, type Visitor } from './admission/admission.ts';
-import { Arrival } from './arrival.ts';
+import { Arrival, type ArrivalSettings } from './arrival.ts';
 import type {
   ClientCertificate,
   ClientCertificatePolicy,
@@ -59,6 +59,11 @@ export interface TlsAcceptorOptions {
    * @see RFC 7301, section 3.2; RFC 9325, section 3.7
    */
   readonly alpnProtocols?: readonly string[];
+  /**
+   * Text that a client is sent that speaks in the clear instead of TLS, or says nothing for too long, with its line end:
+   * in the words of the protocol, which such a client may show to its user. Absent: an alert of TLS.
+   */
+  readonly clearTextAnswer?: string;
   /** The clock of the cache. */
   readonly clock?: Clock;
   /** The clock of dates in client certificates and revocation lists, and of chains of tickets. Default: that of the system. */
@@ -111,6 +116,7 @@ export class TlsAcceptor {
   readonly #onEvent: (event: TlsEvent) => void;
   readonly #admission: Admission;
   readonly #reader: HelloReader;
+  readonly #arrivalSettings: ArrivalSettings;
   readonly #handshakeDeadlines: Deadlines;
   readonly #settings: Omit<TlsEndpointSettings, 'clientTrust'>;
   #credentials: readonly Credential[];
@@ -140,6 +146,11 @@ export class TlsAcceptor {
     this.#reader = new HelloReader({
       deadlineMs: options.helloDeadlineMs ?? tlsLimits.helloDeadlineMs,
     });
+    this.#arrivalSettings = {
+      reader: this.#reader,
+      lingerings: new Deadlines(tlsLimits.lingerMs),
+      clearTextAnswer: options.clearTextAnswer,
+    };
     const handshakeDeadlineMs = options.handshakeDeadlineMs ?? tlsLimits.handshakeDeadlineMs;
     this.#handshakeDeadlines = new Deadlines(handshakeDeadlineMs);
     this.#settings = {
@@ -240,6 +251,7 @@ export class TlsAcceptor {
     this.#unsubscribe?.();
     this.#sessions?.close();
     this.#reader.close();
+    this.#arrivalSettings.lingerings.clear();
     this.#handshakeDeadlines.clear();
     this.#endpoints.retire();
   }
@@ -250,12 +262,12 @@ export class TlsAcceptor {
     address: string | undefined,
   ): Promise<TlsConnection> {
     const entry = given ?? this.#admission.enter(address, nobody);
-    const arrival = new Arrival(socket, entry, this.#reader);
+    const arrival = new Arrival(socket, entry, address, this.#arrivalSettings);
     const attempt: Attempt = { socket, arrival, address, startedAt: this.#clock(), mode: 'none' };
     this.#arrivals.add(arrival);
     try {
       if (this.#isClosed) throw closedError();
-      attempt.hello = await this.#reader.read(socket);
+      attempt.hello = await this.#reader.read(socket, arrival);
       arrival.check();
       const turn = arrival.tryTurn() ?? (await arrival.waitForTurn());
       try {
@@ -265,10 +277,11 @@ export class TlsAcceptor {
       }
     } catch (cause) {
       const error = cause instanceof TlsAcceptError ? cause : handshakeError(cause);
-      arrival.refuse(error);
+      const refused = arrival.refuse(error);
       const { hello, mode } = attempt;
       const protocol = hello === undefined ? 'unknown' : offeredProtocol(hello);
       this.#onEvent({ kind: 'failure', code: error.code, mode, protocol, address, error });
+      await refused;
       throw error;
     } finally {
       this.#arrivals.remove(arrival);

@@ -5,31 +5,53 @@ import type {
   HandshakeTurn,
   Visitor,
 } from './admission/admission.ts';
-import type { HelloReader } from './hello/hello-reader.ts';
-import { handshakeError, TlsAcceptError, type TlsAcceptErrorCode } from './events.ts';
+import type { Stranger } from './admission/stranger-input.ts';
+import { handshakeError, TlsAcceptError } from './events.ts';
 import type { TlsHandshake } from './handshake.ts';
+import { alerts } from './hello/hello-records.ts';
+import { HelloError, type HelloReader } from './hello/hello-reader.ts';
+import { tlsLimits } from './limits.ts';
 import type { Linked } from './linked-list.ts';
+import type { Deadlines } from './time.ts';
+
+/** What all arrivals of an acceptor have in common. */
+export interface ArrivalSettings {
+  readonly reader: HelloReader;
+  /** For clients that are told why they are refused. */
+  readonly lingerings: Deadlines;
+  /** What a client is told that speaks in the clear; undefined: an alert. */
+  readonly clearTextAnswer: string | undefined;
+}
 
 /**
  * A connection on its way to TLS, which ends early in one way only, wherever it is: while it waits for the
  * client's hello, for its turn, or for the end of the handshake.
  */
-export class Arrival implements Visitor, Linked<Arrival> {
+export class Arrival implements Visitor, Stranger, Linked<Arrival> {
   before: Arrival | undefined;
   after: Arrival | undefined;
+  /** Of the client; undefined if it is gone. */
+  readonly remoteAddress: string | undefined;
   readonly #socket: Socket;
   readonly #entry: AdmissionEntry;
   readonly #owner: Visitor;
-  readonly #reader: HelloReader;
+  readonly #settings: ArrivalSettings;
   #handshake: TlsHandshake | undefined;
   #error: TlsAcceptError | undefined;
+  #isLingering = false;
 
   /** Stands in for the entry's visitor until {@link leave}. */
-  constructor(socket: Socket, entry: AdmissionEntry, reader: HelloReader) {
+  constructor(
+    socket: Socket,
+    entry: AdmissionEntry,
+    address: string | undefined,
+    settings: ArrivalSettings,
+  ) {
+    this.remoteAddress = address;
     this.#socket = socket;
     this.#entry = entry;
     this.#owner = entry.visitor;
-    this.#reader = reader;
+    this.#settings = settings;
     entry.visitor = this;
   }
 
@@ -42,13 +64,19 @@ export class Arrival implements Visitor, Linked<Arrival> {
     this.interrupt(endErrors[reason]());
   }
 
+  endForInput(): void {
+    const message = 'Cannot keep the ClientHello: strangers hold too much';
+    this.interrupt(new TlsAcceptError('TOO_MANY_PENDING', message));
+  }
+
   /** Lets whatever it waits for fail with this error; does nothing after the first. */
   interrupt(error: TlsAcceptError): void {
     if (this.#error !== undefined) return;
     this.#error = error;
-    this.#reader.fail(this.#socket, error);
+    this.#settings.reader.fail(this.#socket, error);
     this.#entry.leave();
     this.#handshake?.fail(error);
+    if (this.#isLingering) this.#socket.destroy();
   }
 
   /** @throws TlsAcceptError if it was interrupted */
@@ -79,27 +107,66 @@ export class Arrival implements Visitor, Linked<Arrival> {
     return turn;
   }
 
-  /** It has arrived, or failed. */
+  /** It has arrived, or failed: nothing is held for it any more. */
   leave(): void {
+    this.#settings.reader.release(this);
     this.#entry.visitor = this.#owner;
   }
 
-  /** Ends a connection that does not come to TLS, with an alert if one can still be sent. */
-  refuse({ code }: TlsAcceptError): void {
-    this.#entry.leave();
-    // OpenSSL sends its own alert, if it has one, and who has said nothing needs none.
-    if (this.#handshake === undefined && this.#socket.bytesRead > 0 && this.#socket.writable) {
-      this.#socket.write(Buffer.from([21, 3, 3, 0, 2, 2, alerts[code] ?? internalErrorAlert]));
+  /**
+   * Ends a connection that does not come to TLS, and tells the client why if it can still be told. Settles when the
+   * socket is destroyed.
+   */
+  async refuse(error: TlsAcceptError): Promise<void> {
+    const socket = this.#socket;
+    const answer = this.#answerTo(error);
+    if (answer !== undefined && socket.writable) {
+      // Others need the room at once, or the server ends.
+      if (this.#error === undefined) await this.#linger(answer);
+      else socket.write(answer);
     }
-    this.#socket.destroy();
+    this.#entry.leave();
+    socket.destroy();
+  }
+
+  #answerTo(error: TlsAcceptError): string | Uint8Array | undefined {
+    // OpenSSL sends its own alert, if it has one.
+    if (this.#handshake !== undefined) return undefined;
+    const { clearTextAnswer } = this.#settings;
+    const isClearText = error instanceof HelloError && error.isClearText;
+    if (isClearText && clearTextAnswer !== undefined) return clearTextAnswer;
+    const alert = error instanceof HelloError ? error.alert : alerts.internalError;
+    // Who has said nothing needs none.
+    if (alert === undefined || this.#socket.bytesRead === 0) return undefined;
+    return Buffer.from([21, 3, 3, 0, 2, 2, alert]);
+  }
+
+  /** Sends the answer and our end; waits for the client's, and drops what it still sends, up to a bound. */
+  #linger(answer: string | Uint8Array): Promise<void> {
+    const socket = this.#socket;
+    this.#isLingering = true;
+    return new Promise((resolve) => {
+      let leftBytes: number = tlsLimits.lingerBytes;
+      const finish = (): void => {
+        cancel();
+        socket.off('data', drop);
+        socket.off('end', finish);
+        socket.off('close', finish);
+        resolve();
+      };
+      const drop = ({ length }: Buffer): void => {
+        leftBytes -= length;
+        if (leftBytes <= 0) finish();
+      };
+      const cancel = this.#settings.lingerings.set(finish);
+      socket.on('data', drop);
+      socket.on('end', finish);
+      socket.on('close', finish);
+      socket.resume();
+      socket.end(answer);
+    });
   }
 }
-
-/** @see RFC 8446, section 6.2 */
-const internalErrorAlert = 80;
-
-/** The alerts of what is the client's fault: unexpected_message, illegal_parameter. */
-const alerts: Partial<Record<TlsAcceptErrorCode, number>> = { NOT_TLS: 10, HELLO_TOO_LARGE: 47 };
 
 const endErrors: Record<AdmissionEndReason, () => TlsAcceptError> = {
   room: () =>

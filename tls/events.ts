@@ -37,7 +37,7 @@ export type TlsEvent =
  * Why a connection did not reach TLS:
  *
  * - `NOT_TLS`: the client sent something else, such as a plain IMAP command on the port for TLS
- * - `HELLO_TOO_LARGE`, `HELLO_TIMEOUT`: the ClientHello broke a bound
+ * - `HELLO_TOO_LARGE`, `HELLO_TIMEOUT`: the ClientHello has more than 128 KiB, or did not come in time
  * - `TOO_MANY_PENDING`: too many connections have not logged in, and it was idle for longest of the addresses' that had most
  * - `CLOSED`: the client left before its ClientHello was there
  * - `HANDSHAKE_FAILED`: TLS refused, the client left in the middle, or it took too long

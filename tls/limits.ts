@@ -1,9 +1,26 @@
 /** Every bound of tls/ in one place; options override those that an operator may want to move. */
 export const tlsLimits = {
-  /** A ClientHello may not be longer: post-quantum key shares and many PSK identities fit, floods do not. */
-  helloBytes: 16 * 1024,
-  /** Records that a ClientHello may be spread over: a client needs one or two, and each is looked at again. */
-  helloRecords: 64,
+  /**
+   * The message of a ClientHello, without its header, may not have more bytes: as in OpenSSL, which adds up what each of
+   * its vectors may have.
+   */
+  helloBytes: 131_396,
+  /** Identities, key shares and the like of a ClientHello that are looked at: clients have one or two of each. */
+  helloListItems: 16,
+  /**
+   * A ClientHello that makes us hold no more bytes than this does not count: a post-quantum key share and a ticket fit,
+   * so that nobody is ended for the hellos of others. As many as there may be before login hold 64 MiB of it.
+   */
+  uncountedHelloBytes: 4 * 1024,
+  /** Bytes that longer hellos may make a thread hold in all, until the ends of their handshakes. */
+  heldHelloBytes: 16 * 1024 * 1024,
+  /**
+   * A client that is told why it does not come to TLS may take so long to read it and to close, in milliseconds: if we
+   * closed while it sends, the reset would take the answer away from it.
+   */
+  lingerMs: 1_000,
+  /** Bytes that are read from it meanwhile, for nothing: as many as are on their way over a quick and long line. */
+  lingerBytes: 1024 * 1024,
   /** Time for the whole ClientHello: to wait for it costs little, and a client may be as busy as we are. */
   helloDeadlineMs: 20_000,
   /** Time for the handshake from its turn on, however the client spreads its bytes. */

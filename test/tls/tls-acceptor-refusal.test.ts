@@ -2,6 +2,7 @@
 // it must, and no more.
 import { once } from 'node:events';
 import { connect as connectPlain, type Socket } from 'node:net';
+import { setImmediate } from 'node:timers/promises';
 import { connect as connectTls } from 'node:tls';
 import t from 'tap';
 import { Admission, NullSessionCache, TlsAcceptError, type TlsEvent } from '../../tls/index.ts';
@@ -15,6 +16,9 @@ import { visitWithNode } from '../fixtures/tls-visit.ts';
 import { until } from '../fixtures/until.ts';
 
 const tls13 = { minVersion: 'TLSv1.3', maxVersion: 'TLSv1.3' } as const;
+
+/** A hello that announces one byte more than it may have. */
+const tooLong = Buffer.from([22, 3, 1, 0x40, 0, 1, 2, 1, 0x45]);
 
 /** Sends bytes as they are; what the server answers until it or the test ends the connection. */
 async function sendRaw(
@@ -88,9 +92,96 @@ void t.test('refuses what is not TLS, and goes on', async (t) => {
   t.equal((await visitWithNode({ port: server.port, version: 'TLSv1.3' })).isResumed, false);
 });
 
+void t.test('tells in the clear who speaks in the clear, or waits for a greeting', async (t) => {
+  const clearTextAnswer = 'TLS is expected here\r\n';
+  const { server } = await startForTest(t, { clearTextAnswer, helloDeadlineMs: 300 });
+  const silent = await sendRaw(server.port, Buffer.alloc(0));
+  const slow = await sendRaw(server.port, Buffer.from([22]));
+  for (const text of ['a1 NOOP\r\n', 'GET / HTTP/1.1\r\n\r\n', 'SSH-2.0-x\r\n', '\r\n']) {
+    const raw = await sendRaw(server.port, Buffer.from(text));
+    await raw.closed;
+    t.equal(raw.answer().toString(), clearTextAnswer, JSON.stringify(text));
+  }
+  for (const [bytes, alert] of [
+    [[0x80, 0x2e, 1, 3, 1], 70],
+    [[22, 2, 0], 70],
+    [[21, 3, 1, 0, 2, 1, 0], 10],
+    [[3, 0, 0, 19], 10],
+  ] as const) {
+    const raw = await sendRaw(server.port, Buffer.from(bytes));
+    await raw.closed;
+    t.same([...raw.answer()], [21, 3, 3, 0, 2, 2, alert], `noise gets an alert: ${String(bytes)}`);
+  }
+  t.equal(server.events.filter(isFailure('NOT_TLS')).length, 8);
+  await silent.closed;
+  t.equal(silent.answer().toString(), clearTextAnswer, 'who has said nothing');
+  await slow.closed;
+  t.same([...slow.answer()], [21, 3, 3, 0, 2, 2, 80], 'who has begun a hello');
+});
+
+void t.test('an answer comes through to a client that is still sending', async (t) => {
+  const { server } = await startForTest(t, { clearTextAnswer: 'No\r\n' });
+  const body = Buffer.alloc(10_000, 'x');
+  for (const [bytes, answer] of [
+    [Buffer.from('POST / HTTP/1.1\r\n\r\n'), Buffer.from('No\r\n')],
+    [tooLong, Buffer.from([21, 3, 3, 0, 2, 2, 47])],
+  ] as const) {
+    const client = connectPlain({ port: server.port, host: '127.0.0.1', allowHalfOpen: true });
+    const errors: Error[] = [];
+    client.on('error', (error) => errors.push(error));
+    const closed = new Promise((resolve) => client.once('close', resolve));
+    client.write(bytes);
+    t.same((await once(client, 'data'))[0], answer);
+    // A reset would come now, and to a client that has not read the answer it would come instead of it.
+    for (let count = 0; count < 20 && client.writable; count++) {
+      await new Promise((resolve) => client.write(body, resolve));
+      await setImmediate();
+    }
+    client.end();
+    await closed;
+    t.same(errors, []);
+  }
+  t.equal(server.acceptor.pendingHelloCount, 0);
+});
+
+void t.test('a client that sends for ever is cut off', async (t) => {
+  const { server } = await startForTest(t);
+  const raw = await sendRaw(server.port, tooLong);
+  const flood = (): void => {
+    while (raw.socket.writable && raw.socket.write(Buffer.alloc(64 * 1024)));
+  };
+  raw.socket.on('drain', flood);
+  flood();
+  await raw.closed;
+  t.ok(raw.socket.bytesWritten < 64 * 1024 * 1024, 'by what it sends');
+});
+
+void t.test('a client that is told why it is refused still makes room for others', async (t) => {
+  const admission = new Admission({ connectionsBeforeLogin: 1 });
+  const { server } = await startForTest(t, { admission });
+  const lingering = connectPlain({ port: server.port, host: '127.0.0.1', allowHalfOpen: true });
+  lingering.on('error', () => {});
+  lingering.write(tooLong);
+  await once(lingering, 'data');
+  t.equal(admission.count, 1, 'it is counted while it lingers');
+  t.equal((await visitWithNode({ port: server.port, version: 'TLSv1.3' })).isResumed, false);
+  lingering.destroy();
+  await until(() => admission.count === 0);
+});
+
+void t.test('closing an acceptor ends those who are told why they are refused', async (t) => {
+  const { server } = await startForTest(t);
+  const lingering = connectPlain({ port: server.port, host: '127.0.0.1', allowHalfOpen: true });
+  lingering.on('error', () => {});
+  lingering.write(tooLong);
+  await once(lingering, 'data');
+  await server.acceptor.close();
+  lingering.destroy();
+});
+
 void t.test('refuses a hello over the bound', async (t) => {
   const { server } = await startForTest(t);
-  const raw = await sendRaw(server.port, Buffer.from([22, 3, 1, 0x40, 0, 1, 0, 0x40, 0]));
+  const raw = await sendRaw(server.port, tooLong);
   await raw.closed;
   t.same([...raw.answer()], [21, 3, 3, 0, 2, 2, 47], 'the alert illegal_parameter');
   t.match(server.events, [{ kind: 'failure', code: 'HELLO_TOO_LARGE' }]);

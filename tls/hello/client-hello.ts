@@ -1,38 +1,32 @@
 import { tlsLimits } from '../limits.ts';
 import { ByteReader } from '../bytes.ts';
+import { alerts, type HelloFault, HelloRecords } from './hello-records.ts';
 
-/** What a client says of itself before anything else. Bytes are views on what was parsed. */
+/** What a client says of itself before anything else. It keeps nothing of the bytes that it was read from. */
 export interface ClientHello {
   /** The session id of TLS 1.2; in TLS 1.3 random or empty. */
   readonly legacySessionId: Uint8Array;
   /** Content of the session_ticket extension (empty: the client has none but takes one); undefined: no extension. */
   readonly sessionTicket: Uint8Array | undefined;
-  /** Identities of the pre_shared_key extension, in the client's order. */
+  /** The first few identities of the pre_shared_key extension, in the client's order. */
   readonly pskIdentities: readonly Uint8Array[];
-  /** Named groups of the key shares, in the client's order. */
+  /** Named groups of the first few key shares, in the client's order. */
   readonly keyShareGroups: readonly number[];
-  /** The host name of the server_name extension; not validated. */
+  /** The host name of the server_name extension; undefined if there is none, or what there is can be no host's name. */
   readonly serverName: string | undefined;
-  /** Protocol names of the ALPN extension, in the client's order. */
-  readonly alpn: readonly string[];
-  /** Versions of the supported_versions extension; the legacy version where there is none. */
+  /** Versions of the supported_versions extension; the legacy version if there is none. */
   readonly supportedVersions: readonly number[];
   /** Whether a TLS 1.2 session would be bound to its handshake (RFC 7627). */
   readonly hasExtendedMasterSecret: boolean;
 }
 
 /**
- * - `incomplete`: more bytes have to come; with fewer than `neededBytes` in all, the answer is the same
- * - `notTls`: these bytes don't begin a TLS handshake
- * - `tooLarge`: the hello is longer than the bound, or spread over more records than one needs
- * - `malformed`: a ClientHello whose inside cannot be read; what TLS answers to it is an alert
- * - `hello`: a ClientHello; more bytes may follow it
+ * What the first bytes of a connection are: `incomplete` if more have to come; a hello, behind which more may follow; or
+ * neither.
  */
 export type ClientHelloResult =
-  | { readonly kind: 'incomplete'; readonly neededBytes: number }
-  | { readonly kind: 'notTls' }
-  | { readonly kind: 'tooLarge' }
-  | { readonly kind: 'malformed' }
+  | { readonly kind: 'incomplete' }
+  | HelloFault
   | { readonly kind: 'hello'; readonly hello: ClientHello };
 
 /** The version of TLS 1.3 in a hello. @see RFC 8446, section 4.2.1 */
@@ -46,22 +40,15 @@ const protocolNames: ReadonlyMap<number, string> = new Map([
   [tls13, 'TLSv1.3'],
 ]);
 
-/** The best protocol that the client offers; `unknown` where it has none that there is. */
+/** The best protocol that the client offers; `unknown` if none of them exists. */
 export function offeredProtocol({ supportedVersions }: ClientHello): string {
   const known = supportedVersions.filter((version) => protocolNames.has(version));
   return protocolNames.get(Math.max(...known)) ?? 'unknown';
 }
 
-const recordHeaderBytes = 5;
-const messageHeaderBytes = 4;
-const handshakeRecord = 22;
-const majorVersion = 3;
-const clientHelloMessage = 1;
-const longestFragment = 2 ** 14;
-
+/** The extensions that are read. */
 const extensionTypes = {
   serverName: 0,
-  alpn: 16,
   extendedMasterSecret: 23,
   sessionTicket: 35,
   preSharedKey: 41,
@@ -69,90 +56,54 @@ const extensionTypes = {
   keyShare: 51,
 } as const;
 
+const readTypes: ReadonlySet<number> = new Set(Object.values(extensionTypes));
+
 /**
  * Parses the first bytes of a connection as a ClientHello, which may be spread over several records. Any
- * bytes are taken; it never throws.
+ * bytes are taken; it never throws. For all that has come so far: it begins anew with each call.
  *
- * @param bytes - all that has come so far
- * @param maxBytes - the longest hello, record headers included
+ * @param maxBytes - of the message without its header
  * @see RFC 8446, sections 4.1.2 and 5.1; RFC 5246, section 7.4.1.2
  */
 export function parseClientHello(
   bytes: Uint8Array,
   maxBytes: number = tlsLimits.helloBytes,
 ): ClientHelloResult {
-  const body = gatherBody(bytes, maxBytes);
-  if (!(body instanceof Uint8Array)) return body;
-  const hello = parseBody(body);
-  return hello === undefined ? { kind: 'malformed' } : { kind: 'hello', hello };
+  const records = new HelloRecords(maxBytes);
+  const result = records.push(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+  if (result === 'incomplete') return { kind: 'incomplete' };
+  if (result !== 'complete') return result;
+  const hello = parseHelloBody(records.body);
+  if (hello === undefined) return { kind: 'malformed', alert: alerts.decodeError };
+  return { kind: 'hello', hello };
 }
 
-/** The body of the first handshake message, copied only where it lies in several records; or why there is none. */
-function gatherBody(bytes: Uint8Array, maxBytes: number): Uint8Array | ClientHelloResult {
-  const fragments: Uint8Array[] = [];
-  const messageHeader: number[] = [];
-  let gathered = 0;
-  for (let start = 0; ;) {
-    const fault = checkRecordHeader(bytes, start);
-    if (fault !== undefined) return fault;
-    const fragmentStart = start + recordHeaderBytes;
-    if (bytes.length < fragmentStart) return incomplete(fragmentStart + 1, maxBytes);
-    const end = fragmentStart + bytes[start + 3]! * 256 + bytes[start + 4]!;
-    const fragment = bytes.subarray(fragmentStart, end);
-    if (fragments.push(fragment) > tlsLimits.helloRecords) return { kind: 'tooLarge' };
-    gathered += fragment.length;
-    messageHeader.push(...fragment.subarray(0, messageHeaderBytes - messageHeader.length));
-    if ((messageHeader[0] ?? clientHelloMessage) !== clientHelloMessage) return { kind: 'notTls' };
-    const wanted = messageBytes(messageHeader);
-    // Where the hello ends, or before that, if other record headers lie between.
-    const helloEnd = fragmentStart + fragment.length + wanted - gathered;
-    if (helloEnd > maxBytes) return { kind: 'tooLarge' };
-    if (gathered >= wanted) return join(fragments).subarray(messageHeaderBytes, wanted);
-    if (bytes.length < end) return incomplete(helloEnd, maxBytes);
-    start = end;
-  }
-}
-
-function checkRecordHeader(bytes: Uint8Array, start: number): ClientHelloResult | undefined {
-  const type = bytes[start];
-  const major = bytes[start + 1];
-  const high = bytes[start + 3];
-  const low = bytes[start + 4];
-  if ((type ?? handshakeRecord) !== handshakeRecord || (major ?? majorVersion) !== majorVersion) {
-    return { kind: start === 0 ? 'notTls' : 'malformed' };
-  }
-  if (high === undefined || low === undefined) return undefined;
-  const length = high * 256 + low;
-  return length === 0 || length > longestFragment ? { kind: 'malformed' } : undefined;
-}
-
-function incomplete(neededBytes: number, maxBytes: number): ClientHelloResult {
-  return neededBytes > maxBytes ? { kind: 'tooLarge' } : { kind: 'incomplete', neededBytes };
-}
-
-/** Bytes of the message, its header included, as far as the header is known. */
-function messageBytes(header: readonly number[]): number {
-  const [, high = 0, middle = 0, low = 0] = header;
-  return messageHeaderBytes + high * 0x1_0000 + middle * 0x100 + low;
-}
-
-function join(fragments: readonly Uint8Array[]): Uint8Array {
-  return fragments.length === 1 ? fragments[0]! : Buffer.concat(fragments);
-}
-
-function parseBody(body: Uint8Array): ClientHello | undefined {
+/** Parses a ClientHello without the header of its message; undefined if it is malformed. */
+export function parseHelloBody(body: Uint8Array): ClientHello | undefined {
   const reader = new ByteReader(body);
   const legacyVersion = reader.number(2);
   reader.bytes(32);
   const legacySessionId = reader.vector(1);
   reader.vector(2);
   reader.vector(1);
-  const extensions = new Map<number, Uint8Array>();
   // Before TLS 1.3 a hello may end here.
-  const list = new ByteReader(reader.hasMore ? reader.vector(2) : new Uint8Array(0));
-  while (list.hasMore) extensions.set(list.number(2), list.vector(2));
-  if (reader.isBroken || list.isBroken || legacySessionId.length > 32) return undefined;
-  return parseExtensions(legacyVersion, legacySessionId, extensions);
+  const extensions = readExtensions(reader.hasMore ? reader.vector(2) : new Uint8Array(0));
+  if (reader.isBroken || reader.hasMore || legacySessionId.length > 32) return undefined;
+  return extensions && parseExtensions(legacyVersion, legacySessionId, extensions);
+}
+
+/** The extensions that are read, by type; undefined if the list is broken, or one of them is there twice. */
+function readExtensions(bytes: Uint8Array): ReadonlyMap<number, Uint8Array> | undefined {
+  const list = new ByteReader(bytes);
+  const extensions = new Map<number, Uint8Array>();
+  while (list.hasMore) {
+    const type = list.number(2);
+    const content = list.vector(2);
+    if (!readTypes.has(type)) continue;
+    if (extensions.has(type)) return undefined;
+    extensions.set(type, content);
+  }
+  return list.isBroken ? undefined : extensions;
 }
 
 function parseExtensions(
@@ -162,15 +113,12 @@ function parseExtensions(
 ): ClientHello | undefined {
   const serverNames = readList(extensions.get(extensionTypes.serverName), 2, (reader) => ({
     type: reader.number(1),
-    name: toText(reader.vector(2)),
+    name: reader.vector(2),
   }));
-  const alpn = readList(extensions.get(extensionTypes.alpn), 2, (reader) =>
-    toText(reader.vector(1)),
-  );
   const pskIdentities = readList(extensions.get(extensionTypes.preSharedKey), 2, (reader) => {
     const identity = reader.vector(2);
     reader.number(4);
-    return identity;
+    return new Uint8Array(identity);
   });
   const versions = readList(extensions.get(extensionTypes.supportedVersions), 1, (reader) =>
     reader.number(2),
@@ -180,14 +128,14 @@ function parseExtensions(
     reader.vector(2);
     return group;
   });
-  if (!serverNames || !alpn || !pskIdentities || !versions || !keyShareGroups) return undefined;
+  const sessionTicket = extensions.get(extensionTypes.sessionTicket);
+  if (!serverNames || !pskIdentities || !versions || !keyShareGroups) return undefined;
   return {
-    legacySessionId,
-    sessionTicket: extensions.get(extensionTypes.sessionTicket),
+    legacySessionId: new Uint8Array(legacySessionId),
+    sessionTicket: sessionTicket && new Uint8Array(sessionTicket),
     pskIdentities,
     keyShareGroups,
-    serverName: serverNames.find(({ type }) => type === 0)?.name,
-    alpn,
+    serverName: toHostName(serverNames.find(({ type }) => type === 0)?.name),
     supportedVersions: extensions.has(extensionTypes.supportedVersions)
       ? versions
       : [legacyVersion],
@@ -195,7 +143,10 @@ function parseExtensions(
   };
 }
 
-/** The items of the list that an extension begins with: none where it is absent, undefined where it is broken. */
+/**
+ * The first items of the list that an extension begins with, up to a bound: none if there is no extension, undefined if
+ * they are broken. What OpenSSL does not like about the rest it tells by itself.
+ */
 function readList<Item>(
   extension: Uint8Array | undefined,
   lengthBytes: number,
@@ -205,10 +156,16 @@ function readList<Item>(
   const outer = new ByteReader(extension);
   const list = new ByteReader(outer.vector(lengthBytes));
   const items: Item[] = [];
-  while (list.hasMore) items.push(readItem(list));
+  while (list.hasMore && items.length < tlsLimits.helloListItems) items.push(readItem(list));
   return outer.isBroken || list.isBroken ? undefined : items;
 }
 
-function toText(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
+const longestHostName = 255;
+const hostName = /^(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?(?:\.(?!$)|\.?$))+$/i;
+
+/** Text of a host's name, or undefined. @see RFC 6066, section 3; RFC 1123, section 2.1 */
+function toHostName(bytes: Uint8Array | undefined): string | undefined {
+  if (bytes === undefined || bytes.length > longestHostName) return undefined;
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
+  return hostName.test(text) ? text : undefined;
 }

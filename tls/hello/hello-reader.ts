@@ -1,24 +1,51 @@
 import type { Socket } from 'node:net';
-import { type ClientHello, parseClientHello } from './client-hello.ts';
-import { Deadlines } from '../time.ts';
-import { tlsLimits } from '../limits.ts';
+import { type Stranger, StrangerInput } from '../admission/stranger-input.ts';
 import { TlsAcceptError } from '../events.ts';
+import { tlsLimits } from '../limits.ts';
+import { Deadlines } from '../time.ts';
+import { type ClientHello, parseHelloBody } from './client-hello.ts';
+import { alerts, type HelloFault, HelloRecords } from './hello-records.ts';
 
-/** How long a {@link HelloReader} waits. */
+/** How long a {@link HelloReader} waits, and how much it holds. */
 export interface HelloReaderOptions {
   /** For the whole hello, from the call on, in milliseconds. */
   readonly deadlineMs?: number;
+  /** For long hellos, in bytes; default {@link tlsLimits.heldHelloBytes}. */
+  readonly heldBytes?: number;
+}
+
+/** A client that sent no ClientHello, and how it can be told. */
+export class HelloError extends TlsAcceptError {
+  /** Number of the alert for it; undefined if it has said nothing. */
+  readonly alert: number | undefined;
+  /** True if it may be one that speaks in the clear: it did so, or it said nothing and may wait for a greeting. */
+  readonly isClearText: boolean;
+
+  constructor(
+    code: 'NOT_TLS' | 'HELLO_TOO_LARGE' | 'HANDSHAKE_FAILED' | 'HELLO_TIMEOUT',
+    message: string,
+    { alert, isClearText = false }: { alert?: number | undefined; isClearText?: boolean },
+  ) {
+    super(code, message);
+    this.alert = alert;
+    this.isClearText = isClearText;
+  }
 }
 
 /** Reads the ClientHello of a connection and puts it back, so that TLS finds the connection as it was. */
 export class HelloReader {
   readonly #deadlines: Deadlines;
+  readonly #input: StrangerInput;
   // Not a Map, for the reason that `LinkedList` gives.
   readonly #pending = new WeakMap<Socket, PendingHello>();
   #pendingCount = 0;
 
   constructor(options: HelloReaderOptions = {}) {
     this.#deadlines = new Deadlines(options.deadlineMs ?? tlsLimits.helloDeadlineMs);
+    this.#input = new StrangerInput({
+      maxBytes: options.heldBytes ?? tlsLimits.heldHelloBytes,
+      uncountedBytes: tlsLimits.uncountedHelloBytes,
+    });
   }
 
   /** Connections that wait for their hello. */
@@ -26,22 +53,30 @@ export class HelloReader {
     return this.#pendingCount;
   }
 
+  /** Bytes of memory that long hellos hold, until {@link release}. */
+  get heldBytes(): number {
+    return this.#input.bytes;
+  }
+
   /**
-   * Reads the hello of a socket that nobody else reads from. The socket is left open, and its bytes unread,
-   * also when this rejects.
+   * Reads the hello of a socket that nobody else reads from. The socket is left open, also when this rejects.
    *
-   * @returns the hello; undefined if it is malformed, so that OpenSSL answers with its alert
-   * @throws TlsAcceptError `NOT_TLS`, `HELLO_TOO_LARGE`, `HELLO_TIMEOUT`, `CLOSED`, or what {@link fail} was given
+   * @param stranger - ended if its hello is long and such hellos hold too much; {@link release} it at its end. Absent:
+   *   what this one holds does not count
+   * @returns the hello; undefined if its content is malformed, so that OpenSSL answers with its alert
+   * @throws HelloError `NOT_TLS`, `HELLO_TOO_LARGE`, `HELLO_TIMEOUT`, or `HANDSHAKE_FAILED` if its records are malformed
+   * @throws TlsAcceptError `CLOSED`, or what {@link fail} was given
    */
-  async read(socket: Socket): Promise<ClientHello | undefined> {
+  async read(socket: Socket, stranger?: Stranger): Promise<ClientHello | undefined> {
     if (socket.destroyed || socket.readableEnded) throw closedError();
-    const pending = new PendingHello(socket);
+    const pending = new PendingHello(socket, stranger, this.#input);
     const cancel = this.#deadlines.set(() => {
       // A thread that was busy may have the hello in its kernel: it is read before it is judged.
-      setImmediate(() => pending.fail(timeoutError()));
+      setImmediate(() => pending.timeOut());
     });
     this.#pending.set(socket, pending);
     this.#pendingCount += 1;
+    pending.begin();
     try {
       return await pending.hello;
     } finally {
@@ -49,6 +84,11 @@ export class HelloReader {
       this.#pending.delete(socket);
       this.#pendingCount -= 1;
     }
+  }
+
+  /** The handshake of a stranger has ended, and with it what TLS held of its hello. */
+  release(stranger: Stranger): void {
+    this.#input.release(stranger);
   }
 
   /** Lets the reading of a socket fail; does nothing if its hello is not waited for. */
@@ -66,19 +106,26 @@ export class HelloReader {
 class PendingHello {
   readonly hello: Promise<ClientHello | undefined>;
   readonly #socket: Socket;
-  // Only if the hello does not come in one piece. It grows with what has come, not with what was announced.
-  #gathered: Buffer | undefined;
-  #gatheredBytes = 0;
-  #neededBytes = 0;
+  readonly #stranger: Stranger | undefined;
+  readonly #input: StrangerInput;
+  readonly #records = new HelloRecords();
+  #hasBegun = false;
+  #hasEnded = false;
   #resolve!: (hello: ClientHello | undefined) => void;
   #reject!: (error: TlsAcceptError) => void;
 
-  constructor(socket: Socket) {
+  constructor(socket: Socket, stranger: Stranger | undefined, input: StrangerInput) {
     this.#socket = socket;
+    this.#stranger = stranger;
+    this.#input = input;
     this.hello = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
     });
+  }
+
+  begin(): void {
+    const socket = this.#socket;
     socket.on('readable', this.#onReadable);
     socket.on('end', this.#onClose);
     socket.on('close', this.#onClose);
@@ -88,49 +135,48 @@ class PendingHello {
   }
 
   fail(error: TlsAcceptError): void {
+    if (this.#hasEnded) return;
     this.#detach();
     this.#reject(error);
   }
 
+  timeOut(): void {
+    const message = 'Cannot wait longer for the ClientHello';
+    const answer = this.#hasBegun ? { alert: alerts.internalError } : { isClearText: true };
+    this.fail(new HelloError('HELLO_TIMEOUT', message, answer));
+  }
+
   readonly #onReadable = (): void => {
-    const chunk = this.#socket.read() as Buffer | null;
-    if (chunk === null) return;
-    const rest = this.#gathered === undefined ? undefined : this.#gather(chunk);
-    const bytes = this.#gathered?.subarray(0, this.#gatheredBytes) ?? chunk;
-    if (bytes.length < this.#neededBytes) return;
-    const result = parseClientHello(bytes);
-    if (result.kind === 'incomplete') {
-      this.#neededBytes = result.neededBytes;
-      // It fits: what is incomplete is shorter than the bound.
-      if (this.#gathered === undefined) this.#gather(chunk);
-      return;
+    while (!this.#hasEnded) {
+      const chunk = this.#socket.read() as Buffer | null;
+      if (chunk === null) return;
+      this.#take(chunk);
     }
-    this.#detach();
-    if (rest !== undefined && rest.length > 0) this.#socket.unshift(rest);
-    this.#socket.unshift(bytes);
-    if (result.kind === 'hello') this.#resolve(result.hello);
-    else if (result.kind === 'malformed') this.#resolve(undefined);
-    else this.#reject(refusals[result.kind]());
   };
+
+  #take(chunk: Buffer): void {
+    this.#hasBegun = true;
+    const records = this.#records;
+    const result = records.push(chunk);
+    if (result !== 'incomplete' && result !== 'complete') return this.fail(faultError(result));
+    const stranger = this.#stranger;
+    if (stranger !== undefined && records.heldBytes > tlsLimits.uncountedHelloBytes) {
+      // Which may end this one.
+      this.#input.hold(stranger, records.heldBytes);
+    }
+    if (result === 'incomplete' || this.#hasEnded) return;
+    this.#detach();
+    const hello = parseHelloBody(records.body);
+    for (const bytes of records.takeInput().toReversed()) this.#socket.unshift(bytes);
+    this.#resolve(hello);
+  }
 
   readonly #onClose = (): void => this.fail(closedError());
 
   readonly #onError = (cause: Error): void => this.fail(closedError(cause));
 
-  /** Adds as much of a chunk to what came before as a hello may have; returns the rest. */
-  #gather(chunk: Buffer): Buffer {
-    const neededBytes = Math.min(this.#gatheredBytes + chunk.length, tlsLimits.helloBytes);
-    if (this.#gathered === undefined || this.#gathered.length < neededBytes) {
-      const gathered = Buffer.allocUnsafeSlow(Math.min(2 * neededBytes, tlsLimits.helloBytes));
-      this.#gathered?.copy(gathered, 0, 0, this.#gatheredBytes);
-      this.#gathered = gathered;
-    }
-    const copiedBytes = chunk.copy(this.#gathered, this.#gatheredBytes);
-    this.#gatheredBytes += copiedBytes;
-    return chunk.subarray(copiedBytes);
-  }
-
   #detach(): void {
+    this.#hasEnded = true;
     this.#socket.off('readable', this.#onReadable);
     this.#socket.off('end', this.#onClose);
     this.#socket.off('close', this.#onClose);
@@ -138,18 +184,17 @@ class PendingHello {
   }
 }
 
-const refusals = {
-  notTls: () =>
-    new TlsAcceptError('NOT_TLS', 'Cannot read a ClientHello: the client speaks no TLS'),
-  tooLarge: () =>
-    new TlsAcceptError(
-      'HELLO_TOO_LARGE',
-      `Cannot read a ClientHello of more than ${tlsLimits.helloBytes} bytes`,
-    ),
-};
-
-function timeoutError(): TlsAcceptError {
-  return new TlsAcceptError('HELLO_TIMEOUT', 'Cannot wait longer for the ClientHello');
+function faultError(fault: HelloFault): HelloError {
+  const { kind } = fault;
+  if (kind === 'notTls') {
+    return new HelloError('NOT_TLS', 'Cannot read a ClientHello: the client speaks no TLS', fault);
+  }
+  if (kind === 'tooLarge') {
+    const message = `Cannot read a ClientHello of more than ${tlsLimits.helloBytes} bytes`;
+    return new HelloError('HELLO_TOO_LARGE', message, fault);
+  }
+  const message = 'Cannot read a ClientHello: its records are malformed';
+  return new HelloError('HANDSHAKE_FAILED', message, fault);
 }
 
 function closedError(cause?: Error): TlsAcceptError {

@@ -30,7 +30,6 @@ const tls13Hello: ClientHello = {
   pskIdentities: [],
   keyShareGroups: [0x1d],
   serverName: undefined,
-  alpn: [],
   supportedVersions: [0x0304, 0x0303],
   hasExtendedMasterSecret: true,
 };
