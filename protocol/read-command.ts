@@ -61,18 +61,19 @@ function expectCommand(decoder: Decoder, { name, isUid, grammar }: CommandStart)
 /** The command in its bytes (lines and literals, without the last line end), or why it is none. */
 export function readCommand(bytes: Uint8Array, syntax: CommandSyntax): ReaderEvent {
   let tag: string | undefined;
+  let start: CommandStart | undefined;
   try {
     const decoder = new Decoder(bytes, syntax.off);
     tag = decoder.expectTag();
     decoder.expectSpace();
-    const start = expectCommandName(decoder, syntax);
+    start = expectCommandName(decoder, syntax);
     const command = expectCommand(decoder, start);
     // A command whose literal streams is taken apart when the literal is announced
     if (start.grammar.hasStream) throw decoder.expected('literal as the last argument');
     decoder.expectEnd();
     return { kind: 'command', tag, command };
   } catch (error) {
-    return badEvent(tag, toCommandError(error));
+    return badEvent(tag, toCommandError(error), tag !== undefined && start === undefined);
   }
 }
 
@@ -154,15 +155,23 @@ export function readStart(
   }
 }
 
-/** The event that tells the connection to refuse a command. */
-export function badEvent(tag: string | undefined, error: CommandError): ReaderEvent {
+/**
+ * The event that tells the connection to refuse a command.
+ *
+ * @param isNameless - true if no name of a command stands behind the tag
+ */
+export function badEvent(
+  tag: string | undefined,
+  error: CommandError,
+  isNameless = false,
+): ReaderEvent {
   return {
     kind: 'bad',
     tag,
     text: error.message,
     ...(error.code && { code: error.code }),
     ...(error.isNo && { isNo: true }),
-    ...(error instanceof UnknownCommandError && { isUnknown: true }),
+    ...((isNameless || error instanceof UnknownCommandError) && { isUnknown: true }),
   };
 }
 

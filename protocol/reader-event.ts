@@ -40,7 +40,7 @@ export type ReaderEvent =
       readonly text: string;
       readonly code?: ResponseCode;
       readonly isNo?: boolean;
-      /** True if there is no command of its name. */
+      /** True if there is a tag, but behind it no name of a command. */
       readonly isUnknown?: boolean;
     }
   | { readonly kind: 'bye'; readonly text: string; readonly code?: ResponseCode };

@@ -69,6 +69,11 @@ export class TlsAcceptError extends Error {
   }
 }
 
+/** Whether a connection did not reach TLS since its client speaks something else. */
+export function isNotTls(error: unknown): boolean {
+  return error instanceof TlsAcceptError && error.code === 'NOT_TLS';
+}
+
 /**
  * The error of a handshake that failed, without what OpenSSL says of its own inside.
  *

@@ -2,7 +2,7 @@ import { nextTick } from 'node:process';
 import type { Capability } from '../../protocol/capability.ts';
 import { CommandReader, type ReaderEvent } from '../../protocol/command-reader.ts';
 import type { ResponseCode } from '../../protocol/response-code.ts';
-import type { Linked, Stranger, TlsConnection } from '../../tls/index.ts';
+import { isNotTls, type Linked, type Stranger, type TlsConnection } from '../../tls/index.ts';
 import type { ConnectionEndCause } from '../metrics/metrics-recorder.ts';
 import { ConnectionLostError, type ByteReceiver, type Transport } from '../net/transport.ts';
 import { AnswerQueue } from './answer-queue.ts';
@@ -13,6 +13,14 @@ import { Session } from './session.ts';
 
 /** The length of the window in which commands before login are counted, in milliseconds. */
 const commandWindowMs = 1_000;
+
+/** First bytes of a client that speaks something else. */
+const foreignText = 'This is an IMAP server, and that is no IMAP command';
+const tlsText = 'This is an IMAP server, and TLS is not expected here; STARTTLS comes first';
+/** The first byte of a client that begins with TLS. @see RFC 8446, section 5.1 */
+const tlsHandshake = 0x16;
+/** Tab, line feed and carriage return. */
+const lineStarts = [0x09, 0x0a, 0x0d];
 
 /**
  * The life of one IMAP client, from the greeting to its end: the commands that come from it one at a time (but for
@@ -40,7 +48,9 @@ export class Connection implements ByteReceiver, Stranger, Linked<Connection> {
   #byeCode: ResponseCode | undefined;
   #lastActivityAt: number;
   #takenBytes = 0;
-  /** True once a command before login was one that exists. */
+  /** True once a byte has come: in the clear, and again under TLS. */
+  #hasSpoken = false;
+  /** True once a command before login was one that exists: in the clear, and again under TLS. */
   #hasSpokenImap = false;
   #windowStart = 0;
   #windowCommandCount = 0;
@@ -147,6 +157,9 @@ export class Connection implements ByteReceiver, Stranger, Linked<Connection> {
   async startTls(): Promise<void> {
     const droppedBytes = this.#reader.clear() + this.#transport.dropInput();
     this.#countInput();
+    // Who leads somebody else's client here may have spoken IMAP up to now.
+    this.#hasSpoken = false;
+    this.#hasSpokenImap = false;
     const { strangers, acceptor } = this.#context;
     if (droppedBytes > 0) {
       const text = 'dropped plaintext pipelined behind STARTTLS';
@@ -157,6 +170,7 @@ export class Connection implements ByteReceiver, Stranger, Linked<Connection> {
     try {
       await this.#transport.startTls(acceptor);
     } catch (error) {
+      if (isNotTls(error)) this.#context.metrics.recordConnectionEnded('notTls');
       strangers.writeFailedHandshake(address, error);
       throw new ConnectionLostError();
     }
@@ -202,6 +216,7 @@ export class Connection implements ByteReceiver, Stranger, Linked<Connection> {
 
   receiveBytes(bytes: Buffer): void {
     this.#lastActivityAt = this.#context.steadyClock();
+    if (!this.#hasSpoken && !this.#isText(bytes)) return;
     this.#reader.push(bytes);
     if (this.#wake !== undefined) return this.#wakeUp();
     if (this.#reader.pendingBytes > this.#context.limits.maxPendingBytes) this.#transport.pause();
@@ -287,6 +302,16 @@ export class Connection implements ByteReceiver, Stranger, Linked<Connection> {
     this.#context.strangerInput.hold(this, this.#reader.heldBytes);
   }
 
+  /** Whether the first bytes of a client are text; ends it if not: there may never be the end of a line. */
+  #isText(bytes: Buffer): boolean {
+    this.#hasSpoken = true;
+    const [first = 0] = bytes;
+    if ((first >= 0x20 && first < 0x7f) || lineStarts.includes(first)) return true;
+    this.#transport.pause();
+    this.#end('notImap', first === tlsHandshake ? tlsText : foreignText);
+    return false;
+  }
+
   #end(cause: ConnectionEndCause, text: string, code?: ResponseCode): void {
     if (this.#byeText === undefined) this.#context.metrics.recordConnectionEnded(cause);
     this.shutDown(text, code);
@@ -296,7 +321,7 @@ export class Connection implements ByteReceiver, Stranger, Linked<Connection> {
   #countBeforeLogin(event: ReaderEvent): void {
     if (event.kind === 'bad' && event.isUnknown === true && !this.#hasSpokenImap) {
       this.#context.metrics.recordConnectionEnded('notImap');
-      throw new ByeError('This is an IMAP server, and that is no IMAP command');
+      throw new ByeError(foreignText);
     }
     this.#hasSpokenImap = true;
     const now = this.#context.steadyClock();

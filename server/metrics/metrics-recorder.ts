@@ -23,6 +23,7 @@ export type CommandResult = 'ok' | 'no' | 'bad' | 'error' | 'ended';
  *
  * - `late`, `autologout`: no login in time; nothing said for too long after
  * - `notImap`: the first command before login was none
+ * - `notTls`: TLS was expected, and the client sent something else
  * - `commandFlood`: too many commands in a second before login
  * - `unfinishedInput`: strangers had sent too much that they did not finish, and most was of its address group
  * - `stalled`: the client took no output for too long, or too much waits for it
@@ -33,6 +34,7 @@ export type ConnectionEndCause =
   | 'late'
   | 'autologout'
   | 'notImap'
+  | 'notTls'
   | 'commandFlood'
   | 'unfinishedInput'
   | 'stalled'

@@ -110,7 +110,7 @@ export const threadMetrics = {
     name: 'reprise_connections_ended_total',
     help:
       'Clients whose connection the server has ended, by cause. late: no login in time; notImap: their first ' +
-      'command was none; commandFlood: too many commands in a second before login; unfinishedInput: strangers had sent too much ' +
+      'command was none; notTls: TLS was expected, and they sent something else; commandFlood: too many commands in a second before login; unfinishedInput: strangers had sent too much ' +
       'that they did not finish; stalled: took no output; ' +
       'proxyHeader: a PROXY header was missing, malformed or from an address that is not trusted; room: had to make ' +
       'room before login; slow: handshakes that took longest while there were too many.',
@@ -120,6 +120,7 @@ export const threadMetrics = {
         'late',
         'autologout',
         'notImap',
+        'notTls',
         'commandFlood',
         'unfinishedInput',
         'stalled',

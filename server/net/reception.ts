@@ -4,6 +4,7 @@ import {
   type Admission,
   type AdmissionEndReason,
   type Clock,
+  isNotTls,
   LinkedList,
   type TlsAcceptor,
 } from '../../tls/index.ts';
@@ -171,7 +172,7 @@ export class Reception implements TransportOwner {
       this.#options.serve(transport, listener);
     } catch (error) {
       if (error instanceof ProxyHeaderError) this.#reportProxy(address, error);
-      else this.strangers.writeFailedHandshake(address, error);
+      else this.#reportHandshake(address, error);
       transport.destroy();
     }
   }
@@ -196,6 +197,11 @@ export class Reception implements TransportOwner {
     transport.list?.remove(transport);
     transport.list = list;
     list?.add(transport);
+  }
+
+  #reportHandshake(address: string | undefined, error: unknown): void {
+    if (isNotTls(error)) this.#options.metrics.recordConnectionEnded('notTls');
+    this.strangers.writeFailedHandshake(address, error);
   }
 
   #enter(transport: Transport): void {

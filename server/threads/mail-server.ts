@@ -202,6 +202,7 @@ function makeAcceptor(options: LocalMailServerOptions): TlsAcceptor {
     resumption: resumptionOf(options),
     policy: settings.tlsPolicy,
     alpnProtocols: ['imap'],
+    clearTextAnswer: '* BYE This is an IMAP server, and it expects TLS here\r\n',
     ...(clientCertificates !== undefined && { clientCertificates }),
     lifetimeMs: settings.sessionLifetimeMs,
     clock,

@@ -10,6 +10,8 @@ const noise = Buffer.from(Array.from({ length: 3_000 }, (_, index) => (index * 1
 const setUp = await login();
 await setUp.ok('APPEND INBOX', plainMessage('one'));
 
+const noCommand = '* BYE This is an IMAP server, and that is no IMAP command';
+
 await t.test('before login', async (t) => {
   const inputs = {
     'a tag of 1 MB': [
@@ -20,25 +22,23 @@ await t.test('before login', async (t) => {
       't'.repeat(2 * 1024 * 1024),
       '* BAD Line is longer than 8192 bytes',
     ],
-    'a NUL in a tag': ['a\0b NOOP\r\n', 'a BAD Expected space, got "\\x00b"'],
+    'a NUL in a tag': ['a\0b NOOP\r\n', noCommand],
     'a NUL in an argument': ['a LOGIN ali\0ce secret\r\n', 'a BAD Expected space'],
-    'only NULs': ['\0'.repeat(5_000) + '\r\n', '* BAD Expected tag, got "\\x00"'],
+    'only NULs': ['\0'.repeat(5_000), noCommand],
     'a NUL in a quoted string': [
       'a LOGIN "ali\0ce" secret\r\n',
       'a BAD Expected text in quoted string',
     ],
     'a tag with a +': ['+ NOOP\r\n', '* BAD Expected tag, got "+"'],
-    'no command': ['a\r\n', 'a BAD Expected space, got end of command'],
-    'an unknown command': [
-      'a FROBNICATE\r\n',
-      '* BYE This is an IMAP server, and that is no IMAP command',
-    ],
+    'no command': ['a\r\n', noCommand],
+    'an unknown command': ['a FROBNICATE\r\n', noCommand],
     'an unterminated quoted string': ['a LOGIN "alice secret\r\n', 'a BAD Expected quoted string'],
     'a long command line': [
       `a LOGIN ${'x'.repeat(20_000)} y\r\n`,
       'a BAD Line is longer than 8192 bytes',
     ],
-    'binary noise': [`${noise}\r\n`, '* BAD Expected tag, got "\\x00\\xa7N\\xf5'],
+    'binary noise': [noise, noCommand],
+    'binary noise later': [`x${noise}\r\n`, noCommand],
   } as const;
   for (const [name, [input, answer]] of Object.entries(inputs)) {
     const client = await connect();
