@@ -3,12 +3,8 @@ import { constants, createHash } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { createServer, type Server, type TlsOptions, TLSSocket } from 'node:tls';
 import type { ClientTrust } from './certificates/client-certificates.ts';
-import {
-  type Credential,
-  normalizeServerName,
-  serverNamesOf,
-  ServerNameTable,
-} from './certificates/credentials.ts';
+import { type Credential, ServerNameTable } from './certificates/credentials.ts';
+import { combineCredentials, type ServedCredential } from './certificates/served-credentials.ts';
 import { handshakeError } from './events.ts';
 import type { TlsHandshake } from './handshake.ts';
 import type { HelloRoute } from './hello/route.ts';
@@ -37,7 +33,7 @@ export interface TlsEndpointSettings {
   readonly alpnProtocols?: readonly string[] | undefined;
 }
 
-/** One credential, and one way to resume: a TLS server that never listens but is handed its connections. */
+/** What is served under some names, and one way to resume: a TLS server that never listens but is handed its connections. */
 export class TlsEndpoint {
   readonly #server: Server;
   readonly #contexts: AsyncLocalStorage<TlsHandshake>;
@@ -50,7 +46,7 @@ export class TlsEndpoint {
    * @param route - of the first of its connections; all others have a like one
    * @throws what TLS throws for a bad credential
    */
-  constructor(credential: Credential, route: HelloRoute, settings: TlsEndpointSettings) {
+  constructor(credential: ServedCredential, route: HelloRoute, settings: TlsEndpointSettings) {
     this.#contexts = settings.contexts;
     const isPerKey = 'keyName' in route;
     this.#key = isPerKey ? route.key : undefined;
@@ -236,7 +232,7 @@ function optionsOfTrust(trust: ClientTrust | undefined): TlsOptions {
 /**
  * What a session is bound to, so that OpenSSL resumes it nowhere else and the client makes a full handshake:
  *
- * - the credential by name, since a renewed certificate keeps its sessions
+ * - the credentials by name, since a renewed certificate keeps its sessions, and each resumes what another began
  * - the policy: a session brings along its cipher and version
  * - whom the server trusts, who is asked, and what is revoked: a session brings along the verdict on its client
  *   certificate
@@ -244,7 +240,7 @@ function optionsOfTrust(trust: ClientTrust | undefined): TlsOptions {
  * 96 bits, in as few bytes as do, since each session carries them.
  */
 function sessionIdContextOf(
-  credential: Credential,
+  credential: ServedCredential,
   { policy, clientTrust }: TlsEndpointSettings,
 ): string {
   const trust = clientTrust && [clientTrust.digest, clientTrust.policy.isRequired];
@@ -265,9 +261,9 @@ function releaseContext(server: Server): void {
   credentials?.context?.close?.();
 }
 
-/** The endpoints of one credential: one for each way to resume and ticket key, made when first needed. */
+/** The endpoints of what is served under some names: one for each way to resume and ticket key, made when first needed. */
 export class CredentialEndpoints {
-  readonly credential: Credential;
+  readonly credential: ServedCredential;
   readonly #settings: TlsEndpointSettings;
   readonly #endpoints = new Map<string, TlsEndpoint>();
 
@@ -275,7 +271,11 @@ export class CredentialEndpoints {
    * @param mode - the one most needed, which is made at once
    * @throws what TLS throws for a bad credential
    */
-  constructor(credential: Credential, mode: 'stateful' | 'none', settings: TlsEndpointSettings) {
+  constructor(
+    credential: ServedCredential,
+    mode: 'stateful' | 'none',
+    settings: TlsEndpointSettings,
+  ) {
     this.credential = credential;
     this.#settings = settings;
     this.find({ mode });
@@ -335,7 +335,7 @@ export class EndpointDirectory {
     this.#settings = settings;
     this.#all = this.#open(credentials, []);
     this.#byServerName = tableOf(this.#all);
-    this.#serverNames = exactServerNames(credentials);
+    this.#serverNames = exactServerNames(this.#all);
   }
 
   find(serverName: string | undefined, route: HelloRoute): TlsEndpoint {
@@ -352,7 +352,7 @@ export class EndpointDirectory {
     const before = this.#all;
     const all = this.#open(credentials, before);
     this.#byServerName = tableOf(all);
-    this.#serverNames = exactServerNames(credentials);
+    this.#serverNames = exactServerNames(all);
     this.#all = all;
     for (const endpoints of before) if (!all.includes(endpoints)) endpoints.retire();
   }
@@ -374,7 +374,7 @@ export class EndpointDirectory {
   ): readonly CredentialEndpoints[] {
     const opened: CredentialEndpoints[] = [];
     try {
-      return credentials.map((credential) => {
+      return combineCredentials(credentials).map((credential) => {
         const same = known.find((endpoints) => isSame(endpoints.credential, credential));
         if (same !== undefined) return same;
         const endpoints = new CredentialEndpoints(credential, this.#mode, this.#settings);
@@ -389,21 +389,19 @@ export class EndpointDirectory {
 }
 
 function tableOf(all: readonly CredentialEndpoints[]): ServerNameTable<CredentialEndpoints> {
-  return new ServerNameTable(
-    all.map((value) => ({ names: serverNamesOf(value.credential), value })),
-  );
+  return new ServerNameTable(all.map((value) => ({ names: value.credential.serverNames, value })));
 }
 
-function exactServerNames(credentials: readonly Credential[]): ReadonlySet<string> {
-  const names = credentials.flatMap(serverNamesOf).map(normalizeServerName);
+function exactServerNames(all: readonly CredentialEndpoints[]): ReadonlySet<string> {
+  const names = all.flatMap(({ credential }) => credential.serverNames);
   return new Set(names.filter((name) => !name.startsWith('*')));
 }
 
-function isSame(one: Credential, other: Credential): boolean {
+function isSame(one: ServedCredential, other: ServedCredential): boolean {
   return (
     one.name === other.name &&
-    one.cert === other.cert &&
-    one.key === other.key &&
+    String(one.cert) === String(other.cert) &&
+    String(one.key) === String(other.key) &&
     String(one.serverNames) === String(other.serverNames)
   );
 }

@@ -55,6 +55,7 @@ export {
   CredentialWatcher,
   type CredentialWatcherOptions,
 } from './certificates/file-watcher.ts';
+export { neverShown } from './certificates/served-credentials.ts';
 export {
   type ClientCertificate,
   type ClientCertificatePolicy,

@@ -11,6 +11,7 @@ import {
   CredentialError,
   CredentialWatcher,
   type LoadedCredential,
+  neverShown,
   optionsOfPolicy,
 } from '../../tls/index.ts';
 import type { ClientCertificateFiles, ServerConfiguration } from '../config/configuration.ts';
@@ -50,6 +51,11 @@ export async function watchCredentials(
   const adopt = (loaded: readonly LoadedCredential[]) => {
     for (const credential of loaded) checkUse(credential, configuration);
     for (const { warnings } of loaded) for (const warning of warnings) logger.warn(warning);
+    for (const { name } of neverShown(loaded)) {
+      logger.warn(
+        `Certificate "${name}" is never shown: an earlier one has its names and its kind of key`,
+      );
+    }
     credentials = loaded;
   };
   const refuse = (error: unknown) => {

@@ -125,3 +125,35 @@ await t.test('several certificates, by the name that the client asks for', async
     t.equal(serialOf(await server.connect('starttls', { servername })), serial, servername);
   }
 });
+
+await t.test('an ECDSA and an RSA certificate for one name', async (t) => {
+  const directory = await makeDirectory(t);
+  const [ec, rsa, late] = ['ec', 'rsa', 'late'].map(
+    (name) => new CertificateFiles(directory, name),
+  );
+  if (ec === undefined || rsa === undefined || late === undefined) throw new Error('No files');
+  await ec.renew('localhost');
+  await late.renew('localhost');
+  const { cert, key } = await makeRsaCredential(2048, ['localhost']);
+  await writeFile(rsa.certPath, cert);
+  await writeFile(rsa.keyPath, key);
+  const server = await startTwoWorkers(t, {
+    REPRISE_TLS_CERT: [ec, rsa, late].map(({ certPath }) => certPath).join(),
+    REPRISE_TLS_KEY: [ec, rsa, late].map(({ keyPath }) => keyPath).join(),
+  });
+  for (const security of ['tls', 'starttls'] as const) {
+    for (const [cipher, type] of [
+      ['ECDHE-RSA-AES128-GCM-SHA256', 'rsa'],
+      ['ECDHE-ECDSA-AES128-GCM-SHA256', 'ec'],
+    ] as const) {
+      const { tlsSocket } = await server.connect(security, {
+        ciphers: cipher,
+        maxVersion: 'TLSv1.2',
+      });
+      const shown = tlsSocket.getPeerX509Certificate()?.publicKey.asymmetricKeyType;
+      t.equal(shown, type, security);
+    }
+  }
+  const told = `Certificate "${late.certPath}" is never shown: an earlier one has its names and its kind of key`;
+  t.ok(await server.logged(told));
+});
