@@ -123,12 +123,12 @@ const revoked = await authority.revoke([await authority.issue()]);
 const legacyCipher = 'AES128-SHA:@SECLEVEL=0';
 
 const changes: Readonly<Record<string, Change>> = {
-  'server name': { one: asking('one.test'), other: asking('two.test'), kinds: ['stateful'] },
-  'server name that is none': { one: asking('one.test'), other: asking(''), kinds: ['stateful'] },
+  'server name': { one: asking('one.test'), other: asking('two.test'), kinds },
+  'server name that is none': { one: asking('one.test'), other: asking(''), kinds },
   'server name where there was none': {
     one: asking(''),
     other: asking('one.test'),
-    kinds: ['stateful'],
+    kinds,
   },
   policy: {
     one: {
