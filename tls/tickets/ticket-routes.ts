@@ -12,8 +12,8 @@ import { findTicketKey, readFullHandshakeAt, ticketNameFor } from './ticket-name
  * - `native`: through Node's hook, all keys in one context; in TLS 1.3 each resumption renews the ticket
  * - `per_key`: a server of `node:tls` for each key and server name, if Node has no hook that works. A client of TLS 1.3
  *   gets no ticket when it resumes. Those who ask for a name that no certificate has as it is get none at all, so that
- *   nobody makes us keep what he invents; nor do those without a legacy session id, as some of them (wolfSSL) fail
- *   once they have used their only ticket.
+ *   nobody makes us keep what he invents. wolfSSL, which fails once it has used a ticket for which it got no other, makes
+ *   full handshakes.
  */
 export type TicketKeyMode = 'native' | 'per_key';
 
@@ -118,12 +118,17 @@ export class PerKeyTicketRoutes implements TicketRoutes {
   #canHaveTickets(hello: ClientHello): boolean {
     const serverName = serverNameOf(hello);
     if (serverName !== undefined && !this.#isOurName(serverName)) return false;
-    return !isTls13(hello) || hello.legacySessionId.length > 0;
+    return !isTls13(hello) || !hello.pskIdentities.some((ticket) => isOfWolfssl(hello, ticket));
   }
 }
 
 function isTls13({ supportedVersions }: ClientHello): boolean {
   return supportedVersions.includes(tls13);
+}
+
+/** Whether the legacy session id is the end of the ticket, as of no other client of TLS 1.3 that we know. */
+function isOfWolfssl({ legacySessionId: id }: ClientHello, ticket: Uint8Array): boolean {
+  return id.length > 0 && Buffer.from(id).equals(ticket.subarray(-id.length));
 }
 
 function serverNameOf({ serverName }: ClientHello): string | undefined {

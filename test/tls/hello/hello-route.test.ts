@@ -24,6 +24,7 @@ const perKeyTicket = (byte: number, serverName?: string) =>
   Buffer.concat([ticketNameFor(keyOf(byte), serverName), iv, new Uint8Array(200).fill(byte)]);
 
 const id = new Uint8Array(32).fill(9);
+const otherId = new Uint8Array(32).fill(8);
 const tls13Hello: ClientHello = {
   legacySessionId: id,
   sessionTicket: undefined,
@@ -72,18 +73,32 @@ const elseTickets = (tickets: object): Wanted => ({ stateful: toCache, tickets }
 const newIn13 = [elseTickets(begins('tls13')), elseTickets(perKey(current))] as const;
 const cases: readonly Case[] = [
   ['TLS 1.3, new', () => tls13Hello, ...newIn13],
-  ['TLS 1.3 with the id of a session', () => ({ ...tls13Hello, pskIdentities: [id] }), ...newIn13],
+  [
+    'TLS 1.3 with the id of a session',
+    () => ({ ...tls13Hello, pskIdentities: [otherId] }),
+    ...newIn13,
+  ],
   [
     'TLS 1.3 without a legacy session id',
     () => ({ ...tls13Hello, legacySessionId: empty }),
     both(begins('tls13')),
-    both(toNone),
+    both(perKey(current)),
   ],
   [
     'TLS 1.3 without a legacy session id, with a ticket',
     (ticket) => ({ ...tls13Hello, legacySessionId: empty, pskIdentities: [ticket(1)] }),
     both(resumes('tls13')),
-    both(toNone),
+    both(perKey(current)),
+  ],
+  [
+    'TLS 1.3 of wolfSSL with a ticket',
+    (ticket) => ({
+      ...tls13Hello,
+      legacySessionId: ticket(1).subarray(-32),
+      pskIdentities: [ticket(1)],
+    }),
+    both(resumes('tls13')),
+    elseTickets(toNone),
   ],
   [
     'TLS 1.3 in need of a HelloRetryRequest',
