@@ -3,7 +3,13 @@ import type { Account, MailStore } from '../store/mail-store.ts';
 import { openStore } from '../store/open-store.ts';
 import type { OpenedStore } from '../store/opened-store.ts';
 import { isSpaceError } from '../store/space-error.ts';
-import { type Clock, type ResumptionProof, type SessionCache, steadyClock } from '../tls/index.ts';
+import {
+  type Clock,
+  type ResumptionProof,
+  makeSentCalls,
+  type SessionCache,
+  steadyClock,
+} from '../tls/index.ts';
 import { AdminServer } from './admin/admin-server.ts';
 import { CachedSessions } from './admin/session-administration.ts';
 import type { LoginLimits } from './authentication/limits.ts';
@@ -275,18 +281,17 @@ async function openAdministration(
   const { configuration, logger, clock, admin, parts } = start;
   const { kind, sessionCache, ticketKeys } = resumption;
   const administration = new StoreAdministration(store.store, {
-    onAccountChanged: (account) => {
-      mailServer.disconnectAccount(account.id, 'Account has changed, log in again');
-      forget(account, { sessionCache, verifiedLogins, logger });
-    },
+    onAccountChanged: (account) =>
+      forgetAccount(account, { mailServer, sessionCache, verifiedLogins, logger }),
   });
   const sessions = new CachedSessions({
     kind,
     cache: sessionCache,
     ticketKeys,
     clock,
-    accountName: (name) => administration.accountName(name),
-    onCertificatePurged: (fingerprint256) => mailServer.forgetCertificate(fingerprint256),
+    findAccount: (name) => administration.findAccount(name),
+    mailServer,
+    onError: (error) => logger.warn({ err: error }, 'cannot purge all sessions'),
   });
   const { dataDirectory } = configuration;
   // Without a directory nobody finds the socket.
@@ -314,17 +319,26 @@ function metricsOf(store: OpenedStore, { clock, logger, storeHealth }: Start): S
   return new ServerMetrics({ store: figures, clock, lostLogLines });
 }
 
-/** Nobody comes back as the account without logging in anew. */
-function forget(
-  account: Account,
-  caches: { sessionCache: SessionCache; verifiedLogins: SessionCache; logger: Logger },
-): void {
-  const { sessionCache, verifiedLogins, logger } = caches;
-  const forgotten = Promise.all([
-    sessionCache.purge({ account: account.name }),
-    forgetVerifiedLogins(verifiedLogins, account),
-  ]);
-  forgotten.catch((error: unknown) => {
+/** Where an account is known without its password. */
+interface AccountTraces {
+  readonly mailServer: MailServer;
+  readonly sessionCache: SessionCache;
+  readonly verifiedLogins: SessionCache;
+  readonly logger: Logger;
+}
+
+/** Nobody goes on or comes back as the account without logging in anew. Never rejects. */
+async function forgetAccount(account: Account, traces: AccountTraces): Promise<void> {
+  const { mailServer, sessionCache, verifiedLogins, logger } = traces;
+  try {
+    // First: who is sent away must not log in by a password that is remembered.
+    const forgotten = forgetVerifiedLogins(verifiedLogins, account);
+    await mailServer.disconnect({ accountId: account.id }, 'Account has changed, log in again');
+    await forgotten;
+    // What the connections have told the cache before their end is purged with the rest.
+    makeSentCalls(sessionCache);
+    await sessionCache.purge({ account: account.name });
+  } catch (error) {
     logger.warn({ err: error, account: account.name }, 'cannot forget the sessions of an account');
-  });
+  }
 }

@@ -197,13 +197,14 @@ export class TlsAcceptor {
   }
 
   /**
-   * Resumes no session any more that was made with a client certificate before now, whatever a cache may still
-   * find: for purging a certificate's sessions, together with the cache's `purge`.
+   * Resumes no session any more that was made with a client certificate before its purge, whatever a cache may
+   * still find: for purging a certificate's sessions, together with the cache's `purge`.
    *
    * @param fingerprint256 - as in {@link ClientCertificate}
+   * @param purgedAt - in milliseconds of the clock; default: now
    */
-  forgetCertificate(fingerprint256: string): void {
-    this.#sessions?.forgetCertificate(fingerprint256);
+  forgetCertificate(fingerprint256: string, purgedAt: number = this.#clock()): void {
+    this.#sessions?.forgetCertificate(fingerprint256, purgedAt);
   }
 
   /** Connections that wait for their ClientHello. */
@@ -320,7 +321,13 @@ export class TlsAcceptor {
       const clientCertificate =
         clientTrust && this.#checkCertificate(clientTrust, tlsSocket, handshake, found);
       arrival.check();
-      if (handshake.isResumed && found !== undefined) this.#sessions?.supersede(found);
+      if (handshake.isResumed && found !== undefined) {
+        // A purge may have come since the session was found.
+        if (this.#sessions?.isForgotten(found) === true) {
+          throw certificateError('the sessions that were made with it have been purged');
+        }
+        this.#sessions?.supersede(found);
+      }
       return this.#finish(tlsSocket, handshake, attempt, clientCertificate);
     } finally {
       found?.session.fill(0);

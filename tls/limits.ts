@@ -78,7 +78,7 @@ export const segmentLimits = {
   /** Entries that one step of expiry or of a purge looks at, so that a step stays far under a millisecond. */
   entriesPerStep: 512,
   /** Segments that one step of a purge of everything overwrites and gives back, some 40 µs each. */
-  segmentsPerStep: 8,
+  segmentsPerStep: 4,
   /** Slots of the index that each insertion moves while it changes its size: enough to be done before the next. */
   slotsPerInsertion: 8,
   /** The same for a removal: the table that is left is sparse, and quickly read. */

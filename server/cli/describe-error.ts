@@ -10,7 +10,7 @@ import {
   StoreSpaceError,
   StoreVersionError,
 } from '../../store/opened-store.ts';
-import { CredentialError, SessionCacheModuleError } from '../../tls/index.ts';
+import { CredentialError, PurgeError, SessionCacheModuleError } from '../../tls/index.ts';
 import { StoreError } from '../../store/mail-store.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -21,6 +21,7 @@ const clearErrors = [
   ControlConnectionError,
   CredentialError,
   ImportSourceError,
+  PurgeError,
   SessionCacheModuleError,
   StoreError,
   StoreOpenError,

@@ -1,5 +1,5 @@
-import type { PurgeOwner, SessionCacheStats } from '../../tls/index.ts';
-import type { SessionReport } from '../admin/session-administration.ts';
+import { PurgeError, type PurgeOwner, type SessionCacheStats } from '../../tls/index.ts';
+import type { PurgeReport, SessionReport } from '../admin/session-administration.ts';
 import { formatByteSize } from '../config/byte-size.ts';
 import { type ControlClient, connectToServer } from '../control/control-client.ts';
 import { readCommandConfiguration } from './command-configuration.ts';
@@ -15,16 +15,30 @@ export async function showSessions(options: SessionStatsOptions): Promise<void> 
 /** `sessions purge` */
 export async function purgeSessions(options: PurgeOptions): Promise<void> {
   const owner = ownerOf(options);
-  const { purgedCount, areTicketsLeft } = await withServer(options, (server) =>
-    server.purgeSessions(owner),
-  );
-  console.log(`Purged ${count(purgedCount, 'session')}`);
-  if (!areTicketsLeft) return;
-  console.log(
-    owner === 'all'
-      ? 'Tickets are left: they are made with REPRISE_SESSION_SECRET, and end with another secret'
-      : 'Tickets belong to nobody the server knows: those that clients have are left',
-  );
+  const report = await withServer(options, (server) => server.purgeSessions(owner));
+  for (const line of describePurge(report, owner)) console.log(line);
+  const { problems, purgedCount } = report;
+  if (problems.length > 0) throw new PurgeError(problems.join('\n'), purgedCount);
+}
+
+/** What was done. */
+function* describePurge(
+  { kind, purgedCount, endedCount, areTicketsLeft }: PurgeReport,
+  owner: PurgeOwner,
+): Generator<string> {
+  if (kind === 'stateful') yield `Purged ${count(purgedCount, 'session')}`;
+  if (kind === 'off') yield 'There are no sessions to purge: resumption is off';
+  if (kind === 'tickets') {
+    if (owner === 'all' && !areTicketsLeft) yield 'Ended all tickets: their keys are replaced';
+    if (owner !== 'all' && 'certificate' in owner) {
+      yield 'There is nothing to purge: clients that show a certificate get no tickets';
+    }
+  }
+  if (endedCount !== undefined) yield `Ended ${count(endedCount, 'connection')}`;
+  if (kind !== 'stateful' || !areTicketsLeft) return;
+  yield owner === 'all'
+    ? 'Tickets are left: they are made with REPRISE_SESSION_SECRET, and end with another secret'
+    : 'Tickets belong to nobody the server knows: those that clients have are left';
 }
 
 function ownerOf({ account, certificate, all }: PurgeOptions): PurgeOwner {

@@ -11,8 +11,8 @@ import { StoreImportTarget } from './store-import-target.ts';
 
 /** Who is told of what a {@link StoreAdministration} does. */
 export interface StoreAdministrationOptions {
-  /** Called after the password of an account has changed, or the account is gone. */
-  readonly onAccountChanged?: (account: Account) => void;
+  /** Called after the password of an account has changed, or the account is gone; the operator waits for it. */
+  readonly onAccountChanged?: (account: Account) => Promise<void>;
   /** Called by `close`, to end what the administration alone uses. */
   readonly onClose?: () => Promise<void>;
 }
@@ -36,24 +36,26 @@ export class StoreAdministration implements Administration {
   }
 
   async changePassword(name: string, credentials: Credentials): Promise<void> {
-    const account = await this.#findAccount(name);
+    const account = await this.findAccount(name);
     await this.#store.changeCredentials(name, credentials);
-    this.#options.onAccountChanged?.(account);
+    await this.#options.onAccountChanged?.(account);
   }
 
   async removeUser(name: string): Promise<void> {
-    const account = await this.#findAccount(name);
+    const account = await this.findAccount(name);
     await this.#store.removeAccount(name);
-    this.#options.onAccountChanged?.(account);
+    await this.#options.onAccountChanged?.(account);
   }
 
-  /** The name of an account as it was given when it was added. `NONEXISTENT`. */
-  async accountName(name: string): Promise<string> {
-    return (await this.#findAccount(name)).name;
+  /** The account of a name, however its case. `NONEXISTENT`. */
+  async findAccount(name: string): Promise<Account> {
+    const account = await this.#store.findAccount(name);
+    if (account === undefined) throw new StoreError('NONEXISTENT', `There is no user "${name}"`);
+    return account;
   }
 
   async openImport(userName: string, mailboxName: string): Promise<ImportTarget> {
-    const account = await this.#findAccount(userName);
+    const account = await this.findAccount(userName);
     const name = normalizeMailboxName(mailboxName);
     const found = await this.#store.findMailbox(account.id, name);
     // A level that only holds children becomes a mailbox when it is created.
@@ -64,17 +66,11 @@ export class StoreAdministration implements Administration {
   }
 
   async subscribe(userName: string, mailboxName: string): Promise<void> {
-    const account = await this.#findAccount(userName);
+    const account = await this.findAccount(userName);
     await this.#store.subscribe(account.id, normalizeMailboxName(mailboxName));
   }
 
   async close(): Promise<void> {
     await this.#options.onClose?.();
-  }
-
-  async #findAccount(name: string): Promise<Account> {
-    const account = await this.#store.findAccount(name);
-    if (account === undefined) throw new StoreError('NONEXISTENT', `There is no user "${name}"`);
-    return account;
   }
 }

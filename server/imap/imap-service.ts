@@ -54,6 +54,18 @@ export interface ImapServiceOptions {
   readonly proxies?: AddressRanges;
 }
 
+/** Whose connections are ended: those that have logged in to an account, or have shown a client certificate. */
+export type ConnectionOwner =
+  | { readonly accountId: number }
+  /** SHA-256, as 64 lower-case hexadecimal digits. */
+  | { readonly certificate: string };
+
+function isOwner(owner: ConnectionOwner, { session, tls }: Connection): boolean {
+  return 'accountId' in owner
+    ? session.account?.id === owner.accountId
+    : tls?.clientCertificate?.fingerprint256 === owner.certificate;
+}
+
 /** IMAP on a list of listeners: serves the clients that come in, and sends them away when it closes. */
 export class ImapService {
   readonly #context: ServiceContext;
@@ -115,11 +127,15 @@ export class ImapService {
     }
   }
 
-  /** Sends away the clients that have logged in to an account. */
-  disconnectAccount(accountId: number, text: string): void {
+  /** Sends clients away with a BYE of this text; returns how many there were. */
+  disconnect(owner: ConnectionOwner, text: string): number {
+    let count = 0;
     for (const connection of this.#connections.toArray()) {
-      if (connection.session.account?.id === accountId) connection.shutDown(text);
+      if (!isOwner(owner, connection)) continue;
+      connection.shutDown(text);
+      count += 1;
     }
+    return count;
   }
 
   /**

@@ -18,7 +18,7 @@ import {
 import type { PasswordChecks } from '../authentication/password-check-queue.ts';
 import { StoredPasswordVerifier } from '../authentication/password-verifier.ts';
 import type { AccountCapabilities } from '../imap/account-capabilities.ts';
-import { ImapService } from '../imap/imap-service.ts';
+import { type ConnectionOwner, ImapService } from '../imap/imap-service.ts';
 import type { ServiceLimits } from '../imap/limits.ts';
 import type { MetricsRecorder } from '../metrics/metrics-recorder.ts';
 import { ConnectionCounts } from '../net/connection-counts.ts';
@@ -30,19 +30,31 @@ import { collectGarbage } from './heap.ts';
 export interface MailServer {
   /** Starts to listen; returns the listeners with their real ports. Rejects with the system's error if a port cannot be bound; close it then too. */
   listen(): Promise<readonly ListenerSettings[]>;
-  /** Sends away the clients that have logged in to an account. */
-  disconnectAccount(accountId: number, text: string): void;
+  /** Sends clients away with a BYE of this text. Those that come later may stay. */
+  disconnect(owner: ConnectionOwner, text: string): Promise<DisconnectReport>;
   /** Uses other credentials for the connections to come. At least one, and each one that TLS can use. */
   replaceCredentials(credentials: readonly Credential[]): void;
   /** Asks the clients to come for certificates by another policy, which TLS can use. */
   replaceClientCertificates(policy: ClientCertificatePolicy): void;
-  /** Resumes no session any more that was made with this certificate, which has been purged. */
-  forgetCertificate(fingerprint256: string): void;
+  /**
+   * Resumes no session any more that was made with this certificate before its purge.
+   *
+   * @param purgedAt - in milliseconds of the steady clock
+   */
+  forgetCertificate(fingerprint256: string, purgedAt: number): void;
   /**
    * Stops to accept, says `* BYE` to every client, lets what runs finish, and cuts off what is left after
    * `deadlineMs`.
    */
   close(deadlineMs: number): Promise<void>;
+}
+
+/** What came of {@link MailServer.disconnect}. */
+export interface DisconnectReport {
+  /** Connections that were told to end. */
+  readonly count: number;
+  /** Threads that did not answer in time: connections of theirs may go on. */
+  readonly silentCount: number;
 }
 
 /** How clients are served. Plain data, which can be sent to another thread. */
@@ -124,8 +136,8 @@ export class LocalMailServer implements MailServer {
     const { listeners, limits, connectionSlots, shareCount, accountCapabilitiesOff } = settings;
     this.#acceptor = makeAcceptor(options);
     this.#passwordChecks = options.passwordChecks;
-    for (const { fingerprint256 } of settings.purgedCertificates) {
-      this.forgetCertificate(fingerprint256);
+    for (const { fingerprint256, purgedAt } of settings.purgedCertificates) {
+      this.forgetCertificate(fingerprint256, purgedAt);
     }
     this.#service = new ImapService({
       store,
@@ -149,8 +161,8 @@ export class LocalMailServer implements MailServer {
     return this.#service.listen();
   }
 
-  disconnectAccount(accountId: number, text: string): void {
-    this.#service.disconnectAccount(accountId, text);
+  async disconnect(owner: ConnectionOwner, text: string): Promise<DisconnectReport> {
+    return { count: this.#service.disconnect(owner, text), silentCount: 0 };
   }
 
   replaceCredentials(credentials: readonly Credential[]): void {
@@ -161,8 +173,8 @@ export class LocalMailServer implements MailServer {
     this.#acceptor.replaceClientCertificates(policy);
   }
 
-  forgetCertificate(fingerprint256: string): void {
-    this.#acceptor.forgetCertificate(fingerprint256);
+  forgetCertificate(fingerprint256: string, purgedAt: number): void {
+    this.#acceptor.forgetCertificate(fingerprint256, purgedAt);
   }
 
   async close(deadlineMs: number): Promise<void> {

@@ -9,6 +9,7 @@ import {
 } from '../../tls/index.ts';
 import type { PasswordCheckLink } from '../authentication/password-check-link.ts';
 import type { LogLevel } from '../config/configuration.ts';
+import type { ConnectionOwner } from '../imap/imap-service.ts';
 import type { MailServerSettings, PurgedCertificate } from './mail-server.ts';
 
 /** What a worker is started with. */
@@ -34,10 +35,21 @@ export interface WorkerStart {
 /** From the main thread to a worker: calls of `MailServer`, and new ticket keys. */
 export type MessageToWorker =
   | { readonly kind: 'listen' }
-  | { readonly kind: 'disconnectAccount'; readonly accountId: number; readonly text: string }
+  | {
+      readonly kind: 'disconnect';
+      /** Which its answer repeats. */
+      readonly call: number;
+      readonly owner: ConnectionOwner;
+      readonly text: string;
+    }
   | { readonly kind: 'replaceCredentials'; readonly credentials: readonly Credential[] }
   | { readonly kind: 'replaceClientCertificates'; readonly policy: ClientCertificatePolicy }
-  | { readonly kind: 'forgetCertificate'; readonly fingerprint256: string }
+  | {
+      readonly kind: 'forgetCertificate';
+      readonly fingerprint256: string;
+      /** In milliseconds of the steady clock. */
+      readonly purgedAt: number;
+    }
   | { readonly kind: 'replaceTicketKeys'; readonly ticketKeys: readonly TicketKey[] }
   | { readonly kind: 'close'; readonly deadlineMs: number };
 
@@ -46,11 +58,13 @@ export type MessageToWorker =
  *
  * - `prepared`: everything is there, it can listen
  * - `listening`: it does
+ * - `disconnected`: how many connections it has told to end
  * - `log`: lines of the log, with their line feeds; only the main thread writes, so that lines stay whole
  */
 export type MessageFromWorker =
   | { readonly kind: 'prepared' }
   | { readonly kind: 'listening' }
+  | { readonly kind: 'disconnected'; readonly call: number; readonly count: number }
   | { readonly kind: 'log'; readonly lines: string };
 
 /**
@@ -70,15 +84,15 @@ export function settingsAfter(
     case 'replaceClientCertificates':
       return { ...settings, clientCertificates: message.policy };
     case 'forgetCertificate': {
-      const { fingerprint256 } = message;
+      const { fingerprint256, purgedAt } = message;
       const earlier = settings.purgedCertificates.filter(
         (purged) => purged.fingerprint256 !== fingerprint256 && isInForce(purged, nowMs),
       );
-      const purgedCertificates = [...earlier, { fingerprint256, purgedAt: nowMs }];
+      const purgedCertificates = [...earlier, { fingerprint256, purgedAt }];
       return { ...settings, purgedCertificates };
     }
     // A new worker has no clients, gets the ticket keys of its time, and is told when to listen and to close.
-    case 'disconnectAccount':
+    case 'disconnect':
     case 'replaceTicketKeys':
     case 'listen':
     case 'close':

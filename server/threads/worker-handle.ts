@@ -3,6 +3,7 @@ import type { StoreLink } from '../../store/opened-store.ts';
 import { serveSessionCache, type SessionCache, type TicketKeySource } from '../../tls/index.ts';
 import { linkPasswordChecks } from '../authentication/password-check-link.ts';
 import type { PasswordCheckQueue } from '../authentication/password-check-queue.ts';
+import type { ConnectionOwner } from '../imap/imap-service.ts';
 import type { LogLevel } from '../config/configuration.ts';
 import type { MailServerSettings } from './mail-server.ts';
 import type { MessageFromWorker, MessageToWorker, WorkerStart } from './messages.ts';
@@ -34,6 +35,10 @@ export class WorkerHandle {
   readonly #worker: Worker;
   readonly #prepared: Promise<void>;
   readonly #listening: Promise<void>;
+  /** Calls of {@link disconnect} that are not answered. */
+  readonly #disconnects = new Map<number, (count: number) => void>();
+  #lastCall = 0;
+  #isListening = false;
   #isClosing = false;
 
   constructor(options: WorkerHandleOptions) {
@@ -55,7 +60,8 @@ export class WorkerHandle {
     this.#worker.on('message', (message: MessageFromWorker) => {
       if (message.kind === 'log') options.writeLog(message.lines);
       else if (message.kind === 'prepared') prepared.resolve();
-      else listening.resolve();
+      else if (message.kind === 'listening') listening.resolve();
+      else this.#settleDisconnect(message.call, message.count);
     });
     this.ended = this.#end();
     const { ticketKeys } = options;
@@ -78,12 +84,22 @@ export class WorkerHandle {
 
   /** Rejects where a port cannot be bound; the worker has ended then. */
   listen(): Promise<void> {
+    this.#isListening = true;
     this.send({ kind: 'listen' });
     return this.#listening;
   }
 
   send(message: MessageToWorker): void {
     this.#worker.postMessage(message, []);
+  }
+
+  /** Sends clients away; settles with how many, which is 0 if the worker has ended. */
+  disconnect(owner: ConnectionOwner, text: string): Promise<number> {
+    if (!this.#isListening) return Promise.resolve(0);
+    const call = ++this.#lastCall;
+    const answer = new Promise<number>((resolve) => this.#disconnects.set(call, resolve));
+    this.send({ kind: 'disconnect', call, owner, text });
+    return Promise.race([answer, this.ended.then(() => 0)]);
   }
 
   /** Lets the worker close by itself, and ends it where it does not. */
@@ -93,6 +109,11 @@ export class WorkerHandle {
     const timer = setTimeout(() => void this.#worker.terminate(), deadlineMs + endGraceMs);
     await this.ended;
     clearTimeout(timer);
+  }
+
+  #settleDisconnect(call: number, count: number): void {
+    this.#disconnects.get(call)?.(count);
+    this.#disconnects.delete(call);
   }
 
   #end(): Promise<Error | undefined> {

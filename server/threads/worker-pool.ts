@@ -1,14 +1,18 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { ClientCertificatePolicy, Clock, Credential } from '../../tls/index.ts';
+import type { ConnectionOwner } from '../imap/imap-service.ts';
 import type { ListenerSettings } from '../net/listener.ts';
-import type { MailServer, MailServerSettings } from './mail-server.ts';
+import type { DisconnectReport, MailServer, MailServerSettings } from './mail-server.ts';
 import { type MessageToWorker, settingsAfter } from './messages.ts';
 import { PortReservation } from './port-reservation.ts';
 import type { WorkerHandle } from './worker-handle.ts';
 
 /** A worker as the pool needs it. */
-export type PoolWorker = Pick<WorkerHandle, 'ended' | 'prepare' | 'listen' | 'send' | 'close'>;
+export type PoolWorker = Pick<
+  WorkerHandle,
+  'ended' | 'prepare' | 'listen' | 'send' | 'disconnect' | 'close'
+>;
 
 /** How many workers a {@link WorkerPool} has, and how they start. */
 export interface WorkerPoolOptions {
@@ -33,6 +37,22 @@ const maxCrashes = 5;
 
 /** Before the second and later replacements in a row; the first comes at once. In milliseconds. */
 const replacementPauseMs = 500;
+
+/** A worker that does not answer for so long hangs, in milliseconds. */
+const answerDeadlineMs = 5_000;
+
+/** Undefined if there is no answer in time. */
+async function answerOrSilence(answer: Promise<number>): Promise<number | undefined> {
+  const given = new AbortController();
+  const silence = delay(answerDeadlineMs, undefined, { signal: given.signal }).catch(
+    () => undefined,
+  );
+  try {
+    return await Promise.race([answer, silence]);
+  } finally {
+    given.abort();
+  }
+}
 
 /** Workers that listen on the same ports. One that crashes is replaced. */
 export class WorkerPool implements MailServer {
@@ -64,8 +84,14 @@ export class WorkerPool implements MailServer {
     return reservation.listeners;
   }
 
-  disconnectAccount(accountId: number, text: string): void {
-    this.#sendAll({ kind: 'disconnectAccount', accountId, text });
+  async disconnect(owner: ConnectionOwner, text: string): Promise<DisconnectReport> {
+    const counts = await Promise.all(
+      this.#workers.map((worker) => answerOrSilence(worker.disconnect(owner, text))),
+    );
+    return {
+      count: counts.reduce<number>((sum, count) => sum + (count ?? 0), 0),
+      silentCount: counts.filter((count) => count === undefined).length,
+    };
   }
 
   replaceCredentials(credentials: readonly Credential[]): void {
@@ -76,8 +102,8 @@ export class WorkerPool implements MailServer {
     this.#sendAll({ kind: 'replaceClientCertificates', policy });
   }
 
-  forgetCertificate(fingerprint256: string): void {
-    this.#sendAll({ kind: 'forgetCertificate', fingerprint256 });
+  forgetCertificate(fingerprint256: string, purgedAt: number): void {
+    this.#sendAll({ kind: 'forgetCertificate', fingerprint256, purgedAt });
   }
 
   async close(deadlineMs: number): Promise<void> {

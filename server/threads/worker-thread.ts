@@ -44,6 +44,10 @@ async function runWorker(mainThread: MessagePort, start: WorkerStart): Promise<v
         collectWhenQuiet();
         // What loading the modules has left.
         return collectGarbage();
+      case 'disconnect': {
+        const { count } = await server.disconnect(message.owner, message.text);
+        return tell({ kind: 'disconnected', call: message.call, count });
+      }
       case 'replaceTicketKeys':
         return ticketKeys.replace(message.ticketKeys);
       case 'close':
@@ -63,19 +67,17 @@ async function runWorker(mainThread: MessagePort, start: WorkerStart): Promise<v
 /** What changes a server that goes on. */
 type ServerChange = Exclude<
   MessageToWorker,
-  { readonly kind: 'listen' | 'replaceTicketKeys' | 'close' }
+  { readonly kind: 'listen' | 'disconnect' | 'replaceTicketKeys' | 'close' }
 >;
 
 function change(server: LocalMailServer, message: ServerChange): void {
   switch (message.kind) {
-    case 'disconnectAccount':
-      return server.disconnectAccount(message.accountId, message.text);
     case 'replaceCredentials':
       return server.replaceCredentials(message.credentials);
     case 'replaceClientCertificates':
       return server.replaceClientCertificates(message.policy);
     case 'forgetCertificate':
-      return server.forgetCertificate(message.fingerprint256);
+      return server.forgetCertificate(message.fingerprint256, message.purgedAt);
   }
 }
 

@@ -90,9 +90,14 @@ export class TlsSessions {
     void this.#tell(() => this.#cache.promote(ids, account));
   }
 
-  /** Finds no session any more that was made with a client certificate before now. */
-  forgetCertificate(fingerprint256: string): void {
-    this.#purged.add(fingerprint256, this.#clock());
+  /** Finds no session any more that was made with a client certificate before its purge. */
+  forgetCertificate(fingerprint256: string, purgedAt: number): void {
+    this.#purged.add(fingerprint256, purgedAt);
+  }
+
+  /** Whether a session was made with a certificate that was purged since. */
+  isForgotten({ certificate, fullHandshakeAt }: FoundSession): boolean {
+    return certificate !== undefined && this.#purged.has(certificate, fullHandshakeAt);
   }
 
   close(): void {

@@ -6,6 +6,8 @@ import { ControlServer } from '../../../server/control/control-server.ts';
 import { StoreAdministration } from '../../../server/control/store-administration.ts';
 import {
   DerivedTicketKeys,
+  NullSessionCache,
+  PurgeError,
   RandomTicketKeys,
   type Resumption,
   SegmentSessionCache,
@@ -32,8 +34,19 @@ async function setUp(t: Test, kind: Resumption['kind'] = 'stateful') {
   const ticketKeys = new RandomTicketKeys({ lifetimeMs });
   t.teardown(() => ticketKeys.close());
   const administration = new StoreAdministration(store);
-  const accountName = (name: string) => administration.accountName(name);
-  const parts = { kind, cache, ticketKeys, clock: clock.read, accountName };
+  const told: unknown[] = [];
+  const errors: unknown[] = [];
+  const mailServer = {
+    disconnect: async (...args: unknown[]) => {
+      told.push(['disconnect', ...args]);
+      return { count: 3, silentCount: 0 };
+    },
+    forgetCertificate: (...args: unknown[]) => void told.push(['forgetCertificate', ...args]),
+  };
+  const findAccount = (name: string) => administration.findAccount(name);
+  const onError = (error: unknown) => void errors.push(error);
+  const common = { kind, cache, ticketKeys, clock: clock.read };
+  const parts = { ...common, findAccount, mailServer, onError };
   const server = new ControlServer({
     dataDirectory,
     administration,
@@ -46,7 +59,7 @@ async function setUp(t: Test, kind: Resumption['kind'] = 'stateful') {
   if (client === undefined) throw new Error('The control server does not answer');
   t.teardown(() => client.close());
   const isThere = async (account: string) => (await cache.get(ids.get(account)!)) !== undefined;
-  return { clock, cache, ticketKeys, client, isThere, parts };
+  return { clock, store, cache, ticketKeys, client, isThere, parts, told, errors };
 }
 
 await t.test('the report is what the cache tells', async (t) => {
@@ -60,11 +73,17 @@ await t.test('the report is what the cache tells', async (t) => {
 });
 
 await t.test('purge of an account, whose name is that of the login', async (t) => {
-  const { cache, client, isThere } = await setUp(t);
+  const { store, cache, client, isThere, told } = await setUp(t);
   t.same(await client.purgeSessions({ account: 'ALICE' }), {
+    kind: 'stateful',
     purgedCount: 1,
+    endedCount: 3,
     areTicketsLeft: true,
+    problems: [],
   });
+  const accountId = (await store.findAccount('alice'))?.id;
+  const text = 'Sessions of your account have been purged, log in again';
+  t.same(told, [['disconnect', { accountId }, text]]);
   t.notOk(await isThere('Alice'));
   t.ok(await isThere('bob'));
   t.equal(cache.stats().removed.purged, 1);
@@ -76,12 +95,21 @@ await t.test('purge of an account, whose name is that of the login', async (t) =
 });
 
 await t.test('purge of a certificate', async (t) => {
-  const { client, cache } = await setUp(t);
+  const { client, cache, told, clock } = await setUp(t);
   t.match(await client.purgeSessions({ certificate: 'abce' }), { purgedCount: 0 });
+  told.length = 0;
   t.same(await client.purgeSessions({ certificate: 'abcd' }), {
+    kind: 'stateful',
     purgedCount: 2,
+    endedCount: 3,
     areTicketsLeft: false,
+    problems: [],
   });
+  const text = 'Sessions of your certificate have been purged, connect again';
+  t.same(told, [
+    ['forgetCertificate', 'abcd', clock.nowMs],
+    ['disconnect', { certificate: 'abcd' }, text],
+  ]);
   t.equal(cache.stats().entryCount, 0);
 });
 
@@ -90,7 +118,12 @@ await t.test('purge of all takes the ticket keys along', async (t) => {
   ticketKeys.rotate();
   const before = ticketKeys.keys.map(({ name }) => Buffer.from(name).toString('hex'));
   t.equal(before.length, 2);
-  t.same(await client.purgeSessions('all'), { purgedCount: 2, areTicketsLeft: false });
+  t.same(await client.purgeSessions('all'), {
+    kind: 'tickets',
+    purgedCount: 2,
+    areTicketsLeft: false,
+    problems: [],
+  });
   t.equal(cache.stats().heldBytes, 0);
   for (const { name } of ticketKeys.keys) {
     t.notOk(before.includes(Buffer.from(name).toString('hex')), 'no key from before');
@@ -102,7 +135,55 @@ await t.test('keys from a secret stay, and the report says so', async (t) => {
   const ticketKeys = new DerivedTicketKeys({ secrets: [new Uint8Array(32)], lifetimeMs });
   t.teardown(() => ticketKeys.close());
   const sessions = new CachedSessions({ ...parts, ticketKeys });
-  t.match(await sessions.purgeSessions('all'), { purgedCount: 2, areTicketsLeft: true });
+  t.strictSame(await sessions.purgeSessions('all'), {
+    kind: 'stateful',
+    purgedCount: 2,
+    areTicketsLeft: true,
+    problems: [],
+  });
+  const ticketsOnly = new CachedSessions({ ...parts, ticketKeys, kind: 'tickets' });
+  t.match(await ticketsOnly.purgeSessions('all'), {
+    areTicketsLeft: true,
+    problems: [/keys of these are made from REPRISE_SESSION_SECRET: all of them still count/],
+  });
+});
+
+await t.test('tickets cannot be purged by account, and it says so', async (t) => {
+  const { client } = await setUp(t, 'tickets');
+  t.match(await client.purgeSessions({ account: 'bob' }), {
+    endedCount: 3,
+    areTicketsLeft: true,
+    problems: [/^Clients come back with tickets here \(REPRISE_SESSION_CACHE=tickets\), which/],
+  });
+  t.match(await client.purgeSessions({ certificate: 'abcd' }), {
+    areTicketsLeft: false,
+    problems: [],
+  });
+});
+
+await t.test('what a cache does not purge, and what was done nevertheless', async (t) => {
+  const { parts, told, errors } = await setUp(t);
+  for (const [error, purgedCount, problem] of [
+    [new PurgeError('Redis is away', 7), 7, 'Redis is away'],
+    [new Error('boom'), 0, 'The session cache has failed, so sessions may be left in it: boom'],
+  ] as const) {
+    const cache = new NullSessionCache();
+    cache.purge = () => Promise.reject(error);
+    const mailServer = {
+      ...parts.mailServer,
+      disconnect: async () => ({ count: 2, silentCount: 1 }),
+    };
+    const sessions = new CachedSessions({ ...parts, cache, mailServer });
+    const report = await sessions.purgeSessions({ account: 'bob' });
+    t.match(report, { purgedCount, endedCount: 2 });
+    t.same(report.problems, [
+      'Workers that do not answer: "1", whose connections may go on',
+      problem,
+    ]);
+    t.same((await sessions.purgeSessions('all')).problems, [problem]);
+    t.equal(errors.at(-1), error);
+  }
+  t.same(told, []);
 });
 
 await t.test('without resumption there are no tickets', async (t) => {

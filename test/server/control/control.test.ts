@@ -28,7 +28,7 @@ async function setUp(t: Test, dataDirectory = t.testdir()) {
   t.teardown(() => store.close());
   const changed: Account[] = [];
   const administration = new StoreAdministration(store, {
-    onAccountChanged: (account) => changed.push(account),
+    onAccountChanged: async (account) => void changed.push(account),
   });
   const logger = pino({ level: 'silent' });
   const server = new ControlServer({ dataDirectory, administration, sessions, logger });

@@ -51,6 +51,16 @@ class FakeWorker implements PoolWorker {
     throw this.obstacle;
   }
 
+  readonly disconnects: unknown[][] = [];
+  /** What it answers; undefined: nothing. */
+  disconnectCount: number | undefined = 1;
+
+  disconnect(...args: unknown[]): Promise<number> {
+    this.disconnects.push(args);
+    const { disconnectCount } = this;
+    return disconnectCount === undefined ? new Promise(() => {}) : Promise.resolve(disconnectCount);
+  }
+
   send(message: MessageToWorker): void {
     this.messages.push(message);
   }
@@ -100,11 +110,13 @@ await t.test('all workers listen on the same ports and are told the same', async
       [2, listeners],
     ],
   );
-  pool.disconnectAccount(7, 'Gone');
+  pool.replaceCredentials([]);
+  t.strictSame(await pool.disconnect({ accountId: 7 }, 'Gone'), { count: 2, silentCount: 0 });
   await pool.close(100);
-  for (const { messages } of workers) {
+  for (const { messages, disconnects } of workers) {
+    t.strictSame(disconnects, [[{ accountId: 7 }, 'Gone']]);
     t.strictSame(messages, [
-      { kind: 'disconnectAccount', accountId: 7, text: 'Gone' },
+      { kind: 'replaceCredentials', credentials: [] },
       { kind: 'close', deadlineMs: 100 },
     ]);
   }
@@ -126,7 +138,7 @@ await t.test('one that ends is replaced, with what has changed since', async (t)
     { msg: 'worker crashed', worker: 1, crashCount: 1, err: { message: 'boom' } },
     { msg: 'worker replaced', worker: 1 },
   ]);
-  pool.disconnectAccount(1, 'Gone');
+  pool.replaceCredentials(credentials);
   t.strictSame(
     workers.map(({ messages }) => messages.length),
     [1, 2, 1],
@@ -137,18 +149,19 @@ await t.test('one that ends is replaced, with what has changed since', async (t)
 await t.test('one that comes later knows the purged certificates of a day', async (t) => {
   const { pool, workers, clock } = makePool(t);
   await pool.listen();
-  pool.forgetCertificate('first');
-  pool.forgetCertificate('second');
+  pool.forgetCertificate('first', clock.nowMs);
+  pool.forgetCertificate('second', clock.nowMs);
   clock.nowMs += 60_000;
-  pool.forgetCertificate('first');
+  const purgedAt = clock.nowMs;
+  pool.forgetCertificate('first', purgedAt);
   clock.nowMs += tlsLimits.resumptionChainMs - 1;
-  pool.forgetCertificate('third');
+  pool.forgetCertificate('third', clock.nowMs);
   workers[0]?.crash();
   await until(() => workers.length === 3);
-  t.strictSame(
-    workers[2]?.settings.purgedCertificates.map(({ fingerprint256 }) => fingerprint256),
-    ['first', 'third'],
-  );
+  t.strictSame(workers[2]?.settings.purgedCertificates, [
+    { fingerprint256: 'first', purgedAt },
+    { fingerprint256: 'third', purgedAt: clock.nowMs },
+  ]);
 });
 
 await t.test('one that cannot start any more is tried again, then given up', async (t) => {

@@ -259,3 +259,26 @@ void t.test('a chain of resumptions ends 24 hours after its full handshake', asy
   // The last one comes exactly 24 hours later.
   t.same(resumed, [...Array<boolean>(15).fill(true), false, true]);
 });
+
+void t.test('a certificate that is purged while its client resumes', async (t) => {
+  for (const version of versions) {
+    const setting = await startWithCertificates(t);
+    const { acceptor, events } = setting.server;
+    await setting.visit(version);
+    const session = setting.session();
+    const get = setting.cache.get.bind(setting.cache);
+    setting.cache.get = async (id) => {
+      // Once the session has been found, and before the client has answered.
+      setImmediate(() => acceptor.forgetCertificate(alice.fingerprint256));
+      return get(id);
+    };
+    // A client of TLS 1.3 learns of it only after its own part.
+    await setting.visit(version, session).catch(() => {});
+    t.equal(lastLookup(setting.server), 'hit', version);
+    const message = /the sessions that were made with it have been purged$/;
+    t.match(events.at(-1), { code: 'CLIENT_CERTIFICATE_REFUSED', error: { message } });
+    t.equal(setting.accepted.length, 1, 'it is not handed out');
+    setting.cache.get = get;
+    t.equal(await setting.visit(version, session), false, 'and makes a full handshake next');
+  }
+});
