@@ -65,33 +65,41 @@ export const admissionLimits = {
   slowHandshakesPerGroup: 512,
 } as const;
 
+/** Bounds of every session cache. */
+export const cacheLimits = {
+  /** Bytes of the longest session: a segment stores positions in 16 bits. Node drops sessions of more than 10 KiB. */
+  sessionBytes: 60 * 1024,
+  /** Bytes of the longest id: a sealed session stores its length in 8 bits. OpenSSL's ids have 32 bytes. */
+  idBytes: 0xff,
+  /** If the clock was set back by more than this, in milliseconds, sessions from before have expired. */
+  clockToleranceMs: 60_000,
+  /** Longest time between searches for expired sessions, in milliseconds, in case the clock was set forward. */
+  longestWaitMs: 60_000,
+} as const;
+
 /** Bounds of the segment cache. */
 export const segmentLimits = {
-  /** A segment goes back in one step, which takes the system some 25 µs; smaller ones would be many mappings. */
+  /** Bytes of the largest segment: it is given back in one step of some 25 µs. Smaller ones would be many mappings. */
   segmentBytes: 256 * 1024,
-  /** Locations are 32-bit counts of 8-byte units. */
+  /** Bytes of the largest cache: a location is a 32-bit count of units of 8 bytes. */
   maxBytes: 32 * 1024 ** 3,
-  /** Positions in an entry have 16 bits; Node itself drops sessions over 10 KiB. */
-  sessionBytes: 60 * 1024,
-  /** The header keeps the length of an id in 8 bits; OpenSSL's have 32 bytes. */
-  idBytes: 0xff,
-  /** Entries that one step of expiry or of a purge looks at, so that a step stays far under a millisecond. */
+  /** Entries that one step of expiry or of a purge looks at, so that it takes far less than a millisecond. */
   entriesPerStep: 512,
   /** Segments that one step of a purge of everything overwrites and gives back, some 40 µs each. */
   segmentsPerStep: 4,
-  /** Slots of the index that each insertion moves while it changes its size: enough to be done before the next. */
+  /** Slots that each insertion moves while the index changes its size: it is done before the next change begins. */
   slotsPerInsertion: 8,
-  /** The same for a removal: the table that is left is sparse, and quickly read. */
+  /** Slots that each removal moves: more, since the table that is read is sparse then. */
   slotsPerRemoval: 32,
-  /** The same for a step of expiry. */
+  /** Slots that each step of expiry moves. */
   slotsPerStep: 8_192,
-  /** Bytes of an index table that go back in one step: the system takes about 0.1 ms for them. */
+  /** Bytes of an index table that are given back in one step, which takes the system about 0.1 ms. */
   releasedBytes: 1024 * 1024,
-  /** Part of the bytes for sessions of connections that have not logged in. */
+  /** Share of the bytes for sessions of connections that have not logged in. */
   probationShare: 1 / 8,
-  /** Part of the bytes that is set aside for the index. */
+  /** Share of the bytes for the index. */
   indexShare: 1 / 8,
-  /** Part of the probation ring that one address may hold; two segments at the least. */
+  /** Share of the probation ring that one address may hold, but at least two segments. */
   addressShare: 1 / 8,
 } as const;
 
@@ -117,7 +125,7 @@ export const sharedLimits = {
   queueBytes: 256 * 1024,
   /** How long after a change the owner is woken, in milliseconds: one message for all changes of that time. */
   queueDelayMs: 100,
-  /** A thread that has taken the number of a change writes it within this time, in milliseconds, however busy it is. */
+  /** In this time, in milliseconds, a thread writes a change whose number it has taken, however busy it is. */
   changeMs: 60_000,
   /** Attempts to get a lock, each some ten nanoseconds. If all fail, its holder must be waiting for a processor. */
   lockAttempts: 200,
@@ -125,38 +133,38 @@ export const sharedLimits = {
   setsPerStep: 512,
   /** Shortest time from one search for expired sessions to the next, in milliseconds. */
   expireIntervalMs: 1_000,
-  /** Longest time from one to the next, in milliseconds, in case the clock was set forward. */
-  longestWaitMs: 60_000,
 } as const;
 
 /** Bounds of a cache on Redis. */
 export const redisLimits = {
-  /** Time for a command; a little more than a lookup waits, so that the lookup's own deadline is what counts. */
+  /** Time for a command, in milliseconds: more than a lookup waits, so that the deadline of the lookup comes first. */
   deadlineMs: 100,
-  /** A lookup that finds nothing is repeated after so long: another machine may still be writing the session. */
+  /** A lookup that finds nothing is repeated after this time, in milliseconds: another machine may still be writing. */
   secondLookMs: 10,
-  /** Time to connect, greet and log in; a Redis that hangs takes connections but says nothing. */
+  /** Time to connect, greet and log in, in milliseconds: a Redis that hangs accepts connections but does not answer. */
   connectDeadlineMs: 2_000,
-  /** A command without an answer for so long means that the connection is of no more use. */
+  /** If a command has no answer after this time, in milliseconds, the connection is replaced. */
   stallMs: 2_000,
-  /** Commands without an answer, about 1 KiB each; past it they fail at once. */
+  /** Commands without an answer, about 1 KiB each. Above it commands fail at once. */
   commandsInFlight: 1_024,
-  /** Wait after the first failed attempt to connect; it doubles with each. */
+  /** Wait after the first failed attempt to connect, in milliseconds; it doubles with each attempt. */
   firstRetryMs: 50,
-  /** The longest wait between attempts: resumption is back soon after Redis. */
+  /** Longest wait between attempts, in milliseconds: resumption works again soon after Redis does. */
   retryMs: 1_000,
-  /** Wait before a node of a Cluster is tried again, and its successor looked for. */
+  /** Wait before a node of a Cluster is tried again and its successor looked for, in milliseconds. */
   clusterRetryMs: 500,
-  /** Purges that Redis has not done and that are kept in mind; past it they become one of all. */
+  /** Purges that wait for Redis. Above it they become one purge of all sessions. */
   owedPurges: 1_024,
-  /** A purge that Redis has not done is tried again after so long, in milliseconds. */
+  /** Wait before such a purge is tried again, in milliseconds. */
   purgeRetryMs: 1_000,
-  /** Sessions that a purge looks at in one go. */
+  /** Sessions that a purge sends commands for at a time. */
   purgeBatch: 128,
-  /** Keys that one step of a walk through Redis looks at: far below a millisecond of its time. */
+  /** Keys that Redis looks at in one step of a walk, which takes far less than a millisecond of its time. */
   scanCount: 500,
-  /** Bytes of a key prefix: it is sent with each command. */
+  /** Bytes of the longest key prefix, which is sent with each command. */
   prefixBytes: 128,
+  /** How far clocks of machines may differ, in milliseconds: an index keeps a session so long after its deadline. */
+  clockSlackMs: 60_000,
 } as const;
 
 /** Bounds of the proof that resumption works, see `proveResumption`. */

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import { availableParallelism } from 'node:os';
 import * as z from 'zod';
-import { segmentLimits, tlsPolicies } from '../../tls/index.ts';
+import { segmentLimits, tlsLimits, tlsPolicies } from '../../tls/index.ts';
 import { parseByteSize } from './byte-size.ts';
 import { parseCapabilitiesOff } from './capabilities-off.ts';
 import { parseListenAddress } from './listen-address.ts';
@@ -26,8 +26,8 @@ export const clientAuthModes = ['off', 'optional', 'required'] as const;
 
 const mebibyte = 1024 * 1024;
 
-/** A chain of resumptions ends after a day, so no session is of use for longer. */
-const maxSessionLifetimeSeconds = 24 * 60 * 60;
+/** A chain of resumptions ends after a day, so no session can be used for longer. */
+const maxSessionLifetimeSeconds = tlsLimits.resumptionChainMs / 1000;
 
 /** Each worker takes memory and file descriptors of its own; more than there are cores do not help. */
 const maxWorkerCount = 256;

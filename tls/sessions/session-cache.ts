@@ -1,3 +1,5 @@
+import { cacheLimits } from '../limits.ts';
+
 /**
  * Keeps the sessions of a TLS server, so that a client can come back with a short handshake. Implement this to bring
  * a cache of your own, and test it with the conformance suite.
@@ -144,9 +146,6 @@ export class NullSessionCache implements SessionCache {
   async close(): Promise<void> {}
 }
 
-/** A clock that was set back by more than this makes sessions from before expired. */
-const clockToleranceMs = 60_000;
-
 /** How long the sessions of a cache live. */
 export class SessionLife {
   readonly lifetimeMs: number;
@@ -166,6 +165,6 @@ export class SessionLife {
    * since it came.
    */
   isOver(expiresAt: number, nowMs: number): boolean {
-    return expiresAt <= nowMs || expiresAt > nowMs + this.lifetimeMs + clockToleranceMs;
+    return expiresAt <= nowMs || expiresAt > nowMs + this.lifetimeMs + cacheLimits.clockToleranceMs;
   }
 }

@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { segmentLimits, tlsLimits } from '../../limits.ts';
+import { cacheLimits, segmentLimits, tlsLimits } from '../../limits.ts';
 import { type Clock, DetachedTimer, steadyClock } from '../../time.ts';
 import {
   type PurgeOwner,
@@ -10,9 +10,6 @@ import {
 } from '../session-cache.ts';
 import { planSegments, resizableMemory, type SegmentMemory } from './segment.ts';
 import { SegmentStore } from './segment-store.ts';
-
-/** Expiry looks at the clock at least this often, in case it was set forward. */
-const longestWaitMs = 60_000;
 
 /** How much a {@link SegmentSessionCache} holds, and how long. */
 export interface SegmentSessionCacheOptions {
@@ -199,7 +196,7 @@ export class SegmentSessionCache implements SessionCache {
   #waitMs(): number {
     const nextMs = this.#store.nextExpiry() ?? 0;
     return Math.ceil(
-      Math.min(Math.max(nextMs - this.#clock(), this.#granularityMs), longestWaitMs),
+      Math.min(Math.max(nextMs - this.#clock(), this.#granularityMs), cacheLimits.longestWaitMs),
     );
   }
 

@@ -1,4 +1,4 @@
-import { segmentLimits } from '../../limits.ts';
+import { cacheLimits, segmentLimits } from '../../limits.ts';
 import { hashBytes, makeHashSeed } from '../../bytes.ts';
 import { AddressShares, noAddress, OwnerTable } from './owners.ts';
 import { SegmentIndex } from './id-index.ts';
@@ -93,8 +93,8 @@ export class SegmentStore {
     const byteLength = entryBytes(id, session);
     if (
       byteLength > this.#table.segmentBytes ||
-      session.length > segmentLimits.sessionBytes ||
-      id.length > segmentLimits.idBytes ||
+      session.length > cacheLimits.sessionBytes ||
+      id.length > cacheLimits.idBytes ||
       id.length === 0
     ) {
       return 'tooLarge';

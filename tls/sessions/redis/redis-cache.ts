@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn, setTimeout as wait } from 'node:timers/promises';
-import { redisLimits, segmentLimits, tlsLimits } from '../../limits.ts';
+import { cacheLimits, redisLimits, tlsLimits } from '../../limits.ts';
 import { type Clock, DetachedTimer, steadyClock } from '../../time.ts';
 import {
   PurgeError,
@@ -23,9 +23,6 @@ import {
 import { decodeRecord, decodeTags, encodeRecord, tagOffsets } from './redis-record.ts';
 import { parseRedisUrl } from './redis-url.ts';
 import { SessionSealer } from './session-sealer.ts';
-
-/** What clocks of machines may differ by: an index forgets a session only so long after its deadline. */
-const clockSlackMs = 60_000;
 
 /** Which Redis keeps the sessions, and what they are sealed with. */
 export interface RedisSessionCacheOptions {
@@ -108,7 +105,7 @@ export class RedisSessionCache implements SessionCache {
     this.#prefix = prefix;
     this.#clock = options.clock ?? steadyClock;
     this.#stored = new ExpiringCount(lifetimeMs);
-    this.#owed = new OwedPurges(lifetimeMs + clockSlackMs);
+    this.#owed = new OwedPurges(lifetimeMs + redisLimits.clockSlackMs);
     this.#sealer = new SessionSealer(options.secrets, prefix);
     this.#connection = new RedisConnection({
       target: parseRedisUrl(options.url),
@@ -137,7 +134,7 @@ export class RedisSessionCache implements SessionCache {
     const expiresAt = Math.floor(Math.min(options.expiresAt, nowMs + this.#lifetimeMs));
     if (!(expiresAt > nowMs)) return;
     const key = this.#sessionKey(id);
-    if (key === undefined || session.length > segmentLimits.sessionBytes) {
+    if (key === undefined || session.length > cacheLimits.sessionBytes) {
       this.#tooLarge++;
       return;
     }
@@ -325,7 +322,7 @@ export class RedisSessionCache implements SessionCache {
   ): Promise<boolean> {
     if (tag === undefined || ids.length === 0) return true;
     const key = this.#indexKey(kind, tag);
-    const cutoff = String(Math.floor(this.#clock()) - clockSlackMs);
+    const cutoff = String(Math.floor(this.#clock()) - redisLimits.clockSlackMs);
     const members = ids.flatMap((id) => [String(Math.ceil(expiresAt)), idName(id)]);
     const lifetime = String(Math.ceil(this.#lifetimeMs));
     const command = ['EVAL', indexScript, '1', key, cutoff, lifetime, ...members];
@@ -369,7 +366,7 @@ export class RedisSessionCache implements SessionCache {
 
   /** Undefined where no session has such an id. */
   #sessionKey(id: Uint8Array): string | undefined {
-    const isId = id.length > 0 && id.length <= segmentLimits.idBytes;
+    const isId = id.length > 0 && id.length <= cacheLimits.idBytes;
     return isId ? `${this.#prefix}s:${idName(id)}` : undefined;
   }
 

@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { sharedLimits } from '../../limits.ts';
+import { cacheLimits, sharedLimits } from '../../limits.ts';
 import { type Clock, DetachedTimer, steadyClock } from '../../time.ts';
 import { defaultSegmentBytes } from '../memory/segment.ts';
 import { SegmentSessionCache, type SegmentSessionCacheOptions } from '../memory/segment-cache.ts';
@@ -330,7 +330,7 @@ export class SharedSessionCache extends SegmentSessionCache {
   /** Clears expired sessions in a part of the table, then arms the timer for the next part, or for the next expiry. */
   #expireStep(): void {
     const nowMs = this.#clock();
-    const { setsPerStep, expireIntervalMs, longestWaitMs } = sharedLimits;
+    const { setsPerStep, expireIntervalMs } = sharedLimits;
     const { firstSet } = this.#expiry;
     if (firstSet === 0) this.#hasNewChanges = false;
     const nextHereMs = this.#recent.expire(nowMs, firstSet, setsPerStep) ?? Infinity;
@@ -342,7 +342,9 @@ export class SharedSessionCache extends SegmentSessionCache {
     }
     this.#expiry = { firstSet: 0, nextMs: Infinity };
     if (nextMs === Infinity && !this.#hasNewChanges) return;
-    this.#timer.arm(Math.min(Math.max(nextMs - nowMs, expireIntervalMs), longestWaitMs));
+    this.#timer.arm(
+      Math.min(Math.max(nextMs - nowMs, expireIntervalMs), cacheLimits.longestWaitMs),
+    );
   }
 }
 

@@ -10,7 +10,7 @@ import {
   SharedSessionCache,
   type SessionCacheStats,
 } from '../../../../tls/index.ts';
-import { sharedLimits } from '../../../../tls/limits.ts';
+import { cacheLimits, sharedLimits } from '../../../../tls/limits.ts';
 import {
   ByteQueue,
   encodeChange,
@@ -387,7 +387,7 @@ void t.test('nor is what comes while the table is looked through forgotten', asy
   const end = await attach(owner, clock.read);
   const { expire } = RecentSessions.prototype;
   let steps = 0;
-  const limits: { longestWaitMs: number } = sharedLimits;
+  const limits: { longestWaitMs: number } = cacheLimits;
   const { longestWaitMs } = limits;
   limits.longestWaitMs = 200;
   t.teardown(async () => {
