@@ -39,8 +39,8 @@ export class QuietWatch {
 /** Between two looks at what a thread has done, in milliseconds. */
 const threadIntervalMs = 5_000;
 
-/** Some thousand visits; to collect what they have left takes about a fiftieth of it, in milliseconds. */
-const minThreadWorkedMs = 2_000;
+/** About a thousand visits, in milliseconds. To collect what they have left takes about a fortieth of it. */
+const minThreadWorkedMs = 1_000;
 
 /**
  * From now on collects the garbage of this thread's heap whenever the thread has worked and has little to do any more. Call it
@@ -61,8 +61,8 @@ export function collectWhenQuiet(intervalMs = threadIntervalMs): void {
 /** Between two looks at the process, in milliseconds. So long that its threads have collected their garbage before. */
 const processIntervalMs = 15_000;
 
-/** Processor time of all threads, in milliseconds; to give back takes about a hundredth of it. */
-const minProcessWorkedMs = 5_000;
+/** Processor time of all threads, in milliseconds. To give back takes about a twentieth of it, of one thread that does nothing else. */
+const minProcessWorkedMs = 1_000;
 
 /**
  * From now on lets the allocator give back what has been freed whenever this process has worked and has little to do any more.
