@@ -418,9 +418,9 @@ export class TlsAcceptor {
   #openTicketRoutes({ proof, ticketKeyMode }: TlsAcceptorOptions): TicketRoutes | undefined {
     const keys = this.#ticketKeys;
     if (keys === undefined) return undefined;
-    const isNative = proof?.areTicketsRenewed !== false && hasTicketHook();
-    if ((ticketKeyMode ?? (isNative ? 'native' : 'per_key')) === 'native')
-      return new NativeTicketRoutes(keys, this.#wallClock);
+    const possible = hasTicketHook() ? 'native' : 'per_key';
+    const mode = ticketKeyMode ?? proof?.ticketKeyMode ?? possible;
+    if (mode === 'native') return new NativeTicketRoutes(keys, this.#wallClock);
     return new PerKeyTicketRoutes(keys, (name) => this.#endpoints.hasServerName(name));
   }
 

@@ -2,6 +2,7 @@ import { formatByteSize } from '../config/byte-size.ts';
 import { type Configuration, toKeys } from '../config/configuration.ts';
 import { readClientCertificates } from '../threads/certificate-files.ts';
 import { readSessionSecrets } from '../threads/open-resumption.ts';
+import { proofOf } from '../threads/resumption-proof.ts';
 import { loadCredential } from '../../tls/index.ts';
 import { readCommandConfiguration } from './command-configuration.ts';
 import type { GlobalOptions } from './command-options.ts';
@@ -15,6 +16,7 @@ export async function checkConfig(options: GlobalOptions): Promise<void> {
   await checkFiles(configuration);
   for (const [key, value] of toKeys(configuration)) console.log(`${key}=${value}`);
   console.log(`# ${describeCache(configuration)}`);
+  console.log(`# ${await describeTickets(configuration)}`);
 }
 
 /** Those that a server reads at its start. */
@@ -25,6 +27,14 @@ async function checkFiles(configuration: Configuration): Promise<void> {
   const { clientCertificates } = configuration;
   if (clientCertificates !== undefined) await readClientCertificates(clientCertificates);
   await readSessionSecrets(configuration.sessionSecretPaths);
+}
+
+/** What is in force with this Node, as a server finds out at its start. */
+async function describeTickets(configuration: Configuration): Promise<string> {
+  const { ticketKeyMode } = await proofOf(configuration, 'tickets');
+  return ticketKeyMode === 'native'
+    ? 'Ticket keys: native (each resumption with TLS 1.3 brings a new ticket)'
+    : 'Ticket keys: per_key (this Node cannot renew tickets: a client that uses each only once resumes twice)';
 }
 
 function describeCache({ sessionCacheBytes, sessionLifetimeSeconds }: Configuration): string {

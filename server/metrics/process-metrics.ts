@@ -1,4 +1,5 @@
 import { readdir, readFile } from 'node:fs/promises';
+import type { TicketKeyMode } from '../../tls/index.ts';
 import { serverVersion } from '../version.ts';
 import { oneReading, type PolledRegistry } from './polled-registry.ts';
 
@@ -8,14 +9,18 @@ const startedAtSeconds = performance.timeOrigin / 1000;
  * Adds what Prometheus' clients tell of every process, under the usual names. Not those of prom-client, which
  * wake the process a hundred times a second to measure the delay of the loop and cannot be stopped.
  *
+ * @param ticketKeyMode - called for each scrape; undefined before it is known
  * @returns reads what takes time; call it before each scrape
  */
-export function addProcessMetrics(registry: PolledRegistry): () => Promise<void> {
+export function addProcessMetrics(
+  registry: PolledRegistry,
+  ticketKeyMode: () => TicketKeyMode | undefined,
+): () => Promise<void> {
   let openFileCount: number | undefined;
   let maxFileCount: number | undefined;
   const gauge = (name: string, help: string, read: () => number | undefined) =>
     registry.addGauge({ name, help, read: () => oneReading(read()) });
-  addBuildAndTime(registry);
+  addBuildAndTime(registry, ticketKeyMode);
   gauge(
     'process_start_time_seconds',
     'When the process started, in seconds since 1970.',
@@ -47,16 +52,20 @@ export function addProcessMetrics(registry: PolledRegistry): () => Promise<void>
 }
 
 /** The versions, and the CPU time of the process. */
-function addBuildAndTime(registry: PolledRegistry): void {
+function addBuildAndTime(
+  registry: PolledRegistry,
+  ticketKeyMode: () => TicketKeyMode | undefined,
+): void {
   registry.addGauge({
     name: 'reprise_build_info',
-    help: 'Always 1; its labels tell the versions.',
+    help: 'Always 1; its labels tell the versions, and how ticket keys come to OpenSSL (native: tickets are renewed).',
     read: () => [
       [
         {
           version: serverVersion,
           node: process.versions.node,
           openssl: process.versions.openssl ?? '',
+          ticket_keys: ticketKeyMode() ?? '',
         },
         1,
       ],

@@ -55,7 +55,10 @@ export class ServerMetrics {
       read: () => this.#sessionCache?.stats(),
       clock,
     });
-    this.#prepare = [addStoreMetrics(this.#registry, store), addProcessMetrics(this.#registry)];
+    this.#prepare = [
+      addStoreMetrics(this.#registry, store),
+      addProcessMetrics(this.#registry, () => this.#proof?.ticketKeyMode),
+    ];
   }
 
   /** The media type of {@link text}. */

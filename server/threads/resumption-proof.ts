@@ -52,6 +52,11 @@ export const proofKindNames: Readonly<Record<ProofKind, string>> = {
 export function logProof(proof: ResumptionProof, kind: Resumption['kind'], logger: Logger): void {
   const { results, reasons, nodeVersion: node, opensslVersion: openssl } = proof;
   const place = `with Node ${node} and OpenSSL ${openssl}`;
+  if (proof.ticketKeyMode !== 'native') {
+    const effect =
+      'clients of TLS 1.3 that use each only once resume twice, then make a full handshake';
+    logger.warn({ node, openssl }, `session tickets are not renewed ${place}: ${effect}`);
+  }
   for (const proofKind of proofKinds) {
     const details = { kind: proofKind, reason: reasons[proofKind], node, openssl };
     const name = proofKindNames[proofKind];

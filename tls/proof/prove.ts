@@ -9,7 +9,9 @@ import type { Resumption } from '../hello/route.ts';
 import { proofLimits } from '../limits.ts';
 import type { TlsPolicy } from '../policy.ts';
 import { SegmentSessionCache } from '../sessions/memory/segment-cache.ts';
+import { hasTicketHook } from '../tickets/ticket-hook.ts';
 import { RandomTicketKeys } from '../tickets/ticket-keys.ts';
+import type { TicketKeyMode } from '../tickets/ticket-routes.ts';
 import { makeThrowAwayCredential } from './throw-away-credential.ts';
 import { type ProofKind, proofKinds, type ProofResult, type ResumptionProof } from './verdict.ts';
 
@@ -28,11 +30,24 @@ export interface ProveResumptionOptions {
  * CPU as a dozen handshakes, and never rejects for what it finds.
  */
 export async function proveResumption(options: ProveResumptionOptions): Promise<ResumptionProof> {
-  const twins = new Twins(options);
+  if (!hasTicketHook()) return proveWith('per_key', options);
+  const proof = await proveWith('native', options);
+  const { areTicketsRenewed, results } = proof;
+  const isHookBroken =
+    areTicketsRenewed === false ||
+    proofKinds.some((kind) => !isOfCache(kind) && results[kind] === 'fails');
+  return isHookBroken ? proveWith('per_key', options) : proof;
+}
+
+async function proveWith(
+  ticketKeyMode: TicketKeyMode,
+  options: ProveResumptionOptions,
+): Promise<ResumptionProof> {
+  const twins = new Twins(ticketKeyMode, options);
   try {
     const kinds = proofKinds.filter((kind) => isNeeded(kind, options));
     const attempts = kinds.map(async (kind) => [kind, await tryKind(kind, twins)] as const);
-    return judge(new Map(await Promise.all(attempts)));
+    return { ...judge(new Map(await Promise.all(attempts))), ticketKeyMode };
   } finally {
     await twins.close();
   }
@@ -57,6 +72,7 @@ function isOfCache(kind: ProofKind): boolean {
 
 /** What stands in for the acceptors of a server and for its clients, each made when first needed. */
 class Twins {
+  readonly #ticketKeyMode: TicketKeyMode;
   readonly #options: ProveResumptionOptions;
   readonly #cache = new SegmentSessionCache({
     maxBytes: proofLimits.cacheBytes,
@@ -67,7 +83,8 @@ class Twins {
   readonly #clients = new Map<string, SecureContext>();
   #madeCredential: Credential | undefined;
 
-  constructor(options: ProveResumptionOptions) {
+  constructor(ticketKeyMode: TicketKeyMode, options: ProveResumptionOptions) {
+    this.#ticketKeyMode = ticketKeyMode;
     this.#options = options;
   }
 
@@ -118,6 +135,7 @@ class Twins {
         credentials: [this.#credential],
         resumption,
         lifetimeMs: proofLimits.lifetimeMs,
+        ticketKeyMode: this.#ticketKeyMode,
         policy,
         ...(clientCertificates !== undefined && {
           clientCertificates: { ca: this.#credential.cert, ...clientCertificates },
@@ -254,7 +272,7 @@ class Patience {
  * A full handshake that fails tells of resumption only if the same version can be spoken otherwise: else this machine
  * does not allow it, or the client inside this process cannot.
  */
-function judge(attempts: ReadonlyMap<ProofKind, Attempt>): ResumptionProof {
+function judge(attempts: ReadonlyMap<ProofKind, Attempt>): Omit<ResumptionProof, 'ticketKeyMode'> {
   const isSpoken = (isVersion13: boolean): boolean =>
     [...attempts].some(([kind, { isFullDone }]) => isTls13(kind) === isVersion13 && isFullDone);
   const results: Partial<Record<ProofKind, ProofResult>> = {};

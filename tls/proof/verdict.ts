@@ -1,4 +1,5 @@
 import type { Resumption } from '../hello/route.ts';
+import type { TicketKeyMode } from '../tickets/ticket-routes.ts';
 
 /**
  * The ways to resume that are proved one by one:
@@ -34,6 +35,8 @@ export interface ResumptionProof {
   readonly reasons: Readonly<Partial<Record<ProofKind, string>>>;
   /** Whether a client of TLS 1.3 that has used its ticket was given a new one; undefined if not tried. */
   readonly areTicketsRenewed: boolean | undefined;
+  /** How ticket keys are to come to OpenSSL: `native` only if it was seen to work, or is not needed. */
+  readonly ticketKeyMode: TicketKeyMode;
   readonly nodeVersion: string;
   readonly opensslVersion: string;
 }

@@ -37,6 +37,7 @@ await t.test('shows every key in effect and what the cache holds', async (t) => 
     'REPRISE_LOG_LEVEL=info',
   ]);
   t.match(result.stdout, /^# 2 MiB hold about 10,485 TLS sessions: enough for 104 new ones/m);
+  t.match(result.stdout, /^# Ticket keys: native /m);
 });
 
 await t.test('says everything that is wrong, one line each', async (t) => {

@@ -123,6 +123,21 @@ await t.test('with a Node that does not resume, clients get tickets and resume',
   t.equal((await scrape(server))[resumed], 3);
 });
 
+await t.test('with a hook for ticket keys that does not work, tickets go without it', async (t) => {
+  const modeOf = (metrics: Readonly<Record<string, number>>) =>
+    /ticket_keys="(\w+)"/.exec(Object.keys(metrics).join(' '))?.[1];
+  const environment = { REPRISE_WORKERS: '1', REPRISE_SESSION_CACHE: 'tickets' };
+  const sound = await start(t, environment);
+  t.equal(modeOf(await scrape(sound)), 'native');
+  const server = await start(t, { ...environment, ...brokenEnvironment('ticket-hook') });
+  t.equal(modeOf(await scrape(server)), 'per_key');
+  t.equal(await countResumed(server.imapsPort), 3);
+  t.match(
+    server.log.filter(({ level }) => level === 'warn').map(({ msg }) => msg),
+    [/^session tickets are not renewed with Node /],
+  );
+});
+
 await t.test('a worker that replaces another knows the verdict too', async (t) => {
   const server = await startTwoWorkers(t, brokenEnvironment('tls13-stateful'));
   for (const worker of [1, 2]) await server.crash(worker);

@@ -4,10 +4,11 @@ import {
   proofKinds,
   proveResumption,
   type ProveResumptionOptions,
+  RandomTicketKeys,
   type ResumptionProof,
 } from '../../../tls/index.ts';
 import { type BrokenPart, breakResumption } from '../../fixtures/broken-resumption.ts';
-import { startForTest } from '../../fixtures/tls-acceptor-server.ts';
+import { lifetimeMs, startForTest } from '../../fixtures/tls-acceptor-server.ts';
 import { type TlsVersion, visitWithNode } from '../../fixtures/tls-visit.ts';
 
 const stateful = { kind: 'stateful', policy: 'intermediate' } as const;
@@ -64,6 +65,21 @@ await t.test('what is broken fails, and nothing else', async (t) => {
   t.strictSame(resultsOf(noTickets), ['resumes', 'resumes', 'fails', 'fails', 'fails']);
   const asked = { ...stateful, clientCertificates: { isRequired: true } };
   t.equal((await proveBroken(['tls13-stateful'], asked)).results['tls13-stateful'], 'fails');
+});
+
+await t.test('a hook for ticket keys that does not work is not used', async (t) => {
+  t.match(await proveResumption(stateful), { ticketKeyMode: 'native', areTicketsRenewed: true });
+  t.teardown(breakResumption(['ticket-hook']));
+  const proof = await proveResumption(stateful);
+  t.match(proof, { ticketKeyMode: 'per_key', areTicketsRenewed: false, reasons: {} });
+  t.strictSame(resultsOf(proof), Array(5).fill('resumes'));
+  const ticketKeys = new RandomTicketKeys({ lifetimeMs });
+  t.teardown(() => ticketKeys.close());
+  const resumption = { kind: 'tickets', ticketKeys } as const;
+  const blind = await startForTest(t, { resumption });
+  t.equal(await countResumed(blind.server.port, 'TLSv1.3'), 0, 'without the verdict');
+  const { server } = await startForTest(t, { resumption, proof });
+  t.equal(await countResumed(server.port, 'TLSv1.3'), 5, 'with it');
 });
 
 await t.test('a handshake that does not end fails too, and is not waited for', async (t) => {

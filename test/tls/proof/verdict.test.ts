@@ -12,7 +12,9 @@ const works = Object.fromEntries(proofKinds.map((kind) => [kind, 'resumes'])) as
 >;
 
 function planAfter(kind: 'stateful' | 'tickets' | 'off', results: Partial<typeof works>) {
-  const proof = { nodeVersion: '', opensslVersion: '', areTicketsRenewed: undefined, reasons: {} };
+  const versions = { nodeVersion: '', opensslVersion: '' };
+  const tickets = { areTicketsRenewed: undefined, ticketKeyMode: 'native' } as const;
+  const proof = { ...versions, ...tickets, reasons: {} };
   const plan = planResumption(kind, { ...proof, results: { ...works, ...results } });
   const wordsOf = ({ kind, hasTickets }: typeof plan.tls13) =>
     hasTickets && kind === 'stateful' ? 'stateful, tickets' : kind;
