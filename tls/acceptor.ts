@@ -319,7 +319,7 @@ export class TlsAcceptor {
       const open = () => endpoint.open(attempt.socket, handshake, route);
       const tlsSocket = await this.#shakeHands(attempt, handshake, open);
       const clientCertificate =
-        clientTrust && this.#checkCertificate(clientTrust, tlsSocket, handshake, found);
+        clientTrust && (await this.#checkCertificate(clientTrust, tlsSocket, handshake, found));
       arrival.check();
       if (handshake.isResumed && found !== undefined) {
         // A purge may have come since the session was found.
@@ -383,17 +383,18 @@ export class TlsAcceptor {
     }
   }
 
-  /** Accepts the client with the certificate it has shown, if it has. Throws if it must have a valid one. */
-  #checkCertificate(
+  /** Accepts the client with the certificate it has shown, if it has. Rejects if it must have a valid one. */
+  async #checkCertificate(
     trust: ClientTrust,
     socket: TLSSocket,
     handshake: TlsHandshake,
     found: FoundSession | undefined,
-  ): ClientCertificate | undefined {
+  ): Promise<ClientCertificate | undefined> {
     const certificate = clientCertificateOf(socket);
     if (trust.policy.isRequired && certificate?.isAuthorized !== true) {
-      const error = certificateError(certificate?.reason ?? 'there is none');
+      const error = certificateError(certificate?.reason);
       handshake.fail(error);
+      await this.#closeTls(socket);
       throw error;
     }
     if (certificate === undefined) handshake.accept(undefined);
@@ -405,6 +406,18 @@ export class TlsAcceptor {
       handshake.accept({ fingerprint256, verdictEndsAt });
     }
     return certificate;
+  }
+
+  /** Sends close_notify, so that the client does not see a bare end of file. Settles soon, and never rejects. */
+  async #closeTls(socket: TLSSocket): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const cancel = this.#handshakeDeadlines.set(resolve);
+    socket.on('error', ignoreError);
+    socket.once('close', resolve);
+    // After the sessions of TLS 1.3, which everything waits for.
+    setImmediate(() => socket.end(resolve));
+    await promise;
+    cancel();
   }
 
   #openSessions(options: TlsAcceptorOptions): TlsSessions | undefined {

@@ -2,10 +2,10 @@ import type { AsyncLocalStorage } from 'node:async_hooks';
 import { constants, createHash } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { createServer, type Server, type TlsOptions, TLSSocket } from 'node:tls';
-import type { ClientTrust } from './certificates/client-certificates.ts';
+import { type ClientTrust, takeBadCertificates } from './certificates/client-certificates.ts';
 import { type Credential, ServerNameTable } from './certificates/credentials.ts';
 import { combineCredentials, type ServedCredential } from './certificates/served-credentials.ts';
-import { handshakeError } from './events.ts';
+import { certificateError, handshakeError, isCertificateMissing } from './events.ts';
 import type { TlsHandshake } from './handshake.ts';
 import type { HelloRoute } from './hello/route.ts';
 import { ticketLifetimeMs } from './limits.ts';
@@ -66,6 +66,7 @@ export class TlsEndpoint {
     // OpenSSL has a copy.
     ticketKeys?.fill(0);
     if (route.mode === 'stateful') this.#useCache();
+    if (settings.clientTrust?.policy.isRequired === true) takeBadCertificates(this.#server);
     if ('clients' in route) this.#ticketHook = openTicketHook(this.#server, route, settings);
     this.#server.on('secureConnection', (socket) => {
       const handshake = this.#contexts.getStore();
@@ -78,7 +79,9 @@ export class TlsEndpoint {
       socket.on('error', closeAfterError);
     });
     this.#server.on('tlsClientError', (error) =>
-      this.#contexts.getStore()?.fail(handshakeError(error)),
+      this.#contexts
+        .getStore()
+        ?.fail(isCertificateMissing(error) ? certificateError() : handshakeError(error)),
     );
   }
 
@@ -224,8 +227,7 @@ function optionsOfTrust(trust: ClientTrust | undefined): TlsOptions {
     ca: policy.ca,
     ...(crl !== undefined && { crl: [...crl] }),
     requestCert: true,
-    // Nobody is refused here: TLS would do it in full handshakes only, and without telling why.
-    rejectUnauthorized: false,
+    rejectUnauthorized: policy.isRequired,
   };
 }
 

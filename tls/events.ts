@@ -87,8 +87,13 @@ export function handshakeError(cause: unknown): TlsAcceptError {
   return new TlsAcceptError('HANDSHAKE_FAILED', message, cause instanceof Error ? { cause } : {});
 }
 
+/** Whether OpenSSL has refused a client because it has shown no certificate. */
+export function isCertificateMissing(error: Error): boolean {
+  return 'code' in error && error.code === 'ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE';
+}
+
 /** @param reason - why the certificate is not valid, as the end of a sentence */
-export function certificateError(reason: string): TlsAcceptError {
+export function certificateError(reason = 'there is none'): TlsAcceptError {
   return new TlsAcceptError(
     'CLIENT_CERTIFICATE_REFUSED',
     `Cannot take the client certificate: ${reason}`,

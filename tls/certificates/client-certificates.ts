@@ -1,5 +1,5 @@
 import { createHash, X509Certificate } from 'node:crypto';
-import type { TLSSocket } from 'node:tls';
+import type { Server, TLSSocket } from 'node:tls';
 import { subjectAlternatives } from './credentials.ts';
 import { pemBlocks } from './pem.ts';
 import { newestLists, readRevocationLists, type RevocationList } from './revocation-lists.ts';
@@ -68,6 +68,21 @@ export function clientCertificateOf(socket: TLSSocket): ClientCertificate | unde
   const code = String(socket.authorizationError);
   const reason = socket.authorized ? undefined : (reasons[code] ?? code);
   return describeClientCertificate(certificate, reason);
+}
+
+/**
+ * For a server with `rejectUnauthorized`, so that OpenSSL refuses clients without a certificate by the alert that fits:
+ * lets it take those with a bad one all the same. Node would drop them without a word; so they can be told. OpenSSL
+ * itself refuses none, since Node does not let it. Only of keys that could be logged Node tells the socket before the
+ * handshake ends; they are overwritten.
+ *
+ * @see RFC 8446, section 4.4.2.4
+ */
+export function takeBadCertificates(server: Server): void {
+  server.on('keylog', (line, socket) => {
+    line.fill(0);
+    (socket as { _rejectUnauthorized?: boolean })._rejectUnauthorized = false;
+  });
 }
 
 const untrusted = 'its authority is not trusted';
