@@ -13,6 +13,7 @@ import { type Clock, steadyClock } from './time.ts';
 import type { Credential } from './certificates/credentials.ts';
 import { Deadlines } from './time.ts';
 import { EndpointDirectory } from './endpoints.ts';
+import { keyExchangeGroup } from './hello/key-exchange-group.ts';
 import { type HelloRoute, routeHello } from './hello/route.ts';
 import { HelloReader } from './hello/hello-reader.ts';
 import { LinkedList } from './linked-list.ts';
@@ -342,9 +343,23 @@ export class TlsAcceptor {
   ): TlsConnection {
     const protocol = socket.getProtocol() ?? 'unknown';
     const outcome = isResumed ? 'resumed' : 'full';
-    this.#onEvent({ kind: 'handshake', outcome, mode, protocol });
+    const group = this.#groupOf(hello, socket, { protocol, isResumed });
+    this.#onEvent({ kind: 'handshake', outcome, mode, protocol, group });
     const serverName = hello?.serverName;
-    return { socket, isResumed, mode, protocol, sessionIds, serverName, clientCertificate };
+    return { socket, isResumed, mode, protocol, group, sessionIds, serverName, clientCertificate };
+  }
+
+  #groupOf(
+    hello: ClientHello | undefined,
+    socket: TLSSocket,
+    agreed: Pick<TlsConnection, 'protocol' | 'isResumed'>,
+  ): string {
+    if (hello === undefined) return 'unknown';
+    return keyExchangeGroup(hello, {
+      ...agreed,
+      isServerOrder: this.#settings.policy === 'legacy',
+      cipherName: () => socket.getCipher().name,
+    });
   }
 
   #route(hello: ClientHello | undefined): HelloRoute {

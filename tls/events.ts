@@ -17,6 +17,8 @@ export type TlsEvent =
       readonly mode: ResumptionMode;
       /** `TLSv1.2`, `TLSv1.3` and the like. */
       readonly protocol: string;
+      /** As in `TlsConnection`. */
+      readonly group: string;
     }
   | {
       readonly kind: 'failure';

@@ -15,6 +15,8 @@ export interface TlsConnection {
   readonly mode: ResumptionMode;
   /** `TLSv1.2`, `TLSv1.3` and the like. */
   readonly protocol: string;
+  /** Of the key exchange, such as `X25519MLKEM768`; `none` if there was none, `unknown` if it is not known. */
+  readonly group: string;
   /** Ids of the sessions in the cache with which the client can come back. */
   readonly sessionIds: readonly Uint8Array[];
   /** The name the client asked for, not validated. */

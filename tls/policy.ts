@@ -16,8 +16,8 @@ export type TlsPolicy = 'modern' | 'intermediate' | 'legacy';
 /** All policies, the strictest first. */
 export const tlsPolicies: readonly TlsPolicy[] = ['modern', 'intermediate', 'legacy'];
 
-/** Named groups in our order: name, code point (IANA TLS Supported Groups). */
-const groups = [
+/** Named groups of all policies in our order: name, code point (IANA TLS Supported Groups). */
+export const groupsOfPolicy = [
   ['X25519MLKEM768', 0x11ec],
   ['X25519', 0x1d],
   ['P-256', 0x17],
@@ -26,7 +26,7 @@ const groups = [
 ] as const;
 
 /** Code points of the groups whose key shares are accepted. */
-export const groupCodes: readonly number[] = groups.map(([, code]) => code);
+export const groupCodes: readonly number[] = groupsOfPolicy.map(([, code]) => code);
 
 const tls13Ciphers = [
   'TLS_AES_128_GCM_SHA256',
@@ -87,7 +87,7 @@ const commonOptions: TlsOptions = {
    * One list for all policies: with Node's own, a client that offers the hybrid group but sends a share for X25519
    * gets a needless HelloRetryRequest, and then never resumes from the cache.
    */
-  ecdhCurve: groups.map(([name]) => name).join(':'),
+  ecdhCurve: groupsOfPolicy.map(([name]) => name).join(':'),
   honorCipherOrder: false,
 };
 

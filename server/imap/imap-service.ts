@@ -188,8 +188,8 @@ export class ImapService {
     // The system is asked for the address, so only if it is wanted.
     if (this.#context.logger.isLevelEnabled('debug')) {
       const { remoteAddress: address } = transport;
-      const { protocol, isResumed: resumed } = transport.tls ?? {};
-      connection.session.log('debug', { address, protocol, resumed }, 'connected');
+      const { protocol, isResumed: resumed, group } = transport.tls ?? {};
+      connection.session.log('debug', { address, protocol, resumed, group }, 'connected');
     }
     const port: ClientPort = listener.kind === 'tls' ? 'imaps' : 'imap';
     this.#context.metrics.recordConnectionOpened(port);

@@ -120,7 +120,8 @@ export class Session {
     if (tls !== undefined) this.context.acceptor.promote(tls, account.name);
     this.context.metrics.recordLogin('accepted');
     const address = this.connection.remoteAddress;
-    this.log('info', { account: account.name, address }, 'logged in');
+    const { protocol, isResumed: resumed, group } = tls ?? {};
+    this.log('info', { account: account.name, address, protocol, resumed, group }, 'logged in');
   }
 
   /** Counts a login that was refused, or not looked at since too many waited; the connection ends at the bound. */

@@ -36,6 +36,7 @@ export class ThreadMetricsRecorder implements MetricsRecorder {
       case 'handshake': {
         const { mode, outcome } = event;
         this.#addHandshake(event.protocol, mode, outcome);
+        this.#add('groups', { group: event.group as ThreadMetricLabels<'groups'>['group'] });
         break;
       }
       case 'failure':

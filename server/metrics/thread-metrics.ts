@@ -65,6 +65,16 @@ export const threadMetrics = {
       outcome: ['full', 'resumed', 'failed'],
     },
   },
+  groups: {
+    name: 'reprise_tls_groups_total',
+    help:
+      'TLS handshakes that came to an end, by the group of their key exchange. none: there was none, as when TLS ' +
+      'before 1.3 is resumed.',
+    kind: 'counter',
+    labels: {
+      group: ['X25519MLKEM768', 'X25519', 'P-256', 'P-384', 'P-521', 'none', 'unknown'],
+    },
+  },
   handshakeFailures: {
     name: 'reprise_tls_failures_total',
     help: 'TLS handshakes that failed, by cause.',

@@ -12,6 +12,8 @@ export interface ClientHello {
   readonly pskIdentities: readonly Uint8Array[];
   /** Named groups of the first few key shares, in the client's order. */
   readonly keyShareGroups: readonly number[];
+  /** Beginning of the supported_groups extension, with the first few groups, not validated; undefined: no extension. */
+  readonly supportedGroups: Uint8Array | undefined;
   /** The host name of the server_name extension; undefined if there is none, or what there is can be no host's name. */
   readonly serverName: string | undefined;
   /** Versions of the supported_versions extension; the legacy version if there is none. */
@@ -49,6 +51,7 @@ export function offeredProtocol({ supportedVersions }: ClientHello): string {
 /** The extensions that are read. */
 const extensionTypes = {
   serverName: 0,
+  supportedGroups: 10,
   extendedMasterSecret: 23,
   sessionTicket: 35,
   preSharedKey: 41,
@@ -129,12 +132,17 @@ function parseExtensions(
     return group;
   });
   const sessionTicket = extensions.get(extensionTypes.sessionTicket);
+  // Nobody else reads it, so that it is copied as it is: its length, and two bytes a group.
+  const supportedGroups = extensions
+    .get(extensionTypes.supportedGroups)
+    ?.subarray(0, 2 + 2 * tlsLimits.helloListItems);
   if (!serverNames || !pskIdentities || !versions || !keyShareGroups) return undefined;
   return {
     legacySessionId: new Uint8Array(legacySessionId),
     sessionTicket: sessionTicket && new Uint8Array(sessionTicket),
     pskIdentities,
     keyShareGroups,
+    supportedGroups: supportedGroups && new Uint8Array(supportedGroups),
     serverName: toHostName(serverNames.find(({ type }) => type === 0)?.name),
     supportedVersions: extensions.has(extensionTypes.supportedVersions)
       ? versions

@@ -35,6 +35,7 @@ await t.test('what threads count is added up', async (t) => {
       outcome: 'resumed',
       mode: 'stateful',
       protocol: 'TLSv1.3',
+      group: 'X25519MLKEM768',
     });
     thread.recordConnectionOpened('imaps');
     thread.recordLogin('accepted');
@@ -56,6 +57,8 @@ await t.test('what threads count is added up', async (t) => {
     'reprise_tls_handshakes_total{version="TLSv1.2",mode="stateful",outcome="resumed"}': 0,
     'reprise_tls_handshakes_total{version="unknown",mode="none",outcome="failed"}': 1,
     'reprise_tls_handshakes_total{version="TLSv1.2",mode="ticket",outcome="failed"}': 1,
+    'reprise_tls_groups_total{group="X25519MLKEM768"}': 2,
+    'reprise_tls_groups_total{group="none"}': 0,
     'reprise_tls_failures_total{cause="NOT_TLS"}': 1,
     'reprise_connections{port="imaps"}': 1,
     'reprise_connections_total{port="imaps"}': 2,
@@ -72,6 +75,7 @@ await t.test('a protocol that nobody knew is counted all the same', async (t) =>
     outcome: 'full',
     mode: 'none',
     protocol: 'TLSv2',
+    group: 'X448',
   });
   t.match(await read(), {
     'reprise_tls_handshakes_total{version="unknown",mode="none",outcome="full"}': 1,

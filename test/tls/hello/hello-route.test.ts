@@ -30,6 +30,7 @@ const tls13Hello: ClientHello = {
   sessionTicket: undefined,
   pskIdentities: [],
   keyShareGroups: [0x1d],
+  supportedGroups: undefined,
   serverName: undefined,
   supportedVersions: [0x0304, 0x0303],
   hasExtendedMasterSecret: true,
