@@ -45,6 +45,13 @@ export function addSessionCacheMetrics(
     ({ refused: { tooLarge, overShare } }) => ({ too_large: tooLarge, over_share: overShare }),
   );
   counter(
+    'table',
+    'What became of sessions in the table that workers share: hit: a lookup was answered by it; too_large: a session ' +
+      'had no place in it, so that lookups of it go to the main thread. Nothing without workers.',
+    'event',
+    ({ table }) => table && { hit: table.hit, too_large: table.tooLarge },
+  );
+  counter(
     'failures',
     'What the server behind the cache did not do, by cause; nothing for a cache in memory.',
     'cause',

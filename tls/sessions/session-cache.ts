@@ -96,6 +96,11 @@ export interface SessionCacheStats {
     readonly expired: number;
   };
   /**
+   * Of the table in which threads find recent sessions: lookups that it answered, and sessions that it had no place
+   * for, which threads ask another for. Absent if there is none.
+   */
+  readonly table?: { readonly hit: number; readonly tooLarge: number };
+  /**
    * Commands that a server behind the cache did not do. `error`: it answered with an error, or was away; `timeout`: it
    * took too long; `overloaded`: too many commands waited for it; `unsealed`: what it had was sealed by another
    * secret, or changed. Absent if there is no such server.

@@ -208,8 +208,16 @@ export interface SharedSessionMemory {
   readonly state: Int32Array;
   /** Shared by this thread and the owner only. */
   readonly queue: SharedArrayBuffer;
-  /** One number: how many lookups of this thread found a recent session. Shared with the owner only. */
-  readonly hitCount: Float64Array;
+  /** {@link tableCounts} of this thread. Shared with the owner only. */
+  readonly tableCounts: Float64Array;
+}
+
+/** Where a thread counts, by index: lookups that found a recent session; sessions too large for the table. */
+export const tableCounts = { hit: 0, tooLarge: 1 } as const;
+
+/** Makes room for the {@link tableCounts} of a thread. */
+export function makeTableCounts(): Float64Array {
+  return new Float64Array(new SharedArrayBuffer(16));
 }
 
 const changeCountIndex = 0;

@@ -8,6 +8,7 @@ import {
   type SessionChange,
   type SharedSessionMemory,
   SharedCacheState,
+  tableCounts,
 } from './change-queue.ts';
 import {
   type AnswerMessage,
@@ -202,7 +203,7 @@ export class SharedSessionAccess {
   readonly #recent: RecentSessions;
   readonly #queue: ByteQueue;
   readonly #state: SharedCacheState;
-  readonly #hitCount: Float64Array;
+  readonly #tableCounts: Float64Array;
   readonly #clock: Clock;
   readonly #wakeOwner: () => void;
   /** Whether the queue was more than half full after the last change; the owner has been told then. */
@@ -213,7 +214,7 @@ export class SharedSessionAccess {
     this.#recent = new RecentSessions(memory.recent);
     this.#queue = new ByteQueue(memory.queue);
     this.#state = new SharedCacheState(memory.state);
-    this.#hitCount = memory.hitCount;
+    this.#tableCounts = memory.tableCounts;
     this.#clock = clock;
     this.#wakeOwner = wakeOwner;
   }
@@ -222,7 +223,7 @@ export class SharedSessionAccess {
   get(id: Uint8Array): Uint8Array | undefined {
     if (this.#state.isClosed || this.#state.isPurging) return undefined;
     const session = this.#recent.get(id, this.#clock());
-    if (session !== undefined) this.#hitCount[0]!++;
+    if (session !== undefined) this.#tableCounts[tableCounts.hit]!++;
     return session;
   }
 
@@ -234,6 +235,9 @@ export class SharedSessionAccess {
     if (this.#state.isClosed) return true;
     // Before the queue: what a purge finds in neither was stored after the purge.
     this.#recent.put(id, session, options.expiresAt, this.#clock());
+    if (session.length > this.#recent.memory.sessionBytes) {
+      this.#tableCounts[tableCounts.tooLarge]!++;
+    }
     const isWritten = this.#write({ kind: 'put', id, session, options });
     // The owner may have closed the cache meanwhile.
     if (!isWritten || this.#state.isClosed) this.#recent.delete(id);

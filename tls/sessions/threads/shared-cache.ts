@@ -7,10 +7,12 @@ import type { PurgeOwner, PutOptions, SessionCacheStats } from '../session-cache
 import {
   ByteQueue,
   decodeChange,
+  makeTableCounts,
   type NumberedChange,
   type SessionChange,
   type SharedSessionMemory,
   SharedCacheState,
+  tableCounts,
 } from './change-queue.ts';
 import { RecentSessions } from './recent-sessions.ts';
 
@@ -30,7 +32,7 @@ import { RecentSessions } from './recent-sessions.ts';
  *   them.
  * - The state (`SharedCacheState`): a counter from which each change of any worker takes its number, and whether the
  *   cache is closed or being purged, which only the owner sets.
- * - A hit count for each worker: the worker writes it, the owner reads it.
+ * - Counts for each worker, of hits and of sessions too large for the table: the worker writes them, the owner reads them.
  * - Statistics for each worker: the owner writes them before it sends a message to that worker, which reads them.
  *
  * The cache itself, with the sessions that the table has no room for, is memory of the owner alone.
@@ -90,7 +92,7 @@ import { RecentSessions } from './recent-sessions.ts';
  *
  * If a thread dies
  *
- * - Its port closes. The owner applies what its queue still holds, keeps its hit count and drops the queue.
+ * - Its port closes. The owner applies what its queue still holds, keeps its counts and drops the queue.
  * - A record that it was writing is not read: the write position moves only after the whole record.
  * - A session that it stored in the table, but did not get to write into the queue, is found until it leaves the table.
  * - A set that it had locked stays locked: these four places are lost, and what is in them is not overwritten.
@@ -121,7 +123,7 @@ export interface ThreadAttachment {
 
 interface AttachedThread {
   readonly queue: ByteQueue;
-  readonly hitCount: Float64Array;
+  readonly counts: Float64Array;
 }
 
 /** A purge, and the number below which changes were begun before it. */
@@ -160,8 +162,8 @@ export class SharedSessionCache extends SegmentSessionCache {
   #expiry = { firstSet: 0, nextMs: Infinity };
   /** Whether changes came since expiry began at the first set. */
   #hasNewChanges = false;
-  /** Lookups that threads which are gone found in the table. */
-  #hitCount = 0;
+  /** The table counts of threads that are gone, added up. */
+  readonly #goneCounts = makeTableCounts();
 
   /** @throws RangeError if a bound is out of range */
   constructor(options: SharedSessionCacheOptions) {
@@ -179,19 +181,20 @@ export class SharedSessionCache extends SegmentSessionCache {
   /** Makes the memory that one more thread needs to use the cache. */
   attach(): ThreadAttachment {
     const queue = new ByteQueue(ByteQueue.allocate(sharedLimits.queueBytes));
-    const hitCount = new Float64Array(new SharedArrayBuffer(8));
-    const thread = { queue, hitCount };
+    const counts = makeTableCounts();
+    const thread = { queue, counts };
     this.#threads.add(thread);
     return {
       memory: {
         recent: this.#recent.memory,
         state: this.#state.memory,
         queue: queue.buffer,
-        hitCount,
+        tableCounts: counts,
       },
       detach: () => {
         this.applyChanges();
-        if (this.#threads.delete(thread)) this.#hitCount += hitCount[0]!;
+        if (!this.#threads.delete(thread)) return;
+        for (const [index, count] of counts.entries()) this.#goneCounts[index]! += count;
       },
     };
   }
@@ -259,8 +262,9 @@ export class SharedSessionCache extends SegmentSessionCache {
   override stats(): SessionCacheStats {
     this.applyChanges();
     const stats = super.stats();
-    const hit = stats.lookups.hit + this.#recentHitCount;
-    return { ...stats, lookups: { ...stats.lookups, hit } };
+    const table = { hit: this.#countOf('hit'), tooLarge: this.#countOf('tooLarge') };
+    const hit = stats.lookups.hit + table.hit;
+    return { ...stats, lookups: { ...stats.lookups, hit }, table };
   }
 
   override async close(): Promise<void> {
@@ -289,9 +293,10 @@ export class SharedSessionCache extends SegmentSessionCache {
     this.#purges = [...this.#purges.filter(isRecent), purge];
   }
 
-  get #recentHitCount(): number {
-    const counts = [...this.#threads].map(({ hitCount }) => hitCount[0]!);
-    return counts.reduce((sum, count) => sum + count, this.#hitCount);
+  #countOf(name: keyof typeof tableCounts): number {
+    const index = tableCounts[name];
+    const counts = [...this.#threads].map(({ counts }) => counts[index]!);
+    return counts.reduce((sum, count) => sum + count, this.#goneCounts[index]!);
   }
 
   #dropChanges(): void {

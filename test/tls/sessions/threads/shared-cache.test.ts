@@ -186,9 +186,9 @@ void t.test('older sessions than the table has room for are found by asking', as
     found,
     sessions.map(({ session }) => session),
   );
-  const { recent, hitCount } = ends[1]!.memory;
-  t.ok(hitCount[0]! > 2 * recent.setCount, `${hitCount[0]} without asking`);
-  t.ok(hitCount[0]! <= 4 * recent.setCount, `${hitCount[0]} without asking`);
+  const { recent, tableCounts } = ends[1]!.memory;
+  t.ok(tableCounts[0]! > 2 * recent.setCount, `${tableCounts[0]} without asking`);
+  t.ok(tableCounts[0]! <= 4 * recent.setCount, `${tableCounts[0]} without asking`);
   t.equal(owner.stats().entryCount, 5_000);
 });
 
@@ -511,7 +511,7 @@ await t.test(
     await end.cache.put(late.id, late.session, { expiresAt: Infinity });
     const { hit } = owner.stats().lookups;
     t.same(await end.cache.get(late.id), late.session);
-    t.equal(end.memory.hitCount[0], 1, 'and the table is in use again');
+    t.equal(end.memory.tableCounts[0], 1, 'and the table is in use again');
     t.equal(owner.stats().lookups.hit, hit + 1);
     await end.cache.close();
     await owner.close();
@@ -560,4 +560,20 @@ await t.test('a purge reaches what went as a message and was not read yet', asyn
   t.equal(await owner.get(id), undefined);
   await end.close();
   await owner.close();
+});
+
+await t.test('sessions that are too large for the table are counted', async (t) => {
+  const { owner, ends, first, second, inLifetime } = await makeScene(t);
+  const { sessionBytes } = ends[0]!.memory.recent;
+  const [fits, tooLarge] = [
+    makeSession({ length: sessionBytes }),
+    makeSession({ length: sessionBytes + 1 }),
+  ];
+  for (const { id, session } of [fits, tooLarge]) await first.put(id, session, inLifetime());
+  for (const { id, session } of [fits, tooLarge]) t.same(await second.get(id), session);
+  t.same(owner.stats().table, { hit: 1, tooLarge: 1 });
+  const gone = owner.attach();
+  gone.memory.tableCounts.set([10, 20]);
+  gone.detach();
+  t.same(owner.stats().table, { hit: 11, tooLarge: 21 }, 'also those of a thread that is gone');
 });
