@@ -248,6 +248,7 @@ async function openMailServerOf(
     onChange: (credentials) => mailServer?.replaceCredentials(credentials),
   });
   parts.defer(() => watched.close());
+  metrics.watchCredentials(() => watched.credentials);
   const watchedClients = await watchClientCertificates({
     files: configuration.clientCertificates,
     logger,
@@ -275,7 +276,7 @@ async function openMailServerOf(
 /** The control socket and the admin listener, whose port comes back. */
 async function openAdministration(
   start: Start,
-  { store, resumption, verifiedLogins }: SharedParts,
+  { store, metrics, resumption, verifiedLogins }: SharedParts,
   mailServer: MailServer,
 ): Promise<number> {
   const { configuration, logger, clock, admin, parts } = start;
@@ -291,6 +292,7 @@ async function openAdministration(
     clock,
     findAccount: (name) => administration.findAccount(name),
     mailServer,
+    metrics,
     onError: (error) => logger.warn({ err: error }, 'cannot purge all sessions'),
   });
   const { dataDirectory } = configuration;

@@ -10,6 +10,8 @@ import {
   type SessionCacheStats,
   type TicketKeySource,
 } from '../../tls/index.ts';
+import type { HandshakeCount } from '../metrics/handshake-counts.ts';
+import type { ServerMetrics } from '../metrics/server-metrics.ts';
 import type { MailServer } from '../threads/mail-server.ts';
 
 /** The sessions of a server, as an operator is shown them. */
@@ -19,6 +21,10 @@ export interface SessionReport {
   readonly stats: SessionCacheStats;
   /** Age of the oldest session in seconds; absent if there is none, or if it is not known. */
   readonly oldestSeconds?: number;
+  /** Since the start, by how clients come back. */
+  readonly handshakes: readonly HandshakeCount[];
+  /** Since the start, by the group of the key exchange. */
+  readonly groups: Readonly<Record<string, number>>;
 }
 
 /** What a purge has done. */
@@ -52,6 +58,7 @@ export interface CachedSessionsOptions {
   /** The account of a name as people write it; rejects with a `StoreError` if there is none. */
   readonly findAccount: (name: string) => Promise<Pick<Account, 'id' | 'name'>>;
   readonly mailServer: Pick<MailServer, 'disconnect' | 'forgetCertificate'>;
+  readonly metrics: Pick<ServerMetrics, 'handshakes' | 'groups'>;
   /** Called with what a purge of the cache rejects with; it must not throw. */
   readonly onError: (error: unknown) => void;
 }
@@ -65,13 +72,15 @@ export class CachedSessions implements SessionAdministration {
   }
 
   async sessionReport(): Promise<SessionReport> {
-    const { kind, cache, clock } = this.#options;
+    const { kind, cache, clock, metrics } = this.#options;
     const stats = cache.stats();
     const { oldestAt } = stats;
     return {
       kind,
       stats,
       ...(oldestAt !== undefined && { oldestSeconds: Math.max(0, (clock() - oldestAt) / 1000) }),
+      handshakes: metrics.handshakes(),
+      groups: metrics.groups(),
     };
   }
 

@@ -1,5 +1,6 @@
 import { PurgeError, type PurgeOwner, type SessionCacheStats } from '../../tls/index.ts';
 import type { PurgeReport, SessionReport } from '../admin/session-administration.ts';
+import type { HandshakeCount } from '../metrics/handshake-counts.ts';
 import { formatByteSize } from '../config/byte-size.ts';
 import { type ControlClient, connectToServer } from '../control/control-client.ts';
 import { readCommandConfiguration } from './command-configuration.ts';
@@ -82,7 +83,7 @@ async function withServer<T>(
   }
 }
 
-function describe({ kind, stats, oldestSeconds }: SessionReport): string {
+function describe({ kind, stats, oldestSeconds, handshakes, groups }: SessionReport): string {
   const { lookups, removed, refused } = stats;
   const rows: readonly (readonly [string, string])[] = [
     ['Resumption', kind],
@@ -90,12 +91,20 @@ function describe({ kind, stats, oldestSeconds }: SessionReport): string {
     ['Used', formatByteSize(stats.usedBytes)],
     ['Held', formatByteSize(stats.heldBytes)],
     ['Oldest', oldestSeconds === undefined ? '-' : `${Math.round(oldestSeconds)} s`],
+    ...handshakes.map(
+      (count, index) => [index === 0 ? 'Handshakes' : '', describeHandshakes(count)] as const,
+    ),
+    ['Groups', list(groups) || '-'],
     ['Lookups', list(lookups)],
     ['Removed', list(removed)],
     ['Refused', list({ 'too large': refused.tooLarge, 'over share': refused.overShare })],
     ...failureRow(stats),
   ];
   return rows.map(([name, value]) => `${name.padEnd(12)}${value}`).join('\n');
+}
+
+function describeHandshakes({ mode, version, full, resumed, hitRate }: HandshakeCount): string {
+  return `${mode} ${version}: ${list({ full, resumed })} (${(100 * hitRate).toFixed(1)} %)`;
 }
 
 function failureRow({ failures }: SessionCacheStats): readonly (readonly [string, string])[] {

@@ -1,6 +1,8 @@
-import type { Clock, ResumptionProof, SessionCache } from '../../tls/index.ts';
+import type { Clock, Credential, ResumptionProof, SessionCache } from '../../tls/index.ts';
 import { AllThreadMetrics } from './all-thread-metrics.ts';
 import { readingsOfMetric, threadMetrics, type ThreadMetricName } from './thread-metrics.ts';
+import { addCertificateMetrics } from './certificate-metrics.ts';
+import { countGroups, countHandshakes, type HandshakeCount } from './handshake-counts.ts';
 import { oneReading, PolledRegistry, type Readings } from './polled-registry.ts';
 import { addProcessMetrics } from './process-metrics.ts';
 import { addResumptionMetrics } from './resumption-metrics.ts';
@@ -26,6 +28,7 @@ export class ServerMetrics {
   readonly #prepare: readonly (() => Promise<void>)[];
   #sessionCache: SessionCache | undefined;
   #proof: ResumptionProof | undefined;
+  #readCredentials: () => readonly Credential[] = () => [];
   #values: Float64Array = this.threads.sum();
   #unknownLookups = 0;
 
@@ -50,6 +53,7 @@ export class ServerMetrics {
       help: 'Lines of the log that could not be written.',
       read: () => oneReading(lostLogLines()),
     });
+    addCertificateMetrics(this.#registry, () => this.#readCredentials());
     addResumptionMetrics(this.#registry, () => this.#proof);
     this.recordReclaim = addSessionCacheMetrics(this.#registry, {
       read: () => this.#sessionCache?.stats(),
@@ -69,6 +73,21 @@ export class ServerMetrics {
   /** Shows the numbers of a cache from now on. */
   watchSessionCache(cache: SessionCache): void {
     this.#sessionCache = cache;
+  }
+
+  /** Shows when the certificates end that `read` returns at each scrape. */
+  watchCredentials(read: () => readonly Credential[]): void {
+    this.#readCredentials = read;
+  }
+
+  /** Handshakes since the start, by how clients come back. */
+  handshakes(): readonly HandshakeCount[] {
+    return countHandshakes(this.threads.sum());
+  }
+
+  /** Handshakes since the start, by the group of their key exchange. */
+  groups(): Readonly<Record<string, number>> {
+    return countGroups(this.threads.sum());
   }
 
   /** Shows what was found out about resumption from now on. */

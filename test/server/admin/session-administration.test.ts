@@ -46,7 +46,12 @@ async function setUp(t: Test, kind: Resumption['kind'] = 'stateful') {
   const findAccount = (name: string) => administration.findAccount(name);
   const onError = (error: unknown) => void errors.push(error);
   const common = { kind, cache, ticketKeys, clock: clock.read };
-  const parts = { ...common, findAccount, mailServer, onError };
+  const counts = {
+    handshakes: [{ mode: 'stateful', version: 'TLSv1.3', full: 1, resumed: 3, hitRate: 0.75 }],
+    groups: { X25519: 4 },
+  };
+  const metrics = { handshakes: () => counts.handshakes, groups: () => counts.groups };
+  const parts = { ...common, findAccount, mailServer, metrics, onError };
   const server = new ControlServer({
     dataDirectory,
     administration,
@@ -59,14 +64,19 @@ async function setUp(t: Test, kind: Resumption['kind'] = 'stateful') {
   if (client === undefined) throw new Error('The control server does not answer');
   t.teardown(() => client.close());
   const isThere = async (account: string) => (await cache.get(ids.get(account)!)) !== undefined;
-  return { clock, store, cache, ticketKeys, client, isThere, parts, told, errors };
+  return { clock, store, cache, ticketKeys, client, isThere, parts, told, errors, counts };
 }
 
 await t.test('the report is what the cache tells', async (t) => {
-  const { cache, client, clock } = await setUp(t);
+  const { cache, client, clock, counts } = await setUp(t);
   clock.nowMs += 1_500;
   const { oldestAt, ...stats } = cache.stats();
-  t.match(await client.sessionReport(), { kind: 'stateful', stats, oldestSeconds: 1.5 });
+  t.match(await client.sessionReport(), {
+    kind: 'stateful',
+    stats,
+    oldestSeconds: 1.5,
+    ...counts,
+  });
   t.ok(oldestAt);
   await cache.purge('all');
   t.notOk('oldestSeconds' in (await client.sessionReport()), 'of none');

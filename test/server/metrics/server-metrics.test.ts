@@ -2,10 +2,11 @@ import t from 'tap';
 import { ThreadMetricsRecorder } from '../../../server/metrics/thread-metrics-recorder.ts';
 import { ServerMetrics } from '../../../server/metrics/server-metrics.ts';
 import type { StoreFigures } from '../../../store/opened-store.ts';
-import { SegmentSessionCache } from '../../../tls/index.ts';
+import { type Credential, SegmentSessionCache } from '../../../tls/index.ts';
 import { TlsAcceptError } from '../../../tls/events.ts';
 import { makeSession, TestClock } from '../../fixtures/session-cache-contract.ts';
 import { readMetrics } from '../../fixtures/metrics-text.ts';
+import { TestAuthority } from '../../fixtures/test-authority.ts';
 
 const storeFigures: StoreFigures = {
   accountCount: 1,
@@ -212,4 +213,58 @@ await t.test('the process', async (t) => {
   t.ok(values['process_open_fds']! > 2);
   t.ok(values['process_max_fds']! > values['process_open_fds']!);
   t.ok(Object.keys(values).some((name) => name.startsWith('reprise_build_info{version="')));
+});
+
+await t.test('when certificates end, as they are now', async (t) => {
+  const { metrics, read } = makeMetrics();
+  const name = 'reprise_certificate_not_after_timestamp_seconds';
+  const certificateUntil = async (notAfter: string) => {
+    const authority = await TestAuthority.create('Test CA');
+    const issued = await authority.issue({ notAfter: new Date(notAfter) });
+    return { cert: issued.cert, key: issued.key };
+  };
+  const first = { name: 'a', ...(await certificateUntil('2031-01-01T00:00:00Z')) };
+  const second = { name: 'b.pem', ...(await certificateUntil('2032-01-01T00:00:00Z')) };
+  let credentials: readonly Credential[] = [first, second];
+  metrics.watchCredentials(() => credentials);
+  t.match(await read(), {
+    [`${name}{name="a"}`]: Date.UTC(2031, 0, 1) / 1000,
+    [`${name}{name="b.pem"}`]: Date.UTC(2032, 0, 1) / 1000,
+  });
+  // A renewed one has the name of the old one.
+  credentials = [{ ...first, ...(await certificateUntil('2033-01-01T00:00:00Z')) }];
+  const values = await read();
+  t.equal(values[`${name}{name="a"}`], Date.UTC(2033, 0, 1) / 1000);
+  t.notOk(`${name}{name="b.pem"}` in values);
+  // RSA and ECDSA for one name: the metric has one line, of the first that ends.
+  credentials = [...credentials, { ...second, name: 'a' }];
+  t.equal((await read())[`${name}{name="a"}`], Date.UTC(2032, 0, 1) / 1000);
+});
+
+await t.test('how many came back, by mode and version', async (t) => {
+  const { metrics } = makeMetrics();
+  t.same(metrics.handshakes(), []);
+  const recorders = [1, 2].map(
+    (number) => new ThreadMetricsRecorder(metrics.threads.valuesOf(number)),
+  );
+  const shakeHands = (mode: 'stateful' | 'ticket', outcome: 'full' | 'resumed', count: number) => {
+    for (let time = 0; time < count; time++) {
+      recorders[time % 2]!.recordTlsEvent({
+        kind: 'handshake',
+        mode,
+        outcome,
+        protocol: 'TLSv1.3',
+        group: mode === 'ticket' ? 'X25519' : 'X25519MLKEM768',
+      });
+    }
+  };
+  shakeHands('ticket', 'full', 1);
+  shakeHands('ticket', 'resumed', 1);
+  shakeHands('stateful', 'full', 2);
+  shakeHands('stateful', 'resumed', 6);
+  t.same(metrics.handshakes(), [
+    { mode: 'stateful', version: 'TLSv1.3', full: 2, resumed: 6, hitRate: 0.75 },
+    { mode: 'ticket', version: 'TLSv1.3', full: 1, resumed: 1, hitRate: 0.5 },
+  ]);
+  t.same(metrics.groups(), { X25519MLKEM768: 8, X25519: 2 });
 });

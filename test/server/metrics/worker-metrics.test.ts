@@ -38,6 +38,10 @@ await t.test('what a worker has counted outlives it, its clients do not', async 
       return metrics[`reprise_tls_handshakes_total{${labels}}`];
     });
     t.same(handshakes, [loginCount, 0]);
+    t.equal(metrics['reprise_tls_groups_total{group="X25519MLKEM768"}'], loginCount);
+    const ends = Object.keys(metrics).filter((name) => name.startsWith('reprise_certificate_not'));
+    t.equal(ends.length, 1, 'of its own certificate');
+    t.ok(metrics[ends[0]!]! > Date.now() / 1000);
   };
   await check(2, 0);
   const gone = victim.readToEnd();

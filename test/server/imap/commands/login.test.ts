@@ -16,7 +16,14 @@ await t.test('the log names accounts and addresses, never a password', async (t)
     { msg: 'login refused', userName: 'alice', address: '127.0.0.1' },
     { msg: 'login refused', userName: 's***', address: '127.0.0.1' },
     { msg: 'login refused', userName: '***', address: '127.0.0.1' },
-    { msg: 'logged in', account: 'alice', address: '127.0.0.1' },
+    {
+      msg: 'logged in',
+      account: 'alice',
+      address: '127.0.0.1',
+      protocol: 'TLSv1.3',
+      resumed: false,
+      group: 'X25519MLKEM768',
+    },
   ]);
   t.notMatch(JSON.stringify(log), /secretpassword|abc/);
 });
