@@ -1,6 +1,6 @@
 import { redisLimits } from '../../limits.ts';
 import type { PurgeOwner } from '../session-cache.ts';
-import type { OwnerTags } from './redis-record.ts';
+import type { OwnerTags } from './redis-layout.ts';
 
 /** A purge that Redis has not done whole. */
 export interface OwedPurge {

@@ -20,7 +20,15 @@ import {
   purgeServer,
   type PurgeTools,
 } from './redis-purge.ts';
-import { decodeRecord, decodeTags, encodeRecord, tagOffsets } from './redis-record.ts';
+import {
+  decodeRecord,
+  decodeTags,
+  encodeRecord,
+  idName,
+  type OwnerKind,
+  RedisKeys,
+  tagOffsets,
+} from './redis-layout.ts';
 import { parseRedisUrl } from './redis-url.ts';
 import { SessionSealer } from './session-sealer.ts';
 
@@ -71,7 +79,7 @@ export interface RedisSessionCacheOptions {
 export class RedisSessionCache implements SessionCache {
   readonly #lifetimeMs: number;
   readonly #secondLookMs: number;
-  readonly #prefix: string;
+  readonly #keys: RedisKeys;
   readonly #clock: Clock;
   readonly #sealer: SessionSealer;
   readonly #connection: RedisConnection;
@@ -102,7 +110,7 @@ export class RedisSessionCache implements SessionCache {
     }
     this.#lifetimeMs = lifetimeMs;
     this.#secondLookMs = options.secondLookMs ?? redisLimits.secondLookMs;
-    this.#prefix = prefix;
+    this.#keys = new RedisKeys(prefix);
     this.#clock = options.clock ?? steadyClock;
     this.#stored = new ExpiringCount(lifetimeMs);
     this.#owed = new OwedPurges(lifetimeMs + redisLimits.clockSlackMs);
@@ -133,7 +141,7 @@ export class RedisSessionCache implements SessionCache {
     const nowMs = this.#clock();
     const expiresAt = Math.floor(Math.min(options.expiresAt, nowMs + this.#lifetimeMs));
     if (!(expiresAt > nowMs)) return;
-    const key = this.#sessionKey(id);
+    const key = this.#keys.session(id);
     if (key === undefined || session.length > cacheLimits.sessionBytes) {
       this.#tooLarge++;
       return;
@@ -169,7 +177,7 @@ export class RedisSessionCache implements SessionCache {
     const isPurged = purgeCount !== this.#purgeCount;
     await Promise.all(
       ids.map(async (id) => {
-        const key = this.#sessionKey(id);
+        const key = this.#keys.session(id);
         if (key === undefined) return;
         // A purge that was called for meanwhile may have looked for it already.
         if (isPurged) await this.#remove(key, 'purged');
@@ -179,7 +187,7 @@ export class RedisSessionCache implements SessionCache {
   }
 
   async delete(id: Uint8Array, reason: 'superseded' | 'cleared' = 'cleared'): Promise<void> {
-    const key = this.#sessionKey(id);
+    const key = this.#keys.session(id);
     if (key !== undefined) await this.#remove(key, reason);
   }
 
@@ -226,7 +234,7 @@ export class RedisSessionCache implements SessionCache {
 
   async #lookUp(id: Uint8Array, verb: 'GET' | 'GETDEL'): Promise<Uint8Array | undefined> {
     if (this.#isClosed) return undefined;
-    const key = this.#sessionKey(id);
+    const key = this.#keys.session(id);
     let answer = key === undefined ? null : await this.#do(key, [verb, key]);
     if (key !== undefined && answer === null && verb === 'GET' && this.#secondLookMs > 0) {
       await wait(this.#secondLookMs, undefined, { ref: false });
@@ -268,18 +276,16 @@ export class RedisSessionCache implements SessionCache {
       },
     };
     if (owner === 'all') {
-      const prefix = this.#prefix;
-      const isSession = (key: string): boolean => key.startsWith(`${prefix}s:`);
       for (const master of await this.#counted(this.#connection.masters())) {
         const send = (command: RedisCommand) => this.#counted(master(command));
-        await purgeServer(tools, send, { prefix, isSession });
+        await purgeServer(tools, send, this.#keys);
       }
       return;
     }
     const kind = 'account' in owner ? 'account' : 'certificate';
     for (const tag of this.#tagsOf(owner)) {
-      const index = this.#indexKey(kind, tag);
-      const toKey = (member: string): string => `${this.#prefix}s:${member}`;
+      const index = this.#keys.index(kind, tag);
+      const toKey = (member: string): string => this.#keys.sessionNamed(member);
       await purgeIndexed(tools, { index, tag, tagOffset: tagOffsets[kind] }, toKey);
     }
   }
@@ -315,13 +321,13 @@ export class RedisSessionCache implements SessionCache {
 
   /** False where Redis did not do it. */
   async #index(
-    kind: 'account' | 'certificate',
+    kind: OwnerKind,
     tag: Buffer | undefined,
     ids: readonly Uint8Array[],
     expiresAt: number,
   ): Promise<boolean> {
     if (tag === undefined || ids.length === 0) return true;
-    const key = this.#indexKey(kind, tag);
+    const key = this.#keys.index(kind, tag);
     const cutoff = String(Math.floor(this.#clock()) - redisLimits.clockSlackMs);
     const members = ids.flatMap((id) => [String(Math.ceil(expiresAt)), idName(id)]);
     const lifetime = String(Math.ceil(this.#lifetimeMs));
@@ -360,23 +366,9 @@ export class RedisSessionCache implements SessionCache {
       : this.#sealer.ownerTags('certificate', owner.certificate);
   }
 
-  #tag(kind: 'account' | 'certificate', name: string | undefined): Buffer | undefined {
+  #tag(kind: OwnerKind, name: string | undefined): Buffer | undefined {
     return name === undefined ? undefined : this.#sealer.ownerTags(kind, name)[0];
   }
-
-  /** Undefined where no session has such an id. */
-  #sessionKey(id: Uint8Array): string | undefined {
-    const isId = id.length > 0 && id.length <= cacheLimits.idBytes;
-    return isId ? `${this.#prefix}s:${idName(id)}` : undefined;
-  }
-
-  #indexKey(kind: 'account' | 'certificate', tag: Buffer): string {
-    return `${this.#prefix}${kind === 'account' ? 'a' : 'c'}:${tag.toString('base64url')}`;
-  }
-}
-
-function idName(id: Uint8Array): string {
-  return Buffer.from(id.buffer, id.byteOffset, id.byteLength).toString('base64url');
 }
 
 function expectWithin(action: string, ms: number, mostMs: number): void {

@@ -1,4 +1,5 @@
 import { redisLimits } from '../../limits.ts';
+import type { RedisKeys } from './redis-layout.ts';
 import type { RedisCommand } from './redis-link.ts';
 
 /** What a purge does its work with. */
@@ -31,11 +32,11 @@ export async function purgeIndexed(
   }
 }
 
-/** Removes all keys with the prefix from one server, a little at a time; those that `isSession` are records. */
+/** Removes all keys with the prefix from one server, a little at a time; those of sessions are records. */
 export async function purgeServer(
   { send, onRemoved }: PurgeTools,
   sendToServer: (command: RedisCommand) => Promise<unknown>,
-  keys: { readonly prefix: string; readonly isSession: (key: string) => boolean },
+  keys: RedisKeys,
 ): Promise<void> {
   const walk = ['MATCH', `${escapeGlob(keys.prefix)}*`, 'COUNT', String(redisLimits.scanCount)];
   let cursor = '0';

@@ -1,4 +1,45 @@
+import { cacheLimits } from '../../limits.ts';
 import { ownerTagBytes } from './session-sealer.ts';
+
+/** Whose sessions an index names. */
+export type OwnerKind = 'account' | 'certificate';
+
+/** The names of keys in Redis. */
+export class RedisKeys {
+  /** What all of them begin with. */
+  readonly prefix: string;
+
+  /** @param prefix - what all keys begin with */
+  constructor(prefix: string) {
+    this.prefix = prefix;
+  }
+
+  /** Returns the key of a session; undefined if no session can have such an id. */
+  session(id: Uint8Array): string | undefined {
+    const isId = id.length > 0 && id.length <= cacheLimits.idBytes;
+    return isId ? this.sessionNamed(idName(id)) : undefined;
+  }
+
+  /** Returns the key of the session with this {@link idName}. */
+  sessionNamed(name: string): string {
+    return `${this.prefix}s:${name}`;
+  }
+
+  /** Whether a key is that of a session. */
+  isSession(key: string): boolean {
+    return key.startsWith(`${this.prefix}s:`);
+  }
+
+  /** Returns the key of the index that names the sessions of an owner. */
+  index(kind: OwnerKind, tag: Buffer): string {
+    return `${this.prefix}${kind === 'account' ? 'a' : 'c'}:${tag.toString('base64url')}`;
+  }
+}
+
+/** The name of an id in keys and indexes. */
+export function idName(id: Uint8Array): string {
+  return Buffer.from(id.buffer, id.byteOffset, id.byteLength).toString('base64url');
+}
 
 const noTag = Buffer.alloc(ownerTagBytes);
 const expiresAtOffset = 2 * ownerTagBytes;
