@@ -2,7 +2,7 @@ import { redisLimits } from '../../limits.ts';
 import type { PurgeOwner } from '../session-cache.ts';
 import type { OwnerTags } from './redis-layout.ts';
 
-/** A purge that Redis has not done whole. */
+/** A purge that Redis has not completed. */
 export interface OwedPurge {
   readonly owner: PurgeOwner;
   /** When it was last called, in milliseconds of the cache's clock. */
@@ -11,26 +11,26 @@ export interface OwedPurge {
   readonly tags: readonly string[];
 }
 
-/** What a session in Redis tells that counts for a purge. */
+/** The part of a session in Redis that decides whether a purge covers it. */
 export interface PurgeableSession extends OwnerTags {
   /** In milliseconds of the cache's clock. */
   readonly expiresAt: number;
 }
 
 /**
- * Purges from their call until Redis has done them, which may be long after if Redis is away. Until then the cache
- * judges by this list what it finds.
+ * The purges that were called and that Redis has not done yet, which may take long if Redis is away. Until then the
+ * cache does not return sessions that they cover.
  *
- * A session does not say when it was stored, but none that came before a purge expires later than a lifetime after
- * it. One that came after the purge and lives shorter than others may be taken for an old one: its client makes a
- * full handshake.
+ * A session does not tell when it was stored. But those that were stored before a purge expire at most a lifetime
+ * after it, so these count as covered. A session that was stored after the purge and lives shorter than others may be
+ * covered too; its client makes a full handshake.
  */
 export class OwedPurges {
   readonly #lifetimeMs: number;
   /** Oldest call first. */
   #purges: readonly OwedPurge[] = [];
 
-  /** @param lifetimeMs - the longest life of a session, with what clocks of machines differ by */
+  /** @param lifetimeMs - the longest life of a session, plus what the clocks of machines may differ by */
   constructor(lifetimeMs: number) {
     this.#lifetimeMs = lifetimeMs;
   }
@@ -41,10 +41,10 @@ export class OwedPurges {
   }
 
   /**
-   * Adds a purge in the place of an earlier one of the same owner. If there are {@link redisLimits.owedPurges}
-   * already it becomes one of all, since forgetting is always allowed.
+   * Adds a purge, which replaces an earlier one of the same owner. If there are {@link redisLimits.owedPurges} already,
+   * it becomes a purge of all, since a cache may always forget sessions.
    *
-   * @returns what Redis is to do; {@link settle} it then
+   * @returns the purge that Redis has to do; call {@link settle} with it when it is done
    */
   add(owner: PurgeOwner, tags: readonly Buffer[], nowMs: number): OwedPurge {
     const isFull = this.#purges.length >= redisLimits.owedPurges;
@@ -58,12 +58,12 @@ export class OwedPurges {
     return purge;
   }
 
-  /** Redis has done it; nothing changes if it was called for again since. */
+  /** Drops a purge that Redis has done. Does nothing if it has been replaced by a later one. */
   settle(purge: OwedPurge): void {
     this.#purges = this.#purges.filter((other) => other !== purge);
   }
 
-  /** Whether a session that was found is to be gone. */
+  /** Whether a session that was found must be treated as purged. */
   covers({ expiresAt, account, certificate }: PurgeableSession): boolean {
     if (this.#purges.length === 0) return false;
     const tags = [account, certificate].map((tag) => tag?.toString('hex'));
@@ -75,7 +75,7 @@ export class OwedPurges {
     );
   }
 
-  /** Forgets those of which every session has expired. */
+  /** Drops the purges whose sessions have all expired. */
   expire(nowMs: number): void {
     this.#purges = this.#purges.filter(({ calledAt }) => nowMs < calledAt + this.#lifetimeMs);
   }

@@ -32,49 +32,49 @@ import {
 import { parseRedisUrl } from './redis-url.ts';
 import { SessionSealer } from './session-sealer.ts';
 
-/** Which Redis keeps the sessions, and what they are sealed with. */
+/** Which Redis has the sessions, and what they are sealed with. */
 export interface RedisSessionCacheOptions {
-  /** Where Redis or Valkey is; {@link parseRedisUrl} tells the forms. At least version 6.2. */
+  /** The URL of a Redis or Valkey, at least version 6.2; {@link parseRedisUrl} tells its forms. */
   readonly url: string;
   /**
-   * What sessions are sealed with: at least 32 random bytes each, the same on all machines. The first one
-   * seals, all of them open. To change it, give all machines old and new, then new and old, then the new one.
+   * Secrets that sessions are sealed with: at least 32 random bytes each, the same on all machines. The first one
+   * seals, each of them opens. To change it, give all machines old and new, then new and old, then only the new one.
    */
   readonly secrets: readonly Uint8Array[];
-  /** The longest life of a session, in milliseconds; a later `expiresAt` is brought forward to it. */
+  /** The longest life of a session, in milliseconds; a later `expiresAt` is replaced by its end. */
   readonly lifetimeMs: number;
   /** What the keys in Redis begin with; default: `reprise:`. At most 128 bytes. */
   readonly prefix?: string;
-  /** PEM: certificates that a server is trusted by for `rediss:`; default: those that Node trusts. */
+  /** PEM: certificates to trust instead of those that Node trusts, for `rediss:`. */
   readonly ca?: string;
-  /** Time that Redis has for a command, in milliseconds; default: 100. */
+  /** Time for a command, in milliseconds; default: 100. */
   readonly deadlineMs?: number;
   /**
-   * A client may come to another machine before the session is in Redis that it was given by the first: a `get`
-   * that finds nothing looks again after so long, in milliseconds; 0: it does not. Default: 10.
+   * A client may come to another machine before the first one has stored its session in Redis. So a `get` that finds
+   * nothing looks again after this time, in milliseconds; 0: it does not. Default: 10.
    */
   readonly secondLookMs?: number;
   /** Default: a clock that nobody can set, from the time at which the process began. */
   readonly clock?: Clock;
-  /** Called when Redis is reached, and when it is not any more or at first, with the reason. */
+  /** Called when Redis is reached; and with the reason when it is lost, or cannot be reached at first. */
   readonly onConnectionChange?: (isConnected: boolean, error: Error | undefined) => void;
 }
 
 /**
- * Keeps sessions on a Redis or Valkey that several machines share, and that outlives them.
+ * Keeps sessions in a Redis or Valkey that several machines share, and that goes on when they restart.
  *
- * What lies there is sealed, and accounts and certificates are tags that only the secret makes, so that
- * reading Redis gives nothing away. A session that can't be opened counts as a failure and is not found.
- * Redis itself forgets a session when it expires; let it evict by `maxmemory-policy volatile-ttl`, which is
- * the oldest first. Where it has to refuse (`noeviction`), sessions are not stored, and no client notices.
+ * Sessions are sealed, and accounts and certificates are stored as tags that can only be made with the secret, so
+ * that someone who can read Redis learns nothing. A session that cannot be opened counts as a failure and is not
+ * found. Redis itself removes a session when it expires. Let it evict by `maxmemory-policy volatile-ttl`, which evicts
+ * the oldest first. If it refuses instead (`noeviction`), sessions are not stored, and no client notices.
  *
- * A call never waits longer than the deadline for each step, nor rejects, but for a purge: with Redis away
- * lookups find nothing; {@link SessionCacheStats.failures} counts them. A purge that Redis has not done whole
- * rejects, is kept in mind for lookups and tried again until Redis has done it. Clocks of the machines should
- * agree within a minute: a session lives as long as the shortest of the clocks says.
+ * No call waits longer than the deadline for each step, and none but a purge is rejected: if Redis is away, lookups
+ * find nothing, and {@link SessionCacheStats.failures} counts them. A purge that Redis has not completed is rejected;
+ * lookups respect it nevertheless, and it is tried again until Redis has done it. The clocks of the machines should
+ * agree within a minute: a session has expired as soon as one of them says so.
  *
- * Figures of entries and bytes are of what this process has stored and not seen go; what Redis evicts or
- * other machines remove counts until it would have expired. Addresses have no share here.
+ * The statistics count what this process has stored and has not seen go. What Redis evicts or other machines remove
+ * is counted until it would have expired. There is no share for each address.
  */
 export class RedisSessionCache implements SessionCache {
   readonly #lifetimeMs: number;
@@ -89,15 +89,15 @@ export class RedisSessionCache implements SessionCache {
   readonly #failures = { error: 0, timeout: 0, overloaded: 0, unsealed: 0 };
   readonly #owed: OwedPurges;
   readonly #purgeTimer = new DetachedTimer(() => void this.#purgeOwed());
-  /** Purges that were called for, so that what waits meanwhile can tell. */
+  /** How many purges were called; a call that has waited compares it to see whether one came meanwhile. */
   #purgeCount = 0;
   #tooLarge = 0;
   #isClosed = false;
 
   /**
-   * Connects in the background, and again whenever it has to.
+   * Connects in the background, and again when the connection is lost.
    *
-   * @throws TypeError where the URL is none; RangeError where a bound is out of range or a secret is short
+   * @throws TypeError if the URL has none of the forms; RangeError if a bound is out of range or a secret is too short
    */
   constructor(options: RedisSessionCacheOptions) {
     const { lifetimeMs, prefix = 'reprise:', deadlineMs = redisLimits.deadlineMs } = options;
@@ -150,15 +150,15 @@ export class RedisSessionCache implements SessionCache {
     const certificate = this.#tag('certificate', options.certificate);
     const sealed = this.#sealer.seal(id, session, expiresAt);
     const record = encodeRecord({ expiresAt, sealed }, { account, certificate });
-    // First, so that no session is there that a purge could not find; but where it has no owner it is sent at
-    // once, before the lookups that come behind it.
+    // The index comes first, so that a purge finds every session. A session without an owner is sent at once,
+    // before any lookup that is called after this.
     if (account !== undefined || certificate !== undefined) {
       const purgeCount = this.#purgeCount;
       const indexed = await Promise.all([
         this.#index('account', account, [id], expiresAt),
         this.#index('certificate', certificate, [id], expiresAt),
       ]);
-      // A purge that was called for meanwhile may have looked for it already.
+      // A purge that was called meanwhile may have passed it already.
       if (indexed.includes(false) || purgeCount !== this.#purgeCount) return;
     }
     const px = String(Math.ceil(expiresAt - nowMs));
@@ -172,14 +172,14 @@ export class RedisSessionCache implements SessionCache {
     const tag = this.#tag('account', account)!;
     const purgeCount = this.#purgeCount;
     if (!(await this.#index('account', tag, ids, this.#clock() + this.#lifetimeMs))) return;
-    // A session that was stored before may have waited for an answer that has come together with ours.
+    // A put that was called before may have waited for its index too, and sends its session only in this turn.
     await nextTurn();
     const isPurged = purgeCount !== this.#purgeCount;
     await Promise.all(
       ids.map(async (id) => {
         const key = this.#keys.session(id);
         if (key === undefined) return;
-        // A purge that was called for meanwhile may have looked for it already.
+        // A purge that was called meanwhile may have passed it already.
         if (isPurged) await this.#remove(key, 'purged');
         else await this.#do(key, ['EVAL', promoteScript, '1', key, tag]);
       }),
@@ -191,7 +191,7 @@ export class RedisSessionCache implements SessionCache {
     if (key !== undefined) await this.#remove(key, reason);
   }
 
-  /** Walks through all of Redis if it is to forget `'all'`, a little at a time. */
+  /** For `'all'` it walks through all of Redis, a little at a time. */
   async purge(owner: PurgeOwner): Promise<number> {
     if (this.#isClosed) return 0;
     this.#purgeCount++;
@@ -223,7 +223,7 @@ export class RedisSessionCache implements SessionCache {
     };
   }
 
-  /** Closes the connection; what lies in Redis stays there for others, and for the next start. */
+  /** Closes the connection. The sessions stay in Redis for others, and for the next start. */
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#purgeTimer.clear();
@@ -240,7 +240,7 @@ export class RedisSessionCache implements SessionCache {
       await wait(this.#secondLookMs, undefined, { ref: false });
       answer = await this.#do(key, [verb, key]);
     }
-    // Undefined: there was no answer, which is counted already.
+    // It is undefined if there was no answer, which is counted already.
     if (answer === undefined || this.#isClosed) return undefined;
     const record = Buffer.isBuffer(answer) ? decodeRecord(answer) : undefined;
     if (key === undefined || record === undefined) {
@@ -266,7 +266,7 @@ export class RedisSessionCache implements SessionCache {
     return session;
   }
 
-  /** Rejects with a {@link RedisFailure}, which is counted. */
+  /** Purges once. Rejects with a {@link RedisFailure} if Redis does not do it, and counts that. */
   async #purgeNow(owner: PurgeOwner, onPurged: () => void): Promise<void> {
     const tools: PurgeTools = {
       send: (key, command) => this.#counted(this.#connection.sendPatiently(key, command)),
@@ -290,12 +290,12 @@ export class RedisSessionCache implements SessionCache {
     }
   }
 
-  /** Does again what Redis has not done, for as long as it does not. */
+  /** Tries purges that Redis has not done, and comes back later if some are left. */
   async #purgeOwed(): Promise<void> {
     this.#owed.expire(this.#clock());
     try {
       for (const purge of this.#owed.purges) {
-        // While it is known to be away nothing is sent, and so nothing counted as a failure.
+        // While Redis is known to be away nothing is sent, so that nothing is counted as a failure.
         if (!this.isConnected) break;
         await this.#purgeNow(purge.owner, () => {});
         this.#owed.settle(purge);
@@ -319,7 +319,7 @@ export class RedisSessionCache implements SessionCache {
     if (expiresAt !== undefined) this.#stored.add(expiresAt, -1, -bytes.length);
   }
 
-  /** False where Redis did not do it. */
+  /** Adds sessions to the index of their owner; returns false if Redis did not do it. */
   async #index(
     kind: OwnerKind,
     tag: Buffer | undefined,
@@ -335,11 +335,12 @@ export class RedisSessionCache implements SessionCache {
     return (await this.#do(key, command)) !== undefined;
   }
 
-  /** What Redis answers; undefined where it does not, which is counted. */
+  /** Returns what Redis answers; undefined if it does not, which is counted. */
   #do(key: string, command: RedisCommand): Promise<unknown> {
     return this.#attempt(this.#connection.send(key, command));
   }
 
+  /** As {@link #counted}, but returns undefined instead of rejecting. */
   async #attempt<T>(answer: Promise<T>): Promise<T | undefined> {
     try {
       return await this.#counted(answer);
@@ -349,6 +350,7 @@ export class RedisSessionCache implements SessionCache {
     }
   }
 
+  /** Counts an answer that does not come as a failure. */
   async #counted<T>(answer: Promise<T>): Promise<T> {
     try {
       return await answer;
@@ -358,7 +360,7 @@ export class RedisSessionCache implements SessionCache {
     }
   }
 
-  /** One for each secret; none for all. */
+  /** The tags of an owner, one for each secret; none for `'all'`. */
   #tagsOf(owner: PurgeOwner): readonly Buffer[] {
     if (owner === 'all') return [];
     return 'account' in owner

@@ -20,7 +20,7 @@ export class RedisFailure extends Error {
 /** Which Redis to connect to, and how long it may take to answer. */
 export interface RedisConnectionOptions {
   readonly target: RedisTarget;
-  /** PEM: certificates to trust besides those that Node trusts, for TLS. */
+  /** PEM: certificates to trust instead of those that Node trusts, for TLS. */
   readonly ca: string | undefined;
   /** Time for a command, in milliseconds. */
   readonly deadlineMs: number;

@@ -45,23 +45,23 @@ const noTag = Buffer.alloc(ownerTagBytes);
 const expiresAtOffset = 2 * ownerTagBytes;
 const headerBytes = expiresAtOffset + 8;
 
-/** Where in a record the tag of its account begins, and that of its certificate. */
+/** The offsets at which the tags of account and certificate begin in a record. */
 export const tagOffsets = { account: 0, certificate: ownerTagBytes } as const;
 
-/** What Redis keeps for a session. Only the tags can change: they lie outside of what is sealed. */
+/** What Redis has of a session, but for the tags. These can change, since they are not sealed. */
 export interface RedisSessionRecord {
   /** Milliseconds of the cache's clock. */
   readonly expiresAt: number;
   readonly sealed: Uint8Array;
 }
 
-/** By what a record is found when the sessions of an owner are purged; undefined if it has none. */
+/** The owners of a record, by which a purge finds it; undefined if it has none. */
 export interface OwnerTags {
   readonly account: Buffer | undefined;
   readonly certificate: Buffer | undefined;
 }
 
-/** Tag of the account, tag of the certificate (zeros where there is none), deadline, sealed session. */
+/** A record: tag of the account, tag of the certificate (zeros if there is none), deadline, sealed session. */
 export function encodeRecord(record: RedisSessionRecord, tags: OwnerTags): Buffer {
   const header = Buffer.allocUnsafe(headerBytes);
   header.set(tags.account ?? noTag, tagOffsets.account);
@@ -70,13 +70,13 @@ export function encodeRecord(record: RedisSessionRecord, tags: OwnerTags): Buffe
   return Buffer.concat([header, record.sealed]);
 }
 
-/** Views on the tags of a record that is long enough; zeros stand for none and belong to nobody. */
+/** Reads the tags of a record that is long enough; they are views. Zeros stand for none and are no owner's tag. */
 export function decodeTags(bytes: Buffer): OwnerTags {
   const tagAt = (start: number): Buffer => bytes.subarray(start, start + ownerTagBytes);
   return { account: tagAt(tagOffsets.account), certificate: tagAt(tagOffsets.certificate) };
 }
 
-/** Views on a record; undefined where it is too short for one. */
+/** Reads a record; `sealed` is a view. Returns undefined if it is too short. */
 export function decodeRecord(bytes: Buffer): RedisSessionRecord | undefined {
   if (bytes.length < headerBytes) return undefined;
   return {

@@ -22,7 +22,7 @@ export interface RedisLink {
 /** Which Redis to connect to, and whom to tell when it is lost. */
 export interface RedisLinkOptions {
   readonly target: RedisTarget;
-  /** PEM: certificates to trust besides those that Node trusts, for TLS. */
+  /** PEM: certificates to trust instead of those that Node trusts, for TLS. */
   readonly ca: string | undefined;
   /** Called when the link is lost; not after {@link RedisLink.destroy}. */
   readonly onLost: (error: Error) => void;

@@ -2,22 +2,22 @@ import { redisLimits } from '../../limits.ts';
 import type { RedisKeys } from './redis-layout.ts';
 import type { RedisCommand } from './redis-link.ts';
 
-/** What a purge does its work with. */
+/** How a purge reaches Redis, and whom it tells. */
 export interface PurgeTools {
-  /** Rejects if Redis does not do it, which ends the purge. */
+  /** Sends a command. It rejects if Redis does not do it, which ends the purge. */
   readonly send: (key: string, command: RedisCommand) => Promise<unknown>;
   /** Called with each record that was removed. */
   readonly onRemoved: (record: Buffer) => void;
 }
 
-/** Removes the sessions that an index names and that still have the owner's tag, at this offset of the record. */
+/** Removes the sessions that an index names, if their records still have the owner's tag at this offset. */
 export async function purgeIndexed(
   { send, onRemoved }: PurgeTools,
   owner: { readonly index: string; readonly tag: Buffer; readonly tagOffset: number },
   sessionKey: (member: string) => string,
 ): Promise<void> {
-  // Members stay in the index, so that positions do; it forgets them by their deadlines. Ends: what comes
-  // meanwhile expires last and so is behind what was there.
+  // Members stay in the index, so that the positions of the others do not change; they go when they expire. It
+  // stops: what is added meanwhile expires later, and so is behind what was there.
   for (let start = 0; ; start += redisLimits.purgeBatch) {
     const range = [String(start), String(start + redisLimits.purgeBatch - 1)];
     const members = (await send(owner.index, ['ZRANGE', owner.index, ...range])) as Buffer[];
@@ -32,7 +32,7 @@ export async function purgeIndexed(
   }
 }
 
-/** Removes all keys with the prefix from one server, a little at a time; those of sessions are records. */
+/** Removes all of our keys from one server, a little at a time. */
 export async function purgeServer(
   { send, onRemoved }: PurgeTools,
   sendToServer: (command: RedisCommand) => Promise<unknown>,
@@ -40,7 +40,7 @@ export async function purgeServer(
 ): Promise<void> {
   const walk = ['MATCH', `${escapeGlob(keys.prefix)}*`, 'COUNT', String(redisLimits.scanCount)];
   let cursor = '0';
-  // Ends: Redis comes back to 0 once it has looked at all keys that were there from the beginning.
+  // It stops: the cursor is 0 again when Redis has looked at all keys that were there at the beginning.
   do {
     const page = await sendToServer(['SCAN', cursor, ...walk]);
     const [next, found] = page as [Buffer, Buffer[]];
@@ -61,23 +61,23 @@ function escapeGlob(text: string): string {
 }
 
 /*
- * What Redis must do in one step. Each script has one key, so that it runs on a Cluster as well, and is sent
- * whole, since it is shorter than asking whether Redis still knows it is worth.
+ * Scripts for what Redis must do in one step. Each has one key, so that it runs in a Cluster as well. They are sent
+ * whole: they are so short that it would not pay to ask first whether Redis still has them.
  */
 
-/** Gives a session to an account: tag, 1 or 0 comes back. It keeps its deadline. */
+/** Gives a session to an account; its deadline stays. Argument: the tag. Returns 1, or 0 if it is not there. */
 export const promoteScript =
   "if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end " +
   "redis.call('SETRANGE', KEYS[1], 0, ARGV[1]) return 1";
 
-/** Removes a session if it has this tag at this offset: offset, tag. The removed session comes back. */
+/** Removes a session if it has a tag at an offset. Arguments: offset, tag. Returns what it removed. */
 export const removeOwnedScript =
   "local at = tonumber(ARGV[1]) if redis.call('GETRANGE', KEYS[1], at, at + #ARGV[2] - 1) ~= ARGV[2] " +
   "then return false end return redis.call('GETDEL', KEYS[1])";
 
 /**
- * Adds sessions to the index of their owner, which forgets those that are over and expires as a whole after
- * the last: time before which they are, lifetime, then deadline and id of each.
+ * Adds sessions to the index of their owner, removes those that have expired from it, and lets the index expire
+ * after the last one. Arguments: the time before which they have expired, the lifetime, then deadline and id of each.
  */
 export const indexScript =
   "redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', ARGV[1]) " +

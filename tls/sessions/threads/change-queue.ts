@@ -253,7 +253,7 @@ export class SharedCacheState {
     Atomics.store(this.memory, closedIndex, 1);
   }
 
-  /** Whether purged sessions may still be in the table of recent ones, so that only the owner can be asked. */
+  /** Whether purged sessions may still be in the table of recent sessions, so that the owner must be asked. */
   get isPurging(): boolean {
     return Atomics.load(this.memory, purgeCountIndex) !== 0;
   }

@@ -29,8 +29,8 @@ export function serveSessionCache(cache: SessionCache, port: MessagePort): void 
 }
 
 /**
- * Makes the calls that other threads have sent to a cache and that were not read yet. Before a purge in this thread
- * all that they have told before goes in, so that the purge reaches it.
+ * Makes the calls that other threads have sent to a cache and that were not read yet. Call it before a purge in this
+ * thread, so that the purge reaches what they have stored before.
  */
 export function makeSentCalls(cache: SessionCache): void {
   for (const port of portsOf.get(cache) ?? []) port.makeSentCalls();

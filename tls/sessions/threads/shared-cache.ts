@@ -62,12 +62,12 @@ import { RecentSessions } from './recent-sessions.ts';
  * it finds in neither was stored after it. In the other order, purge could remove a session that came by the
  * queue, and the worker would then store it in the table, where all would find it.
  *
- * How a purge reaches all
+ * How a purge reaches all sessions
  *
  * The owner applies the queues and hides the purged sessions in its own memory, in one step. Clearing the table takes
- * several steps: until the last, the state says so, and workers ask the owner instead of the table. A worker may have
- * taken a number before the purge and write the change after it: the owner remembers the purges of the last minute
- * and the counter at each, and drops such changes.
+ * several steps. Until the last one the state says that a purge is under way, and workers ask the owner instead of
+ * the table. A worker may have taken a number before the purge and write the change after it. So the owner keeps a
+ * list of the purges of the last minute, each with the counter at its call, and drops such changes.
  *
  * What a reader may rely on
  *
@@ -126,7 +126,7 @@ interface AttachedThread {
   readonly counts: Float64Array;
 }
 
-/** A purge, and the number below which changes were begun before it. */
+/** A purge, and the counter at its call: changes with lower numbers were begun before it. */
 interface RecentPurge {
   readonly owner: PurgeOwner;
   readonly endNumber: number;
@@ -156,7 +156,7 @@ export class SharedSessionCache extends SegmentSessionCache {
   readonly #timer = new DetachedTimer(() => this.#expireStep());
   /** Changes that were read but must wait: one that they depend on may not have been read. */
   #deferred: ReadChange[] = [];
-  /** Oldest first. */
+  /** The purges of the last minute, oldest first. */
   #purges: RecentPurge[] = [];
   /** The set at which expiry goes on, and the earliest expiry in the sets before it. */
   #expiry = { firstSet: 0, nextMs: Infinity };
@@ -247,10 +247,10 @@ export class SharedSessionCache extends SegmentSessionCache {
 
   override async purge(owner: PurgeOwner): Promise<number> {
     this.applyChanges();
-    this.#rememberPurge(owner);
+    this.#listPurge(owner);
     this.#state.beginPurge();
     try {
-      // From this call on nobody finds them, though it takes many turns.
+      // It hides them at once, but takes many turns to overwrite them.
       const purge = super.purge(owner);
       await this.#clearRecent();
       return await purge;
@@ -286,7 +286,7 @@ export class SharedSessionCache extends SegmentSessionCache {
     }
   }
 
-  #rememberPurge(owner: PurgeOwner): void {
+  #listPurge(owner: PurgeOwner): void {
     const calledAt = this.#clock();
     const isRecent = (purge: RecentPurge) => calledAt - purge.calledAt < sharedLimits.changeMs;
     const purge = { owner, endNumber: this.#state.changeCount, calledAt };
@@ -326,7 +326,7 @@ export class SharedSessionCache extends SegmentSessionCache {
     return super.promote(change.ids, change.account);
   }
 
-  /** Sessions that were purged before their thread could tell of them. */
+  /** Drops a change of sessions that were purged after it was begun. */
   async #drop(change: SessionChange): Promise<void> {
     if (change.kind !== 'promote') return;
     for (const id of change.ids) await super.delete(id);
