@@ -14,6 +14,7 @@ export { type Resumption, type ResumptionMode } from './hello/route.ts';
 
 // Whether clients resume here
 export { proveResumption, type ProveResumptionOptions } from './proof/prove.ts';
+export { makeThrowAwayCredential } from './proof/throw-away-credential.ts';
 export {
   planResumption,
   type ProofKind,

@@ -21,6 +21,11 @@ export interface ImportOptions extends GlobalOptions {
   readonly mailbox: string;
 }
 
+/** Options of `self-test`. */
+export interface SelfTestOptions extends GlobalOptions {
+  readonly json?: boolean;
+}
+
 /** Options of `sessions stats`. */
 export interface SessionStatsOptions extends GlobalOptions {
   readonly json?: boolean;

@@ -5,6 +5,7 @@ import type {
   ImportOptions,
   PasswordOptions,
   PurgeOptions,
+  SelfTestOptions,
   ServeOptions,
   SessionStatsOptions,
 } from './command-options.ts';
@@ -17,6 +18,7 @@ const commands = {
   importMail: () => import('./import-mail.ts'),
   checkConfig: () => import('./check-config.ts'),
   checkHealth: () => import('./check-health.ts'),
+  selfTest: () => import('./self-test.ts'),
 };
 
 /** Runs the command line; the exit code. Errors are one line each on standard error. */
@@ -71,6 +73,11 @@ function createProgram(): Command {
       await (await commands.checkHealth()).checkHealth(options);
     },
   );
+  command('self-test', 'Try whether clients resume here, and whether memory comes back')
+    .option('--json', 'as JSON, with sizes in bytes')
+    .action(async (options: SelfTestOptions) => {
+      await (await commands.selfTest()).selfTest(options);
+    });
   return program;
 }
 
