@@ -55,6 +55,8 @@ export {
   type CredentialFiles,
   CredentialWatcher,
   type CredentialWatcherOptions,
+  FileWatcher,
+  type FileWatcherOptions,
 } from './certificates/file-watcher.ts';
 export { neverShown } from './certificates/served-credentials.ts';
 export {

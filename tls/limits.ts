@@ -36,9 +36,11 @@ export const tlsLimits = {
   /** Secrets that keys are derived from: as many bytes as the keys themselves are worth. */
   secretBytes: 32,
   /** Whoever renews a certificate writes two files: time for the second. */
-  credentialSettleMs: 500,
-  /** Where the system tells of no change (network file systems), a new certificate is found this soon. */
-  credentialPollMs: 60_000,
+  certificateSettleMs: 500,
+  /** If the system tells of no change (network file systems), a new certificate is found this soon. */
+  certificatePollMs: 60_000,
+  /** The same for authorities and revocation lists: a revoked certificate should not be good for long. */
+  revocationPollMs: 2_000,
 } as const;
 
 /** How long a ticket lives: nobody can tell a ticket's chain from its age, so it ends with the chain. */

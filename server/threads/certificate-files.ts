@@ -1,6 +1,5 @@
 // The files of certificates: the server's own, and those that tell whose client certificates count. They are
 // read at the start, and again when they change.
-import { type StatsListener, unwatchFile, watchFile } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { createSecureContext } from 'node:tls';
 import type { Logger } from 'pino';
@@ -10,9 +9,11 @@ import {
   type Credential,
   CredentialError,
   CredentialWatcher,
+  FileWatcher,
   type LoadedCredential,
   neverShown,
   optionsOfPolicy,
+  tlsLimits,
 } from '../../tls/index.ts';
 import type { ClientCertificateFiles, ServerConfiguration } from '../config/configuration.ts';
 import { credentialFilesOf, credentialInMemory } from '../own-credential.ts';
@@ -106,8 +107,6 @@ export interface WatchedClientCertificatesOptions {
   readonly logger: Logger;
   /** Called with the new policy when a file has changed and can be used. */
   readonly onChange: (policy: ClientCertificatePolicy) => void;
-  /** How often the files are looked at, in milliseconds; default 2,000. */
-  readonly pollMs?: number;
 }
 
 /** Whose client certificates count, as the files say now. */
@@ -118,9 +117,6 @@ export interface WatchedClientCertificates {
   close(): void;
 }
 
-/** A revoked certificate should not be good for long; looking at two files costs nothing. */
-const defaultPollMs = 2_000;
-
 /**
  * Reads the files of authorities and revocation lists, and reads them again when they change. What is wrong
  * with new files is logged, and the old ones count.
@@ -130,39 +126,32 @@ const defaultPollMs = 2_000;
 export async function watchClientCertificates(
   options: WatchedClientCertificatesOptions,
 ): Promise<WatchedClientCertificates> {
-  const { files, logger, onChange, pollMs = defaultPollMs } = options;
+  const { files, logger, onChange } = options;
   if (files === undefined) return { policy: undefined, close: () => undefined };
+  const { caPath, crlPath } = files;
+  const paths = crlPath === undefined ? [caPath] : [caPath, crlPath];
+  const watcher = await FileWatcher.open({ paths, pollMs: tlsLimits.revocationPollMs });
   let policy = await readClientCertificates(files);
-  let isClosed = false;
-  const read = async () => {
+  await watcher.start(async () => {
     try {
       const changed = await readClientCertificates(files);
-      if (isClosed) return;
+      if (watcher.isClosed || (changed.ca === policy.ca && changed.crl === policy.crl)) return;
       policy = changed;
       onChange(changed);
       logger.info('authorities and revocation lists of clients replaced');
     } catch (error) {
-      if (isClosed) return;
+      if (watcher.isClosed) return;
       logger.error(
         { err: error },
         'new authorities or revocation lists refused, the old ones stay',
       );
     }
-  };
-  const listener: StatsListener = () => void read();
-  const { caPath, crlPath } = files;
-  const paths = crlPath === undefined ? [caPath] : [caPath, crlPath];
-  for (const path of paths) {
-    watchFile(path, { persistent: false, interval: pollMs }, listener);
-  }
+  });
   return {
     get policy() {
       return policy;
     },
-    close: () => {
-      isClosed = true;
-      for (const path of paths) unwatchFile(path, listener);
-    },
+    close: () => watcher.close(),
   };
 }
 

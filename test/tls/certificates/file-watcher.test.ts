@@ -5,10 +5,12 @@ import {
   type CredentialError,
   CredentialWatcher,
   type CredentialWatcherOptions,
+  FileWatcher,
   type LoadedCredential,
   makeSelfSignedCertificate,
   type SelfSignedCertificate,
 } from '../../../tls/index.ts';
+import { until } from '../../fixtures/until.ts';
 
 const make = (): Promise<SelfSignedCertificate> =>
   makeSelfSignedCertificate({ hostNames: ['localhost'] });
@@ -159,4 +161,29 @@ void t.test('does not open where a file is missing', async (t) => {
     CredentialWatcher.open({ files: [filesIn(directory)], onChange() {}, onError() {} }),
     { name: 'CredentialError' },
   );
+});
+
+void t.test('any files: tells which have changed, one change after the other', async (t) => {
+  const directory = t.testdir({ one: '1', two: '2' });
+  const paths = ['one', 'two', 'three'].map((name) => join(directory, name));
+  const [one = '', two = '', three = ''] = paths;
+  const watcher = await FileWatcher.open({ paths, settleMs: 20 });
+  t.teardown(() => watcher.close());
+  // Before it begins to watch: that is told too.
+  await writeFile(one, 'changed');
+  const told: string[][] = [];
+  let isTelling = false;
+  await watcher.start(async (changed) => {
+    t.equal(isTelling, false);
+    isTelling = true;
+    told.push([...changed]);
+    await new Promise(setImmediate);
+    isTelling = false;
+  });
+  await until(() => told.length === 1);
+  await writeFile(three, 'new');
+  await until(() => told.length === 2);
+  await rm(two);
+  await until(() => told.length === 3);
+  t.same(told, [[one], [three], [two]]);
 });
