@@ -126,6 +126,10 @@ function openRedisCache(
       if (isConnected) logger.info('session cache: connected to Redis');
       else logger.warn({ err: error }, 'session cache: no connection to Redis');
     },
+    onLatePurge: (purge, isDone) => {
+      if (isDone) logger.info({ purge }, 'session cache: Redis has done a purge that had failed');
+      else logger.warn({ purge }, 'session cache: closed before Redis did a purge, so purge again');
+    },
   });
 }
 

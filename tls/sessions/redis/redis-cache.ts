@@ -58,6 +58,8 @@ export interface RedisSessionCacheOptions {
   readonly clock?: Clock;
   /** Called when Redis is reached; and with the reason when it is lost, or cannot be reached at first. */
   readonly onConnectionChange?: (isConnected: boolean, error: Error | undefined) => void;
+  /** Called with each purge that had failed, when Redis has done it, or when the cache is closed before. */
+  readonly onLatePurge?: (owner: PurgeOwner, isDone: boolean) => void;
 }
 
 /**
@@ -88,6 +90,7 @@ export class RedisSessionCache implements SessionCache {
   readonly #lookups = { hit: 0, unknown: 0, expired: 0 };
   readonly #failures = { error: 0, timeout: 0, overloaded: 0, unsealed: 0 };
   readonly #owed: OwedPurges;
+  readonly #onLatePurge: (owner: PurgeOwner, isDone: boolean) => void;
   readonly #purgeTimer = new DetachedTimer(() => void this.#purgeOwed());
   /** How many purges were called; a call that has waited compares it to see whether one came meanwhile. */
   #purgeCount = 0;
@@ -113,6 +116,7 @@ export class RedisSessionCache implements SessionCache {
     this.#keys = new RedisKeys(prefix);
     this.#clock = options.clock ?? steadyClock;
     this.#stored = new ExpiringCount(lifetimeMs);
+    this.#onLatePurge = options.onLatePurge ?? (() => {});
     this.#owed = new OwedPurges(lifetimeMs + redisLimits.clockSlackMs);
     this.#sealer = new SessionSealer(options.secrets, prefix);
     this.#connection = new RedisConnection({
@@ -227,6 +231,7 @@ export class RedisSessionCache implements SessionCache {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#purgeTimer.clear();
+    for (const { owner } of this.#owed.purges) this.#onLatePurge(owner, false);
     this.#connection.close();
     this.#stored.clear();
     this.#owed.clear();
@@ -298,7 +303,9 @@ export class RedisSessionCache implements SessionCache {
         // While Redis is known to be away nothing is sent, so that nothing is counted as a failure.
         if (!this.isConnected) break;
         await this.#purgeNow(purge.owner, () => {});
+        if (this.#isClosed) return;
         this.#owed.settle(purge);
+        this.#onLatePurge(purge.owner, true);
       }
     } catch (error) {
       if (!(error instanceof RedisFailure)) throw error;

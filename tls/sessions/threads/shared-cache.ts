@@ -249,14 +249,11 @@ export class SharedSessionCache extends SegmentSessionCache {
     this.applyChanges();
     this.#listPurge(owner);
     this.#state.beginPurge();
-    try {
-      // It hides them at once, but takes many turns to overwrite them.
-      const purge = super.purge(owner);
-      await this.#clearRecent();
-      return await purge;
-    } finally {
-      this.#state.endPurge();
-    }
+    // It hides them at once, but takes many turns to overwrite them.
+    const purge = super.purge(owner);
+    await this.#clearRecent();
+    this.#state.endPurge();
+    return purge;
   }
 
   override stats(): SessionCacheStats {

@@ -7,6 +7,7 @@ import { CacheLoad, type LoadReport } from '../../../fixtures/cache-load.ts';
 import { connectCache, connected, makeRedisCache } from '../../../fixtures/redis-caches.ts';
 import { freePort, RedisServer, redisSkipReason } from '../../../fixtures/redis-server.ts';
 import { makeSession } from '../../../fixtures/session-cache-contract.ts';
+import { until } from '../../../fixtures/until.ts';
 import { SlowProxy } from '../../../fixtures/slow-proxy.ts';
 
 const deadlineMs = 100;
@@ -149,7 +150,11 @@ void t.test('a purge while Redis hangs is done when it is back', options, async 
 void t.test('a purge that failed is tried until Redis has done it', options, async (t) => {
   const redis = await startRedis(t);
   const shared = { url: redis.url, deadlineMs, prefix: 'purge:' };
-  const [cache, other] = await Promise.all([connectCache(shared), connectCache(shared)]);
+  const late: unknown[][] = [];
+  const [cache, other] = await Promise.all([
+    connectCache({ ...shared, onLatePurge: (...args) => void late.push(args) }),
+    connectCache(shared),
+  ]);
   const [one, two] = [makeSession(), makeSession()];
   await cache.put(one.id, one.session, { ...inLifetime(), account: 'alice' });
   await cache.put(two.id, two.session, { ...inLifetime(), account: 'bob' });
@@ -162,11 +167,16 @@ void t.test('a purge that failed is tried until Redis has done it', options, asy
   await redis.run('CONFIG', 'SET', 'min-replicas-to-write', '0');
   while ((await other.get(one.id)) !== undefined) await wait(20);
   t.same(await other.get(two.id), two.session);
+  await until(() => late.length > 0);
+  t.same(late, [[{ account: 'alice' }, true]]);
   t.equal(await cache.purge('all'), 1, 'and a later one is done at once');
-  const late = makeSession();
-  await cache.put(late.id, late.session, { ...inLifetime(), account: 'alice' });
-  t.same(await cache.get(late.id), late.session, 'nothing is kept in mind');
+  const next = makeSession();
+  await cache.put(next.id, next.session, { ...inLifetime(), account: 'alice' });
+  t.same(await cache.get(next.id), next.session, 'nothing is kept in mind');
+  await redis.kill();
+  await t.rejects(cache.purge('all'));
   await cache.close();
+  t.same(late.slice(1), [['all', false]], 'but what closing forgets is told');
   await other.close();
 });
 
