@@ -131,8 +131,11 @@ function addSessionCommands(program: Command): void {
       await (await commands.sessions()).showSessions(options);
     });
   command('purge', 'Forget sessions: the clients make a full handshake when they come back')
-    .option('--account <name>', 'those of an account')
-    .option('--certificate <fingerprint>', 'those of a client certificate, by its SHA-256')
+    .option('--account <name>', 'those of an account, whose connections end, too')
+    .option(
+      '--certificate <fingerprint>',
+      'those of a client certificate, by its SHA-256, and its connections',
+    )
     .option('--all', 'all of them, and the ticket keys')
     .action(async (options: PurgeOptions) => {
       await (await commands.sessions()).purgeSessions(options);

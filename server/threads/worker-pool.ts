@@ -27,6 +27,8 @@ export interface WorkerPoolOptions {
   readonly clock: Clock;
   /** Called once, if workers crash again and again. */
   readonly onFailure: (error: Error) => void;
+  /** A worker that does not answer for so long hangs, in milliseconds; default: 5,000. */
+  readonly answerDeadlineMs?: number;
 }
 
 /** A worker that lives this long was not broken from the start, in milliseconds. */
@@ -38,15 +40,14 @@ const maxCrashes = 5;
 /** Before the second and later replacements in a row; the first comes at once. In milliseconds. */
 const replacementPauseMs = 500;
 
-/** A worker that does not answer for so long hangs, in milliseconds. */
-const answerDeadlineMs = 5_000;
-
 /** Undefined if there is no answer in time. */
-async function answerOrSilence(answer: Promise<number>): Promise<number | undefined> {
+async function answerWithin(
+  deadlineMs: number,
+  answer: Promise<number>,
+): Promise<number | undefined> {
   const given = new AbortController();
-  const silence = delay(answerDeadlineMs, undefined, { signal: given.signal }).catch(
-    () => undefined,
-  );
+  const { signal } = given;
+  const silence = delay(deadlineMs, undefined, { signal }).catch(() => undefined);
   try {
     return await Promise.race([answer, silence]);
   } finally {
@@ -85,8 +86,10 @@ export class WorkerPool implements MailServer {
   }
 
   async disconnect(owner: ConnectionOwner, text: string): Promise<DisconnectReport> {
+    const { answerDeadlineMs = 5_000 } = this.#options;
+    const answers = this.#workers.map((worker) => worker.disconnect(owner, text));
     const counts = await Promise.all(
-      this.#workers.map((worker) => answerOrSilence(worker.disconnect(owner, text))),
+      answers.map((answer) => answerWithin(answerDeadlineMs, answer)),
     );
     return {
       count: counts.reduce<number>((sum, count) => sum + (count ?? 0), 0),

@@ -88,6 +88,7 @@ function makePool(t: Test, prepare: (worker: FakeWorker, count: number) => void 
       { write: (line: string) => void log.push(JSON.parse(line) as Record<string, unknown>) },
     ),
     clock: clock.read,
+    answerDeadlineMs: 20,
     onFailure: (error) => void failures.push(error),
     startWorker: (number, settings) => {
       const worker = new FakeWorker(number, settings);
@@ -120,6 +121,13 @@ await t.test('all workers listen on the same ports and are told the same', async
       { kind: 'close', deadlineMs: 100 },
     ]);
   }
+});
+
+await t.test('one that does not answer holds nobody up, and is told of', async (t) => {
+  const { pool, workers } = makePool(t);
+  await pool.listen();
+  workers[1]!.disconnectCount = undefined;
+  t.strictSame(await pool.disconnect({ certificate: 'ab' }, 'Gone'), { count: 1, silentCount: 1 });
 });
 
 await t.test('one that ends is replaced, with what has changed since', async (t) => {
