@@ -335,7 +335,12 @@ async function forgetAccount(account: Account, traces: AccountTraces): Promise<v
   try {
     // First: who is sent away must not log in by a password that is remembered.
     const forgotten = forgetVerifiedLogins(verifiedLogins, account);
-    await mailServer.disconnect({ accountId: account.id }, 'Account has changed, log in again');
+    const text = 'Account has changed, log in again';
+    const { silentCount } = await mailServer.disconnect({ accountId: account.id }, text);
+    if (silentCount > 0) {
+      const fields = { account: account.name, workers: silentCount };
+      logger.warn(fields, 'workers do not answer: clients of an account may stay');
+    }
     await forgotten;
     // What the connections have told the cache before their end is purged with the rest.
     makeSentCalls(sessionCache);
