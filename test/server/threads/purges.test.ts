@@ -44,6 +44,9 @@ await t.test('of an account: its connections in all workers end, and no other', 
   const { server, ofBob } = await startWithBob(t);
   const clients = [await server.loginOn(1), await server.loginOn(2)];
   const session = clients[1]?.sessions.at(-1);
+  const returning = await server.connect('tls', session === undefined ? {} : { session });
+  t.ok(returning.isResumed, 'the session is good until then');
+  await returning.drop();
   const report = await purge(server, '--account', 'ALICE');
   t.match(report, {
     code: 0,
