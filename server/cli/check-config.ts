@@ -1,8 +1,8 @@
 import { formatByteSize } from '../config/byte-size.ts';
 import { type Configuration, toKeys } from '../config/configuration.ts';
 import { readClientCertificates } from '../threads/certificate-files.ts';
-import { readSessionSecrets } from '../threads/open-resumption.ts';
-import { proofOf } from '../threads/resumption-proof.ts';
+import { readSessionSecrets, resumptionKindOf } from '../threads/open-resumption.ts';
+import { describeProof, proofOf } from '../threads/resumption-proof.ts';
 import { loadCredential } from '../../tls/index.ts';
 import { readCommandConfiguration } from './command-configuration.ts';
 import type { GlobalOptions } from './command-options.ts';
@@ -17,6 +17,8 @@ export async function checkConfig(options: GlobalOptions): Promise<void> {
   for (const [key, value] of toKeys(configuration)) console.log(`${key}=${value}`);
   console.log(`# ${describeCache(configuration)}`);
   console.log(`# ${await describeTickets(configuration)}`);
+  const proof = await proofOf(configuration, resumptionKindOf({ configuration }));
+  console.log(`# ${describeProof(proof)}`);
 }
 
 /** Those that a server reads at its start. */

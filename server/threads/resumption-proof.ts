@@ -3,6 +3,7 @@ import {
   planResumption,
   type ProofKind,
   proofKinds,
+  type ProofResult,
   proveResumption,
   type ProveResumptionOptions,
   type Resumption,
@@ -47,6 +48,22 @@ export const proofKindNames: Readonly<Record<ProofKind, string>> = {
   'tls13-ticket': 'TLS 1.3 with tickets',
   'tls13-hybrid': 'TLS 1.3 with tickets beside the session cache',
 };
+
+/** One line for an operator: what resumes here, and what does not. */
+export function describeProof({ results, nodeVersion, opensslVersion }: ResumptionProof): string {
+  const namesOf = (result: ProofResult) =>
+    proofKinds.filter((kind) => results[kind] === result).map((kind) => proofKindNames[kind]);
+  const place = `with Node ${nodeVersion} and OpenSSL ${opensslVersion}`;
+  const parts = [
+    ['works for', namesOf('resumes')],
+    ['fails for', namesOf('fails')],
+    ['could not be tried for', namesOf('untried')],
+  ] as const;
+  const found = parts.filter(([, names]) => names.length > 0);
+  if (found.length === 0) return 'Resumption: nothing to try with these settings';
+  const words = found.map(([what, names]) => `${what} ${names.join(', ')}`);
+  return `Resumption ${place} ${words.join('; ')} (see "reprise self-test")`;
+}
 
 /** Tells in the log what does not resume, and what is done instead. */
 export function logProof(proof: ResumptionProof, kind: Resumption['kind'], logger: Logger): void {

@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import t from 'tap';
 import { makeSelfSignedCertificate } from '../../../tls/index.ts';
 import { reprise } from './reprise.ts';
@@ -88,4 +89,28 @@ await t.test('looks at the certificate too', async (t) => {
   t.equal(mismatch.errors.length, 1);
   writeFileSync(keyPath, one.key);
   t.match(await check(), { code: 0 });
+});
+
+await t.test('shows what resumes here, and what does not', async (t) => {
+  const { node, openssl } = process.versions;
+  const last = async (environment: Readonly<Record<string, string>>) =>
+    (await reprise(['check-config'], environment)).stdout.trimEnd().split('\n').at(-1);
+  t.equal(
+    await last({ REPRISE_SESSION_CACHE: 'tickets' }),
+    `# Resumption with Node ${node} and OpenSSL ${openssl} works for TLS 1.2 with tickets, TLS 1.3 with tickets (see "reprise self-test")`,
+  );
+  t.equal(
+    await last({ REPRISE_SESSION_CACHE: 'off' }),
+    '# Resumption: nothing to try with these settings',
+  );
+  const path = resolve(import.meta.dirname, '../../fixtures/broken-resumption.ts');
+  const broken = await last({
+    REPRISE_TLS_POLICY: 'modern',
+    NODE_OPTIONS: `--import=${pathToFileURL(path).href}`,
+    BROKEN_RESUMPTION: 'tls13-stateful',
+  });
+  t.match(
+    broken,
+    / works for TLS 1.3 with tickets, .*; fails for TLS 1.3 from the session cache \(see/,
+  );
 });
