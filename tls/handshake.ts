@@ -2,7 +2,7 @@ import type { TLSSocket } from 'node:tls';
 import type { ClientCertificate } from './certificates/client-certificates.ts';
 import type { TlsAcceptError } from './events.ts';
 import type { ResumptionMode } from './hello/route.ts';
-import type { FoundSession } from './sessions/lookup.ts';
+import type { FoundSession, IssuedSession } from './sessions/stored-session.ts';
 import type { TicketConnection } from './tickets/ticket-hook.ts';
 
 /** A connection whose handshake is done. */
@@ -46,13 +46,6 @@ export interface AcceptedCertificate {
   readonly fingerprint256: string;
   /** The instant of the wall clock from which it must be judged anew, in milliseconds since 1970. */
   readonly verdictEndsAt: number;
-}
-
-/** A session that a client was given, to come back with. */
-export interface IssuedSession {
-  readonly id: Uint8Array;
-  /** Secret. */
-  readonly session: Uint8Array;
 }
 
 /**

@@ -1,6 +1,7 @@
 import t from 'tap';
 import { TlsAcceptError } from '../../tls/index.ts';
-import { type IssuedSession, TlsHandshake } from '../../tls/handshake.ts';
+import { TlsHandshake } from '../../tls/handshake.ts';
+import type { IssuedSession } from '../../tls/sessions/stored-session.ts';
 
 const issued = (byte: number): IssuedSession => ({
   id: new Uint8Array(32).fill(byte),

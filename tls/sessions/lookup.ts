@@ -1,12 +1,17 @@
 import type { TlsEvent } from '../events.ts';
-import type { IssuedSession, TlsHandshake } from '../handshake.ts';
 import { type ClientHello, tls13 } from '../hello/client-hello.ts';
 import { tlsLimits } from '../limits.ts';
 import { type Clock, Deadlines } from '../time.ts';
 import { type SessionCache, sessionIdBytes } from './session-cache.ts';
-import { decodeStoredSession, encodeStoredSession, type StoredSession } from './stored-session.ts';
+import {
+  decodeStoredSession,
+  encodeStoredSession,
+  type FoundSession,
+  type IssuedSession,
+  type StoredSession,
+} from './stored-session.ts';
 
-/** Where sessions are kept, and how long. */
+/** Where sessions are stored, and how long. */
 export interface TlsSessionsOptions {
   readonly cache: SessionCache;
   readonly lifetimeMs: number;
@@ -16,6 +21,14 @@ export interface TlsSessionsOptions {
   /** For finding a session, in milliseconds. */
   readonly lookupDeadlineMs: number;
   readonly onEvent: (event: TlsEvent) => void;
+}
+
+/** The handshake that a session comes from, with all that is stored beside the session. */
+export interface SessionOrigin extends Omit<StoredSession, 'session'> {
+  /** When the connection was accepted, in milliseconds of the cache's clock. */
+  readonly startedAt: number;
+  /** The client's; undefined if it is not known. */
+  readonly address: string | undefined;
 }
 
 /** What an acceptor does with its session cache. Nothing of it waits for the cache but finding, with a deadline. */
@@ -49,9 +62,9 @@ export class TlsSessions {
   }
 
   /** Stores a session that a client was given, and overwrites it. */
-  keep(handshake: TlsHandshake, { id, session }: IssuedSession): void {
-    const { address, startedAt, fullHandshakeAt, certificate } = handshake;
-    const { predecessorId, nameDigest, verdictEndsAt } = handshake;
+  keep(origin: SessionOrigin, { id, session }: IssuedSession): void {
+    const { address, startedAt, fullHandshakeAt, certificate } = origin;
+    const { predecessorId, nameDigest, verdictEndsAt } = origin;
     const bytes = encodeStoredSession({
       session,
       predecessorId,
@@ -112,11 +125,6 @@ export class TlsSessions {
       this.#onEvent({ kind: 'cacheError', error });
     }
   }
-}
-
-/** A session that was found for a client. */
-export interface FoundSession extends StoredSession {
-  readonly id: Uint8Array;
 }
 
 /** Where a {@link SessionLookup} looks, and how long. */

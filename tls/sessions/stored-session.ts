@@ -20,6 +20,18 @@ export interface StoredSession {
   readonly verdictEndsAt: number | undefined;
 }
 
+/** A session that was found for a client. */
+export interface FoundSession extends StoredSession {
+  readonly id: Uint8Array;
+}
+
+/** A session that a client was given, to come back with. */
+export interface IssuedSession {
+  readonly id: Uint8Array;
+  /** Secret. */
+  readonly session: Uint8Array;
+}
+
 /** Enough that nobody finds two names with one digest. */
 const nameDigestBytes = 16;
 
