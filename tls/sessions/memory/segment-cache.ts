@@ -101,7 +101,7 @@ export class SegmentSessionCache implements SessionCache {
     this.#reclaimIfEmpty();
   }
 
-  /** No session of the owner is found from the moment of the call; it settles when all are overwritten. */
+  /** Hides the sessions of the owner at once; the promise resolves when all are overwritten. */
   async purge(owner: PurgeOwner): Promise<number> {
     if (owner === 'all') return this.#purgeAll();
     const count =
@@ -152,7 +152,7 @@ export class SegmentSessionCache implements SessionCache {
     this.#timer.clear();
     const count = this.#store.retireAll('purged');
     const { segmentsPerStep } = segmentLimits;
-    while (this.#timed(() => this.#store.releaseDoomed(segmentsPerStep))) await nextTurn();
+    while (this.#timed(() => this.#store.releaseDiscarded(segmentsPerStep))) await nextTurn();
     return count;
   }
 

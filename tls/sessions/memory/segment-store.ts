@@ -32,8 +32,8 @@ export class SegmentStore {
   readonly #seed = makeHashSeed();
   readonly #removed = makeRemovalCounters();
   #usedBytes = 0;
-  /** Segments of which nothing is found any more, and whose memory goes back one by one. */
-  #doomed: Segment[] = [];
+  /** Segments whose entries are not found any more, and whose memory is given back one by one. */
+  #discarded: Segment[] = [];
 
   constructor(plan: SegmentPlan, memory: SegmentMemory) {
     this.#index = new SegmentIndex({ maxBytes: plan.indexBytes, memory });
@@ -64,8 +64,10 @@ export class SegmentStore {
 
   /** Bytes of segments and index. */
   get heldBytes(): number {
-    const doomedBytes = this.#doomed.length * this.#table.segmentBytes;
-    return this.#main.heldBytes + this.#probation.heldBytes + doomedBytes + this.#index.heldBytes;
+    const discardedBytes = this.#discarded.length * this.#table.segmentBytes;
+    return (
+      this.#main.heldBytes + this.#probation.heldBytes + discardedBytes + this.#index.heldBytes
+    );
   }
 
   /** A copy of the counters. */
@@ -172,22 +174,25 @@ export class SegmentStore {
     return times.length === 0 ? undefined : Math.min(...times);
   }
 
-  /** Makes the entries of an account unfindable; how many those are. {@link sweepRetired} removes them. */
+  /** Hides the entries of an account; returns how many there are. {@link sweepRetired} removes them. */
   retireAccount(account: string): number {
     return this.#accounts.retire(account);
   }
 
-  /** Makes the entries of a client certificate unfindable; how many those are. {@link sweepRetired} removes them. */
+  /** Hides the entries of a client certificate; returns how many there are. {@link sweepRetired} removes them. */
   retireCertificate(certificate: string): number {
     return this.#certificates.retire(certificate);
   }
 
-  /** Makes all entries unfindable; how many those are. {@link releaseDoomed} overwrites them. */
+  /** Hides all entries; returns how many there were. {@link releaseDiscarded} overwrites them. */
   retireAll(reason: RemovalReason): number {
     const count = this.entryCount;
     this.#removed[reason] += count;
     this.#index.clear();
-    this.#doomed = this.#doomed.concat(this.#main.takeSegments(), this.#probation.takeSegments());
+    this.#discarded = this.#discarded.concat(
+      this.#main.takeSegments(),
+      this.#probation.takeSegments(),
+    );
     this.#accounts.clear();
     this.#certificates.clear();
     this.#shares.clear();
@@ -215,19 +220,19 @@ export class SegmentStore {
   }
 
   /**
-   * Overwrites so many segments of {@link retireAll}, and gives them and a part of the index back.
+   * Overwrites so many segments of {@link retireAll}, gives them back, and a part of the index.
    *
    * @returns whether there is more to give
    */
-  releaseDoomed(segments: number): boolean {
-    for (const segment of this.#doomed.splice(-segments)) this.#table.release(segment);
-    return this.#index.settle(segmentLimits.slotsPerStep) || this.#doomed.length > 0;
+  releaseDiscarded(segments: number): boolean {
+    for (const segment of this.#discarded.splice(-segments)) this.#table.release(segment);
+    return this.#index.settle(segmentLimits.slotsPerStep) || this.#discarded.length > 0;
   }
 
-  /** Removes everything and gives all memory back at once; how many entries there were. */
+  /** Removes everything and gives all memory back at once; returns how many entries there were. */
   clear(reason: RemovalReason): number {
     const count = this.retireAll(reason);
-    this.releaseDoomed(this.#doomed.length);
+    this.releaseDiscarded(this.#discarded.length);
     while (this.#index.settle(Infinity));
     return count;
   }
@@ -259,8 +264,8 @@ export class SegmentStore {
   }
 
   #append(ring: SegmentRing, entry: SegmentEntry, byteLength: number): number {
-    // Of the bytes that the cache may hold the doomed segments have a part: one goes before the next is made.
-    if (this.#doomed.length > 0) this.#table.release(this.#doomed.pop()!);
+    // Discarded segments still take bytes that the cache may hold: one is given back before another is made.
+    if (this.#discarded.length > 0) this.#table.release(this.#discarded.pop()!);
     this.#evictAhead(ring, byteLength);
     let segment = ring.segmentFor(byteLength, entry.expiresAt);
     // It stops: each round evicts an entry or a segment, and an empty ring has room for what fits a segment.

@@ -71,7 +71,7 @@ export const promoteScript =
   "redis.call('SETRANGE', KEYS[1], 0, ARGV[1]) return 1";
 
 /** Removes a session if it has a tag at an offset. Arguments: offset, tag. Returns what it removed. */
-export const removeOwnedScript =
+const removeOwnedScript =
   "local at = tonumber(ARGV[1]) if redis.call('GETRANGE', KEYS[1], at, at + #ARGV[2] - 1) ~= ARGV[2] " +
   "then return false end return redis.call('GETDEL', KEYS[1])";
 

@@ -188,7 +188,7 @@ export class RemoteSessionCache implements SessionCache {
 }
 
 /** What a {@link SharedSessionAccess} is made of. */
-export interface SharedSessionAccessOptions {
+interface SharedSessionAccessOptions {
   readonly memory: SharedSessionMemory;
   readonly clock: Clock;
   /** Makes the owner read the queue. */
@@ -199,7 +199,7 @@ export interface SharedSessionAccessOptions {
  * A thread's access to the memory of a {@link SharedSessionCache}: the table of recent sessions, and its own queue of
  * changes. The rules are at the top of `shared-cache.ts`.
  */
-export class SharedSessionAccess {
+class SharedSessionAccess {
   readonly #recent: RecentSessions;
   readonly #queue: ByteQueue;
   readonly #state: SharedCacheState;
