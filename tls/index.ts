@@ -5,11 +5,6 @@ export { TlsAcceptor, type TlsAcceptorOptions } from './acceptor.ts';
 export { type TlsConnection } from './handshake.ts';
 export { isNotTls, TlsAcceptError, type TlsAcceptErrorCode, type TlsEvent } from './events.ts';
 export { type TlsPolicy, optionsOfPolicy, tlsPolicies } from './policy.ts';
-export {
-  type ClientHello,
-  type ClientHelloResult,
-  parseClientHello,
-} from './hello/client-hello.ts';
 export { type Resumption, type ResumptionMode } from './hello/route.ts';
 
 // Whether clients resume here

@@ -5,10 +5,10 @@ import t, { type Test } from 'tap';
 import {
   type Credential,
   makeSelfSignedCertificate,
-  parseClientHello,
   tlsPolicies,
   type TlsPolicy,
 } from '../../tls/index.ts';
+import { parseClientHello } from '../../tls/hello/client-hello.ts';
 import { groupCodes, optionsOfPolicy } from '../../tls/policy.ts';
 import { captureNodeHello } from '../fixtures/captured-hello.ts';
 import { rsaCredential } from '../fixtures/rsa-credential.ts';

@@ -1,8 +1,12 @@
 import { join } from 'node:path';
 import * as fc from 'fast-check';
 import t from 'tap';
-import { type ClientHello, parseClientHello, SegmentSessionCache } from '../../../tls/index.ts';
-import { offeredProtocol } from '../../../tls/hello/client-hello.ts';
+import { SegmentSessionCache } from '../../../tls/index.ts';
+import {
+  type ClientHello,
+  offeredProtocol,
+  parseClientHello,
+} from '../../../tls/hello/client-hello.ts';
 import { tlsLimits } from '../../../tls/limits.ts';
 import {
   captureNodeHello,

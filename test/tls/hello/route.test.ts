@@ -1,7 +1,7 @@
 import t from 'tap';
-import { type ClientHello, ReplicatedTicketKeys } from '../../../tls/index.ts';
+import type { ClientHello } from '../../../tls/hello/client-hello.ts';
 import { type HelloRouteOptions, routeHello } from '../../../tls/hello/route.ts';
-import { makeTicketKey } from '../../../tls/tickets/ticket-keys.ts';
+import { makeTicketKey, ReplicatedTicketKeys } from '../../../tls/tickets/ticket-keys.ts';
 import { ticketNameFor, writeTicketName } from '../../../tls/tickets/ticket-name.ts';
 import { NativeTicketRoutes, PerKeyTicketRoutes } from '../../../tls/tickets/ticket-routes.ts';
 
