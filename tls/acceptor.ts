@@ -298,7 +298,7 @@ export class TlsAcceptor {
     const { hello, arrival, address, startedAt } = attempt;
     const route = this.#route(hello);
     attempt.mode = route.mode;
-    let nameDigest: Uint8Array | undefined;
+    let nameDigest: string | undefined;
     let found: FoundSession | undefined;
     try {
       if (route.mode === 'stateful' && hello !== undefined) {

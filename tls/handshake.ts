@@ -31,7 +31,7 @@ export interface TlsHandshakeOptions {
   readonly startedAt: number;
   readonly address: string | undefined;
   /** Of the server name that the client asked for, which its sessions are bound to; undefined if it asked for none. */
-  readonly nameDigest: Uint8Array | undefined;
+  readonly nameDigest: string | undefined;
   /** The session that the client asked for, if it is there. */
   readonly found: FoundSession | undefined;
   /** Whether the client is taken only after its end, by its certificate. */
@@ -55,7 +55,7 @@ export interface AcceptedCertificate {
 export class TlsHandshake {
   readonly startedAt: number;
   readonly address: string | undefined;
-  readonly nameDigest: Uint8Array | undefined;
+  readonly nameDigest: string | undefined;
   /** Ids of the sessions with which the client can come back; more may come. */
   readonly sessionIds: Uint8Array[] = [];
   /** Whether the connection stays open after its handshake when the client has closed its side. */

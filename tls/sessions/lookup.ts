@@ -57,7 +57,7 @@ export class TlsSessions {
    *
    * @param nameDigest - of the server name that the client asks for, if it does
    */
-  find(hello: ClientHello, nameDigest: Uint8Array | undefined): Promise<FoundSession | undefined> {
+  find(hello: ClientHello, nameDigest: string | undefined): Promise<FoundSession | undefined> {
     return this.#lookup.find(hello, nameDigest);
   }
 
@@ -160,7 +160,7 @@ export class SessionLookup {
   /** The session, which the caller overwrites after use, or undefined. It settles before the deadline and never rejects. */
   async find(
     hello: ClientHello,
-    nameDigest: Uint8Array | undefined,
+    nameDigest: string | undefined,
   ): Promise<FoundSession | undefined> {
     const id = wantedSessionId(hello);
     if (id === undefined) return undefined;
@@ -182,9 +182,10 @@ export class SessionLookup {
    */
   #judge(
     { fullHandshakeAt, certificate, nameDigest, verdictEndsAt = Infinity }: StoredSession,
-    wantedDigest: Uint8Array | undefined,
+    wantedDigest: string | undefined,
   ): 'hit' | 'expired' | 'unknown' {
-    if (!isSameName(nameDigest, wantedDigest)) return 'unknown';
+    // A client that asks for no name has sessions of its own.
+    if (nameDigest !== wantedDigest) return 'unknown';
     if (this.#clock() >= fullHandshakeAt + tlsLimits.resumptionChainMs) return 'expired';
     if (this.#wallClock() >= verdictEndsAt) return 'expired';
     const isPurged = certificate !== undefined && this.#purged.has(certificate, fullHandshakeAt);
@@ -197,7 +198,7 @@ export class SessionLookup {
     return bytes instanceof Uint8Array ? bytes : undefined;
   }
 
-  #lookUp(id: Uint8Array, nameDigest: Uint8Array | undefined): Promise<StoredSession | undefined> {
+  #lookUp(id: Uint8Array, nameDigest: string | undefined): Promise<StoredSession | undefined> {
     return new Promise((resolve) => {
       let isOver = false;
       const settle = (failure: 'unknown' | 'timeout' | 'error', bytes?: Uint8Array) => {
@@ -223,12 +224,6 @@ export class SessionLookup {
       );
     });
   }
-}
-
-/** A client that asks for no name has sessions of its own. */
-function isSameName(one: Uint8Array | undefined, other: Uint8Array | undefined): boolean {
-  if (one === undefined || other === undefined) return one === other;
-  return Buffer.compare(one, other) === 0;
 }
 
 /**

@@ -10,7 +10,7 @@ export interface StoredSession {
   /** When its chain of resumptions began, in milliseconds since 1970; kept in whole seconds, rounded down. */
   readonly fullHandshakeAt: number;
   /** {@link digestServerName} of the name that the client asked for; undefined if it asked for none. */
-  readonly nameDigest: Uint8Array | undefined;
+  readonly nameDigest: string | undefined;
   /** SHA-256 fingerprint of the client's certificate, 64 hexadecimal digits; undefined if there was none. */
   readonly certificate: string | undefined;
   /**
@@ -41,10 +41,13 @@ const nameDigestBytes = 16;
  * that share a cache must come to the same digest, and a client that tries names only finds its own sessions.
  *
  * @param name - as the client sent it; undefined if it sent none
+ * @returns each byte as a character: connections keep it for as long as they are open, and a buffer of their own would
+ *   cost them several times as much
  */
-export function digestServerName(name: string | undefined): Uint8Array | undefined {
+export function digestServerName(name: string | undefined): string | undefined {
   if (name === undefined) return undefined;
-  return hash('sha256', normalizeServerName(name), 'buffer').subarray(0, nameDigestBytes);
+  const digest = hash('sha256', normalizeServerName(name), 'buffer');
+  return digest.toString('latin1', 0, nameDigestBytes);
 }
 
 /*
@@ -62,7 +65,9 @@ const headBytes = 5;
 
 /** The bytes that are stored. */
 export function encodeStoredSession(stored: StoredSession): Uint8Array {
-  const { session, predecessorId, fullHandshakeAt, nameDigest } = stored;
+  const { session, predecessorId, fullHandshakeAt } = stored;
+  const nameDigest =
+    stored.nameDigest === undefined ? undefined : Buffer.from(stored.nameDigest, 'latin1');
   const certificate = encodeCertificate(stored);
   const fields = [predecessorId, nameDigest, certificate, session];
   const bytes = new Uint8Array(
@@ -100,7 +105,7 @@ export function decodeStoredSession(bytes: Uint8Array): StoredSession | undefine
     session: bytes.subarray(start),
     predecessorId,
     fullHandshakeAt: viewOf(bytes).getUint32(timeStart) * 1000,
-    nameDigest,
+    nameDigest: nameDigest && Buffer.from(nameDigest).toString('latin1'),
     certificate:
       certificate && Buffer.from(certificate.subarray(0, fingerprintBytes)).toString('hex'),
     verdictEndsAt: certificate && viewOf(certificate).getUint32(fingerprintBytes) * 1000,
