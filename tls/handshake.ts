@@ -19,7 +19,7 @@ export interface TlsConnection {
   readonly group: string;
   /** Ids of the sessions in the cache with which the client can come back. */
   readonly sessionIds: readonly Uint8Array[];
-  /** The name the client asked for, not validated. */
+  /** The host name that the client asked for; undefined if it asked for none, or for what can be no host's name. */
   readonly serverName: string | undefined;
   /** What the client has shown, with this handshake or the one it resumes, and whether it is valid; undefined: nothing. */
   readonly clientCertificate: ClientCertificate | undefined;

@@ -32,12 +32,19 @@ await t.test(
   'plain IMAP, HTTP and noise on 993 end the connection, not the listener',
   async (t) => {
     const noise = Buffer.alloc(70_000, 0x16);
-    for (const bytes of [Buffer.from('a NOOP\r\n'), Buffer.from('GET / HTTP/1.1\r\n\r\n'), noise]) {
+    const bye = '* BYE This is an IMAP server, and it expects TLS here\r\n';
+    for (const [bytes, answer] of [
+      [Buffer.from('a NOOP\r\n'), bye],
+      [Buffer.from('GET / HTTP/1.1\r\n\r\n'), bye],
+      [noise, '\x15\x03\x03\x00\x02\x02\x46'],
+    ] as const) {
       const socket = await open(server.process.imapsPort);
       const closed = closing(socket);
+      let text = '';
+      socket.setEncoding('latin1').on('data', (chunk: string) => (text += chunk));
       socket.write(bytes);
       await closed;
-      t.pass(`${bytes.toString('latin1', 0, 6)}… is closed`);
+      t.equal(text, answer, bytes.toString('latin1', 0, 6));
     }
     await (await server.login('tls')).ok('NOOP');
   },
