@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { connect as connectTcp } from 'node:net';
-import { connect as connectTls } from 'node:tls';
+import { connect as connectTls, type EphemeralKeyInfo, type TLSSocket } from 'node:tls';
 import type { Test } from 'tap';
 import { type MailServer, startMailServer } from '../../fixtures/mail-server.ts';
 import { readMetrics } from '../../fixtures/metrics-text.ts';
@@ -12,7 +12,7 @@ export const returnCount = 3;
 type Version = (typeof versions)[number];
 type Security = (typeof securities)[number];
 
-/** What clients saw: handshakes by version and outcome. */
+/** What clients saw: handshakes by version and outcome, by group, and failures by cause. */
 type Tally = Map<string, number>;
 
 export interface Scene {
@@ -56,10 +56,18 @@ export async function visit(scene: Scene, security: Security, version: Version):
   await client.ok('NOOP');
   const { isResumed } = client;
   count(scene.tally, `${client.tlsSocket.getProtocol()} ${isResumed ? 'resumed' : 'full'}`);
+  count(scene.tally, `group ${groupOf(client.tlsSocket, isResumed)}`);
   const last = client.sessions.at(-1);
   if (last !== undefined) scene.sessions.set(kind, last);
   await client.logout();
   return isResumed;
+}
+
+/** The group in which a client has agreed on keys; Node names curves as OpenSSL does. */
+function groupOf(socket: TLSSocket, isResumed: boolean): string | undefined {
+  if (isResumed && socket.getProtocol() !== 'TLSv1.3') return 'none';
+  const { name } = socket.getEphemeralKeyInfo() as EphemeralKeyInfo;
+  return name === 'prime256v1' ? 'P-256' : name;
 }
 
 /** All kinds of clients, each coming back a few times. How many visits were resumed. */
@@ -114,7 +122,9 @@ export function checkHandshakes(
   const wanted: Record<string, number> = {};
   for (const [key, value] of tally) {
     const [version, outcome] = key.split(' ');
-    if (outcome === undefined) {
+    if (version === 'group') {
+      wanted[`reprise_tls_groups_total{group="${outcome}"}`] = value;
+    } else if (outcome === undefined) {
       wanted[`reprise_tls_failures_total{cause="${key}"}`] = value;
       // Who was too old has said what it speaks; the others have said nothing.
       const labels =
