@@ -31,8 +31,8 @@ RUN chmod +x dist/server/launch.js \
 # REPRISE_IMAP_PORT and REPRISE_IMAPS_PORT to higher ones.
 USER node
 ENV REPRISE_DATA=/data
-# jemalloc gives back what clients have left, by a thread of its own also where nobody comes any more. The
-# allocator of glibc keeps most of it after a storm of connections.
+# jemalloc gives back what clients have left, by a thread of its own also when nobody comes any more. The allocator of glibc
+# has to be told to, and takes a tenth more.
 ENV LD_PRELOAD=libjemalloc.so.2 \
   MALLOC_CONF=background_thread:true,dirty_decay_ms:1000,muzzy_decay_ms:0
 VOLUME /data

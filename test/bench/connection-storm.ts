@@ -7,6 +7,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { ImapClient } from '../fixtures/imap-client.ts';
 import { startServerProcess, type ServerProcess } from '../fixtures/server-process.ts';
+import { printFigure } from './figures.ts';
 import { idleClients } from './idle-clients.ts';
 import { environmentOf } from './settings.ts';
 
@@ -15,8 +16,10 @@ const [clientCount = '1000', stormCount = '20000', atOnceCount = '5000', ...sett
 const atOnce = Number(atOnceCount);
 const secondsAfter = [0, 10, 30, 60];
 const parallel = 50;
-/** For what the logins have left behind to be collected. */
-const settleMs = 25_000;
+/** For what the logins have left behind to be given back. */
+const settleMs = 40_000;
+/** At the end, in multiples of what it was before. */
+const maxRatio = settings.some((text) => text.includes('jemalloc')) ? 1.1 : 1.3;
 
 const server = await startServerProcess({ environment: environmentOf(settings) });
 try {
@@ -47,6 +50,8 @@ async function measure(server: ServerProcess): Promise<void> {
     seconds = second;
     print(`${second} s after`, await server.residentBytes(), before);
   }
+  const ratio = (await server.residentBytes()) / before;
+  printFigure('memory at the end, in multiples of before', ratio, '', { atMost: maxRatio });
   await Promise.all(clients.map((client) => client.drop()));
 }
 

@@ -65,10 +65,11 @@ const control = makeControlCache(options.cacheKind, lifetimeMs, clock);
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as (options: object) => void;
 
-// As `reprise serve` does, and looks more often, since the soak does not rest for long.
+// As `reprise serve` does. Without workers the soak does not rest for long, so the server looks more often.
 boundYoungGeneration(options.workerCount === 0);
 collectWhenQuiet(1_000);
-trimWhenQuiet(2_500);
+if (options.workerCount > 0) trimWhenQuiet();
+else trimWhenQuiet(2_500);
 
 const dataDirectory = await mkdtemp(join(tmpdir(), 'reprise-soak-'));
 const server = await createServer({
