@@ -71,8 +71,7 @@ export class TlsEndpoint {
     this.#server.on('secureConnection', (socket) => {
       const handshake = this.#contexts.getStore();
       socket.allowHalfOpen = handshake?.isHalfOpenAllowed ?? false;
-      const tickets = handshake?.ticketConnection;
-      if (tickets !== undefined) this.#ticketHook?.secure(tickets, socket.isSessionReused());
+      this.#ticketHook?.secure(handshake?.ticketConnection, socket.isSessionReused());
       const hasSessionsToCome = route.mode === 'stateful' && socket.getProtocol() === 'TLSv1.3';
       if (hasSessionsToCome) succeedLater(handshake, socket);
       else handshake?.succeed(socket);

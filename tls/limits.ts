@@ -43,7 +43,7 @@ export const tlsLimits = {
   revocationPollMs: 2_000,
 } as const;
 
-/** How long a ticket lives: nobody can tell a ticket's chain from its age, so it ends with the chain. */
+/** How long a ticket lives: no longer than its chain of resumptions, if a client gets no other. */
 export function ticketLifetimeMs(lifetimeMs: number): number {
   return Math.min(lifetimeMs, tlsLimits.resumptionChainMs);
 }

@@ -121,26 +121,34 @@ export class TicketHook {
     if (this.#options.clients === 'tls12-named') this.#underWay.add(connection);
   }
 
-  /** Its handshake is done: in TLS 1.3 its tickets are sealed now. */
-  secure(connection: TicketConnection, isResumed: boolean): void {
-    this.#underWay.delete(connection);
+  /**
+   * The handshake of a connection is done: in TLS 1.3 its tickets are sealed now.
+   *
+   * @param connection - undefined if it has failed nevertheless: it is to get no ticket
+   */
+  secure(connection: TicketConnection | undefined, isResumed: boolean): void {
+    if (connection !== undefined) this.#underWay.delete(connection);
     if (this.#options.clients !== 'tls13') return;
-    const { isDirect, serverName } = connection;
-    const now = this.#options.clock();
-    const fullHandshakeAt = isResumed ? connection.fullHandshakeAt : now;
-    const chain = fullHandshakeAt !== undefined && {
-      serverName,
-      fullHandshakeAt: Math.min(fullHandshakeAt, now),
-    };
     // A connection over another stream may come in between another's `secureConnection` and its tickets.
-    const isCertain = isDirect || this.#sealing === undefined;
-    this.#sealing = isCertain && chain ? chain : 'unknown';
+    const isCertain = connection?.isDirect === true || this.#sealing === undefined;
+    const chain = connection && this.#chainOf(connection, isResumed);
+    this.#sealing = isCertain && chain !== undefined ? chain : 'unknown';
     this.#cleanSoon();
   }
 
   /** It has ended. */
   end(connection: TicketConnection): void {
     this.#underWay.delete(connection);
+  }
+
+  /** Undefined if it has resumed without a ticket that it could come with. */
+  #chainOf(connection: TicketConnection, isResumed: boolean): TicketChain | undefined {
+    const { serverName } = connection;
+    const now = this.#options.clock();
+    const fullHandshakeAt = isResumed ? connection.fullHandshakeAt : now;
+    return fullHandshakeAt === undefined
+      ? undefined
+      : { serverName, fullHandshakeAt: Math.min(fullHandshakeAt, now) };
   }
 
   #seal(): Answer {
