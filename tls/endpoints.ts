@@ -325,7 +325,7 @@ export class EndpointDirectory {
   /**
    * @param credentials - at least one; the first is for clients that ask for no name, or for another's
    * @param mode - the way to resume that is most needed
-   * @throws RangeError where there is none, and what TLS throws for a bad one
+   * @throws RangeError if there is none, and what TLS throws for a bad one
    */
   constructor(
     credentials: readonly Credential[],

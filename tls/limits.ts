@@ -1,69 +1,69 @@
-/** Every bound of tls/ in one place; options override those that an operator may want to move. */
+/** Every bound of tls/ is in this file. Options override those that an operator may want to change. */
 export const tlsLimits = {
   /**
-   * The message of a ClientHello, without its header, may not have more bytes: as in OpenSSL, which adds up what each of
-   * its vectors may have.
+   * Bytes of the longest ClientHello message, without its header: the same as in OpenSSL, which adds up the longest
+   * forms of all its vectors.
    */
   helloBytes: 131_396,
-  /** Identities, key shares and the like of a ClientHello that are looked at: clients have one or two of each. */
+  /** Identities, key shares and the like of a ClientHello that are read: clients have one or two of each. */
   helloListItems: 16,
   /**
-   * A ClientHello that makes us hold no more bytes than this does not count: a post-quantum key share and a ticket fit,
-   * so that nobody is ended for the hellos of others. As many as there may be before login hold 64 MiB of it.
+   * Bytes of a ClientHello that does not count for `heldHelloBytes`: a post-quantum key share and a ticket fit, so that
+   * no usual client ends for the hellos of others. All connections before login together hold 64 MiB of these.
    */
   uncountedHelloBytes: 4 * 1024,
-  /** Bytes that longer hellos may make a thread hold in all, until the ends of their handshakes. */
+  /** Bytes of longer ClientHellos that a thread holds in all, each until the end of its handshake. */
   heldHelloBytes: 16 * 1024 * 1024,
   /**
-   * A client that is told why it does not come to TLS may take so long to read it and to close, in milliseconds: if we
-   * closed while it sends, the reset would take the answer away from it.
+   * Time for a client to read why it is refused, and to close, in milliseconds: if we closed while it sends, the reset
+   * would take the answer away from it.
    */
   lingerMs: 1_000,
-  /** Bytes that are read from it meanwhile, for nothing: as many as are on their way over a quick and long line. */
+  /** Bytes that are read from it meanwhile and dropped: as many as are on their way over a quick and long line. */
   lingerBytes: 1024 * 1024,
-  /** Time for the whole ClientHello: to wait for it costs little, and a client may be as busy as we are. */
+  /** Time for the whole ClientHello, in milliseconds: waiting costs little, and a client may be as busy as we are. */
   helloDeadlineMs: 20_000,
-  /** Time for the handshake from its turn on, however the client spreads its bytes. */
+  /** Time for the handshake from its turn on, in milliseconds, however the client spreads its bytes. */
   handshakeDeadlineMs: 20_000,
-  /** A session that takes longer to find than a full handshake takes to make is not worth waiting for. */
+  /** Time to find a session, in milliseconds: a full handshake would be quicker than a longer wait. */
   lookupDeadlineMs: 50,
-  /** RFC 8446, section 4.6.1: a ticket may not be used for longer than seven days. */
+  /** Longest life of a session, in milliseconds. @see RFC 8446, section 4.6.1: a ticket lives for seven days at most */
   lifetimeMs: 7 * 24 * 60 * 60 * 1000,
-  /** A chain of resumptions ends so long after its full handshake, which is when a client proves itself anew. */
+  /** Time from a full handshake to the end of its resumptions, in milliseconds; then a client is checked again. */
   resumptionChainMs: 24 * 60 * 60 * 1000,
-  /** Tickets that a hello of TLS 1.3 may offer: clients offer one or two, and each costs us work. More are not opened. */
+  /** Tickets of a TLS 1.3 ClientHello that are opened: clients offer one or two, and each costs us work. */
   pskIdentities: 8,
-  /** Secrets that keys are derived from: as many bytes as the keys themselves are worth. */
+  /** Least bytes of a secret that keys are derived from: as many as the keys have. */
   secretBytes: 32,
-  /** Whoever renews a certificate writes two files: time for the second. */
+  /** Time between the first change of a certificate's files and reading them, in milliseconds: two are written. */
   certificateSettleMs: 500,
-  /** If the system tells of no change (network file systems), a new certificate is found this soon. */
+  /** Time between looks at a certificate's files, in milliseconds: network file systems do not tell of changes. */
   certificatePollMs: 60_000,
-  /** The same for authorities and revocation lists: a revoked certificate should not be good for long. */
+  /** The same for authorities and revocation lists: a revoked certificate should not be accepted for long. */
   revocationPollMs: 2_000,
 } as const;
 
-/** How long a ticket lives: no longer than its chain of resumptions, if a client gets no other. */
+/** How long a ticket lives, in milliseconds: not longer than its chain of resumptions, if a client gets no other. */
 export function ticketLifetimeMs(lifetimeMs: number): number {
   return Math.min(lifetimeMs, tlsLimits.resumptionChainMs);
 }
 
-/** Bounds of what strangers may hold at a time, from accept until login. */
+/** Bounds of what strangers (connections before their login) may hold. */
 export const admissionLimits = {
-  /** Connections of the whole process that have not logged in; each costs 2 to 60 KiB. */
+  /** Connections of the whole process that have not logged in; each holds 2 to 60 KiB. */
   connectionsBeforeLogin: 16_384,
   /**
-   * TLS handshakes that run in one thread at a time. Enough to use its processor while each waits for a quick
-   * client; all at once would take some 60 KiB each and be no quicker.
+   * TLS handshakes that run in one thread at a time: enough to use its processor while each waits for a quick client.
+   * More would hold some 60 KiB each, and be no quicker.
    */
   quickHandshakes: 64,
-  /** A handshake that has not ended when the event loop has turned for so long waits for a slow client. */
+  /** Ticks after which a handshake counts as slow: it waits for its client. */
   quickTicks: 4,
-  /** Length of a tick, in milliseconds. It comes late while the thread is busy, so that is not held against clients. */
+  /** Length of a tick, in milliseconds. Ticks come late while the thread is busy, so clients do not pay for that. */
   tickMs: 25,
-  /** Handshakes of one thread that wait for slow clients, some 60 KiB each: 1,000 a second at 500 ms fit twice. */
+  /** Slow handshakes of one thread, some 60 KiB each: twice as many as 1,000 clients a second of 500 ms each need. */
   slowHandshakes: 1_024,
-  /** Of these, from one address group; one that has so many gets no turn until some end. */
+  /** Slow handshakes of one address group; a group that has so many gets no turn until some end. */
   slowHandshakesPerGroup: 512,
 } as const;
 

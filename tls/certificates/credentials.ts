@@ -29,7 +29,7 @@ export class CredentialError extends Error {
  * Reads a credential from two PEM files and checks that they fit together.
  *
  * @param name - of the credential; default: the path of the certificate
- * @throws CredentialError where a file can't be read, is not PEM, is encrypted, or the key is another's
+ * @throws CredentialError if a file cannot be read, is not PEM, is encrypted, or if the key is not the certificate's
  */
 export async function loadCredential(
   certPath: string,

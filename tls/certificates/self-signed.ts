@@ -14,7 +14,7 @@ export interface SelfSignedCertificateOptions {
   readonly clock?: Clock;
 }
 
-/** A certificate that nobody else vouches for, with its key. */
+/** A certificate that is signed by its own key, and this key. */
 export interface SelfSignedCertificate {
   /** PEM. */
   readonly cert: string;
@@ -23,8 +23,8 @@ export interface SelfSignedCertificate {
 }
 
 /**
- * Makes a certificate for a server that was given none: ECDSA P-256, signed by itself. It is a CA for
- * itself alone, so that a client can be told to trust it.
+ * Makes a certificate for a server that was given none: ECDSA P-256, signed by itself. It is its own CA, so that a
+ * client can be told to trust it.
  */
 export async function makeSelfSignedCertificate(
   options: SelfSignedCertificateOptions,

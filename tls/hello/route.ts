@@ -46,8 +46,8 @@ const none: HelloRoute = { mode: 'none' };
  * Chooses how the client of a hello is to resume, now and later.
  *
  * TLS before 1.3 resumes only with an extended master secret, which binds a session to its handshake
- * (RFC 7627, section 5.3). TLS 1.3 resumes from the cache only where Node asks for sessions: where the hello
- * has a legacy session id, and no second hello is needed for want of a key share. Other clients take tickets.
+ * (RFC 7627, section 5.3). TLS 1.3 resumes from the cache only if Node asks for sessions: if the hello has a legacy
+ * session id, and a key share for which no second hello is needed. Other clients get tickets.
  */
 export function routeHello(hello: ClientHello, options: HelloRouteOptions): HelloRoute {
   if (options.kind === 'off') return none;

@@ -8,9 +8,9 @@ export interface TicketKey {
   readonly name: Uint8Array;
   /** The 48 bytes that TLS takes: the name, then 32 bytes that are secret. */
   readonly secret: Uint8Array;
-  /** The instant from which it seals tickets, in milliseconds since 1970. */
+  /** From when on it seals tickets, in milliseconds since 1970. */
   readonly createdAt: number;
-  /** The instant from which it opens no ticket any more. */
+  /** From when on it opens no ticket any more, in milliseconds since 1970. */
   readonly expiresAt: number;
 }
 
@@ -19,7 +19,7 @@ export interface TicketKey {
  * handshake, so a key stays for as long as its last ticket lives.
  */
 export interface TicketKeySource {
-  /** Those that open tickets, at least one; the first seals new ones. */
+  /** The keys that open tickets, at least one; the first seals new ones. */
   readonly keys: readonly TicketKey[];
   /** Calls the listener after each change of `keys`, until the returned function is called. */
   subscribe(listener: () => void): () => void;
@@ -30,7 +30,7 @@ const ticketKeyNameBytes = 16;
 /** Bytes of {@link TicketKey.secret}. */
 export const ticketKeyBytes = 48;
 
-/** A key from the 48 bytes that TLS takes, which it copies. */
+/** Makes a key of a copy of the 48 bytes that TLS takes. */
 export function makeTicketKey(
   secret: Uint8Array,
   { createdAt, expiresAt }: { readonly createdAt: number; readonly expiresAt: number },
@@ -43,7 +43,7 @@ export function makeTicketKey(
   return { name, secret: Uint8Array.from(secret), createdAt, expiresAt };
 }
 
-/** For sources: the listeners that are told of changes. */
+/** The listeners of a {@link TicketKeySource}. */
 export class KeyListeners {
   readonly #listeners = new Set<() => void>();
 
@@ -67,8 +67,8 @@ export interface RandomTicketKeysOptions {
 }
 
 /**
- * Ticket keys that nobody else has and that end with the process. A key seals tickets for one lifetime and
- * opens them for another, so that there are two: the current one and the one before.
+ * Random ticket keys that no other process has. A key seals tickets for one lifetime and opens them for another, so
+ * there are two: the current one and the one before.
  */
 export class RandomTicketKeys implements TicketKeySource {
   readonly #periodMs: number;
@@ -92,7 +92,7 @@ export class RandomTicketKeys implements TicketKeySource {
     return this.#listeners.add(listener);
   }
 
-  /** Seals with a new key from now on; the one before opens until the next rotation, older ones no more. */
+  /** Seals with a new key from now on. The key before opens tickets until the next rotation; older ones are dropped. */
   rotate(): void {
     const [previous, ...gone] = this.#keys;
     this.#keys = [this.#make(), previous!];
@@ -101,7 +101,7 @@ export class RandomTicketKeys implements TicketKeySource {
     this.#listeners.tell();
   }
 
-  /** Stops to rotate. */
+  /** Stops rotating. */
   close(): void {
     this.#timer.clear();
   }
@@ -143,12 +143,12 @@ export interface DerivedTicketKeysOptions {
 }
 
 /**
- * Ticket keys that every machine with the same secret has, at the same time, without a word between them:
- * time is divided in epochs as long as a ticket lives, and each epoch has its key (HKDF-SHA-256, RFC 5869).
- * Tickets of the epoch before are opened, and of the next, for a machine whose clock is ahead.
+ * Ticket keys that every machine with the same secret has at the same time, without messages between them. Time is
+ * divided into epochs as long as a ticket lives, and each epoch has its key (HKDF-SHA-256, RFC 5869). Tickets of the
+ * epoch before are opened, and also those of the next, for a machine whose clock is ahead.
  *
- * Whoever has the secret opens recorded tickets, and with them recorded connections of TLS 1.2; in TLS 1.3
- * a new key exchange protects each connection.
+ * Someone who has the secret can open recorded tickets, and with them recorded connections of TLS 1.2. In TLS 1.3 a
+ * new key exchange protects each connection.
  */
 export class DerivedTicketKeys implements TicketKeySource {
   readonly #secrets: readonly Uint8Array[];
@@ -160,7 +160,7 @@ export class DerivedTicketKeys implements TicketKeySource {
   #isClosed = false;
   #keys: readonly TicketKey[] = [];
 
-  /** @throws RangeError where there is no secret, or one is too short */
+  /** @throws RangeError if there is no secret, or if one is too short */
   constructor(options: DerivedTicketKeysOptions) {
     if (options.secrets.length === 0) throw new RangeError('Cannot derive keys without a secret');
     for (const { length } of options.secrets) {

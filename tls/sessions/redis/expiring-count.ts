@@ -15,7 +15,7 @@ export interface ExpiredCount {
 }
 
 /**
- * Counts entries that another server has, where they expire by themselves; it stores nothing for each of them. An
+ * Counts entries that another server has and lets expire by itself; it stores nothing for each of them. An
  * entry is counted until its deadline, or up to a 64th of the lifetime longer.
  */
 export class ExpiringCount {

@@ -32,7 +32,7 @@ import { RecentSessions } from './recent-sessions.ts';
  *   them.
  * - The state (`SharedCacheState`): a counter from which each change of any worker takes its number, and whether the
  *   cache is closed or being purged, which only the owner sets.
- * - Counts for each worker, of hits and of sessions too large for the table: the worker writes them, the owner reads them.
+ * - Counts for each worker, of hits and of sessions too large for the table: the worker writes, the owner reads them.
  * - Statistics for each worker: the owner writes them before it sends a message to that worker, which reads them.
  *
  * The cache itself, with the sessions that the table has no room for, is memory of the owner alone.
@@ -60,7 +60,7 @@ import { RecentSessions } from './recent-sessions.ts';
  *
  * put writes to the table before the queue because of purge, which applies the queues and then clears the table: what
  * it finds in neither was stored after it. In the other order, purge could remove a session that came by the
- * queue, and the worker would then store it in the table, where all would find it.
+ * queue, and the worker would then store it in the table, so that all threads find it.
  *
  * How a purge reaches all sessions
  *
