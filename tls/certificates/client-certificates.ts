@@ -1,8 +1,12 @@
 import { createHash, X509Certificate } from 'node:crypto';
 import type { Server, TLSSocket } from 'node:tls';
 import { subjectAlternatives } from './credentials.ts';
-import { pemBlocks } from './pem.ts';
-import { newestLists, readRevocationLists, type RevocationList } from './revocation-lists.ts';
+import {
+  newestLists,
+  pemBlocks,
+  readRevocationLists,
+  type RevocationList,
+} from './revocation-lists.ts';
 
 /** That clients may or must show a certificate. They resume from the cache only, never with tickets. */
 export interface ClientCertificatePolicy {

@@ -1,5 +1,3 @@
-import { pemBlocks } from './pem.ts';
-
 /** A certificate revocation list, as far as somebody other than OpenSSL must read it. */
 export interface RevocationList {
   /** The list as PEM. */
@@ -155,4 +153,10 @@ function childrenOf(element: Element | undefined): readonly Element[] {
 
 function brokenList(): TypeError {
   return new TypeError('Cannot read a revocation list: it is broken');
+}
+
+/** The blocks of a PEM text that have a label (`CERTIFICATE`, `X509 CRL`), each as PEM. @see RFC 7468 */
+export function pemBlocks(text: string, label: string): readonly string[] {
+  const block = new RegExp(`-----BEGIN ${label}-----[^-]*-----END ${label}-----`, 'g');
+  return text.match(block) ?? [];
 }
