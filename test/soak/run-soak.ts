@@ -51,6 +51,8 @@ const expiryDeadlineMs = 75_000;
 /** After the sockets of the clients have closed, those of the server close. */
 const closingDeadlineMs = 15_000;
 const pollMs = 100;
+/** While sessions are waited for: to be asked is work, and the server is to rest. */
+const restPollMs = 2_000;
 
 const accounts = Array.from({ length: 8 }, (_, index) => ({
   name: `user${index}`,
@@ -135,7 +137,8 @@ class Soak {
     const { workerCount, lifetimeSeconds } = this.#options;
     const lifeMs = workerCount > 0 ? lifetimeSeconds * 1000 : 0;
     const figure = this.#options.cacheKind === 'never-frees' ? 'entryCount' : 'heldBytes';
-    await this.#waitFor((sample) => sample[figure] === 0, lifeMs + expiryDeadlineMs);
+    const isGone = (sample: SoakSample) => sample[figure] === 0;
+    await this.#waitFor(isGone, lifeMs + expiryDeadlineMs, lifeMs > 0 ? restPollMs : pollMs);
     await sleep(this.#options.settleMs);
     const point = await this.#sample();
     await this.#server.collect();
@@ -175,9 +178,13 @@ class Soak {
     }
   }
 
-  async #waitFor(test: (sample: SoakSample) => boolean, deadlineMs: number): Promise<void> {
+  async #waitFor(
+    test: (sample: SoakSample) => boolean,
+    deadlineMs: number,
+    intervalMs = pollMs,
+  ): Promise<void> {
     const deadline = performance.now() + deadlineMs;
-    while (!test(await this.#sample()) && performance.now() < deadline) await sleep(pollMs);
+    while (!test(await this.#sample()) && performance.now() < deadline) await sleep(intervalMs);
   }
 
   async #sample(): Promise<SoakSample> {
