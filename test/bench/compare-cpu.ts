@@ -1,4 +1,4 @@
-import { LoadClient, type VisitStep } from './load-client.ts';
+import { LoadClient, type LoadProtocol, type VisitStep } from './load-client.ts';
 import { median, printFigure } from './figures.ts';
 import type { Peer } from './peers/peer.ts';
 
@@ -9,6 +9,8 @@ export interface CompareOptions {
   /** Measured in turns, so that what else the machine does weighs on all alike. */
   readonly peers: readonly Peer[];
   readonly steps: readonly VisitStep[];
+  /** Of the clients; default TLS 1.3. */
+  readonly protocol?: LoadProtocol;
   readonly roundCount: number;
   /** Of each peer in each round. */
   readonly visitsPerRound: number;
@@ -26,10 +28,10 @@ export interface PeerCost {
 
 /** Measures what visits cost each peer. */
 export async function compareCpu(options: CompareOptions): Promise<readonly PeerCost[]> {
-  const { peers, steps, roundCount, visitsPerRound } = options;
+  const { peers, steps, protocol, roundCount, visitsPerRound } = options;
   const runs = peers.map((peer) => ({
     peer,
-    clients: Array.from({ length: clientCount }, () => new LoadClient(peer.port)),
+    clients: Array.from({ length: clientCount }, () => new LoadClient(peer.port, protocol)),
     roundsMs: [] as number[],
     resumedCount: 0,
   }));
@@ -62,15 +64,15 @@ export function printCosts(costs: readonly PeerCost[]): void {
   }
 }
 
-/** Prints the CPU of one as a multiple of another's, and what it is to be at most. */
+/** Prints the CPU of one as a multiple of another's, and what it is to be at most, if anything. */
 export function printRatio(
   one: PeerCost | undefined,
   other: PeerCost | undefined,
-  atMost: number,
+  atMost?: number,
 ): void {
   if (one === undefined || other === undefined) return;
   const name = `${one.peer.name} / ${other.peer.name}`;
-  printFigure(name, one.medianMs / other.medianMs, 'times', { atMost });
+  printFigure(name, one.medianMs / other.medianMs, 'times', atMost === undefined ? {} : { atMost });
 }
 
 async function visitAll(

@@ -30,8 +30,11 @@ export const visits = {
 
 const deadlineMs = 20_000;
 
+/** Versions of TLS that a {@link LoadClient} speaks. */
+export type LoadProtocol = 'TLSv1.2' | 'TLSv1.3';
+
 /**
- * A client that comes back with the newest of its TLS 1.3 sessions each time. It offers X25519 alone, so that
+ * A client that comes back with the newest of its TLS sessions each time. It offers X25519 alone, so that
  * servers with and without ML-KEM do the same work.
  */
 export class LoadClient {
@@ -39,9 +42,10 @@ export class LoadClient {
   readonly #context: SecureContext;
   #session: Buffer | undefined;
 
-  constructor(port: number) {
+  constructor(port: number, protocol: LoadProtocol = 'TLSv1.3') {
     this.#port = port;
-    this.#context = createSecureContext({ minVersion: 'TLSv1.3', ecdhCurve: 'X25519' });
+    const [minVersion, maxVersion] = [protocol, protocol];
+    this.#context = createSecureContext({ minVersion, maxVersion, ecdhCurve: 'X25519' });
   }
 
   /** One connection from the beginning to the end; whether its handshake was a resumed one. */

@@ -12,8 +12,8 @@ import { startReprise } from './peers/reprise.ts';
 import { environmentOf } from './settings.ts';
 
 const [rounds = '5', reconnects = '1000', kind = 'login', ...settings] = process.argv.slice(2);
-/** CPU of one thread of Reprise for LOGIN and LOGOUT, as a multiple of Dovecot's: what it was before. */
-const maxRatio = 0.155;
+/** CPU of one thread of Reprise for LOGIN and LOGOUT, as a multiple of Dovecot's. */
+const maxRatio = 0.12;
 const password = 'correct-horse';
 const environment = environmentOf(settings);
 const credential = await makeSelfSignedCertificate({ hostNames: ['localhost'] });
