@@ -92,6 +92,8 @@ export class Connection implements ByteReceiver, Stranger, Linked<Connection> {
       this.session.end();
       this.out.flush();
       this.#transport.end();
+      // A password may be in it, and this object may be kept for a while.
+      this.#reader.clear();
     }
   }
 

@@ -44,8 +44,12 @@ export class LoadClient {
 
   constructor(port: number, protocol: LoadProtocol = 'TLSv1.3') {
     this.#port = port;
-    const [minVersion, maxVersion] = [protocol, protocol];
-    this.#context = createSecureContext({ minVersion, maxVersion, ecdhCurve: 'X25519' });
+    this.#context = createSecureContext({
+      minVersion: protocol,
+      maxVersion: protocol,
+      // In TLS 1.2 the group of the certificate counts too (RFC 8422, section 5.1.1).
+      ecdhCurve: protocol === 'TLSv1.2' ? 'X25519:P-256' : 'X25519',
+    });
   }
 
   /** One connection from the beginning to the end; whether its handshake was a resumed one. */
