@@ -1,185 +1,84 @@
-// Several credentials, chosen by server name, and exchanged while clients are connected.
 import { X509Certificate } from 'node:crypto';
-import { once } from 'node:events';
-import { connect, type TLSSocket } from 'node:tls';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import t from 'tap';
-import {
-  type Credential,
-  makeSelfSignedCertificate,
-  ReplicatedTicketKeys,
-} from '../../../tls/index.ts';
-import { makeTicketKey } from '../../../tls/tickets/ticket-keys.ts';
-import {
-  type AcceptorServer,
-  startForTest,
-  testCredential,
-  tlsVersions,
-} from '../../fixtures/tls-acceptor-server.ts';
-import { countReachable } from '../../fixtures/count-reachable.ts';
-import { countServerContexts } from '../../fixtures/server-contexts.ts';
-import { visitWithNode } from '../../fixtures/tls-visit.ts';
-import { until } from '../../fixtures/until.ts';
+import { CredentialError, loadCredential, makeSelfSignedCertificate } from '../../../tls/index.ts';
 
-async function makeCredential(name: string, ...hostNames: string[]): Promise<Credential> {
-  return { name, ...(await makeSelfSignedCertificate({ hostNames })) };
-}
+void t.test(
+  'makeSelfSignedCertificate makes one for its names and the loopback addresses',
+  async (t) => {
+    const nowMs = Date.UTC(2030, 5, 1);
+    const { cert, key } = await makeSelfSignedCertificate({
+      hostNames: ['localhost', 'mail.example.org', '192.0.2.7'],
+      validDays: 10,
+      clock: () => nowMs,
+    });
+    const certificate = new X509Certificate(cert);
+    for (const name of ['localhost', 'mail.example.org']) t.ok(certificate.checkHost(name), name);
+    for (const address of ['127.0.0.1', '::1', '192.0.2.7'])
+      t.ok(certificate.checkIP(address), address);
+    t.notOk(certificate.checkHost('example.org'));
+    t.equal(certificate.publicKey.asymmetricKeyType, 'ec');
+    t.equal(certificate.publicKey.asymmetricKeyDetails?.namedCurve, 'prime256v1');
+    t.ok(certificate.verify(certificate.publicKey), 'signed by itself');
+    t.equal(certificate.validToDate.getTime(), nowMs + 10 * 24 * 60 * 60 * 1000);
+    t.ok(certificate.validFromDate.getTime() < nowMs);
+    t.match(key, /^-----BEGIN PRIVATE KEY-----/);
+  },
+);
 
-/** A client that has been greeted. */
-async function connected({ port }: AcceptorServer, servername?: string): Promise<TLSSocket> {
-  const client = connect({
-    port,
-    host: '127.0.0.1',
-    rejectUnauthorized: false,
-    ...(servername === undefined ? {} : { servername }),
+void t.test('makeSelfSignedCertificate makes another one each time', async (t) => {
+  const [one, two] = await Promise.all([
+    makeSelfSignedCertificate({ hostNames: ['localhost'] }),
+    makeSelfSignedCertificate({ hostNames: ['localhost'] }),
+  ]);
+  t.not(new X509Certificate(one.cert).serialNumber, new X509Certificate(two.cert).serialNumber);
+  t.not(one.key, two.key);
+});
+
+void t.test('loadCredential', async (t) => {
+  const directory = t.testdir({});
+  const path = (name: string): string => join(directory, name);
+  const good = await makeSelfSignedCertificate({ hostNames: ['localhost'] });
+  const other = await makeSelfSignedCertificate({ hostNames: ['localhost'] });
+  const past = await makeSelfSignedCertificate({
+    hostNames: ['localhost'],
+    clock: () => 0,
+    validDays: 1,
   });
-  await once(client, 'data');
-  return client;
-}
+  await writeFile(path('cert.pem'), good.cert);
+  await writeFile(path('key.pem'), good.key);
+  await writeFile(path('other.pem'), other.key);
+  await writeFile(path('past-cert.pem'), past.cert);
+  await writeFile(path('past-key.pem'), past.key);
+  await writeFile(path('broken.pem'), '-----BEGIN CERTIFICATE-----\nTm90IG9uZQ==\n');
 
-async function shownTo(server: AcceptorServer, servername?: string): Promise<string> {
-  const client = await connected(server, servername);
-  const pem = client.getPeerX509Certificate()!.toString();
-  client.destroy();
-  return pem;
-}
+  const credential = await loadCredential(path('cert.pem'), path('key.pem'));
+  t.equal(credential.cert, good.cert);
+  t.equal(credential.key, good.key);
+  t.equal(credential.name, path('cert.pem'));
+  t.same(credential.warnings, []);
+  const named = await loadCredential(path('cert.pem'), path('key.pem'), { name: 'main' });
+  t.equal(named.name, 'main');
 
-const pemOf = ({ cert }: Credential): string => new X509Certificate(cert).toString();
+  const expired = await loadCredential(path('past-cert.pem'), path('past-key.pem'));
+  t.match(expired.warnings, [/past-cert\.pem" expired on/]);
+  const early = await loadCredential(path('cert.pem'), path('key.pem'), { clock: () => 0 });
+  t.match(early.warnings, [/cert\.pem" is not valid before/]);
 
-void t.test('the server name chooses the credential', async (t) => {
-  const credentials = [
-    await makeCredential('main', 'mail.example.org'),
-    await makeCredential('wildcard', '*.example.org'),
-    await makeCredential('exact', 'imap.example.org'),
-  ] as const;
-  const [main, wildcard, exact] = credentials.map(pemOf);
-  const { server } = await startForTest(t, { credentials });
-  t.equal(await shownTo(server), main);
-  t.equal(await shownTo(server, 'mail.example.org'), main);
-  t.equal(await shownTo(server, 'imap.example.org'), exact);
-  t.equal(await shownTo(server, 'pop.example.org'), wildcard);
-  t.equal(await shownTo(server, 'unknown.test'), main);
-});
-
-void t.test('a session belongs to its credential', async (t) => {
-  const credentials = [
-    await makeCredential('one', 'one.test'),
-    await makeCredential('two', 'two.test'),
+  const failures: [string, string, RegExp][] = [
+    ['none.pem', 'key.pem', /^Cannot read certificate ".*none\.pem": ENOENT$/],
+    ['cert.pem', 'none.pem', /^Cannot read key ".*none\.pem": ENOENT$/],
+    ['cert.pem', '.', /^Cannot read key ".*": EISDIR$/],
+    ['broken.pem', 'key.pem', /^Cannot use certificate ".*broken\.pem": it is no PEM certificate$/],
+    ['cert.pem', 'broken.pem', /^Cannot use key ".*broken\.pem": it is no PEM key/],
+    ['cert.pem', 'cert.pem', /^Cannot use key ".*cert\.pem": it is no PEM key/],
+    ['cert.pem', 'other.pem', /the key is not the certificate's$/],
   ];
-  const { server } = await startForTest(t, { credentials });
-  for (const version of tlsVersions) {
-    const visit = (servername: string, session?: Buffer) =>
-      visitWithNode({ port: server.port, version, session, tls: { servername } });
-    const session = (await visit('one.test')).sessions.at(-1);
-    t.equal((await visit('two.test', session)).isResumed, false, version);
-    t.equal((await visit('one.test', session)).isResumed, true);
+  for (const [cert, key, message] of failures) {
+    const error = await loadCredential(path(cert), path(key)).catch((error: unknown) => error);
+    t.ok(error instanceof CredentialError, `${cert} and ${key}`);
+    t.match((error as Error).message, message);
+    t.notMatch((error as Error).message, /\n/, 'one line');
   }
-});
-
-void t.test('a new certificate is shown, and nothing is lost', async (t) => {
-  const { server } = await startForTest(t);
-  const old = await testCredential();
-  const fresh = await makeCredential(old.name, 'localhost');
-  const client = await connected(server);
-  const sessions = await Promise.all(
-    tlsVersions.map(async (version) => {
-      const visit = await visitWithNode({ port: server.port, version });
-      return { version, session: visit.sessions.at(-1) };
-    }),
-  );
-  t.equal(await shownTo(server), pemOf(old));
-  server.acceptor.replaceCredentials([fresh]);
-  t.equal(await shownTo(server), pemOf(fresh));
-  client.write('still there');
-  const [echo] = (await once(client, 'data')) as [Buffer];
-  t.equal(echo.toString(), 'still there');
-  client.destroy();
-  for (const { version, session } of sessions) {
-    const visit = await visitWithNode({ port: server.port, version, session });
-    t.equal(visit.isResumed, true, version);
-  }
-});
-
-void t.test('a certificate is exchanged under traffic', async (t) => {
-  const { server } = await startForTest(t);
-  const pair = [await testCredential(), await makeCredential('test', 'localhost')];
-  for (const version of tlsVersions) {
-    let session = (await visitWithNode({ port: server.port, version })).sessions.at(-1);
-    let resumedCount = 0;
-    for (let round = 0; round < 20; round++) {
-      const visit = visitWithNode({ port: server.port, version, session });
-      // At any point of the handshake.
-      for (let turn = 0; turn < round % 7; turn++) await new Promise(setImmediate);
-      server.acceptor.replaceCredentials([pair[round % 2]!]);
-      const { isResumed, sessions } = await visit;
-      if (isResumed) resumedCount++;
-      session = sessions.at(-1);
-    }
-    t.equal(resumedCount, 20, version);
-  }
-  t.notOk(server.events.some(({ kind }) => kind === 'failure'));
-});
-
-void t.test('a credential that cannot be used changes nothing', async (t) => {
-  const { server } = await startForTest(t);
-  const old = await testCredential();
-  const { key } = await makeSelfSignedCertificate({ hostNames: ['localhost'] });
-  const fresh = await makeCredential('other', 'other.test');
-  const before = countServerContexts();
-  for (const credentials of [[{ ...old, key }], [fresh, { ...old, key }], []]) {
-    t.throws(() => server.acceptor.replaceCredentials(credentials));
-    t.equal(await shownTo(server), pemOf(old));
-  }
-  t.equal(countServerContexts(), before);
-});
-
-void t.test('a credential that was replaced goes with its last connection', async (t) => {
-  const { server } = await startForTest(t);
-  // Those of other tests go first.
-  await until(() => countServerContexts() === 1);
-  const clients = [await connected(server), await connected(server)] as const;
-  const references: WeakRef<Credential>[] = [];
-  for (let swap = 0; swap < 10; swap++) {
-    const credential = await makeCredential('test', 'localhost');
-    references.push(new WeakRef(credential));
-    server.acceptor.replaceCredentials([credential]);
-  }
-  t.equal(countServerContexts(), 2, 'there are the first, for its clients, and the last');
-  t.equal(await countReachable(references), 1);
-  for (const [i, client] of clients.entries()) {
-    client.destroy();
-    await until(() => server.connections.size === 1 - i);
-    // The context goes in the same turn as the socket.
-    await new Promise(setImmediate);
-    t.equal(countServerContexts(), 2 - i, `${1 - i} clients`);
-  }
-});
-
-void t.test('a ticket key that is gone takes its contexts along', async (t) => {
-  const keyOf = (byte: number) =>
-    makeTicketKey(new Uint8Array(48).fill(byte), { createdAt: 0, expiresAt: Infinity });
-  const ticketKeys = new ReplicatedTicketKeys([keyOf(1)]);
-  const resumption = { kind: 'tickets', ticketKeys } as const;
-  const { server } = await startForTest(t, { resumption, ticketKeyMode: 'per_key' });
-  const visit = () => visitWithNode({ port: server.port, version: 'TLSv1.3' });
-  await visit();
-  await until(() => server.connections.size === 0);
-  await new Promise(setImmediate);
-  const before = countServerContexts();
-  for (let byte = 2; byte < 6; byte++) {
-    ticketKeys.replace([keyOf(byte), keyOf(byte - 1)]);
-    await visit();
-    await until(() => server.connections.size === 0);
-  }
-  await new Promise(setImmediate);
-  t.equal(countServerContexts(), before + 1, 'one more, for the key before');
-});
-
-void t.test('a credential that stays keeps its context', async (t) => {
-  const one = await makeCredential('one', 'one.test');
-  const { server } = await startForTest(t, { credentials: [one] });
-  const before = countServerContexts();
-  server.acceptor.replaceCredentials([{ ...one }, await makeCredential('two', 'two.test')]);
-  server.acceptor.replaceCredentials([{ ...one }]);
-  t.equal(countServerContexts(), before);
-  t.equal(await shownTo(server, 'two.test'), pemOf(one));
 });
