@@ -63,6 +63,12 @@ function createProgram(): Command {
     .action(async (path: string, options: ImportOptions) => {
       await (await commands.importMail()).importMail(path, options);
     });
+  addCheckCommands(command);
+  return program;
+}
+
+/** Adds the commands that look at a configuration, or at what runs with it. */
+function addCheckCommands(command: (name: string, description: string) => Command): void {
   command('check-config', 'Show the configuration in effect, or what is wrong with it').action(
     async (options: GlobalOptions) => {
       await (await commands.checkConfig()).checkConfig(options);
@@ -78,7 +84,6 @@ function createProgram(): Command {
     .action(async (options: SelfTestOptions) => {
       await (await commands.selfTest()).selfTest(options);
     });
-  return program;
 }
 
 function addUserCommands(program: Command): void {

@@ -1,18 +1,18 @@
 import type { Clock, SessionCacheStats } from '../../tls/index.ts';
 import { oneReading, type PolledRegistry, readingsOf } from './polled-registry.ts';
 
-/** Where the metrics of a session cache come from. */
+/** What the metrics of a session cache are read from. */
 export interface SessionCacheMetricsOptions {
-  /** Called for each scrape; undefined where there is no cache. */
+  /** Called for each scrape; undefined if there is no cache. */
   readonly read: () => SessionCacheStats | undefined;
   /** The clock of the cache. */
   readonly clock: Clock;
 }
 
 /**
- * Adds what the session cache tells of itself.
+ * Adds the statistics of the session cache.
  *
- * @returns to be told of each step in which the cache gave memory back, with how long it took in milliseconds
+ * @returns a function to call after each step in which the cache gave memory back, with its duration in milliseconds
  */
 export function addSessionCacheMetrics(
   registry: PolledRegistry,
@@ -32,6 +32,16 @@ export function addSessionCacheMetrics(
     ({ entryCount, oldestAt }) =>
       oldestAt === undefined ? emptyAge(entryCount) : Math.max(0, (clock() - oldestAt) / 1000),
   );
+  addCounters(counter);
+  const observe = registry.addHistogram({
+    name: 'reprise_session_cache_reclaim_seconds',
+    help: 'Length of the steps in which sessions expire or are purged and their memory goes back.',
+    buckets: [0.0001, 0.000_25, 0.0005, 0.001, 0.0025, 0.01, 0.1],
+  });
+  return (durationMs) => observe(durationMs / 1000);
+}
+
+function addCounters(counter: ReturnType<typeof cacheMetrics>['counter']): void {
   counter(
     'removed',
     'Sessions that have left the cache, by reason.',
@@ -57,12 +67,6 @@ export function addSessionCacheMetrics(
     'cause',
     ({ failures }) => failures,
   );
-  const observe = registry.addHistogram({
-    name: 'reprise_session_cache_reclaim_seconds',
-    help: 'Length of the steps in which sessions expire or are purged and their memory goes back.',
-    buckets: [0.0001, 0.000_25, 0.0005, 0.001, 0.0025, 0.01, 0.1],
-  });
-  return (durationMs) => observe(durationMs / 1000);
 }
 
 /** Makes metrics of what the cache has told last. */
