@@ -10,7 +10,7 @@ import type { TlsHandshake } from './handshake.ts';
 import type { HelloRoute } from './hello/route.ts';
 import { ticketLifetimeMs } from './limits.ts';
 import { optionsOfPolicy, type TlsPolicy } from './policy.ts';
-import { ticketConnection, TicketHook } from './tickets/ticket-hook.ts';
+import { nativeContextOf, ticketConnection, TicketHook } from './tickets/ticket-hook.ts';
 import { type TicketKey, ticketKeyBytes, type TicketKeySource } from './tickets/ticket-keys.ts';
 import { isNamedBy } from './tickets/ticket-name.ts';
 import type { NativeTicketRoute, PerKeyTicketRoute } from './tickets/ticket-routes.ts';
@@ -256,10 +256,7 @@ function sessionIdContextOf(
 function releaseContext(server: Server): void {
   // It keeps its ticket key until it goes, and frees it as it is.
   server.setTicketKeys(Buffer.alloc(ticketKeyBytes));
-  const { _sharedCreds: credentials } = server as unknown as {
-    readonly _sharedCreds?: { readonly context?: { readonly close?: () => void } };
-  };
-  credentials?.context?.close?.();
+  nativeContextOf(server)?.close?.();
 }
 
 /** The endpoints of what is served under some names: one for each way to resume and ticket key, made when first needed. */

@@ -31,12 +31,19 @@ export interface ProveResumptionOptions {
  */
 export async function proveResumption(options: ProveResumptionOptions): Promise<ResumptionProof> {
   if (!hasTicketHook()) return proveWith('per_key', options);
-  const proof = await proveWith('native', options);
-  const { areTicketsRenewed, results } = proof;
-  const isHookBroken =
-    areTicketsRenewed === false ||
-    proofKinds.some((kind) => !isOfCache(kind) && results[kind] === 'fails');
-  return isHookBroken ? proveWith('per_key', options) : proof;
+  const native = await proveWith('native', options);
+  const isBroken = native.areTicketsRenewed === false || countTicketKinds(native, 'fails') > 0;
+  if (!isBroken && countTicketKinds(native, 'untried') === 0) return native;
+  const perKey = await proveWith('per_key', options);
+  // With a hook that lets every handshake fail nothing can be tried: then it counts what works without it.
+  return isBroken || countTicketKinds(perKey, 'resumes') > countTicketKinds(native, 'resumes')
+    ? perKey
+    : native;
+}
+
+/** How many of the kinds that need tickets have this result. */
+function countTicketKinds({ results }: ResumptionProof, result: ProofResult): number {
+  return proofKinds.filter((kind) => !isOfCache(kind) && results[kind] === result).length;
 }
 
 async function proveWith(

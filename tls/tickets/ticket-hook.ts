@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { Socket } from 'node:net';
-import { createSecureContext, type Server, type TLSSocket } from 'node:tls';
+import { createServer, type Server, type TLSSocket } from 'node:tls';
 import type { Clock } from '../time.ts';
 import type { TicketKeySource } from './ticket-keys.ts';
 import { isNamedBy, type TicketChain, ticketNameBytes, writeTicketName } from './ticket-name.ts';
@@ -68,9 +68,10 @@ type Answer = readonly [
 ];
 type Hook = (name: Uint8Array, iv: Uint8Array, isSealing: boolean) => Answer;
 
-interface HookedContext {
+interface NativeContext {
   enableTicketKeyCallback?: () => void;
   onticketkeycallback?: Hook;
+  close?: () => void;
 }
 
 const noBytes = new Uint8Array(ticketNameBytes);
@@ -78,12 +79,21 @@ const refusal: Answer = [0, noBytes, noBytes, noBytes, noBytes];
 
 /** Whether this Node has the hook. */
 export function hasTicketHook(): boolean {
-  const context = createSecureContext({ ca: [] }).context as HookedContext & { close?: () => void };
+  // Without an authority Node would read all that it trusts.
+  const context = nativeContextOf(createServer({ ca: [] }));
   try {
-    return typeof context.enableTicketKeyCallback === 'function';
+    return typeof context?.enableTicketKeyCallback === 'function';
   } finally {
-    context.close?.();
+    context?.close?.();
   }
+}
+
+/** Node's own object for OpenSSL's context of a server; undefined if this Node keeps it elsewhere. */
+export function nativeContextOf(server: Server): NativeContext | undefined {
+  const { _sharedCreds: credentials } = server as unknown as {
+    readonly _sharedCreds?: { readonly context?: NativeContext };
+  };
+  return credentials?.context;
 }
 
 /**
@@ -101,11 +111,15 @@ export class TicketHook {
   #spentKeys: Uint8Array[] = [];
   #isCleaning = false;
 
+  /** @throws Error if this Node does not have the hook */
   constructor(server: Server, options: TicketHookOptions) {
     this.#options = options;
-    const { context } = (server as unknown as { _sharedCreds: { context: HookedContext } })
-      ._sharedCreds;
-    context.enableTicketKeyCallback?.();
+    const context = nativeContextOf(server);
+    // Without the hook OpenSSL would seal with a key of its own, for any server name.
+    if (context?.enableTicketKeyCallback === undefined) {
+      throw new Error('Cannot seal tickets: this Node has no hook for their keys');
+    }
+    context.enableTicketKeyCallback();
     context.onticketkeycallback = (name, _iv, isSealing) => {
       // Node would take an exception for the end of the process.
       try {

@@ -82,6 +82,22 @@ await t.test('a hook for ticket keys that does not work is not used', async (t) 
   t.equal(await countResumed(server.port, 'TLSv1.3'), 5, 'with it');
 });
 
+await t.test('a hook that lets no handshake succeed is not used, in no mode', async (t) => {
+  t.teardown(breakResumption(['ticket-hook-refused']));
+  const [yes, no] = ['resumes', 'excluded'];
+  const cases: readonly (readonly [ProveResumptionOptions, readonly string[]])[] = [
+    [stateful, [yes, yes, yes, yes, yes]],
+    // Without a cache nothing but the hook is tried.
+    [{ kind: 'tickets', policy: 'intermediate' }, [no, no, yes, yes, no]],
+    [{ kind: 'tickets', policy: 'modern' }, [no, no, no, yes, no]],
+  ];
+  for (const [options, results] of cases) {
+    const proof = await proveResumption(options);
+    t.equal(proof.ticketKeyMode, 'per_key', JSON.stringify(options));
+    t.strictSame(resultsOf(proof), results);
+  }
+});
+
 await t.test('a handshake that does not end fails too, and is not waited for', async (t) => {
   const proof = await proveBroken(['hanging']);
   t.strictSame(resultsOf(proof), ['fails', 'fails', 'resumes', 'resumes', 'resumes']);
@@ -95,6 +111,7 @@ await t.test(
     t.strictSame(resultsOf(proof), Array(5).fill('untried'));
     t.equal(proof.reasons['tls13-stateful'], 'the client offers no session');
     t.strictSame(planResumption('stateful', proof), planResumption('stateful'));
+    t.equal(proof.ticketKeyMode, 'native', 'nor about the hook');
   },
 );
 

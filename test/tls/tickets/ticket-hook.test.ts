@@ -12,6 +12,7 @@ import {
   type TlsAcceptorOptions,
 } from '../../../tls/index.ts';
 import { makeTicketKey } from '../../../tls/tickets/ticket-keys.ts';
+import { breakResumption } from '../../fixtures/broken-resumption.ts';
 import {
   type AcceptorServer,
   lifetimeMs,
@@ -242,4 +243,15 @@ void t.test('a chain of resumptions ends 24 hours after its full handshake', asy
     const wanted = Array.from({ length: 26 }, (_, hours) => hours !== 24);
     t.same(outcomes, wanted, `${version}, then another begins`);
   }
+});
+
+void t.test('without the hook no ticket is sealed as if it was there', async (t) => {
+  t.teardown(breakResumption(['ticket-hook-missing']));
+  t.equal(hasTicketHook(), false);
+  const server = await start(t);
+  const { sessions } = await visit(server, 'TLSv1.3', 'a.test');
+  t.equal((await visit(server, 'TLSv1.3', 'a.test', sessions.at(-1))).isResumed, true);
+  const misled = await start(t, { ticketKeyMode: 'native' });
+  await t.rejects(visit(misled, 'TLSv1.3', 'a.test'), 'nor with a key that OpenSSL makes');
+  t.match(misled.events.at(-1), { error: { message: /this Node has no hook/ } });
 });

@@ -18,8 +18,9 @@ type Answer = [result: number, ...bytes: Uint8Array[]];
 
 function open(clients: TicketClients, opens = true) {
   const context: {
+    enableTicketKeyCallback: () => void;
     onticketkeycallback?: (name: Uint8Array, iv: Uint8Array, isSealing: boolean) => Answer;
-  } = {};
+  } = { enableTicketKeyCallback: () => {} };
   const keys = new ReplicatedTicketKeys([keyOf(1), keyOf(2)]);
   const server = { _sharedCreds: { context } } as unknown as Server;
   const hook = new TicketHook(server, { keys, clients, opens, clock: () => now });
