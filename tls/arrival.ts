@@ -89,21 +89,32 @@ export class Arrival implements Visitor, Stranger, Linked<Arrival> {
     return this.#entry.tryHandshakeTurn();
   }
 
-  /** Waits for its turn to shake hands, while the bytes of the client wait too. */
+  /** Waits for its turn to shake hands. What the client sends meanwhile waits too, up to a bound for all. */
   async waitForTurn(): Promise<HandshakeTurn> {
     const socket = this.#socket;
     const onClose = (): void => this.interrupt(clientLeftError());
+    const chunks: Buffer[] = [];
+    let heldBytes = 0;
+    // A socket that holds bytes does not tell that its input has ended. No client has reason to send more than its hello.
+    const take = (): void => {
+      for (let chunk = readFrom(socket); chunk !== null; chunk = readFrom(socket)) {
+        chunks.push(chunk);
+        heldBytes += chunk.length + tlsLimits.chunkBytes;
+      }
+      this.#settings.reader.hold(this, heldBytes);
+    };
     socket.on('close', onClose);
     socket.on('end', onClose);
-    // A socket that holds bytes does not tell that its input has ended.
-    const bytes = socket.read() as Buffer | null;
+    socket.on('readable', take);
+    take();
     const turn = await this.#entry.takeHandshakeTurn();
     socket.off('close', onClose);
     socket.off('end', onClose);
+    socket.off('readable', take);
     this.check();
     // Its owner has ended it.
     if (turn === undefined) throw clientLeftError();
-    if (bytes !== null) socket.unshift(bytes);
+    for (const chunk of chunks.toReversed()) socket.unshift(chunk);
     return turn;
   }
 
@@ -174,6 +185,10 @@ const endErrors: Record<AdmissionEndReason, () => TlsAcceptError> = {
   slow: () => handshakeError('the client is slow, and too many are'),
   late: () => handshakeError('the time to log in is over'),
 };
+
+function readFrom(socket: Socket): Buffer | null {
+  return socket.read() as Buffer | null;
+}
 
 function clientLeftError(): TlsAcceptError {
   return handshakeError('the client has left');

@@ -12,6 +12,8 @@ export const tlsLimits = {
    * no usual client ends for the hellos of others. All connections before login together hold 64 MiB of these.
    */
   uncountedHelloBytes: 4 * 1024,
+  /** Memory of a piece of input besides its own bytes, in bytes: input may come in pieces of one byte each. */
+  chunkBytes: 256,
   /** Bytes of longer ClientHellos that a thread holds in all, each until the end of its handshake. */
   heldHelloBytes: 16 * 1024 * 1024,
   /**

@@ -1,8 +1,9 @@
-// Clients that send half of a long ClientHello and wait: what they make a server hold has one bound, and at the bound the
+// Clients that send half of a long ClientHello and wait, or much behind a hello that waits for its turn: what they make a server hold has one bound, and at the bound the
 // address goes that holds most. A client of another address, whose hello is long too, is served.
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import t from 'tap';
+import { Admission } from '../../tls/index.ts';
 import { tlsLimits } from '../../tls/limits.ts';
 import { captureNodeHello, withExtension } from '../fixtures/captured-hello.ts';
 import { startForTest } from '../fixtures/tls-acceptor-server.ts';
@@ -61,4 +62,31 @@ await t.test('a whole long hello counts until its handshake ends', async (t) => 
     server.events.some((event) => event.kind === 'failure' && event.code === 'TOO_MANY_PENDING'),
   );
   t.equal((await visitWithNode({ port: server.port, version: 'TLSv1.3' })).isResumed, false);
+});
+
+await t.test('what waits behind a hello for its turn counts too', async (t) => {
+  const admission = new Admission({ quickHandshakes: 1, quickTicks: Infinity });
+  const { server } = await startForTest(t, { admission });
+  const busy = await begin(server.port, '127.0.0.2', hello);
+  const isRead = () => server.acceptor.pendingHelloCount === 0;
+  await until(() => admission.count === 1 && isRead());
+  const honest = visitWithNode({ port: server.port, version: 'TLSv1.3' });
+  await until(() => admission.count === 2 && isRead());
+  const count = 400;
+  const crowd: Socket[] = [];
+  t.teardown(() => {
+    for (const socket of [busy, ...crowd]) socket.destroy();
+  });
+  for (let index = 0; index < count; index++) {
+    crowd.push(await begin(server.port, '127.0.0.3', hello));
+  }
+  await until(() => admission.count === count + 2 && isRead());
+  for (const socket of crowd) socket.write(Buffer.alloc(halfBytes));
+  const most = Math.floor(tlsLimits.heldHelloBytes / halfBytes);
+  await until(() => server.events.length >= count - most);
+  t.ok(server.events.length < count - most / 3, 'no more of them go than must');
+  const expected = { kind: 'failure', code: 'TOO_MANY_PENDING', address: '127.0.0.3' } as const;
+  for (const event of server.events) t.match(event, expected);
+  busy.destroy();
+  t.equal((await honest).isResumed, false, 'the client of another address is served');
 });

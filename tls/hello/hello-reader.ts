@@ -86,6 +86,14 @@ export class HelloReader {
     }
   }
 
+  /**
+   * A stranger whose hello was read makes us hold so many bytes from now on, its hello among them. Ends it or others if
+   * all together hold too much.
+   */
+  hold(stranger: Stranger, bytes: number): void {
+    this.#input.hold(stranger, bytes);
+  }
+
   /** The handshake of a stranger has ended, and with it what TLS held of its hello. */
   release(stranger: Stranger): void {
     this.#input.release(stranger);
