@@ -16,7 +16,7 @@ export interface ClientHello {
   readonly supportedGroups: Uint8Array | undefined;
   /** The host name of the server_name extension; undefined if there is none, or what there is can be no host's name. */
   readonly serverName: string | undefined;
-  /** Versions of the supported_versions extension; the legacy version if there is none. */
+  /** Versions of the supported_versions extension; if there is none the legacy version, which is at most that of TLS 1.2. */
   readonly supportedVersions: readonly number[];
   /** Whether a TLS 1.2 session would be bound to its handshake (RFC 7627). */
   readonly hasExtendedMasterSecret: boolean;
@@ -33,12 +33,13 @@ export type ClientHelloResult =
 
 /** The version of TLS 1.3 in a hello. @see RFC 8446, section 4.2.1 */
 export const tls13 = 0x0304;
+const tls12 = 0x0303;
 
 /** Names of versions, the best one last; as `getProtocol()` of Node tells them. */
 const protocolNames: ReadonlyMap<number, string> = new Map([
   [0x0301, 'TLSv1'],
   [0x0302, 'TLSv1.1'],
-  [0x0303, 'TLSv1.2'],
+  [tls12, 'TLSv1.2'],
   [tls13, 'TLSv1.3'],
 ]);
 
@@ -123,8 +124,12 @@ function parseExtensions(
     reader.number(4);
     return new Uint8Array(identity);
   });
-  const versions = readList(extensions.get(extensionTypes.supportedVersions), 1, (reader) =>
-    reader.number(2),
+  // All of them: OpenSSL may choose the last, and then goes another way than we thought.
+  const versions = readList(
+    extensions.get(extensionTypes.supportedVersions),
+    1,
+    (reader) => reader.number(2),
+    Infinity,
   );
   const keyShareGroups = readList(extensions.get(extensionTypes.keyShare), 2, (reader) => {
     const group = reader.number(2);
@@ -146,25 +151,26 @@ function parseExtensions(
     serverName: toHostName(serverNames.find(({ type }) => type === 0)?.name),
     supportedVersions: extensions.has(extensionTypes.supportedVersions)
       ? versions
-      : [legacyVersion],
+      : [Math.min(legacyVersion, tls12)],
     hasExtendedMasterSecret: extensions.has(extensionTypes.extendedMasterSecret),
   };
 }
 
 /**
- * The first items of the list that an extension begins with, up to a bound: none if there is no extension, undefined if
+ * The first items of the list that an extension begins with, up to `maxItems`: none if there is no extension, undefined if
  * they are broken. What OpenSSL does not like about the rest it tells by itself.
  */
 function readList<Item>(
   extension: Uint8Array | undefined,
   lengthBytes: number,
   readItem: (reader: ByteReader) => Item,
+  maxItems: number = tlsLimits.helloListItems,
 ): Item[] | undefined {
   if (extension === undefined) return [];
   const outer = new ByteReader(extension);
   const list = new ByteReader(outer.vector(lengthBytes));
   const items: Item[] = [];
-  while (list.hasMore && items.length < tlsLimits.helloListItems) items.push(readItem(list));
+  while (list.hasMore && items.length < maxItems) items.push(readItem(list));
   return outer.isBroken || list.isBroken ? undefined : items;
 }
 

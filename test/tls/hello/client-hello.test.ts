@@ -100,6 +100,17 @@ void t.test('the best protocol that is offered', async (t) => {
   t.equal(best(), 'unknown');
 });
 
+void t.test('all versions count, and none from 1.3 on without their extension', async (t) => {
+  const list = Buffer.alloc(2 * 127, 0x7a);
+  list.writeUInt16BE(0x0304, list.length - 2);
+  t.equal(offeredProtocol(parsed(withExtension(nodeHello, 43, withLength(list, 1)))), 'TLSv1.3');
+  const without = editExtensions(nodeHello, (all) => all.filter(([type]) => type !== 43));
+  for (const legacy of [0x0303, 0x0304, 0x0305]) {
+    without.writeUInt16BE(legacy, 9);
+    t.same(parsed(without).supportedVersions, [0x0303], 'RFC 8446, section 4.2.1');
+  }
+});
+
 void t.test('the hellos of openssl s_client', { skip: skipWithout('openssl') }, async (t) => {
   const both = parsed(await captureOpensslHello([]));
   t.same(both.supportedVersions.slice(0, 2), [0x0304, 0x0303]);
