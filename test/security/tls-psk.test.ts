@@ -2,13 +2,19 @@
 // that are not known, several of them, early data. Each gets its right answer, with sessions in the cache and in tickets.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import t from 'tap';
-import { captureNodeHello, editExtensions, withExtension } from '../fixtures/captured-hello.ts';
+import t, { type Test } from 'tap';
+import {
+  captureNodeHello,
+  editExtensions,
+  withExtension,
+  withLength,
+} from '../fixtures/captured-hello.ts';
 import { skipWithout } from '../fixtures/clients.ts';
 import { converse, isOpensslReused } from '../fixtures/converse.ts';
 import {
   allowEarlyData,
   answerToHello,
+  answerToSecondHello,
   offerSessions,
   type PskSession,
   readPskSession,
@@ -40,7 +46,75 @@ const unknown = (psk: PskSession): PskSession => ({
   identity: Buffer.alloc(psk.identity.length, 7),
 });
 
+/** Asked for by these names, with a key share that makes the server ask for a second hello. */
+async function offerAfterRetry(t: Test, mode: 'stateful' | 'tickets') {
+  const { port } = await startInMode(t, mode);
+  const sessionFor = async (servername: string): Promise<PskSession> => {
+    const tls = { servername, ecdhCurve: 'X448:P-256' };
+    const { sessions } = await visitWithNode({ port, version: 'TLSv1.3', tls });
+    return readPskSession(sessions.at(-1)!);
+  };
+  const helloOf = (ecdhCurve: string): Promise<Buffer> =>
+    captureNodeHello({ ...tls13, servername: 'a.test', ecdhCurve });
+  const first = await helloOf('X448:P-256');
+  let shares: Uint8Array = Buffer.alloc(0);
+  editExtensions(await helloOf('P-256'), (all) => {
+    shares = all.find(([type]) => type === 51)![1];
+    return all;
+  });
+  const second = withExtension(first, 51, shares);
+  return {
+    own: await sessionFor('a.test'),
+    other: await sessionFor('b.test'),
+    /** What the server answers if the two hellos, both for a.test, offer these. */
+    offer(inFirst: readonly PskSession[], inSecond: readonly PskSession[]) {
+      const hello = inFirst.length === 0 ? first : offerSessions(first, inFirst);
+      return answerToSecondHello(port, hello, (retry) =>
+        offerSessions(second, inSecond, { hello, retry }),
+      );
+    },
+  };
+}
+
 for (const mode of modes) {
+  await t.test(`sessions in a second hello, ${mode}`, async (t) => {
+    const { own, other, offer } = await offerAfterRetry(t, mode);
+    t.match(await offer([own], [own]), taken(0), 'control: the same as in the first');
+    t.match(await offer([own], [other]), taken(undefined), 'one of another server name');
+    t.match(await offer([own], [other, own]), taken(1), 'behind which its own is taken');
+    t.match(await offer([], [own]), taken(undefined), 'one that the first did not offer');
+    t.match(await offer([other], [own]), taken(undefined), 'nor did this');
+  });
+
+  await t.test(`versions that we do not know, ${mode}`, async (t) => {
+    const { port } = await startInMode(t, mode);
+    const tls = { servername: 'b.test' };
+    const { sessions } = await visitWithNode({ port, version: 'TLSv1.3', tls });
+    const other = readPskSession(sessions.at(-1)!);
+    const mine = await visitWithNode({
+      port,
+      version: 'TLSv1.2',
+      tls: { servername: 'a.test' },
+    });
+    const { identity: ticket } = readPskSession(mine.sessions.at(-1)!);
+    const hello = await captureNodeHello({ ...tls13, servername: 'a.test' });
+    const versions = [...Array<number>(100).fill(0x7a7a), 0x0304];
+    const list = Buffer.concat(
+      versions.map((version) => Buffer.from([version >> 8, version & 255])),
+    );
+    const many = withExtension(hello, 43, withLength(list, 1));
+    // So that it looks like TLS 1.2 to whoever does not read all versions.
+    const both = offerSessions(withExtension(many, 35, ticket), [other]);
+    t.match(await answerToHello(port, both), taken(undefined), 'no session of another name');
+    const { sessions: own } = await visitWithNode({
+      port,
+      version: 'TLSv1.3',
+      tls: { servername: 'a.test' },
+    });
+    const offering = offerSessions(many, [readPskSession(own.at(-1)!)]);
+    t.match(await answerToHello(port, offering), taken(0), 'its own');
+  });
+
   await t.test(`identities and binders, ${mode}`, async (t) => {
     const { port } = await startInMode(t, mode);
     const { hello, psk } = await comeBack(port);

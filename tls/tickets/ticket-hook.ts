@@ -3,7 +3,13 @@ import { Socket } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 import type { Clock } from '../time.ts';
 import type { TicketKeySource } from './ticket-keys.ts';
-import { isNamedBy, type TicketChain, ticketNameBytes, writeTicketName } from './ticket-name.ts';
+import {
+  isNamedBy,
+  type TicketChain,
+  ticketHead,
+  ticketNameBytes,
+  writeTicketName,
+} from './ticket-name.ts';
 
 /*
  * Node's context of OpenSSL has a hook for ticket keys, which only Node's own tests use. With it all keys that live
@@ -44,6 +50,8 @@ export interface TicketConnection {
   readonly serverName: string | undefined;
   /** When the chain of the ticket began that it came with; undefined if it came with none that opens. */
   readonly fullHandshakeAt: number | undefined;
+  /** {@link ticketHead} of each ticket that may be opened for it; none when its handshake has ended. */
+  openable: readonly string[];
   /** Whether OpenSSL reads from the system, and so not while the promises of another connection run. */
   readonly isDirect: boolean;
   /** For clients of TLS 1.2 that ask for a name, from their ClientHello on. */
@@ -53,10 +61,19 @@ export interface TicketConnection {
 /** A connection for a socket that TLS is to take over. */
 export function ticketConnection(
   socket: Socket,
-  chain: Pick<TicketConnection, 'serverName' | 'fullHandshakeAt'>,
+  {
+    serverName,
+    fullHandshakeAt,
+    openable,
+  }: Pick<TicketConnection, 'serverName' | 'fullHandshakeAt' | 'openable'>,
 ): TicketConnection {
   const { _handle: handle } = socket as { readonly _handle?: unknown };
-  return { ...chain, isDirect: socket instanceof Socket && Boolean(handle) };
+  return {
+    serverName,
+    fullHandshakeAt,
+    openable,
+    isDirect: socket instanceof Socket && Boolean(handle),
+  };
 }
 
 type Answer = readonly [
@@ -98,8 +115,8 @@ export function nativeContextOf(server: Server): NativeContext | undefined {
 
 /**
  * Seals and opens the tickets of one server of TLS. A ticket is sealed for its connection's server name and chain of
- * resumptions, or not at all. Whether a connection's tickets may be opened is decided before: the hook is not told whose
- * they are.
+ * resumptions, or not at all. Which tickets of a connection may be opened is decided before: the hook is not told whose
+ * they are. So nothing else is opened, which a client might offer in the second hello after a HelloRetryRequest.
  */
 export class TicketHook {
   readonly #options: TicketHookOptions;
@@ -107,6 +124,8 @@ export class TicketHook {
   #sealing: TicketChain | 'unknown' | undefined;
   /** TLS 1.2: the connections whose handshake has begun, and has not ended. */
   readonly #underWay = new Set<TicketConnection>();
+  /** How many connections whose handshake has not ended may each open a ticket with this head. */
+  readonly #openable = new Map<string, number>();
   /** Copies of keys that OpenSSL has taken over by the end of this turn of the event loop. */
   #spentKeys: Uint8Array[] = [];
   #isCleaning = false;
@@ -120,10 +139,10 @@ export class TicketHook {
       throw new Error('Cannot seal tickets: this Node has no hook for their keys');
     }
     context.enableTicketKeyCallback();
-    context.onticketkeycallback = (name, _iv, isSealing) => {
+    context.onticketkeycallback = (name, iv, isSealing) => {
       // Node would take an exception for the end of the process.
       try {
-        return isSealing ? this.#seal() : this.#open(name);
+        return isSealing ? this.#seal() : this.#open(name, iv);
       } catch {
         return refusal;
       }
@@ -133,6 +152,9 @@ export class TicketHook {
   /** The handshake of a connection begins. */
   begin(connection: TicketConnection): void {
     if (this.#options.clients === 'tls12-named') this.#underWay.add(connection);
+    for (const head of connection.openable) {
+      this.#openable.set(head, (this.#openable.get(head) ?? 0) + 1);
+    }
   }
 
   /**
@@ -141,7 +163,7 @@ export class TicketHook {
    * @param connection - undefined if it has failed nevertheless: it is to get no ticket
    */
   secure(connection: TicketConnection | undefined, isResumed: boolean): void {
-    if (connection !== undefined) this.#underWay.delete(connection);
+    if (connection !== undefined) this.end(connection);
     if (this.#options.clients !== 'tls13') return;
     // A connection over another stream may come in between another's `secureConnection` and its tickets.
     const isCertain = connection?.isDirect === true || this.#sealing === undefined;
@@ -150,9 +172,15 @@ export class TicketHook {
     this.#cleanSoon();
   }
 
-  /** It has ended. */
+  /** Its handshake has ended, whichever way; does nothing a second time. */
   end(connection: TicketConnection): void {
     this.#underWay.delete(connection);
+    for (const head of connection.openable) {
+      const count = this.#openable.get(head) ?? 0;
+      if (count > 1) this.#openable.set(head, count - 1);
+      else this.#openable.delete(head);
+    }
+    connection.openable = [];
   }
 
   /** Undefined if it has resumed without a ticket that it could come with. */
@@ -190,8 +218,9 @@ export class TicketHook {
     return found && { serverName: found.serverName, fullHandshakeAt };
   }
 
-  #open(name: Uint8Array): Answer {
+  #open(name: Uint8Array, iv: Uint8Array): Answer {
     const { opens, keys, clients } = this.#options;
+    if (!this.#openable.has(ticketHead(name, iv))) return refusal;
     const key = opens ? keys.keys.find((key) => isNamedBy(name, key)) : undefined;
     if (key === undefined) return refusal;
     return [clients === 'tls13' ? 2 : 1, ...this.#copyKeys(key.secret), noBytes, noBytes];

@@ -39,6 +39,11 @@ export function findTicketKey(
   return keys.find((key) => isNamedBy(ticket, key));
 }
 
+/** What a ticket begins with, name and IV, which no other has: its first bytes, or these two by themselves. */
+export function ticketHead(...parts: readonly Uint8Array[]): string {
+  return Buffer.concat(parts).toString('latin1', 0, ticketNameBytes + ivBytes);
+}
+
 /** Whether the name in a ticket is that of this key. */
 export function isNamedBy(ticketName: Uint8Array, { name }: TicketKey): boolean {
   for (let i = 0; i < keyIdBytes; i++) if (ticketName[i] !== name[i]) return false;

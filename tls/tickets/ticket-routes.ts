@@ -4,7 +4,7 @@ import { tlsLimits } from '../limits.ts';
 import type { Clock } from '../time.ts';
 import type { TicketClients } from './ticket-hook.ts';
 import type { TicketKey, TicketKeySource } from './ticket-keys.ts';
-import { findTicketKey, readFullHandshakeAt, ticketNameFor } from './ticket-name.ts';
+import { findTicketKey, readFullHandshakeAt, ticketHead, ticketNameFor } from './ticket-name.ts';
 
 /**
  * How the keys of tickets come to OpenSSL:
@@ -28,6 +28,8 @@ export interface NativeTicketRoute {
   readonly serverName: string | undefined;
   /** When the chain began whose ticket it comes with; undefined if no ticket is to be opened. */
   readonly fullHandshakeAt: number | undefined;
+  /** {@link ticketHead} of each ticket that may be opened for it. */
+  readonly openable: readonly string[];
 }
 
 /** To a server with one key. */
@@ -66,6 +68,7 @@ export class NativeTicketRoutes implements TicketRoutes {
     const serverName = serverNameOf(hello);
     const now = this.#clock();
     let fullHandshakeAt = Infinity;
+    const openable: string[] = [];
     for (const ticket of offeredTickets(hello)) {
       const key = findTicketKey(keys, ticket);
       if (key === undefined) continue;
@@ -73,14 +76,21 @@ export class NativeTicketRoutes implements TicketRoutes {
       if (beganAt === undefined || now >= beganAt + tlsLimits.resumptionChainMs) return undefined;
       // OpenSSL decides which of several it takes.
       fullHandshakeAt = Math.min(fullHandshakeAt, beganAt);
+      openable.push(ticketHead(ticket));
     }
-    if (fullHandshakeAt === Infinity) return undefined;
-    return { mode: 'ticket', clients: clientsOf(hello), serverName, fullHandshakeAt };
+    if (openable.length === 0) return undefined;
+    return { mode: 'ticket', clients: clientsOf(hello), serverName, fullHandshakeAt, openable };
   }
 
   toBegin(hello: ClientHello): NativeTicketRoute {
     const serverName = serverNameOf(hello);
-    return { mode: 'ticket', clients: clientsOf(hello), serverName, fullHandshakeAt: undefined };
+    return {
+      mode: 'ticket',
+      clients: clientsOf(hello),
+      serverName,
+      fullHandshakeAt: undefined,
+      openable: [],
+    };
   }
 }
 

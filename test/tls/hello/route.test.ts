@@ -2,7 +2,7 @@ import t from 'tap';
 import type { ClientHello } from '../../../tls/hello/client-hello.ts';
 import { type HelloRouteOptions, routeHello } from '../../../tls/hello/route.ts';
 import { makeTicketKey, ReplicatedTicketKeys } from '../../../tls/tickets/ticket-keys.ts';
-import { ticketNameFor, writeTicketName } from '../../../tls/tickets/ticket-name.ts';
+import { ticketHead, ticketNameFor, writeTicketName } from '../../../tls/tickets/ticket-name.ts';
 import { NativeTicketRoutes, PerKeyTicketRoutes } from '../../../tls/tickets/ticket-routes.ts';
 
 const times = { createdAt: 0, expiresAt: 1 };
@@ -223,6 +223,15 @@ const options = (
   tickets: HelloRouteOptions['tickets'],
 ): HelloRouteOptions => ({ kind, tickets, groups: [0x11ec, 0x1d] });
 
+/** A route without the tickets that may be opened. */
+const routeWithoutTickets = (hello: ClientHello, options: HelloRouteOptions) => {
+  const route = routeHello(hello, options);
+  if (!('openable' in route)) return route;
+  const { openable, ...others } = route;
+  t.equal(openable.length > 0, others.fullHandshakeAt !== undefined);
+  return others;
+};
+
 for (const [name, helloWith, ...wanted] of cases) {
   void t.test(name, async (t) => {
     for (const [mode, tickets, makeTicket, routes] of [
@@ -230,8 +239,8 @@ for (const [name, helloWith, ...wanted] of cases) {
       ['per key', byKey, perKeyTicket, wanted[1]],
     ] as const) {
       const hello = helloWith(makeTicket);
-      t.strictSame(routeHello(hello, options('stateful', tickets)), routes.stateful, mode);
-      t.strictSame(routeHello(hello, options('tickets', tickets)), routes.tickets, mode);
+      t.strictSame(routeWithoutTickets(hello, options('stateful', tickets)), routes.stateful, mode);
+      t.strictSame(routeWithoutTickets(hello, options('tickets', tickets)), routes.tickets, mode);
       t.strictSame(routeHello(hello, options('off', tickets)), toNone, 'off');
       for (const kind of ['stateful', 'tickets'] as const) {
         t.not(routeHello(hello, options(kind, undefined)).mode, 'ticket', 'without keys');
@@ -261,7 +270,10 @@ void t.test(
     const [young, old] = [nativeTicket(1), nativeTicket(2, undefined, now - 2 * hour)];
     const routeOf = (...pskIdentities: Uint8Array[]) =>
       native.toResume({ ...tls13Hello, pskIdentities });
-    t.match(routeOf(young, old), { fullHandshakeAt: now - 2 * hour });
+    t.match(routeOf(young, nativeTicket(3), old), {
+      fullHandshakeAt: now - 2 * hour,
+      openable: [ticketHead(young), ticketHead(old)],
+    });
     t.equal(routeOf(young, nativeTicket(1, 'mail.example')), undefined);
     t.equal(routeOf(young, nativeTicket(1, undefined, now - 25 * hour)), undefined);
   },

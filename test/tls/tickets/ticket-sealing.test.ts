@@ -7,7 +7,7 @@ import {
   type TicketConnection,
   TicketHook,
 } from '../../../tls/tickets/ticket-hook.ts';
-import { readFullHandshakeAt } from '../../../tls/tickets/ticket-name.ts';
+import { readFullHandshakeAt, ticketHead } from '../../../tls/tickets/ticket-name.ts';
 
 const minute = 60_000;
 const now = 1_000_000 * minute;
@@ -36,7 +36,23 @@ function open(clients: TicketClients, opens = true) {
 const connectionOf = (
   serverName: string | undefined,
   more: Partial<TicketConnection> = {},
-): TicketConnection => ({ serverName, fullHandshakeAt: undefined, isDirect: true, ...more });
+): TicketConnection => ({
+  serverName,
+  fullHandshakeAt: undefined,
+  openable: [],
+  isDirect: true,
+  ...more,
+});
+
+const nameOf = (byte: number) => new Uint8Array(16).fill(byte);
+
+/** A connection whose handshake has begun, with tickets of these keys. */
+function begin(hook: TicketHook, ...keys: readonly number[]): TicketConnection {
+  const openable = keys.map((byte) => ticketHead(nameOf(byte), new Uint8Array(16)));
+  const connection = connectionOf('a.test', { openable });
+  hook.begin(connection);
+  return connection;
+}
 
 /** When the chain of what was sealed began, if it is for this name. */
 const chainIn = ([, , , name, iv]: Answer, serverName: string | undefined) =>
@@ -115,13 +131,13 @@ void t.test(
 );
 
 void t.test('every live key opens, TLS 1.3 renews', async (t) => {
-  const nameOf = (byte: number) => new Uint8Array(16).fill(byte);
   for (const [clients, result] of [
     ['tls13', 2],
     ['tls12-named', 1],
     ['tls12-unnamed', 1],
   ] as const) {
     const opening = open(clients);
+    begin(opening.hook, 1, 2, 3);
     for (const byte of [1, 2]) {
       const [given, macKey, aesKey] = opening.open(nameOf(byte));
       t.equal(given, result, clients);
@@ -132,12 +148,35 @@ void t.test('every live key opens, TLS 1.3 renews', async (t) => {
     opening.keys.replace([keyOf(3)]);
     t.ok(isRefusal(opening.open(nameOf(1))));
     t.equal(opening.open(nameOf(3))[0], result, 'but one that has come since');
-    t.ok(isRefusal(open(clients, false).open(nameOf(1))), 'unless nothing is opened');
+    const closed = open(clients, false);
+    begin(closed.hook, 1);
+    t.ok(isRefusal(closed.open(nameOf(1))), 'unless nothing is opened');
   }
 });
 
+void t.test(
+  'a ticket is opened while the handshake of a client that came with it lasts',
+  async (t) => {
+    for (const clients of ['tls13', 'tls12-named', 'tls12-unnamed'] as const) {
+      const { hook, open: openTicket } = open(clients);
+      const isOpened = (byte: number) => !isRefusal(openTicket(nameOf(byte)));
+      t.notOk(isOpened(1), 'not before');
+      const [one, another] = [begin(hook, 1), begin(hook, 1)];
+      t.ok(isOpened(1));
+      t.ok(isOpened(1), 'also in a second hello');
+      t.notOk(isOpened(2), 'but then no other');
+      hook.secure(one, true);
+      hook.end(one);
+      t.ok(isOpened(1), 'another client has it too');
+      hook.end(another);
+      t.notOk(isOpened(1), 'not after');
+    }
+  },
+);
+
 void t.test('what OpenSSL is given of a key survives its end, but not the turn', async (t) => {
   const { hook, keys, seal, open: openTicket } = open('tls13');
+  begin(hook, 1);
   hook.secure(connectionOf('a.test'), false);
   const answers = [seal(), openTicket(new Uint8Array(16).fill(1))];
   keys.replace([keyOf(3)]);
@@ -159,6 +198,7 @@ void t.test('a source that fails costs a full handshake, not the process', async
       throw new Error('No keys');
     },
   });
+  begin(hook, 1);
   hook.secure(connectionOf('a.test'), false);
   t.ok(isRefusal(seal()));
   t.ok(isRefusal(openTicket(new Uint8Array(16).fill(1))));
