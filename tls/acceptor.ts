@@ -12,7 +12,7 @@ import { type ClientHello, offeredProtocol, tls13 } from './hello/client-hello.t
 import { type Clock, steadyClock } from './time.ts';
 import type { Credential } from './certificates/credentials.ts';
 import { Deadlines } from './time.ts';
-import { EndpointDirectory } from './endpoints.ts';
+import { EndpointDirectory } from './endpoint-directory.ts';
 import { keyExchangeGroup } from './hello/key-exchange-group.ts';
 import { type HelloRoute, routeHello } from './hello/route.ts';
 import { HelloReader } from './hello/hello-reader.ts';
@@ -31,7 +31,7 @@ import {
 } from './tickets/ticket-routes.ts';
 import { certificateError, handshakeError, TlsAcceptError } from './events.ts';
 import type { TlsConnection } from './handshake.ts';
-import type { TlsEndpointSettings } from './endpoints.ts';
+import type { TlsEndpointSettings } from './endpoint.ts';
 import type { TlsEvent } from './events.ts';
 import { TlsHandshake } from './handshake.ts';
 import { groupCodes, type TlsPolicy } from './policy.ts';
