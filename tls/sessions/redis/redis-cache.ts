@@ -14,6 +14,7 @@ import { OwedPurges } from './owed-purges.ts';
 import { RedisConnection, RedisFailure } from './redis-connection.ts';
 import type { RedisCommand } from './redis-link.ts';
 import {
+  describePurgeFailure,
   indexScript,
   promoteScript,
   purgeIndexed,
@@ -207,7 +208,7 @@ export class RedisSessionCache implements SessionCache {
       if (!(error instanceof RedisFailure)) throw error;
       if (this.#isClosed) return count;
       this.#purgeTimer.arm(redisLimits.purgeRetryMs);
-      throw new PurgeError(describeFailure(error, this.isConnected), count, { cause: error });
+      throw new PurgeError(describePurgeFailure(error, this.isConnected), count, { cause: error });
     }
     this.#owed.settle(purge);
     return count;
@@ -389,14 +390,4 @@ function expectWithin(action: string, ms: number, mostMs: number): void {
 function removalOf(isPurged: boolean, isOver: boolean): 'purged' | 'expired' | undefined {
   if (isPurged) return 'purged';
   return isOver ? 'expired' : undefined;
-}
-
-function describeFailure(failure: RedisFailure, isConnected: boolean): string {
-  const { cause } = failure;
-  const reason = cause instanceof Error ? `${failure.message}: ${cause.message}` : failure.message;
-  return (
-    `Redis ${isConnected ? 'has failed' : 'is away'} (${reason}), so sessions may be left in it. ` +
-    'This server resumes none of them and purges them when Redis is back. Until then other servers may resume ' +
-    'them, and so may this one once it has been restarted: purge again then'
-  );
 }

@@ -1,4 +1,5 @@
 import { redisLimits } from '../../limits.ts';
+import type { RedisFailure } from './redis-connection.ts';
 import type { RedisKeys } from './redis-layout.ts';
 import type { RedisCommand } from './redis-link.ts';
 
@@ -58,6 +59,21 @@ export async function purgeServer(
 
 function escapeGlob(text: string): string {
   return text.replaceAll(/[\\*?[\]]/g, String.raw`\$&`);
+}
+
+/**
+ * What an operator is told of a purge that Redis has not completed.
+ *
+ * @param isConnected - whether Redis was reached nevertheless
+ */
+export function describePurgeFailure(failure: RedisFailure, isConnected: boolean): string {
+  const { cause } = failure;
+  const reason = cause instanceof Error ? `${failure.message}: ${cause.message}` : failure.message;
+  return (
+    `Redis ${isConnected ? 'has failed' : 'is away'} (${reason}), so sessions may be left in it. ` +
+    'This server resumes none of them and purges them when Redis is back. Until then other servers may resume ' +
+    'them, and so may this one once it has been restarted: purge again then'
+  );
 }
 
 /*
