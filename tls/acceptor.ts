@@ -2,41 +2,37 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { Admission, type AdmissionEntry, type Visitor } from './admission/admission.ts';
-import { Arrival, type ArrivalSettings } from './arrival.ts';
-import type {
-  ClientCertificate,
-  ClientCertificatePolicy,
+import { type Arrival, Arrivals } from './arrival.ts';
+import {
+  type ClientCertificate,
+  type ClientCertificatePolicy,
+  ClientTrust,
 } from './certificates/client-certificates.ts';
-import { clientCertificateOf, ClientTrust } from './certificates/client-certificates.ts';
-import { type ClientHello, offeredProtocol, tls13 } from './hello/client-hello.ts';
-import { type Clock, steadyClock } from './time.ts';
+import { checkClient } from './certificates/client-check.ts';
 import type { Credential } from './certificates/credentials.ts';
-import { Deadlines } from './time.ts';
+import type { TlsEndpointSettings } from './endpoint.ts';
 import { EndpointDirectory } from './endpoint-directory.ts';
+import { certificateError, handshakeError, TlsAcceptError, type TlsEvent } from './events.ts';
+import { type TlsConnection, TlsHandshake } from './handshake.ts';
+import { type ClientHello, offeredProtocol, tls13 } from './hello/client-hello.ts';
 import { keyExchangeGroup } from './hello/key-exchange-group.ts';
-import { type HelloRoute, routeHello } from './hello/route.ts';
-import { HelloReader } from './hello/hello-reader.ts';
-import { LinkedList } from './linked-list.ts';
+import { type HelloRoute, type Resumption, routeHello } from './hello/route.ts';
 import { tlsLimits } from './limits.ts';
-import type { Resumption } from './hello/route.ts';
-import type { FoundSession, IssuedSession } from './sessions/stored-session.ts';
+import { groupCodes, type TlsPolicy } from './policy.ts';
 import { planResumption, type ResumptionPlan, type ResumptionProof } from './proof/verdict.ts';
-import { hasTicketHook } from './tickets/ticket-hook.ts';
+import { TlsSessions } from './sessions/lookup.ts';
+import {
+  digestServerName,
+  type FoundSession,
+  type IssuedSession,
+} from './sessions/stored-session.ts';
 import type { TicketKeySource } from './tickets/ticket-keys.ts';
 import {
-  NativeTicketRoutes,
-  PerKeyTicketRoutes,
+  openTicketRoutes,
   type TicketKeyMode,
   type TicketRoutes,
 } from './tickets/ticket-routes.ts';
-import { certificateError, handshakeError, TlsAcceptError } from './events.ts';
-import type { TlsConnection } from './handshake.ts';
-import type { TlsEndpointSettings } from './endpoint.ts';
-import type { TlsEvent } from './events.ts';
-import { TlsHandshake } from './handshake.ts';
-import { groupCodes, type TlsPolicy } from './policy.ts';
-import { TlsSessions } from './sessions/lookup.ts';
-import { digestServerName } from './sessions/stored-session.ts';
+import { type Clock, Deadlines, steadyClock } from './time.ts';
 
 /** What a {@link TlsAcceptor} offers, how sessions come back, and its bounds. */
 export interface TlsAcceptorOptions {
@@ -54,20 +50,22 @@ export interface TlsAcceptorOptions {
   readonly clientCertificates?: ClientCertificatePolicy;
   /**
    * Names of the protocols that are spoken inside of TLS, such as `imap`, the preferred one first. A client that offers
-   * others only is refused with the alert no_application_protocol, so that nobody can lead a browser here whose owner
-   * meant another server of the same name; one that names none is served. Absent: no protocol is negotiated.
+   * others only is refused with the alert no_application_protocol, so that nobody can lead a browser here that was
+   * meant for another server of the same name. One that names none is served. Absent: no protocol is negotiated.
    *
    * @see RFC 7301, section 3.2; RFC 9325, section 3.7
    */
   readonly alpnProtocols?: readonly string[];
   /**
-   * Text that a client is sent that speaks in the clear instead of TLS, or says nothing for too long, with its line end:
-   * in the words of the protocol, which such a client may show to its user. Absent: an alert of TLS.
+   * Text with its line end for clients that speak in the clear instead of TLS, or say nothing for too long: in the
+   * words of the protocol, since such a client may show it to its user. Absent: they get an alert of TLS.
    */
   readonly clearTextAnswer?: string;
   /** The clock of the cache. */
   readonly clock?: Clock;
-  /** The clock of dates in client certificates and revocation lists, and of chains of tickets. Default: that of the system. */
+  /**
+   * The clock for dates in client certificates and revocation lists, and for chains of tickets. Default: the system's.
+   */
   readonly wallClock?: Clock;
   /** For finding a session, in milliseconds; past it the client gets a full handshake. Default 50. */
   readonly lookupDeadlineMs?: number;
@@ -95,17 +93,16 @@ interface Attempt {
   mode: HelloRoute['mode'];
 }
 
-/** Whom an entry has when the acceptor itself counts the connection: the arrival stands in at once. */
+/** The visitor of an entry that the acceptor makes itself; the arrival takes its place at once. */
 const nobody: Visitor = { end: () => {} };
 
 /**
- * Brings connections to TLS, whether they were accepted on a port for TLS or asked for STARTTLS, and lets
- * clients resume: from a session cache, in TLS 1.2 by session id and in TLS 1.3 by PSK identity, or
- * with tickets.
+ * Brings connections to TLS, whether they were accepted on a port for TLS or asked for STARTTLS. Clients resume from
+ * a session cache (in TLS 1.2 by session id, in TLS 1.3 by PSK identity) or with tickets.
  *
  * Node looks up TLS 1.2 sessions only: in TLS 1.3 it asks for the wrong id. So the acceptor reads the
- * ClientHello first, finds the session itself, and hands it over when Node asks. Tickets are sealed through a hook of
- * Node's that takes several keys or, where it is missing, by a server for each live key.
+ * ClientHello first, finds the session itself, and hands it over when Node asks. Tickets are sealed through a hook in
+ * Node that takes several keys or, if this Node has none that works, by a TLS server for each key and server name.
  */
 export class TlsAcceptor {
   readonly #plan: ResumptionPlan;
@@ -116,44 +113,32 @@ export class TlsAcceptor {
   readonly #wallClock: Clock;
   readonly #onEvent: (event: TlsEvent) => void;
   readonly #admission: Admission;
-  readonly #reader: HelloReader;
-  readonly #arrivalSettings: ArrivalSettings;
+  readonly #arrivals: Arrivals;
   readonly #handshakeDeadlines: Deadlines;
   readonly #settings: Omit<TlsEndpointSettings, 'clientTrust'>;
   #credentials: readonly Credential[];
   #clientTrust: ClientTrust | undefined;
   #endpoints: EndpointDirectory;
   readonly #unsubscribe: (() => void) | undefined;
-  readonly #arrivals = new LinkedList<Arrival>();
-  /** Settles with the last arrival; undefined unless the acceptor closes and waits for some. */
-  #lastArrival: PromiseWithResolvers<void> | undefined;
   #isClosed = false;
 
-  /** @throws RangeError where the lifetime is out of range, and what TLS throws for a bad credential */
+  /** @throws RangeError if the lifetime is out of range, and what TLS throws for a bad credential */
   constructor(options: TlsAcceptorOptions) {
-    if (!(options.lifetimeMs > 0) || options.lifetimeMs > tlsLimits.lifetimeMs) {
-      throw new RangeError(
-        `Cannot resume sessions for "${options.lifetimeMs}" ms: allowed are 1 to ${tlsLimits.lifetimeMs}`,
-      );
-    }
-    const { resumption } = options;
-    this.#plan = planResumption(resumption.kind, options.proof);
+    checkLifetime(options.lifetimeMs);
+    const { resumption, proof, handshakeDeadlineMs = tlsLimits.handshakeDeadlineMs } = options;
+    this.#plan = planResumption(resumption.kind, proof);
     this.#ticketKeys = resumption.kind === 'off' ? undefined : resumption.ticketKeys;
     this.#clock = options.clock ?? steadyClock;
     this.#wallClock = options.wallClock ?? Date.now;
     this.#onEvent = options.onEvent ?? (() => {});
     this.#sessions = this.#openSessions(options);
     this.#admission = options.admission ?? new Admission();
-    this.#reader = new HelloReader({
-      deadlineMs: options.helloDeadlineMs ?? tlsLimits.helloDeadlineMs,
-    });
-    this.#arrivalSettings = {
-      reader: this.#reader,
-      lingerings: new Deadlines(tlsLimits.lingerMs),
-      clearTextAnswer: options.clearTextAnswer,
-    };
-    const handshakeDeadlineMs = options.handshakeDeadlineMs ?? tlsLimits.handshakeDeadlineMs;
     this.#handshakeDeadlines = new Deadlines(handshakeDeadlineMs);
+    this.#arrivals = new Arrivals({
+      helloDeadlineMs: options.helloDeadlineMs ?? tlsLimits.helloDeadlineMs,
+      handshakeDeadlines: this.#handshakeDeadlines,
+      clearTextAnswer: options.clearTextAnswer,
+    });
     this.#settings = {
       lifetimeMs: options.lifetimeMs,
       handshakeDeadlineMs,
@@ -166,7 +151,11 @@ export class TlsAcceptor {
     this.#credentials = options.credentials;
     this.#clientTrust = this.#trustOf(options.clientCertificates);
     this.#endpoints = this.#openEndpoints(this.#clientTrust);
-    this.#ticketRoutes = this.#openTicketRoutes(options);
+    this.#ticketRoutes = openTicketRoutes(this.#ticketKeys, {
+      mode: options.ticketKeyMode ?? proof?.ticketKeyMode,
+      clock: this.#wallClock,
+      isOurName: (name) => this.#endpoints.hasServerName(name),
+    });
     this.#unsubscribe = this.#ticketKeys?.subscribe(() =>
       this.#endpoints.retireKeys(this.#ticketKeys?.keys ?? []),
     );
@@ -176,7 +165,7 @@ export class TlsAcceptor {
    * Uses other credentials for the connections to come. Those that are there keep theirs, and sessions stay:
    * they belong to a credential's name.
    *
-   * @throws RangeError where there is none, and what TLS throws for a bad one; nothing has changed then
+   * @throws RangeError if there is none, and what TLS throws for a bad one; nothing has changed then
    */
   replaceCredentials(credentials: readonly Credential[]): void {
     this.#endpoints.replace(credentials);
@@ -185,7 +174,8 @@ export class TlsAcceptor {
 
   /**
    * Asks the clients to come for certificates by another policy, or for none. Connections that are there stay.
-   * Sessions stay if the policy says the same as before; otherwise every client makes a full handshake, and is judged anew.
+   * Sessions stay if the policy says the same as before; otherwise every client makes a full handshake, in which OpenSSL
+   * checks its certificate anew.
    *
    * @throws what TLS throws for a bad authority or revocation list; nothing has changed then
    */
@@ -210,7 +200,7 @@ export class TlsAcceptor {
 
   /** Connections that wait for their ClientHello. */
   get pendingHelloCount(): number {
-    return this.#reader.pendingCount;
+    return this.#arrivals.pendingHelloCount;
   }
 
   /**
@@ -245,15 +235,9 @@ export class TlsAcceptor {
   /** Fails what is under way with `ACCEPTOR_CLOSED`, and everything later. Connections that are there stay. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    for (const arrival of this.#arrivals.toArray()) arrival.interrupt(closedError());
-    if (this.#arrivals.size > 0) {
-      this.#lastArrival ??= Promise.withResolvers();
-      await this.#lastArrival.promise;
-    }
+    await this.#arrivals.close(closedError());
     this.#unsubscribe?.();
     this.#sessions?.close();
-    this.#reader.close();
-    this.#arrivalSettings.lingerings.clear();
     this.#handshakeDeadlines.clear();
     this.#endpoints.retire();
   }
@@ -264,12 +248,11 @@ export class TlsAcceptor {
     address: string | undefined,
   ): Promise<TlsConnection> {
     const entry = given ?? this.#admission.enter(address, nobody);
-    const arrival = new Arrival(socket, entry, address, this.#arrivalSettings);
+    const arrival = this.#arrivals.add(socket, entry, address);
     const attempt: Attempt = { socket, arrival, address, startedAt: this.#clock(), mode: 'none' };
-    this.#arrivals.add(arrival);
     try {
       if (this.#isClosed) throw closedError();
-      attempt.hello = await this.#reader.read(socket, arrival);
+      attempt.hello = await arrival.readHello();
       arrival.check();
       const turn = arrival.tryTurn() ?? (await arrival.waitForTurn());
       try {
@@ -287,9 +270,7 @@ export class TlsAcceptor {
       throw error;
     } finally {
       this.#arrivals.remove(arrival);
-      arrival.leave();
       if (given === undefined) entry.leave();
-      if (this.#arrivals.size === 0) this.#lastArrival?.resolve();
     }
   }
 
@@ -306,7 +287,7 @@ export class TlsAcceptor {
         found = await this.#sessions?.find(hello, nameDigest);
         arrival.check();
       }
-      // From here to the endpoint nothing waits: what the endpoint was told and what the end is judged by are one.
+      // Nothing is awaited from here to the endpoint, so the client is checked by the same policy that its endpoint has.
       const clientTrust = this.#clientTrust;
       const handshake = new TlsHandshake({
         startedAt,
@@ -318,9 +299,15 @@ export class TlsAcceptor {
       });
       const endpoint = this.#endpoints.find(hello?.serverName, route);
       const open = () => endpoint.open(attempt.socket, handshake, route);
-      const tlsSocket = await this.#shakeHands(attempt, handshake, open);
+      const tlsSocket = await arrival.shakeHands(handshake, open);
       const clientCertificate =
-        clientTrust && (await this.#checkCertificate(clientTrust, tlsSocket, handshake, found));
+        clientTrust &&
+        (await checkClient(tlsSocket, handshake, {
+          trust: clientTrust,
+          found,
+          wallClock: this.#wallClock,
+          closeDeadlines: this.#handshakeDeadlines,
+        }));
       arrival.check();
       if (handshake.isResumed && found !== undefined) {
         // A purge may have come since the session was found.
@@ -373,83 +360,12 @@ export class TlsAcceptor {
     return routeHello(hello, { kind, tickets, groups: groupCodes });
   }
 
-  async #shakeHands(
-    { socket, arrival }: Attempt,
-    handshake: TlsHandshake,
-    open: () => void,
-  ): Promise<TLSSocket> {
-    if (socket.destroyed) throw handshakeError('the client has left');
-    const cancel = this.#handshakeDeadlines.set(() => {
-      // A thread that was busy may have the end of it in its kernel.
-      setImmediate(() => handshake.fail(handshakeError('it takes too long')));
-    });
-    // TLS tells this too, but not in the context of the connection.
-    const onClose = (): void => handshake.fail(handshakeError('the client has left'));
-    socket.on('close', onClose);
-    // It comes from here, not from TLS, if the end of the input was read before TLS took over.
-    socket.on('end', onClose);
-    arrival.handshake = handshake;
-    try {
-      return await handshake.run(open);
-    } finally {
-      cancel();
-      socket.off('close', onClose);
-      socket.off('end', onClose);
-    }
-  }
-
-  /** Accepts the client with the certificate it has shown, if it has. Rejects if it must have a valid one. */
-  async #checkCertificate(
-    trust: ClientTrust,
-    socket: TLSSocket,
-    handshake: TlsHandshake,
-    found: FoundSession | undefined,
-  ): Promise<ClientCertificate | undefined> {
-    const certificate = clientCertificateOf(socket);
-    if (trust.policy.isRequired && certificate?.isAuthorized !== true) {
-      const error = certificateError(certificate?.reason);
-      handshake.fail(error);
-      await this.#closeTls(socket);
-      throw error;
-    }
-    if (certificate === undefined) handshake.accept(undefined);
-    else if (!certificate.isAuthorized) handshake.dropSessions();
-    else {
-      const { fingerprint256 } = certificate;
-      const inherited = handshake.isResumed ? found?.verdictEndsAt : undefined;
-      const verdictEndsAt = inherited ?? trust.verdictEndsAt(socket, this.#wallClock());
-      handshake.accept({ fingerprint256, verdictEndsAt });
-    }
-    return certificate;
-  }
-
-  /** Sends close_notify, so that the client does not see a bare end of file. Settles soon, and never rejects. */
-  async #closeTls(socket: TLSSocket): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const cancel = this.#handshakeDeadlines.set(resolve);
-    socket.on('error', ignoreError);
-    socket.once('close', resolve);
-    // After the sessions of TLS 1.3, which everything waits for.
-    setImmediate(() => socket.end(resolve));
-    await promise;
-    cancel();
-  }
-
   #openSessions(options: TlsAcceptorOptions): TlsSessions | undefined {
     const { resumption, lifetimeMs, lookupDeadlineMs = tlsLimits.lookupDeadlineMs } = options;
     if (resumption.kind !== 'stateful') return undefined;
     const { cache } = resumption;
     const [clock, wallClock, onEvent] = [this.#clock, this.#wallClock, this.#onEvent];
     return new TlsSessions({ cache, lifetimeMs, clock, wallClock, lookupDeadlineMs, onEvent });
-  }
-
-  #openTicketRoutes({ proof, ticketKeyMode }: TlsAcceptorOptions): TicketRoutes | undefined {
-    const keys = this.#ticketKeys;
-    if (keys === undefined) return undefined;
-    const possible = hasTicketHook() ? 'native' : 'per_key';
-    const mode = ticketKeyMode ?? proof?.ticketKeyMode ?? possible;
-    if (mode === 'native') return new NativeTicketRoutes(keys, this.#wallClock);
-    return new PerKeyTicketRoutes(keys, (name) => this.#endpoints.hasServerName(name));
   }
 
   #trustOf(policy: ClientCertificatePolicy | undefined): ClientTrust | undefined {
@@ -465,6 +381,13 @@ export class TlsAcceptor {
   readonly #onSession = (handshake: TlsHandshake, issued: IssuedSession): void => {
     this.#sessions?.keep(handshake, issued);
   };
+}
+
+function checkLifetime(lifetimeMs: number): void {
+  if (lifetimeMs > 0 && lifetimeMs <= tlsLimits.lifetimeMs) return;
+  throw new RangeError(
+    `Cannot resume sessions for "${lifetimeMs}" ms: allowed are 1 to ${tlsLimits.lifetimeMs}`,
+  );
 }
 
 function closedError(): TlsAcceptError {

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import type {
   AdmissionEndReason,
   AdmissionEntry,
@@ -8,24 +9,83 @@ import type {
 import type { Stranger } from './admission/stranger-input.ts';
 import { handshakeError, TlsAcceptError } from './events.ts';
 import type { TlsHandshake } from './handshake.ts';
+import type { ClientHello } from './hello/client-hello.ts';
 import { alerts } from './hello/hello-records.ts';
-import { HelloError, type HelloReader } from './hello/hello-reader.ts';
+import { HelloError, HelloReader } from './hello/hello-reader.ts';
 import { tlsLimits } from './limits.ts';
-import type { Linked } from './linked-list.ts';
-import type { Deadlines } from './time.ts';
+import { type Linked, LinkedList } from './linked-list.ts';
+import { Deadlines } from './time.ts';
+
+/** How long {@link Arrivals} may take, and what those are told that speak no TLS. */
+export interface ArrivalsOptions {
+  /** For the ClientHello, in milliseconds. */
+  readonly helloDeadlineMs: number;
+  /** For the handshake, from its turn on; their owner clears them. */
+  readonly handshakeDeadlines: Deadlines;
+  /** What a client is told that speaks in the clear; undefined: an alert. */
+  readonly clearTextAnswer: string | undefined;
+}
+
+/** The connections of an acceptor that are on their way to TLS. */
+export class Arrivals {
+  readonly #settings: ArrivalSettings;
+  readonly #all = new LinkedList<Arrival>();
+  /** Settles with the last one; undefined unless {@link close} waits for some. */
+  #last: PromiseWithResolvers<void> | undefined;
+
+  constructor({ helloDeadlineMs, handshakeDeadlines, clearTextAnswer }: ArrivalsOptions) {
+    this.#settings = {
+      reader: new HelloReader({ deadlineMs: helloDeadlineMs }),
+      handshakeDeadlines,
+      lingerDeadlines: new Deadlines(tlsLimits.lingerMs),
+      clearTextAnswer,
+    };
+  }
+
+  /** Connections that wait for their ClientHello. */
+  get pendingHelloCount(): number {
+    return this.#settings.reader.pendingCount;
+  }
+
+  /** A connection begins its way; the arrival stands in for the entry's visitor until {@link remove}. */
+  add(socket: Socket, entry: AdmissionEntry, address: string | undefined): Arrival {
+    const arrival = new Arrival(socket, entry, address, this.#settings);
+    this.#all.add(arrival);
+    return arrival;
+  }
+
+  /** It has arrived, or failed: nothing is held for it any more. */
+  remove(arrival: Arrival): void {
+    this.#all.remove(arrival);
+    arrival.leave();
+    if (this.#all.size === 0) this.#last?.resolve();
+  }
+
+  /** Fails all with this error, and waits until they are removed. */
+  async close(error: TlsAcceptError): Promise<void> {
+    for (const arrival of this.#all.toArray()) arrival.interrupt(error);
+    if (this.#all.size > 0) {
+      this.#last ??= Promise.withResolvers();
+      await this.#last.promise;
+    }
+    this.#settings.reader.close();
+    this.#settings.lingerDeadlines.clear();
+  }
+}
 
 /** What all arrivals of an acceptor have in common. */
-export interface ArrivalSettings {
+interface ArrivalSettings {
   readonly reader: HelloReader;
+  readonly handshakeDeadlines: Deadlines;
   /** For clients that are told why they are refused. */
-  readonly lingerings: Deadlines;
+  readonly lingerDeadlines: Deadlines;
   /** What a client is told that speaks in the clear; undefined: an alert. */
   readonly clearTextAnswer: string | undefined;
 }
 
 /**
- * A connection on its way to TLS, which ends early in one way only, wherever it is: while it waits for the
- * client's hello, for its turn, or for the end of the handshake.
+ * A connection on its way to TLS: it waits for the client's hello, for its turn, and for the end of the handshake.
+ * Whichever it waits for, {@link interrupt} lets it fail.
  */
 export class Arrival implements Visitor, Stranger, Linked<Arrival> {
   before: Arrival | undefined;
@@ -55,11 +115,6 @@ export class Arrival implements Visitor, Stranger, Linked<Arrival> {
     entry.visitor = this;
   }
 
-  /** The handshake that has begun: from here on OpenSSL owns the bytes of the socket. */
-  set handshake(handshake: TlsHandshake) {
-    this.#handshake = handshake;
-  }
-
   end(reason: AdmissionEndReason): void {
     this.interrupt(endErrors[reason]());
   }
@@ -82,6 +137,11 @@ export class Arrival implements Visitor, Stranger, Linked<Arrival> {
   /** @throws TlsAcceptError if it was interrupted */
   check(): void {
     if (this.#error !== undefined) throw this.#error;
+  }
+
+  /** Reads the client's hello; returns undefined if it is malformed. */
+  readHello(): Promise<ClientHello | undefined> {
+    return this.#settings.reader.read(this.#socket, this);
   }
 
   /** Its turn to shake hands, if it need not wait for it. */
@@ -118,7 +178,34 @@ export class Arrival implements Visitor, Stranger, Linked<Arrival> {
     return turn;
   }
 
-  /** It has arrived, or failed: nothing is held for it any more. */
+  /**
+   * Begins the handshake and waits for its end. Rejects if the client leaves or takes too long.
+   *
+   * @param begin - hands the socket over to OpenSSL, which owns its bytes from then on
+   */
+  async shakeHands(handshake: TlsHandshake, begin: () => void): Promise<TLSSocket> {
+    const socket = this.#socket;
+    if (socket.destroyed) throw clientLeftError();
+    const cancel = this.#settings.handshakeDeadlines.set(() => {
+      // After a pause of the thread the client's last bytes may still be in the kernel: they are read first.
+      setImmediate(() => handshake.fail(handshakeError('it takes too long')));
+    });
+    // TLS tells this too, but not in the context of the connection.
+    const onClose = (): void => handshake.fail(clientLeftError());
+    socket.on('close', onClose);
+    // The socket itself emits it, and not TLS, if the end of the input was read before TLS took over.
+    socket.on('end', onClose);
+    this.#handshake = handshake;
+    try {
+      return await handshake.run(begin);
+    } finally {
+      cancel();
+      socket.off('close', onClose);
+      socket.off('end', onClose);
+    }
+  }
+
+  /** Lets go of its input, and gives the entry back to its visitor. */
   leave(): void {
     this.#settings.reader.release(this);
     this.#entry.visitor = this.#owner;
@@ -169,7 +256,7 @@ export class Arrival implements Visitor, Stranger, Linked<Arrival> {
         leftBytes -= length;
         if (leftBytes <= 0) finish();
       };
-      const cancel = this.#settings.lingerings.set(finish);
+      const cancel = this.#settings.lingerDeadlines.set(finish);
       socket.on('data', drop);
       socket.on('end', finish);
       socket.on('close', finish);

@@ -2,7 +2,7 @@ import { normalizeServerName } from '../certificates/credentials.ts';
 import { type ClientHello, tls13 } from '../hello/client-hello.ts';
 import { tlsLimits } from '../limits.ts';
 import type { Clock } from '../time.ts';
-import type { TicketClients } from './ticket-hook.ts';
+import { hasTicketHook, type TicketClients } from './ticket-hook.ts';
 import type { TicketKey, TicketKeySource } from './ticket-keys.ts';
 import { findTicketKey, readFullHandshakeAt, ticketHead, ticketNameFor } from './ticket-name.ts';
 
@@ -46,6 +46,31 @@ export interface TicketRoutes {
   toResume(hello: ClientHello): TicketRoute | undefined;
   /** The route of a client that makes a full handshake and is to get tickets; undefined if it cannot. */
   toBegin(hello: ClientHello): TicketRoute | undefined;
+}
+
+/** What {@link openTicketRoutes} chooses by. */
+export interface TicketRoutesOptions {
+  /** Default: `native` if this Node has the hook. */
+  readonly mode?: TicketKeyMode | undefined;
+  /** The clock of chains of tickets. */
+  readonly clock: Clock;
+  /** Whether a normalized server name is one of ours, wildcards aside. */
+  readonly isOurName: (serverName: string) => boolean;
+}
+
+/**
+ * Makes the routes for tickets.
+ *
+ * @param keys - undefined: there are no tickets
+ */
+export function openTicketRoutes(
+  keys: TicketKeySource | undefined,
+  { mode, clock, isOurName }: TicketRoutesOptions,
+): TicketRoutes | undefined {
+  if (keys === undefined) return undefined;
+  const chosen = mode ?? (hasTicketHook() ? 'native' : 'per_key');
+  if (chosen === 'native') return new NativeTicketRoutes(keys, clock);
+  return new PerKeyTicketRoutes(keys, isOurName);
 }
 
 /**
