@@ -10,7 +10,7 @@ import type { Stranger } from './admission/stranger-input.ts';
 import { handshakeError, TlsAcceptError } from './events.ts';
 import type { TlsHandshake } from './handshake.ts';
 import type { ClientHello } from './hello/client-hello.ts';
-import { alerts } from './hello/hello-records.ts';
+import { alertRecord, alerts } from './hello/hello-records.ts';
 import { HelloError, HelloReader } from './hello/hello-reader.ts';
 import { tlsLimits } from './limits.ts';
 import { type Linked, LinkedList } from './linked-list.ts';
@@ -236,7 +236,7 @@ export class Arrival implements Visitor, Stranger, Linked<Arrival> {
     const alert = error instanceof HelloError ? error.alert : alerts.internalError;
     // Who has said nothing needs none.
     if (alert === undefined || this.#socket.bytesRead === 0) return undefined;
-    return Buffer.from([21, 3, 3, 0, 2, 2, alert]);
+    return alertRecord(alert);
   }
 
   /** Sends the answer and our end; waits for the client's, and drops what it still sends, up to a bound. */

@@ -6,6 +6,7 @@ export { type TlsConnection } from './handshake.ts';
 export { isNotTls, TlsAcceptError, type TlsAcceptErrorCode, type TlsEvent } from './events.ts';
 export { type TlsPolicy, optionsOfPolicy, tlsPolicies } from './policy.ts';
 export { type Resumption, type ResumptionMode } from './hello/route.ts';
+export { noRoomAlert } from './hello/hello-records.ts';
 
 // Whether clients resume here
 export { proveResumption, type ProveResumptionOptions } from './proof/prove.ts';

@@ -6,6 +6,7 @@ import {
   type Clock,
   isNotTls,
   LinkedList,
+  noRoomAlert,
   type TlsAcceptor,
 } from '../../tls/index.ts';
 import type { MetricsRecorder } from '../metrics/metrics-recorder.ts';
@@ -234,12 +235,11 @@ export class Reception implements TransportOwner {
 
   #refuse(transport: Transport, listener: ListenerSettings): void {
     this.#options.metrics.recordConnectionRefused();
-    // Under TLS a word would cost a handshake, for which there is no room either.
-    const isCutOff =
-      listener.kind === 'tls' || this.#refused.size >= this.limits.maxRefusedConnections;
+    const isCutOff = this.#refused.size >= this.limits.maxRefusedConnections;
     this.#move(transport, this.#refused);
     if (isCutOff) return transport.destroy();
-    transport.write(this.#options.refusal);
+    // Under TLS a word would cost a handshake, for which there is no room either.
+    transport.write(listener.kind === 'tls' ? noRoomAlert : this.#options.refusal);
     transport.end();
   }
 

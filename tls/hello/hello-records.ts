@@ -25,6 +25,14 @@ export const alerts = {
   internalError: 80,
 } as const;
 
+/** A fatal alert with this number, in the clear, as before a handshake. */
+export function alertRecord(alert: number): Uint8Array {
+  return Uint8Array.of(21, 3, 3, 0, 2, 2, alert);
+}
+
+/** What clients of TLS are told for whom there is no room. */
+export const noRoomAlert: Uint8Array = alertRecord(alerts.internalError);
+
 const recordHeaderBytes = 5;
 const messageHeaderBytes = 4;
 const handshakeRecord = 22;

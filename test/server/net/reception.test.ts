@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
 import { connect as connectTcp, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import t, { type Test } from 'tap';
 import { Descriptors } from '../../../server/net/descriptors.ts';
 import { Transport } from '../../../server/net/transport.ts';
@@ -41,6 +42,29 @@ await t.test('refused clients that never close give their descriptors back', asy
   await until(() => countDescriptors() <= before + clients.length);
   t.equal(log.filter(({ msg }) => /too many connections/.test(String(msg))).length, 1);
 });
+
+await t.test(
+  'refused clients of TLS are told by an alert, and no reset takes it away',
+  async (t) => {
+    const { login, imapsPort } = await startImapService(t, {
+      limits: { maxConnections: 1 },
+    });
+    await login();
+    const silent = await connectRaw(t, imapsPort);
+    const greeting = await connectRaw(t, imapsPort);
+    greeting.socket.write(
+      Buffer.concat([Buffer.from([22, 3, 1, 2, 0, 1, 0, 1, 252]), Buffer.alloc(508)]),
+    );
+    await until(() => silent.hasEnded && greeting.hasEnded);
+    for (const { text, socket } of [silent, greeting]) {
+      t.equal(text, '\x15\x03\x03\0\x02\x02P', 'internal_error');
+      t.equal(socket.errored, null);
+    }
+    const client = connectTls({ port: imapsPort, host: '127.0.0.1' });
+    const [error] = (await once(client, 'error')) as [Error];
+    t.match(error, { code: 'ERR_SSL_TLSV1_ALERT_INTERNAL_ERROR' });
+  },
+);
 
 await t.test(
   'the oldest idle stranger of the fullest group makes room, never the newcomer',
