@@ -140,14 +140,14 @@ export class ClientTrust {
 
   /**
    * The instant from which OpenSSL might decide otherwise about a client that has just made a full handshake: the
-   * first at which a certificate of its chain or a revocation list ends. Lists that are out of date already play no
-   * part in a verdict that the certificate is valid.
+   * first at which a certificate of its chain or a revocation list ends, or a list begins. Lists that are out of date
+   * already play no part in a verdict that the certificate is valid.
    *
    * @param nowMs - wall clock, as what is returned
    */
   verdictEndsAt(socket: TLSSocket, nowMs: number): number {
-    const listEnds = this.#lists.map(({ nextUpdate }) => nextUpdate).filter((end) => end > nowMs);
-    return Math.min(...listEnds, ...chainEnds(socket));
+    const listTimes = this.#lists.flatMap(({ thisUpdate, nextUpdate }) => [thisUpdate, nextUpdate]);
+    return Math.min(...listTimes.filter((time) => time > nowMs), ...chainEnds(socket));
   }
 }
 

@@ -148,6 +148,7 @@ void t.test('a session ends with its certificate, its chain, or the revocation l
     await authority.revoke([], { nextUpdate: soon }),
     await stranger.revoke([], { nextUpdate: later }),
   ].join('\n');
+  const begins = await authority.revoke([alice], { thisUpdate: soon });
   const settings = {
     certificate: { policy: {}, certificate: brief },
     'chain that is sent': { policy: {}, certificate: chain },
@@ -156,6 +157,10 @@ void t.test('a session ends with its certificate, its chain, or the revocation l
       certificate: ofMiddle,
     },
     list: { policy: { crl }, certificate: alice },
+    'list that begins': {
+      policy: { crl: `${await authority.revoke([])}\n${begins}` },
+      certificate: alice,
+    },
   };
   for (const [name, { policy, certificate }] of Object.entries(settings)) {
     for (const version of versions) {
