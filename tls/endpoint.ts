@@ -6,6 +6,7 @@ import { type ClientTrust, takeBadCertificates } from './certificates/client-cer
 import type { ServedCredential } from './certificates/served-credentials.ts';
 import { certificateError, handshakeError, isCertificateMissing } from './events.ts';
 import type { TlsHandshake } from './handshake.ts';
+import { ignoreLateHellos } from './hello/late-hellos.ts';
 import type { HelloRoute } from './hello/route.ts';
 import { ticketLifetimeMs } from './limits.ts';
 import { optionsOfPolicy, type TlsPolicy } from './policy.ts';
@@ -125,6 +126,7 @@ export class TlsEndpoint {
   }
 
   #useCache(): void {
+    ignoreLateHellos();
     this.#server.on('newSession', (id, session, done) => {
       // TLS writes after `done`: the cache has been told before the client can come back. Nothing waits for it,
       // so that a slow or dead cache delays no handshake.
