@@ -176,38 +176,17 @@ function toClientCertificates(values: ConfigurationValues): ClientCertificateFil
  * left out.
  */
 export function toKeys(configuration: Configuration): ReadonlyMap<ConfigurationKey, string> {
-  const { certificates, clientCertificates, sessionSecretPaths, listeners } = configuration;
-  const { proxyRanges = [], bounds = {}, accountCapabilitiesOff = new Map() } = configuration;
   const capabilitiesOff = {
     forAll: configuration.capabilitiesOff,
-    forAccounts: accountCapabilitiesOff,
+    forAccounts: configuration.accountCapabilitiesOff ?? new Map(),
   };
-  const port = (number: number) => (listeners === undefined ? number : undefined);
-  const keys: readonly (readonly [ConfigurationKey, string | number | undefined])[] = [
+  const keys: readonly KeyValue[] = [
     ['REPRISE_DATA', configuration.dataDirectory],
     ['REPRISE_STORE', configuration.store ?? 'sqlite'],
     ['REPRISE_MIGRATION_BACKUP', configuration.backsUpMigrations === false ? 'off' : 'on'],
-    ['REPRISE_HOST', configuration.host],
-    ['REPRISE_IMAP_PORT', port(configuration.imapPort)],
-    ['REPRISE_IMAPS_PORT', port(configuration.imapsPort)],
-    ['REPRISE_LISTEN', listeners && formatListeners(listeners)],
-    ['REPRISE_PROXY_FROM', listed(proxyRanges)],
-    ['REPRISE_MAX_CONNECTIONS', bounds.maxConnections],
-    ['REPRISE_MAX_CONNECTIONS_BEFORE_LOGIN', bounds.maxConnectionsBeforeLogin],
-    ['REPRISE_MAX_COMMANDS_BEFORE_LOGIN', bounds.maxCommandsPerSecondBeforeLogin],
-    ['REPRISE_LOGIN_DEADLINE', bounds.loginDeadlineSeconds],
-    ['REPRISE_AUTOLOGOUT', bounds.autologoutSeconds],
+    ...networkKeys(configuration),
     ['REPRISE_WORKERS', configuration.workerCount],
-    ['REPRISE_TLS_CERT', listed(certificates.map(({ certPath }) => certPath))],
-    ['REPRISE_TLS_KEY', listed(certificates.map(({ keyPath }) => keyPath))],
-    ['REPRISE_TLS_POLICY', configuration.tlsPolicy],
-    ['REPRISE_TLS_CLIENT_AUTH', clientAuthMode(clientCertificates)],
-    ['REPRISE_TLS_CLIENT_CA', clientCertificates?.caPath],
-    ['REPRISE_TLS_CLIENT_CRL', clientCertificates?.crlPath],
-    ['REPRISE_SESSION_CACHE', formatSessionCacheSetting(configuration.sessionCache)],
-    ['REPRISE_SESSION_SECRET', listed(sessionSecretPaths)],
-    ['REPRISE_SESSION_LIFETIME', configuration.sessionLifetimeSeconds],
-    ['REPRISE_SESSION_CACHE_BYTES', configuration.sessionCacheBytes],
+    ...tlsKeys(configuration),
     ['REPRISE_PASSWORD_CHECKS', configuration.passwordChecks],
     ['REPRISE_WAITING_LOGINS', configuration.waitingLogins],
     ['REPRISE_LOGIN_DELAY', configuration.loginDelaySeconds],
@@ -218,6 +197,42 @@ export function toKeys(configuration: Configuration): ReadonlyMap<ConfigurationK
   return new Map(
     keys.flatMap(([key, value]) => (value === undefined ? [] : [[key, String(value)] as const])),
   );
+}
+
+/** A key and what it is set to; undefined if it is not set. */
+type KeyValue = readonly [ConfigurationKey, string | number | undefined];
+
+function networkKeys(configuration: Configuration): readonly KeyValue[] {
+  const { listeners, proxyRanges = [], bounds = {} } = configuration;
+  const port = (number: number) => (listeners === undefined ? number : undefined);
+  return [
+    ['REPRISE_HOST', configuration.host],
+    ['REPRISE_IMAP_PORT', port(configuration.imapPort)],
+    ['REPRISE_IMAPS_PORT', port(configuration.imapsPort)],
+    ['REPRISE_LISTEN', listeners && formatListeners(listeners)],
+    ['REPRISE_PROXY_FROM', listed(proxyRanges)],
+    ['REPRISE_MAX_CONNECTIONS', bounds.maxConnections],
+    ['REPRISE_MAX_CONNECTIONS_BEFORE_LOGIN', bounds.maxConnectionsBeforeLogin],
+    ['REPRISE_MAX_COMMANDS_BEFORE_LOGIN', bounds.maxCommandsPerSecondBeforeLogin],
+    ['REPRISE_LOGIN_DEADLINE', bounds.loginDeadlineSeconds],
+    ['REPRISE_AUTOLOGOUT', bounds.autologoutSeconds],
+  ];
+}
+
+function tlsKeys(configuration: Configuration): readonly KeyValue[] {
+  const { certificates, clientCertificates, sessionSecretPaths } = configuration;
+  return [
+    ['REPRISE_TLS_CERT', listed(certificates.map(({ certPath }) => certPath))],
+    ['REPRISE_TLS_KEY', listed(certificates.map(({ keyPath }) => keyPath))],
+    ['REPRISE_TLS_POLICY', configuration.tlsPolicy],
+    ['REPRISE_TLS_CLIENT_AUTH', clientAuthMode(clientCertificates)],
+    ['REPRISE_TLS_CLIENT_CA', clientCertificates?.caPath],
+    ['REPRISE_TLS_CLIENT_CRL', clientCertificates?.crlPath],
+    ['REPRISE_SESSION_CACHE', formatSessionCacheSetting(configuration.sessionCache)],
+    ['REPRISE_SESSION_SECRET', listed(sessionSecretPaths)],
+    ['REPRISE_SESSION_LIFETIME', configuration.sessionLifetimeSeconds],
+    ['REPRISE_SESSION_CACHE_BYTES', configuration.sessionCacheBytes],
+  ];
 }
 
 function listed(items: readonly string[]): string | undefined {

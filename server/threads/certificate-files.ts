@@ -50,13 +50,7 @@ export async function watchCredentials(
   }
   let credentials: readonly Credential[] = [];
   const adopt = (loaded: readonly LoadedCredential[]) => {
-    for (const credential of loaded) checkUse(credential, configuration);
-    for (const { warnings } of loaded) for (const warning of warnings) logger.warn(warning);
-    for (const { name } of neverShown(loaded)) {
-      logger.warn(
-        `Certificate "${name}" is never shown: an earlier one has its names and its kind of key`,
-      );
-    }
+    checkLoaded(loaded, options);
     credentials = loaded;
   };
   const refuse = (error: unknown) => {
@@ -88,6 +82,20 @@ export async function watchCredentials(
     },
     close: () => watcher.close(),
   };
+}
+
+/** Throws if one of them cannot be used; logs what an operator should know of them. */
+function checkLoaded(
+  loaded: readonly LoadedCredential[],
+  { configuration, logger }: WatchedCredentialsOptions,
+): void {
+  for (const credential of loaded) checkUse(credential, configuration);
+  for (const { warnings } of loaded) for (const warning of warnings) logger.warn(warning);
+  for (const { name } of neverShown(loaded)) {
+    logger.warn(
+      `Certificate "${name}" is never shown: an earlier one has its names and its kind of key`,
+    );
+  }
 }
 
 /** A worker that is sent what TLS refuses could only crash. */

@@ -6,7 +6,7 @@ import { LineBatch } from '../line-batch.ts';
 import { createLogger } from '../logging.ts';
 import { ThreadMetricsRecorder } from '../metrics/thread-metrics-recorder.ts';
 import { collectGarbage } from './heap.ts';
-import { LocalMailServer } from './mail-server.ts';
+import { LocalMailServer, type LocalMailServerOptions } from './mail-server.ts';
 import type { MessageFromWorker, MessageToWorker, WorkerStart } from './messages.ts';
 import { collectWhenQuiet } from './quiet-watch.ts';
 
@@ -21,21 +21,7 @@ async function runWorker(mainThread: MessagePort, start: WorkerStart): Promise<v
   const ticketKeys = new ReplicatedTicketKeys(start.ticketKeys);
   const sessionCache = new RemoteSessionCache(start.sessionPort);
   const verifiedLogins = new RemoteSessionCache(start.verifiedLoginsPort);
-  const server = new LocalMailServer({
-    settings: start.settings,
-    threadIndex: start.workerNumber - 1,
-    store,
-    sessionCache,
-    ticketKeys,
-    verifiedLogins,
-    passwordChecks: new LinkedPasswordChecks(start.passwordChecks),
-    metrics: new ThreadMetricsRecorder(start.metricValues),
-    logger: createLogger({
-      level: start.logLevel,
-      workerNumber: start.workerNumber,
-      destination: new LineBatch((lines) => tell({ kind: 'log', lines })),
-    }),
-  });
+  const server = makeServer(start, { store, sessionCache, ticketKeys, verifiedLogins }, tell);
   const handle = async (message: MessageToWorker): Promise<void> => {
     switch (message.kind) {
       case 'listen':
@@ -62,6 +48,31 @@ async function runWorker(mainThread: MessagePort, start: WorkerStart): Promise<v
   // A rejection stays unhandled, and so ends the thread.
   mainThread.on('message', (message: MessageToWorker) => void handle(message));
   tell({ kind: 'prepared' });
+}
+
+/** What a worker owns besides its server. */
+type OwnParts = Pick<
+  LocalMailServerOptions,
+  'store' | 'sessionCache' | 'ticketKeys' | 'verifiedLogins'
+>;
+
+function makeServer(
+  start: WorkerStart,
+  parts: OwnParts,
+  tell: (message: MessageFromWorker) => void,
+): LocalMailServer {
+  return new LocalMailServer({
+    ...parts,
+    settings: start.settings,
+    threadIndex: start.workerNumber - 1,
+    passwordChecks: new LinkedPasswordChecks(start.passwordChecks),
+    metrics: new ThreadMetricsRecorder(start.metricValues),
+    logger: createLogger({
+      level: start.logLevel,
+      workerNumber: start.workerNumber,
+      destination: new LineBatch((lines) => tell({ kind: 'log', lines })),
+    }),
+  });
 }
 
 /** What changes a server that goes on. */

@@ -115,29 +115,12 @@ function parseExtensions(
   legacySessionId: Uint8Array,
   extensions: ReadonlyMap<number, Uint8Array>,
 ): ClientHello | undefined {
-  const serverNames = readList(extensions.get(extensionTypes.serverName), 2, (reader) => ({
-    type: reader.number(1),
-    name: reader.vector(2),
-  }));
-  const pskIdentities = readList(extensions.get(extensionTypes.preSharedKey), 2, (reader) => {
-    const identity = reader.vector(2);
-    reader.number(4);
-    return new Uint8Array(identity);
-  });
-  // All of them: OpenSSL may choose the last, and then goes another way than we thought.
-  const versions = readList(
-    extensions.get(extensionTypes.supportedVersions),
-    1,
-    (reader) => reader.number(2),
-    Infinity,
-  );
-  const keyShareGroups = readList(extensions.get(extensionTypes.keyShare), 2, (reader) => {
-    const group = reader.number(2);
-    reader.vector(2);
-    return group;
-  });
+  const serverNames = readList(extensions.get(extensionTypes.serverName), 2, readServerName);
+  const pskIdentities = readList(extensions.get(extensionTypes.preSharedKey), 2, readPskIdentity);
+  const keyShareGroups = readList(extensions.get(extensionTypes.keyShare), 2, readKeyShareGroup);
+  const versions = readVersions(extensions.get(extensionTypes.supportedVersions));
   const sessionTicket = extensions.get(extensionTypes.sessionTicket);
-  // Nobody else reads it, so that it is copied as it is: its length, and two bytes a group.
+  // Copied as it is, since few read it: its length, then two bytes for each group.
   const supportedGroups = extensions
     .get(extensionTypes.supportedGroups)
     ?.subarray(0, 2 + 2 * tlsLimits.helloListItems);
@@ -156,9 +139,32 @@ function parseExtensions(
   };
 }
 
+/** All of them: OpenSSL may choose the last, and the hello must go the way that OpenSSL goes. */
+function readVersions(extension: Uint8Array | undefined): number[] | undefined {
+  return readList(extension, 1, (reader) => reader.number(2), Infinity);
+}
+
+function readServerName(reader: ByteReader): { type: number; name: Uint8Array } {
+  return { type: reader.number(1), name: reader.vector(2) };
+}
+
+function readPskIdentity(reader: ByteReader): Uint8Array {
+  const identity = reader.vector(2);
+  // Its obfuscated age.
+  reader.number(4);
+  return new Uint8Array(identity);
+}
+
+function readKeyShareGroup(reader: ByteReader): number {
+  const group = reader.number(2);
+  // The key.
+  reader.vector(2);
+  return group;
+}
+
 /**
- * The first items of the list that an extension begins with, up to `maxItems`: none if there is no extension, undefined if
- * they are broken. What OpenSSL does not like about the rest it tells by itself.
+ * The first items of the list that an extension begins with, up to `maxItems`; none if there is no extension, undefined
+ * if they are broken. The rest is left to OpenSSL, which refuses what it does not like.
  */
 function readList<Item>(
   extension: Uint8Array | undefined,
