@@ -174,8 +174,8 @@ export class TlsAcceptor {
 
   /**
    * Asks the clients to come for certificates by another policy, or for none. Connections that are there stay.
-   * Sessions stay if the policy says the same as before; otherwise every client makes a full handshake, in which OpenSSL
-   * checks its certificate anew.
+   * Sessions stay if the policy says the same as before; otherwise every client makes a full handshake, so that OpenSSL
+   * checks its certificate again.
    *
    * @throws what TLS throws for a bad authority or revocation list; nothing has changed then
    */
@@ -204,8 +204,8 @@ export class TlsAcceptor {
   }
 
   /**
-   * Brings a connection to TLS as its server. Nobody else reads from the socket any more, and what it has
-   * received but not given out must belong to TLS: after STARTTLS the owner drops pipelined bytes first.
+   * Brings a connection to TLS as its server. Nothing else may read from the socket any more, and what it
+   * has received but not given out must belong to TLS: after STARTTLS the owner drops pipelined bytes first.
    *
    * The socket is given an `error` listener for good, within this call. Handshakes take turns by address, so a
    * client may wait, but the deadlines do not count the time that it waits for its turn.
@@ -215,7 +215,7 @@ export class TlsAcceptor {
    *
    * @param entry - of an owner that counts connections by itself, until login; absent: the acceptor counts
    *   this one until the handshake ends
-   * @param address - of the client, if it is not the socket's peer but somebody for whom that speaks
+   * @param address - of the client, if the socket's peer is a proxy that speaks for it
    * @throws TlsAcceptError if it does not come to TLS; the socket is destroyed then, and the entry has left
    */
   accept(
@@ -287,7 +287,7 @@ export class TlsAcceptor {
         found = await this.#sessions?.find(hello, nameDigest);
         arrival.check();
       }
-      // Nothing is awaited from here to the endpoint, so the client is checked by the same policy that its endpoint has.
+      // Nothing is awaited from here to the endpoint, so the client is checked by the policy that the endpoint has.
       const clientTrust = this.#clientTrust;
       const handshake = new TlsHandshake({
         startedAt,

@@ -58,7 +58,7 @@ export class TlsEndpoint {
       cert: credential.cert,
       key: credential.key,
       sessionIdContext: sessionIdContextOf(credential, settings),
-      // Never the first: the acceptor's own deadline reads what the kernel has before it judges.
+      // It never comes first: the acceptor's own deadline reads what the kernel has before it decides.
       handshakeTimeout: 2 * settings.handshakeDeadlineMs,
       ...optionsOfMode(route, settings),
       ...(ticketKeys && { ticketKeys }),
@@ -146,8 +146,8 @@ export class TlsEndpoint {
 }
 
 /**
- * TLS 1.3 tells the sessions of a connection right after its handshake, and tells them to `socket.server`. A
- * server of HTTP puts itself there: the socket is not for others before they have come.
+ * Hands the connection out only after Node has told its TLS 1.3 sessions, right after the handshake. Node tells them to
+ * `socket.server`, which an owner may replace: a server of HTTP puts itself there.
  */
 function succeedLater(handshake: TlsHandshake | undefined, socket: TLSSocket): void {
   handshake?.secure();
@@ -182,7 +182,7 @@ function optionsOfMode(
 ): TlsOptions {
   const common = optionsOfPolicy(policy);
   if (mode === 'ticket') {
-    // Nobody but TLS itself knows how old a ticket is. In whole seconds, so it may not be rounded up.
+    // Only OpenSSL knows how old a ticket is. It counts whole seconds, so this may not be rounded up.
     const sessionTimeout = Math.max(1, Math.floor(ticketLifetimeMs(lifetimeMs) / 1000));
     return { ...common, sessionTimeout };
   }

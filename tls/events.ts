@@ -40,7 +40,7 @@ export type TlsEvent =
  *
  * - `NOT_TLS`: the client sent something else, such as a plain IMAP command on the port for TLS
  * - `HELLO_TOO_LARGE`, `HELLO_TIMEOUT`: the ClientHello has more than 128 KiB, or did not come in time
- * - `TOO_MANY_PENDING`: too many connections have not logged in, and it was idle for longest of the addresses' that had most
+ * - `TOO_MANY_PENDING`: too many connections have not logged in; it was idle for longest of the address with most
  * - `CLOSED`: the client left before its ClientHello was there
  * - `HANDSHAKE_FAILED`: TLS refused, the client left in the middle, or it took too long
  * - `CLIENT_CERTIFICATE_REFUSED`: a valid client certificate is required, and this one is not
@@ -71,7 +71,7 @@ export class TlsAcceptError extends Error {
   }
 }
 
-/** Whether a connection did not reach TLS since its client speaks something else. */
+/** Whether a connection did not reach TLS because its client speaks something else. */
 export function isNotTls(error: unknown): boolean {
   return error instanceof TlsAcceptError && error.code === 'NOT_TLS';
 }

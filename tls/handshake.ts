@@ -21,7 +21,7 @@ export interface TlsConnection {
   readonly sessionIds: readonly Uint8Array[];
   /** The host name that the client asked for; undefined if it asked for none, or for what can be no host's name. */
   readonly serverName: string | undefined;
-  /** What the client has shown, with this handshake or the one it resumes, and whether it is valid; undefined: nothing. */
+  /** What the client has shown in this handshake or the one it resumes, and whether it is valid; undefined: nothing. */
   readonly clientCertificate: ClientCertificate | undefined;
 }
 
@@ -34,23 +34,23 @@ export interface TlsHandshakeOptions {
   readonly nameDigest: string | undefined;
   /** The session that the client asked for, if it is there. */
   readonly found: FoundSession | undefined;
-  /** Whether the client is taken only after its end, by its certificate. */
+  /** Whether the client is accepted only after the end, by its certificate. */
   readonly isCertificateAsked: boolean;
-  /** Takes a session that the client was given, and owns it; called only once the client is taken. */
+  /** Takes a session that the client was given, and owns it; called only once the client is accepted. */
   readonly onSession: (handshake: TlsHandshake, issued: IssuedSession) => void;
 }
 
-/** The certificate of a client that is taken. */
+/** The certificate of a client that is accepted. */
 export interface AcceptedCertificate {
   /** SHA-256, as 64 lower-case hexadecimal digits. */
   readonly fingerprint256: string;
-  /** The instant of the wall clock from which it must be judged anew, in milliseconds since 1970. */
+  /** The instant of the wall clock from which OpenSSL must check it anew, in milliseconds since 1970. */
   readonly verdictEndsAt: number;
 }
 
 /**
- * A handshake from the ClientHello on. TLS keeps it as the async context of its connection for as long as
- * that lives, so after the end only what its sessions need is left of it: in TLS 1.3 they are issued later.
+ * A handshake from the ClientHello on. It is the async context of its connection and lives as long as that. So after
+ * its end it only keeps what sessions need, which TLS 1.3 issues later.
  */
 export class TlsHandshake {
   readonly startedAt: number;
@@ -63,7 +63,7 @@ export class TlsHandshake {
   /** Until the end, if its tickets are sealed by a hook. */
   ticketConnection: TicketConnection | undefined;
   readonly #onSession: TlsHandshakeOptions['onSession'];
-  /** Until it is known whether the client is taken its sessions wait. */
+  /** Undefined until it is known whether the client is accepted; its sessions wait for that. */
   #verdict: 'accepted' | 'failed' | undefined;
   #waiting: IssuedSession[] = [];
   #certificate: AcceptedCertificate | undefined;
@@ -79,7 +79,7 @@ export class TlsHandshake {
     this.startedAt = options.startedAt;
     this.address = options.address;
     this.nameDigest = options.nameDigest;
-    // Until the end it counts as resumed where it may be: a chain that ends too early costs a full handshake.
+    // Until the end it counts as resumed if it can be: a chain that ends too soon only costs a full handshake.
     this.#predecessorId = options.found?.id;
     this.#fullHandshakeAt = options.found?.fullHandshakeAt ?? options.startedAt;
     this.#found = options.found;
@@ -112,7 +112,7 @@ export class TlsHandshake {
     return this.#predecessorId;
   }
 
-  /** SHA-256 fingerprint of the client's certificate; undefined before it is accepted, and where there is none. */
+  /** SHA-256 fingerprint of the client's certificate; undefined before it is accepted, or if there is none. */
   get certificate(): string | undefined {
     return this.#certificate?.fingerprint256;
   }
@@ -130,7 +130,7 @@ export class TlsHandshake {
     else this.#waiting.push(issued);
   }
 
-  /** The client is taken, with this certificate if it has one. */
+  /** The client is accepted, with this certificate if it has one. */
   accept(certificate: AcceptedCertificate | undefined): void {
     if (this.#verdict !== undefined) return;
     this.#verdict = 'accepted';
@@ -139,7 +139,7 @@ export class TlsHandshake {
     this.#waiting = [];
   }
 
-  /** The client is taken, but not what it has shown: it cannot come back with its sessions. */
+  /** The client may stay, but its certificate is not valid: it cannot come back with its sessions. */
   dropSessions(): void {
     this.#verdict ??= 'failed';
     for (const { session } of this.#waiting) session.fill(0);

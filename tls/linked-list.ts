@@ -5,13 +5,13 @@ export interface Linked<T> {
 }
 
 /**
- * A list in which items are added at the end and removed anywhere, in constant time: for what each connection is added to
- * and removed from.
+ * A list in which items are added at the end and removed anywhere, in constant time: for what each connection is added
+ * to and removed from.
  *
- * A `Set` or a `Map` will not do there. Its table is made anew every few additions, and the one before it refers to it. Once
- * one of these tables is old enough for V8 to have moved it to the old generation, it keeps its successor alive through
- * collections of the young one, which then becomes old too, and so on: every connection, with all that belongs to it,
- * outlives its time until the next major collection. That doubles what collecting costs.
+ * A `Set` or a `Map` makes its table anew every few additions, and the old table refers to the new one. If V8 has moved
+ * one of these tables to the old generation, it keeps its successor alive through collections of the young one, which
+ * then becomes old too, and so on. So every connection, with all that belongs to it, stays in memory until the next
+ * major collection, which doubles what collecting costs.
  */
 export class LinkedList<T extends Linked<T>> {
   #first: T | undefined;

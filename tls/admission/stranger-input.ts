@@ -4,7 +4,7 @@ import { addressGroup } from '../address-group.ts';
 export interface Stranger {
   /** Its IP address; undefined if it is gone. */
   readonly remoteAddress: string | undefined;
-  /** Lets its input go, tells it why, and ends it. */
+  /** Drops its input, tells it why, and ends it. */
   endForInput(): void;
 }
 
@@ -32,9 +32,9 @@ interface Group {
 
 /**
  * The memory that strangers make a thread hold by what they do not finish: a ClientHello, commands and literals without
- * their end, and what they send behind a command that waits. It has one bound for all, since what a single one may hold is far too much for
- * thousands. At the bound the address group that holds most loses the stranger that holds for longest: an
- * honest client has finished what it sends after a moment.
+ * their end, and what they send behind something that waits. What one stranger may hold is far too much for thousands,
+ * so there is one bound for all together. At the bound the address group that holds most loses the stranger that has
+ * held something for longest: an honest client has finished after a moment.
  */
 export class StrangerInput {
   readonly #options: StrangerInputOptions;

@@ -65,7 +65,7 @@ export function fingerprintOf(certificate: X509Certificate): string {
   return certificate.fingerprint256.replaceAll(':', '').toLowerCase();
 }
 
-/** The certificate that the client of a connection has shown, with OpenSSL's verdict; undefined if it has shown none. */
+/** The certificate that a client has shown, with OpenSSL's verdict; undefined if it has shown none. */
 export function clientCertificateOf(socket: TLSSocket): ClientCertificate | undefined {
   const certificate = socket.getPeerX509Certificate();
   if (certificate === undefined) return undefined;
@@ -75,10 +75,10 @@ export function clientCertificateOf(socket: TLSSocket): ClientCertificate | unde
 }
 
 /**
- * For a server with `rejectUnauthorized`, so that OpenSSL refuses clients without a certificate by the alert that fits:
- * lets it take those with a bad one all the same. Node would drop them without a word; so they can be told. OpenSSL
- * itself refuses none, since Node does not let it. Only of keys that could be logged Node tells the socket before the
- * handshake ends; they are overwritten.
+ * Lets a server with `rejectUnauthorized` accept clients with a bad certificate, which Node would drop without a word;
+ * so they can be told. Clients without a certificate are still refused by OpenSSL, with the alert that fits.
+ *
+ * `keylog` is the only event that has the socket before the handshake ends. The keys that it tells are overwritten.
  *
  * @see RFC 8446, section 4.4.2.4
  */
@@ -117,7 +117,7 @@ export class ClientTrust {
   readonly policy: ClientCertificatePolicy;
   /** The revocation lists that count, each as PEM; undefined: nothing is revoked. */
   readonly crl: readonly string[] | undefined;
-  /** Changes with whom the server trusts and with what they have revoked, however the files are written. */
+  /** Of the authorities and revocation lists; it does not depend on their order or on white space. */
   readonly digest: string;
   readonly #lists: readonly RevocationList[];
 
@@ -151,7 +151,7 @@ export class ClientTrust {
   }
 }
 
-/** When the certificates end by which the client of a connection was judged. */
+/** When each certificate of the chain ends with which OpenSSL has checked a client. */
 function chainEnds(socket: TLSSocket): readonly number[] {
   const ends: number[] = [];
   let current = socket.getPeerCertificate(true);

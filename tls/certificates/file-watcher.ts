@@ -44,7 +44,7 @@ export class FileWatcher {
     this.#states = states;
   }
 
-  /** Whether it tells nothing any more. */
+  /** Whether it was closed. */
   get isClosed(): boolean {
     return this.#isClosed;
   }

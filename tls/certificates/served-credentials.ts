@@ -43,7 +43,7 @@ export function combineCredentials(
   return [...groups.values()].map(({ names, members }) => serve(names, members));
 }
 
-/** Credentials that nobody is shown: another one comes before them for each of their names and their kind of key. */
+/** Credentials that no client is shown: for each of their names an earlier one has the same kind of key. */
 export function neverShown(credentials: readonly Credential[]): readonly Credential[] {
   const shown = new Set(combineCredentials(credentials).flatMap(({ cert }) => cert));
   return credentials.filter(({ cert }) => !shown.has(cert));

@@ -16,15 +16,15 @@ export interface ClientHello {
   readonly supportedGroups: Uint8Array | undefined;
   /** The host name of the server_name extension; undefined if there is none, or what there is can be no host's name. */
   readonly serverName: string | undefined;
-  /** Versions of the supported_versions extension; if there is none the legacy version, which is at most that of TLS 1.2. */
+  /** Versions of the supported_versions extension; if there is none, the legacy version, at most that of TLS 1.2. */
   readonly supportedVersions: readonly number[];
   /** Whether a TLS 1.2 session would be bound to its handshake (RFC 7627). */
   readonly hasExtendedMasterSecret: boolean;
 }
 
 /**
- * What the first bytes of a connection are: `incomplete` if more have to come; a hello, behind which more may follow; or
- * neither.
+ * What the first bytes of a connection are: `incomplete` if more have to come; a hello, behind which more may follow;
+ * or neither.
  */
 export type ClientHelloResult =
   | { readonly kind: 'incomplete' }
@@ -63,8 +63,8 @@ const extensionTypes = {
 const readTypes: ReadonlySet<number> = new Set(Object.values(extensionTypes));
 
 /**
- * Parses the first bytes of a connection as a ClientHello, which may be spread over several records. Any
- * bytes are taken; it never throws. For all that has come so far: it begins anew with each call.
+ * Parses the first bytes of a connection as a ClientHello, which may be spread over several records. It never throws.
+ * Each call begins at the first byte, so it is given all that has come so far.
  *
  * @param maxBytes - of the message without its header
  * @see RFC 8446, sections 4.1.2 and 5.1; RFC 5246, section 7.4.1.2

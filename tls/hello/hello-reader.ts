@@ -64,14 +64,14 @@ export class HelloReader {
    * @param stranger - ended if its hello is long and such hellos hold too much; {@link release} it at its end. Absent:
    *   what this one holds does not count
    * @returns the hello; undefined if its content is malformed, so that OpenSSL answers with its alert
-   * @throws HelloError `NOT_TLS`, `HELLO_TOO_LARGE`, `HELLO_TIMEOUT`, or `HANDSHAKE_FAILED` if its records are malformed
+   * @throws HelloError `NOT_TLS`, `HELLO_TOO_LARGE`, `HELLO_TIMEOUT`, or `HANDSHAKE_FAILED` if records are malformed
    * @throws TlsAcceptError `CLOSED`, or what {@link fail} was given
    */
   async read(socket: Socket, stranger?: Stranger): Promise<ClientHello | undefined> {
     if (socket.destroyed || socket.readableEnded) throw closedError();
     const pending = new PendingHello(socket, stranger, this.#input);
     const cancel = this.#deadlines.set(() => {
-      // A thread that was busy may have the hello in its kernel: it is read before it is judged.
+      // After a pause of the thread the hello may still be in the kernel: it is read first.
       setImmediate(() => pending.timeOut());
     });
     this.#pending.set(socket, pending);

@@ -43,9 +43,9 @@ const longestFragment = 2 ** 14;
 const firstBufferBytes = 512;
 
 /**
- * Gathers the first handshake message of a connection from its records, however these and the bytes of them are cut. It
- * looks at each byte once, and keeps the message alone, in a buffer that grows with what has come: a hello of one byte a
- * record has six times as many bytes as its message.
+ * Gathers the first handshake message of a connection from its records, however these and the bytes of them are cut.
+ * It looks at each byte once. It keeps the message alone, in a buffer that grows with what has come: with one byte a
+ * record, the records have six times as many bytes as the message.
  *
  * @see RFC 8446, section 5.1
  */

@@ -54,7 +54,7 @@ async function proveWith(
   try {
     const kinds = proofKinds.filter((kind) => isNeeded(kind, options));
     const attempts = kinds.map(async (kind) => [kind, await tryKind(kind, twins)] as const);
-    return { ...judge(new Map(await Promise.all(attempts))), ticketKeyMode };
+    return { ...resultsOf(new Map(await Promise.all(attempts))), ticketKeyMode };
   } finally {
     await twins.close();
   }
@@ -253,8 +253,8 @@ function failureOf(client: TLSSocket): Promise<never> {
 }
 
 /**
- * How long a handshake may take in which nobody is waited for but this thread: counted in ticks, of which a thread that
- * gets no processor has few.
+ * How long a handshake may take that happens within this thread: counted in ticks, so that a thread that gets no
+ * processor has more time.
  */
 class Patience {
   readonly end: Promise<never>;
@@ -279,7 +279,9 @@ class Patience {
  * A full handshake that fails tells of resumption only if the same version can be spoken otherwise: else this machine
  * does not allow it, or the client inside this process cannot.
  */
-function judge(attempts: ReadonlyMap<ProofKind, Attempt>): Omit<ResumptionProof, 'ticketKeyMode'> {
+function resultsOf(
+  attempts: ReadonlyMap<ProofKind, Attempt>,
+): Omit<ResumptionProof, 'ticketKeyMode'> {
   const isSpoken = (isVersion13: boolean): boolean =>
     [...attempts].some(([kind, { isFullDone }]) => isTls13(kind) === isVersion13 && isFullDone);
   const results: Partial<Record<ProofKind, ProofResult>> = {};

@@ -11,12 +11,12 @@ import {
   type StoredSession,
 } from './stored-session.ts';
 
-/** Where sessions are stored, and how long. */
+/** The cache in which sessions are stored, and how long. */
 export interface TlsSessionsOptions {
   readonly cache: SessionCache;
   readonly lifetimeMs: number;
   readonly clock: Clock;
-  /** The clock that the dates in certificates and revocation lists are of. */
+  /** The clock for dates in certificates and revocation lists. */
   readonly wallClock: Clock;
   /** For finding a session, in milliseconds. */
   readonly lookupDeadlineMs: number;
@@ -31,7 +31,7 @@ export interface SessionOrigin extends Omit<StoredSession, 'session'> {
   readonly address: string | undefined;
 }
 
-/** What an acceptor does with its session cache. Nothing of it waits for the cache but finding, with a deadline. */
+/** What an acceptor does with its session cache. Only `find` waits for the cache, and has a deadline. */
 export class TlsSessions {
   readonly #cache: SessionCache;
   readonly #lifetimeMs: number;
@@ -91,8 +91,8 @@ export class TlsSessions {
   }
 
   /**
-   * The client has used this session, so it will not come back with the one before. Not earlier: it may have
-   * lost its connection before the successor reached it.
+   * The client has used this session, so it will not come back with the one before. Before that it might: its
+   * connection may have been lost before this session reached it.
    */
   supersede({ predecessorId }: FoundSession): void {
     if (predecessorId === undefined) return;
@@ -117,7 +117,7 @@ export class TlsSessions {
     this.#lookup.close();
   }
 
-  /** Nobody waits for it, and whatever a cache does nothing else fails. */
+  /** Tells the cache something that nobody waits for; if it fails, that is only an event. */
   async #tell(call: () => Promise<void>): Promise<void> {
     try {
       await call();
@@ -127,13 +127,13 @@ export class TlsSessions {
   }
 }
 
-/** Where a {@link SessionLookup} looks, and how long. */
+/** The cache that a {@link SessionLookup} asks, and how long. */
 export interface SessionLookupOptions {
   readonly cache: SessionCache;
   /** Past this the client gets a full handshake, in milliseconds. */
   readonly deadlineMs: number;
   readonly clock: Clock;
-  /** The clock that the dates in certificates and revocation lists are of. */
+  /** The clock for dates in certificates and revocation lists. */
   readonly wallClock: Clock;
   readonly purged: PurgedCertificates;
   readonly onEvent: (event: TlsEvent) => void;
@@ -157,7 +157,7 @@ export class SessionLookup {
     this.#onEvent = options.onEvent;
   }
 
-  /** The session, which the caller overwrites after use, or undefined. It settles before the deadline and never rejects. */
+  /** Finds the session, which the caller overwrites after use. Settles by the deadline, and never rejects. */
   async find(
     hello: ClientHello,
     nameDigest: string | undefined,
@@ -174,13 +174,13 @@ export class SessionLookup {
   }
 
   /**
-   * Whether a session may be resumed under this server name. Sessions expire with their chain, and go with a purge:
-   * the rest is for caches that held them for longer. The verdict on a certificate also ends while the clock of the cache
-   * stands still, as it does while a virtual machine sleeps.
+   * Whether a session may be resumed under this server name. A cache removes sessions by itself when their chain ends
+   * and in a purge; this also holds for caches that keep them longer. The verdict on a certificate is checked by the
+   * wall clock, since that of the cache stands still while a virtual machine sleeps.
    *
    * @see RFC 6066, section 3: no session is resumed under another name
    */
-  #judge(
+  #check(
     { fullHandshakeAt, certificate, nameDigest, verdictEndsAt = Infinity }: StoredSession,
     wantedDigest: string | undefined,
   ): 'hit' | 'expired' | 'unknown' {
@@ -192,7 +192,7 @@ export class SessionLookup {
     return isPurged ? 'unknown' : 'hit';
   }
 
-  // A cache of others may throw at once, and has its own ways to say that it found nothing.
+  // A cache from a module may throw at once, and may return something else than undefined if it found nothing.
   async #get(id: Uint8Array): Promise<Uint8Array | undefined> {
     const bytes: unknown = await this.#cache.get(id);
     return bytes instanceof Uint8Array ? bytes : undefined;
@@ -209,7 +209,7 @@ export class SessionLookup {
         isOver = true;
         cancel();
         const stored = bytes && decodeStoredSession(bytes);
-        const result = stored === undefined ? failure : this.#judge(stored, nameDigest);
+        const result = stored === undefined ? failure : this.#check(stored, nameDigest);
         if (result !== 'hit') bytes?.fill(0);
         this.#onEvent({ kind: 'lookup', result });
         resolve(result === 'hit' ? stored : undefined);

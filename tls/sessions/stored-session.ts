@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import { normalizeServerName } from '../certificates/credentials.ts';
+import { sessionIdBytes } from './session-cache.ts';
 
 /** A session as it lies in the cache, with what it is bound to. */
 export interface StoredSession {
@@ -14,8 +15,8 @@ export interface StoredSession {
   /** SHA-256 fingerprint of the client's certificate, 64 hexadecimal digits; undefined if there was none. */
   readonly certificate: string | undefined;
   /**
-   * With a certificate: the instant of the wall clock from which it must be judged anew, in milliseconds since 1970;
-   * kept in whole seconds, rounded down, and as 2106 if it is later.
+   * With a certificate: the instant of the wall clock from which OpenSSL must check it anew, in milliseconds since
+   * 1970; kept in whole seconds, rounded down, and as 2106 if it is later.
    */
   readonly verdictEndsAt: number | undefined;
 }
@@ -36,9 +37,9 @@ export interface IssuedSession {
 const nameDigestBytes = 16;
 
 /**
- * What is stored of a server name: 16 bytes however long it is, so that sessions of long names have a place
- * among the recent ones too. No key is needed: a name is no secret (it travels in clear text), all machines
- * that share a cache must come to the same digest, and a client that tries names only finds its own sessions.
+ * What is stored of a server name: 16 bytes however long it is, so that sessions of long names fit among the recent
+ * ones too. It has no key, so that all machines that share a cache make the same digest. It needs none: a name travels
+ * in clear text, and a client that tries names only finds its own sessions.
  *
  * @param name - as the client sent it; undefined if it sent none
  * @returns each byte as a character: connections keep it for as long as they are open, and a buffer of their own would
@@ -51,15 +52,22 @@ export function digestServerName(name: string | undefined): string | undefined {
 }
 
 /*
- * One byte: a mark (other programs, and this one before it knew names, begin with other bytes), and a bit for each
- * field that is there. Four bytes: seconds since 1970. Then the fields, and the session. All of it lies in the
- * value, so that a cache needs to know nothing of it.
+ * What is stored, in this order; a cache sees only bytes:
+ *
+ * - 1 byte: a mark, which other programs and older versions of this one do not write, and a bit for each field present
+ * - 4 bytes: when the chain began, in seconds since 1970
+ * - the fields that are present, then the session
  */
 const mark = 0x40;
 const markMask = 0xf8;
 const fieldBits = { predecessorId: 1, nameDigest: 2, certificate: 4 } as const;
-const fieldBytes = { predecessorId: 32, nameDigest: nameDigestBytes, certificate: 36 } as const;
 const fingerprintBytes = 32;
+const fieldBytes = {
+  predecessorId: sessionIdBytes,
+  nameDigest: nameDigestBytes,
+  // The fingerprint, then the end of the verdict.
+  certificate: fingerprintBytes + 4,
+} as const;
 const timeStart = 1;
 const headBytes = 5;
 

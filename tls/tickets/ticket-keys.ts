@@ -115,7 +115,7 @@ export class RandomTicketKeys implements TicketKeySource {
   }
 
   #rotateWhenDue(): void {
-    // A timer may fire a little early.
+    // A timer may fire a little before its time.
     if (this.#clock() >= this.#dueAt) this.rotate();
     else this.#arm();
   }

@@ -64,7 +64,7 @@ export function writeTicketName(key: TicketKey, iv: Uint8Array, chain: TicketCha
 }
 
 /**
- * When the chain of a ticket of this key began, in milliseconds since 1970, up to a minute too early; undefined if
+ * When the chain of a ticket of this key began, in milliseconds since 1970, rounded down to a minute; undefined if
  * the ticket is for another server name.
  */
 export function readFullHandshakeAt(

@@ -11,9 +11,10 @@ import { findTicketKey, readFullHandshakeAt, ticketHead, ticketNameFor } from '.
  *
  * - `native`: through Node's hook, all keys in one context; in TLS 1.3 each resumption renews the ticket
  * - `per_key`: a server of `node:tls` for each key and server name, if Node has no hook that works. A client of TLS 1.3
- *   gets no ticket when it resumes. Those who ask for a name that no certificate has as it is get none at all, so that
- *   nobody makes us keep what he invents. wolfSSL, which fails once it has used a ticket for which it got no other, makes
- *   full handshakes.
+ *   gets no new ticket when it resumes.
+ *
+ * With `per_key` two kinds of clients get no tickets: those that ask for a name that no certificate has as it is, since
+ * a server would be kept for each name that they invent; and wolfSSL, which fails if a ticket is not renewed.
  */
 export type TicketKeyMode = 'native' | 'per_key';
 
@@ -40,7 +41,7 @@ export interface PerKeyTicketRoute {
   readonly keyName: Uint8Array;
 }
 
-/** Decides where clients with tickets go, and those that are to get tickets. */
+/** Decides to which server a client goes that has tickets, or is to get some. */
 export interface TicketRoutes {
   /** The route of a client that comes with tickets we can open; undefined for another. */
   toResume(hello: ClientHello): TicketRoute | undefined;
