@@ -155,7 +155,7 @@ export class Arrival implements Visitor, Stranger, Linked<Arrival> {
     const onClose = (): void => this.interrupt(clientLeftError());
     const chunks: Buffer[] = [];
     let heldBytes = 0;
-    // A socket that holds bytes does not tell that its input has ended; and an honest client sends no more than its hello.
+    // A socket that holds bytes does not tell that its input has ended. An honest client sends only its hello.
     const take = (): void => {
       for (let chunk = readFrom(socket); chunk !== null; chunk = readFrom(socket)) {
         chunks.push(chunk);

@@ -7,7 +7,7 @@ import t from 'tap';
 import { startTestServer } from '../../server/testing.ts';
 import { skipWithout } from '../fixtures/clients.ts';
 import { ImapClient } from '../fixtures/imap-client.ts';
-import { visitWithOpenssl } from '../fixtures/openssl-client.ts';
+import { visitImapWithOpenssl } from '../fixtures/openssl-client.ts';
 
 const rounds = 20;
 const lifetimeSeconds = 3_600;
@@ -52,11 +52,11 @@ for (const protocol of ['TLSv1.2', 'TLSv1.3'] as const) {
             sessionFile: join(directory, `${protocol}-${security}`),
             end: 'close',
           } as const;
-          await visitWithOpenssl({ ...options, isReturning: false });
+          await visitImapWithOpenssl({ ...options, isReturning: false });
           let resumedCount = 0;
           for (let round = 0; round < rounds; round++) {
             await forget();
-            if (await visitWithOpenssl({ ...options, isReturning: true })) resumedCount++;
+            if (await visitImapWithOpenssl({ ...options, isReturning: true })) resumedCount++;
           }
           t.equal(resumedCount, 0);
         },

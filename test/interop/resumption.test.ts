@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { skipWithout } from '../fixtures/clients.ts';
 import { startMailServer } from '../fixtures/mail-server.ts';
-import { visitWithOpenssl } from '../fixtures/openssl-client.ts';
+import { visitImapWithOpenssl } from '../fixtures/openssl-client.ts';
 
 const reconnectionCount = 20;
 const server = await startMailServer(t);
@@ -25,12 +25,12 @@ for (const protocol of ['TLSv1.2', 'TLSv1.3'] as const) {
         const sessionFile = join(directory, `${protocol}-${security}-${end}`);
         const visit = { port, isStartTls, protocol, sessionFile, end };
         t.notOk(
-          await visitWithOpenssl({ ...visit, isReturning: false }),
+          await visitImapWithOpenssl({ ...visit, isReturning: false }),
           'the first is a full one',
         );
         let resumedCount = 0;
         for (let round = 0; round < reconnectionCount; round++) {
-          if (await visitWithOpenssl({ ...visit, isReturning: true })) resumedCount++;
+          if (await visitImapWithOpenssl({ ...visit, isReturning: true })) resumedCount++;
         }
         t.equal(resumedCount, reconnectionCount);
       });

@@ -115,8 +115,8 @@ export function nativeContextOf(server: Server): NativeContext | undefined {
 
 /**
  * Seals and opens the tickets of one server of TLS. A ticket is sealed for its connection's server name and chain of
- * resumptions, or not at all. The hook is not told whose ticket it opens, so which tickets of a connection may be opened
- * is decided before, by its first hello: others in a second hello, after a HelloRetryRequest, are not opened.
+ * resumptions, or not at all. The hook is not told whose ticket it opens. So which tickets of a connection may be
+ * opened is decided before, by its first hello: others in a second hello, after a HelloRetryRequest, are not opened.
  */
 export class TicketHook {
   readonly #options: TicketHookOptions;

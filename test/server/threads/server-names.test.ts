@@ -1,7 +1,7 @@
 // Server names while workers serve: what openssl is given under one name it does not resume under another.
 import { join } from 'node:path';
 import t from 'tap';
-import { visitWithOpenssl } from '../../fixtures/openssl-client.ts';
+import { visitImapWithOpenssl } from '../../fixtures/openssl-client.ts';
 import { startTwoWorkers } from '../../fixtures/two-workers.ts';
 
 await t.test(
@@ -14,7 +14,7 @@ await t.test(
         for (const isStartTls of [false, true]) {
           let count = 0;
           const visit = (name: string | undefined, isReturning: boolean, onStartTls: boolean) =>
-            visitWithOpenssl({
+            visitImapWithOpenssl({
               port: onStartTls ? server.process.imapPort : server.process.imapsPort,
               isStartTls: onStartTls,
               protocol,
