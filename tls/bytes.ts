@@ -8,11 +8,15 @@ const nothing = new Uint8Array(0);
  */
 export class ByteReader {
   readonly #bytes: Uint8Array;
-  #position = 0;
+  readonly #end: number;
+  #position: number;
   #isBroken = false;
 
-  constructor(bytes: Uint8Array) {
+  /** Reads what lies from `start` to `end`; default: all. */
+  constructor(bytes: Uint8Array, start = 0, end: number = bytes.length) {
     this.#bytes = bytes;
+    this.#position = start;
+    this.#end = end;
   }
 
   /** Whether a field was read that did not fit into the bytes. */
@@ -22,7 +26,7 @@ export class ByteReader {
 
   /** Whether there is more to read. */
   get hasMore(): boolean {
-    return !this.#isBroken && this.#position < this.#bytes.length;
+    return !this.#isBroken && this.#position < this.#end;
   }
 
   /** Reads an unsigned number of so many bytes, at most 4. */
@@ -44,10 +48,31 @@ export class ByteReader {
     return this.bytes(this.number(lengthBytes));
   }
 
+  /** Reads a vector; returns a reader of its content, which costs less than a view. */
+  vectorReader(lengthBytes: number): ByteReader {
+    const start = this.#advance(this.number(lengthBytes));
+    return new ByteReader(this.#bytes, start, this.#position);
+  }
+
+  /** Moves on past so many bytes. */
+  skip(byteCount: number): void {
+    this.#advance(byteCount);
+  }
+
+  /** Moves on past a vector. */
+  skipVector(lengthBytes: number): void {
+    this.#advance(this.number(lengthBytes));
+  }
+
+  /** Returns a view on all that is left, but on `maxBytes` at most. */
+  rest(maxBytes = Infinity): Uint8Array {
+    return this.bytes(Math.min(this.#end - this.#position, maxBytes));
+  }
+
   /** Moves on by so many bytes, if there are that many; returns the position before. */
   #advance(byteCount: number): number {
     const start = this.#position;
-    if (start + byteCount > this.#bytes.length) this.#isBroken = true;
+    if (start + byteCount > this.#end) this.#isBroken = true;
     if (!this.#isBroken) this.#position = start + byteCount;
     return start;
   }

@@ -86,26 +86,30 @@ export function parseClientHello(
 export function parseHelloBody(body: Uint8Array): ClientHello | undefined {
   const reader = new ByteReader(body);
   const legacyVersion = reader.number(2);
-  reader.bytes(32);
+  reader.skip(32);
   const legacySessionId = reader.vector(1);
-  reader.vector(2);
-  reader.vector(1);
+  reader.skipVector(2);
+  reader.skipVector(1);
   // Before TLS 1.3 a hello may end here.
-  const extensions = readExtensions(reader.hasMore ? reader.vector(2) : new Uint8Array(0));
+  const extensions = reader.hasMore ? readExtensions(reader.vectorReader(2)) : new Map();
   if (reader.isBroken || reader.hasMore || legacySessionId.length > 32) return undefined;
   return extensions && parseExtensions(legacyVersion, legacySessionId, extensions);
 }
 
-/** The extensions that are read, by type; undefined if the list is broken, or one of them is there twice. */
-function readExtensions(bytes: Uint8Array): ReadonlyMap<number, Uint8Array> | undefined {
-  const list = new ByteReader(bytes);
-  const extensions = new Map<number, Uint8Array>();
+/** Contents by type, each to be read once. */
+type Extensions = ReadonlyMap<number, ByteReader>;
+
+/** The extensions that are read; undefined if the list is broken, or one of them is there twice. */
+function readExtensions(list: ByteReader): Extensions | undefined {
+  const extensions = new Map<number, ByteReader>();
   while (list.hasMore) {
     const type = list.number(2);
-    const content = list.vector(2);
-    if (!readTypes.has(type)) continue;
+    if (!readTypes.has(type)) {
+      list.skipVector(2);
+      continue;
+    }
     if (extensions.has(type)) return undefined;
-    extensions.set(type, content);
+    extensions.set(type, list.vectorReader(2));
   }
   return list.isBroken ? undefined : extensions;
 }
@@ -113,17 +117,17 @@ function readExtensions(bytes: Uint8Array): ReadonlyMap<number, Uint8Array> | un
 function parseExtensions(
   legacyVersion: number,
   legacySessionId: Uint8Array,
-  extensions: ReadonlyMap<number, Uint8Array>,
+  extensions: Extensions,
 ): ClientHello | undefined {
   const serverNames = readList(extensions.get(extensionTypes.serverName), 2, readServerName);
   const pskIdentities = readList(extensions.get(extensionTypes.preSharedKey), 2, readPskIdentity);
   const keyShareGroups = readList(extensions.get(extensionTypes.keyShare), 2, readKeyShareGroup);
   const versions = readVersions(extensions.get(extensionTypes.supportedVersions));
-  const sessionTicket = extensions.get(extensionTypes.sessionTicket);
+  const sessionTicket = extensions.get(extensionTypes.sessionTicket)?.rest();
   // Copied as it is, since few read it: its length, then two bytes for each group.
   const supportedGroups = extensions
     .get(extensionTypes.supportedGroups)
-    ?.subarray(0, 2 + 2 * tlsLimits.helloListItems);
+    ?.rest(2 + 2 * tlsLimits.helloListItems);
   if (!serverNames || !pskIdentities || !versions || !keyShareGroups) return undefined;
   return {
     legacySessionId: new Uint8Array(legacySessionId),
@@ -140,7 +144,7 @@ function parseExtensions(
 }
 
 /** All of them: OpenSSL may choose the last, and the hello must go the way that OpenSSL goes. */
-function readVersions(extension: Uint8Array | undefined): number[] | undefined {
+function readVersions(extension: ByteReader | undefined): number[] | undefined {
   return readList(extension, 1, (reader) => reader.number(2), Infinity);
 }
 
@@ -151,14 +155,14 @@ function readServerName(reader: ByteReader): { type: number; name: Uint8Array } 
 function readPskIdentity(reader: ByteReader): Uint8Array {
   const identity = reader.vector(2);
   // Its obfuscated age.
-  reader.number(4);
+  reader.skip(4);
   return new Uint8Array(identity);
 }
 
 function readKeyShareGroup(reader: ByteReader): number {
   const group = reader.number(2);
   // The key.
-  reader.vector(2);
+  reader.skipVector(2);
   return group;
 }
 
@@ -167,17 +171,16 @@ function readKeyShareGroup(reader: ByteReader): number {
  * if they are broken. The rest is left to OpenSSL, which refuses what it does not like.
  */
 function readList<Item>(
-  extension: Uint8Array | undefined,
+  extension: ByteReader | undefined,
   lengthBytes: number,
   readItem: (reader: ByteReader) => Item,
   maxItems: number = tlsLimits.helloListItems,
 ): Item[] | undefined {
   if (extension === undefined) return [];
-  const outer = new ByteReader(extension);
-  const list = new ByteReader(outer.vector(lengthBytes));
+  const list = extension.vectorReader(lengthBytes);
   const items: Item[] = [];
   while (list.hasMore && items.length < maxItems) items.push(readItem(list));
-  return outer.isBroken || list.isBroken ? undefined : items;
+  return extension.isBroken || list.isBroken ? undefined : items;
 }
 
 const longestHostName = 255;
