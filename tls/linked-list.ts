@@ -10,8 +10,8 @@ export interface Linked<T> {
  *
  * A `Set` or a `Map` makes its table anew every few additions, and the old table refers to the new one. If V8 has moved
  * one of these tables to the old generation, it keeps its successor alive through collections of the young one, which
- * then becomes old too, and so on. So every connection, with all that belongs to it, stays in memory until the next
- * major collection, which doubles what collecting costs.
+ * then becomes old too, and so on. So every connection, with all that belongs to it, is copied twice, and stays in
+ * memory until the next major collection.
  */
 export class LinkedList<T extends Linked<T>> {
   #first: T | undefined;

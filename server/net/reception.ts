@@ -63,7 +63,7 @@ export class Reception implements TransportOwner {
   readonly #refused = new LinkedList<Transport>();
   /**
    * The last client that has left. One is kept so that V8 knows what clients look like: a collection while there is none
-   * drops the code that was optimized for them, and the next thousand cost up to a third more CPU.
+   * drops the code that was optimized for them, and for those who come next it has to be optimized anew.
    */
   #example: Transport | undefined;
   readonly #shortageLoggedAt = new Map<string, number>();
