@@ -5,6 +5,7 @@ import {
   openSync,
   readFileSync,
   statSync,
+  truncateSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -65,14 +66,17 @@ export function lockDataDirectory(dataDirectory: string): DataDirectoryLock {
     throw new DataDirectoryInUseError(dataDirectory, isOfReaders ? undefined : readPid(pidPath));
   }
   writePid(pidPath);
-  return hold(connection);
+  return hold(connection, () => clearPid(pidPath));
 }
 
-function hold(connection: DatabaseSync): DataDirectoryLock {
+/** @param onRelease - called once, before others can have the lock */
+function hold(connection: DatabaseSync, onRelease = (): void => {}): DataDirectoryLock {
   heldConnections.add(connection);
   return {
     release: () => {
-      if (heldConnections.delete(connection)) connection.close();
+      if (!heldConnections.delete(connection)) return;
+      onRelease();
+      connection.close();
     },
   };
 }
@@ -123,6 +127,15 @@ function writePid(path: string): void {
     writeFileSync(path, `${process.pid}\n`, { mode: 0o600 });
   } catch (error) {
     if (!isSpaceError(error)) throw error;
+  }
+}
+
+/** Later the id may be that of another process, which nobody should send a signal to. */
+function clearPid(path: string): void {
+  try {
+    truncateSync(path);
+  } catch {
+    // The directory may be gone, or its disk read-only since.
   }
 }
 

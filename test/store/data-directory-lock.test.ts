@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { statSync, writeFileSync, chmodSync, mkdirSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { DataDirectoryInUseError, lockDataDirectory } from '../../store/data-directory-lock.ts';
@@ -33,6 +33,19 @@ async function startOwner(
   await once(owner.stdout, 'data');
   return owner;
 }
+
+await t.test('the id of the process is there as long as the lock', async (t) => {
+  const dataDirectory = makeDataDirectory(t);
+  const path = join(dataDirectory, 'lock.pid');
+  const lock = lockDataDirectory(dataDirectory);
+  t.equal(readFileSync(path, 'utf8'), `${process.pid}\n`);
+  lock.release();
+  t.equal(readFileSync(path, 'utf8'), '', 'afterwards it may be that of a stranger');
+  const next = lockDataDirectory(dataDirectory);
+  lock.release();
+  t.equal(readFileSync(path, 'utf8'), `${process.pid}\n`, 'a lock is released once');
+  next.release();
+});
 
 await t.test('a second process is refused and told whose it is', async (t) => {
   const dataDirectory = makeDataDirectory(t);
