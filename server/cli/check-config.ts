@@ -15,8 +15,9 @@ export async function checkConfig(options: GlobalOptions): Promise<void> {
   const configuration = readCommandConfiguration(options);
   await checkFiles(configuration);
   for (const [key, value] of toKeys(configuration)) console.log(`${key}=${value}`);
-  console.log(`# ${describeCache(configuration)}`);
-  console.log(`# ${await describeTickets(configuration)}`);
+  const { kind } = configuration.sessionCache;
+  if (kind === 'memory' || kind === 'module') console.log(`# ${describeCache(configuration)}`);
+  if (kind !== 'off') console.log(`# ${await describeTickets(configuration)}`);
   const proof = await proofOf(configuration, resumptionKindOf({ configuration }));
   console.log(`# ${describeProof(proof)}`);
 }

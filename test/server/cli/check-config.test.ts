@@ -41,6 +41,15 @@ await t.test('shows every key in effect and what the cache holds', async (t) => 
   t.match(result.stdout, /^# Ticket keys: native /m);
 });
 
+await t.test('says only what applies', async (t) => {
+  const tickets = await reprise(['check-config'], { REPRISE_SESSION_CACHE: 'tickets' });
+  t.notMatch(tickets.stdout, /TLS sessions:/, 'a cache that is not there holds nothing');
+  t.match(tickets.stdout, /^# Ticket keys: native /m);
+  const off = await reprise(['check-config'], { REPRISE_SESSION_CACHE: 'off' });
+  t.equal(off.code, 0);
+  t.notMatch(off.stdout, /TLS sessions:|Ticket keys/);
+});
+
 await t.test('says everything that is wrong, one line each', async (t) => {
   const result = await reprise(['check-config'], {
     REPRISE_IMAP_PORT: 'http',
