@@ -92,7 +92,7 @@ export class Connection implements ByteReceiver, Stranger, Linked<Connection> {
       this.session.end();
       this.out.flush();
       this.#transport.end();
-      // A password may be in it, and this object may be kept for a while.
+      // A password may be in it, and this object stays until the next collection of garbage.
       this.#reader.clear();
     }
   }

@@ -61,11 +61,6 @@ export class Reception implements TransportOwner {
   readonly #arriving = new LinkedList<Transport>();
   readonly #served = new LinkedList<Transport>();
   readonly #refused = new LinkedList<Transport>();
-  /**
-   * The last client that has left. One is kept so that V8 knows what clients look like: a collection while there is none
-   * drops the code that was optimized for them, and for those who come next it has to be optimized anew.
-   */
-  #example: Transport | undefined;
   readonly #shortageLoggedAt = new Map<string, number>();
   readonly #crowds: CrowdWatch;
   #sweeper: NodeJS.Timeout | undefined;
@@ -141,8 +136,6 @@ export class Reception implements TransportOwner {
   transportClosed(transport: Transport): void {
     if (transport.list !== this.#refused) this.#options.counts.remove();
     this.#move(transport, undefined);
-    this.#example?.dropReceiver();
-    this.#example = transport;
     if (this.#isEmpty) this.#onEmpty?.();
   }
 

@@ -319,15 +319,6 @@ export class Transport implements ByteSink, Linked<Transport> {
     return true;
   }
 
-  /**
-   * Lets go of the receiver, once the socket is closed. V8 puts a function that is assigned to a property into the old
-   * generation; each of Node's streams makes one that refers to the stream, which so outlives its end until the next major
-   * collection. What hangs on it need not.
-   */
-  dropReceiver(): void {
-    this.#receiver = undefined;
-  }
-
   /** Bytes of output that the client, or the kernel for it, has taken, in the chunks in which they were written. */
   get takenBytes(): number {
     return this.#socket.bytesWritten - this.#socket.writableLength;
@@ -374,6 +365,9 @@ export class Transport implements ByteSink, Linked<Transport> {
     this.#entry?.leave();
     this.#entry = undefined;
     this.#receiver?.receiveEnd();
+    // V8 puts a function that is assigned to a property into the old generation. Each of Node's streams makes one that
+    // refers to the stream, which so outlives its end until the next major collection: what hangs on it need not.
+    this.#receiver = undefined;
     this.#closeTimer = undefined;
     this.#owner.transportClosed(this);
   };
