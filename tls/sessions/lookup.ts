@@ -109,8 +109,8 @@ export class TlsSessions {
   }
 
   /** Whether a session was made with a certificate that was purged since. */
-  isForgotten({ certificate, fullHandshakeAt }: FoundSession): boolean {
-    return certificate !== undefined && this.#purged.has(certificate, fullHandshakeAt);
+  isForgotten(session: FoundSession): boolean {
+    return this.#purged.covers(session);
   }
 
   close(): void {
@@ -180,16 +180,13 @@ export class SessionLookup {
    *
    * @see RFC 6066, section 3: no session is resumed under another name
    */
-  #check(
-    { fullHandshakeAt, certificate, nameDigest, verdictEndsAt = Infinity }: StoredSession,
-    wantedDigest: string | undefined,
-  ): 'hit' | 'expired' | 'unknown' {
+  #check(session: StoredSession, wantedDigest: string | undefined): 'hit' | 'expired' | 'unknown' {
+    const { fullHandshakeAt, nameDigest, verdictEndsAt = Infinity } = session;
     // A client that asks for no name has sessions of its own.
     if (nameDigest !== wantedDigest) return 'unknown';
     if (this.#clock() >= fullHandshakeAt + tlsLimits.resumptionChainMs) return 'expired';
     if (this.#wallClock() >= verdictEndsAt) return 'expired';
-    const isPurged = certificate !== undefined && this.#purged.has(certificate, fullHandshakeAt);
-    return isPurged ? 'unknown' : 'hit';
+    return this.#purged.covers(session) ? 'unknown' : 'hit';
   }
 
   // A cache from a module may throw at once, and may return something else than undefined if it found nothing.
@@ -259,8 +256,12 @@ export class PurgedCertificates {
     this.#purgedAt.set(fingerprint256, nowMs);
   }
 
-  /** Whether a session whose full handshake was then came before the purge. */
-  has(fingerprint256: string, fullHandshakeAt: number): boolean {
-    return fullHandshakeAt <= (this.#purgedAt.get(fingerprint256) ?? -Infinity);
+  /** Whether a session was made with a certificate that was purged since its full handshake. */
+  covers({
+    certificate,
+    fullHandshakeAt,
+  }: Pick<StoredSession, 'certificate' | 'fullHandshakeAt'>): boolean {
+    const purgedAt = certificate === undefined ? undefined : this.#purgedAt.get(certificate);
+    return purgedAt !== undefined && fullHandshakeAt <= purgedAt;
   }
 }
