@@ -12,10 +12,15 @@ const libraries = [
 /** Where distributions put jemalloc. */
 const jemallocPaths = ['/usr/lib/*/libjemalloc.so.2', '/usr/lib{64,}/libjemalloc.so.2'];
 
-/** As the container image sets it. */
-const jemallocSettings = 'background_thread:true,dirty_decay_ms:1000,muzzy_decay_ms:0';
+/** The path of jemalloc; undefined if it is not installed. */
+export function findJemalloc(): string | undefined {
+  return globSync(jemallocPaths)[0];
+}
 
-/** The name of the allocator that this process runs with; `unknown` where the system does not tell. */
+/** `MALLOC_CONF` as the container image sets it. */
+export const jemallocSettings = 'background_thread:true,dirty_decay_ms:1000,muzzy_decay_ms:0';
+
+/** The name of the allocator that this process runs with; `unknown` if the system does not tell. */
 export function allocatorName(): string {
   let maps: string;
   try {
@@ -30,7 +35,7 @@ export function allocatorName(): string {
 export function allocatorEnvironments(): readonly NodeJS.ProcessEnv[] {
   const { LD_PRELOAD: preload, ...plain } = process.env;
   if (preload !== undefined && preload !== '') return [process.env, plain];
-  const jemalloc = globSync(jemallocPaths)[0];
+  const jemalloc = findJemalloc();
   if (jemalloc === undefined) return [process.env];
   const preloaded = { ...process.env, LD_PRELOAD: jemalloc, MALLOC_CONF: jemallocSettings };
   return [process.env, preloaded];

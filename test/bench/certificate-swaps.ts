@@ -17,7 +17,8 @@ import {
   TlsAcceptor,
 } from '../../tls/index.ts';
 import { visitWithNode } from '../fixtures/tls-visit.ts';
-import { allocatorEnvironment, findJemalloc } from '../soak/allocator.ts';
+import { findJemalloc } from '../../server/self-test/allocators.ts';
+import { allocatorEnvironment } from '../soak/allocator.ts';
 
 /** Connections before the first swap: V8 takes that long to settle. */
 const warmConnections = 10_000;

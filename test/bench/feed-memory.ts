@@ -6,7 +6,8 @@
 // so that only what a selected mailbox costs is counted. Memory is told after a collection of garbage in all threads, with
 // jemalloc if it is installed: PSS, and what the threads hold, which is the exact one of the two. At the end nobody has it selected, and after 75 seconds it is to be forgotten.
 import { setTimeout as delay } from 'node:timers/promises';
-import { allocatorEnvironment, findJemalloc } from '../soak/allocator.ts';
+import { findJemalloc } from '../../server/self-test/allocators.ts';
+import { allocatorEnvironment } from '../soak/allocator.ts';
 import { BenchServer, fillInbox } from './bench-server.ts';
 import { type CollectedMemory, collectingNodeOptions, collectMemory } from './collected-memory.ts';
 import { mebibyte, printFigure } from './figures.ts';

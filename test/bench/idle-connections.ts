@@ -7,7 +7,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ImapClient } from '../fixtures/imap-client.ts';
 import { startServerProcess, type ServerProcess } from '../fixtures/server-process.ts';
-import { allocatorEnvironment, findJemalloc } from '../soak/allocator.ts';
+import { findJemalloc } from '../../server/self-test/allocators.ts';
+import { allocatorEnvironment } from '../soak/allocator.ts';
 import { printFigure } from './figures.ts';
 import { idleClients } from './idle-clients.ts';
 import { environmentOf, nodeOptionsOf, positionalOf } from './settings.ts';

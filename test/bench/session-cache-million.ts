@@ -8,7 +8,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import type { MillionReport } from '../fixtures/million-sessions.ts';
-import { findJemalloc } from '../soak/allocator.ts';
+import { findJemalloc } from '../../server/self-test/allocators.ts';
 
 const program = join(import.meta.dirname, '../fixtures/million-sessions.ts');
 const sessionCount = Number(process.argv[2] ?? 1_000_000);

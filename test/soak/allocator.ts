@@ -1,19 +1,14 @@
-import { globSync } from 'node:fs';
+import { findJemalloc, jemallocSettings } from '../../server/self-test/allocators.ts';
 
 /** `jemalloc`, set as the container image sets it; `system`: whatever the process would use. */
 export const allocators = ['jemalloc', 'system'] as const;
 
 export type Allocator = (typeof allocators)[number];
 
-/** Where jemalloc is, if it is installed. */
-export function findJemalloc(): string | undefined {
-  return globSync('/usr/lib/*/libjemalloc.so.2')[0];
-}
-
 /**
  * The environment in which a process uses the allocator.
  *
- * @throws Error where it is not installed
+ * @throws Error if it is not installed
  */
 export function allocatorEnvironment(allocator: Allocator): Readonly<Record<string, string>> {
   if (allocator === 'system') return {};
@@ -23,8 +18,5 @@ export function allocatorEnvironment(allocator: Allocator): Readonly<Record<stri
       'Install jemalloc (libjemalloc2 in Debian), or measure with --allocator system',
     );
   }
-  return {
-    LD_PRELOAD: library,
-    MALLOC_CONF: 'background_thread:true,dirty_decay_ms:1000,muzzy_decay_ms:0',
-  };
+  return { LD_PRELOAD: library, MALLOC_CONF: jemallocSettings };
 }
