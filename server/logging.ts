@@ -4,7 +4,7 @@ import { LineBatch } from './line-batch.ts';
 import { LogOutput } from './log-output.ts';
 
 /** Names under which a secret or mail could come into a log line by mistake. */
-const secretNames = [
+const secretNames: ReadonlySet<string> = new Set([
   'password',
   'credentials',
   'argon2id',
@@ -14,7 +14,10 @@ const secretNames = [
   'key',
   'body',
   'data',
-];
+]);
+
+/** How far below a field of a line secrets are looked for. */
+const searchedLevels = 2;
 
 /** What a logger leaves out, and where its lines go. */
 export interface LoggerOptions {
@@ -36,14 +39,37 @@ export function createLogger({ level, destination, workerNumber }: LoggerOptions
       level,
       base: workerNumber === undefined ? null : { worker: workerNumber },
       timestamp: pino.stdTimeFunctions.isoTime,
-      formatters: { level: (label) => ({ level: label }) },
-      redact: {
-        paths: secretNames.flatMap((name) => [name, `*.${name}`, `*.*.${name}`]),
-        censor: '[redacted]',
+      // Not pino's `redact`, which parses its paths for every field of every line.
+      formatters: {
+        level: (label) => ({ level: label }),
+        bindings: (fields) => withoutSecrets(fields),
+        log: (fields) => withoutSecrets(fields),
+      },
+      serializers: {
+        err: (error: Error) => hideSecrets(pino.stdSerializers.err(error), searchedLevels - 1),
       },
     },
     destination ?? standardError(),
   );
+}
+
+/** The object itself if there is no secret in it, else a copy; `levels` is how far down it is searched. */
+function withoutSecrets<Fields extends object>(fields: Fields, levels = searchedLevels): Fields {
+  let copy: Fields | undefined;
+  for (const [name, value] of Object.entries(fields)) {
+    // The serializer of errors searches what it makes.
+    if (value === undefined || (name === 'err' && levels === searchedLevels)) continue;
+    const shown = secretNames.has(name) ? '[redacted]' : hideSecrets(value, levels - 1);
+    if (shown === value) continue;
+    copy ??= { ...fields };
+    (copy as Record<string, unknown>)[name] = shown;
+  }
+  return copy ?? fields;
+}
+
+function hideSecrets(value: unknown, levels: number): unknown {
+  if (levels < 0 || typeof value !== 'object' || value === null) return value;
+  return withoutSecrets(value, levels);
 }
 
 /** Writes lines that another logger has made, with their line feeds, to where this one writes. */

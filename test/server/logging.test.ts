@@ -42,3 +42,21 @@ await t.test('secrets are left out, at every level that occurs', async (t) => {
   t.notMatch(lines.join(''), 'hush');
   t.match(lines.join(''), 'alice');
 });
+
+await t.test('secrets of an error are left out, and the rest of it is shown', async (t) => {
+  const { lines, logger } = capture();
+  const details = { password: 'hush', port: 993 };
+  const error = Object.assign(new TypeError('Refused'), { ...details, request: details });
+  logger.error({ err: error }, 'failed');
+  logger.error({ attempt: { cause: Object.assign(new Error('Lost'), details) } }, 'failed');
+  logger.error({ err: 'not an error' }, 'failed');
+  logger.error(error, 'failed');
+  t.notMatch(lines.join(''), 'hush');
+  t.match(JSON.parse(lines[0] ?? ''), {
+    err: { type: 'TypeError', message: 'Refused', stack: /logging\.test/, request: { port: 993 } },
+  });
+  t.match(lines[1], '993');
+  t.match(lines[2], 'not an error');
+  t.match(lines[3], 'TypeError');
+  t.equal(error.password, 'hush', 'what was logged is not changed');
+});
