@@ -7,6 +7,12 @@ import { PasswordCheckQueue, type PasswordChecks } from './password-check-queue.
 import { defaultArgon2Parameters, isPasswordOf } from './password-hash.ts';
 import { preparePassword } from './prepare-password.ts';
 
+/**
+ * Runs a check that the client has to wait for. The check is told by the signal if the client has gone: it no longer
+ * waits, and the check rejects with the signal's reason.
+ */
+export type LoginWait = <Value>(check: (gone?: AbortSignal) => Promise<Value>) => Promise<Value>;
+
 /** Checks the name and password of a login. */
 export interface PasswordVerifier {
   /**
@@ -15,13 +21,13 @@ export interface PasswordVerifier {
    * too many wait.
    *
    * @param address - the client's IP address; absent: all without one count as one client
-   * @param gone - aborts if the client has gone: it no longer waits, and this rejects with the signal's reason
+   * @param wait - called if the login is not answered at once; absent: the check is awaited
    */
   verify(
     userName: string,
     password: string,
     address?: string,
-    gone?: AbortSignal,
+    wait?: LoginWait,
   ): Promise<Account | undefined>;
 }
 
@@ -88,7 +94,7 @@ export class StoredPasswordVerifier implements PasswordVerifier {
     userName: string,
     password: string,
     address = '',
-    gone?: AbortSignal,
+    wait: LoginWait = (check) => check(),
   ): Promise<Account | undefined> {
     const account = await this.#accounts.findAccount(userName);
     const prepared = preparePassword(password);
@@ -102,7 +108,9 @@ export class StoredPasswordVerifier implements PasswordVerifier {
     const isQuick = !this.#checks.failedLogins.isGuessing(attempt);
     const isRight =
       (isQuick && (await this.#isVerified(id))) ||
-      (await this.#runOnce(id, attempt, () => this.#check(id, account, prepared), gone));
+      (await wait((gone) => {
+        return this.#runOnce(id, attempt, () => this.#check(id, account, prepared), gone);
+      }));
     return isRight && account !== undefined ? this.#readAgain(account) : undefined;
   }
 

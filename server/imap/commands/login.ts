@@ -41,8 +41,8 @@ async function verify(session: Session, userName: string, password: string) {
   const { connection, context } = session;
   const { remoteAddress } = connection;
   try {
-    return await connection.excuseWait((gone) =>
-      context.verifier.verify(userName, password, remoteAddress, gone),
+    return await context.verifier.verify(userName, password, remoteAddress, (check) =>
+      connection.excuseWait(check),
     );
   } catch (error) {
     if (!(error instanceof LoginBusyError)) throw error;

@@ -9,6 +9,7 @@ import {
 } from '../../../server/authentication/password-check-queue.ts';
 import {
   forgetVerifiedLogins,
+  type LoginWait,
   StoredPasswordVerifier,
   verifiedLoginBytes,
   verifiedLoginLifetimeMs,
@@ -152,6 +153,21 @@ await t.test('verifiers with one key share verified logins, others do not', asyn
   t.equal(await open({}), 1, 'a key of its own');
 });
 
+await t.test('a client is only made to wait for a check', async (t) => {
+  const { verifier } = await setUp(t);
+  let waitCount = 0;
+  const wait: LoginWait = (check) => {
+    waitCount += 1;
+    return check();
+  };
+  t.ok(await verifier.verify('alice', 'secret', '10.0.0.1', wait));
+  t.equal(waitCount, 1);
+  t.ok(await verifier.verify('alice', 'secret', '10.0.0.1', wait));
+  t.equal(waitCount, 1, 'a verified login is answered at once');
+  t.equal(await verifier.verify('alice', 'wrong', '10.0.0.1', wait), undefined);
+  t.equal(waitCount, 2);
+});
+
 await t.test('connections that log in at once share one check', async (t) => {
   const { verifier, queue } = await setUp(t);
   const logins = await Promise.all(
@@ -178,7 +194,7 @@ await t.test('a shared check waits until the last of its clients has gone', asyn
   await new Promise(setImmediate);
   const clients = Array.from({ length: 3 }, () => new AbortController());
   const logins = clients.map(({ signal }) =>
-    verifier.verify('alice', 'secret', '10.0.0.1', signal),
+    verifier.verify('alice', 'secret', '10.0.0.1', (check) => check(signal)),
   );
   for (const login of logins) login.catch(() => undefined);
   await new Promise(setImmediate);
@@ -194,8 +210,9 @@ await t.test('a shared check waits until the last of its clients has gone', asyn
   const later = verifier.verify('alice', 'secret', '10.0.0.1');
   gate.resolve();
   t.match(await later, { id: 1 }, 'who comes then has a check of its own');
+  const gone = AbortSignal.abort(new Error('gone'));
   await t.rejects(
-    verifier.verify('alice', 'wrong', '10.0.0.1', AbortSignal.abort(new Error('gone'))),
+    verifier.verify('alice', 'wrong', '10.0.0.1', (check) => check(gone)),
     { message: 'gone' },
   );
   await Promise.all(others);

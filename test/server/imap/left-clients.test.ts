@@ -22,11 +22,14 @@ interface WaitingLogin {
 async function setUp(t: Test, bytes: string, maxPendingBytes = 65_536) {
   const logins: WaitingLogin[] = [];
   const verifier: PasswordVerifier = {
-    verify: (_userName, _password, _address, gone = AbortSignal.abort()) =>
-      new Promise((answer, reject) => {
-        gone.addEventListener('abort', () => reject(gone.reason as Error));
-        logins.push({ gone, answer });
-      }),
+    verify: (_userName, _password, _address, wait = (check) => check()) =>
+      wait(
+        (gone = AbortSignal.abort()) =>
+          new Promise((answer, reject) => {
+            gone.addEventListener('abort', () => reject(gone.reason as Error));
+            logins.push({ gone, answer });
+          }),
+      ),
   };
   const limits = { probeIntervalMs: 5, maxPendingBytes };
   const { service, store, imapsPort, log } = await startImapService(t, { verifier, limits });
