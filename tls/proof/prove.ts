@@ -5,7 +5,7 @@ import { TlsAcceptor } from '../acceptor.ts';
 import type { Credential } from '../certificates/credentials.ts';
 import { type ClientHello, tls13 } from '../hello/client-hello.ts';
 import { HelloReader } from '../hello/hello-reader.ts';
-import type { Resumption } from '../hello/route.ts';
+import type { Resumption, ResumptionMode } from '../hello/route.ts';
 import { proofLimits } from '../limits.ts';
 import type { TlsPolicy } from '../policy.ts';
 import { SegmentSessionCache } from '../sessions/memory/segment-cache.ts';
@@ -26,14 +26,15 @@ export interface ProveResumptionOptions {
 /**
  * Finds out whether clients of such a server resume, with this Node and OpenSSL: for each kind a client inside this
  * process makes a full handshake and comes back, over a pair of streams, with acceptors that have a credential, ticket
- * keys, an authority, a cache and counts of their own. Nothing is left of it but the verdict. It takes about as much
- * CPU as a dozen handshakes, and never rejects for what it finds.
+ * keys, an authority, a cache and counts of their own. Tickets that would only stand in for the cache are tried if it
+ * does not work. Nothing is left of it but the verdict. It takes about as much CPU as a dozen handshakes, and never
+ * rejects for what it finds.
  */
 export async function proveResumption(options: ProveResumptionOptions): Promise<ResumptionProof> {
   if (!hasTicketHook()) return proveWith('per_key', options);
   const native = await proveWith('native', options);
   const isBroken = native.areTicketsRenewed === false || countTicketKinds(native, 'fails') > 0;
-  if (!isBroken && countTicketKinds(native, 'untried') === 0) return native;
+  if (!isBroken && !isHookUnknown(native)) return native;
   const perKey = await proveWith('per_key', options);
   // With a hook that lets every handshake fail nothing can be tried: then it counts what works without it.
   return isBroken || countTicketKinds(perKey, 'resumes') > countTicketKinds(native, 'resumes')
@@ -46,21 +47,42 @@ function countTicketKinds({ results }: ResumptionProof, result: ProofResult): nu
   return proofKinds.filter((kind) => !isOfCache(kind) && results[kind] === result).length;
 }
 
+/** Whether a kind that needs tickets could not be tried, and none stands for it. */
+function isHookUnknown({ results }: ResumptionProof): boolean {
+  if (results['tls12-ticket'] === 'untried' || results['tls13-ticket'] === 'untried') return true;
+  return results['tls13-hybrid'] === 'untried' && results['tls13-ticket'] !== 'resumes';
+}
+
 async function proveWith(
   ticketKeyMode: TicketKeyMode,
   options: ProveResumptionOptions,
 ): Promise<ResumptionProof> {
   const twins = new Twins(ticketKeyMode, options);
+  const attempts = new Map<ProofKind, Attempt>();
+  const tryAll = async (kinds: readonly ProofKind[]): Promise<void> => {
+    await Promise.all(kinds.map(async (kind) => attempts.set(kind, await tryKind(kind, twins))));
+  };
   try {
-    const kinds = proofKinds.filter((kind) => isNeeded(kind, options));
-    const attempts = kinds.map(async (kind) => [kind, await tryKind(kind, twins)] as const);
-    return { ...resultsOf(new Map(await Promise.all(attempts))), ticketKeyMode };
+    const kinds = proofKinds.filter((kind) => isAllowed(kind, options));
+    const isSubstitute = (kind: ProofKind): boolean =>
+      options.kind === 'stateful' && kind in replacedBy;
+    await tryAll(kinds.filter((kind) => !isSubstitute(kind)));
+    const isMissed = (kind: ProofKind): boolean =>
+      replacedBy[kind]?.some((other) => attempts.get(other)?.result !== 'resumes') ?? false;
+    await tryAll(kinds.filter((kind) => isSubstitute(kind) && isMissed(kind)));
+    return { ...resultsOf(attempts), ticketKeyMode };
   } finally {
     await twins.close();
   }
 }
 
-function isNeeded(kind: ProofKind, options: ProveResumptionOptions): boolean {
+/** The kinds that a ticket stands in for where there is a cache: no client is given one while they all resume. */
+const replacedBy: Readonly<Partial<Record<ProofKind, readonly ProofKind[]>>> = {
+  'tls12-ticket': ['tls12-stateful'],
+  'tls13-ticket': ['tls13-stateful', 'tls13-hybrid'],
+};
+
+function isAllowed(kind: ProofKind, options: ProveResumptionOptions): boolean {
   if (options.kind === 'off') return false;
   if (options.policy === 'modern' && !isTls13(kind)) return false;
   // Without a cache there is nothing but tickets; with client certificates there are none.
@@ -103,7 +125,11 @@ class Twins {
       : this.#open({ kind: 'stateful', cache: this.#cache, ticketKeys });
   }
 
-  /** What the client of a kind speaks. */
+  /**
+   * What the client of a kind speaks.
+   *
+   * @throws what TLS throws for a group or a version that this machine does not have
+   */
   client(kind: ProofKind): SecureContext {
     const version = isTls13(kind) ? 'TLSv1.3' : 'TLSv1.2';
     // With a key share for a group that we do not have, it needs a HelloRetryRequest.
@@ -116,6 +142,8 @@ class Twins {
         minVersion: version,
         maxVersion: version,
         ecdhCurve: groups,
+        // It trusts nobody. Without an authority Node would read all that it trusts.
+        ca: [],
         ...(this.#options.clientCertificates !== undefined && { cert, key }),
       });
       this.#clients.set(name, context);
@@ -165,10 +193,20 @@ interface Attempt {
 
 async function tryKind(kind: ProofKind, twins: Twins): Promise<Attempt> {
   let isFullDone = false;
+  const untried = (reason: string): Attempt => ({ result: 'untried', reason, isFullDone });
+  let context: SecureContext;
   try {
-    const [acceptor, context] = [twins.acceptor(kind), twins.client(kind)];
+    context = twins.client(kind);
+  } catch (error) {
+    return untried(`no client here can speak it (${(error as Error).message})`);
+  }
+  try {
+    const acceptor = twins.acceptor(kind);
     const first = await shakeHands(acceptor, context);
     isFullDone = true;
+    if (kind === 'tls13-hybrid' && first.mode === 'stateful') {
+      return untried('the cache serves the client');
+    }
     const session = first.sessions.at(-1);
     if (session === undefined)
       return { result: 'fails', reason: 'no session is given', isFullDone };
@@ -177,7 +215,7 @@ async function tryKind(kind: ProofKind, twins: Twins): Promise<Attempt> {
       return { result: 'resumes', isFullDone, isRenewed: second.sessions.length > 0 };
     return isSessionOffered(second.hello)
       ? { result: 'fails', reason: 'the handshake is a full one', isFullDone }
-      : { result: 'untried', reason: 'the client offers no session', isFullDone };
+      : untried('the client offers no session');
   } catch (error) {
     return { result: 'fails', reason: (error as Error).message, isFullDone };
   }
@@ -194,6 +232,7 @@ function isSessionOffered(hello: ClientHello | undefined): boolean {
 interface Handshake {
   readonly hello: ClientHello | undefined;
   readonly isResumed: boolean;
+  readonly mode: ResumptionMode;
   /** Sessions that the client was given. */
   readonly sessions: readonly Buffer[];
 }
@@ -219,8 +258,8 @@ async function shakeHands(
   const patience = new Patience();
   try {
     const work = serve(acceptor, socket, client);
-    const { hello, isResumed } = await Promise.race([work, failureOf(client), patience.end]);
-    return { hello, isResumed: isResumed && client.isSessionReused(), sessions };
+    const served = await Promise.race([work, failureOf(client), patience.end]);
+    return { ...served, isResumed: served.isResumed && client.isSessionReused(), sessions };
   } finally {
     patience.clear();
     client.destroy();
@@ -240,9 +279,9 @@ async function serve(
   connection.socket.on('error', () => connection.socket.destroy());
   connection.socket.write('.');
   await greeted;
-  const { isResumed } = connection;
+  const { isResumed, mode } = connection;
   connection.socket.destroy();
-  return { hello, isResumed };
+  return { hello, isResumed, mode };
 }
 
 function failureOf(client: TLSSocket): Promise<never> {
@@ -295,7 +334,8 @@ function resultsOf(
   return {
     results: results as Record<ProofKind, ProofResult>,
     reasons,
-    areTicketsRenewed: attempts.get('tls13-ticket')?.isRenewed,
+    areTicketsRenewed:
+      attempts.get('tls13-ticket')?.isRenewed ?? attempts.get('tls13-hybrid')?.isRenewed,
     nodeVersion: process.versions.node,
     opensslVersion: process.versions.openssl ?? 'unknown',
   };

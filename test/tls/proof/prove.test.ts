@@ -35,9 +35,9 @@ await t.test('every kind that a server needs resumes with this Node', async (t) 
   const [yes, no] = ['resumes', 'excluded'];
   const clientCertificates = { isRequired: true };
   const cases: readonly (readonly [ProveResumptionOptions, readonly string[]])[] = [
-    [stateful, [yes, yes, yes, yes, yes]],
-    [{ kind: 'stateful', policy: 'legacy' }, [yes, yes, yes, yes, yes]],
-    [{ kind: 'stateful', policy: 'modern' }, [no, yes, no, yes, yes]],
+    [stateful, [yes, yes, no, no, yes]],
+    [{ kind: 'stateful', policy: 'legacy' }, [yes, yes, no, no, yes]],
+    [{ kind: 'stateful', policy: 'modern' }, [no, yes, no, no, yes]],
     [{ kind: 'tickets', policy: 'intermediate' }, [no, no, yes, yes, no]],
     [{ kind: 'tickets', policy: 'modern' }, [no, no, no, yes, no]],
     [{ ...stateful, clientCertificates }, [yes, yes, no, no, no]],
@@ -57,12 +57,12 @@ await t.test('every kind that a server needs resumes with this Node', async (t) 
 await t.test('what is broken fails, and nothing else', async (t) => {
   const full = 'the handshake is a full one';
   const no13 = await proveBroken(['tls13-stateful']);
-  t.strictSame(resultsOf(no13), ['resumes', 'fails', 'resumes', 'resumes', 'resumes']);
+  t.strictSame(resultsOf(no13), ['resumes', 'fails', 'excluded', 'resumes', 'resumes']);
   t.strictSame(no13.reasons, { 'tls13-stateful': full });
   const no12 = await proveBroken(['tls12-stateful']);
-  t.strictSame(resultsOf(no12), ['fails', 'resumes', 'resumes', 'resumes', 'resumes']);
+  t.strictSame(resultsOf(no12), ['fails', 'resumes', 'resumes', 'excluded', 'resumes']);
   const noTickets = await proveBroken(['tickets']);
-  t.strictSame(resultsOf(noTickets), ['resumes', 'resumes', 'fails', 'fails', 'fails']);
+  t.strictSame(resultsOf(noTickets), ['resumes', 'resumes', 'excluded', 'fails', 'fails']);
   const asked = { ...stateful, clientCertificates: { isRequired: true } };
   t.equal((await proveBroken(['tls13-stateful'], asked)).results['tls13-stateful'], 'fails');
 });
@@ -72,7 +72,8 @@ await t.test('a hook for ticket keys that does not work is not used', async (t) 
   t.teardown(breakResumption(['ticket-hook']));
   const proof = await proveResumption(stateful);
   t.match(proof, { ticketKeyMode: 'per_key', areTicketsRenewed: false, reasons: {} });
-  t.strictSame(resultsOf(proof), Array(5).fill('resumes'));
+  const resumes = 'resumes';
+  t.strictSame(resultsOf(proof), [resumes, resumes, 'excluded', 'excluded', resumes]);
   const ticketKeys = new RandomTicketKeys({ lifetimeMs });
   t.teardown(() => ticketKeys.close());
   const resumption = { kind: 'tickets', ticketKeys } as const;
@@ -86,7 +87,7 @@ await t.test('a hook that lets no handshake succeed is not used, in no mode', as
   t.teardown(breakResumption(['ticket-hook-refused']));
   const [yes, no] = ['resumes', 'excluded'];
   const cases: readonly (readonly [ProveResumptionOptions, readonly string[]])[] = [
-    [stateful, [yes, yes, yes, yes, yes]],
+    [stateful, [yes, yes, no, no, yes]],
     // Without a cache nothing but the hook is tried.
     [{ kind: 'tickets', policy: 'intermediate' }, [no, no, yes, yes, no]],
     [{ kind: 'tickets', policy: 'modern' }, [no, no, no, yes, no]],
@@ -112,6 +113,33 @@ await t.test(
     t.equal(proof.reasons['tls13-stateful'], 'the client offers no session');
     t.strictSame(planResumption('stateful', proof), planResumption('stateful'));
     t.equal(proof.ticketKeyMode, 'native', 'nor about the hook');
+  },
+);
+
+await t.test(
+  'a client that cannot need tickets beside the cache says nothing of them',
+  async (t) => {
+    const reasons = {
+      x448: 'no client here can speak it (Failed to set ECDH curve)',
+      'x448-unused': 'the cache serves the client',
+    };
+    for (const part of ['x448', 'x448-unused'] as const) {
+      const proof = await proveBroken([part]);
+      t.strictSame(
+        resultsOf(proof),
+        ['resumes', 'resumes', 'excluded', 'resumes', 'untried'],
+        part,
+      );
+      t.match(proof, { ticketKeyMode: 'native', areTicketsRenewed: true }, 'others do');
+      t.strictSame(proof.reasons, { 'tls13-hybrid': reasons[part] });
+      t.strictSame(planResumption('stateful', proof), planResumption('stateful'));
+      const perKey = await proveBroken([part, 'ticket-hook']);
+      t.match(
+        perKey,
+        { ticketKeyMode: 'per_key', areTicketsRenewed: false },
+        'also of a broken hook',
+      );
+    }
   },
 );
 
