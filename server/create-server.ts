@@ -174,10 +174,11 @@ function beginStart(options: ServerOptions, parts: AsyncDisposableStack): Start 
 
 async function openShared(start: Start): Promise<SharedParts> {
   const { configuration, logger, clock, parts } = start;
-  // While this thread waits for that of the store.
-  const proof = proofOf(configuration, resumptionKindOf(start));
+  let proof: Promise<ResumptionProof> | undefined;
+  const prove = () => (proof ??= proofOf(configuration, resumptionKindOf(start)));
   const workerCount = await possibleWorkerCount(configuration, logger);
-  const store = await openMailStore(start);
+  // While this thread waits for that of the store.
+  const store = await openMailStore(start, () => void prove());
   parts.defer(() => store.close());
   const metrics = metricsOf(store, start);
   start.showMetrics(metrics);
@@ -188,7 +189,7 @@ async function openShared(start: Start): Promise<SharedParts> {
   });
   parts.defer(() => resumption.close());
   metrics.watchSessionCache(resumption.sessionCache);
-  const resumptionProof = await proof;
+  const resumptionProof = await prove();
   metrics.showProof(resumptionProof);
   logProof(resumptionProof, resumption.kind, logger);
   const verifiedLogins = openMemoryCache(
@@ -207,7 +208,8 @@ async function openShared(start: Start): Promise<SharedParts> {
   return { workerCount, store, metrics, ...caches, passwordChecks };
 }
 
-async function openMailStore(start: Start): Promise<OpenedStore> {
+/** @param onWait - called while the store's thread starts, if it has one */
+async function openMailStore(start: Start, onWait: () => void): Promise<OpenedStore> {
   const { configuration, logger, migration, storeHealth, onFailure, parts } = start;
   if (configuration.store === 'memory') {
     if (configuration.dataDirectory !== undefined) {
@@ -223,7 +225,8 @@ async function openMailStore(start: Start): Promise<OpenedStore> {
   const onMigration = migration.report;
   const backsUp = backsUpMigrations;
   const onProblem = storeHealth.report;
-  return openStore({ engine: 'sqlite', dataDirectory, backsUp, onMigration, onFailure, onProblem });
+  const listeners = { onWait, onMigration, onFailure, onProblem };
+  return openStore({ engine: 'sqlite', dataDirectory, backsUp, ...listeners });
 }
 
 function loginLimitsOf(configuration: ServerConfiguration): LoginLimits {

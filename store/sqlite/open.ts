@@ -44,6 +44,8 @@ export interface SqliteStoreOptions {
   readonly onProblem?: ProblemListener;
   /** False: the file is not copied before it is migrated. True by default. */
   readonly backsUp?: boolean;
+  /** Told once this thread only waits for the writer's, so that it can do other work. By default nobody is. */
+  readonly onWait?: () => void;
   /** Told of a migration as it goes on. By default nobody is. */
   readonly onMigration?: (event: MigrationEvent) => void;
 }
@@ -75,6 +77,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
       { path, recentFlushMs, slices, writeBack },
       { onFailure, onProblem },
     );
+    options.onWait?.();
     const writer = await started.catch((error: Error) => {
       throw new StoreOpenError(path, error);
     });
