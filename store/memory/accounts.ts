@@ -87,8 +87,8 @@ export class MailboxIndex {
 export class MemoryAccount {
   readonly id: number;
   readonly name: string;
-  credentials: Credentials;
   readonly listeners = new EventListeners<AccountEvent>();
+  #credentials: Credentials;
   readonly #index: MailboxIndex;
   readonly #mailboxes = new Map<string, MemoryMailbox>();
   readonly #subscriptions = new Set<string>();
@@ -97,7 +97,7 @@ export class MemoryAccount {
   constructor(commit: Commit, index: MailboxIndex, account: Account) {
     this.id = account.id;
     this.name = account.name;
-    this.credentials = account.credentials;
+    this.#credentials = account.credentials;
     this.#index = index;
     for (const { name, specialUse } of firstMailboxes) {
       this.#make(commit, name, { specialUse });
@@ -105,9 +105,15 @@ export class MemoryAccount {
     }
   }
 
+  /** @see MailStore.changeCredentials */
+  change(commit: Commit, credentials: Credentials): void {
+    this.#credentials = credentials;
+    commit.noteInAccount(this.listeners, { kind: 'credentials' });
+  }
+
   /** A copy of what it is now. */
   get account(): Account {
-    return { id: this.id, name: this.name, credentials: { ...this.credentials } };
+    return { id: this.id, name: this.name, credentials: { ...this.#credentials } };
   }
 
   /** @see MailStore.readUsage */

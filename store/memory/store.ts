@@ -88,9 +88,7 @@ export class MemoryMailStore implements MailStore {
 
   async changeCredentials(name: string, credentials: Credentials): Promise<void> {
     const kept = { ...credentials };
-    return this.#change(() => {
-      this.#accounts.require(name).credentials = kept;
-    });
+    return this.#change((commit) => this.#accounts.require(name).change(commit, kept));
   }
 
   async removeAccount(name: string): Promise<void> {

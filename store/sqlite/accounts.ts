@@ -63,16 +63,17 @@ export function createAccount(
 
 /** @see MailStore.changeCredentials */
 export function changeCredentials(
-  { database }: WriteContext,
+  context: WriteContext,
   { name, credentials }: { name: string; credentials: Credentials },
 ): void {
-  const changed = database.run(
-    'UPDATE accounts SET argon2id = ?, scram_sha256 = ? WHERE name_key = ?',
+  const changed = context.database.row<[number]>(
+    'UPDATE accounts SET argon2id = ?, scram_sha256 = ? WHERE name_key = ? RETURNING id',
     credentials.argon2id,
     credentials.scramSha256,
     foldAsciiCase(name.normalize('NFC')),
   );
-  if (changed === 0) throw noAccount(name);
+  if (changed === undefined) throw noAccount(name);
+  context.noteInAccount(changed[0], { kind: 'credentials' });
 }
 
 /** The account goes at once; its mailboxes wait for the collector. @see MailStore.removeAccount */

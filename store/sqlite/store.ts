@@ -26,6 +26,7 @@ import { Collection } from './collection.ts';
 import { Database } from './database.ts';
 import { findFaults } from './integrity.ts';
 import { countImported } from './imports.ts';
+import { KnownAccounts } from './known-accounts.ts';
 import {
   checkAccount,
   findMailbox,
@@ -41,6 +42,7 @@ import { readBody } from './bodies/read-body.ts';
 import { readRows } from './rows.ts';
 import { bodyState } from './bodies/bodies.ts';
 import { SqliteSearchSource } from './search-source.ts';
+import { toWatchCounters } from './writer/watches.ts';
 import { toKey, type Writer, WriterClient, type WriterLink } from './writer/writer.ts';
 
 /** What a thread needs to be a client of an open store. Can be sent to a worker thread, with its port to transfer. */
@@ -66,6 +68,7 @@ export class SqliteMailStore implements MailStore {
   readonly #path: string;
   readonly #database: Database;
   readonly #client: WriterClient;
+  readonly #accounts: KnownAccounts;
   readonly #owned: OwnedParts | undefined;
   readonly #collection: Collection | undefined;
   /** Those that take several turns of the loop, which closing waits for. */
@@ -77,6 +80,7 @@ export class SqliteMailStore implements MailStore {
     this.#path = link.path;
     this.#database = new Database(link.path, 'reader');
     this.#client = new WriterClient(link, clock);
+    this.#accounts = new KnownAccounts(toWatchCounters(link.watchCounters).accountsVersion);
     this.#owned = owned;
     if (owned)
       this.#collection = new Collection(this.#database, this.#client, owned.collectIntervalMs);
@@ -87,7 +91,7 @@ export class SqliteMailStore implements MailStore {
   }
 
   async findAccount(name: string): Promise<Account | undefined> {
-    return findAccount(this.#database, name);
+    return this.#accounts.find(name, () => findAccount(this.#database, name));
   }
 
   async listAccounts(): Promise<readonly Account[]> {

@@ -12,6 +12,9 @@ import { EventListeners } from '../../event-listeners.ts';
  * a full memory barrier before the reader's second look at the head of the log and one behind the writer's
  * change of it, which orders these two as well.)
  *
+ * The last number is no counter of watches: the writer adds to it when what the client may have read of accounts no longer
+ * counts ({@link KnownAccounts}).
+ *
  * Ids ascend, so that only a store with more mailboxes, or accounts, than counters lets two share one. That costs a message
  * too many: the client drops events of what it does not watch.
  */
@@ -19,7 +22,7 @@ const counterCounts = { mailboxes: 16_384, accounts: 4_096 };
 
 /** Counters of a new client, all zero (80 KiB). */
 export function makeWatchCounters(): SharedArrayBuffer {
-  const count = counterCounts.mailboxes + counterCounts.accounts;
+  const count = counterCounts.mailboxes + counterCounts.accounts + 1;
   return new SharedArrayBuffer(count * Int32Array.BYTES_PER_ELEMENT);
 }
 
@@ -27,14 +30,18 @@ export function makeWatchCounters(): SharedArrayBuffer {
 export interface WatchCounters {
   readonly mailboxes: Int32Array;
   readonly accounts: Int32Array;
+  /** One number, which changes when an account has changed or gone; 0 until the writer knows the client. */
+  readonly accountsVersion: Int32Array;
 }
 
 /** @param shared of {@link makeWatchCounters} */
 export function toWatchCounters(shared: SharedArrayBuffer): WatchCounters {
-  const { mailboxes, accounts } = counterCounts;
+  const all = new Int32Array(shared);
+  const accountsEnd = counterCounts.mailboxes + counterCounts.accounts;
   return {
-    mailboxes: new Int32Array(shared, 0, mailboxes),
-    accounts: new Int32Array(shared, mailboxes * Int32Array.BYTES_PER_ELEMENT, accounts),
+    mailboxes: all.subarray(0, counterCounts.mailboxes),
+    accounts: all.subarray(counterCounts.mailboxes, accountsEnd),
+    accountsVersion: all.subarray(accountsEnd),
   };
 }
 

@@ -107,7 +107,9 @@ class WriterThread {
   /** Serves a client until its port closes. */
   connect(port: MessagePort, watchCounters: SharedArrayBuffer): void {
     const clientId = ++this.#lastClientId;
-    this.#clients.set(clientId, { port, watchCounters: toWatchCounters(watchCounters) });
+    const client = { port, watchCounters: toWatchCounters(watchCounters) };
+    this.#clients.set(clientId, client);
+    forgetAccounts(client);
     port.on('message', (requests: readonly WriteRequest[]) => {
       for (const request of requests) this.#groups.add({ clientId, request });
       this.#schedule();
@@ -180,6 +182,7 @@ class WriterThread {
   readonly #report: GroupListener = (answers, events) => {
     // Nothing is acknowledged that was written to files that nobody will find. The thread ends with this error.
     this.#files.expectPresent();
+    if (events.some(changesAccount)) this.#clients.forEach(forgetAccounts);
     for (const [clientId, { port, watchCounters }] of this.#clients) {
       const own = answers.filter((answer) => answer.clientId === clientId);
       const watched = events.filter((commit) => isTold(watchCounters, commit));
@@ -206,6 +209,17 @@ function isTold({ mailboxes, accounts }: WatchCounters, commit: Commit): boolean
   return 'mailboxId' in commit
     ? isWatched(mailboxes, commit.mailboxId)
     : isWatched(accounts, commit.accountId);
+}
+
+/** True if what a client has read of the account no longer counts. */
+function changesAccount(commit: Commit): boolean {
+  if ('mailboxId' in commit) return false;
+  return commit.event.kind === 'credentials' || commit.event.kind === 'gone';
+}
+
+/** Before anybody is told of the commit, so that nobody who was told finds the account as it was. */
+function forgetAccounts({ watchCounters }: Client): void {
+  Atomics.add(watchCounters.accountsVersion, 0, 1);
 }
 
 /** Bytes of the file that new mail is written to before the file grows. */
