@@ -159,7 +159,13 @@ export const redisLimits = {
   clusterRetryMs: 500,
   /** Purges that wait for Redis. Above it they become one purge of all sessions. */
   owedPurges: 1_024,
-  /** Wait before such a purge is tried again, in milliseconds. */
+  /** Sessions whose removal waits for Redis, about 250 bytes each. Above it all sessions are purged instead. */
+  owedRemovals: 16_384,
+  /** Ids that are known not to be in Redis, about 150 bytes each. For one that is forgotten a removal is owed. */
+  unsentSessions: 16_384,
+  /** How long such an id is known, in milliseconds: as long as logins usually take. */
+  unsentMs: 60_000,
+  /** Wait before a purge or a removal is tried again, in milliseconds. */
   purgeRetryMs: 1_000,
   /** Sessions that a purge sends commands for at a time. */
   purgeBatch: 128,

@@ -1,36 +1,19 @@
-import { setImmediate as nextTurn, setTimeout as wait } from 'node:timers/promises';
+import { setTimeout as wait } from 'node:timers/promises';
 import { cacheLimits, redisLimits, tlsLimits } from '../../limits.ts';
-import { type Clock, DetachedTimer, steadyClock } from '../../time.ts';
-import {
-  PurgeError,
-  type PurgeOwner,
-  type PutOptions,
-  type RemovalReason,
-  type SessionCache,
-  type SessionCacheStats,
+import { type Clock, steadyClock } from '../../time.ts';
+import type {
+  PurgeOwner,
+  PutOptions,
+  RemovalReason,
+  SessionCache,
+  SessionCacheStats,
 } from '../session-cache.ts';
 import { ExpiringCount } from './expiring-count.ts';
-import { OwedPurges } from './owed-purges.ts';
+import { RedisCommands } from './redis-commands.ts';
 import { RedisConnection, RedisFailure } from './redis-connection.ts';
-import type { RedisCommand } from './redis-link.ts';
-import {
-  describePurgeFailure,
-  indexScript,
-  promoteScript,
-  purgeIndexed,
-  purgeServer,
-  type PurgeTools,
-} from './redis-purge.ts';
-import {
-  decodeRecord,
-  decodeTags,
-  encodeRecord,
-  idName,
-  type OwnerKind,
-  RedisKeys,
-  tagOffsets,
-} from './redis-layout.ts';
+import { decodeRecord, encodeRecord, RedisKeys } from './redis-layout.ts';
 import { parseRedisUrl } from './redis-url.ts';
+import { SessionOwners } from './session-owners.ts';
 import { SessionSealer } from './session-sealer.ts';
 
 /** Which Redis has the sessions, and what they are sealed with. */
@@ -73,8 +56,9 @@ export interface RedisSessionCacheOptions {
  *
  * No call waits longer than the deadline for each step, and none but a purge is rejected: if Redis is away, lookups
  * find nothing, and {@link SessionCacheStats.failures} counts them. A purge that Redis has not completed is rejected;
- * lookups respect it nevertheless, and it is tried again until Redis has done it. The clocks of the machines should
- * agree within a minute: a session has expired as soon as one of them says so.
+ * lookups respect it nevertheless, and it is tried again until Redis has done it. A session that Redis does not give
+ * to its account is removed in the same way. The clocks of the machines should agree within a minute: a session has
+ * expired as soon as one of them says so.
  *
  * The statistics count what this process has stored and has not seen go. What Redis evicts or other machines remove
  * is counted until it would have expired. There is no share for each address.
@@ -85,17 +69,13 @@ export class RedisSessionCache implements SessionCache {
   readonly #keys: RedisKeys;
   readonly #clock: Clock;
   readonly #sealer: SessionSealer;
-  readonly #connection: RedisConnection;
+  readonly #commands: RedisCommands;
   readonly #stored: ExpiringCount;
   readonly #removed = { expired: 0, evicted: 0, superseded: 0, taken: 0, cleared: 0, purged: 0 };
   readonly #lookups = { hit: 0, unknown: 0, expired: 0 };
-  readonly #failures = { error: 0, timeout: 0, overloaded: 0, unsealed: 0 };
-  readonly #owed: OwedPurges;
-  readonly #onLatePurge: (owner: PurgeOwner, isDone: boolean) => void;
-  readonly #purgeTimer = new DetachedTimer(() => void this.#purgeOwed());
-  /** How many purges were called; a call that has waited compares it to see whether one came meanwhile. */
-  #purgeCount = 0;
+  readonly #owners: SessionOwners;
   #tooLarge = 0;
+  #unsealed = 0;
   #isClosed = false;
 
   /**
@@ -117,20 +97,28 @@ export class RedisSessionCache implements SessionCache {
     this.#keys = new RedisKeys(prefix);
     this.#clock = options.clock ?? steadyClock;
     this.#stored = new ExpiringCount(lifetimeMs);
-    this.#onLatePurge = options.onLatePurge ?? (() => {});
-    this.#owed = new OwedPurges(lifetimeMs + redisLimits.clockSlackMs);
     this.#sealer = new SessionSealer(options.secrets, prefix);
-    this.#connection = new RedisConnection({
+    const connection = new RedisConnection({
       target: parseRedisUrl(options.url),
       ca: options.ca,
       deadlineMs,
       onChange: options.onConnectionChange ?? (() => {}),
     });
+    this.#commands = new RedisCommands(connection);
+    this.#owners = new SessionOwners({
+      commands: this.#commands,
+      keys: this.#keys,
+      sealer: this.#sealer,
+      clock: this.#clock,
+      lifetimeMs,
+      onRemoved: (record, reason) => this.#forget(record, reason),
+      onLatePurge: options.onLatePurge ?? (() => {}),
+    });
   }
 
   /** Whether Redis was reached when it was last needed. */
   get isConnected(): boolean {
-    return this.#connection.isConnected;
+    return this.#commands.isConnected;
   }
 
   async get(id: Uint8Array): Promise<Uint8Array | undefined> {
@@ -151,44 +139,26 @@ export class RedisSessionCache implements SessionCache {
       this.#tooLarge++;
       return;
     }
-    const account = this.#tag('account', options.account);
-    const certificate = this.#tag('certificate', options.certificate);
+    const tags = this.#owners.tagsOf(options);
     const sealed = this.#sealer.seal(id, session, expiresAt);
-    const record = encodeRecord({ expiresAt, sealed }, { account, certificate });
+    const record = encodeRecord({ expiresAt, sealed }, tags);
     // The index comes first, so that a purge finds every session. A session without an owner is sent at once,
     // before any lookup that is called after this.
-    if (account !== undefined || certificate !== undefined) {
-      const purgeCount = this.#purgeCount;
-      const indexed = await Promise.all([
-        this.#index('account', account, [id], expiresAt),
-        this.#index('certificate', certificate, [id], expiresAt),
-      ]);
-      // A purge that was called meanwhile may have passed it already.
-      if (indexed.includes(false) || purgeCount !== this.#purgeCount) return;
+    if (tags.account !== undefined || tags.certificate !== undefined) {
+      if (!(await this.#owners.index(id, tags, expiresAt))) return this.#owners.noteUnsent(id);
     }
     const px = String(Math.ceil(expiresAt - nowMs));
-    const previous = await this.#do(key, ['SET', key, record, 'PX', px, 'GET']);
-    if (previous === undefined) return;
+    const previous = await this.#commands.send(key, ['SET', key, record, 'PX', px, 'GET']);
+    if (previous instanceof RedisFailure) {
+      if (previous.isUndone) this.#owners.noteUnsent(id);
+      return;
+    }
     if (Buffer.isBuffer(previous)) this.#forget(previous, 'superseded');
     this.#stored.add(expiresAt, 1, record.length);
   }
 
-  async promote(ids: readonly Uint8Array[], account: string): Promise<void> {
-    const tag = this.#tag('account', account)!;
-    const purgeCount = this.#purgeCount;
-    if (!(await this.#index('account', tag, ids, this.#clock() + this.#lifetimeMs))) return;
-    // A put that was called before may have waited for its index too, and sends its session only in this turn.
-    await nextTurn();
-    const isPurged = purgeCount !== this.#purgeCount;
-    await Promise.all(
-      ids.map(async (id) => {
-        const key = this.#keys.session(id);
-        if (key === undefined) return;
-        // A purge that was called meanwhile may have passed it already.
-        if (isPurged) await this.#remove(key, 'purged');
-        else await this.#do(key, ['EVAL', promoteScript, '1', key, tag]);
-      }),
-    );
+  promote(ids: readonly Uint8Array[], account: string): Promise<void> {
+    return this.#owners.promote(ids, account);
   }
 
   async delete(id: Uint8Array, reason: 'superseded' | 'cleared' = 'cleared'): Promise<void> {
@@ -196,22 +166,8 @@ export class RedisSessionCache implements SessionCache {
     if (key !== undefined) await this.#remove(key, reason);
   }
 
-  /** For `'all'` it walks through all of Redis, a little at a time. */
   async purge(owner: PurgeOwner): Promise<number> {
-    if (this.#isClosed) return 0;
-    this.#purgeCount++;
-    const purge = this.#owed.add(owner, this.#tagsOf(owner), this.#clock());
-    let count = 0;
-    try {
-      await this.#purgeNow(purge.owner, () => count++);
-    } catch (error) {
-      if (!(error instanceof RedisFailure)) throw error;
-      if (this.#isClosed) return count;
-      this.#purgeTimer.arm(redisLimits.purgeRetryMs);
-      throw new PurgeError(describePurgeFailure(error, this.isConnected), count, { cause: error });
-    }
-    this.#owed.settle(purge);
-    return count;
+    return this.#isClosed ? 0 : this.#owners.purge(owner);
   }
 
   stats(): SessionCacheStats {
@@ -224,41 +180,38 @@ export class RedisSessionCache implements SessionCache {
       removed: { ...this.#removed },
       refused: { tooLarge: this.#tooLarge, overShare: 0 },
       lookups: { ...this.#lookups },
-      failures: { ...this.#failures },
+      failures: { ...this.#commands.failures, unsealed: this.#unsealed },
     };
   }
 
   /** Closes the connection. The sessions stay in Redis for others, and for the next start. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    this.#purgeTimer.clear();
-    for (const { owner } of this.#owed.purges) this.#onLatePurge(owner, false);
-    this.#connection.close();
+    this.#owners.close();
+    this.#commands.close();
     this.#stored.clear();
-    this.#owed.clear();
   }
 
   async #lookUp(id: Uint8Array, verb: 'GET' | 'GETDEL'): Promise<Uint8Array | undefined> {
     if (this.#isClosed) return undefined;
     const key = this.#keys.session(id);
-    let answer = key === undefined ? null : await this.#do(key, [verb, key]);
+    let answer = key === undefined ? null : await this.#commands.send(key, [verb, key]);
     if (key !== undefined && answer === null && verb === 'GET' && this.#secondLookMs > 0) {
       await wait(this.#secondLookMs, undefined, { ref: false });
-      answer = await this.#do(key, [verb, key]);
+      answer = await this.#commands.send(key, [verb, key]);
     }
-    // It is undefined if there was no answer, which is counted already.
-    if (answer === undefined || this.#isClosed) return undefined;
+    if (answer instanceof RedisFailure || this.#isClosed) return undefined;
     const record = Buffer.isBuffer(answer) ? decodeRecord(answer) : undefined;
     if (key === undefined || record === undefined) {
       this.#lookups.unknown++;
       return undefined;
     }
     const isOver = record.expiresAt <= this.#clock();
-    const isPurged = this.#owed.covers({ ...record, ...decodeTags(answer as Buffer) });
-    const reason = removalOf(isPurged, isOver);
+    const removal = this.#owners.removalOf(id, answer as Buffer);
+    const reason = removal ?? (isOver ? 'expired' : undefined);
     if (verb === 'GETDEL') this.#forget(answer as Buffer, reason ?? 'taken');
     else if (reason !== undefined) void this.#remove(key, reason);
-    if (isPurged) {
+    if (removal !== undefined) {
       this.#lookups.unknown++;
       return undefined;
     }
@@ -267,57 +220,13 @@ export class RedisSessionCache implements SessionCache {
       return undefined;
     }
     const session = this.#sealer.open(id, record.sealed, record.expiresAt);
-    if (session === undefined) this.#failures.unsealed++;
+    if (session === undefined) this.#unsealed++;
     else this.#lookups.hit++;
     return session;
   }
 
-  /** Purges once. Rejects with a {@link RedisFailure} if Redis does not do it, and counts that. */
-  async #purgeNow(owner: PurgeOwner, onPurged: () => void): Promise<void> {
-    const tools: PurgeTools = {
-      send: (key, command) => this.#counted(this.#connection.sendPatiently(key, command)),
-      onRemoved: (record) => {
-        this.#forget(record, 'purged');
-        onPurged();
-      },
-    };
-    if (owner === 'all') {
-      for (const master of await this.#counted(this.#connection.masters())) {
-        const send = (command: RedisCommand) => this.#counted(master(command));
-        await purgeServer(tools, send, this.#keys);
-      }
-      return;
-    }
-    const kind = 'account' in owner ? 'account' : 'certificate';
-    for (const tag of this.#tagsOf(owner)) {
-      const index = this.#keys.index(kind, tag);
-      const toKey = (member: string): string => this.#keys.sessionNamed(member);
-      await purgeIndexed(tools, { index, tag, tagOffset: tagOffsets[kind] }, toKey);
-    }
-  }
-
-  /** Tries purges that Redis has not done, and comes back later if some are left. */
-  async #purgeOwed(): Promise<void> {
-    this.#owed.expire(this.#clock());
-    try {
-      for (const purge of this.#owed.purges) {
-        // While Redis is known to be away nothing is sent, so that nothing is counted as a failure.
-        if (!this.isConnected) break;
-        await this.#purgeNow(purge.owner, () => {});
-        if (this.#isClosed) return;
-        this.#owed.settle(purge);
-        this.#onLatePurge(purge.owner, true);
-      }
-    } catch (error) {
-      if (!(error instanceof RedisFailure)) throw error;
-    }
-    if (!this.#isClosed && this.#owed.purges.length > 0) {
-      this.#purgeTimer.arm(redisLimits.purgeRetryMs);
-    }
-  }
-
   async #remove(key: string, reason: RemovalReason): Promise<void> {
-    const record = await this.#do(key, ['GETDEL', key]);
+    const record = await this.#commands.send(key, ['GETDEL', key]);
     if (Buffer.isBuffer(record)) this.#forget(record, reason);
   }
 
@@ -326,68 +235,10 @@ export class RedisSessionCache implements SessionCache {
     const expiresAt = decodeRecord(bytes)?.expiresAt;
     if (expiresAt !== undefined) this.#stored.add(expiresAt, -1, -bytes.length);
   }
-
-  /** Adds sessions to the index of their owner; returns false if Redis did not do it. */
-  async #index(
-    kind: OwnerKind,
-    tag: Buffer | undefined,
-    ids: readonly Uint8Array[],
-    expiresAt: number,
-  ): Promise<boolean> {
-    if (tag === undefined || ids.length === 0) return true;
-    const key = this.#keys.index(kind, tag);
-    const cutoff = String(Math.floor(this.#clock()) - redisLimits.clockSlackMs);
-    const members = ids.flatMap((id) => [String(Math.ceil(expiresAt)), idName(id)]);
-    const lifetime = String(Math.ceil(this.#lifetimeMs));
-    const command = ['EVAL', indexScript, '1', key, cutoff, lifetime, ...members];
-    return (await this.#do(key, command)) !== undefined;
-  }
-
-  /** Returns what Redis answers; undefined if it does not, which is counted. */
-  #do(key: string, command: RedisCommand): Promise<unknown> {
-    return this.#attempt(this.#connection.send(key, command));
-  }
-
-  /** As {@link #counted}, but returns undefined instead of rejecting. */
-  async #attempt<T>(answer: Promise<T>): Promise<T | undefined> {
-    try {
-      return await this.#counted(answer);
-    } catch (error) {
-      if (!(error instanceof RedisFailure)) throw error;
-      return undefined;
-    }
-  }
-
-  /** Counts an answer that does not come as a failure. */
-  async #counted<T>(answer: Promise<T>): Promise<T> {
-    try {
-      return await answer;
-    } catch (error) {
-      if (error instanceof RedisFailure && !this.#isClosed) this.#failures[error.kind]++;
-      throw error;
-    }
-  }
-
-  /** The tags of an owner, one for each secret; none for `'all'`. */
-  #tagsOf(owner: PurgeOwner): readonly Buffer[] {
-    if (owner === 'all') return [];
-    return 'account' in owner
-      ? this.#sealer.ownerTags('account', owner.account)
-      : this.#sealer.ownerTags('certificate', owner.certificate);
-  }
-
-  #tag(kind: OwnerKind, name: string | undefined): Buffer | undefined {
-    return name === undefined ? undefined : this.#sealer.ownerTags(kind, name)[0];
-  }
 }
 
 function expectWithin(action: string, ms: number, mostMs: number): void {
   if (!(ms > 0) || ms > mostMs) {
     throw new RangeError(`Cannot ${action} "${ms}" ms: allowed are 1 to ${mostMs}`);
   }
-}
-
-function removalOf(isPurged: boolean, isOver: boolean): 'purged' | 'expired' | undefined {
-  if (isPurged) return 'purged';
-  return isOver ? 'expired' : undefined;
 }

@@ -1,6 +1,6 @@
 import { Deadlines, DetachedTimer } from '../../time.ts';
 import { redisLimits } from '../../limits.ts';
-import { openRedisLink, type RedisCommand, type RedisLink } from './redis-link.ts';
+import { isRefusal, openRedisLink, type RedisCommand, type RedisLink } from './redis-link.ts';
 import type { RedisTarget } from './redis-url.ts';
 
 /** Why a command got no answer. */
@@ -10,10 +10,17 @@ export type RedisFailureKind = 'error' | 'timeout' | 'overloaded';
 export class RedisFailure extends Error {
   override readonly name = 'RedisFailure';
   readonly kind: RedisFailureKind;
+  /** Whether Redis has surely not done it, and will not do it later. */
+  readonly isUndone: boolean;
 
-  constructor(kind: RedisFailureKind, message: string, options?: ErrorOptions) {
+  constructor(
+    kind: RedisFailureKind,
+    message: string,
+    { isUndone = false, ...options }: ErrorOptions & { readonly isUndone?: boolean } = {},
+  ) {
     super(message, options);
     this.kind = kind;
+    this.isUndone = isUndone;
   }
 }
 
@@ -97,10 +104,14 @@ export class RedisConnection {
   #run(action: (link: RedisLink) => Promise<unknown>, deadlines?: Deadlines): Promise<unknown> {
     const link = this.#link;
     if (link === undefined) {
-      return Promise.reject(new RedisFailure('error', 'There is no connection to Redis'));
+      return Promise.reject(
+        new RedisFailure('error', 'There is no connection to Redis', { isUndone: true }),
+      );
     }
     if (this.#inFlightCount >= redisLimits.commandsInFlight) {
-      return Promise.reject(new RedisFailure('overloaded', 'Redis has too much to answer'));
+      return Promise.reject(
+        new RedisFailure('overloaded', 'Redis has too much to answer', { isUndone: true }),
+      );
     }
     this.#inFlightCount++;
     return new Promise((resolve, reject) => {
@@ -122,7 +133,8 @@ export class RedisConnection {
         },
         (error: unknown) => {
           settle();
-          reject(new RedisFailure('error', 'Redis has not done a command', { cause: error }));
+          const options = { cause: error, isUndone: isRefusal(error) };
+          reject(new RedisFailure('error', 'Redis has not done a command', options));
         },
       );
     });

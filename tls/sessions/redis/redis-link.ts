@@ -211,6 +211,11 @@ async function withDeadline<T>(
   }
 }
 
+/** Whether a command was surely not done: Redis answered with an error, whose code comes first, or it was not sent. */
+export function isRefusal(error: unknown): boolean {
+  return error instanceof Error && /^([A-Z]{2,} |The client is offline)/.test(error.message);
+}
+
 function isReadOnly(error: unknown): boolean {
   return error instanceof Error && error.message.startsWith('READONLY');
 }

@@ -91,6 +91,11 @@ const removeOwnedScript =
   "local at = tonumber(ARGV[1]) if redis.call('GETRANGE', KEYS[1], at, at + #ARGV[2] - 1) ~= ARGV[2] " +
   "then return false end return redis.call('GETDEL', KEYS[1])";
 
+/** Removes a session unless it has a tag at an offset. Arguments: offset, tag. Returns what it removed. */
+export const removeUnlessOwnedScript =
+  "local at = tonumber(ARGV[1]) if redis.call('GETRANGE', KEYS[1], at, at + #ARGV[2] - 1) == ARGV[2] " +
+  "then return false end return redis.call('GETDEL', KEYS[1])";
+
 /**
  * Adds sessions to the index of their owner, removes those that have expired from it, and lets the index expire
  * after the last one. Arguments: the time before which they have expired, the lifetime, then deadline and id of each.

@@ -180,6 +180,42 @@ void t.test('a purge that failed is tried until Redis has done it', options, asy
   await other.close();
 });
 
+void t.test('a session goes whose owner Redis could not be told', options, async (t) => {
+  const redis = await startRedis(t);
+  // So long that nothing expires before the test has ended.
+  const lifetimeMs = 60 * 60 * 1000;
+  const expiresAt = steadyClock() + lifetimeMs;
+  const shared = { url: redis.url, deadlineMs, prefix: 'login:', lifetimeMs };
+  const [cache, other] = await Promise.all([connectCache(shared), connectCache(shared)]);
+  const [ofAlice, ofBob] = [makeSession(), makeSession()];
+  await cache.put(ofAlice.id, ofAlice.session, { expiresAt });
+  await cache.put(ofBob.id, ofBob.session, { expiresAt, account: 'bob' });
+  redis.hang();
+  await Promise.all([cache.promote([ofAlice.id], 'alice'), cache.promote([ofBob.id], 'bob')]);
+  redis.resume();
+  await connected(cache);
+  // Without waiting: before Redis has removed it, the cache itself keeps it in mind.
+  t.equal(await cache.get(ofAlice.id), undefined);
+  while ((await other.get(ofAlice.id)) !== undefined) await wait(20);
+  while ((await cache.get(ofBob.id)) === undefined) await wait(20);
+  t.same(await other.get(ofBob.id), ofBob.session, 'one that had its owner already stays');
+  await cache.close();
+  await other.close();
+});
+
+void t.test('nothing is owed for sessions that Redis refused', options, async (t) => {
+  const redis = await startRedis(t);
+  const cache = await connectCache({ url: redis.url, deadlineMs });
+  await redis.run('CONFIG', 'SET', 'min-replicas-to-write', '1');
+  const [plain, certified] = [makeSession(), makeSession()];
+  await cache.put(plain.id, plain.session, inLifetime());
+  await cache.put(certified.id, certified.session, { ...inLifetime(), certificate: 'ab' });
+  t.equal(cache.stats().failures!.error, 2);
+  await cache.promote([plain.id, certified.id], 'alice');
+  t.equal(cache.stats().failures!.error, 3, 'no removal was sent');
+  await cache.close();
+});
+
 void t.test('what waits for an answer is bounded', options, async (t) => {
   const redis = await startRedis(t);
   const cache = await connectCache({ url: redis.url, deadlineMs });
@@ -227,7 +263,8 @@ void t.test('full', options, async (t) => {
   await cache.promote([before.id], 'alice');
   t.equal(load.report.hitCount, 0);
   t.ok(cache.stats().failures!.error > 0);
-  t.equal(cache.stats().entryCount, 1, 'what was refused does not count');
+  t.equal(await cache.get(before.id), undefined, 'a session that cannot get an owner goes');
+  t.equal(cache.stats().entryCount, 0, 'what was refused does not count');
   await redis.run('CONFIG', 'SET', 'maxmemory', '0');
   await untilBack(cache);
   expectUnhurt(t, await load.stop());
