@@ -34,7 +34,7 @@ export async function proveResumption(options: ProveResumptionOptions): Promise<
   if (!hasTicketHook()) return proveWith('per_key', options);
   const native = await proveWith('native', options);
   const isBroken = native.areTicketsRenewed === false || countTicketKinds(native, 'fails') > 0;
-  if (!isBroken && !isHookUnknown(native)) return native;
+  if (!isBroken && countTicketKinds(native, 'untried') === 0) return native;
   const perKey = await proveWith('per_key', options);
   // With a hook that lets every handshake fail nothing can be tried: then it counts what works without it.
   return isBroken || countTicketKinds(perKey, 'resumes') > countTicketKinds(native, 'resumes')
@@ -45,12 +45,6 @@ export async function proveResumption(options: ProveResumptionOptions): Promise<
 /** How many of the kinds that need tickets have this result. */
 function countTicketKinds({ results }: ResumptionProof, result: ProofResult): number {
   return proofKinds.filter((kind) => !isOfCache(kind) && results[kind] === result).length;
-}
-
-/** Whether a kind that needs tickets could not be tried, and none stands for it. */
-function isHookUnknown({ results }: ResumptionProof): boolean {
-  if (results['tls12-ticket'] === 'untried' || results['tls13-ticket'] === 'untried') return true;
-  return results['tls13-hybrid'] === 'untried' && results['tls13-ticket'] !== 'resumes';
 }
 
 async function proveWith(
@@ -225,10 +219,11 @@ async function tryKind(kind: ProofKind, twins: Twins): Promise<Attempt> {
 function isSessionOffered(hello: ClientHello | undefined): boolean {
   if (hello === undefined) return false;
   if (hello.supportedVersions.includes(tls13)) return hello.pskIdentities.length > 0;
-  return hello.legacySessionId.length > 0 || (hello.sessionTicket?.length ?? 0) > 0;
+  // Also if it comes with a ticket (RFC 5077, section 3.4).
+  return hello.legacySessionId.length > 0;
 }
 
-/** A handshake as both sides saw it. */
+/** A full handshake, or a resumed one. */
 interface Handshake {
   readonly hello: ClientHello | undefined;
   readonly isResumed: boolean;
@@ -259,7 +254,7 @@ async function shakeHands(
   try {
     const work = serve(acceptor, socket, client);
     const served = await Promise.race([work, failureOf(client), patience.end]);
-    return { ...served, isResumed: served.isResumed && client.isSessionReused(), sessions };
+    return { ...served, isResumed: client.isSessionReused(), sessions };
   } finally {
     patience.clear();
     client.destroy();
@@ -272,16 +267,15 @@ async function serve(
   acceptor: TlsAcceptor,
   socket: Socket,
   client: TLSSocket,
-): Promise<Omit<Handshake, 'sessions'>> {
+): Promise<Pick<Handshake, 'hello' | 'mode'>> {
   const greeted = new Promise((resolve) => client.once('data', resolve));
   const hello = await new HelloReader().read(socket);
   const connection = await acceptor.accept(socket);
   connection.socket.on('error', () => connection.socket.destroy());
   connection.socket.write('.');
   await greeted;
-  const { isResumed, mode } = connection;
   connection.socket.destroy();
-  return { hello, isResumed, mode };
+  return { hello, mode: connection.mode };
 }
 
 function failureOf(client: TLSSocket): Promise<never> {

@@ -1,3 +1,4 @@
+import { Server } from 'node:tls';
 import t from 'tap';
 import {
   planResumption,
@@ -8,7 +9,9 @@ import {
   type ResumptionProof,
 } from '../../../tls/index.ts';
 import { type BrokenPart, breakResumption } from '../../fixtures/broken-resumption.ts';
+import { collectGarbage } from '../../fixtures/collect-garbage.ts';
 import { lifetimeMs, startForTest } from '../../fixtures/tls-acceptor-server.ts';
+import { until } from '../../fixtures/until.ts';
 import { type TlsVersion, visitWithNode } from '../../fixtures/tls-visit.ts';
 
 const stateful = { kind: 'stateful', policy: 'intermediate' } as const;
@@ -97,6 +100,71 @@ await t.test('a hook that lets no handshake succeed is not used, in no mode', as
     t.equal(proof.ticketKeyMode, 'per_key', JSON.stringify(options));
     t.strictSame(resultsOf(proof), results);
   }
+});
+
+await t.test('nor a hook that renews no ticket', async (t) => {
+  for (const options of [stateful, { kind: 'tickets', policy: 'modern' } as const]) {
+    const proof = await proveBroken(['ticket-renewal'], options);
+    t.match(proof, { ticketKeyMode: 'per_key', areTicketsRenewed: false, reasons: {} });
+  }
+});
+
+await t.test('a hook that is not there is not used, whatever could be tried', async (t) => {
+  for (const others of [[], ['client']] as const) {
+    for (const kind of ['stateful', 'tickets'] as const) {
+      const options = { kind, policy: 'modern' } as const;
+      const proof = await proveBroken(['ticket-hook-missing', ...others], options);
+      t.equal(proof.ticketKeyMode, 'per_key', kind);
+    }
+  }
+});
+
+await t.test('a server that gives no session fails', async (t) => {
+  const proof = await proveBroken(['no-session']);
+  t.strictSame(resultsOf(proof), Array(5).fill('fails'));
+  t.strictSame(new Set(Object.values(proof.reasons)), new Set(['no session is given']));
+});
+
+await t.test('a version that cannot be spoken says nothing about resumption', async (t) => {
+  const proof = await proveBroken(['tls12']);
+  t.strictSame(resultsOf(proof), ['untried', 'resumes', 'untried', 'excluded', 'resumes']);
+  t.match(proof, { ticketKeyMode: 'native', reasons: { 'tls12-stateful': /handshake failure/ } });
+});
+
+await t.test('nothing is left of a proof but the verdict', async (t) => {
+  const open = new Set<Server>();
+  let contextCount = 0;
+  const { setSecureContext } = Server.prototype;
+  Server.prototype.setSecureContext = function (this: Server, options) {
+    setSecureContext.call(this, options);
+    open.add(this);
+    contextCount += 1;
+    const { context } = (this as unknown as { _sharedCreds: { context: { close(): void } } })
+      ._sharedCreds;
+    const close = context.close.bind(context);
+    context.close = () => {
+      open.delete(this);
+      close();
+    };
+  };
+  t.teardown(() => (Server.prototype.setSecureContext = setSecureContext));
+  const keys: WeakRef<RandomTicketKeys>[] = [];
+  const { subscribe } = RandomTicketKeys.prototype;
+  RandomTicketKeys.prototype.subscribe = function (listener) {
+    keys.push(new WeakRef(this));
+    return subscribe.call(this, listener);
+  };
+  t.teardown(() => (RandomTicketKeys.prototype.subscribe = subscribe));
+  await proveResumption(stateful);
+  t.ok(contextCount > 2);
+  // The last connections have still to close.
+  await until(() => open.size === 0, 10_000);
+  t.ok(keys.length > 0);
+  for (let round = 0; round < 5; round++) await collectGarbage();
+  t.ok(
+    keys.every((key) => key.deref() === undefined),
+    'and no key rotates for nobody',
+  );
 });
 
 await t.test('a handshake that does not end fails too, and is not waited for', async (t) => {
