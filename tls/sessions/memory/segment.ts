@@ -36,8 +36,20 @@ function inUnits(byteCount: number): number {
   return Math.ceil((headerBytes + byteCount) / unitBytes) * unitBytes;
 }
 
+/** Negative if it is not there. Not by a `Buffer`: to make one takes longer than to look through a session. */
 function positionOfId(id: Uint8Array, session: Uint8Array): number {
-  return Buffer.from(session.buffer, session.byteOffset, session.byteLength).indexOf(id);
+  const last = session.length - id.length;
+  for (let position = 0; position <= last; position++) {
+    if (session[position] === id[0] && isAt(position, id, session)) return position;
+  }
+  return -1;
+}
+
+function isAt(position: number, id: Uint8Array, session: Uint8Array): boolean {
+  for (let index = 0; index < id.length; index++) {
+    if (session[position + index] !== id[index]) return false;
+  }
+  return true;
 }
 
 /**
