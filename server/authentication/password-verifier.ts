@@ -1,4 +1,4 @@
-import { createHmac, randomBytes } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 import type { Account, MailStore } from '../../store/mail-store.ts';
 import { addressGroup, type Clock, type SessionCache, steadyClock } from '../../tls/index.ts';
 import type { LoginAttempt } from './failed-logins.ts';
@@ -66,7 +66,7 @@ export const verifiedMark = new Uint8Array([1]);
 const unmatchedHash = `$argon2id$v=19$m=${defaultArgon2Parameters.memoryKiB},t=${defaultArgon2Parameters.passes},p=${defaultArgon2Parameters.parallelism}$${'A'.repeat(22)}$${'A'.repeat(43)}`;
 
 /**
- * Verifies against the argon2id hash of the store. A right password is kept as an HMAC over account, password and
+ * Verifies against the argon2id hash of the store. A right password is kept as a MAC over account, password and
  * the hash that the store holds at that login, under a key that never leaves memory: after a change of the password,
  * or a removal of the account, the next login is refused. A wrong one is not kept.
  *
@@ -78,7 +78,7 @@ export class StoredPasswordVerifier implements PasswordVerifier {
   readonly #verifiedLogins: SessionCache;
   readonly #clock: Clock;
   readonly #checks: PasswordChecks;
-  readonly #key: Uint8Array;
+  readonly #key: string;
   /** Checks that somebody waits for, so that the connections a client opens at once share one. */
   readonly #pending = new Map<string, SharedCheck>();
 
@@ -86,7 +86,7 @@ export class StoredPasswordVerifier implements PasswordVerifier {
     this.#accounts = options.accounts;
     this.#verifiedLogins = options.verifiedLogins;
     this.#clock = options.clock ?? steadyClock;
-    this.#key = options.key ?? randomBytes(32);
+    this.#key = Buffer.from(options.key ?? randomBytes(32)).toString('base64');
     this.#checks = options.checks ?? new PasswordCheckQueue();
   }
 
@@ -177,8 +177,9 @@ export class StoredPasswordVerifier implements PasswordVerifier {
   #loginId(account: Account | undefined, userName: string, password: string): Buffer {
     const { id, name = userName, credentials } = account ?? {};
     // JSON keeps the fields apart, whatever they hold.
-    const text = JSON.stringify([id, name, credentials?.argon2id, password]);
-    return createHmac('sha256', this.#key).update(text).digest();
+    const text = JSON.stringify([this.#key, id, name, credentials?.argon2id, password]);
+    // With the key in front this is a MAC: a hash of SHA-512/256 shows only half of the state, so that none can be lengthened.
+    return hash('sha512-256', text, 'buffer');
   }
 }
 
