@@ -204,7 +204,9 @@ async function answer(
 ): Promise<boolean> {
   let result: CommandResult = 'ended';
   try {
-    const { status, text, code, isAnswered, isEnd } = await toAnswer(session, command, begun);
+    const { status, text, code, isAnswered, isEnd } = await begun.catch((error: unknown) =>
+      refusalOf(session, command, error),
+    );
     result = code === 'SERVERBUG' ? 'error' : resultOf(status);
     if (isAnswered !== true) {
       // What the command has done is durable, so it is answered, whatever becomes of the changes
@@ -236,31 +238,23 @@ async function begin(session: Session, command: Command, request: CommandRequest
   return { status: 'OK', ...(await handler(session, command, request)) };
 }
 
-/** The one place in which an error becomes an answer. Rejects with what ends the connection. */
-async function toAnswer(
-  session: Session,
-  command: Command,
-  begun: Promise<Answer>,
-): Promise<Answer> {
-  try {
-    return await begun;
-  } catch (error) {
-    if (error instanceof ByeError || error instanceof ConnectionLostError) throw error;
-    if (error instanceof CommandRefusedError) {
-      return { status: error.status, text: error.message, ...codeOf(error) };
-    }
-    if (error instanceof StoreError) {
-      // The client is not told where; whoever repairs the store wants to know.
-      if (error.code === 'CORRUPTION') {
-        session.log('error', { err: error, command: command.name }, 'mail store is damaged');
-      }
-      // If it cannot be, whoever writes next ends the connection.
-      session.out.takeBack();
-      return { status: 'NO', text: error.message, ...codeOf(error) };
-    }
-    session.log('error', { err: error, command: command.name }, 'command failed');
-    return { status: 'NO', text: 'Internal error, it has been logged', code: 'SERVERBUG' };
+/** The one place in which an error becomes an answer. Throws what ends the connection. */
+function refusalOf(session: Session, command: Command, error: unknown): Answer {
+  if (error instanceof ByeError || error instanceof ConnectionLostError) throw error;
+  if (error instanceof CommandRefusedError) {
+    return { status: error.status, text: error.message, ...codeOf(error) };
   }
+  if (error instanceof StoreError) {
+    // The client is not told where; whoever repairs the store wants to know.
+    if (error.code === 'CORRUPTION') {
+      session.log('error', { err: error, command: command.name }, 'mail store is damaged');
+    }
+    // If it cannot be, whoever writes next ends the connection.
+    session.out.takeBack();
+    return { status: 'NO', text: error.message, ...codeOf(error) };
+  }
+  session.log('error', { err: error, command: command.name }, 'command failed');
+  return { status: 'NO', text: 'Internal error, it has been logged', code: 'SERVERBUG' };
 }
 
 function codeOf({ code }: { readonly code: ResponseCode | undefined }): Pick<Completion, 'code'> {
