@@ -14,6 +14,20 @@ import type {
 import { createServer, type RepriseServer } from './create-server.ts';
 import { createLogger } from './logging.ts';
 
+export { describeDifference, describeScenario } from './transcripts/describe-result.ts';
+export { parseTranscript } from './transcripts/parse-transcript.ts';
+export type { Difference, ScenarioResult, TranscriptResult } from './transcripts/result.ts';
+export {
+  assertTranscript,
+  readTranscript,
+  runTranscript,
+  type RunTranscriptOptions,
+  TranscriptFailedError,
+} from './transcripts/run-transcript.ts';
+export type { TranscriptCredentials } from './transcripts/supplied-values.ts';
+export type { Transcript } from './transcripts/transcript.ts';
+export { TranscriptSyntaxError } from './transcripts/transcript-error.ts';
+
 /** What a server for tests begins with; each has a default. */
 export interface TestServerOptions {
   /** Passwords by account name. */

@@ -1,0 +1,220 @@
+import { once } from 'node:events';
+import { connect as connectTcp, isIP, type Socket } from 'node:net';
+import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls';
+import { ResponseReader } from './response-reader.ts';
+import type { ResponseText } from './response-shape.ts';
+import { TranscriptRunError } from './transcript-error.ts';
+
+/** How a connection is protected: not at all, from its beginning, or from STARTTLS on. */
+export type Security = 'plain' | 'tls' | 'starttls';
+
+/** The server that a transcript is run against. */
+export interface TranscriptTarget {
+  readonly host: string;
+  readonly port: number;
+  readonly security: Security;
+  /** PEM of the authorities that are trusted; absent: those of Node. */
+  readonly ca?: string;
+  /** True if the server's certificate may be any one. */
+  readonly isUnchecked?: boolean;
+  /** The name that the certificate must have; absent: the host. */
+  readonly serverName?: string;
+}
+
+/** What tells the time, and calls back: a test has its own. */
+export interface Stopwatch {
+  /** Milliseconds of a clock that nobody sets. */
+  now(): number;
+  /** Calls `task` once after about so many milliseconds; call what is returned to cancel it. */
+  after(delayMs: number, task: () => void): () => void;
+}
+
+/** The stopwatch of the system. */
+export const steadyStopwatch: Stopwatch = {
+  now: () => performance.now(),
+  after: (delayMs, task) => {
+    const timer = setTimeout(task, delayMs);
+    return () => clearTimeout(timer);
+  },
+};
+
+/** Keeps the newest TLS session, for the next connection to resume. */
+export class SessionKeeper {
+  session: Buffer | undefined;
+}
+
+/** What a wait for a response ended with. */
+export type Arrival =
+  | { readonly type: 'response'; readonly response: ResponseText }
+  | { readonly type: 'closed'; readonly reason: string | undefined }
+  | { readonly type: 'deadline' };
+
+/** A connection to a server that sends what it is told to, byte by byte, and reads responses. */
+export class WireConnection {
+  #socket: Socket;
+  #tls: TLSSocket | undefined;
+  readonly #target: TranscriptTarget;
+  readonly #keeper: SessionKeeper | undefined;
+  readonly #stopwatch: Stopwatch;
+  readonly #deadlineMs: number;
+  #reader = new ResponseReader();
+  #isResumed = false;
+  #isClosed = false;
+  #closeReason: string | undefined;
+  #wake: (() => void) | undefined;
+
+  private constructor(socket: Socket, { target, keeper, stopwatch, deadlineMs }: WireOptions) {
+    this.#socket = socket;
+    this.#target = target;
+    this.#keeper = keeper;
+    this.#stopwatch = stopwatch;
+    this.#deadlineMs = deadlineMs;
+  }
+
+  /**
+   * Connects, with the handshake of TLS if the target begins with one; nothing is read.
+   *
+   * @throws TranscriptRunError
+   */
+  static async connect(options: WireOptions): Promise<WireConnection> {
+    const { host, port, security } = options.target;
+    const socket = connectTcp({ host, port, noDelay: true });
+    const connection = new WireConnection(socket, options);
+    await connection.#settle('connect', once(socket, 'connect'));
+    connection.#listen(socket);
+    if (security === 'tls') await connection.startTls();
+    return connection;
+  }
+
+  /** True under TLS. */
+  get isEncrypted(): boolean {
+    return this.#tls !== undefined;
+  }
+
+  /** True if the handshake resumed a session. */
+  get isResumed(): boolean {
+    return this.#isResumed;
+  }
+
+  /** Begins TLS. @throws TranscriptRunError */
+  async startTls(): Promise<void> {
+    const { host, ca, isUnchecked, serverName } = this.#target;
+    this.#socket.removeAllListeners('data');
+    const options: ConnectionOptions = {
+      socket: this.#socket,
+      rejectUnauthorized: isUnchecked !== true,
+    };
+    const name = serverName ?? host;
+    if (isIP(name) === 0) options.servername = name;
+    else options.host = name;
+    if (ca !== undefined) options.ca = ca;
+    if (this.#keeper?.session !== undefined) options.session = this.#keeper.session;
+    const tls = connectTls(options);
+    this.#tls = tls;
+    tls.on('session', (session: Buffer) => {
+      if (this.#keeper !== undefined) this.#keeper.session = session;
+    });
+    await this.#settle('make a TLS handshake', once(tls, 'secureConnect'));
+    this.#isResumed = tls.isSessionReused();
+    this.#listen(tls);
+  }
+
+  /** Sends bytes, one character each. */
+  send(text: string): void {
+    if (this.#isClosed) return;
+    this.#current.write(Buffer.from(text, 'latin1'));
+  }
+
+  /** The next response, or why there is none. */
+  async read(deadlineMs: number = this.#deadlineMs): Promise<Arrival> {
+    const dueAt = this.#stopwatch.now() + deadlineMs;
+    for (;;) {
+      const response = this.#reader.take();
+      if (response !== undefined) return { type: 'response', response };
+      if (this.#isClosed) return { type: 'closed', reason: this.#closeReason };
+      const leftMs = dueAt - this.#stopwatch.now();
+      if (leftMs <= 0) return { type: 'deadline' };
+      await this.#arrival(leftMs);
+    }
+  }
+
+  /** What has come of a response that is not whole. */
+  get beginning(): string {
+    return this.#reader.beginning;
+  }
+
+  /** Ends the connection at once. */
+  close(): void {
+    this.#current.destroy();
+    this.#socket.destroy();
+  }
+
+  get #current(): Socket {
+    return this.#tls ?? this.#socket;
+  }
+
+  #arrival(leftMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const settle = () => {
+        this.#wake = undefined;
+        cancel();
+        resolve();
+      };
+      const cancel = this.#stopwatch.after(leftMs, settle);
+      this.#wake = settle;
+    });
+  }
+
+  #listen(socket: Socket): void {
+    socket.on('data', (chunk: Buffer) => {
+      try {
+        this.#reader.push(chunk);
+      } catch (error) {
+        this.#closeReason = (error as Error).message;
+        socket.destroy();
+      }
+      this.#wake?.();
+    });
+    socket.on('error', (error) => {
+      this.#closeReason ??= error.message;
+    });
+    // A server that says that it ends does not read any more, either.
+    socket.on('end', () => this.#end());
+    socket.on('close', () => this.#end());
+  }
+
+  #end(): void {
+    this.#isClosed = true;
+    this.#wake?.();
+  }
+
+  /** Waits for a beginning, at most for the deadline. */
+  async #settle(what: string, event: Promise<unknown>): Promise<void> {
+    const { host, port } = this.#target;
+    const late = Promise.withResolvers<never>();
+    const cancel = this.#stopwatch.after(this.#deadlineMs, () =>
+      late.reject(new Error(`no answer within ${this.#deadlineMs} ms`)),
+    );
+    try {
+      await Promise.race([event, late.promise]);
+    } catch (error) {
+      this.close();
+      throw new TranscriptRunError(
+        `Cannot ${what} with ${host}:${port}: ${(error as Error).message}`,
+        { cause: error },
+      );
+    } finally {
+      cancel();
+    }
+  }
+}
+
+/** What a {@link WireConnection} is made of. */
+export interface WireOptions {
+  readonly target: TranscriptTarget;
+  /** Absent: no session is resumed. */
+  readonly keeper: SessionKeeper | undefined;
+  readonly stopwatch: Stopwatch;
+  /** For the connection, the handshake and each response, in milliseconds. */
+  readonly deadlineMs: number;
+}
