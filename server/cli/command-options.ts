@@ -38,3 +38,28 @@ export interface PurgeOptions extends GlobalOptions {
   readonly certificate?: string;
   readonly all?: boolean;
 }
+
+/** Options of the commands that talk to any server. */
+export interface ServerOptions {
+  readonly host?: string;
+  readonly port?: string;
+  readonly tls?: boolean;
+  readonly starttls?: boolean;
+  /** Path of a PEM file. */
+  readonly ca?: string;
+  readonly insecure?: boolean;
+}
+
+/** Options of `script`. */
+export interface ScriptOptions extends ServerOptions {
+  readonly user?: string;
+  readonly password?: string;
+  readonly passwordStdin?: boolean;
+  readonly resume?: boolean;
+  readonly rev2?: boolean;
+  readonly wipe?: boolean;
+  readonly goOn?: boolean;
+  /** In seconds. */
+  readonly deadline: string;
+  readonly json?: boolean;
+}

@@ -12,6 +12,7 @@ import {
 } from '../../store/opened-store.ts';
 import { CredentialError, PurgeError, SessionCacheModuleError } from '../../tls/index.ts';
 import { StoreError } from '../../store/mail-store.ts';
+import { TranscriptRunError, TranscriptSyntaxError } from '../transcripts/transcript-error.ts';
 import { UsageError } from './usage-error.ts';
 
 /** The message of these says all that an operator needs. */
@@ -25,6 +26,8 @@ const clearErrors = [
   SessionCacheModuleError,
   StoreError,
   StoreOpenError,
+  TranscriptRunError,
+  TranscriptSyntaxError,
   UnusablePasswordError,
   UsageError,
 ];

@@ -5,6 +5,7 @@ import type {
   ImportOptions,
   PasswordOptions,
   PurgeOptions,
+  ScriptOptions,
   SelfTestOptions,
   ServeOptions,
   SessionStatsOptions,
@@ -19,6 +20,7 @@ const commands = {
   checkConfig: () => import('./check-config.ts'),
   checkHealth: () => import('./check-health.ts'),
   selfTest: () => import('./self-test.ts'),
+  script: () => import('./script.ts'),
 };
 
 /** Runs the command line; the exit code. Errors are one line each on standard error. */
@@ -30,7 +32,8 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
   } catch (error) {
     const { describeError } = await import('./describe-error.ts');
     process.stderr.write(`${describeError(error)}\n`);
-    return 1;
+    // A command may have chosen another one.
+    return Number(process.exitCode ?? 1);
   }
 }
 
@@ -64,6 +67,7 @@ function createProgram(): Command {
       await (await commands.importMail()).importMail(path, options);
     });
   addCheckCommands(command);
+  addTranscriptCommands(program);
   return program;
 }
 
@@ -83,6 +87,32 @@ function addCheckCommands(command: (name: string, description: string) => Comman
     .option('--json', 'as JSON, with sizes in bytes')
     .action(async (options: SelfTestOptions) => {
       await (await commands.selfTest()).selfTest(options);
+    });
+}
+
+/** Adds the commands that run against any server, whatever the configuration says. */
+function addTranscriptCommands(program: Command): void {
+  program
+    .command('script')
+    .description('Run IMAP transcripts against a server and show what differs')
+    .argument('<files...>', 'transcripts: see TRANSCRIPTS.md')
+    .option('--host <name>', 'name or address of the server', 'localhost')
+    .option('--port <number>', 'its port (default: 993 with --tls, else 143)')
+    .option('--tls', 'TLS from the beginning')
+    .option('--starttls', 'TLS by STARTTLS')
+    .option('--ca <file>', 'PEM file of the authorities to trust')
+    .option('--insecure', 'take any certificate')
+    .option('--user <name>', 'account, which has no mail')
+    .option('--password <text>', 'its password; others on this machine may see it')
+    .option('--password-stdin', 'read the password from standard input')
+    .option('--resume', 'connect once before, and then resume the TLS session each time')
+    .option('--rev2', 'as IMAP4rev2')
+    .option('--wipe', 'remove all mail of the account first')
+    .option('--go-on', 'go on behind the first command whose answer differs')
+    .option('--deadline <seconds>', 'for each expected line', '10')
+    .option('--json', 'as JSON')
+    .action(async (files: string[], options: ScriptOptions) => {
+      await (await commands.script()).runScripts(files, options);
     });
 }
 

@@ -14,6 +14,7 @@ await t.test('every command explains itself', async (t) => {
     ['import'],
     ['check-config'],
     ['healthcheck'],
+    ['script'],
   ];
   const results = await Promise.all(commands.map((argv) => reprise([...argv, '--help'], {})));
   for (const [index, result] of results.entries()) {

@@ -1,0 +1,93 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { startTestServer } from '../../../server/testing.ts';
+import type { TranscriptResult } from '../../../server/transcripts/result.ts';
+import { reprise } from './reprise.ts';
+
+const server = await startTestServer({ accounts: { alice: 'secret' } });
+t.teardown(() => server.stop());
+const directory = t.testdir({
+  'good.imap':
+    '== Nothing happens\nrfc: RFC 3501, section 6.1.2\nC: a NOOP\nS: a OK NOOP completed\n',
+  'bad.imap': '== Something is to happen\nC: a NOOP\nS: * 1 EXISTS\nS: a OK NOOP completed\n',
+  'broken.imap': 'C: a NOOP\nX: a OK\n',
+});
+const path = (name: string) => join(directory, name);
+const common = ['--host', '127.0.0.1', '--user', 'alice'];
+const overTls = [...common, '--port', String(server.imapsPort), '--tls', '--insecure'];
+
+/** Runs the command, with the right password on standard input. */
+const script = (argv: readonly string[], input = 'secret\n') =>
+  reprise(['script', ...argv, '--password-stdin'], {}, { input });
+
+await t.test('all is as the transcript says', async (t) => {
+  const result = await script([path('good.imap'), ...overTls]);
+  t.match(result, { code: 0, stderr: '' });
+  t.equal(
+    result.stdout,
+    `${path('good.imap')}\nok       Nothing happens (IMAP4rev1)\n1 passed, 0 failed, 0 skipped\n`,
+  );
+});
+
+await t.test('resumed, and by STARTTLS', async (t) => {
+  const resumed = await script([path('good.imap'), ...overTls, '--resume']);
+  t.match(resumed.stdout, 'ok       Nothing happens (IMAP4rev1, 2 of 2 connections resumed)');
+  const starttls = [...common, '--port', String(server.imapPort), '--starttls', '--insecure'];
+  t.match(await script([path('good.imap'), ...starttls, '--resume']), {
+    code: 0,
+    stdout: /2 of 2 connections resumed/,
+  });
+});
+
+await t.test('something differs', async (t) => {
+  const result = await script([path('bad.imap'), path('good.imap'), ...overTls]);
+  t.match(result, { code: 1, stderr: '' });
+  t.match(result.stdout, /line 3, connection 1: a response is missing/);
+  t.match(result.stdout, '1 passed, 1 failed, 0 skipped\n');
+});
+
+await t.test('as JSON', async (t) => {
+  const result = await script([path('bad.imap'), ...overTls, '--json']);
+  t.equal(result.code, 1);
+  const [file] = JSON.parse(result.stdout) as readonly (TranscriptResult & { file: string })[];
+  t.match(file, {
+    file: path('bad.imap'),
+    isPassed: false,
+    scenarios: [
+      { outcome: 'failed', differences: [{ line: 3, type: 'missing', expected: '* 1 EXISTS' }] },
+    ],
+  });
+});
+
+await t.test('what cannot be run', async (t) => {
+  const cases: readonly [readonly string[], RegExp][] = [
+    [[path('broken.imap'), ...overTls], /^reprise: .*broken\.imap:2: Cannot read "X: a OK"/],
+    [[path('none.imap'), ...overTls], /^reprise: ENOENT/],
+    [[path('good.imap'), '--tls', '--starttls'], /Choose one of --tls and --starttls/],
+    [[path('good.imap'), '--port', 'imap'], /Ports are 1 to 65535, not "imap"/],
+    [[path('good.imap'), '--deadline', '0'], /A deadline has/],
+  ];
+  for (const [argv, reason] of cases) {
+    const result = await script(argv);
+    t.equal(result.code, 2, argv.join(' '));
+    t.match(result.stderr, reason);
+  }
+  const refused = await script([path('good.imap'), ...overTls], 'wrong\n');
+  t.equal(refused.code, 2);
+  t.match(refused.stdout, /FAILED .*the server answers "LOGIN" with/);
+  t.notMatch(refused.stdout, /wrong/, 'the password is not shown');
+  const checked = overTls.filter((word) => word !== '--insecure');
+  t.match(await script([path('good.imap'), ...checked]), {
+    code: 2,
+    stdout: /Cannot make a TLS handshake with 127\.0\.0\.1:\d+: self-signed certificate/,
+  });
+  writeFileSync(path('ca.pem'), server.certificate);
+  const trusted = await script([
+    path('good.imap'),
+    ...checked.map((word) => (word === '127.0.0.1' ? 'localhost' : word)),
+    '--ca',
+    path('ca.pem'),
+  ]);
+  t.match(trusted, { code: 0 });
+});
