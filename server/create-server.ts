@@ -191,7 +191,7 @@ async function openShared(start: Start): Promise<SharedParts> {
   metrics.watchSessionCache(resumption.sessionCache);
   const resumptionProof = await prove();
   metrics.showProof(resumptionProof);
-  logProof(resumptionProof, resumption.kind, logger);
+  logProof(resumptionProof, configuration, resumption.kind, logger);
   const verifiedLogins = openMemoryCache(
     {
       maxBytes: verifiedLoginBytes,

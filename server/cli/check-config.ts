@@ -35,9 +35,14 @@ async function checkFiles(configuration: Configuration): Promise<void> {
 /** What is in force with this Node, as a server finds out at its start. */
 async function describeTickets(configuration: Configuration): Promise<string> {
   const { ticketKeyMode } = await proofOf(configuration, 'tickets');
-  return ticketKeyMode === 'native'
-    ? 'Ticket keys: native (each resumption with TLS 1.3 brings a new ticket)'
-    : 'Ticket keys: per_key (this Node cannot renew tickets: a client that uses each only once resumes twice)';
+  if (ticketKeyMode === 'native') {
+    return 'Ticket keys: native (each resumption with TLS 1.3 brings a new ticket)';
+  }
+  const reason =
+    configuration.ticketKeyMode === undefined
+      ? 'this Node cannot renew tickets'
+      : 'as REPRISE_TICKET_KEYS says, no ticket is renewed';
+  return `Ticket keys: per_key (${reason}: a client that uses each only once resumes twice)`;
 }
 
 function describeCache({ sessionCacheBytes, sessionLifetimeSeconds }: Configuration): string {

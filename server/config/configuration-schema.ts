@@ -24,6 +24,9 @@ const migrationBackups = ['on', 'off'] as const;
 /** Values of `REPRISE_TLS_CLIENT_AUTH`. */
 export const clientAuthModes = ['off', 'optional', 'required'] as const;
 
+/** Values of `REPRISE_TICKET_KEYS`. */
+export const ticketKeyChoices = ['auto', 'per_key'] as const;
+
 const mebibyte = 1024 * 1024;
 
 /** A chain of resumptions ends after a day, so no session can be used for longer. */
@@ -120,6 +123,9 @@ export const configurationSchema = z.strictObject({
   REPRISE_SESSION_SECRET: paths
     .refine((list) => list.length <= 2, 'must be one file, or two: the new one, then the old one')
     .default([]),
+  REPRISE_TICKET_KEYS: z
+    .enum(ticketKeyChoices, { error: `must be one of ${ticketKeyChoices.join(', ')}` })
+    .default('auto'),
   REPRISE_SESSION_LIFETIME: wholeNumber(1, maxSessionLifetimeSeconds, 'seconds').default(7200),
   REPRISE_SESSION_CACHE_BYTES: z
     .string()

@@ -44,6 +44,8 @@ export interface Configuration {
   readonly sessionCache: SessionCacheSetting;
   /** Files with secrets that machines share: the current one, then the one before. Empty: a random secret. */
   readonly sessionSecretPaths: readonly string[];
+  /** How ticket keys come to OpenSSL. Absent: through Node's hook, if it is found to work. */
+  readonly ticketKeyMode?: 'per_key';
   readonly sessionLifetimeSeconds: number;
   readonly sessionCacheBytes: number;
   /** Password checks (argon2) that run at one time, in all threads together. */
@@ -135,6 +137,7 @@ export function toConfiguration(values: ConfigurationValues): Configuration {
     ...(clientCertificates !== undefined && { clientCertificates }),
     sessionCache: values.REPRISE_SESSION_CACHE,
     sessionSecretPaths: values.REPRISE_SESSION_SECRET,
+    ...(values.REPRISE_TICKET_KEYS !== 'auto' && { ticketKeyMode: values.REPRISE_TICKET_KEYS }),
     sessionLifetimeSeconds: values.REPRISE_SESSION_LIFETIME,
     sessionCacheBytes: values.REPRISE_SESSION_CACHE_BYTES,
     passwordChecks: values.REPRISE_PASSWORD_CHECKS,
@@ -230,6 +233,7 @@ function tlsKeys(configuration: Configuration): readonly KeyValue[] {
     ['REPRISE_TLS_CLIENT_CRL', clientCertificates?.crlPath],
     ['REPRISE_SESSION_CACHE', formatSessionCacheSetting(configuration.sessionCache)],
     ['REPRISE_SESSION_SECRET', listed(sessionSecretPaths)],
+    ['REPRISE_TICKET_KEYS', configuration.ticketKeyMode ?? 'auto'],
     ['REPRISE_SESSION_LIFETIME', configuration.sessionLifetimeSeconds],
     ['REPRISE_SESSION_CACHE_BYTES', configuration.sessionCacheBytes],
   ];

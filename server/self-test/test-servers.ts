@@ -84,6 +84,7 @@ function testedConfiguration(
     }),
     sessionCache: { kind: place.kind === 'stateful' ? 'memory' : place.kind },
     sessionSecretPaths: [],
+    ...(rest.ticketKeyMode !== undefined && { ticketKeyMode: rest.ticketKeyMode }),
     sessionLifetimeSeconds: place.lifetimeSeconds,
     sessionCacheBytes,
     passwordChecks: rest.passwordChecks,

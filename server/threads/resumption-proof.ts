@@ -21,12 +21,13 @@ const proofs = new Map<string, Promise<ResumptionProof>>();
  * @param kind - how the server's clients resume
  */
 export function proofOf(
-  { tlsPolicy: policy, clientCertificates }: ServerConfiguration,
+  { tlsPolicy: policy, ticketKeyMode, clientCertificates }: ServerConfiguration,
   kind: Resumption['kind'],
 ): Promise<ResumptionProof> {
   const options: ProveResumptionOptions = {
     kind,
     policy,
+    ...(ticketKeyMode !== undefined && { ticketKeyMode }),
     ...(clientCertificates !== undefined && {
       clientCertificates: { isRequired: clientCertificates.isRequired },
     }),
@@ -65,11 +66,19 @@ export function describeProof({ results, nodeVersion, opensslVersion }: Resumpti
   return `Resumption ${place} ${words.join('; ')} (see "reprise self-test")`;
 }
 
-/** Tells in the log what does not resume, and what is done instead. */
-export function logProof(proof: ResumptionProof, kind: Resumption['kind'], logger: Logger): void {
+/**
+ * Tells in the log what does not resume, and what is done instead. Nothing of how ticket keys come to OpenSSL if the
+ * operator has chosen it.
+ */
+export function logProof(
+  proof: ResumptionProof,
+  { ticketKeyMode }: Pick<ServerConfiguration, 'ticketKeyMode'>,
+  kind: Resumption['kind'],
+  logger: Logger,
+): void {
   const { results, reasons, nodeVersion: node, opensslVersion: openssl } = proof;
   const place = `with Node ${node} and OpenSSL ${openssl}`;
-  if (proof.ticketKeyMode !== 'native') {
+  if (proof.ticketKeyMode !== 'native' && ticketKeyMode === undefined) {
     const effect =
       'clients of TLS 1.3 that use each only once resume twice, then make a full handshake';
     logger.warn({ node, openssl }, `session tickets are not renewed ${place}: ${effect}`);

@@ -19,6 +19,8 @@ import { type ProofKind, proofKinds, type ProofResult, type ResumptionProof } fr
 export interface ProveResumptionOptions {
   readonly kind: Resumption['kind'];
   readonly policy: TlsPolicy;
+  /** Only this way is tried; with `per_key` the hook is not touched. Absent: `native`, if Node has the hook and it works. */
+  readonly ticketKeyMode?: TicketKeyMode;
   /** Absent: clients are not asked for certificates. */
   readonly clientCertificates?: { readonly isRequired: boolean };
 }
@@ -31,6 +33,7 @@ export interface ProveResumptionOptions {
  * rejects for what it finds.
  */
 export async function proveResumption(options: ProveResumptionOptions): Promise<ResumptionProof> {
+  if (options.ticketKeyMode !== undefined) return proveWith(options.ticketKeyMode, options);
   if (!hasTicketHook()) return proveWith('per_key', options);
   const native = await proveWith('native', options);
   const isBroken = native.areTicketsRenewed === false || countTicketKinds(native, 'fails') > 0;

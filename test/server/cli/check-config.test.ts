@@ -29,6 +29,7 @@ await t.test('shows every key in effect and what the cache holds', async (t) => 
     'REPRISE_TLS_POLICY=intermediate',
     'REPRISE_TLS_CLIENT_AUTH=off',
     'REPRISE_SESSION_CACHE=memory',
+    'REPRISE_TICKET_KEYS=auto',
     'REPRISE_SESSION_LIFETIME=100',
     'REPRISE_SESSION_CACHE_BYTES=2097152',
     'REPRISE_PASSWORD_CHECKS=2',
@@ -45,6 +46,9 @@ await t.test('says only what applies', async (t) => {
   const tickets = await reprise(['check-config'], { REPRISE_SESSION_CACHE: 'tickets' });
   t.notMatch(tickets.stdout, /TLS sessions:/, 'a cache that is not there holds nothing');
   t.match(tickets.stdout, /^# Ticket keys: native /m);
+  const chosen = await reprise(['check-config'], { REPRISE_TICKET_KEYS: 'per_key' });
+  t.match(chosen.stdout, /^REPRISE_TICKET_KEYS=per_key$/m);
+  t.match(chosen.stdout, /^# Ticket keys: per_key \(as REPRISE_TICKET_KEYS says, /m);
   const off = await reprise(['check-config'], { REPRISE_SESSION_CACHE: 'off' });
   t.equal(off.code, 0);
   t.notMatch(off.stdout, /TLS sessions:|Ticket keys/);

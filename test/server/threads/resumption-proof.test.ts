@@ -47,6 +47,10 @@ function provedIn(metrics: Readonly<Record<string, number>>): Record<string, num
   );
 }
 
+/** How ticket keys come to OpenSSL. */
+const ticketKeysOf = (metrics: Readonly<Record<string, number>>) =>
+  /ticket_keys="(\w+)"/.exec(Object.keys(metrics).join(' '))?.[1];
+
 const warningsOf = ({ log }: Pick<ServerProcess, 'log'>) =>
   log.filter(({ msg }) => String(msg).includes('does not resume'));
 
@@ -127,18 +131,34 @@ await t.test('with a Node that does not resume, clients get tickets and resume',
 });
 
 await t.test('with a hook for ticket keys that does not work, tickets go without it', async (t) => {
-  const modeOf = (metrics: Readonly<Record<string, number>>) =>
-    /ticket_keys="(\w+)"/.exec(Object.keys(metrics).join(' '))?.[1];
   const environment = { REPRISE_WORKERS: '1', REPRISE_SESSION_CACHE: 'tickets' };
   const sound = await start(t, environment);
-  t.equal(modeOf(await scrape(sound)), 'native');
+  t.equal(ticketKeysOf(await scrape(sound)), 'native');
   const server = await start(t, { ...environment, ...brokenEnvironment('ticket-hook') });
-  t.equal(modeOf(await scrape(server)), 'per_key');
+  t.equal(ticketKeysOf(await scrape(server)), 'per_key');
   t.equal(await countResumed(server.imapsPort), 3);
   t.match(
     server.log.filter(({ level }) => level === 'warn').map(({ msg }) => msg),
     [/^session tickets are not renewed with Node /],
   );
+});
+
+await t.test('a hook that ends the process is not touched if the operator says so', async (t) => {
+  for (const cache of ['tickets', 'memory']) {
+    const environment = {
+      ...brokenEnvironment('ticket-hook-aborts'),
+      REPRISE_WORKERS: '1',
+      REPRISE_SESSION_CACHE: cache,
+    };
+    await t.rejects(start(t, environment), 'without the key there is no server');
+    const server = await start(t, { ...environment, REPRISE_TICKET_KEYS: 'per_key' });
+    t.equal(ticketKeysOf(await scrape(server)), 'per_key');
+    t.equal(await countResumed(server.imapsPort), 3);
+    t.strictSame(
+      server.log.filter(({ level }) => level === 'warn'),
+      [],
+    );
+  }
 });
 
 await t.test('a worker that replaces another knows the verdict too', async (t) => {
