@@ -94,8 +94,8 @@ export class Conversation {
   async expectAnyOrder({ steps, line }: AnyOrderStep): Promise<void> {
     this.#line = line;
     let left = steps;
-    while (left.length > 0) {
-      const received = await this.#receive(left);
+    while (left.some(({ isOptional }) => !isOptional)) {
+      const received = await this.#receive(left.filter(({ isOptional }) => !isOptional));
       if (received === undefined) return;
       const found = left.find((step) => {
         const result = this.#match(step, received);
@@ -104,16 +104,16 @@ export class Conversation {
         return true;
       });
       if (found === undefined && this.#mayPass(received)) continue;
-      const similar =
-        found ?? left.find(({ response }) => isSimilar(response.shape, received.shape));
+      const similar = found ?? mostSimilar(left, received.shape);
       if (found === undefined && similar === undefined && isTagged(received.shape)) {
         this.#held = received;
-        for (const step of left) this.#add(step, { type: 'missing' });
+        for (const step of left) if (!step.isOptional) this.#add(step, { type: 'missing' });
         return;
       }
       if (found === undefined) this.#addPair(similar, received);
       left = left.filter((step) => step !== similar);
     }
+    this.#optional.push(...left);
   }
 
   /** Waits for the server to end the connection. */
@@ -297,6 +297,23 @@ function isSimilar(expected: ResponseShape, received: ResponseShape): boolean {
   }
   if (expected.type !== 'data' || received.type !== 'data') return expected.type === received.type;
   return nameOf(expected) === nameOf(received);
+}
+
+/** The step that the response may be meant for: one with the same number, if there is one. */
+function mostSimilar(
+  steps: readonly ExpectStep[],
+  received: ResponseShape,
+): ExpectStep | undefined {
+  const similar = steps.filter(
+    ({ isOptional, response }) => !isOptional && isSimilar(response.shape, received),
+  );
+  const number = firstOf(received);
+  return similar.find(({ response }) => firstOf(response.shape) === number) ?? similar[0];
+}
+
+function firstOf(shape: ResponseShape): string | undefined {
+  const first = shape.type === 'data' ? shape.values[0] : undefined;
+  return first?.type === 'atom' ? first.text : undefined;
 }
 
 /** `LIST`, `EXISTS`, `FETCH` … */

@@ -168,7 +168,10 @@ export class ScenarioParser {
     for (const name of reader.captured) this.#known.add(name);
     const shape = readShape({ text, literals });
     if (shape.type === 'malformed')
-      throw new TranscriptSyntaxError(first.line, `This response is ${shape.reason}`);
+      throw new TranscriptSyntaxError(
+        first.line,
+        `This response is ${shape.reason}${literals.length > 0 ? ' (is the size of its literal right? {*} counts S| lines)' : ''}`,
+      );
     return { shape, placeholders: reader.placeholders, isJoined: first.isJoined };
   }
 
@@ -185,7 +188,7 @@ export class ScenarioParser {
       throw new TranscriptSyntaxError(line, 'An S: line with the rest must follow the literal');
     }
     this.#at += 1;
-    return next.text;
+    return next.rawText;
   }
 
   /** The `C|` or `S|` lines from here on. */
@@ -313,8 +316,7 @@ function cutBytes(text: string, sizeBytes: number): string {
 function checkOptional(steps: readonly Step[]): void {
   const waiting = new Map<number, Step>();
   for (const step of steps) {
-    const isOptional = step.type === 'anything' || (step.type === 'expect' && step.isOptional);
-    if (isOptional) waiting.set(step.connection, step);
+    if (mayBeAbsent(step)) waiting.set(step.connection, step);
     else if (step.type === 'send') refuseOptional(waiting.get(step.connection));
     else if (step.type !== 'allow') waiting.delete(step.connection);
   }
@@ -327,4 +329,9 @@ function refuseOptional(step: Step | undefined): void {
     step.line,
     'A line that may come needs one that must come behind it',
   );
+}
+
+function mayBeAbsent(step: Step): boolean {
+  if (step.type === 'any-order') return step.steps.some(({ isOptional }) => isOptional);
+  return step.type === 'anything' || (step.type === 'expect' && step.isOptional);
 }
