@@ -61,7 +61,6 @@ export class FileWatcher {
     if (this.#isClosed) return;
     // Something may have changed before the system was asked to tell.
     this.#settleTimer.arm(this.#settleMs);
-    this.#pollTimer.arm(this.#pollMs);
   }
 
   /** Watches no more; nothing is told after it. */
