@@ -23,6 +23,7 @@ import {
 import type { ServerConfiguration } from './config/configuration.ts';
 import { ControlServer } from './control/control-server.ts';
 import { StoreAdministration } from './control/store-administration.ts';
+import { errorFields } from './error-fields.ts';
 import { firstPort, type ListenerSettings } from './net/listener.ts';
 import { lostLogLines } from './logging.ts';
 import { ServerMetrics } from './metrics/server-metrics.ts';
@@ -296,7 +297,7 @@ async function openAdministration(
     findAccount: (name) => administration.findAccount(name),
     mailServer,
     metrics,
-    onError: (error) => logger.warn({ err: error }, 'cannot purge all sessions'),
+    onError: (error) => logger.warn(errorFields(error), 'cannot purge all sessions'),
   });
   const { dataDirectory } = configuration;
   // Without a directory nobody finds the socket.
@@ -307,7 +308,7 @@ async function openAdministration(
       // On a disk that is full or read-only the server goes on without.
       const { code } = error as NodeJS.ErrnoException;
       if (code !== 'EROFS' && !isSpaceError(error)) throw error;
-      logger.warn({ err: error }, 'no control socket: commands do not find this server');
+      logger.warn(errorFields(error), 'no control socket: commands do not find this server');
     });
   }
   // Before what it tells of is closed.
@@ -349,6 +350,7 @@ async function forgetAccount(account: Account, traces: AccountTraces): Promise<v
     makeSentCalls(sessionCache);
     await sessionCache.purge({ account: account.name });
   } catch (error) {
-    logger.warn({ err: error, account: account.name }, 'cannot forget the sessions of an account');
+    const fields = { ...errorFields(error), account: account.name };
+    logger.warn(fields, 'cannot forget the sessions of an account');
   }
 }

@@ -54,6 +54,7 @@ export {
   FileWatcher,
   type FileWatcherOptions,
 } from './certificates/file-watcher.ts';
+export { warningOfSecretFile } from './secret-file.ts';
 export { neverShown } from './certificates/served-credentials.ts';
 export {
   type ClientCertificate,

@@ -1,6 +1,6 @@
 import { formatByteSize } from '../config/byte-size.ts';
 import { type Configuration, toKeys } from '../config/configuration.ts';
-import { readClientCertificates } from '../threads/certificate-files.ts';
+import { checkCredentials, readClientCertificates } from '../threads/certificate-files.ts';
 import { readSessionSecrets, resumptionKindOf } from '../threads/open-resumption.ts';
 import { describeProof, proofOf } from '../threads/resumption-proof.ts';
 import { loadCredential } from '../../tls/index.ts';
@@ -13,8 +13,9 @@ const bytesPerSession = 200;
 /** `check-config`: the keys in effect, in a form that can be pasted into an environment file. */
 export async function checkConfig(options: GlobalOptions): Promise<void> {
   const configuration = readCommandConfiguration(options);
-  await checkFiles(configuration);
+  const warnings = await checkFiles(configuration);
   for (const [key, value] of toKeys(configuration)) console.log(`${key}=${value}`);
+  for (const warning of warnings) console.log(`# Warning: ${warning}`);
   const { kind } = configuration.sessionCache;
   if (kind === 'memory' || kind === 'module') console.log(`# ${describeCache(configuration)}`);
   if (kind !== 'off') console.log(`# ${await describeTickets(configuration)}`);
@@ -22,14 +23,16 @@ export async function checkConfig(options: GlobalOptions): Promise<void> {
   console.log(`# ${describeProof(proof)}`);
 }
 
-/** Those that a server reads at its start. */
-async function checkFiles(configuration: Configuration): Promise<void> {
-  for (const { certPath, keyPath } of configuration.certificates) {
-    await loadCredential(certPath, keyPath);
-  }
-  const { clientCertificates } = configuration;
+/** Reads the files that a server reads at its start. Returns what it would warn of. */
+async function checkFiles(configuration: Configuration): Promise<readonly string[]> {
+  const { certificates, clientCertificates, sessionSecretPaths } = configuration;
+  const files = certificates.map(({ certPath, keyPath }) => loadCredential(certPath, keyPath));
+  const credentials = await Promise.all(files);
+  const warnings = credentials.length === 0 ? [] : checkCredentials(credentials, configuration);
   if (clientCertificates !== undefined) await readClientCertificates(clientCertificates);
-  await readSessionSecrets(configuration.sessionSecretPaths);
+  const { secrets, warnings: ofSecrets } = await readSessionSecrets(sessionSecretPaths);
+  for (const secret of secrets) secret.fill(0);
+  return [...warnings, ...ofSecrets];
 }
 
 /** What is in force with this Node, as a server finds out at its start. */

@@ -16,6 +16,7 @@ import {
   tlsLimits,
 } from '../../tls/index.ts';
 import type { ClientCertificateFiles, ServerConfiguration } from '../config/configuration.ts';
+import { errorFields } from '../error-fields.ts';
 import { credentialFilesOf, credentialInMemory } from '../own-credential.ts';
 
 /** Whose files are watched, and who is told. */
@@ -50,11 +51,11 @@ export async function watchCredentials(
   }
   let credentials: readonly Credential[] = [];
   const adopt = (loaded: readonly LoadedCredential[]) => {
-    checkLoaded(loaded, options);
+    for (const warning of checkCredentials(loaded, configuration)) logger.warn(warning);
     credentials = loaded;
   };
   const refuse = (error: unknown) => {
-    logger.error({ err: error }, 'new certificate refused, the old one stays');
+    logger.error(errorFields(error), 'new certificate refused, the old one stays');
   };
   const watcher = await CredentialWatcher.open({
     files:
@@ -84,18 +85,21 @@ export async function watchCredentials(
   };
 }
 
-/** Throws if one of them cannot be used; logs what an operator should know of them. */
-function checkLoaded(
+/**
+ * Returns what an operator should know of credentials, a sentence each.
+ *
+ * @throws CredentialError if one of them cannot be used
+ */
+export function checkCredentials(
   loaded: readonly LoadedCredential[],
-  { configuration, logger }: WatchedCredentialsOptions,
-): void {
+  configuration: ServerConfiguration,
+): readonly string[] {
   for (const credential of loaded) checkUse(credential, configuration);
-  for (const { warnings } of loaded) for (const warning of warnings) logger.warn(warning);
-  for (const { name } of neverShown(loaded)) {
-    logger.warn(
+  const hidden = neverShown(loaded).map(
+    ({ name }) =>
       `Certificate "${name}" is never shown: an earlier one has its names and its kind of key`,
-    );
-  }
+  );
+  return [...loaded.flatMap(({ warnings }) => warnings), ...hidden];
 }
 
 /** A worker that is sent what TLS refuses could only crash. */
@@ -150,7 +154,7 @@ export async function watchClientCertificates(
     } catch (error) {
       if (watcher.isClosed) return;
       logger.error(
-        { err: error },
+        errorFields(error),
         'new authorities or revocation lists refused, the old ones stay',
       );
     }
@@ -175,14 +179,24 @@ export async function readClientCertificates(
   const ca = await readText(caPath);
   const crl = crlPath === undefined ? undefined : await readText(crlPath);
   const policy = { ca, ...(crl !== undefined && { crl }), isRequired };
-  try {
+  checkFile(caPath, () => {
+    createSecureContext({ ca });
+    return new ClientTrust({ ca, isRequired }, Date.now());
+  });
+  checkFile(crlPath ?? caPath, () => {
     const { crl: lists } = new ClientTrust(policy, Date.now());
     createSecureContext({ ca, ...(lists !== undefined && { crl: [...lists] }) });
-  } catch (cause) {
-    const names = crlPath === undefined ? `"${caPath}"` : `"${caPath}" or "${crlPath}"`;
-    throw new CredentialError(`Cannot use ${names}: ${(cause as Error).message}`, { cause });
-  }
+  });
   return policy;
+}
+
+/** @throws CredentialError if `use` throws, naming the file */
+function checkFile(path: string, use: () => unknown): void {
+  try {
+    use();
+  } catch (cause) {
+    throw new CredentialError(`Cannot use "${path}": ${(cause as Error).message}`, { cause });
+  }
 }
 
 async function readText(path: string): Promise<string> {

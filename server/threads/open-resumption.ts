@@ -14,9 +14,11 @@ import {
   type SharedSessionCacheOptions,
   type TicketKeySource,
   tlsLimits,
+  warningOfSecretFile,
 } from '../../tls/index.ts';
 import type { ServerConfiguration } from '../config/configuration.ts';
 import { ConfigurationError } from '../config/configuration-error.ts';
+import { reasonOf } from '../error-fields.ts';
 
 /** What decides how sessions are kept. */
 export interface OpenResumptionOptions {
@@ -54,7 +56,8 @@ const memoryLookupDeadlineMs = 1_000;
  */
 export async function openResumption(options: OpenResumptionOptions): Promise<ResumptionParts> {
   const { configuration, clock } = options;
-  const secrets = await readSessionSecrets(configuration.sessionSecretPaths);
+  const { secrets, warnings } = await readSessionSecrets(configuration.sessionSecretPaths);
+  for (const warning of warnings) options.logger.warn(warning);
   const lifetimeMs = configuration.sessionLifetimeSeconds * 1000;
   // Machines that share a secret agree on keys by the time of day, which the default clock of these tells.
   const ticketKeys =
@@ -124,7 +127,7 @@ function openRedisCache(
     clock,
     onConnectionChange: (isConnected, error) => {
       if (isConnected) logger.info('session cache: connected to Redis');
-      else logger.warn({ err: error }, 'session cache: no connection to Redis');
+      else logger.warn({ reason: reasonOf(error) }, 'session cache: no connection to Redis');
     },
     onLatePurge: (purge, isDone) => {
       if (isDone) logger.info({ purge }, 'session cache: Redis has done a purge that had failed');
@@ -150,12 +153,25 @@ export function openMemoryCache(
   return new SharedSessionCache({ ...options, onError });
 }
 
+/** The secrets that machines share, and what an operator should know of their files. */
+export interface SessionSecrets {
+  /** The caller overwrites them after use. */
+  readonly secrets: readonly Uint8Array[];
+  /** A sentence each. */
+  readonly warnings: readonly string[];
+}
+
 /**
- * Reads the secrets that machines share, whole files as they are. Rejects with a `ConfigurationError` if
- * one cannot be read or is too short.
+ * Reads the secrets that machines share, whole files as they are.
+ *
+ * @throws ConfigurationError if one cannot be read or is too short
  */
-export async function readSessionSecrets(paths: readonly string[]): Promise<Uint8Array[]> {
-  return Promise.all(paths.map(readSecret));
+export async function readSessionSecrets(paths: readonly string[]): Promise<SessionSecrets> {
+  const secrets = await Promise.all(paths.map(readSecret));
+  const warnings = await Promise.all(
+    paths.map((path) => warningOfSecretFile('session secret', path)),
+  );
+  return { secrets, warnings: warnings.filter((warning) => warning !== undefined) };
 }
 
 async function readSecret(path: string): Promise<Uint8Array> {

@@ -1,5 +1,6 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { warningOfSecretFile } from '../secret-file.ts';
 import { type Clock, steadyClock } from '../time.ts';
 
 /** A certificate chain and its key: what a server proves its name with. */
@@ -47,7 +48,9 @@ export async function loadCredential(
     `Cannot use key "${keyPath}": it is no PEM key, or it needs a passphrase`,
   );
   checkMatch(certificate, privateKey, certPath, keyPath);
-  return { name, cert, key, warnings: warningsOf(certificate, certPath, clock()) };
+  const ofKey = await warningOfSecretFile('key', keyPath);
+  const warnings = warningsOf(certificate, certPath, clock());
+  return { name, cert, key, warnings: ofKey === undefined ? warnings : [...warnings, ofKey] };
 }
 
 async function readText(path: string, what: string): Promise<string> {

@@ -1,8 +1,10 @@
-import { writeFileSync } from 'node:fs';
+import { chmodSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import t from 'tap';
 import { makeSelfSignedCertificate } from '../../../tls/index.ts';
+import { makeRsaCredential } from '../../fixtures/rsa-credential.ts';
+import { startServerProcess } from '../../fixtures/server-process.ts';
 import { reprise } from './reprise.ts';
 
 await t.test('shows every key in effect and what the cache holds', async (t) => {
@@ -102,6 +104,60 @@ await t.test('looks at the certificate too', async (t) => {
   t.equal(mismatch.errors.length, 1);
   writeFileSync(keyPath, one.key);
   t.match(await check(), { code: 0 });
+});
+
+await t.test('warns of what a server warns of at its start', async (t) => {
+  const directory = t.testdir({ secret: 'x'.repeat(32) });
+  const path = (name: string) => join(directory, name);
+  const [one, other] = await Promise.all(
+    [365, -1].map((validDays) =>
+      makeSelfSignedCertificate({ hostNames: ['localhost'], validDays }),
+    ),
+  );
+  writeFileSync(path('one.pem'), one!.cert);
+  writeFileSync(path('one-key.pem'), one!.key, { mode: 0o600 });
+  writeFileSync(path('other.pem'), other!.cert);
+  writeFileSync(path('other-key.pem'), other!.key, { mode: 0o604 });
+  chmodSync(path('secret'), 0o644);
+  const environment = {
+    REPRISE_TLS_CERT: `${path('one.pem')},${path('other.pem')}`,
+    REPRISE_TLS_KEY: `${path('one-key.pem')},${path('other-key.pem')}`,
+    REPRISE_SESSION_SECRET: path('secret'),
+  };
+  const expected = [
+    /^Certificate ".*\/other.pem" expired on /,
+    /^Everybody on this machine can use key ".*\/other-key.pem" \(mode 0604\): /,
+    /^Certificate ".*\/other.pem" is never shown: /,
+    /^Everybody on this machine can use session secret ".*\/secret" \(mode 0644\): /,
+  ];
+  const { code, stdout } = await reprise(['check-config'], environment);
+  t.equal(code, 0);
+  const mark = '# Warning: ';
+  const shown = stdout.split('\n').filter((line) => line.startsWith(mark));
+  t.match(
+    shown.map((line) => line.slice(mark.length)),
+    expected,
+  );
+  t.equal(shown.length, expected.length);
+  const server = await startServerProcess({ environment });
+  t.teardown(() => server.stop());
+  const logged = server.log.filter(({ level }) => level === 'warn').map(({ msg }) => String(msg));
+  t.strictSame(logged.toSorted(), shown.map((line) => line.slice(mark.length)).toSorted());
+});
+
+await t.test('says also what TLS would say of a certificate', async (t) => {
+  const directory = t.testdir();
+  const [certPath, keyPath] = [join(directory, 'cert.pem'), join(directory, 'key.pem')];
+  const { cert, key } = await makeRsaCredential(1024);
+  writeFileSync(certPath, cert);
+  writeFileSync(keyPath, key);
+  t.match(
+    await reprise(['check-config'], { REPRISE_TLS_CERT: certPath, REPRISE_TLS_KEY: keyPath }),
+    {
+      code: 1,
+      errors: [/^reprise: Cannot use certificate ".*cert.pem": .*key too small/],
+    },
+  );
 });
 
 await t.test('shows what resumes here, and what does not', async (t) => {

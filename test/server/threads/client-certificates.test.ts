@@ -65,7 +65,23 @@ await t.test('a certificate counts in all workers until it is revoked', async (t
   t.strictSame(after.answers, ['NO'], 'resumed or not');
 
   await replaceFile(paths.crl, 'broken');
-  await server.logged('new authorities or revocation lists refused, the old ones stay');
+  const refused = await server.logged(
+    'new authorities or revocation lists refused, the old ones stay',
+  );
+  t.match(refused, {
+    level: 'error',
+    reason: `Cannot use "${paths.crl}": `,
+    err: undefined,
+  });
+  await replaceFile(paths.crl, await authority.revoke([certificate]));
+  await replaceFile(paths.ca, 'broken');
+  await server.logged('new authorities or revocation lists refused, the old ones stay', 2);
+  t.match(
+    server.process.log.findLast(({ level }) => level === 'error'),
+    {
+      reason: `Cannot use "${paths.ca}": `,
+    },
+  );
   await server.crash(1);
   await server.logged('worker replaced');
   t.strictSame((await logInOften(server, { cert, key })).answers, ['NO']);

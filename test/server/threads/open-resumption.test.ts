@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { readSessionSecrets } from '../../../server/threads/open-resumption.ts';
@@ -8,11 +8,29 @@ await t.test('files are read as they are, in their order', async (t) => {
   const paths = ['new', 'old'].map((name) => join(directory, name));
   const secrets = [Buffer.alloc(32, 0x0a), Buffer.alloc(100, 7)];
   for (const [index, path] of paths.entries()) writeFileSync(path, secrets[index] ?? '');
+  const read = await readSessionSecrets(paths);
   t.strictSame(
-    (await readSessionSecrets(paths)).map((secret) => Buffer.from(secret).toString('hex')),
+    read.secrets.map((secret) => Buffer.from(secret).toString('hex')),
     secrets.map((secret) => secret.toString('hex')),
   );
-  t.strictSame(await readSessionSecrets([]), []);
+  t.strictSame(await readSessionSecrets([]), { secrets: [], warnings: [] });
+});
+
+await t.test('one that everybody can read is used, with a warning', async (t) => {
+  const path = join(t.testdir(), 'secret');
+  writeFileSync(path, Buffer.alloc(32));
+  for (const [mode, shown] of [
+    [0o600, undefined],
+    [0o640, undefined],
+    [0o644, '0644'],
+    [0o602, '0602'],
+  ] as const) {
+    chmodSync(path, mode);
+    const { secrets, warnings } = await readSessionSecrets([path]);
+    t.equal(secrets.length, 1);
+    const warning = `Everybody on this machine can use session secret "${path}" (mode ${shown}): change its mode to 0600`;
+    t.strictSame(warnings, shown === undefined ? [] : [warning]);
+  }
 });
 
 await t.test('one that is missing or short is refused in one line, without its text', async (t) => {

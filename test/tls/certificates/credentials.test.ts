@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto';
-import { writeFile } from 'node:fs/promises';
+import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import { CredentialError, loadCredential, makeSelfSignedCertificate } from '../../../tls/index.ts';
@@ -47,10 +47,10 @@ void t.test('loadCredential', async (t) => {
     validDays: 1,
   });
   await writeFile(path('cert.pem'), good.cert);
-  await writeFile(path('key.pem'), good.key);
+  await writeFile(path('key.pem'), good.key, { mode: 0o640 });
   await writeFile(path('other.pem'), other.key);
   await writeFile(path('past-cert.pem'), past.cert);
-  await writeFile(path('past-key.pem'), past.key);
+  await writeFile(path('past-key.pem'), past.key, { mode: 0o600 });
   await writeFile(path('broken.pem'), '-----BEGIN CERTIFICATE-----\nTm90IG9uZQ==\n');
 
   const credential = await loadCredential(path('cert.pem'), path('key.pem'));
@@ -65,6 +65,10 @@ void t.test('loadCredential', async (t) => {
   t.match(expired.warnings, [/past-cert\.pem" expired on/]);
   const early = await loadCredential(path('cert.pem'), path('key.pem'), { clock: () => 0 });
   t.match(early.warnings, [/cert\.pem" is not valid before/]);
+
+  await chmod(path('key.pem'), 0o644);
+  const open = await loadCredential(path('cert.pem'), path('key.pem'));
+  t.match(open.warnings, [/^Everybody on this machine can use key ".*key\.pem" \(mode 0644\): /]);
 
   const failures: [string, string, RegExp][] = [
     ['none.pem', 'key.pem', /^Cannot read certificate ".*none\.pem": ENOENT$/],
