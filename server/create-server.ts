@@ -293,6 +293,7 @@ async function openAdministration(
     kind,
     cache: sessionCache,
     ticketKeys,
+    areTicketsAllowed: configuration.clientCertificates === undefined,
     clock,
     findAccount: (name) => administration.findAccount(name),
     mailServer,

@@ -23,6 +23,8 @@ export interface SessionReport {
   readonly oldestSeconds?: number;
   /** Since the start, by how clients come back. */
   readonly handshakes: readonly HandshakeCount[];
+  /** Since the start: sessions that clients asked for, by what became of it. */
+  readonly lookups: Readonly<Record<string, number>>;
   /** Since the start, by the group of the key exchange. */
   readonly groups: Readonly<Record<string, number>>;
 }
@@ -53,12 +55,14 @@ export interface CachedSessionsOptions {
   readonly kind: Resumption['kind'];
   readonly cache: SessionCache;
   readonly ticketKeys: TicketKeySource;
+  /** Whether clients may be given tickets: those that show a certificate never are. */
+  readonly areTicketsAllowed: boolean;
   /** Of the cache. */
   readonly clock: Clock;
   /** The account of a name as people write it; rejects with a `StoreError` if there is none. */
   readonly findAccount: (name: string) => Promise<Pick<Account, 'id' | 'name'>>;
   readonly mailServer: Pick<MailServer, 'disconnect' | 'forgetCertificate'>;
-  readonly metrics: Pick<ServerMetrics, 'handshakes' | 'groups'>;
+  readonly metrics: Pick<ServerMetrics, 'handshakes' | 'lookups' | 'groups'>;
   /** Called with what a purge of the cache rejects with; it must not throw. */
   readonly onError: (error: unknown) => void;
 }
@@ -80,6 +84,7 @@ export class CachedSessions implements SessionAdministration {
       stats,
       ...(oldestAt !== undefined && { oldestSeconds: Math.max(0, (clock() - oldestAt) / 1000) }),
       handshakes: metrics.handshakes(),
+      lookups: metrics.lookups(),
       groups: metrics.groups(),
     };
   }
@@ -92,8 +97,9 @@ export class CachedSessions implements SessionAdministration {
 
   async #purgeAll(): Promise<PurgeReport> {
     const { kind, ticketKeys } = this.#options;
+    const hadTickets = this.#mayHaveTickets;
     const { purgedCount, problems } = await this.#purgeCache('all');
-    const areTicketsLeft = kind !== 'off' && !dropTicketKeys(ticketKeys);
+    const areTicketsLeft = !dropTicketKeys(ticketKeys) && hadTickets;
     return {
       kind,
       purgedCount,
@@ -130,13 +136,23 @@ export class CachedSessions implements SessionAdministration {
       kind,
       purgedCount,
       endedCount: disconnected.endedCount,
-      areTicketsLeft: kind !== 'off',
+      areTicketsLeft: this.#mayHaveTickets,
       problems: [
         ...disconnected.problems,
         ...problems,
         ...(kind === 'tickets' ? [nobodysTickets] : []),
       ],
     };
+  }
+
+  /** Whether any client may have a ticket that counts. */
+  get #mayHaveTickets(): boolean {
+    const { kind, ticketKeys, areTicketsAllowed, metrics } = this.#options;
+    if (kind === 'off' || !areTicketsAllowed) return false;
+    if (kind === 'tickets') return true;
+    // Keys from a secret open tickets of other machines, and from before this start.
+    const areOwnKeys = ticketKeys instanceof RandomTicketKeys;
+    return !areOwnKeys || metrics.handshakes().some(({ mode }) => mode === 'ticket');
   }
 
   async #disconnect(...args: Parameters<MailServer['disconnect']>) {

@@ -83,8 +83,9 @@ async function withServer<T>(
   }
 }
 
-function describe({ kind, stats, oldestSeconds, handshakes, groups }: SessionReport): string {
-  const { lookups, removed, refused } = stats;
+function describe(report: SessionReport): string {
+  const { kind, stats, oldestSeconds, handshakes, lookups, groups } = report;
+  const { removed, refused } = stats;
   const rows: readonly (readonly [string, string])[] = [
     ['Resumption', kind],
     ['Sessions', stats.entryCount.toLocaleString('en')],

@@ -1,5 +1,8 @@
 /** Numbers with the labels they belong to. */
-export type Readings = Iterable<readonly [labels: Readonly<Record<string, string>>, value: number]>;
+export type Readings = Iterable<Reading>;
+
+/** A value, with the labels that tell it from others of its metric. */
+export type Reading = readonly [labels: Readonly<Record<string, string>>, value: number];
 
 /** A metric whose value is read when it is asked for. */
 export interface PolledMetric {

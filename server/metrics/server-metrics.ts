@@ -3,7 +3,7 @@ import { AllThreadMetrics } from './all-thread-metrics.ts';
 import { readingsOfMetric, threadMetrics, type ThreadMetricName } from './thread-metrics.ts';
 import { addCertificateMetrics } from './certificate-metrics.ts';
 import { countGroups, countHandshakes, type HandshakeCount } from './handshake-counts.ts';
-import { oneReading, PolledRegistry, type Readings } from './polled-registry.ts';
+import { oneReading, PolledRegistry, type Reading, type Readings } from './polled-registry.ts';
 import { addProcessMetrics } from './process-metrics.ts';
 import { addResumptionMetrics } from './resumption-metrics.ts';
 import { addSessionCacheMetrics } from './session-cache-metrics.ts';
@@ -38,7 +38,9 @@ export class ServerMetrics {
         name: threadMetric.name,
         help: threadMetric.help,
         read: () =>
-          name === 'lookups' ? this.#readLookups() : this.#read(name as ThreadMetricName),
+          name === 'lookups'
+            ? this.#readLookups(this.#values)
+            : this.#read(name as ThreadMetricName),
       };
       if (threadMetric.kind === 'gauge') this.#registry.addGauge(metric);
       else this.#registry.addCounter(metric);
@@ -90,6 +92,12 @@ export class ServerMetrics {
     return countGroups(this.threads.sum());
   }
 
+  /** Sessions that clients asked for since the start, by what became of it. */
+  lookups(): Readonly<Record<string, number>> {
+    const readings = this.#readLookups(this.threads.sum());
+    return Object.fromEntries(readings.map(([{ result = '' }, value]) => [result, value]));
+  }
+
   /** Shows what was found out about resumption from now on. */
   showProof(proof: ResumptionProof): void {
     this.#proof = proof;
@@ -107,8 +115,8 @@ export class ServerMetrics {
   }
 
   // To a thread an expired session is one that is not there. The cache knows better, but not of deadlines.
-  #readLookups(): Readings {
-    const readings = [...this.#read('lookups')];
+  #readLookups(values: Float64Array): readonly Reading[] {
+    const readings = [...readingsOfMetric('lookups', values)];
     const valueOf = (wanted: string) =>
       readings.find(([{ result }]) => result === wanted)?.[1] ?? 0;
     const unknownToThreads = valueOf('unknown');
@@ -117,7 +125,7 @@ export class ServerMetrics {
     const unknown = Math.max(this.#unknownLookups, unknownToThreads - expiredInCache);
     this.#unknownLookups = unknown;
     const expired = valueOf('expired') + unknownToThreads - unknown;
-    return readings.map(([labels, value]) => {
+    return readings.map(([labels, value]): Reading => {
       if (labels['result'] === 'unknown') return [labels, unknown];
       return [labels, labels['result'] === 'expired' ? expired : value];
     });

@@ -45,12 +45,17 @@ async function setUp(t: Test, kind: Resumption['kind'] = 'stateful') {
   };
   const findAccount = (name: string) => administration.findAccount(name);
   const onError = (error: unknown) => void errors.push(error);
-  const common = { kind, cache, ticketKeys, clock: clock.read };
+  const common = { kind, cache, ticketKeys, areTicketsAllowed: true, clock: clock.read };
   const counts = {
     handshakes: [{ mode: 'stateful', version: 'TLSv1.3', full: 1, resumed: 3, hitRate: 0.75 }],
+    lookups: { hit: 3, unknown: 0, expired: 0, timeout: 1, error: 0 },
     groups: { X25519: 4 },
   };
-  const metrics = { handshakes: () => counts.handshakes, groups: () => counts.groups };
+  const metrics = {
+    handshakes: () => counts.handshakes,
+    lookups: () => counts.lookups,
+    groups: () => counts.groups,
+  };
   const parts = { ...common, findAccount, mailServer, metrics, onError };
   const server = new ControlServer({
     dataDirectory,
@@ -88,7 +93,7 @@ await t.test('purge of an account, whose name is that of the login', async (t) =
     kind: 'stateful',
     purgedCount: 1,
     endedCount: 3,
-    areTicketsLeft: true,
+    areTicketsLeft: false,
     problems: [],
   });
   const accountId = (await store.findAccount('alice'))?.id;
@@ -169,6 +174,24 @@ await t.test('tickets cannot be purged by account, and it says so', async (t) =>
     areTicketsLeft: false,
     problems: [],
   });
+});
+
+await t.test('of tickets is spoken only if a client may have one', async (t) => {
+  const { parts, counts } = await setUp(t);
+  const areLeft = async (differences: Partial<typeof parts>) => {
+    const sessions = new CachedSessions({ ...parts, ...differences });
+    return (await sessions.purgeSessions({ account: 'bob' })).areTicketsLeft;
+  };
+  t.equal(await areLeft({}), false, 'all clients have been served by the cache');
+  const derived = new DerivedTicketKeys({ secrets: [new Uint8Array(32)], lifetimeMs });
+  t.teardown(() => derived.close());
+  const ticketKeys = derived as unknown as RandomTicketKeys;
+  t.equal(await areLeft({ ticketKeys }), true, 'others have the same keys');
+  t.equal(await areLeft({ ticketKeys, areTicketsAllowed: false }), false);
+  const all = new CachedSessions({ ...parts, ticketKeys, areTicketsAllowed: false });
+  t.match(await all.purgeSessions('all'), { areTicketsLeft: false });
+  counts.handshakes.push({ mode: 'ticket', version: 'TLSv1.3', full: 1, resumed: 0, hitRate: 0 });
+  t.equal(await areLeft({}), true, 'one was given a ticket');
 });
 
 await t.test('what a cache does not purge, and what was done nevertheless', async (t) => {

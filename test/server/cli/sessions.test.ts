@@ -62,6 +62,7 @@ await t.test('sessions of a server', async (t) => {
     t.match(text, /^Oldest {6}\d+ s$/m);
     t.match(text, /^Handshakes {2}stateful TLSv1\.3: full 1, resumed 0 \(0\.0 %\)$/m);
     t.match(text, /^Groups {6}X25519MLKEM768 1$/m);
+    t.match(text, /^Lookups {5}hit 0, unknown 0, expired 0, timeout 0, error 0$/m);
     t.match(text, /^Removed {5}expired 0, evicted 0/m);
   });
 
