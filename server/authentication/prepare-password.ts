@@ -9,6 +9,9 @@ const otherSpaces = /[\u00A0\u1680\u2000-\u200A\u202F\u205F\u3000]/gu;
 const prohibited =
   /[\p{Cc}\p{Co}\p{Cs}\p{Noncharacter_Code_Point}\u0340\u0341\u200E\u200F\u2028-\u202E\u206A-\u206F\u2FF0-\u2FFB\uFFF9-\uFFFD\u{E0001}\u{E0020}-\u{E007F}]/u;
 
+/** What is prepared already, as most passwords are. */
+const printableAscii = /^[ -~]+$/;
+
 /** Longer passwords are refused, so that no login is made costly by its length. */
 export const maxPasswordBytes = 1024;
 
@@ -20,6 +23,7 @@ export const maxPasswordBytes = 1024;
  * @see RFC 4013, section 2
  */
 export function preparePassword(password: string): string | undefined {
+  if (printableAscii.test(password) && password.length <= maxPasswordBytes) return password;
   const prepared = password
     .replace(mappedToNothing, '')
     .replace(otherSpaces, ' ')
