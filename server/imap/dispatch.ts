@@ -276,15 +276,13 @@ function findStateRefusal(
 
 /**
  * Tells the client what has changed in its mailbox. While it may use message sequence numbers only EXPUNGE waits (RFC 3501,
- * section 7.4.1). Resolves to why the client cannot be told, which ends the connection.
+ * section 7.4.1). Resolves to why the client cannot be told, which ends the connection; undefined if no mailbox is selected.
  */
-async function syncAfter(session: Session, command: Command): Promise<Error | undefined> {
+function syncAfter(session: Session, command: Command): Promise<Error | undefined> | undefined {
   const { numbers } = commandTable[command.name];
   const isUid = 'isUid' in command && command.isUid;
-  try {
-    await session.sync({ expunge: numbers === 'breaks' || isUid });
-    return undefined;
-  } catch (error) {
-    return error instanceof Error ? error : new Error(String(error));
-  }
+  return session.sync({ expunge: numbers === 'breaks' || isUid })?.then(
+    () => undefined,
+    (error: unknown) => (error instanceof Error ? error : new Error(String(error))),
+  );
 }

@@ -160,13 +160,15 @@ export class Session {
   }
 
   /**
-   * Tells the client what has changed in the selected mailbox.
+   * Tells the client what has changed in the selected mailbox; undefined if there is none.
    *
    * @param options - `expunge`: false while the client may use message sequence numbers
    */
-  async sync({ expunge }: { readonly expunge: boolean }): Promise<void> {
-    const view = this.#selected;
-    if (view === undefined) return;
+  sync(options: { readonly expunge: boolean }): Promise<void> | undefined {
+    return this.#selected && this.#tell(this.#selected, options);
+  }
+
+  async #tell(view: MailboxView, { expunge }: { readonly expunge: boolean }): Promise<void> {
     await view.feed.refresh();
     await view.poll(this.out, { expunge, hasModseq: this.hasCondstore });
   }
