@@ -70,7 +70,8 @@ async function startProxy(
   t.teardown(async () => {
     if (child.exitCode !== null) return;
     const exited = once(child, 'exit');
-    child.kill('SIGKILL');
+    // Not SIGKILL: the workers of nginx would stay.
+    child.kill('SIGTERM');
     await exited;
   });
   await listening(port, child);

@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, connect, type AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { treeCpuMs } from './process-tree.ts';
+import { killTree, treeCpuMs } from './process-tree.ts';
 
 const startDeadlineMs = 10_000;
 const stopDeadlineMs = 5_000;
@@ -120,7 +120,7 @@ async function isListening(port: number): Promise<boolean> {
 async function end(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const exited = once(child, 'exit');
-  const deadline = setTimeout(() => child.kill('SIGKILL'), stopDeadlineMs);
+  const deadline = setTimeout(() => void killTree(child.pid ?? 0), stopDeadlineMs);
   child.kill('SIGTERM');
   await exited;
   clearTimeout(deadline);

@@ -35,11 +35,8 @@ function observeMemory(): SegmentMemory & {
   };
 }
 
-function contains(buffers: Iterable<ArrayBuffer>, bytes: Uint8Array): boolean {
-  return [...buffers].some((buffer) => Buffer.from(buffer).includes(bytes));
-}
-
-void t.test('expiry gives all memory back, exactly, and secrets are zeros before', async (t) => {
+/** A cache with a clock that a test moves, and with memory that it can look into. */
+function openObserved() {
   const clock = new TestClock();
   const memory = observeMemory();
   const cache = new SegmentSessionCache({
@@ -49,6 +46,21 @@ void t.test('expiry gives all memory back, exactly, and secrets are zeros before
     clock: clock.read,
     memory,
   });
+  return { clock, memory, cache };
+}
+
+/** A cache with a clock that a test moves. */
+function open(maxBytes = mebibyte) {
+  const clock = new TestClock();
+  return { clock, cache: new SegmentSessionCache({ maxBytes, lifetimeMs, clock: clock.read }) };
+}
+
+function contains(buffers: Iterable<ArrayBuffer>, bytes: Uint8Array): boolean {
+  return [...buffers].some((buffer) => Buffer.from(buffer).includes(bytes));
+}
+
+void t.test('expiry gives all memory back, exactly, and secrets are zeros before', async (t) => {
+  const { clock, memory, cache } = openObserved();
   const first = makeSession();
   await cache.put(first.id, first.session, { expiresAt: clock.nowMs + lifetimeMs });
   clock.nowMs += 1_000;
@@ -77,15 +89,7 @@ void t.test('expiry gives all memory back, exactly, and secrets are zeros before
 });
 
 void t.test('every way out overwrites the secret at once', async (t) => {
-  const clock = new TestClock();
-  const memory = observeMemory();
-  const cache = new SegmentSessionCache({
-    maxBytes: mebibyte,
-    segmentBytes,
-    lifetimeMs,
-    clock: clock.read,
-    memory,
-  });
+  const { clock, memory, cache } = openObserved();
   const options = { expiresAt: clock.nowMs + lifetimeMs, certificate: 'one' };
   const ways: Record<string, (id: Uint8Array) => Promise<unknown>> = {
     delete: (id) => cache.delete(id),
@@ -106,10 +110,7 @@ void t.test('every way out overwrites the secret at once', async (t) => {
 });
 
 void t.test('a full segment goes back with the last of its sessions', async (t) => {
-  const clock = new TestClock();
-  const memory = observeMemory();
-  const options = { maxBytes: mebibyte, segmentBytes, lifetimeMs, clock: clock.read, memory };
-  const cache = new SegmentSessionCache(options);
+  const { memory, cache } = openObserved();
   const sessions = Array.from({ length: 300 }, () => makeSession());
   for (const { id, session } of sessions) {
     await cache.put(id, session, { expiresAt: Infinity, account: 'alice' });
@@ -127,15 +128,7 @@ void t.test('a full segment goes back with the last of its sessions', async (t) 
 });
 
 void t.test('promote leaves no second copy behind', async (t) => {
-  const clock = new TestClock();
-  const memory = observeMemory();
-  const cache = new SegmentSessionCache({
-    maxBytes: mebibyte,
-    segmentBytes,
-    lifetimeMs,
-    clock: clock.read,
-    memory,
-  });
+  const { clock, memory, cache } = openObserved();
   const { id, session } = makeSession();
   await cache.put(id, session, { expiresAt: clock.nowMs + lifetimeMs });
   const { usedBytes } = cache.stats();
@@ -202,8 +195,7 @@ void t.test(
 );
 
 void t.test('a step of expiry is bounded, however much has expired', async (t) => {
-  const clock = new TestClock();
-  const cache = new SegmentSessionCache({ maxBytes: 8 * mebibyte, lifetimeMs, clock: clock.read });
+  const { clock, cache } = open(8 * mebibyte);
   for (let i = 0; i < 3 * segmentLimits.entriesPerStep; i++) {
     const { id, session } = makeSession();
     await cache.put(id, session, { expiresAt: Infinity, account: 'alice' });
@@ -219,8 +211,7 @@ void t.test('a step of expiry is bounded, however much has expired', async (t) =
 });
 
 void t.test('a clock that is set back makes no session live longer', async (t) => {
-  const clock = new TestClock();
-  const cache = new SegmentSessionCache({ maxBytes: mebibyte, lifetimeMs, clock: clock.read });
+  const { clock, cache } = open();
   const before = makeSession();
   await cache.put(before.id, before.session, { expiresAt: Infinity });
   clock.nowMs -= 10;
@@ -237,8 +228,7 @@ void t.test('a clock that is set back makes no session live longer', async (t) =
 });
 
 void t.test('a clock that is set back does not stop expiry', async (t) => {
-  const clock = new TestClock();
-  const cache = new SegmentSessionCache({ maxBytes: mebibyte, lifetimeMs, clock: clock.read });
+  const { clock, cache } = open();
   for (const jumpMs of [0, -365 * 24 * 60 * 60 * 1000, lifetimeMs / 2]) {
     clock.nowMs += jumpMs;
     const { id, session } = makeSession();
@@ -254,8 +244,7 @@ void t.test('a clock that is set back does not stop expiry', async (t) => {
 });
 
 void t.test('the index shrinks as well as it grows', async (t) => {
-  const clock = new TestClock();
-  const cache = new SegmentSessionCache({ maxBytes: 64 * mebibyte, lifetimeMs, clock: clock.read });
+  const { clock, cache } = open(64 * mebibyte);
   const put = async (count: number) => {
     const sessions = Array.from({ length: count }, () => makeSession());
     for (const { id, session } of sessions) {
