@@ -61,6 +61,14 @@ export interface TlsAcceptorOptions {
    * words of the protocol, since such a client may show it to its user. Absent: they get an alert of TLS.
    */
   readonly clearTextAnswer?: string;
+  /**
+   * Text with its line end for clients that show a certificate which is not valid, if a valid one is required: what is
+   * wrong with it OpenSSL tells Node only when the handshake is done, too late for an alert. Absent: they only get
+   * close_notify.
+   *
+   * @see RFC 8446, section 4.4.2.4: the handshake may go on, with a client that counts as unauthenticated
+   */
+  readonly badCertificateAnswer?: string;
   /** The clock of the cache. */
   readonly clock?: Clock;
   /**
@@ -115,6 +123,7 @@ export class TlsAcceptor {
   readonly #admission: Admission;
   readonly #arrivals: Arrivals;
   readonly #handshakeDeadlines: Deadlines;
+  readonly #badCertificateAnswer: string | undefined;
   readonly #settings: Omit<TlsEndpointSettings, 'clientTrust'>;
   #credentials: readonly Credential[];
   #clientTrust: ClientTrust | undefined;
@@ -134,6 +143,7 @@ export class TlsAcceptor {
     this.#sessions = this.#openSessions(options);
     this.#admission = options.admission ?? new Admission();
     this.#handshakeDeadlines = new Deadlines(handshakeDeadlineMs);
+    this.#badCertificateAnswer = options.badCertificateAnswer;
     this.#arrivals = new Arrivals({
       helloDeadlineMs: options.helloDeadlineMs ?? tlsLimits.helloDeadlineMs,
       handshakeDeadlines: this.#handshakeDeadlines,
@@ -306,6 +316,7 @@ export class TlsAcceptor {
           trust: clientTrust,
           found,
           wallClock: this.#wallClock,
+          badCertificateAnswer: this.#badCertificateAnswer,
           closeDeadlines: this.#handshakeDeadlines,
         }));
       arrival.check();

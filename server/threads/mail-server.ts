@@ -215,6 +215,7 @@ function makeAcceptor(options: LocalMailServerOptions): TlsAcceptor {
     policy: settings.tlsPolicy,
     alpnProtocols: ['imap'],
     clearTextAnswer: '* BYE This is an IMAP server, and it expects TLS here\r\n',
+    badCertificateAnswer: '* BYE Your client certificate is not valid here\r\n',
     ...(clientCertificates !== undefined && { clientCertificates }),
     lifetimeMs: settings.sessionLifetimeMs,
     clock,

@@ -17,6 +17,8 @@ export interface ClientCheckOptions {
   readonly found: FoundSession | undefined;
   /** The clock for dates in certificates and revocation lists. */
   readonly wallClock: Clock;
+  /** What a client is told that is refused, with its line end; undefined: nothing. */
+  readonly badCertificateAnswer: string | undefined;
   /** For clients that are refused, to close their side. */
   readonly closeDeadlines: Deadlines;
 }
@@ -31,13 +33,14 @@ export interface ClientCheckOptions {
 export async function checkClient(
   socket: TLSSocket,
   handshake: TlsHandshake,
-  { trust, found, wallClock, closeDeadlines }: ClientCheckOptions,
+  options: ClientCheckOptions,
 ): Promise<ClientCertificate | undefined> {
+  const { trust, found, wallClock } = options;
   const certificate = clientCertificateOf(socket);
   if (trust.policy.isRequired && certificate?.isAuthorized !== true) {
     const error = certificateError(certificate?.reason);
     handshake.fail(error);
-    await closeTls(socket, closeDeadlines);
+    await closeTls(socket, options);
     throw error;
   }
   if (certificate === undefined) handshake.accept(undefined);
@@ -51,14 +54,20 @@ export async function checkClient(
   return certificate;
 }
 
-/** Sends close_notify, so that the client does not see a bare end of file. Settles by the deadline, never rejects. */
-async function closeTls(socket: TLSSocket, deadlines: Deadlines): Promise<void> {
+/**
+ * Sends the answer and close_notify, so that the client does not see a bare end of file. Settles by the deadline, never
+ * rejects.
+ */
+async function closeTls(
+  socket: TLSSocket,
+  { badCertificateAnswer = '', closeDeadlines }: ClientCheckOptions,
+): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
-  const cancel = deadlines.set(resolve);
+  const cancel = closeDeadlines.set(resolve);
   socket.on('error', () => {});
   socket.once('close', resolve);
   // After the sessions of TLS 1.3, which everything waits for.
-  setImmediate(() => socket.end(resolve));
+  setImmediate(() => socket.end(badCertificateAnswer, resolve));
   await promise;
   cancel();
 }

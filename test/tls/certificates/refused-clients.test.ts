@@ -1,4 +1,4 @@
-// What a client sees whose certificate is not taken: an alert or close_notify, never a bare end of file.
+// What a client sees whose certificate is not taken: an alert, or an answer and close_notify, never a bare end of file.
 import t from 'tap';
 import { authority, startWithCertificates, stranger } from '../../fixtures/certificate-setting.ts';
 import { converse } from '../../fixtures/converse.ts';
@@ -37,13 +37,17 @@ void t.test('a client without a certificate gets the alert that fits', async (t)
   }
 });
 
+const badCertificateAnswer = '* BYE Not valid here\r\n';
+
 for (const [name, { cert, key }] of Object.entries<IssuedCertificate>(bad)) {
-  void t.test(`a client with a certificate ${name} gets close_notify`, async (t) => {
+  void t.test(`a client with a certificate ${name} is told so`, async (t) => {
     const directory = t.testdir({ 'cert.pem': cert, 'key.pem': key });
     const files = ['-cert', `${directory}/cert.pem`, '-key', `${directory}/key.pem`];
     for (const version of Object.keys(versions)) {
-      const { server } = await startWithCertificates(t, { isRequired: true });
+      const policy = { isRequired: true };
+      const { server } = await startWithCertificates(t, policy, { badCertificateAnswer });
       const told = await visit(server.port, [version, ...files, '-msg']);
+      t.match(told, badCertificateAnswer.trim(), version);
       t.match(told, /^<<< .*Alert.*, warning close_notify/m, version);
       t.notMatch(told, 'unexpected eof');
       await server.event(({ kind }) => kind === 'failure');
