@@ -1,5 +1,6 @@
 import t from 'tap';
 import { decodeBase64 } from '../../../protocol/grammar/login.ts';
+import { noteOverwrittenBytes } from '../../fixtures/overwritten-bytes.ts';
 import { decode } from '../../fixtures/read-events.ts';
 
 await t.test('LOGIN', (t) => {
@@ -56,6 +57,14 @@ await t.test('AUTHENTICATE', (t) => {
   t.equal(decode('AUTHENTICATE'), 'BAD Expected space');
   t.same(decodeBase64(''), new Uint8Array());
   t.same(decodeBase64('YQ=='), Uint8Array.of(97));
+  t.end();
+});
+
+await t.test('of what is decoded nothing stays in memory that others use', (t) => {
+  const overwritten = noteOverwrittenBytes(t);
+  const decoded = decodeBase64(Buffer.from('\0alice\0secret').toString('base64'));
+  t.equal(overwritten.countOf('\0alice\0secret'), 1);
+  t.equal(decoded?.buffer.byteLength, decoded?.length);
   t.end();
 });
 

@@ -5,6 +5,7 @@ import {
   isPasswordOf,
   PasswordHashError,
 } from '../../../server/authentication/password-hash.ts';
+import { noteOverwrittenBytes } from '../../fixtures/overwritten-bytes.ts';
 
 const cheap = { memoryKiB: 64, passes: 1, parallelism: 1 };
 
@@ -20,6 +21,17 @@ await t.test('a hash is a PHC string with the parameters that made it', async (t
   t.ok(await isPasswordOf('secret', hash));
   t.notOk(await isPasswordOf('Secret', hash));
   t.notOk(await isPasswordOf('', hash));
+});
+
+await t.test('password and hash are overwritten when they were compared', async (t) => {
+  const overwritten = noteOverwrittenBytes(t);
+  const phcString = await hashPassword('secret', cheap);
+  t.equal(overwritten.countOf('secret'), 1);
+  for (const password of ['secret', 'other']) await isPasswordOf(password, phcString);
+  t.equal(overwritten.countOf('secret'), 2);
+  t.equal(overwritten.countOf('other'), 1);
+  const hash = Buffer.from(phcString.split('$').at(-1)!, 'base64');
+  t.equal(overwritten.countOf(hash), 1);
 });
 
 await t.test('the same password never gives the same hash', async (t) => {

@@ -1,6 +1,7 @@
-import { createHash, createHmac } from 'node:crypto';
+import { createHash, createHmac, pbkdf2Sync } from 'node:crypto';
 import t from 'tap';
 import { makeScramVerifier } from '../../../server/authentication/scram-verifier.ts';
+import { noteOverwrittenBytes } from '../../fixtures/overwritten-bytes.ts';
 
 // The exchange of RFC 7677, section 3: user "user", password "pencil".
 const salt = Buffer.from('W22ZaJ0SNY7soEsUEjb6gQ==', 'base64');
@@ -31,6 +32,16 @@ await t.test('the verifier accepts the exchange of RFC 7677', async (t) => {
   const clientSignature = createHmac('sha256', verifier.storedKey).update(authMessage).digest();
   const clientKey = clientProof.map((byte, at) => byte ^ (clientSignature[at] ?? 0));
   t.strictSame(createHash('sha256').update(clientKey).digest(), verifier.storedKey);
+});
+
+await t.test('what a verifier is made of is overwritten', async (t) => {
+  const overwritten = noteOverwrittenBytes(t);
+  await makeScramVerifier('pencil', { iterations: 4096, salt });
+  const saltedPassword = pbkdf2Sync('pencil', salt, 4096, 32, 'sha256');
+  const clientKey = createHmac('sha256', saltedPassword).update('Client Key').digest();
+  for (const bytes of ['pencil', saltedPassword, clientKey]) {
+    t.equal(overwritten.countOf(bytes), 1);
+  }
 });
 
 await t.test('another password gives other keys, the same one another salt', async (t) => {

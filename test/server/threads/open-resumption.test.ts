@@ -1,7 +1,10 @@
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import pino from 'pino';
 import t from 'tap';
-import { readSessionSecrets } from '../../../server/threads/open-resumption.ts';
+import { readConfiguration } from '../../../server/config/read-configuration.ts';
+import { openResumption, readSessionSecrets } from '../../../server/threads/open-resumption.ts';
+import { noteOverwrittenBytes } from '../../fixtures/overwritten-bytes.ts';
 
 await t.test('files are read as they are, in their order', async (t) => {
   const directory = t.testdir();
@@ -31,6 +34,24 @@ await t.test('one that everybody can read is used, with a warning', async (t) =>
     const warning = `Everybody on this machine can use session secret "${path}" (mode ${shown}): change its mode to 0600`;
     t.strictSame(warnings, shown === undefined ? [] : [warning]);
   }
+});
+
+await t.test('what was read of them is overwritten once there are keys', async (t) => {
+  const overwritten = noteOverwrittenBytes(t);
+  const path = join(t.testdir(), 'secret');
+  const secret = Buffer.alloc(32, 9);
+  writeFileSync(path, secret);
+  const environment = { REPRISE_SESSION_SECRET: path, REPRISE_SESSION_CACHE: 'tickets' };
+  const configuration = readConfiguration({ environment });
+  const resumption = await openResumption({
+    configuration,
+    logger: pino({ level: 'silent' }),
+    clock: Date.now,
+    workerCount: 0,
+  });
+  t.equal(overwritten.countOf(secret), 1);
+  await resumption.close();
+  t.equal(overwritten.countOf(secret), 2, 'and that of the keys in the end');
 });
 
 await t.test('one that is missing or short is refused in one line, without its text', async (t) => {

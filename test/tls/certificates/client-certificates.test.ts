@@ -10,6 +10,7 @@ import {
   startWithCertificates,
   stranger,
 } from '../../fixtures/certificate-setting.ts';
+import { noteOverwrittenBytes } from '../../fixtures/overwritten-bytes.ts';
 import { TestAuthority } from '../../fixtures/test-authority.ts';
 import { lifetimeMs, startAcceptorServer } from '../../fixtures/tls-acceptor-server.ts';
 import { visitWithNode } from '../../fixtures/tls-visit.ts';
@@ -61,6 +62,18 @@ void t.test('a client without a certificate', async (t) => {
     await required.server.event(({ kind }) => kind === 'failure');
     t.match(required.server.events, [{ kind: 'failure', code: 'CLIENT_CERTIFICATE_REFUSED' }]);
     t.equal(required.cache.stats().entryCount, 0);
+  }
+});
+
+void t.test('the keys of a connection, which Node tells for a log, are overwritten', async (t) => {
+  for (const version of versions) {
+    const overwritten = noteOverwrittenBytes(t);
+    const setting = await startWithCertificates(t, { isRequired: true });
+    await setting.visit(version);
+    const count = overwritten.countIf((bytes) =>
+      /^[A-Z_0-9]+ [0-9a-f]{64} /.test(bytes.toString()),
+    );
+    t.equal(count, version === 'TLSv1.3' ? 5 : 1, `${version}, each line`);
   }
 });
 

@@ -146,3 +146,22 @@ void t.test('a hello that announces much holds no more than has come', async (t)
   t.equal(records.push(announced.subarray(100, 20_000)), 'incomplete');
   t.ok(records.heldBytes < 40_000, `${records.heldBytes} bytes`);
 });
+
+void t.test('records that break a rule get its alert', async (t) => {
+  const header = (type: number, major: number, length: number): Buffer =>
+    Buffer.from([type, major, 1, length >> 8, length & 0xff]);
+  // The first bytes of a hello, in a record of their own.
+  const begun = Buffer.concat([header(22, 3, 4), Buffer.from([1, 1, 0, 0])]);
+  const cases: readonly (readonly [string, Buffer, number | undefined])[] = [
+    ['the longest', header(22, 3, 16_384), undefined],
+    ['one byte more: record_overflow', header(22, 3, 16_385), 22],
+    ['an empty one: unexpected_message', header(22, 3, 0), 10],
+    ['no handshake: unexpected_message', header(23, 3, 1), 10],
+    ['another version: protocol_version', header(22, 2, 1), 70],
+  ];
+  for (const [name, record, alert] of cases) {
+    const wanted = alert === undefined ? 'incomplete' : { kind: 'malformed', alert };
+    t.same(new HelloRecords().push(Buffer.concat([begun, record])), wanted, name);
+  }
+  t.same(new HelloRecords().push(header(22, 3, 16_385)), { kind: 'malformed', alert: 22 });
+});

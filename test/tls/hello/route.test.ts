@@ -141,6 +141,12 @@ const cases: readonly Case[] = [
     ...newIn13,
   ],
   [
+    'TLS 1.3 with as many tickets as a client may offer',
+    (ticket) => ({ ...tls13Hello, pskIdentities: Array.from({ length: 8 }, () => ticket(1)) }),
+    both(resumes('tls13')),
+    both(perKey(current)),
+  ],
+  [
     'TLS 1.3 with a ticket among more than a client needs',
     (ticket) => ({ ...tls13Hello, pskIdentities: Array.from({ length: 9 }, () => ticket(1)) }),
     ...newIn13,

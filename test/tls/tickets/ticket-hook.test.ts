@@ -16,7 +16,7 @@ import { breakResumption } from '../../fixtures/broken-resumption.ts';
 import {
   type AcceptorServer,
   lifetimeMs,
-  startAcceptorServer,
+  startInMode,
   tlsVersions,
 } from '../../fixtures/tls-acceptor-server.ts';
 import { type Visit, visitWithNode } from '../../fixtures/tls-visit.ts';
@@ -26,17 +26,8 @@ const certificate = makeSelfSignedCertificate({ hostNames: ['a.test', 'b.test', 
 const retry: ConnectionOptions = { ecdhCurve: 'X448:P-256' };
 
 async function start(t: Test, options: Partial<TlsAcceptorOptions> = {}): Promise<AcceptorServer> {
-  const ticketKeys = new RandomTicketKeys({ lifetimeMs });
-  const server = await startAcceptorServer({
-    credentials: [{ name: 'test', ...(await certificate) }],
-    resumption: { kind: 'tickets', ticketKeys },
-    ...options,
-  });
-  t.teardown(async () => {
-    await server.stop();
-    ticketKeys.close();
-  });
-  return server;
+  const credentials = [{ name: 'test', ...(await certificate) }];
+  return startInMode(t, 'tickets', { credentials, ...options });
 }
 
 /** A session as OpenSSL writes it, which Node's client offers under any name. */

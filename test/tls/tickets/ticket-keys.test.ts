@@ -6,6 +6,7 @@ import {
   type TicketKeySource,
 } from '../../../tls/index.ts';
 import { makeTicketKey } from '../../../tls/tickets/ticket-keys.ts';
+import { noteOverwrittenBytes } from '../../fixtures/overwritten-bytes.ts';
 import { TestClock } from '../../fixtures/session-cache-contract.ts';
 
 const lifetimeMs = 60_000;
@@ -66,6 +67,19 @@ void t.test('RandomTicketKeys', async (t) => {
   t.not(namesOf(new RandomTicketKeys({ lifetimeMs }))[0], second, 'nobody else has them');
 });
 
+void t.test('keys lie nowhere else, and secrets are overwritten at the end', async (t) => {
+  const overwritten = noteOverwrittenBytes(t);
+  const random = new RandomTicketKeys({ lifetimeMs });
+  const derived = new DerivedTicketKeys({ secrets: [secret, newSecret], lifetimeMs });
+  const secrets = [...random.keys, ...derived.keys].map((key) => Buffer.from(key.secret));
+  t.equal(secrets.length, 7);
+  for (const bytes of secrets) t.equal(overwritten.countOf(bytes), 1, 'what it was made of');
+  random.close();
+  derived.close();
+  for (const bytes of [secret, newSecret]) t.equal(overwritten.countOf(bytes), 1);
+  t.same([secret[0], newSecret[0]], [1, 2], 'but not those of the caller');
+});
+
 void t.test('RandomTicketKeys rotate by themselves', async (t) => {
   const source = new RandomTicketKeys({ lifetimeMs: 30 });
   const names = new Set(namesOf(source));
@@ -117,6 +131,7 @@ void t.test('DerivedTicketKeys open what they sealed for a lifetime, and end', a
   clock.nowMs += lifetimeMs;
   t.not(secretsOf(source)[0], first);
   t.ok(secretsOf(source).includes(first!));
+  t.same(firstKey!.secret, new Uint8Array(48), 'which is made again, and overwritten before');
   clock.nowMs = firstKey!.expiresAt - 1;
   t.ok(secretsOf(source).includes(first!));
   clock.nowMs = firstKey!.expiresAt;

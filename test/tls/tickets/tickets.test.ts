@@ -6,7 +6,6 @@ import type { ConnectionOptions } from 'node:tls';
 import { promisify } from 'node:util';
 import t, { type Test } from 'tap';
 import {
-  RandomTicketKeys,
   ReplicatedTicketKeys,
   SegmentSessionCache,
   type TicketKeyMode,
@@ -18,7 +17,7 @@ import { clientPath, skipWithout } from '../../fixtures/clients.ts';
 import {
   type AcceptorServer,
   lifetimeMs,
-  startAcceptorServer,
+  startInMode,
   testCredential,
   tlsVersions,
 } from '../../fixtures/tls-acceptor-server.ts';
@@ -28,18 +27,7 @@ const reconnectionCount = 20;
 
 type Start = (t: Test, options?: Partial<TlsAcceptorOptions>) => Promise<AcceptorServer>;
 
-const start: Start = async (t, options = {}) => {
-  const ticketKeys = new RandomTicketKeys({ lifetimeMs });
-  const server = await startAcceptorServer({
-    resumption: { kind: 'tickets', ticketKeys },
-    ...options,
-  });
-  t.teardown(async () => {
-    await server.stop();
-    ticketKeys.close();
-  });
-  return server;
-};
+const start: Start = (t, options) => startInMode(t, 'tickets', options);
 
 /** Runs a test with each way of bringing ticket keys to OpenSSL. */
 function inEachMode(
