@@ -16,6 +16,7 @@ import { createLogger } from './logging.ts';
 
 export { describeDifference, describeScenario } from './transcripts/describe-result.ts';
 export { parseTranscript } from './transcripts/parse-transcript.ts';
+export { type Recorder, type RecorderOptions, startRecorder } from './transcripts/recorder.ts';
 export type { Difference, ScenarioResult, TranscriptResult } from './transcripts/result.ts';
 export {
   assertTranscript,

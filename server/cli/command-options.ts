@@ -63,3 +63,11 @@ export interface ScriptOptions extends ServerOptions {
   readonly deadline: string;
   readonly json?: boolean;
 }
+
+/** Options of `record`. */
+export interface RecordOptions extends Omit<ServerOptions, 'host' | 'port' | 'starttls'> {
+  /** Port. */
+  readonly listen: string;
+  /** HOST:PORT */
+  readonly to: string;
+}

@@ -5,6 +5,7 @@ import type {
   ImportOptions,
   PasswordOptions,
   PurgeOptions,
+  RecordOptions,
   ScriptOptions,
   SelfTestOptions,
   ServeOptions,
@@ -21,6 +22,7 @@ const commands = {
   checkHealth: () => import('./check-health.ts'),
   selfTest: () => import('./self-test.ts'),
   script: () => import('./script.ts'),
+  record: () => import('./record.ts'),
 };
 
 /** Runs the command line; the exit code. Errors are one line each on standard error. */
@@ -113,6 +115,17 @@ function addTranscriptCommands(program: Command): void {
     .option('--json', 'as JSON')
     .action(async (files: string[], options: ScriptOptions) => {
       await (await commands.script()).runScripts(files, options);
+    });
+  program
+    .command('record')
+    .description('Write down as a transcript what clients and a server say, without passwords')
+    .requiredOption('--listen <port>', 'port of 127.0.0.1 for clients, without TLS')
+    .requiredOption('--to <host:port>', 'the server')
+    .option('--tls', 'TLS to the server')
+    .option('--ca <file>', 'PEM file of the authorities to trust')
+    .option('--insecure', 'take any certificate')
+    .action(async (options: RecordOptions) => {
+      await (await commands.record()).record(options);
     });
 }
 

@@ -15,6 +15,7 @@ await t.test('every command explains itself', async (t) => {
     ['check-config'],
     ['healthcheck'],
     ['script'],
+    ['record'],
   ];
   const results = await Promise.all(commands.map((argv) => reprise([...argv, '--help'], {})));
   for (const [index, result] of results.entries()) {
