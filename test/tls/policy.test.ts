@@ -105,14 +105,35 @@ void t.test('ciphers before TLS 1.3', async (t) => {
   }
 });
 
-void t.test('whose order of ciphers counts', async (t) => {
-  const [weaker, stronger] = ['ECDHE-RSA-AES256-GCM-SHA384', 'ECDHE-RSA-AES128-GCM-SHA256'];
-  const ciphers = `${weaker}:${stronger}`;
-  const wanted = { intermediate: weaker, legacy: stronger };
-  for (const policy of ['intermediate', 'legacy'] as const) {
+void t.test('our order of ciphers counts, but for clients that prefer ChaCha20', async (t) => {
+  const order = (version: string, names: readonly string[]) => ({
+    ciphers: names.join(':'),
+    maxVersion: version as 'TLSv1.2',
+    minVersion: version as 'TLSv1.2',
+  });
+  const inTls12 = [
+    'ECDHE-RSA-AES256-GCM-SHA384',
+    'ECDHE-RSA-AES128-GCM-SHA256',
+    'ECDHE-RSA-CHACHA20-POLY1305',
+  ];
+  const inTls13 = [
+    'TLS_AES_256_GCM_SHA384',
+    'TLS_AES_128_GCM_SHA256',
+    'TLS_CHACHA20_POLY1305_SHA256',
+  ];
+  for (const policy of tlsPolicies) {
     const server = await start(t, policy, rsaCredential());
-    const spoken = await speak(server, { ciphers, maxVersion: 'TLSv1.2' });
-    t.equal(spoken?.cipher, wanted[policy], policy);
+    for (const [version, names] of [
+      ['TLSv1.2', inTls12],
+      ['TLSv1.3', inTls13],
+    ] as const) {
+      if (!(versions[policy] as readonly string[]).includes(version)) continue;
+      const [, ours, chaCha] = names;
+      const usual = await speak(server, order(version, names));
+      t.equal(usual?.cipher, ours, `${policy}, ${version}`);
+      const withoutAes = await speak(server, order(version, names.toReversed()));
+      t.equal(withoutAes?.cipher, chaCha, `${policy}, ${version}, ChaCha20 first`);
+    }
   }
 });
 
