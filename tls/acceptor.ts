@@ -355,7 +355,6 @@ export class TlsAcceptor {
     if (hello === undefined) return 'unknown';
     return keyExchangeGroup(hello, {
       ...agreed,
-      isServerOrder: this.#settings.policy === 'legacy',
       cipherName: () => socket.getCipher().name,
     });
   }

@@ -7,8 +7,6 @@ export interface KeyExchangeOptions {
   /** As `getProtocol()` of Node tells it. */
   readonly protocol: string;
   readonly isResumed: boolean;
-  /** Whether the server's order of groups counts, and not the client's. */
-  readonly isServerOrder: boolean;
   /** Name of the cipher suite in OpenSSL; asked for only before TLS 1.3. */
   readonly cipherName: () => string;
 }
@@ -18,18 +16,18 @@ export interface KeyExchangeOptions {
  * not: when TLS before 1.3 is resumed, or if the client sent a secret under the RSA key of the server.
  *
  * Node tells it to clients only (`getEphemeralKeyInfo`), so this does what OpenSSL does: in TLS 1.3 it takes the first
- * key share of a group that the server has, and without one asks for a share of the first such group that the client
+ * of our groups that the client has sent a key share of, and without one asks for a share of the first that the client
  * names. In a resumed handshake of TLS 1.3 there is a key exchange, too.
  *
  * @see RFC 8446, sections 4.2.7 and 4.2.8; RFC 8422, section 5.1.1
  */
 export function keyExchangeGroup(hello: ClientHello, options: KeyExchangeOptions): string {
-  const { protocol, isResumed, isServerOrder } = options;
+  const { protocol, isResumed } = options;
   const { keyShareGroups } = hello;
   if (protocol === 'TLSv1.3') {
     return (
-      pick(keyShareGroups, isServerOrder, groupsOfPolicy) ??
-      pick(readGroups(hello.supportedGroups), isServerOrder, groupsOfPolicy) ??
+      pick(keyShareGroups, groupsOfPolicy) ??
+      pick(readGroups(hello.supportedGroups), groupsOfPolicy) ??
       'unknown'
     );
   }
@@ -37,13 +35,8 @@ export function keyExchangeGroup(hello: ClientHello, options: KeyExchangeOptions
   const ours = groupsOfPolicy.filter(([, code]) => code < hybridCodes);
   // Who names no groups takes any.
   const named = hello.supportedGroups;
-  return (
-    pick(
-      named === undefined ? ours.map(([, code]) => code) : readGroups(named),
-      isServerOrder,
-      ours,
-    ) ?? 'unknown'
-  );
+  if (named === undefined) return ours[0]?.[0] ?? 'unknown';
+  return pick(readGroups(named), ours) ?? 'unknown';
 }
 
 /** Hybrid groups are for TLS 1.3 only; their code points begin here. */
@@ -51,13 +44,8 @@ const hybridCodes = 0x11eb;
 
 type Groups = readonly (readonly [name: string, code: number])[];
 
-function pick(theirs: readonly number[], isServerOrder: boolean, ours: Groups): string | undefined {
-  if (isServerOrder) return ours.find(([, code]) => theirs.includes(code))?.[0];
-  for (const code of theirs) {
-    const group = ours.find(([, ourCode]) => ourCode === code);
-    if (group !== undefined) return group[0];
-  }
-  return undefined;
+function pick(theirs: readonly number[], ours: Groups): string | undefined {
+  return ours.find(([, code]) => theirs.includes(code))?.[0];
 }
 
 /** The code points in the beginning of a supported_groups extension, behind the length of the list. */
