@@ -294,7 +294,8 @@ export class TlsAcceptor {
     try {
       if (route.mode === 'stateful' && hello !== undefined) {
         nameDigest = digestServerName(hello.serverName);
-        found = await this.#sessions?.find(hello, nameDigest);
+        const answer = this.#sessions?.find(hello, nameDigest);
+        found = answer instanceof Promise ? await answer : answer;
         arrival.check();
       }
       // Nothing is awaited from here to the endpoint, so the client is checked by the policy that the endpoint has.

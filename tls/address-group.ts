@@ -1,12 +1,19 @@
-import { isIPv6 } from 'node:net';
+import { isIPv4, isIPv6 } from 'node:net';
+
+/** As the system writes an IPv4 address that is mapped into IPv6. */
+const mappedStart = '::ffff:';
 
 /**
  * Returns the address group of an address, which counts as one peer: an IPv4 address (also one mapped into IPv6), or
  * the /64 of an IPv6 address, since one host commonly has all of it. Any other text is its own group.
  */
 export function addressGroup(address: string): string {
-  // Most addresses are IPv4, and this is quicker than asking `isIPv6`.
-  if (!address.includes(':') || !isIPv6(address)) return address;
+  // Most addresses are IPv4, mapped or not, and this is quicker than asking `isIPv6`.
+  if (!address.includes(':')) return address;
+  if (address.startsWith(mappedStart) && isIPv4(address.slice(mappedStart.length))) {
+    return address.slice(mappedStart.length);
+  }
+  if (!isIPv6(address)) return address;
   const [plain = address] = address.split('%', 1);
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(plain);
   if (mapped?.[1] !== undefined) return mapped[1];

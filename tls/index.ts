@@ -82,6 +82,7 @@ export { type TicketKeyMode } from './tickets/ticket-routes.ts';
 
 // Session caches
 export {
+  type Answer,
   NullSessionCache,
   PurgeError,
   type PurgeOwner,

@@ -2,7 +2,7 @@ import type { TlsEvent } from '../events.ts';
 import { type ClientHello, tls13 } from '../hello/client-hello.ts';
 import { tlsLimits } from '../limits.ts';
 import { type Clock, Deadlines } from '../time.ts';
-import { type SessionCache, sessionIdBytes } from './session-cache.ts';
+import { type Answer, type SessionCache, sessionIdBytes } from './session-cache.ts';
 import {
   decodeStoredSession,
   encodeStoredSession,
@@ -57,7 +57,7 @@ export class TlsSessions {
    *
    * @param nameDigest - of the server name that the client asks for, if it does
    */
-  find(hello: ClientHello, nameDigest: string | undefined): Promise<FoundSession | undefined> {
+  find(hello: ClientHello, nameDigest: string | undefined): Answer<FoundSession | undefined> {
     return this.#lookup.find(hello, nameDigest);
   }
 
@@ -78,16 +78,19 @@ export class TlsSessions {
       fullHandshakeAt + tlsLimits.resumptionChainMs,
       this.#clock() + ((verdictEndsAt ?? Infinity) - this.#wallClock()),
     );
-    void this.#tell(() =>
+    const clean = (): void => {
+      bytes.fill(0);
+      session.fill(0);
+    };
+    const told = this.#tell(() =>
       this.#cache.put(id, bytes, {
         expiresAt,
         ...(address !== undefined && { address }),
         ...(certificate !== undefined && { certificate }),
       }),
-    ).then(() => {
-      bytes.fill(0);
-      session.fill(0);
-    });
+    );
+    if (told === undefined) clean();
+    else void told.then(clean);
   }
 
   /**
@@ -117,12 +120,18 @@ export class TlsSessions {
     this.#lookup.close();
   }
 
-  /** Tells the cache something that nobody waits for; if it fails, that is only an event. */
-  async #tell(call: () => Promise<void>): Promise<void> {
+  /**
+   * Tells the cache something that nobody waits for; if it fails, that is only an event. Returns when it is done, undefined if it
+   * is already.
+   */
+  #tell(call: () => Answer<void>): Promise<unknown> | undefined {
+    const fail = (error: unknown): void => this.#onEvent({ kind: 'cacheError', error });
     try {
-      await call();
+      const answer: unknown = call();
+      return isPromise(answer) ? Promise.resolve(answer).then(undefined, fail) : undefined;
     } catch (error) {
-      this.#onEvent({ kind: 'cacheError', error });
+      fail(error);
+      return undefined;
     }
   }
 }
@@ -157,16 +166,21 @@ export class SessionLookup {
     this.#onEvent = options.onEvent;
   }
 
-  /** Finds the session, which the caller overwrites after use. Settles by the deadline, and never rejects. */
-  async find(
-    hello: ClientHello,
-    nameDigest: string | undefined,
-  ): Promise<FoundSession | undefined> {
+  /**
+   * Finds the session, which the caller overwrites after use: at once, if the cache knows at once. Settles by the deadline, and never
+   * rejects.
+   */
+  find(hello: ClientHello, nameDigest: string | undefined): Answer<FoundSession | undefined> {
     const id = wantedSessionId(hello);
     if (id === undefined) return undefined;
-    const stored = await this.#lookUp(id, nameDigest);
-    // A copy, since the id is a view on all that the client sent.
-    return stored && { ...stored, id: Uint8Array.from(id) };
+    try {
+      // A cache from a module may throw at once, and may return something else than undefined if it found nothing.
+      const answer: unknown = this.#cache.get(id);
+      if (answer instanceof Uint8Array) return this.#take(id, answer, nameDigest);
+      return isPromise(answer) ? this.#wait(id, answer, nameDigest) : this.#miss('unknown');
+    } catch (error) {
+      return this.#fail(error);
+    }
   }
 
   close(): void {
@@ -189,38 +203,62 @@ export class SessionLookup {
     return this.#purged.covers(session) ? 'unknown' : 'hit';
   }
 
-  // A cache from a module may throw at once, and may return something else than undefined if it found nothing.
-  async #get(id: Uint8Array): Promise<Uint8Array | undefined> {
-    const bytes: unknown = await this.#cache.get(id);
-    return bytes instanceof Uint8Array ? bytes : undefined;
+  /** What was found, if it may be resumed. */
+  #take(
+    id: Uint8Array,
+    bytes: Uint8Array,
+    nameDigest: string | undefined,
+  ): FoundSession | undefined {
+    const stored = decodeStoredSession(bytes);
+    const result = stored === undefined ? 'unknown' : this.#check(stored, nameDigest);
+    if (stored === undefined || result !== 'hit') bytes.fill(0);
+    this.#onEvent({ kind: 'lookup', result });
+    return stored !== undefined && result === 'hit' ? { ...stored, id } : undefined;
   }
 
-  #lookUp(id: Uint8Array, nameDigest: string | undefined): Promise<StoredSession | undefined> {
+  #miss(result: 'unknown' | 'timeout' | 'error'): undefined {
+    this.#onEvent({ kind: 'lookup', result });
+  }
+
+  #fail(error: unknown): undefined {
+    this.#onEvent({ kind: 'cacheError', error });
+    return this.#miss('error');
+  }
+
+  #wait(
+    id: Uint8Array,
+    answer: PromiseLike<unknown>,
+    nameDigest: string | undefined,
+  ): Promise<FoundSession | undefined> {
     return new Promise((resolve) => {
       let isOver = false;
-      const settle = (failure: 'unknown' | 'timeout' | 'error', bytes?: Uint8Array) => {
-        if (isOver) {
-          bytes?.fill(0);
-          return;
-        }
+      /** Settles with this; false if it was settled before. */
+      const end = (): boolean => {
+        if (isOver) return false;
         isOver = true;
         cancel();
-        const stored = bytes && decodeStoredSession(bytes);
-        const result = stored === undefined ? failure : this.#check(stored, nameDigest);
-        if (result !== 'hit') bytes?.fill(0);
-        this.#onEvent({ kind: 'lookup', result });
-        resolve(result === 'hit' ? stored : undefined);
+        return true;
       };
-      const cancel = this.#deadlines.set(() => settle('timeout'));
-      this.#get(id).then(
-        (bytes) => settle('unknown', bytes),
+      const cancel = this.#deadlines.set(() => {
+        if (end()) resolve(this.#miss('timeout'));
+      });
+      answer.then(
+        (bytes) => {
+          const session = bytes instanceof Uint8Array ? bytes : undefined;
+          if (!end()) session?.fill(0);
+          else resolve(session ? this.#take(id, session, nameDigest) : this.#miss('unknown'));
+        },
         (error: unknown) => {
-          this.#onEvent({ kind: 'cacheError', error });
-          settle('error');
+          if (end()) resolve(this.#fail(error));
+          else this.#onEvent({ kind: 'cacheError', error });
         },
       );
     });
   }
+}
+
+function isPromise(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as { then?: unknown } | null | undefined)?.then === 'function';
 }
 
 /**

@@ -12,22 +12,24 @@ import { cacheLimits } from '../limits.ts';
  * after its `expiresAt`, or after `delete`, `take` or `purge`; nor return another session's bytes; nor reject if there
  * is no room, or if a server behind it is away (except for `purge`); nor hold the memory of a session that has
  * expired, whether there is traffic or not.
+ *
+ * A cache that need not wait may answer with the value itself instead of a promise, which is cheaper for each client.
  */
 export interface SessionCache {
   /** Returns the session, in a copy that the caller owns; undefined if it is unknown, expired or cannot be reached. */
-  get(id: Uint8Array): Promise<Uint8Array | undefined>;
+  get(id: Uint8Array): Answer<Uint8Array | undefined>;
   /** Stores a copy of the session. May evict others, or not store it at all. */
-  put(id: Uint8Array, session: Uint8Array, options: PutOptions): Promise<void>;
+  put(id: Uint8Array, session: Uint8Array, options: PutOptions): Answer<void>;
   /** Returns the session as {@link get} does, and deletes it in the same step: of two callers only one gets it. */
-  take(id: Uint8Array): Promise<Uint8Array | undefined>;
+  take(id: Uint8Array): Answer<Uint8Array | undefined>;
   /** The connection that was given these sessions has logged in as `account`. Unknown ids are ignored. */
-  promote(ids: readonly Uint8Array[], account: string): Promise<void>;
+  promote(ids: readonly Uint8Array[], account: string): Answer<void>;
   /**
    * Deletes one session, if it is there.
    *
    * @param reason - `superseded` if its successor has been used; default: `cleared`, for any other reason
    */
-  delete(id: Uint8Array, reason?: 'superseded' | 'cleared'): Promise<void>;
+  delete(id: Uint8Array, reason?: 'superseded' | 'cleared'): Answer<void>;
   /**
    * Forgets the sessions of an owner, or all: those that were stored before the call are not found from the
    * call on. Returns how many there were. Takes long if there are many, but no single step of it does.
@@ -41,6 +43,9 @@ export interface SessionCache {
   /** Deletes everything, gives all memory back, stops timers. Later calls find nothing and do nothing. */
   close(): Promise<void>;
 }
+
+/** What a cache answers: at once, or later. */
+export type Answer<Value> = Value | Promise<Value>;
 
 /** Bytes of the ids that OpenSSL makes. In TLS 1.3 such an id is the PSK identity. */
 export const sessionIdBytes = 32;
@@ -117,21 +122,21 @@ export interface SessionCacheStats {
 export class NullSessionCache implements SessionCache {
   #unknown = 0;
 
-  async get(): Promise<undefined> {
+  get(): Answer<Uint8Array | undefined> {
     this.#unknown++;
     return undefined;
   }
 
-  async put(): Promise<void> {}
+  put(): Answer<void> {}
 
-  async take(): Promise<undefined> {
+  take(): Answer<Uint8Array | undefined> {
     this.#unknown++;
     return undefined;
   }
 
-  async promote(): Promise<void> {}
+  promote(): Answer<void> {}
 
-  async delete(): Promise<void> {}
+  delete(): Answer<void> {}
 
   async purge(): Promise<number> {
     return 0;

@@ -216,7 +216,9 @@ void t.test('the largest sessions without a certificate are found by all workers
   class MeasuringCache extends SegmentSessionCache {
     readonly sizes: number[] = [];
 
-    override put(...given: Parameters<SegmentSessionCache['put']>): Promise<void> {
+    override put(
+      ...given: Parameters<SegmentSessionCache['put']>
+    ): ReturnType<SegmentSessionCache['put']> {
       this.sizes.push(given[1].length);
       return super.put(...given);
     }

@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { cacheLimits, segmentLimits, tlsLimits } from '../../limits.ts';
 import { type Clock, DetachedTimer, steadyClock } from '../../time.ts';
 import {
+  type Answer,
   type PurgeOwner,
   type PutOptions,
   type SessionCache,
@@ -62,12 +63,12 @@ export class SegmentSessionCache implements SessionCache {
     this.#store = new SegmentStore(plan, options.memory ?? resizableMemory);
   }
 
-  async get(id: Uint8Array): Promise<Uint8Array | undefined> {
+  get(id: Uint8Array): Answer<Uint8Array | undefined> {
     const location = this.#find(id);
     return location === undefined ? undefined : this.#store.session(location).slice();
   }
 
-  async put(id: Uint8Array, session: Uint8Array, options: PutOptions): Promise<void> {
+  put(id: Uint8Array, session: Uint8Array, options: PutOptions): Answer<void> {
     if (this.#isClosed) return;
     const nowMs = this.#clock();
     const expiresAt = this.#life.end(options.expiresAt, nowMs);
@@ -77,7 +78,7 @@ export class SegmentSessionCache implements SessionCache {
     else if (!this.#timer.isArmed) this.#timer.arm(this.#waitMs());
   }
 
-  async take(id: Uint8Array): Promise<Uint8Array | undefined> {
+  take(id: Uint8Array): Answer<Uint8Array | undefined> {
     const location = this.#find(id);
     if (location === undefined) return undefined;
     const session = this.#store.session(location).slice();
@@ -86,7 +87,7 @@ export class SegmentSessionCache implements SessionCache {
     return session;
   }
 
-  async promote(ids: readonly Uint8Array[], account: string): Promise<void> {
+  promote(ids: readonly Uint8Array[], account: string): Answer<void> {
     for (const id of ids) {
       const location = this.#store.find(id);
       if (location === undefined || this.#isOver(this.#store.expiresAt(location))) continue;
@@ -94,7 +95,7 @@ export class SegmentSessionCache implements SessionCache {
     }
   }
 
-  async delete(id: Uint8Array, reason: 'superseded' | 'cleared' = 'cleared'): Promise<void> {
+  delete(id: Uint8Array, reason: 'superseded' | 'cleared' = 'cleared'): Answer<void> {
     const location = this.#store.find(id);
     if (location === undefined) return;
     this.#store.remove(location, reason);

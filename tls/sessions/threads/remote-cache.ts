@@ -1,7 +1,13 @@
 import type { MessagePort } from 'node:worker_threads';
 import { remoteLimits, sharedLimits } from '../../limits.ts';
 import { type Clock, DetachedTimer, steadyClock } from '../../time.ts';
-import type { PurgeOwner, PutOptions, SessionCache, SessionCacheStats } from '../session-cache.ts';
+import type {
+  Answer,
+  PurgeOwner,
+  PutOptions,
+  SessionCache,
+  SessionCacheStats,
+} from '../session-cache.ts';
 import {
   ByteQueue,
   encodeChange,
@@ -63,28 +69,28 @@ export class RemoteSessionCache implements SessionCache {
     port.postMessage(this.#stats);
   }
 
-  async get(id: Uint8Array): Promise<Uint8Array | undefined> {
+  get(id: Uint8Array): Answer<Uint8Array | undefined> {
     return this.#shared?.get(id) ?? this.#lookUp('get', id);
   }
 
-  async take(id: Uint8Array): Promise<Uint8Array | undefined> {
+  take(id: Uint8Array): Answer<Uint8Array | undefined> {
     return this.#lookUp('take', id);
   }
 
-  async put(id: Uint8Array, session: Uint8Array, options: PutOptions): Promise<void> {
+  put(id: Uint8Array, session: Uint8Array, options: PutOptions): Answer<void> {
     if (this.#isClosed || this.#write((shared) => shared.put(id, session, options))) return;
     this.#shared?.forget(id);
     if (this.#isOverloaded) return;
     const copy = ownCopy(session);
-    await this.#change((call) => [call, 'put', idText(id), copy, options], copy.buffer);
+    return this.#change((call) => [call, 'put', idText(id), copy, options], copy.buffer);
   }
 
-  async promote(ids: readonly Uint8Array[], account: string): Promise<void> {
+  promote(ids: readonly Uint8Array[], account: string): Answer<void> {
     if (this.#write((shared) => shared.promote(ids, account)) || this.#isOverloaded) return;
-    await this.#change((call) => [call, 'promote', ids.map(idText), account]);
+    return this.#change((call) => [call, 'promote', ids.map(idText), account]);
   }
 
-  async delete(id: Uint8Array, reason: 'superseded' | 'cleared' = 'cleared'): Promise<void> {
+  delete(id: Uint8Array, reason: 'superseded' | 'cleared' = 'cleared'): Answer<void> {
     if (this.#write((shared) => shared.delete(id, reason))) return;
     if (this.#isOverloaded) {
       // It may overtake a put that went as a message. But it would never be made otherwise.
@@ -93,7 +99,7 @@ export class RemoteSessionCache implements SessionCache {
     }
     this.#shared?.forget(id);
     // Not urgent: no client waits for it or comes back with it.
-    await this.#change((call) => [call, 'delete', idText(id), reason], undefined, false);
+    return this.#change((call) => [call, 'delete', idText(id), reason], undefined, false);
   }
 
   async purge(owner: PurgeOwner): Promise<number> {

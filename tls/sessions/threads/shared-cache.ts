@@ -3,7 +3,7 @@ import { cacheLimits, sharedLimits } from '../../limits.ts';
 import { type Clock, DetachedTimer, steadyClock } from '../../time.ts';
 import { defaultSegmentBytes } from '../memory/segment.ts';
 import { SegmentSessionCache, type SegmentSessionCacheOptions } from '../memory/segment-cache.ts';
-import type { PurgeOwner, PutOptions, SessionCacheStats } from '../session-cache.ts';
+import type { Answer, PurgeOwner, PutOptions, SessionCacheStats } from '../session-cache.ts';
 import {
   ByteQueue,
   decodeChange,
@@ -217,29 +217,29 @@ export class SharedSessionCache extends SegmentSessionCache {
     if (!this.#timer.isArmed) this.#timer.arm(sharedLimits.expireIntervalMs);
   }
 
-  override async get(id: Uint8Array): Promise<Uint8Array | undefined> {
+  override get(id: Uint8Array): Answer<Uint8Array | undefined> {
     this.applyChanges();
     return super.get(id);
   }
 
-  override async put(id: Uint8Array, session: Uint8Array, options: PutOptions): Promise<void> {
+  override put(id: Uint8Array, session: Uint8Array, options: PutOptions): Answer<void> {
     this.applyChanges();
     this.#recent.delete(id);
     return super.put(id, session, options);
   }
 
-  override async take(id: Uint8Array): Promise<Uint8Array | undefined> {
+  override take(id: Uint8Array): Answer<Uint8Array | undefined> {
     this.applyChanges();
     this.#recent.delete(id);
     return super.take(id);
   }
 
-  override async promote(ids: readonly Uint8Array[], account: string): Promise<void> {
+  override promote(ids: readonly Uint8Array[], account: string): Answer<void> {
     this.applyChanges();
     return super.promote(ids, account);
   }
 
-  override async delete(id: Uint8Array, reason?: 'superseded' | 'cleared'): Promise<void> {
+  override delete(id: Uint8Array, reason?: 'superseded' | 'cleared'): Answer<void> {
     this.applyChanges();
     this.#recent.delete(id);
     return super.delete(id, reason);
@@ -311,22 +311,26 @@ export class SharedSessionCache extends SegmentSessionCache {
     const isPurged = this.#purges.some(
       ({ owner, endNumber }) => distance(number, endNumber) < 0 && isOf(change, owner),
     );
-    const applied = isPurged ? this.#drop(change) : this.#change(change);
-    applied.catch(this.#onError);
+    try {
+      if (isPurged) this.#drop(change);
+      else this.#change(change);
+    } catch (error) {
+      this.#onError(error);
+    }
     // The cache has copied the session by now.
     bytes.fill(0);
   }
 
-  #change(change: SessionChange): Promise<void> {
-    if (change.kind === 'put') return super.put(change.id, change.session, change.options);
-    if (change.kind === 'delete') return super.delete(change.id, change.reason);
-    return super.promote(change.ids, change.account);
+  #change(change: SessionChange): void {
+    if (change.kind === 'put') void super.put(change.id, change.session, change.options);
+    else if (change.kind === 'delete') void super.delete(change.id, change.reason);
+    else void super.promote(change.ids, change.account);
   }
 
   /** Drops a change of sessions that were purged after it was begun. */
-  async #drop(change: SessionChange): Promise<void> {
+  #drop(change: SessionChange): void {
     if (change.kind !== 'promote') return;
-    for (const id of change.ids) await super.delete(id);
+    for (const id of change.ids) void super.delete(id);
   }
 
   /** Clears expired sessions in a part of the table, then arms the timer for the next part, or for the next expiry. */

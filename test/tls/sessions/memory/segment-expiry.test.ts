@@ -91,7 +91,7 @@ void t.test('expiry gives all memory back, exactly, and secrets are zeros before
 void t.test('every way out overwrites the secret at once', async (t) => {
   const { clock, memory, cache } = openObserved();
   const options = { expiresAt: clock.nowMs + lifetimeMs, certificate: 'one' };
-  const ways: Record<string, (id: Uint8Array) => Promise<unknown>> = {
+  const ways: Record<string, (id: Uint8Array) => unknown> = {
     delete: (id) => cache.delete(id),
     take: (id) => cache.take(id),
     'put of another': (id) => cache.put(id, makeSession().session, options),

@@ -124,7 +124,7 @@ void t.test('a session that was sent before a lookup is found', async (t) => {
     serveSessionCache(behind, one.port2);
     const first = new RemoteSessionCache(one.port1);
     const { id, session } = makeSession();
-    let put: Promise<void> | undefined;
+    let put: unknown;
     // However late its port is read: it has been looked at when this one is.
     two.port2.on('message', () => {
       put ??= first.put(id, session, inLifetime());
@@ -178,8 +178,8 @@ void t.test('what nobody waits for goes along with what somebody does', async (t
 
 void t.test('what the cache rejects with comes through', async (t) => {
   const { cache } = connect(new BrokenSessionCache());
-  await t.rejects(cache.get(makeSession().id), { message: 'The disk is on fire' });
-  await t.rejects(cache.take(makeSession().id), { message: 'The disk is on fire' });
+  await t.rejects(async () => cache.get(makeSession().id), { message: 'The disk is on fire' });
+  await t.rejects(async () => cache.take(makeSession().id), { message: 'The disk is on fire' });
   t.equal(await cache.purge('all'), 0);
   await cache.close();
 });
