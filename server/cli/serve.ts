@@ -37,6 +37,11 @@ export async function serve(options: ServeOptions & { withDemo: boolean }): Prom
   const { imapPort, imapsPort, adminPort } = server;
   const listeners = formatListeners(server.listeners);
   logger.info({ imapPort, imapsPort, adminPort, listeners, pid: process.pid }, 'listening');
+  if (configuration.workerCount === 0) {
+    // Only here: a main thread beside workers serves nobody.
+    const { standExample } = await import('../threads/standing-example.ts');
+    void standExample({ store: server.store, logger });
+  }
   // What loading the modules has left.
   void collectGarbage();
   collectWhenQuiet();

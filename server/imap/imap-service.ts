@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
 import type { Capability } from '../../protocol/capability.ts';
 import type { MailStore } from '../../store/mail-store.ts';
@@ -125,6 +126,11 @@ export class ImapService {
       await this.close();
       throw error;
     }
+  }
+
+  /** Serves a client whose socket another has accepted, and does not read, as if one of our listeners had. */
+  receive(socket: Socket, listener: ListenerSettings): void {
+    this.#reception.receive(socket, listener);
   }
 
   /** Sends clients away with a BYE of this text; returns how many there were. */

@@ -93,7 +93,7 @@ export class Reception implements TransportOwner {
       const listener = new Listener({
         settings,
         isShared,
-        onSocket: this.#receive,
+        onSocket: (socket) => this.receive(socket, settings),
         onError: (error) => logger.error({ err: error }, 'listener error'),
       });
       this.#listeners.push(listener);
@@ -101,6 +101,22 @@ export class Reception implements TransportOwner {
     }
     this.#sweeper = setInterval(() => this.#sweep(), limits.sweepIntervalMs).unref();
     return bound;
+  }
+
+  /** Takes a socket that was accepted and is not being read, as if a listener with these settings had accepted it. */
+  receive(socket: Socket, listener: ListenerSettings): void {
+    const { clock, counts, admission } = this.#options;
+    const transport = new Transport(socket, clock(), this);
+    const shortage = this.#shortage;
+    if (shortage !== undefined && shortage !== 'closing') this.#logShortage(shortage);
+    // Rather than those who come, those go who came long ago and have not logged in.
+    if (shortage === 'closing' || (shortage !== undefined && !admission.makeRoom())) {
+      return this.#refuse(transport, listener);
+    }
+    this.#move(transport, this.#arriving);
+    counts.add();
+    this.#enter(transport);
+    void this.#admit(transport, listener);
   }
 
   /** Stops to listen, and drops the clients that the protocol does not know yet; it ends the others itself. */
@@ -142,21 +158,6 @@ export class Reception implements TransportOwner {
   get #isEmpty(): boolean {
     return this.connectionCount === 0 && this.#refused.size === 0;
   }
-
-  readonly #receive = (socket: Socket, listener: ListenerSettings): void => {
-    const { clock, counts, admission } = this.#options;
-    const transport = new Transport(socket, clock(), this);
-    const shortage = this.#shortage;
-    if (shortage !== undefined && shortage !== 'closing') this.#logShortage(shortage);
-    // Rather than those who come, those go who came long ago and have not logged in.
-    if (shortage === 'closing' || (shortage !== undefined && !admission.makeRoom())) {
-      return this.#refuse(transport, listener);
-    }
-    this.#move(transport, this.#arriving);
-    counts.add();
-    this.#enter(transport);
-    void this.#admit(transport, listener);
-  };
 
   /** Nobody waits for it: the protocol's own wait is all that is kept of a client that is served. */
   async #admit(transport: Transport, listener: ListenerSettings): Promise<void> {

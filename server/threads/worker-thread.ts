@@ -9,6 +9,7 @@ import { collectGarbage } from './heap.ts';
 import { LocalMailServer, type LocalMailServerOptions } from './mail-server.ts';
 import type { MessageFromWorker, MessageToWorker, WorkerStart } from './messages.ts';
 import { collectWhenQuiet } from './quiet-watch.ts';
+import { standExample } from './standing-example.ts';
 
 /**
  * A worker: serves clients with a store client and listeners of its own, and asks the main thread for sessions
@@ -21,12 +22,18 @@ async function runWorker(mainThread: MessagePort, start: WorkerStart): Promise<v
   const ticketKeys = new ReplicatedTicketKeys(start.ticketKeys);
   const sessionCache = new RemoteSessionCache(start.sessionPort);
   const verifiedLogins = new RemoteSessionCache(start.verifiedLoginsPort);
-  const server = makeServer(start, { store, sessionCache, ticketKeys, verifiedLogins }, tell);
+  const logger = createLogger({
+    level: start.logLevel,
+    workerNumber: start.workerNumber,
+    destination: new LineBatch((lines) => tell({ kind: 'log', lines })),
+  });
+  const server = makeServer(start, { store, sessionCache, ticketKeys, verifiedLogins, logger });
   const handle = async (message: MessageToWorker): Promise<void> => {
     switch (message.kind) {
       case 'listen':
         await server.listen();
         tell({ kind: 'listening' });
+        void standExample({ store, logger });
         collectWhenQuiet();
         // What loading the modules has left.
         return collectGarbage();
@@ -53,25 +60,16 @@ async function runWorker(mainThread: MessagePort, start: WorkerStart): Promise<v
 /** What a worker owns besides its server. */
 type OwnParts = Pick<
   LocalMailServerOptions,
-  'store' | 'sessionCache' | 'ticketKeys' | 'verifiedLogins'
+  'store' | 'sessionCache' | 'ticketKeys' | 'verifiedLogins' | 'logger'
 >;
 
-function makeServer(
-  start: WorkerStart,
-  parts: OwnParts,
-  tell: (message: MessageFromWorker) => void,
-): LocalMailServer {
+function makeServer(start: WorkerStart, parts: OwnParts): LocalMailServer {
   return new LocalMailServer({
     ...parts,
     settings: start.settings,
     threadIndex: start.workerNumber - 1,
     passwordChecks: new LinkedPasswordChecks(start.passwordChecks),
     metrics: new ThreadMetricsRecorder(start.metricValues),
-    logger: createLogger({
-      level: start.logLevel,
-      workerNumber: start.workerNumber,
-      destination: new LineBatch((lines) => tell({ kind: 'log', lines })),
-    }),
   });
 }
 
