@@ -20,7 +20,7 @@ void t.test('holds no more than its bound, and evicts the oldest for room', asyn
   t.ok(mostBytes > maxBytes * 0.7, `held ${mostBytes}`);
   const { entryCount, removed } = cache.stats();
   t.equal(entryCount + removed.evicted, 5_000);
-  const found = await Promise.all(sessions.map(({ id }) => cache.get(id)));
+  const found = await Promise.all(sessions.map(async ({ id }) => cache.get(id)));
   t.equal(
     found.findIndex((session) => session !== undefined),
     removed.evicted,

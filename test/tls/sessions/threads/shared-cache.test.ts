@@ -181,7 +181,7 @@ void t.test('older sessions than the table has room for are found by asking', as
   const put = async ({ id, session }: (typeof sessions)[number]) =>
     first.put(id, session, { ...inLifetime(), account: 'alice' });
   await Promise.all(sessions.map(put));
-  const found = await Promise.all(sessions.map(({ id }) => second.get(id)));
+  const found = await Promise.all(sessions.map(async ({ id }) => second.get(id)));
   t.same(
     found,
     sessions.map(({ session }) => session),
@@ -201,14 +201,14 @@ void t.test('a queue that is full loses nothing', async (t) => {
     first.promote([id], 'alice'),
   ]);
   t.ok(3_000 * 130 > sharedLimits.queueBytes);
-  await Promise.all(calls);
+  for (const call of calls) await call;
   t.equal(owner.stats().entryCount, 3_000);
   t.equal(
     await owner.purge({ account: 'alice' }),
     3_000,
     'nor does a promotion overtake its session',
   );
-  const found = await Promise.all(sessions.map(({ id }) => second.get(id)));
+  const found = await Promise.all(sessions.map(async ({ id }) => second.get(id)));
   t.same(new Set(found), new Set([undefined]));
 });
 
@@ -219,8 +219,8 @@ void t.test('nor does a deletion overtake its session there', async (t) => {
     first.put(id, session, inLifetime()),
     first.delete(id, 'superseded'),
   ]);
-  await Promise.all(calls);
-  const found = await Promise.all(sessions.map(({ id }) => second.get(id)));
+  for (const call of calls) await call;
+  const found = await Promise.all(sessions.map(async ({ id }) => second.get(id)));
   t.same(new Set(found), new Set([undefined]));
   t.match(owner.stats(), { entryCount: 0, removed: { superseded: 3_000 } });
   // Once the queue has been read, changes are written into it again.
@@ -235,7 +235,7 @@ void t.test('a queue that is half full is read at once', async (t) => {
   const { ends, first, inLifetime } = await makeScene(t);
   const queue = new ByteQueue(ends[0]!.memory.queue);
   const sessions = Array.from({ length: 3 }, () => makeSession({ length: 60_000 }));
-  const stored = sessions.map(({ id, session }) => first.put(id, session, inLifetime()));
+  const stored = sessions.map(async ({ id, session }) => first.put(id, session, inLifetime()));
   await Promise.all(stored);
   t.ok(queue.waitingBytes > sharedLimits.queueBytes / 2);
   // Before its moment has passed.
@@ -431,7 +431,7 @@ void t.test('what is written while the owner reads is read too', async (t) => {
     return read.call(this);
   };
   const large = Array.from({ length: 3 }, () => makeSession({ length: 60_000 }));
-  await Promise.all(large.map(({ id, session }) => first.put(id, session, inLifetime())));
+  await Promise.all(large.map(async ({ id, session }) => first.put(id, session, inLifetime())));
   await until(() => statsUnasked(owner).entryCount === 4);
   t.ok(ends[0]!.sent.length >= 1);
 });
@@ -500,7 +500,7 @@ await t.test(
     const counts: number[] = [];
     while (!isOver) {
       counts.push(inTable());
-      const found = await Promise.all(sessions.slice(-5).map(({ id }) => end.cache.get(id)));
+      const found = await Promise.all(sessions.slice(-5).map(async ({ id }) => end.cache.get(id)));
       t.same(new Set(found), new Set([undefined]));
       await nextTurn();
     }
@@ -556,7 +556,7 @@ await t.test('a purge reaches what went as a message and was not read yet', asyn
   const told = [end.put(id, session, { expiresAt: Infinity }), end.promote([id], 'alice')];
   makeSentCalls(owner);
   t.equal(await owner.purge({ account: 'alice' }), 1);
-  await Promise.all(told);
+  for (const call of told) await call;
   t.equal(await owner.get(id), undefined);
   await end.close();
   await owner.close();
