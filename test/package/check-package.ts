@@ -54,7 +54,7 @@ const skip = isOld ? false : 'there is no Node older than 26 on the PATH';
 
 let tarball = '';
 
-await t.test('npm pack makes JavaScript, types and both READMEs', async (t) => {
+await t.test('npm pack makes JavaScript, types and the pages for users', async (t) => {
   const packed = await run('npm', ['pack', '--json', '--pack-destination', work], { cwd: root });
   t.equal(packed.code, 0, packed.code === 0 ? 'packs' : packed.stderr);
   const { filename, paths } = await contentsOf(packed);
@@ -69,7 +69,13 @@ await t.test('npm pack makes JavaScript, types and both READMEs', async (t) => {
   const others = paths.filter(
     (path) => !/^dist\/(protocol|server|store|tls)\/.*\.(js|d\.ts)$/.test(path),
   );
-  t.same(others.toSorted(), ['LICENSE', 'README.md', 'package.json', 'tls/README.md']);
+  t.same(others.toSorted(), [
+    'LICENSE',
+    'README.md',
+    'TRANSCRIPTS.md',
+    'package.json',
+    'tls/README.md',
+  ]);
 });
 
 await t.test('npm install', { timeout: installDeadlineMs }, async (t) => {
