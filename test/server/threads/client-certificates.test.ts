@@ -1,8 +1,10 @@
 // Client certificates while workers serve: what is trusted is the same in all of them, also when it changes.
+import { once } from 'node:events';
 import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { connect as connectTcp } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import type { ConnectionOptions } from 'node:tls';
+import { connect as connectTls, type ConnectionOptions } from 'node:tls';
 import t, { type Test } from 'tap';
 import type { ImapClient } from '../../fixtures/imap-client.ts';
 import { TestAuthority } from '../../fixtures/test-authority.ts';
@@ -86,6 +88,37 @@ await t.test('a certificate counts in all workers until it is revoked', async (t
   await server.logged('worker replaced');
   t.strictSame((await logInOften(server, { cert, key })).answers, ['NO']);
 });
+
+await t.test('one that is required and not valid is refused by a BYE, on both ports', async (t) => {
+  const { server } = await setUp(t, { REPRISE_TLS_CLIENT_AUTH: 'required' });
+  const stranger = await TestAuthority.create('Another CA');
+  const { cert, key } = await stranger.issue({ commonName: alice.name });
+  for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
+    for (const kind of ['imaps', 'imap'] as const) {
+      const text = await readAll(server, kind, { cert, key, maxVersion: version });
+      t.equal(text, '* BYE Your client certificate is not valid here\r\n', `${version}, ${kind}`);
+    }
+  }
+});
+
+/** What a client of one of the ports is sent under TLS, until the end. */
+async function readAll(
+  { process: { imapPort, imapsPort } }: TwoWorkers,
+  kind: 'imap' | 'imaps',
+  options: ConnectionOptions,
+): Promise<string> {
+  const socket = connectTcp(kind === 'imap' ? imapPort : imapsPort, '127.0.0.1');
+  if (kind === 'imap') {
+    socket.write('a STARTTLS\r\n');
+    let told = '';
+    while (!told.includes('a OK')) told += String((await once(socket, 'data'))[0]);
+  }
+  let text = '';
+  const tlsSocket = connectTls({ socket, rejectUnauthorized: false, ...options });
+  tlsSocket.on('data', (chunk: Buffer) => (text += chunk.toString()));
+  await once(tlsSocket, 'end');
+  return text;
+}
 
 /** A cache that purges nothing, as one behind a network may for a while. */
 const forgetful = `
