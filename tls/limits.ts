@@ -109,8 +109,10 @@ export const segmentLimits = {
 
 /** Bounds of a cache that another thread has, and of what the two send each other. */
 export const remoteLimits = {
-  /** Calls without an answer, about 500 bytes each. Above it only purges are sent. */
+  /** Calls without an answer, about 500 bytes each. Above it only purges and logins are sent. */
   pendingCalls: 16_384,
+  /** As many with logins, without which a purge of the account would miss its sessions. Above it they are lost. */
+  pendingCallsWithLogins: 20_480,
   /** What nobody waits for is sent with the next message, but not later than this, in milliseconds. */
   batchDelayMs: 2,
   /** How many calls or answers wait at most before a message is sent. */

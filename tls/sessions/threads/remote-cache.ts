@@ -86,7 +86,8 @@ export class RemoteSessionCache implements SessionCache {
   }
 
   promote(ids: readonly Uint8Array[], account: string): Answer<void> {
-    if (this.#write((shared) => shared.promote(ids, account)) || this.#isOverloaded) return;
+    if (this.#write((shared) => shared.promote(ids, account))) return;
+    if (this.#pending.size >= remoteLimits.pendingCallsWithLogins) return;
     return this.#change((call) => [call, 'promote', ids.map(idText), account]);
   }
 
