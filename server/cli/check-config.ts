@@ -1,9 +1,10 @@
+import { access, constants } from 'node:fs/promises';
 import { formatByteSize } from '../config/byte-size.ts';
 import { type Configuration, toKeys } from '../config/configuration.ts';
 import { checkCredentials, readClientCertificates } from '../threads/certificate-files.ts';
 import { readSessionSecrets, resumptionKindOf } from '../threads/open-resumption.ts';
 import { describeProof, proofOf } from '../threads/resumption-proof.ts';
-import { loadCredential } from '../../tls/index.ts';
+import { loadCredential, SessionCacheModuleError } from '../../tls/index.ts';
 import { readCommandConfiguration } from './command-configuration.ts';
 import type { GlobalOptions } from './command-options.ts';
 
@@ -16,16 +17,23 @@ export async function checkConfig(options: GlobalOptions): Promise<void> {
   const warnings = await checkFiles(configuration);
   for (const [key, value] of toKeys(configuration)) console.log(`${key}=${value}`);
   for (const warning of warnings) console.log(`# Warning: ${warning}`);
-  const { kind } = configuration.sessionCache;
+  const { sessionCache, clientCertificates } = configuration;
+  const { kind } = sessionCache;
   if (kind === 'memory' || kind === 'module') console.log(`# ${describeCache(configuration)}`);
-  if (kind !== 'off') console.log(`# ${await describeTickets(configuration)}`);
+  // Clients that are asked for certificates are given no tickets.
+  if (kind !== 'off' && clientCertificates === undefined)
+    console.log(`# ${await describeTickets(configuration)}`);
   const proof = await proofOf(configuration, resumptionKindOf({ configuration }));
   console.log(`# ${describeProof(proof)}`);
 }
 
-/** Reads the files that a server reads at its start. Returns what it would warn of. */
+/**
+ * Reads the files that a server reads at its start; of a module for sessions it only looks whether it is there, since that
+ * might begin to work. Returns what the server would warn of.
+ */
 async function checkFiles(configuration: Configuration): Promise<readonly string[]> {
-  const { certificates, clientCertificates, sessionSecretPaths } = configuration;
+  const { certificates, clientCertificates, sessionCache, sessionSecretPaths } = configuration;
+  if (sessionCache.kind === 'module') await checkModule(sessionCache.path);
   const files = certificates.map(({ certPath, keyPath }) => loadCredential(certPath, keyPath));
   const credentials = await Promise.all(files);
   const warnings = credentials.length === 0 ? [] : checkCredentials(credentials, configuration);
@@ -33,6 +41,16 @@ async function checkFiles(configuration: Configuration): Promise<readonly string
   const { secrets, warnings: ofSecrets } = await readSessionSecrets(sessionSecretPaths);
   for (const secret of secrets) secret.fill(0);
   return [...warnings, ...ofSecrets];
+}
+
+async function checkModule(path: string): Promise<void> {
+  try {
+    await access(path, constants.R_OK);
+  } catch (cause) {
+    const reason = (cause as NodeJS.ErrnoException).code;
+    const text = `Cannot load session cache module "${path}": ${reason}`;
+    throw new SessionCacheModuleError(text, { cause });
+  }
 }
 
 /** What is in force with this Node, as a server finds out at its start. */

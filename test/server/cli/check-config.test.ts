@@ -54,6 +54,13 @@ await t.test('says only what applies', async (t) => {
   const off = await reprise(['check-config'], { REPRISE_SESSION_CACHE: 'off' });
   t.equal(off.code, 0);
   t.notMatch(off.stdout, /TLS sessions:|Ticket keys/);
+  const caPath = join(t.testdir(), 'ca.pem');
+  const { cert } = await makeSelfSignedCertificate({ hostNames: ['localhost'] });
+  writeFileSync(caPath, cert);
+  const clients = { REPRISE_TLS_CLIENT_AUTH: 'required', REPRISE_TLS_CLIENT_CA: caPath };
+  const asking = await reprise(['check-config'], clients);
+  t.equal(asking.code, 0);
+  t.notMatch(asking.stdout, /Ticket keys/, 'clients with certificates get no tickets');
 });
 
 await t.test('says everything that is wrong, one line each', async (t) => {
@@ -78,6 +85,10 @@ await t.test('looks at secrets and at the authorities of clients', async (t) => 
   t.match(await reprise(['check-config'], { REPRISE_SESSION_SECRET: path }), {
     code: 1,
     errors: [/^reprise: Cannot use secret ".*short"/],
+  });
+  t.match(await reprise(['check-config'], { REPRISE_SESSION_CACHE: `module:${path}.js` }), {
+    code: 1,
+    errors: [/^reprise: Cannot load session cache module ".*short.js": ENOENT$/],
   });
   const clients = { REPRISE_TLS_CLIENT_AUTH: 'optional', REPRISE_TLS_CLIENT_CA: path };
   t.match(await reprise(['check-config'], clients), {
