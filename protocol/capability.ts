@@ -1,3 +1,5 @@
+import { defaultMaxAppendBytes } from './limits.ts';
+
 /** How far a connection has come: in the clear, under TLS, logged in. */
 export type ConnectionStage = 'before-tls' | 'before-login' | 'after-login';
 
@@ -12,12 +14,17 @@ interface CapabilityRow {
   readonly isFixed?: true;
   /** True if ENABLE turns it on. @see RFC 5161 */
   readonly isEnabled?: true;
+  /** The capability that brings this one and more, so that this one is announced only if that is turned off. */
+  readonly insteadOf?: string;
+  /** What is announced behind its name and `=`. */
+  readonly value?: number;
 }
 
 /** The capabilities, in the order in which they are announced. A new one is a row here. */
 const capabilities = {
   IMAP4rev1: { rfc: 'RFC 3501', isFixed: true },
   'LITERAL+': { rfc: 'RFC 7888' },
+  'LITERAL-': { rfc: 'RFC 7888, section 5', insteadOf: 'LITERAL+' },
   IDLE: { rfc: 'RFC 2177' },
   NAMESPACE: { rfc: 'RFC 2342' },
   UIDPLUS: { rfc: 'RFC 4315' },
@@ -28,6 +35,7 @@ const capabilities = {
   CHILDREN: { rfc: 'RFC 3348' },
   'SPECIAL-USE': { rfc: 'RFC 6154' },
   CONDSTORE: { rfc: 'RFC 7162', isEnabled: true },
+  APPENDLIMIT: { rfc: 'RFC 7889', value: defaultMaxAppendBytes },
   'SASL-IR': { rfc: 'RFC 4959', stages: ['before-tls', 'before-login'] },
   STARTTLS: { rfc: 'RFC 3501, section 6.2.1', stages: ['before-tls'], isFixed: true },
   LOGINDISABLED: { rfc: 'RFC 3501, section 6.2.3', stages: ['before-tls'], isFixed: true },
@@ -88,7 +96,7 @@ export interface CapabilityState {
  *
  * @see RFC 3501, sections 6.1.1, 6.2.1 and 6.2.3; RFC 4959
  */
-export function listCapabilities(state: CapabilityState): readonly Capability[] {
+export function listCapabilities(state: CapabilityState): readonly string[] {
   const { stage, hasCertificate, off } = state;
   let known = listsOf.get(off);
   if (known === undefined) {
@@ -102,15 +110,16 @@ export function listCapabilities(state: CapabilityState): readonly Capability[] 
 }
 
 /** What has been listed before, by the set of what is off: a server asks for the same few lists all day. */
-const listsOf = new WeakMap<ReadonlySet<Capability>, Map<string, readonly Capability[]>>();
+const listsOf = new WeakMap<ReadonlySet<Capability>, Map<string, readonly string[]>>();
 
-function makeList({ stage, hasCertificate, off }: CapabilityState): readonly Capability[] {
-  const list: Capability[] = [];
-  for (const [name, { stages, needsCertificate }] of rows) {
+function makeList({ stage, hasCertificate, off }: CapabilityState): readonly string[] {
+  const list: string[] = [];
+  for (const [name, { stages, needsCertificate, insteadOf, value }] of rows) {
     if (off.has(name)) continue;
+    if (insteadOf !== undefined && !off.has(insteadOf as Capability)) continue;
     if (stages !== undefined && !stages.includes(stage)) continue;
     if (needsCertificate === true && !hasCertificate) continue;
-    list.push(name);
+    list.push(value === undefined ? name : `${name}=${value}`);
   }
   return list;
 }

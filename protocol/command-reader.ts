@@ -1,6 +1,7 @@
 import type { Capability } from './capability.ts';
 import { CommandError, type LiteralHeader } from './decoder.ts';
 import {
+  checkUnasked,
   CommandDropper,
   endsInQuotes,
   findAnnouncement,
@@ -263,7 +264,8 @@ export class CommandReader {
   /** `bytes` are what was gathered, up to and with the line that announces the literal. */
   #announceLiteral(bytes: Buffer, literal: LiteralHeader): Step {
     if (this.#streaming) return this.#announceNext(bytes, literal, this.#streaming);
-    const { tag, error, grammar, command } = readBeginning(bytes, this.#syntax);
+    const { tag, grammar, command, ...read } = readBeginning(bytes, this.#syntax);
+    const error = read.error ?? checkUnasked(literal, this.#syntax.off);
     if (error) return this.#refuse(tag, error, literal);
     this.#tag = tag ?? '';
     this.#takeLimits(grammar);
@@ -277,7 +279,8 @@ export class CommandReader {
 
   /** A literal behind one that has streamed. */
   #announceNext(bytes: Buffer, literal: LiteralHeader, grammar: CommandGrammar): Step {
-    const { part, error } = readNext(bytes, grammar, this.#syntax);
+    const { part, ...read } = readNext(bytes, grammar, this.#syntax);
+    const error = read.error ?? checkUnasked(literal, this.#syntax.off);
     if (error) return this.#refuse(this.#tag, error, literal);
     if (!part) return this.#gatherLiteral(bytes, literal);
     const tooMuch = this.#checkStream('', literal);

@@ -1,5 +1,11 @@
+import type { Capability } from './capability.ts';
 import { CommandError, parseLiteralSize, type LiteralHeader } from './decoder.ts';
-import { maxDroppedLineBytes, maxLiteralCount, type ReaderLimits } from './limits.ts';
+import {
+  maxDroppedLineBytes,
+  maxLiteralCount,
+  maxUnaskedLiteralBytes,
+  type ReaderLimits,
+} from './limits.ts';
 import type { ByteQueue } from './queue.ts';
 
 /** Bytes at the end of a line in which an announcement is looked for; more digits are no size. */
@@ -24,6 +30,22 @@ export function findAnnouncement(tail: Buffer): LiteralHeader | undefined {
   const match = announcement.exec(tail.toString('latin1', start));
   if (!match) return undefined;
   return { sizeBytes: parseLiteralSize(match[1]!), isSynchronizing: match[2] === '' };
+}
+
+/**
+ * Why a client may not send a literal without waiting, with these capabilities turned off; undefined if it may.
+ *
+ * @see RFC 7888, sections 4 and 5
+ */
+export function checkUnasked(
+  { sizeBytes, isSynchronizing }: LiteralHeader,
+  off: ReadonlySet<Capability>,
+): CommandError | undefined {
+  if (isSynchronizing || !off.has('LITERAL+')) return undefined;
+  if (off.has('LITERAL-')) return new CommandError('Wait for leave before you send a literal');
+  if (sizeBytes <= maxUnaskedLiteralBytes) return undefined;
+  const text = `Wait for leave before you send a literal of more than ${maxUnaskedLiteralBytes} bytes`;
+  return new CommandError(text, { code: 'TOOBIG' });
 }
 
 /** True if the line ends inside a quoted string, so that what looks like an announcement is none. */

@@ -52,6 +52,13 @@ export const limitsAfterLogin: ReaderLimits = {
   droppedBytes: 256 * 1024 * 1024,
 };
 
+/**
+ * Bytes of a literal that a client may send without waiting if LITERAL- is announced instead of LITERAL+.
+ *
+ * @see RFC 7888, section 5
+ */
+export const maxUnaskedLiteralBytes = 4096;
+
 /** Bytes of a message in APPEND if the configuration says nothing. @see RFC 7889, section 3 */
 export const defaultMaxAppendBytes = 64 * 1024 * 1024;
 

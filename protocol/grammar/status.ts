@@ -8,10 +8,16 @@ const statusItems = [
   'UIDVALIDITY',
   'UNSEEN',
   'HIGHESTMODSEQ',
+  'APPENDLIMIT',
 ] as const;
 
-/** A STATUS data item. @see RFC 3501, section 6.3.10; RFC 7162, section 3.1.7 */
+/** A STATUS data item. @see RFC 3501, section 6.3.10; RFC 7162, section 3.1.7; RFC 7889, section 3.1 */
 export type StatusItem = (typeof statusItems)[number];
+
+function isItemOff(decoder: Decoder, item: StatusItem): boolean {
+  if (item === 'HIGHESTMODSEQ') return decoder.isOff('CONDSTORE');
+  return item === 'APPENDLIMIT' && decoder.isOff('APPENDLIMIT');
+}
 
 /** The arguments of STATUS. */
 export interface StatusArguments {
@@ -28,7 +34,7 @@ export function expectStatusArguments(decoder: Decoder): StatusArguments {
   decoder.expectList('STATUS items', statusItems.length * 2, () => {
     const name = decoder.expectAtom('STATUS item').toUpperCase();
     const item = statusItems.find((known) => known === name);
-    if (item === undefined || (item === 'HIGHESTMODSEQ' && decoder.isOff('CONDSTORE'))) {
+    if (item === undefined || isItemOff(decoder, item)) {
       throw new CommandError(`Unknown STATUS item ${quoteReceived(name)}`);
     }
     items.add(item);

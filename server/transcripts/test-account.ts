@@ -143,13 +143,14 @@ export async function logIn(
   await client.expectOk(`LOGIN ${name.text} ${secret.text}`, ...name.literals, ...secret.literals);
 }
 
-/** The capabilities as the server lists them now, in capitals. */
+/** The capabilities as the server lists them now, in capitals; one with a number (`APPENDLIMIT=1000`) also without. */
 export async function askCapabilities(client: CommandClient): Promise<string[]> {
   const { data } = await client.expectOk('CAPABILITY');
   const response = data.find(
     ([first]) => first !== undefined && formatValue(first) === 'CAPABILITY',
   );
-  return capabilityWords(response ?? []);
+  const names = capabilityWords(response ?? []);
+  return [...names, ...names.map((name) => name.replace(/=\d+$/, ''))];
 }
 
 async function list(client: CommandClient): Promise<ListedMailbox[]> {

@@ -11,7 +11,7 @@ import { commandGrammar } from '../../protocol/grammar/commands.ts';
 import { decode } from '../fixtures/read-events.ts';
 
 const common =
-  'IMAP4rev1 LITERAL+ IDLE NAMESPACE UIDPLUS UNSELECT MOVE ID ENABLE CHILDREN SPECIAL-USE CONDSTORE';
+  'IMAP4rev1 LITERAL+ IDLE NAMESPACE UIDPLUS UNSELECT MOVE ID ENABLE CHILDREN SPECIAL-USE CONDSTORE APPENDLIMIT=67108864';
 
 const list = (stage: ConnectionStage, hasCertificate = false, off: Capability[] = []) =>
   listCapabilities({ stage, hasCertificate, off: new Set(off) }).join(' ');
@@ -33,6 +33,12 @@ await t.test('what is turned off is not announced', (t) => {
     list('after-login', false, ['IDLE', 'CONDSTORE']),
     common.replace(' IDLE', '').replace(' CONDSTORE', ''),
   );
+  t.equal(
+    list('after-login', false, ['LITERAL+']),
+    common.replace('LITERAL+', 'LITERAL-'),
+    'of the two only one is announced (RFC 7888, section 5)',
+  );
+  t.equal(list('after-login', false, ['LITERAL-']), common);
   t.equal(list('before-login', false, [...switchableCapabilities]), 'IMAP4rev1');
   t.end();
 });
@@ -66,9 +72,10 @@ await t.test('a command whose capability is turned off is unknown', (t) => {
 });
 
 await t.test('what is turned off has no arguments either', (t) => {
-  const off = new Set<Capability>(['CONDSTORE', 'SASL-IR', 'AUTH=LOGIN']);
+  const off = new Set<Capability>(['CONDSTORE', 'APPENDLIMIT', 'SASL-IR', 'AUTH=LOGIN']);
   const refusals = {
     'SELECT a (CONDSTORE)': 'BAD Unknown parameter "CONDSTORE"',
+    'STATUS a (APPENDLIMIT)': 'BAD Unknown STATUS item "APPENDLIMIT"',
     'STATUS a (HIGHESTMODSEQ)': 'BAD Unknown STATUS item "HIGHESTMODSEQ"',
     'FETCH 1 MODSEQ': 'BAD Unknown FETCH item "MODSEQ"',
     'FETCH 1 FLAGS (CHANGEDSINCE 1)': 'BAD Unknown FETCH modifier "CHANGEDSINCE"',

@@ -75,7 +75,9 @@ const ways: readonly Way[] = [
 /** All that is announced at some stage, to clients without a certificate. */
 const announced = new Set<string>(
   (['before-tls', 'before-login', 'after-login'] as const).flatMap((stage) =>
-    listCapabilities({ stage, hasCertificate: false, off: new Set() }),
+    listCapabilities({ stage, hasCertificate: false, off: new Set() }).map((name) =>
+      name.replace(/=\d+$/, ''),
+    ),
   ),
 );
 const revisions = announced.has('IMAP4rev2') ? (['rev1', 'rev2'] as const) : (['rev1'] as const);

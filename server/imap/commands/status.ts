@@ -1,4 +1,5 @@
 import type { StatusItem } from '../../../protocol/grammar/status.ts';
+import { defaultMaxAppendBytes } from '../../../protocol/limits.ts';
 import type { MailboxStatus } from '../../../store/mail-store.ts';
 import { CommandRefusedError } from '../responses.ts';
 import type { CommandHandler } from '../dispatch.ts';
@@ -10,9 +11,10 @@ const values: { readonly [Item in StatusItem]: (status: MailboxStatus) => number
   UIDVALIDITY: (status) => status.uidValidity,
   UNSEEN: (status) => status.unseenCount,
   HIGHESTMODSEQ: (status) => status.highestModseq,
+  APPENDLIMIT: () => defaultMaxAppendBytes,
 };
 
-/** @see RFC 3501, section 6.3.10; RFC 7162, section 3.1.7 */
+/** @see RFC 3501, section 6.3.10; RFC 7162, section 3.1.7; RFC 7889, section 3.1 (APPENDLIMIT) */
 export const status: CommandHandler<'STATUS'> = async (session, { mailboxName, items }) => {
   const mailbox = await session.store.findMailbox(session.accountId, mailboxName);
   if (mailbox === undefined || !mailbox.isSelectable) {

@@ -25,7 +25,7 @@ await t.test('capabilities for all, and for accounts', (t) => {
 
 await t.test('says which item is wrong, and what is allowed', (t) => {
   for (const [text, error] of [
-    ['IDLE,NOTIFY', /or ACCOUNT:CAPABILITY, but "NOTIFY" is none of LITERAL\+, IDLE, /],
+    ['IDLE,NOTIFY', /or ACCOUNT:CAPABILITY, but "NOTIFY" is none of LITERAL\+, LITERAL-, IDLE, /],
     ['IDLE,', /but "" is none of /],
     ['alice:NOTIFY', /but "alice:NOTIFY" is none of /],
     ['alice:', /but "alice:" is none of /],
