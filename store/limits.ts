@@ -155,7 +155,7 @@ export const limits = {
   maxNameLength: 1000,
   /** Levels of a mailbox name. */
   maxLevels: 32,
-  /** Accounts that each thread knows by heart, half a KiB each, so that their logins read nothing. */
+  /** Names of accounts that each thread knows by heart, half a KiB each, so that their logins read nothing. */
   knownAccounts: 1024,
   /** Characters of an account's name. */
   maxAccountNameLength: 255,

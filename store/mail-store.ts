@@ -280,7 +280,7 @@ export type AccountEvent =
   | { readonly kind: 'subscribed' | 'unsubscribed'; readonly name: string }
   /** Messages of the mailbox came, changed or went; the modseq is that of the change. */
   | { readonly kind: 'changed'; readonly mailboxId: number; readonly modseq: number }
-  /** The account has other credentials. */
+  /** The account has other credentials, or its first. */
   | { readonly kind: 'credentials' }
   /** The account is removed. The last event. */
   | { readonly kind: 'gone' };

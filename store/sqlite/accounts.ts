@@ -58,6 +58,7 @@ export function createAccount(
     insertMailbox(context, { accountId: id, name: mailboxName, isSelectable: true, specialUse });
     database.run('INSERT INTO subscriptions (account_id, name) VALUES (?, ?)', id, mailboxName);
   }
+  context.noteInAccount(id, { kind: 'credentials' });
   return { id, name: normalName, credentials };
 }
 

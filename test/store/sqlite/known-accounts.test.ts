@@ -54,11 +54,18 @@ await t.test('nothing is kept for a client that the writer does not know yet', a
   t.equal(read.length, 2);
 });
 
-await t.test('a name without an account is asked for each time', async (t) => {
-  const { read, find } = makeKnown();
+await t.test('a name without an account is known as well, but for long ones', async (t) => {
+  const { shared, read, find } = makeKnown();
   t.equal(find('nobody'), undefined);
   t.equal(find('nobody'), undefined);
-  t.equal(read.length, 2);
+  t.equal(read.length, 1);
+  Atomics.add(shared, 0, 1);
+  t.equal(find('nobody'), undefined);
+  t.equal(read.length, 2, 'it may have one now');
+  const longName = 'x'.repeat(limits.maxAccountNameLength + 1);
+  find(longName);
+  find(longName);
+  t.equal(read.length, 4);
 });
 
 await t.test('only so many are known', async (t) => {
