@@ -36,11 +36,12 @@ async function checkFiles(configuration: Configuration): Promise<readonly string
   if (sessionCache.kind === 'module') await checkModule(sessionCache.path);
   const files = certificates.map(({ certPath, keyPath }) => loadCredential(certPath, keyPath));
   const credentials = await Promise.all(files);
-  const warnings = credentials.length === 0 ? [] : checkCredentials(credentials, configuration);
-  if (clientCertificates !== undefined) await readClientCertificates(clientCertificates);
+  const ofCredentials =
+    credentials.length === 0 ? [] : checkCredentials(credentials, configuration);
+  const clients = clientCertificates && (await readClientCertificates(clientCertificates));
   const { secrets, warnings: ofSecrets } = await readSessionSecrets(sessionSecretPaths);
   for (const secret of secrets) secret.fill(0);
-  return [...warnings, ...ofSecrets];
+  return [...ofCredentials, ...(clients?.warnings ?? []), ...ofSecrets];
 }
 
 async function checkModule(path: string): Promise<void> {

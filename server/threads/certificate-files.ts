@@ -143,10 +143,15 @@ export async function watchClientCertificates(
   const { caPath, crlPath } = files;
   const paths = crlPath === undefined ? [caPath] : [caPath, crlPath];
   const watcher = await FileWatcher.open({ paths, pollMs: tlsLimits.revocationPollMs });
-  let policy = await readClientCertificates(files);
+  const read = async (): Promise<ClientCertificatePolicy> => {
+    const { policy, warnings } = await readClientCertificates(files);
+    for (const warning of warnings) logger.warn(warning);
+    return policy;
+  };
+  let policy = await read();
   await watcher.start(async () => {
     try {
-      const changed = await readClientCertificates(files);
+      const changed = await read();
       if (watcher.isClosed || (changed.ca === policy.ca && changed.crl === policy.crl)) return;
       policy = changed;
       onChange(changed);
@@ -167,6 +172,13 @@ export async function watchClientCertificates(
   };
 }
 
+/** What the files of authorities and revocation lists say. */
+export interface ReadClientCertificates {
+  readonly policy: ClientCertificatePolicy;
+  /** What an operator should know of them, a sentence each. */
+  readonly warnings: readonly string[];
+}
+
 /**
  * Reads the files of authorities and revocation lists.
  *
@@ -174,7 +186,7 @@ export async function watchClientCertificates(
  */
 export async function readClientCertificates(
   files: ClientCertificateFiles,
-): Promise<ClientCertificatePolicy> {
+): Promise<ReadClientCertificates> {
   const { caPath, crlPath, isRequired } = files;
   const ca = await readText(caPath);
   const crl = crlPath === undefined ? undefined : await readText(crlPath);
@@ -183,17 +195,36 @@ export async function readClientCertificates(
     createSecureContext({ ca });
     return new ClientTrust({ ca, isRequired }, Date.now());
   });
-  checkFile(crlPath ?? caPath, () => {
-    const { crl: lists } = new ClientTrust(policy, Date.now());
-    createSecureContext({ ca, ...(lists !== undefined && { crl: [...lists] }) });
+  const trust = checkFile(crlPath ?? caPath, () => {
+    const trust = new ClientTrust(policy, Date.now());
+    createSecureContext({ ca, ...(trust.crl !== undefined && { crl: [...trust.crl] }) });
+    return trust;
   });
-  return policy;
+  return { policy, warnings: warningsOf(trust, files) };
+}
+
+function warningsOf(
+  trust: ClientTrust,
+  { caPath, crlPath }: ClientCertificateFiles,
+): readonly string[] {
+  const { authorities, listEnds } = trust.ended(Date.now());
+  const ofAuthorities = authorities.map(
+    ({ subject, validTo }) =>
+      `Authority "${subject.replaceAll('\n', ', ')}" in "${caPath}" ended on ${validTo}: ` +
+      'no client certificate of it is valid',
+  );
+  const ofLists = listEnds.map(
+    (end) =>
+      `A revocation list in "${crlPath}" is out of date since ${new Date(end).toISOString()}: ` +
+      'no client certificate of its authority is valid',
+  );
+  return [...ofAuthorities, ...ofLists];
 }
 
 /** @throws CredentialError if `use` throws, naming the file */
-function checkFile(path: string, use: () => unknown): void {
+function checkFile<Used>(path: string, use: () => Used): Used {
   try {
-    use();
+    return use();
   } catch (cause) {
     throw new CredentialError(`Cannot use "${path}": ${(cause as Error).message}`, { cause });
   }

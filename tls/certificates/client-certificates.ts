@@ -112,6 +112,13 @@ const reasons: Readonly<Record<string, string>> = {
 /** More certificates than this are no chain that OpenSSL takes for valid. */
 const maxChainLength = 100;
 
+/** The part of a {@link ClientTrust} that has ended. */
+export interface EndedTrust {
+  readonly authorities: readonly X509Certificate[];
+  /** When each of the revocation lists was to be renewed, in milliseconds since 1970. */
+  readonly listEnds: readonly number[];
+}
+
 /** Whom a server trusts to vouch for clients, as OpenSSL is told. */
 export class ClientTrust {
   readonly policy: ClientCertificatePolicy;
@@ -119,6 +126,7 @@ export class ClientTrust {
   readonly crl: readonly string[] | undefined;
   /** Of the authorities and revocation lists; it does not depend on their order or on white space. */
   readonly digest: string;
+  readonly #authorities: readonly X509Certificate[];
   readonly #lists: readonly RevocationList[];
 
   /**
@@ -132,10 +140,19 @@ export class ClientTrust {
       throw new TypeError('Cannot trust anyone without a CA certificate');
     }
     this.policy = policy;
+    this.#authorities = authorities;
     const lists = policy.crl === undefined ? undefined : readRevocationLists(policy.crl);
     this.#lists = newestLists(lists ?? [], nowMs);
     this.crl = lists && this.#lists.map(({ pem }) => pem);
     this.digest = digestOf(authorities, this.crl);
+  }
+
+  /** What has ended by this time of the wall clock: certificates of clients below it are not valid any more. */
+  ended(nowMs: number): EndedTrust {
+    return {
+      authorities: this.#authorities.filter(({ validToDate }) => validToDate.getTime() <= nowMs),
+      listEnds: this.#lists.map(({ nextUpdate }) => nextUpdate).filter((end) => end <= nowMs),
+    };
   }
 
   /**

@@ -5,6 +5,7 @@ import t from 'tap';
 import { makeSelfSignedCertificate } from '../../../tls/index.ts';
 import { makeRsaCredential } from '../../fixtures/rsa-credential.ts';
 import { startServerProcess } from '../../fixtures/server-process.ts';
+import { TestAuthority } from '../../fixtures/test-authority.ts';
 import { reprise } from './reprise.ts';
 
 await t.test('shows every key in effect and what the cache holds', async (t) => {
@@ -130,15 +131,23 @@ await t.test('warns of what a server warns of at its start', async (t) => {
   writeFileSync(path('other.pem'), other!.cert);
   writeFileSync(path('other-key.pem'), other!.key, { mode: 0o604 });
   chmodSync(path('secret'), 0o644);
+  const authority = await TestAuthority.create('Clients');
+  writeFileSync(path('ca.pem'), authority.cert + other!.cert);
+  writeFileSync(path('crl.pem'), await authority.revoke([], { nextUpdate: new Date(0) }));
   const environment = {
     REPRISE_TLS_CERT: `${path('one.pem')},${path('other.pem')}`,
     REPRISE_TLS_KEY: `${path('one-key.pem')},${path('other-key.pem')}`,
     REPRISE_SESSION_SECRET: path('secret'),
+    REPRISE_TLS_CLIENT_AUTH: 'optional',
+    REPRISE_TLS_CLIENT_CA: path('ca.pem'),
+    REPRISE_TLS_CLIENT_CRL: path('crl.pem'),
   };
   const expected = [
     /^Certificate ".*\/other.pem" expired on /,
     /^Everybody on this machine can use key ".*\/other-key.pem" \(mode 0604\): /,
     /^Certificate ".*\/other.pem" is never shown: /,
+    /^Authority "CN=localhost" in ".*\/ca.pem" ended on .*: no client certificate of it is valid$/,
+    /^A revocation list in ".*\/crl.pem" is out of date since 1970-01-01T00:00:00.000Z: no /,
     /^Everybody on this machine can use session secret ".*\/secret" \(mode 0644\): /,
   ];
   const { code, stdout } = await reprise(['check-config'], environment);
