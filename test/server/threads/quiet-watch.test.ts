@@ -65,3 +65,37 @@ for (const [name, call, expected] of [
     t.equal(run.stdout.toString(), `${expected}\n`, run.stderr);
   });
 }
+
+/** Works, then rests; prints how often all garbage was collected in the rest, at most three times. */
+const counting = (call: string) => `
+  import { PerformanceObserver, constants } from 'node:perf_hooks';
+  import { collectGarbage } from ${url('heap.ts')};
+  import { collectWhenQuiet } from ${url('quiet-watch.ts')};
+  ${call}
+  // The event loop counts its work only once it runs.
+  await collectGarbage();
+  let count = 0;
+  const isMajor = ({ detail }) => detail.kind === constants.NODE_PERFORMANCE_GC_MAJOR;
+  const observer = new PerformanceObserver((list) => (count += list.getEntries().filter(isMajor).length));
+  observer.observe({ entryTypes: ['gc'] });
+  const until = performance.now() + 2_500;
+  while (performance.now() < until) Math.random();
+  for (let look = 0; look < 60 && count < 3; look++) {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  console.log(count);
+`;
+
+for (const [name, call, expected] of [
+  ['it collects twice, and once more a while later', 'collectWhenQuiet(200, 500);', 3],
+  ['control: twice without the last one', 'collectWhenQuiet(200, 60_000);', 2],
+] as const) {
+  void t.test(name, async (t) => {
+    const run = await runProgram(process.execPath, [
+      '--input-type=module',
+      '--eval',
+      counting(call),
+    ]);
+    t.equal(run.stdout.toString(), `${expected}\n`, run.stderr);
+  });
+}
