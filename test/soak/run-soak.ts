@@ -20,8 +20,13 @@ export interface QuietPoint extends SoakSample {
   readonly isWarmUp: boolean;
   /** Most bytes of sessions that the cycle before had. */
   readonly peakUsedBytes: number;
-  /** Resident memory after a forced collection of garbage; nothing was forced for `residentBytes`. */
+  /**
+   * Resident memory after a forced collection of garbage, in the main thread and in all that serve; nothing was forced for
+   * `residentBytes`.
+   */
   readonly collectedResidentBytes: number;
+  /** Threads whose garbage was collected for it. */
+  readonly collectedThreadCount: number;
   /** Objects of connections while the sessions were alive still but the clients had left. */
   readonly reachableBefore: ReachableCounts;
   /** The same at the quiet point. */
@@ -141,7 +146,7 @@ class Soak {
     await this.#waitFor(isGone, lifeMs + expiryDeadlineMs, lifeMs > 0 ? restPollMs : pollMs);
     await sleep(this.#options.settleMs);
     const point = await this.#sample();
-    await this.#server.collect();
+    const collectedThreadCount = await this.#server.collect();
     const reachable = await this.#server.count();
     // An allocator gives back what was freed a little later.
     await sleep(this.#options.settleMs);
@@ -152,6 +157,7 @@ class Soak {
       isWarmUp,
       peakUsedBytes: Math.max(usedBytes, ...cycle.map((sample) => sample.usedBytes)),
       collectedResidentBytes,
+      collectedThreadCount,
       reachableBefore,
       reachable,
     };

@@ -9,6 +9,8 @@ import type {
   SoakServerPorts,
 } from './soak-server.ts';
 
+const collectInThreadsUrl = import.meta.resolve('./collect-in-threads.ts');
+
 /** A server in a process of its own, seen from its parent. */
 export class ServerUnderSoak {
   readonly imapPort: number;
@@ -33,7 +35,7 @@ export class ServerUnderSoak {
     environment: Readonly<Record<string, string>> = {},
   ): Promise<ServerUnderSoak> {
     const child = fork(join(import.meta.dirname, 'soak-server.ts'), [JSON.stringify(options)], {
-      execArgv: ['--disable-warning=ExperimentalWarning'],
+      execArgv: ['--disable-warning=ExperimentalWarning', '--import', collectInThreadsUrl],
       env: { ...process.env, ...environment },
     });
     return new ServerUnderSoak(child, (await answerOf(child)) as SoakServerPorts);
@@ -48,9 +50,9 @@ export class ServerUnderSoak {
     return this.#ask('count') as Promise<ReachableCounts>;
   }
 
-  /** Collects all garbage. */
-  async collect(): Promise<void> {
-    await this.#ask('collect');
+  /** Collects all garbage of the threads that serve and of the main one; returns how many these are. */
+  collect(): Promise<number> {
+    return this.#ask('collect') as Promise<number>;
   }
 
   /** Moves the server's clock by the lifetime of a session, unless it has workers. */

@@ -14,6 +14,7 @@ export function growingBy(bytesPerConnection: number): QuietPoint[] {
       // The warm-up is not on the line.
       residentBytes: index === 0 ? 50e6 : 150e6 + connectionCount * bytesPerConnection,
       collectedResidentBytes: 140e6,
+      collectedThreadCount: 1,
       heapUsedBytes: 20e6,
       arrayBufferBytes: 1e6,
       entryCount: 0,

@@ -4,8 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { queryObjects, setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
+import { queryObjects } from 'node:v8';
 import { makeCredentials } from '../../server/authentication/make-credentials.ts';
 import { readConfiguration } from '../../server/config/read-configuration.ts';
 import { createServer } from '../../server/create-server.ts';
@@ -14,6 +13,7 @@ import { boundYoungGeneration } from '../../server/threads/heap.ts';
 import { collectWhenQuiet, trimWhenQuiet } from '../../server/threads/quiet-watch.ts';
 import { steadyClock } from '../../tls/time.ts';
 import { TlsHandshake } from '../../tls/handshake.ts';
+import { collectInThreads } from './collect-in-threads.ts';
 import { makeControlCache, soakCacheBytes, type SoakCacheKind } from './soak-cache.ts';
 
 export interface SoakServerOptions {
@@ -62,9 +62,6 @@ let skippedMs = 0;
 const clock = options.workerCount > 0 ? steadyClock : () => steadyClock() + skippedMs;
 const control = makeControlCache(options.cacheKind, lifetimeMs, clock);
 
-setFlagsFromString('--expose-gc');
-const collectGarbage = runInNewContext('gc') as (options: object) => void;
-
 // As `reprise serve` does. Without workers the soak does not rest for long, so the server looks more often.
 boundYoungGeneration(options.workerCount === 0);
 collectWhenQuiet(1_000);
@@ -101,8 +98,8 @@ const ownSocketCount = countSockets();
 const answers: Record<Exclude<SoakRequest, 'stop'>, () => unknown> = {
   sample,
   count,
-  // In this thread. Gives empty pages back too, so that what remains is what is used and what malloc keeps.
-  collect: () => collectGarbage({ type: 'major', flavor: 'last-resort' }),
+  // What remains is what is used, and what malloc keeps.
+  collect: collectInThreads,
   expire: () => {
     skippedMs += lifetimeMs;
     control?.expire();
@@ -111,11 +108,15 @@ const answers: Record<Exclude<SoakRequest, 'stop'>, () => unknown> = {
 
 process.on('message', (request: SoakRequest) => {
   if (request === 'stop') void stop();
-  else process.send?.({ answer: answers[request]() ?? null });
+  else void answer(request);
 });
 process.once('disconnect', () => process.exit());
 const ports: SoakServerPorts = { imapPort: server.imapPort, imapsPort: server.imapsPort };
 process.send?.({ answer: ports });
+
+async function answer(request: Exclude<SoakRequest, 'stop'>): Promise<void> {
+  process.send?.({ answer: (await answers[request]()) ?? null });
+}
 
 async function stop(): Promise<void> {
   await server.close({ deadlineMs: 1_000 });

@@ -50,7 +50,10 @@ await t.test('nor do they with workers', async (t) => {
   });
   t.same(judgeSoak(result, judgeOptions).faults, []);
   t.ok(result.counts.resumed > 0.3 * result.counts.connections, 'clients came back');
-  for (const { peakUsedBytes } of result.quietPoints) t.ok(peakUsedBytes > 0, 'was in use');
+  for (const { peakUsedBytes, collectedThreadCount } of result.quietPoints) {
+    t.ok(peakUsedBytes > 0, 'was in use');
+    t.equal(collectedThreadCount, 3, 'garbage was collected in the main thread and both workers');
+  }
 });
 
 const controls = { buffered: true };
