@@ -29,8 +29,8 @@ export interface SoakOptions {
   readonly seed: number;
 }
 
-/** The last cycle makes so many times the connections of the first one. */
-const growth = 10;
+/** The last cycle makes so many times the connections of the first one. Not many: a thread that has done little does not give back what is left. */
+const growth = 3;
 
 const warmUpCycles = 5;
 
