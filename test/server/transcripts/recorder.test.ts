@@ -76,6 +76,7 @@ await t.test('a session of ImapFlow is recorded, and replays on another account'
   t.strictSame(errors, []);
   const transcript = lines.join('\n');
   t.notMatch(transcript, /secret|alice|c2VjcmV0/, 'without the name and the password');
+  t.match(transcript, 'INTERNALDATE {{string}}');
   t.match(transcript, /\{\{user\}\}|\{\{sasl-plain\}\}/);
   t.equal(await replay(transcript), passed);
 
