@@ -61,6 +61,13 @@ export const switchableCapabilities: readonly Capability[] = [...rows]
   .filter(([, { isFixed }]) => isFixed !== true)
   .map(([name]) => name);
 
+/** Every capability with the document that defines it, for the README; in the order in which they are announced. */
+export const documentedCapabilities: readonly {
+  readonly name: Capability;
+  readonly rfc: string;
+  readonly isSwitchable: boolean;
+}[] = [...rows].map(([name, { rfc, isFixed }]) => ({ name, rfc, isSwitchable: isFixed !== true }));
+
 /** The one of {@link switchableCapabilities} with this name, in whatever case; undefined if there is none. */
 export function findSwitchableCapability(name: string): Capability | undefined {
   const wanted = name.toLowerCase();
