@@ -32,6 +32,7 @@ const capabilities = {
   MOVE: { rfc: 'RFC 6851' },
   ID: { rfc: 'RFC 2971' },
   ENABLE: { rfc: 'RFC 5161' },
+  'UTF8=ACCEPT': { rfc: 'RFC 9755', isEnabled: true },
   CHILDREN: { rfc: 'RFC 3348' },
   'SPECIAL-USE': { rfc: 'RFC 6154' },
   CONDSTORE: { rfc: 'RFC 7162', isEnabled: true },
@@ -87,6 +88,15 @@ export function findEnabledExtension(name: string): EnabledExtension | undefined
     if (known.toLowerCase() === wanted && row.isEnabled === true) return known as EnabledExtension;
   }
   return undefined;
+}
+
+/**
+ * True for a client that takes UTF-8 in quoted strings, and to which mailbox names are UTF-8 instead of modified UTF-7.
+ *
+ * @see RFC 9755, section 3
+ */
+export function takesUtf8(enabled: ReadonlySet<EnabledExtension>): boolean {
+  return enabled.has('UTF8=ACCEPT');
 }
 
 /** What a connection can be told at the moment that it asks for the capabilities. */

@@ -1,4 +1,4 @@
-import type { Capability } from './capability.ts';
+import type { Capability, EnabledExtension } from './capability.ts';
 import { CommandError, type LiteralHeader } from './decoder.ts';
 import {
   checkUnasked,
@@ -37,6 +37,8 @@ export interface CommandReaderOptions {
   readonly maxAppendBytes?: number;
   /** The capabilities that are turned off; absent: none. */
   readonly off?: ReadonlySet<Capability>;
+  /** What the client has turned on; it may grow. Absent: nothing ever is. */
+  readonly enabled?: ReadonlySet<EnabledExtension>;
   /** The commands that there are, by name; absent: all of the server. */
   readonly commands?: ReadonlyMap<string, CommandGrammar>;
 }
@@ -93,7 +95,8 @@ export class CommandReader {
 
   constructor(options: CommandReaderOptions = {}) {
     this.#maxAppendBytes = options.maxAppendBytes ?? defaultMaxAppendBytes;
-    this.#syntax = { off: options.off ?? new Set(), commands: options.commands ?? knownCommands };
+    const { off = new Set(), enabled = new Set(), commands = knownCommands } = options;
+    this.#syntax = { off, enabled, commands };
   }
 
   /**

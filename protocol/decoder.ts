@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import type { Capability } from './capability.ts';
+import { takesUtf8, type Capability, type EnabledExtension } from './capability.ts';
 import {
   maxMailboxNameBytes,
   maxNumber,
@@ -65,6 +65,7 @@ export interface LiteralHeader {
 }
 
 const nothingOff: ReadonlySet<Capability> = new Set();
+const nothingEnabled: ReadonlySet<EnabledExtension> = new Set();
 
 /**
  * Reads one command from the bytes of its lines and literals, as they came but without the last line end.
@@ -78,10 +79,19 @@ export class Decoder {
   #at = 0;
   #isSecret = false;
   readonly #off: ReadonlySet<Capability>;
+  readonly #enabled: ReadonlySet<EnabledExtension>;
 
-  /** @param off - the capabilities that are turned off: what they bring is unknown then */
-  constructor(bytes: Uint8Array, off: ReadonlySet<Capability> = nothingOff) {
+  /**
+   * @param off - the capabilities that are turned off: what they bring is unknown then
+   * @param enabled - what the client has turned on
+   */
+  constructor(
+    bytes: Uint8Array,
+    off: ReadonlySet<Capability> = nothingOff,
+    enabled: ReadonlySet<EnabledExtension> = nothingEnabled,
+  ) {
     this.#off = off;
+    this.#enabled = enabled;
     this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
@@ -112,6 +122,16 @@ export class Decoder {
   /** True if a capability is turned off, so that its arguments are unknown. */
   isOff(capability: Capability): boolean {
     return this.#off.has(capability);
+  }
+
+  /** True if the client has turned an extension on. */
+  isEnabled(extension: EnabledExtension): boolean {
+    return this.#enabled.has(extension);
+  }
+
+  /** True if the client writes mailbox names and quoted strings in UTF-8. */
+  get #isUtf8(): boolean {
+    return takesUtf8(this.#enabled);
   }
 
   isAtEnd(): boolean {
@@ -210,6 +230,8 @@ export class Decoder {
       }
     }
     const content = this.#bytes.subarray(start, this.#at++);
+    // RFC 9755, section 3
+    if (this.#isUtf8 && !isUtf8(content)) throw this.expected('quoted string in UTF-8', open);
     return escapeCount === 0 ? content : unescape(content, escapeCount);
   }
 
@@ -280,9 +302,10 @@ export class Decoder {
   expectMailbox(): string {
     const wireName = this.expectAString('mailbox name');
     checkMailboxNameSize(wireName);
-    const name = decodeMailboxName(wireName);
+    const name = decodeMailboxName(wireName, this.#isUtf8);
     if (name === undefined) {
-      const text = `Mailbox name ${quoteReceived(wireName)} is not modified UTF-7`;
+      const encoding = this.#isUtf8 ? 'UTF-8' : 'modified UTF-7';
+      const text = `Mailbox name ${quoteReceived(wireName)} is not ${encoding}`;
       throw new CommandError(text, { isNo: true, code: 'CANNOT' });
     }
     return name;
@@ -293,7 +316,7 @@ export class Decoder {
     const string = this.#string();
     const wirePattern = string ? toLatin1(string) : this.#expectRun(listByte, 'mailbox pattern');
     checkMailboxNameSize(wirePattern);
-    return decodeMailboxPattern(wirePattern);
+    return decodeMailboxPattern(wirePattern, this.#isUtf8);
   }
 
   isSequenceSetNext(): boolean {

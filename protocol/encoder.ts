@@ -1,3 +1,4 @@
+import { takesUtf8, type EnabledExtension } from './capability.ts';
 import { OutputBuffer, type OutputSink } from './output-buffer.ts';
 import type { ResponseCode } from './response-code.ts';
 import {
@@ -18,6 +19,8 @@ const tagPattern = /^[^\x00-\x20\x7f-\uffff(){%*"\\+]+$/;
 /** `resp-text-code` without its brackets. */
 const codePattern = /^[^\x00-\x1f\x7f-\uffff\]]+$/;
 
+const nothingEnabled: ReadonlySet<EnabledExtension> = new Set();
+
 /** Where an encoder stands: between responses, or in one, before an item with or without a space, or in a literal. */
 type Place = 'idle' | 'first' | 'next' | 'literal';
 
@@ -36,16 +39,28 @@ export type Status = 'OK' | 'NO' | 'BAD' | 'BYE';
  * Text is gathered and goes to the sink in chunks, also within a response.
  */
 export class Encoder {
-  /** True once the client takes UTF-8 in names and texts. @see RFC 6855, section 3; RFC 9051, section 5.1 */
-  isUtf8 = false;
+  readonly #enabled: ReadonlySet<EnabledExtension>;
   readonly #output: OutputBuffer;
   #place: Place = 'idle';
   /** Bytes of the present literal that have not come. */
   #literalBytes = 0;
 
-  /** `chunkBytes`: bytes gathered before they go to the sink; see {@link OutputBuffer}. */
-  constructor(sink: OutputSink, chunkBytes: number) {
+  /**
+   * @param chunkBytes - bytes gathered before they go to the sink; see {@link OutputBuffer}
+   * @param enabled - what the client has turned on; it may grow
+   */
+  constructor(
+    sink: OutputSink,
+    chunkBytes: number,
+    enabled: ReadonlySet<EnabledExtension> = nothingEnabled,
+  ) {
+    this.#enabled = enabled;
     this.#output = new OutputBuffer(sink, chunkBytes);
+  }
+
+  /** True once the client takes UTF-8 in names, quoted strings and texts. @see RFC 9755, section 3 */
+  get isUtf8(): boolean {
+    return takesUtf8(this.#enabled);
   }
 
   /** True between {@link begin} and {@link end}. */
@@ -103,15 +118,15 @@ export class Encoder {
   }
 
   string(byteText: string): this {
-    return this.wire(encodeString(byteText));
+    return this.wire(encodeString(byteText, this.isUtf8));
   }
 
   nstring(byteText: string | undefined): this {
-    return this.wire(encodeNString(byteText));
+    return this.wire(encodeNString(byteText, this.isUtf8));
   }
 
   astring(byteText: string): this {
-    return this.wire(encodeAString(byteText));
+    return this.wire(encodeAString(byteText, this.isUtf8));
   }
 
   /** A Unicode mailbox name. */

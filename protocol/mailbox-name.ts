@@ -46,9 +46,11 @@ function decodeModifiedBase64(base64: string): string {
  * A mailbox name as a client sent it (one character an byte) in Unicode, NFC, `INBOX` in capitals.
  * Bytes above 127 are no modified UTF-7: such a name is taken as UTF-8, as sloppy clients mean it, and `&` is
  * then nothing special. Undefined if the name is neither.
+ *
+ * @param isUtf8 - true for a client that has turned UTF-8 on: names are in UTF-8 always. @see RFC 9755, section 3
  */
-export function decodeMailboxName(wireName: string): string | undefined {
-  const name = isAscii(wireName) ? decodeModifiedUtf7(wireName) : decodeUtf8(wireName);
+export function decodeMailboxName(wireName: string, isUtf8 = false): string | undefined {
+  const name = decodeName(wireName, isUtf8);
   return name === undefined ? undefined : normalizeMailboxName(name);
 }
 
@@ -56,9 +58,12 @@ export function decodeMailboxName(wireName: string): string | undefined {
  * A LIST reference or pattern in Unicode, NFC. As {@link decodeMailboxName}, but text that is neither modified
  * UTF-7 nor UTF-8 stays as it is: it is no error, only the pattern of no mailbox.
  */
-export function decodeMailboxPattern(wirePattern: string): string {
-  const pattern = isAscii(wirePattern) ? decodeModifiedUtf7(wirePattern) : decodeUtf8(wirePattern);
-  return (pattern ?? wirePattern).normalize('NFC');
+export function decodeMailboxPattern(wirePattern: string, isUtf8 = false): string {
+  return (decodeName(wirePattern, isUtf8) ?? wirePattern).normalize('NFC');
+}
+
+function decodeName(wireText: string, isUtf8: boolean): string | undefined {
+  return isUtf8 || !isAscii(wireText) ? decodeUtf8(wireText) : decodeModifiedUtf7(wireText);
 }
 
 /**

@@ -1,5 +1,5 @@
 import { CommandError, Decoder, MissingLiteralError, quoteReceived } from './decoder.ts';
-import type { Capability } from './capability.ts';
+import type { Capability, EnabledExtension } from './capability.ts';
 import type { CommandGrammar } from './grammar/command-grammar.ts';
 import { commandGrammar, type Command, type StreamingCommand } from './grammar/commands.ts';
 import type { ReaderEvent } from './reader-event.ts';
@@ -14,6 +14,8 @@ export interface CommandSyntax {
   readonly commands: ReadonlyMap<string, CommandGrammar>;
   /** The capabilities that are turned off: what they bring is unknown. */
   readonly off: ReadonlySet<Capability>;
+  /** What the client has turned on; it may grow. */
+  readonly enabled: ReadonlySet<EnabledExtension>;
 }
 
 /** There is no command of this name. */
@@ -63,7 +65,7 @@ export function readCommand(bytes: Uint8Array, syntax: CommandSyntax): ReaderEve
   let tag: string | undefined;
   let start: CommandStart | undefined;
   try {
-    const decoder = new Decoder(bytes, syntax.off);
+    const decoder = new Decoder(bytes, syntax.off, syntax.enabled);
     tag = decoder.expectTag();
     decoder.expectSpace();
     start = expectCommandName(decoder, syntax);
@@ -96,7 +98,7 @@ export function readBeginning(bytes: Uint8Array, syntax: CommandSyntax): Command
   let tag: string | undefined;
   let grammar: CommandGrammar | undefined;
   try {
-    const decoder = new Decoder(bytes, syntax.off);
+    const decoder = new Decoder(bytes, syntax.off, syntax.enabled);
     tag = decoder.expectTag();
     decoder.expectSpace();
     const start = expectCommandName(decoder, syntax);
@@ -126,10 +128,10 @@ export interface CommandContinuation {
 export function readNext(
   bytes: Uint8Array,
   grammar: CommandGrammar,
-  { off }: CommandSyntax,
+  { off, enabled }: CommandSyntax,
 ): CommandContinuation {
   try {
-    const decoder = new Decoder(bytes, off);
+    const decoder = new Decoder(bytes, off, enabled);
     const part = grammar.expectNext?.(decoder);
     if (!decoder.isAtEnd()) throw decoder.expected('end of command behind the literal');
     return part ? { part } : {};
@@ -145,7 +147,7 @@ export function readStart(
 ): { readonly tag?: string; readonly grammar?: CommandGrammar } {
   let tag: string | undefined;
   try {
-    const decoder = new Decoder(bytes, syntax.off);
+    const decoder = new Decoder(bytes, syntax.off, syntax.enabled);
     tag = decoder.expectTag();
     decoder.expectSpace();
     return { tag, grammar: expectCommandName(decoder, syntax).grammar };

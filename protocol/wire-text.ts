@@ -1,3 +1,4 @@
+import { isUtf8 as isUtf8Bytes } from 'node:buffer';
 import type { BodySection } from './fetch-item.ts';
 import { encodeModifiedUtf7 } from './mailbox-name.ts';
 
@@ -33,6 +34,7 @@ const maxQuotedStringBytes = 1000;
 const atomPattern = /^[^\x00-\x20\x7f-\uffff(){%*"\\\]]+$/;
 const flagPattern = /^\\?[^\x00-\x20\x7f-\uffff(){%*"\\\]]+$/;
 const quotablePattern = /^[\x20-\x7e]*$/;
+const quotableUtf8Pattern = /^[\x20-\x7e\x80-\xff]*$/;
 
 function wire(text: string): WireText {
   return text as WireText;
@@ -59,13 +61,19 @@ export function encodeNumber(number: number): WireText {
  * A `string` of byte text: quoted if it can be, else a literal. NUL, which a string cannot hold, is left out. Throws
  * EncoderError for characters above 0xFF.
  *
- * @see RFC 3501, section 4.3
+ * @param isUtf8 - true for a client that takes UTF-8 between quotes
+ * @see RFC 3501, section 4.3; RFC 9755, section 3
  */
-export function encodeString(byteText: string): WireText {
-  if (quotablePattern.test(byteText) && byteText.length <= maxQuotedStringBytes) {
+export function encodeString(byteText: string, isUtf8 = false): WireText {
+  const isShort = byteText.length <= maxQuotedStringBytes;
+  if (isShort && (quotablePattern.test(byteText) || (isUtf8 && isQuotableUtf8(byteText)))) {
     return wire(`"${byteText.replace(/["\\]/g, '\\$&')}"`);
   }
   return encodeLiteral(byteText);
+}
+
+function isQuotableUtf8(byteText: string): boolean {
+  return quotableUtf8Pattern.test(byteText) && isUtf8Bytes(Buffer.from(byteText, 'latin1'));
 }
 
 /** A `literal` of byte text, without NUL. Throws EncoderError for characters above 0xFF. */
@@ -76,29 +84,27 @@ export function encodeLiteral(byteText: string): WireText {
 }
 
 /** An `nstring`: `NIL` for undefined. */
-export function encodeNString(byteText: string | undefined): WireText {
-  return byteText === undefined ? nil : encodeString(byteText);
+export function encodeNString(byteText: string | undefined, isUtf8 = false): WireText {
+  return byteText === undefined ? nil : encodeString(byteText, isUtf8);
 }
 
 /** `NIL`. */
 export const nil = wire('NIL');
 
 /** An `astring`: bare if it can be, else as {@link encodeString}. `NIL` is quoted, because some read it. */
-export function encodeAString(byteText: string): WireText {
+export function encodeAString(byteText: string, isUtf8 = false): WireText {
   const isBare = /^[^\x00-\x20\x7f-\uffff(){%*"\\]+$/.test(byteText) && !/^nil$/i.test(byteText);
-  return isBare ? wire(byteText) : encodeString(byteText);
+  return isBare ? wire(byteText) : encodeString(byteText, isUtf8);
 }
 
 /**
- * A Unicode mailbox name as `mailbox`: in modified UTF-7, or quoted in UTF-8 for a client that has enabled it.
+ * A Unicode mailbox name as `mailbox`: in modified UTF-7, or in UTF-8 for a client that has enabled it.
  *
- * @see RFC 3501, section 5.1.3; RFC 6855, section 3
+ * @see RFC 3501, section 5.1.3; RFC 9755, section 3
  */
 export function encodeMailbox(name: string, isUtf8 = false): WireText {
   if (!isUtf8) return encodeAString(encodeModifiedUtf7(name));
-  if (quotablePattern.test(name)) return encodeAString(name);
-  if (/[\x00-\x1f\x7f]/.test(name)) throw new EncoderError('Cannot write a mailbox name');
-  return wire(`"${toByteText(name).replace(/["\\]/g, '\\$&')}"`);
+  return encodeAString(toByteText(name), true);
 }
 
 /** A `flag-list`; `\*` may stand in it (PERMANENTFLAGS). Throws EncoderError for text that is no flag. */
@@ -125,7 +131,7 @@ export function encodeBodySection({ part, text }: BodySection, offsetBytes?: num
   const words: string[] = part.length > 0 ? [part.join('.')] : [];
   if (text.kind === 'header-fields' || text.kind === 'header-fields-not') {
     const name = text.kind === 'header-fields' ? 'HEADER.FIELDS' : 'HEADER.FIELDS.NOT';
-    words.push(`${name} ${encodeList(text.fieldNames.map(encodeAString))}`);
+    words.push(`${name} ${encodeList(text.fieldNames.map((field) => encodeAString(field)))}`);
   } else if (text.kind !== 'all') {
     words.push(text.kind.toUpperCase());
   }

@@ -4,6 +4,8 @@ import { type SpecialUse, StoreError } from './mail-store.ts';
 
 /** Of what RFC 9051, section 5.1, calls CTL characters, and what divides lines in Unicode. */
 const controlCharacter = /[\p{Cc}\u2028\u2029]/u;
+/** Code points that are not assigned, and a byte order mark at the beginning. @see RFC 5198, section 2 */
+const notNetUnicode = /\p{Cn}|^\ufeff/u;
 /** What `%` and `*` stand for in LIST. */
 const wildcard = /[%*]/;
 /** Characters of a received name that an error text repeats. */
@@ -11,17 +13,18 @@ const quotedCharacters = 60;
 
 /**
  * A name that a mailbox is to get, as the store keeps it: in NFC, `INBOX` in capitals. `CANNOT` if no mailbox can be
- * named so: an empty level, control characters, the wildcards of LIST, by which clients could not ask for it alone, or a
- * broken bound.
+ * named so: an empty level, control characters, what is no Net-Unicode, the wildcards of LIST, by which clients could not
+ * ask for it alone, or a broken bound.
  *
  * The one rule for new names; a mailbox that exists is found by {@link findableMailboxName}, since older versions had another.
  *
  * @see RFC 9051, section 5.1; RFC 5198
  */
 export function newMailboxName(name: string): string {
-  return checkName(name, (level) =>
-    wildcard.test(level) ? '"*" and "%" are wildcards in LIST' : undefined,
-  );
+  return checkName(name, (level) => {
+    if (wildcard.test(level)) return '"*" and "%" are wildcards in LIST';
+    return notNetUnicode.test(level) ? 'it is not Net-Unicode (RFC 5198)' : undefined;
+  });
 }
 
 /** As {@link newMailboxName}, for what stands below a mailbox that is renamed: its own part of the name is as it was. */
@@ -39,7 +42,7 @@ export function findableMailboxName(name: string): string | undefined {
 
 /** One level of a name from elsewhere, with "_" for each character that a level cannot have. */
 export function nameableLevel(text: string): string {
-  return text.replaceAll(/[/%*\p{Cc}\u2028\u2029]/gu, '_');
+  return text.replaceAll(/[/%*\p{Cc}\p{Cn}\u2028\u2029]|^\ufeff/gu, '_');
 }
 
 function checkName(name: string, findLevelFault: (level: string) => string | undefined): string {

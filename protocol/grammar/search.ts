@@ -6,6 +6,9 @@ import { expectKeyword } from '../flag.ts';
 import { maxModseq, maxSearchKeys, maxSearchNesting } from '../limits.ts';
 import type { SearchKey } from '../search-key.ts';
 
+/** @see RFC 9755, section 3 */
+const charsetText = 'No CHARSET is allowed once UTF8=ACCEPT is enabled, text is UTF-8';
+
 /** The arguments of SEARCH. */
 export interface SearchArguments {
   /** Several keys are one `and`. */
@@ -50,6 +53,7 @@ class SearchDecoder {
   expectCriteria(): SearchKey {
     let name = this.#isNameNext() ? this.#expectKeyName() : undefined;
     if (name === 'CHARSET') {
+      if (this.#decoder.isEnabled('UTF8=ACCEPT')) throw new CommandError(charsetText);
       this.#decoder.expectSpace();
       this.#charset = expectCharset(this.#decoder);
       this.#decoder.expectSpace();

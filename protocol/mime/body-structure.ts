@@ -62,7 +62,7 @@ function writeExtension(part: MimePart): WireText[] {
     disposition
       ? encodeList([encodeString(disposition.type), writeParameters(disposition.parameters)])
       : nil,
-    languages ? encodeList(languages.map(encodeString)) : nil,
+    languages ? encodeList(languages.map((language) => encodeString(language))) : nil,
     encodeNString(part.location),
   ];
 }

@@ -59,5 +59,5 @@ function writeAddresses(addresses: readonly EnvelopeAddress[]): WireText {
 }
 
 function writeAddress({ name, route, mailbox, host }: EnvelopeAddress): WireText {
-  return encodeList([name, route, mailbox, host].map(encodeNString));
+  return encodeList([name, route, mailbox, host].map((text) => encodeNString(text)));
 }

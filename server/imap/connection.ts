@@ -1,5 +1,5 @@
 import { nextTick } from 'node:process';
-import type { Capability } from '../../protocol/capability.ts';
+import type { Capability, EnabledExtension } from '../../protocol/capability.ts';
 import { CommandReader, type ReaderEvent } from '../../protocol/command-reader.ts';
 import type { ResponseCode } from '../../protocol/response-code.ts';
 import { isNotTls, type Linked, type Stranger, type TlsConnection } from '../../tls/index.ts';
@@ -57,13 +57,14 @@ export class Connection implements ByteReceiver, Stranger, Linked<Connection> {
 
   constructor(context: ServiceContext, id: string, transport: Transport) {
     this.#context = context;
-    this.#reader = new CommandReader({ off: context.capabilitiesOff });
+    const enabled = new Set<EnabledExtension>();
+    this.#reader = new CommandReader({ off: context.capabilitiesOff, enabled });
     this.id = id;
     this.#transport = transport;
     this.#lastActivityAt = context.steadyClock();
-    this.out = new Responses(transport, context.limits.responseChunkBytes);
+    this.out = new Responses(transport, context.limits.responseChunkBytes, enabled);
     this.answers = new AnswerQueue(context.limits, () => this.#wakeUp());
-    this.session = new Session(context, this);
+    this.session = new Session(context, this, enabled);
   }
 
   /** The TLS side of the connection; undefined in the clear. */

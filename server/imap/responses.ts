@@ -1,3 +1,4 @@
+import type { EnabledExtension } from '../../protocol/capability.ts';
 import { Encoder } from '../../protocol/encoder.ts';
 import { type ByteSink, ConnectionLostError } from '../net/transport.ts';
 import type { ResponseCode } from '../../protocol/response-code.ts';
@@ -9,9 +10,12 @@ import type { ResponseCode } from '../../protocol/response-code.ts';
 export class Responses extends Encoder {
   readonly #transport: ByteSink;
 
-  /** `chunkBytes`: bytes gathered before they go to the transport. */
-  constructor(transport: ByteSink, chunkBytes: number) {
-    super(transport, chunkBytes);
+  /**
+   * @param chunkBytes - bytes gathered before they go to the transport
+   * @param enabled - what the client has turned on; it may grow
+   */
+  constructor(transport: ByteSink, chunkBytes: number, enabled?: ReadonlySet<EnabledExtension>) {
+    super(transport, chunkBytes, enabled);
     this.#transport = transport;
   }
 

@@ -21,7 +21,7 @@ export class Session {
   readonly context: ServiceContext;
   readonly connection: Connection;
   /** What the client has turned on, by ENABLE or by using it. */
-  readonly enabled = new Set<EnabledExtension>();
+  readonly enabled: Set<EnabledExtension>;
   #capabilitiesOff: ReadonlySet<Capability>;
   #account: SessionAccount | undefined;
   #selected: MailboxView | undefined;
@@ -29,7 +29,13 @@ export class Session {
   #failedLoginCount = 0;
   #badCommandCount = 0;
 
-  constructor(context: ServiceContext, connection: Connection) {
+  /** @param enabled - empty; the connection reads and writes as it says */
+  constructor(
+    context: ServiceContext,
+    connection: Connection,
+    enabled = new Set<EnabledExtension>(),
+  ) {
+    this.enabled = enabled;
     this.context = context;
     this.#capabilitiesOff = context.capabilitiesOff;
     this.connection = connection;

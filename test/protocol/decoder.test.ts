@@ -1,4 +1,5 @@
 import t from 'tap';
+import type { EnabledExtension } from '../../protocol/capability.ts';
 import {
   CommandError,
   Decoder,
@@ -99,6 +100,24 @@ await t.test('literals', (t) => {
     refusal('{3}\r\na\0b', (d) => d.expectString('x')),
     /^Expected literal without NUL/,
   );
+  t.end();
+});
+
+await t.test('a client that has turned UTF-8 on writes UTF-8 between quotes', (t) => {
+  const enabled = new Set<EnabledExtension>(['UTF8=ACCEPT']);
+  const read = (text: string) => new Decoder(Buffer.from(text, 'latin1'), undefined, enabled);
+  t.equal(read('"Zo\xc3\xab"').expectText('text'), 'Zoë');
+  t.throws(() => read('"Zo\xeb"').expectText('text'), {
+    message: 'Expected quoted string in UTF-8, got "\\"Zo\\xeb\\""',
+  });
+  t.equal(read('{3}\r\nZo\xeb').expectText('text'), 'Zoë', 'a literal may be anything');
+  t.equal(read('"Zo\xc3\xab & &AOk-"').expectMailbox(), 'Zoë & &AOk-');
+  t.equal(read('"&AOk-*"').expectListMailbox(), '&AOk-*');
+  t.throws(() => read('{3}\r\nZo\xeb').expectMailbox(), {
+    message: 'Mailbox name "Zo\\xeb" is not UTF-8',
+    code: 'CANNOT',
+    isNo: true,
+  });
   t.end();
 });
 

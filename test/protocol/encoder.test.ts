@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { match } from 'node:assert/strict';
 import t from 'tap';
+import type { EnabledExtension } from '../../protocol/capability.ts';
 import { Encoder } from '../../protocol/encoder.ts';
 import {
   type ByteText,
@@ -15,6 +16,7 @@ import type { ResponseCode } from '../../protocol/response-code.ts';
 /** An encoder, and what it has written so far, one character a byte. */
 function makeEncoder(chunkBytes = 1 << 20) {
   const chunks: string[] = [];
+  const enabled = new Set<EnabledExtension>();
   const out = new Encoder(
     {
       write: (data) => {
@@ -22,12 +24,13 @@ function makeEncoder(chunkBytes = 1 << 20) {
       },
     },
     chunkBytes,
+    enabled,
   );
   const written = () => {
     out.flush();
     return chunks.join('');
   };
-  return { out, chunks, written };
+  return { out, chunks, written, enabled };
 }
 
 await t.test('many numbers', (t) => {
@@ -51,10 +54,10 @@ await t.test('items have spaces between them', (t) => {
 });
 
 await t.test('status responses and continuation requests', (t) => {
-  const { out, written } = makeEncoder();
+  const { out, written, enabled } = makeEncoder();
   out.status('*', 'OK', 'Ready', 'CAPABILITY IMAP4rev1 IDLE');
   out.status('a]', 'NO', '[No] \u010d\u010a* 9 EXISTS');
-  out.isUtf8 = true;
+  enabled.add('UTF8=ACCEPT');
   out.status('*', 'BYE', 'Zoë');
   out.continuation('Ready\r\n');
   out.challenge(new Uint8Array());
@@ -227,8 +230,8 @@ await t.test('no text can break a response', (t) => {
   });
   fc.assert(
     fc.property(fc.constantFrom(...writers), hostile, fc.boolean(), (write, text, isUtf8) => {
-      const { out, written } = makeEncoder();
-      out.isUtf8 = isUtf8;
+      const { out, written, enabled } = makeEncoder();
+      if (isUtf8) enabled.add('UTF8=ACCEPT');
       try {
         write(out, text);
       } catch (error) {

@@ -73,6 +73,10 @@ await t.test('decodeMailboxName', (t) => {
   t.equal(decodeMailboxName(utf8('Tom & Zoë')), 'Tom & Zoë', 'raw UTF-8 is tolerated');
   t.equal(decodeMailboxName('caf\xe9'), undefined, 'but nothing else above 127');
   t.equal(normalizeMailboxName('iNbOx'), 'INBOX');
+  t.equal(decodeMailboxName('&AwE-', true), '&AwE-', 'nothing special in UTF-8');
+  t.equal(decodeMailboxName(utf8('e\u0301&'), true), 'é&', 'NFC');
+  t.equal(decodeMailboxName('inbox', true), 'INBOX');
+  t.equal(decodeMailboxName('caf\xe9', true), undefined);
   t.end();
 });
 
@@ -81,6 +85,8 @@ await t.test('decodeMailboxPattern keeps what is no name', (t) => {
   t.equal(decodeMailboxPattern('Tom & *'), 'Tom & *');
   t.equal(decodeMailboxPattern('caf\xe9*'), 'café*');
   t.equal(decodeMailboxPattern(''), '');
+  t.equal(decodeMailboxPattern('Entw&APw-%', true), 'Entw&APw-%');
+  t.equal(decodeMailboxPattern('Entw\xc3\xbc%', true), 'Entwü%');
   t.end();
 });
 

@@ -10,7 +10,7 @@ import {
   type CommandSyntax,
 } from '../../protocol/read-command.ts';
 
-const syntax: CommandSyntax = { commands: knownCommands, off: new Set() };
+const syntax: CommandSyntax = { commands: knownCommands, off: new Set(), enabled: new Set() };
 const append = knownCommands.get('APPEND')!;
 const beginning = (text: string) => readBeginning(Buffer.from(text), syntax);
 

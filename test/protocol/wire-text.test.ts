@@ -46,7 +46,19 @@ await t.test('astrings and mailbox names', (t) => {
   t.equal(encodeMailbox('Zoë', true), '"Zo\xc3\xab"', 'UTF-8 is quoted');
   t.equal(encodeMailbox('A&B', true), 'A&B');
   t.equal(encodeMailbox('\u010d\u010a'), '&AQ0BCg-');
-  t.throws(() => encodeMailbox('é\r\n', true), EncoderError);
+  t.equal(encodeMailbox('é\r\n', true), '{4}\r\n\xc3\xa9\r\n', 'what no quotes can hold');
+  t.equal(encodeMailbox('"é\\', true), '"\\"\xc3\xa9\\\\"');
+  t.end();
+});
+
+await t.test('strings for a client that takes UTF-8 between quotes', (t) => {
+  t.equal(encodeString('Zo\xc3\xab "x"', true), '"Zo\xc3\xab \\"x\\""');
+  t.equal(encodeString('Zo\xc3\xab'), '{4}\r\nZo\xc3\xab', 'others get a literal');
+  t.equal(encodeString('Zo\xeb', true), '{3}\r\nZo\xeb', 'no UTF-8');
+  t.equal(encodeString('\xc3\xab\r\n', true), '{4}\r\n\xc3\xab\r\n');
+  t.equal(encodeNString('\xc3\xab', true), '"\xc3\xab"');
+  t.equal(encodeAString('\xc3\xab', true), '"\xc3\xab"');
+  t.throws(() => encodeString('\u0141', true), EncoderError);
   t.end();
 });
 

@@ -32,6 +32,9 @@ await t.test('newMailboxName', (t) => {
     ['a\u0085b', '"a\u0085b": it has control characters'],
     ['a\u2028b', '"a\u2028b": it has control characters'],
     ['\ud800', '"\\ud800": it is not Unicode text'],
+    ['a\u0378', '"a\u0378": it is not Net-Unicode (RFC 5198)'],
+    ['a\uffff', '"a\uffff": it is not Net-Unicode (RFC 5198)'],
+    ['\ufeffa', '"\ufeffa": it is not Net-Unicode (RFC 5198)'],
     ['a*b', '"a*b": "*" and "%" are wildcards in LIST'],
     ['a/%', '"a/%": "*" and "%" are wildcards in LIST'],
     ['x'.repeat(256), `"${'x'.repeat(60)}...": a level has more than 255 characters`],
@@ -81,7 +84,7 @@ await t.test('every new name can be named on the wire', (t) => {
 });
 
 await t.test('nameableLevel', (t) => {
-  t.equal(nameableLevel('a/b*c%d\te\u2028'), 'a_b_c_d_e_');
+  t.equal(nameableLevel('\ufeffa/b*c%d\te\u2028\u0378'), '_a_b_c_d_e__');
   t.equal(newMailboxName(nameableLevel('*')), '_');
   t.end();
 });

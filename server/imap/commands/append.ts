@@ -1,10 +1,14 @@
 import type { AppendArguments } from '../../../protocol/grammar/append.ts';
+import { HeaderByteCheck } from '../../../protocol/mime/header-bytes.ts';
 import type { Mailbox, MessageDraft } from '../../../store/mail-store.ts';
 import { CommandRefusedError } from '../responses.ts';
 import type { CommandHandler } from '../dispatch.ts';
 import { ConnectionLostError } from '../../net/transport.ts';
 import type { Session } from '../session.ts';
 import { findTarget } from './target-mailbox.ts';
+
+/** @see RFC 9755, section 4 */
+const utf8Text = 'Enable UTF8=ACCEPT before adding a message with 8-bit characters in its header';
 
 /** Streams the message into the store. @see RFC 3501, section 6.3.11; RFC 4315, section 3 (APPENDUID) */
 export const append: CommandHandler<'APPEND'> = async (session, command, request) => {
@@ -43,6 +47,8 @@ async function findAppendTarget(session: Session, command: AppendArguments): Pro
 
 /** After a failure the rest of the literal is still read, so that the next command is found. */
 async function receive(session: Session, draft: MessageDraft): Promise<void> {
+  const isUtf8Known = session.out.isUtf8 || session.isOff('UTF8=ACCEPT');
+  const header = isUtf8Known ? undefined : new HeaderByteCheck();
   let failure: unknown;
   for (;;) {
     const event = await session.connection.pullLiteral();
@@ -52,6 +58,8 @@ async function receive(session: Session, draft: MessageDraft): Promise<void> {
     if (event.kind !== 'stream-data') throw new Error(`Unexpected ${event.kind} event`);
     if (failure !== undefined) continue;
     try {
+      if (header?.find(event.data) === true)
+        throw new CommandRefusedError('NO', utf8Text, 'CANNOT');
       await draft.write(event.data);
     } catch (error) {
       failure = error;
