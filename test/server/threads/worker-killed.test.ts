@@ -7,7 +7,7 @@ import { startMailServer } from '../../fixtures/mail-server.ts';
 import { readMetrics } from '../../fixtures/metrics-text.ts';
 import { RedisServer, redisSkipReason } from '../../fixtures/redis-server.ts';
 import { sabotageOptions } from '../../fixtures/sabotage.ts';
-import { loseWorker } from '../../fixtures/worker-loss.ts';
+import { loseWorker, resumesInTheEnd } from '../../fixtures/worker-loss.ts';
 
 const idleCount = 40;
 const burstCount = 200;
@@ -17,14 +17,15 @@ async function lose(t: Test, environment: Readonly<Record<string, string>>) {
     environment: { REPRISE_WORKERS: '2', ...environment },
     nodeOptions: sabotageOptions,
   });
-  const loss = await loseWorker({ server, idleCount, burstCount });
+  const { sessions, ...loss } = await loseWorker({ server, idleCount, burstCount });
   t.comment(JSON.stringify(loss));
   t.ok(loss.lost > 0 && loss.lost < idleCount, 'the clients of one worker lose their connections');
   t.equal(loss.served, burstCount, 'everybody is served in the end');
   t.equal(loss.refused, 0, 'somebody listens all the time');
   t.ok(loss.firstServedMs < loss.replacedMs, 'others are served before the worker is replaced');
   t.equal(server.faults.length, 1, 'the crash is all that went wrong');
-  return { server, fromIdle: loss.lost - loss.lostResumed, fromBurst: loss.served - loss.resumed };
+  const fromIdle = loss.lost - loss.lostResumed;
+  return { server, sessions, fromIdle, fromBurst: loss.served - loss.resumed };
 }
 
 for (const cache of ['memory', 'tickets']) {
@@ -42,13 +43,27 @@ await t.test('redis: all resume', { skip: redisSkipReason }, async (t) => {
     REPRISE_SESSION_CACHE: redis.url,
     REPRISE_SESSION_SECRET: join(t.testdir({ secret: randomBytes(32).toString('hex') }), 'secret'),
   };
-  const { server, fromIdle, fromBurst } = await lose(t, environment);
+  const { server, sessions, fromIdle, fromBurst } = await lose(t, environment);
   const metrics = await fetch(`http://127.0.0.1:${server.adminPort}/metrics`);
   const counts = readMetrics(await metrics.text());
   const lookups = (result: string) =>
     counts[`reprise_session_cache_lookups_total{result="${result}"}`] ?? 0;
-  t.equal(lookups('miss'), 0);
-  t.ok(fromIdle + fromBurst <= lookups('timeout'), 'but for those that Redis kept waiting');
+  t.ok(lookups('hit') > 0);
+  t.equal(lookups('expired'), 0);
+  // On a machine that is busy Redis may not take a session, or not be told whose it is: then there is none.
+  const failureCount = ['error', 'timeout', 'overloaded'].reduce(
+    (sum, cause) => sum + (counts[`reprise_session_cache_failures_total{cause="${cause}"}`] ?? 0),
+    0,
+  );
+  const lateCount = lookups('timeout') + (failureCount === 0 ? 0 : lookups('unknown'));
+  t.ok(fromIdle + fromBurst <= lateCount, 'but for those that Redis kept waiting');
+  t.equal(sessions.length, idleCount);
+  const later = await Promise.all(sessions.map((session) => resumesInTheEnd(server, session)));
+  const lostCount = later.filter((isResumed) => !isResumed).length;
+  t.ok(
+    lostCount <= failureCount,
+    `${lostCount} sessions are lost, ${failureCount} commands failed`,
+  );
 });
 
 await t.test('control: without resumption nobody does', async (t) => {
