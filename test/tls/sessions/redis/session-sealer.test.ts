@@ -1,10 +1,11 @@
-import { randomBytes } from 'node:crypto';
+import { createHmac, hkdfSync, randomBytes } from 'node:crypto';
 import t from 'tap';
 import {
   ownerTagBytes,
   sealBytes,
   SessionSealer,
 } from '../../../../tls/sessions/redis/session-sealer.ts';
+import { noteOverwrittenBytes } from '../../../fixtures/overwritten-bytes.ts';
 import { makeSession } from '../../../fixtures/session-cache-contract.ts';
 
 const secret = randomBytes(32);
@@ -22,6 +23,20 @@ void t.test('opens what it has sealed', async (t) => {
     t.same(new SessionSealer([secret], 'here').open(id, sealed, expiresAt), session);
     t.notSame(sealer.seal(id, session, expiresAt), sealed, 'each time it looks different');
   }
+});
+
+void t.test('overwrites the key of each session, and its own copy of what it opens', async (t) => {
+  const overwritten = noteOverwrittenBytes(t);
+  const sealer = new SessionSealer([secret], 'here');
+  const { id, session } = makeSession({ length: 130, isIdInside: false });
+  const root = Buffer.from(hkdfSync('sha256', secret, '', 'reprise session seal 1', 32));
+  const key = createHmac('sha256', root).update(id).digest();
+  const sealed = sealer.seal(id, session, expiresAt);
+  t.equal(overwritten.countOf(key), 1);
+  const opened = sealer.open(id, sealed, expiresAt);
+  t.equal(overwritten.countOf(key), 2);
+  t.equal(overwritten.countOf(session), 1);
+  t.same(opened, session, 'but not the one that the caller has');
 });
 
 void t.test('opens nothing that was changed, moved or made to live longer', async (t) => {
