@@ -14,6 +14,7 @@ const runs: readonly (readonly string[])[] = [
   ['check'],
   ['check:session-cache', 'test/fixtures/example-session-cache.ts'],
   ['check:package'],
+  ['check:resumption'],
   ['check:clean-clone'],
   ['power-loss'],
   ...modelRuns,
