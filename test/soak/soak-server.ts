@@ -4,11 +4,14 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { queryObjects } from 'node:v8';
 import { makeCredentials } from '../../server/authentication/make-credentials.ts';
 import { readConfiguration } from '../../server/config/read-configuration.ts';
 import { createServer } from '../../server/create-server.ts';
 import { createLogger } from '../../server/logging.ts';
+import { allocatorName } from '../../server/self-test/allocators.ts';
+import { callInThread } from '../../server/threads/call-in-thread.ts';
 import { boundYoungGeneration } from '../../server/threads/heap.ts';
 import { collectWhenQuiet, trimWhenQuiet } from '../../server/threads/quiet-watch.ts';
 import { steadyClock } from '../../tls/time.ts';
@@ -92,14 +95,13 @@ for (const { name, password } of options.accounts) {
   await server.store.createAccount(name, await makeCredentials(password, cheapCost));
 }
 
-/** Those it listens on, and that to its parent. */
-const ownSocketCount = countSockets();
+/** Those it listens on, that to its parent, and the ones that each worker opens for itself. */
+const ownSocketCount = await countOwnSockets();
 
 const answers: Record<Exclude<SoakRequest, 'stop'>, () => unknown> = {
   sample,
   count,
-  // What remains is what is used, and what malloc keeps.
-  collect: collectInThreads,
+  collect,
   expire: () => {
     skippedMs += lifetimeMs;
     control?.expire();
@@ -113,6 +115,14 @@ process.on('message', (request: SoakRequest) => {
 process.once('disconnect', () => process.exit());
 const ports: SoakServerPorts = { imapPort: server.imapPort, imapsPort: server.imapsPort };
 process.send?.({ answer: ports });
+
+/** What remains is what is used, and what the allocator keeps. */
+async function collect(): Promise<number> {
+  const threadCount = await collectInThreads();
+  // Others give back by themselves.
+  if (allocatorName() === 'glibc') await callInThread('trimAllocator', undefined);
+  return threadCount;
+}
 
 async function answer(request: Exclude<SoakRequest, 'stop'>): Promise<void> {
   process.send?.({ answer: (await answers[request]()) ?? null });
@@ -136,6 +146,18 @@ function sample(): ServerSample {
     heldBytes,
     socketCount: countSockets() - ownSocketCount,
   };
+}
+
+/** Workers open some of theirs when the server listens already: waits until there are no more for a while. */
+async function countOwnSockets(): Promise<number> {
+  let count = countSockets();
+  for (let unchanged = 0; unchanged < 20; unchanged++) {
+    await sleep(100);
+    const now = countSockets();
+    if (now !== count) unchanged = 0;
+    count = now;
+  }
+  return count;
 }
 
 /** Those of all threads. */
