@@ -138,6 +138,10 @@ export class Conversation {
     await this.#wire.startTls();
   }
 
+  startDeflate(): void {
+    this.#wire.startDeflate();
+  }
+
   close(): void {
     this.#wire.close();
   }

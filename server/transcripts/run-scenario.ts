@@ -107,6 +107,9 @@ class ScenarioRun {
       case 'start-tls':
         await conversation.startTls();
         return;
+      case 'start-deflate':
+        conversation.startDeflate();
+        return;
       case 'server-closes':
         await conversation.expectClose(step.line);
         this.#conversations.delete(step.connection);

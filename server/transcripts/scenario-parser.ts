@@ -62,6 +62,7 @@ export class ScenarioParser {
       case 'client-closes':
       case 'server-closes':
       case 'start-tls':
+      case 'start-deflate':
         return { ...placeOf(line), type: line.type };
       case 'key':
         return this.#readAllow(line);

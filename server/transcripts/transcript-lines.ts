@@ -11,9 +11,10 @@ export type TranscriptLine =
   | { readonly type: 'key'; readonly line: number; readonly key: string; readonly text: string }
   /** `| text`: of a message that a key declares. */
   | { readonly type: 'message'; readonly line: number; readonly text: string }
-  /** `in any order:`, `end`, `C closes`, `S closes`, `C starts TLS` */
+  /** `in any order:`, `end`, `C closes`, `S closes`, `C starts TLS`, `C starts DEFLATE` */
   | {
-      readonly type: 'any-order' | 'end' | 'client-closes' | 'server-closes' | 'start-tls';
+      readonly type:
+        'any-order' | 'end' | 'client-closes' | 'server-closes' | 'start-tls' | 'start-deflate';
       readonly line: number;
       readonly connection: number;
     };
@@ -42,7 +43,7 @@ interface MarkedLine {
 }
 
 const marked = /^\s*([CS])(\d{0,3})(?: (rev[12]))?(\?)?([:|])(?: (.*)|)$/;
-const word = /^\s*(?:(in any order:)|(end)|([CS])(\d{0,3}) (closes|starts TLS))\s*$/;
+const word = /^\s*(?:(in any order:)|(end)|([CS])(\d{0,3}) (closes|starts TLS|starts DEFLATE))\s*$/;
 
 /**
  * Cuts a transcript into lines, without comments and empty ones.
@@ -105,7 +106,8 @@ function readWord(source: string, line: number): TranscriptLine | undefined {
   if (verb === 'closes') {
     return { type: side === 'C' ? 'client-closes' : 'server-closes', line, connection };
   }
-  return side === 'C' ? { type: 'start-tls', line, connection } : undefined;
+  const type = verb === 'starts TLS' ? 'start-tls' : 'start-deflate';
+  return side === 'C' ? { type, line, connection } : undefined;
 }
 
 function connectionOf(number: string, line: number): number {

@@ -96,7 +96,7 @@ export interface AllowStep extends StepPlace {
 
 /** What happens to a connection beside its lines. */
 export interface ConnectionStep extends StepPlace {
-  readonly type: 'server-closes' | 'client-closes' | 'start-tls';
+  readonly type: 'server-closes' | 'client-closes' | 'start-tls' | 'start-deflate';
 }
 
 /** One step of a scenario. */

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls';
+import { constants, createDeflateRaw, createInflateRaw, type DeflateRaw } from 'node:zlib';
 import { ResponseReader } from './response-reader.ts';
 import type { ResponseText } from './response-shape.ts';
 import { TranscriptRunError } from './transcript-error.ts';
@@ -53,6 +54,7 @@ export type Arrival =
 export class WireConnection {
   #socket: Socket;
   #tls: TLSSocket | undefined;
+  #deflate: DeflateRaw | undefined;
   readonly #target: TranscriptTarget;
   readonly #keeper: SessionKeeper | undefined;
   readonly #stopwatch: Stopwatch;
@@ -122,7 +124,29 @@ export class WireConnection {
   /** Sends bytes, one character each. */
   send(text: string): void {
     if (this.#isClosed) return;
-    this.#current.write(Buffer.from(text, 'latin1'));
+    const bytes = Buffer.from(text, 'latin1');
+    if (this.#deflate === undefined) {
+      this.#current.write(bytes);
+      return;
+    }
+    this.#deflate.write(bytes);
+    this.#deflate.flush(constants.Z_SYNC_FLUSH);
+  }
+
+  /** From here on both sides compress. @see RFC 4978 */
+  startDeflate(): void {
+    const socket = this.#current;
+    const deflate = createDeflateRaw();
+    deflate.on('data', (chunk: Buffer) => socket.write(chunk));
+    this.#deflate = deflate;
+    const inflate = createInflateRaw();
+    inflate.on('data', this.#take);
+    inflate.on('error', (error) => {
+      this.#closeReason ??= `what it sends is not compressed as it should be: ${error.message}`;
+      socket.destroy();
+    });
+    socket.removeAllListeners('data');
+    socket.on('data', (chunk: Buffer) => inflate.write(chunk));
   }
 
   /** The next response, or why there is none. */
@@ -166,15 +190,7 @@ export class WireConnection {
   }
 
   #listen(socket: Socket): void {
-    socket.on('data', (chunk: Buffer) => {
-      try {
-        this.#reader.push(chunk);
-      } catch (error) {
-        this.#closeReason = (error as Error).message;
-        socket.destroy();
-      }
-      this.#wake?.();
-    });
+    socket.on('data', this.#take);
     socket.on('error', (error) => {
       this.#closeReason ??= error.message;
     });
@@ -182,6 +198,16 @@ export class WireConnection {
     socket.on('end', () => this.#end());
     socket.on('close', () => this.#end());
   }
+
+  readonly #take = (chunk: Buffer): void => {
+    try {
+      this.#reader.push(chunk);
+    } catch (error) {
+      this.#closeReason = (error as Error).message;
+      this.close();
+    }
+    this.#wake?.();
+  };
 
   #end(): void {
     this.#isClosed = true;

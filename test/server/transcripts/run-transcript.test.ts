@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
+import { constants, createDeflateRaw, createInflateRaw } from 'node:zlib';
 import t, { type Test } from 'tap';
 import { startTestServer } from '../../../server/testing.ts';
 import { describeScenario } from '../../../server/transcripts/describe-result.ts';
@@ -236,4 +239,47 @@ await t.test('an account with mail is left alone', async (t) => {
   const bob = { ...options, credentials: { user: 'bob', password: 'secret' } };
   await assertTranscript(transcript, bob);
   await assertTranscript('C: a NOOP\nS: a OK x', bob);
+});
+
+await t.test('behind COMPRESS both sides compress', async (t) => {
+  const server = createServer((socket) => {
+    socket.on('error', () => {});
+    socket.write('* OK ready\r\n');
+    const inflate = createInflateRaw();
+    const deflate = createDeflateRaw();
+    deflate.on('data', (chunk: Buffer) => socket.write(chunk));
+    inflate.on('data', (chunk: Buffer) => {
+      deflate.write(`* OK got ${String(chunk).trim()}\r\n${String(chunk).split(' ', 1)[0]} OK\r\n`);
+      deflate.flush(constants.Z_SYNC_FLUSH);
+    });
+    let isCompressed = false;
+    socket.on('data', (chunk: Buffer) => {
+      const [tag = '', command = ''] = String(chunk).trim().split(' ');
+      if (isCompressed) {
+        inflate.write(chunk);
+        return;
+      }
+      isCompressed = command === 'COMPRESS';
+      if (command === 'CAPABILITY') socket.write('* CAPABILITY IMAP4rev1\r\n');
+      socket.write(`${tag} OK done\r\n`);
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.teardown(() => server.close());
+  const { port } = server.address() as AddressInfo;
+  const transcript = [
+    'state: not authenticated',
+    'S: * OK ready',
+    'C: a COMPRESS DEFLATE',
+    'S: a OK x',
+    'C starts DEFLATE',
+    'C: b NOOP',
+    'S: * OK {{exactly}}got b NOOP',
+    'S: b OK',
+    'C closes',
+  ].join('\n');
+  const options = { host: '127.0.0.1', port, security: 'plain', credentials } as const;
+  const { scenarios } = await runTranscript(transcript, options);
+  t.equal(scenarios.map(describeScenario).join('\n'), passed);
 });
