@@ -36,6 +36,7 @@ const capabilities = {
   CHILDREN: { rfc: 'RFC 3348' },
   'SPECIAL-USE': { rfc: 'RFC 6154' },
   CONDSTORE: { rfc: 'RFC 7162', isEnabled: true },
+  ESEARCH: { rfc: 'RFC 4731' },
   APPENDLIMIT: { rfc: 'RFC 7889', value: defaultMaxAppendBytes },
   'SASL-IR': { rfc: 'RFC 4959', stages: ['before-tls', 'before-login'] },
   STARTTLS: { rfc: 'RFC 3501, section 6.2.1', stages: ['before-tls'], isFixed: true },

@@ -187,6 +187,15 @@ export class Decoder {
     return this.#expectRun(atomByte, what);
   }
 
+  /** Takes the word (in capitals) if it is next, in whatever case, as an atom of its own. */
+  acceptWord(word: string): boolean {
+    const end = this.#at + word.length;
+    if (isByteOf(this.#bytes[end], atomByte)) return false;
+    if (this.#bytes.toString('latin1', this.#at, end).toUpperCase() !== word) return false;
+    this.#at = end;
+    return true;
+  }
+
   /** The name of a FETCH item, a section or the like, in capitals; it ends before "[". */
   expectName(what: string): string {
     return this.#expectRun(nameByte, what).toUpperCase();

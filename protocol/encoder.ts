@@ -1,6 +1,7 @@
 import { takesUtf8, type EnabledExtension } from './capability.ts';
 import { OutputBuffer, type OutputSink } from './output-buffer.ts';
 import type { ResponseCode } from './response-code.ts';
+import { SequenceSetFormatter } from './sequence-set.ts';
 import {
   type ByteText,
   encodeAString,
@@ -21,8 +22,11 @@ const codePattern = /^[^\x00-\x1f\x7f-\uffff\]]+$/;
 
 const nothingEnabled: ReadonlySet<EnabledExtension> = new Set();
 
-/** Where an encoder stands: between responses, or in one, before an item with or without a space, or in a literal. */
-type Place = 'idle' | 'first' | 'next' | 'literal';
+/**
+ * Where an encoder stands: between responses, or in one, before an item with or without a space, or in a literal or a
+ * sequence set.
+ */
+type Place = 'idle' | 'first' | 'next' | 'literal' | 'set';
 
 /** How a status response says what became of a command. */
 export type Status = 'OK' | 'NO' | 'BAD' | 'BYE';
@@ -44,6 +48,8 @@ export class Encoder {
   #place: Place = 'idle';
   /** Bytes of the present literal that have not come. */
   #literalBytes = 0;
+  /** The sequence set that has begun. */
+  #set: SequenceSetFormatter | undefined;
 
   /**
    * @param chunkBytes - bytes gathered before they go to the sink; see {@link OutputBuffer}
@@ -87,19 +93,29 @@ export class Encoder {
     return this;
   }
 
+  /**
+   * Begins an ESEARCH response to the command with a tag; names and values of what was found follow.
+   *
+   * @see RFC 4466, section 2.6.2; RFC 4731
+   */
+  beginEsearch(tag: string, isUid: boolean): this {
+    this.begin().atom('ESEARCH').open().atom('TAG').string(tag).close();
+    return isUid ? this.atom('UID') : this;
+  }
+
   /** Takes back a response that was begun. Returns false, and does nothing, if some of it is with the sink already. */
   takeBack(): boolean {
     if (this.#place === 'idle') return true;
     if (!this.#output.takeBack()) return false;
     this.#literalBytes = 0;
+    this.#set = undefined;
     this.#place = 'idle';
     return true;
   }
 
   /** Ends the response. */
   end(): void {
-    if (this.#place === 'idle') throw new EncoderError('No response was begun');
-    if (this.#place === 'literal') throw new EncoderError('A literal lacks bytes');
+    this.#expectItem();
     this.#place = 'idle';
     this.#output.add('\r\n');
   }
@@ -115,6 +131,27 @@ export class Encoder {
   /** Several `number`s. */
   numbers(numbers: readonly number[] | Uint32Array): this {
     return numbers.length === 0 ? this : this.#item(numbers.join(' '));
+  }
+
+  /** Begins a sequence set; its numbers follow in pieces, at least one, and {@link endSet}. */
+  beginSet(): this {
+    this.#item('');
+    this.#set = new SequenceSetFormatter();
+    this.#place = 'set';
+    return this;
+  }
+
+  /** Numbers of the sequence set, in the order in which they are written; numbers that ascend by one become ranges. */
+  addToSet(numbers: readonly number[] | Uint32Array): this {
+    this.#output.add(this.#expectSet().add(numbers));
+    return this;
+  }
+
+  endSet(): this {
+    this.#output.add(this.#expectSet().end());
+    this.#set = undefined;
+    this.#place = 'next';
+    return this;
   }
 
   string(byteText: string): this {
@@ -250,6 +287,12 @@ export class Encoder {
   #expectItem(): void {
     if (this.#place === 'idle') throw new EncoderError('No response was begun');
     if (this.#place === 'literal') throw new EncoderError('A literal lacks bytes');
+    if (this.#place === 'set') throw new EncoderError('A sequence set has not ended');
+  }
+
+  #expectSet(): SequenceSetFormatter {
+    if (this.#set === undefined) throw new EncoderError('No sequence set was begun');
+    return this.#set;
   }
 }
 

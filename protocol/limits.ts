@@ -104,6 +104,9 @@ export const maxSearchNesting = 64;
 /** Conditions in one SEARCH; each may cost a pass over the mailbox. @see RFC 3501, section 6.4.4 */
 export const maxSearchKeys = 1024;
 
+/** Result options in one `RETURN`, of which few are known. @see RFC 4466, section 2.6.1 */
+export const maxReturnOptions = 16;
+
 /** Data items in one FETCH; each may cost a pass over every message named. @see RFC 3501, section 6.4.5 */
 export const maxFetchItems = 256;
 

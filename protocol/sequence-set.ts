@@ -42,20 +42,41 @@ function parseSequenceNumber(text: string): number | undefined {
  * range. Empty for no numbers, which the grammar does not allow on the wire.
  */
 export function formatSequenceSet(numbers: Iterable<number>): string {
-  const ranges: string[] = [];
-  let first = 0;
-  let last = 0;
-  for (const number of numbers) {
-    if (last !== 0 && number === last + 1) {
-      last = number;
-      continue;
+  const set = new SequenceSetFormatter();
+  return set.add(numbers) + set.end();
+}
+
+/** As {@link formatSequenceSet}, piece by piece, for sets that are too large to be formatted in one turn. */
+export class SequenceSetFormatter {
+  /** The last range, which may grow; 0 before the first number. */
+  #first = 0;
+  #last = 0;
+  #separator = '';
+
+  /** The text of all ranges that cannot grow any more and have not been returned before. */
+  add(numbers: Iterable<number>): string {
+    const ranges: string[] = [];
+    for (const number of numbers) {
+      if (this.#last === 0 || number !== this.#last + 1) {
+        if (this.#last !== 0) ranges.push(formatRange(this.#first, this.#last));
+        this.#first = number;
+      }
+      this.#last = number;
     }
-    if (last !== 0) ranges.push(formatRange(first, last));
-    first = number;
-    last = number;
+    return this.#join(ranges);
   }
-  if (last !== 0) ranges.push(formatRange(first, last));
-  return ranges.join(',');
+
+  /** The rest of the text. */
+  end(): string {
+    return this.#last === 0 ? '' : this.#join([formatRange(this.#first, this.#last)]);
+  }
+
+  #join(ranges: readonly string[]): string {
+    if (ranges.length === 0) return '';
+    const text = this.#separator + ranges.join(',');
+    this.#separator = ',';
+    return text;
+  }
 }
 
 function formatRange(first: number, last: number): string {

@@ -5,12 +5,16 @@ import { CommandError, quoteReceived, type Decoder } from '../decoder.ts';
 import { expectKeyword } from '../flag.ts';
 import { maxModseq, maxSearchKeys, maxSearchNesting } from '../limits.ts';
 import type { SearchKey } from '../search-key.ts';
+import type { SearchReturn } from '../search-return.ts';
+import { acceptSearchReturn } from './search-return.ts';
 
 /** @see RFC 9755, section 3 */
 const charsetText = 'No CHARSET is allowed once UTF8=ACCEPT is enabled, text is UTF-8';
 
 /** The arguments of SEARCH. */
 export interface SearchArguments {
+  /** Present if the answer is an ESEARCH response instead of SEARCH. */
+  readonly returned?: SearchReturn;
   /** Several keys are one `and`. */
   readonly criteria: SearchKey;
 }
@@ -18,11 +22,13 @@ export interface SearchArguments {
 /**
  * A charset that is not known is answered `NO [BADCHARSET …]`.
  *
- * @see RFC 3501, section 6.4.4
+ * @see RFC 3501, section 6.4.4; RFC 4731, section 3.1 (RETURN)
  */
 export function expectSearchArguments(decoder: Decoder): SearchArguments {
   decoder.expectSpace();
-  return { criteria: new SearchDecoder(decoder).expectCriteria() };
+  const returned = acceptSearchReturn(decoder);
+  const criteria = new SearchDecoder(decoder).expectCriteria();
+  return { criteria, ...(returned !== undefined && { returned }) };
 }
 
 const keysByName = new Map<string, SearchKey>([

@@ -11,7 +11,7 @@ import { commandGrammar } from '../../protocol/grammar/commands.ts';
 import { decode } from '../fixtures/read-events.ts';
 
 const common =
-  'IMAP4rev1 LITERAL+ IDLE NAMESPACE UIDPLUS UNSELECT MOVE ID ENABLE UTF8=ACCEPT CHILDREN SPECIAL-USE CONDSTORE APPENDLIMIT=67108864';
+  'IMAP4rev1 LITERAL+ IDLE NAMESPACE UIDPLUS UNSELECT MOVE ID ENABLE UTF8=ACCEPT CHILDREN SPECIAL-USE CONDSTORE ESEARCH APPENDLIMIT=67108864';
 
 const list = (stage: ConnectionStage, hasCertificate = false, off: Capability[] = []) =>
   listCapabilities({ stage, hasCertificate, off: new Set(off) }).join(' ');
@@ -72,7 +72,7 @@ await t.test('a command whose capability is turned off is unknown', (t) => {
 });
 
 await t.test('what is turned off has no arguments either', (t) => {
-  const off = new Set<Capability>(['CONDSTORE', 'APPENDLIMIT', 'SASL-IR', 'AUTH=LOGIN']);
+  const off = new Set<Capability>(['CONDSTORE', 'ESEARCH', 'APPENDLIMIT', 'SASL-IR', 'AUTH=LOGIN']);
   const refusals = {
     'SELECT a (CONDSTORE)': 'BAD Unknown parameter "CONDSTORE"',
     'STATUS a (APPENDLIMIT)': 'BAD Unknown STATUS item "APPENDLIMIT"',
@@ -80,6 +80,7 @@ await t.test('what is turned off has no arguments either', (t) => {
     'FETCH 1 MODSEQ': 'BAD Unknown FETCH item "MODSEQ"',
     'FETCH 1 FLAGS (CHANGEDSINCE 1)': 'BAD Unknown FETCH modifier "CHANGEDSINCE"',
     'STORE 1 (UNCHANGEDSINCE 1) FLAGS a': 'BAD Unknown STORE modifier "UNCHANGEDSINCE"',
+    'SEARCH RETURN () ALL': 'BAD Unknown search key "RETURN"',
     'SEARCH MODSEQ 1': 'BAD Unknown search key "MODSEQ"',
     'AUTHENTICATE PLAIN YQ==': 'BAD Expected end of command',
     'AUTHENTICATE LOGIN': 'NO Unknown SASL mechanism',

@@ -40,6 +40,25 @@ await t.test('many numbers', (t) => {
   t.end();
 });
 
+await t.test('a sequence set in pieces', (t) => {
+  const { out, written } = makeEncoder();
+  out.beginEsearch('a"1', true).atom('ALL').beginSet();
+  out.addToSet([1, 2, 3]).addToSet([]).addToSet(Uint32Array.of(4, 7)).addToSet([6, 9, 10]);
+  out.endSet().atom('COUNT').number(8).end();
+  out.beginEsearch('a2', false).atom('ALL').beginSet().addToSet([5]).endSet().end();
+  t.equal(
+    written(),
+    '* ESEARCH (TAG "a\\"1") UID ALL 1:4,7,6,9:10 COUNT 8\r\n* ESEARCH (TAG "a2") ALL 5\r\n',
+  );
+  t.throws(() => out.addToSet([1]), EncoderError, 'not begun');
+  out.begin().beginSet();
+  t.throws(() => out.number(1), EncoderError, 'not ended');
+  t.throws(() => out.end(), EncoderError, 'not ended');
+  t.ok(out.takeBack());
+  t.throws(() => out.endSet(), EncoderError, 'taken back');
+  t.end();
+});
+
 await t.test('items have spaces between them', (t) => {
   const { out, written } = makeEncoder();
   out.begin().atom('LIST').flags(['\\Noselect']).string('/').mailbox('a b').end();

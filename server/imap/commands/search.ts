@@ -4,52 +4,24 @@ import { mergeUids } from '../../../protocol/sorted-uids.ts';
 import { Turn } from '../../../store/turns.ts';
 import type { MailboxView } from '../mailbox-view.ts';
 import type { CommandHandler } from '../dispatch.ts';
+import { writeEsearch, writeSearch } from '../search-response.ts';
 import type { Session } from '../session.ts';
 import { SearchVerdicts, verdicts } from './search-verdicts.ts';
 
 /** Conditions that are tried on messages before others run: a millisecond or two. */
 const sliceConditions = 32_768;
 
-/** Numbers that are written before others run: half a millisecond. */
-const sliceNumbers = 4096;
-
-/** @see RFC 3501, section 6.4.4; RFC 7162, section 3.1.5 (MODSEQ) */
-export const search: CommandHandler<'SEARCH'> = async (session, { isUid, criteria }) => {
-  const { view, out } = session;
+/** @see RFC 3501, section 6.4.4; RFC 7162, section 3.1.5 (MODSEQ); RFC 4731 (RETURN) */
+export const search: CommandHandler<'SEARCH'> = async (session, command, { tag }) => {
+  const { isUid, criteria, returned } = command;
   const hasModseq = usesModseq(criteria);
   if (hasModseq) session.hasCondstore = true;
   const uids = await find(session, criteria);
-  const turn = new Turn(out);
-  let modseq = 1;
-  out.begin().atom('SEARCH');
-  for (let start = 0; start < uids.length; start += sliceNumbers) {
-    if (start > 0) await turn.next();
-    const slice = uids.subarray(start, start + sliceNumbers);
-    out.numbers(isUid ? slice : numbersOf(slice, view));
-    if (hasModseq) modseq = Math.max(modseq, highestModseq(slice, view));
-  }
-  if (hasModseq && uids.length > 0) out.open().atom('MODSEQ').number(modseq).close();
-  out.end();
+  const found = { uids, isUid, hasModseq };
+  if (returned === undefined) await writeSearch(session, found);
+  else await writeEsearch(session, found, { tag, returned });
   return { text: 'SEARCH completed' };
 };
-
-/** Message sequence numbers of messages that the client knows of. */
-function numbersOf(uids: Uint32Array, view: MailboxView): Uint32Array {
-  let number = 0;
-  return uids.map((uid) => (number = view.numberOf(uid, number + 1) ?? number));
-}
-
-/** Of those of the messages that are still there; 0 if none is. */
-function highestModseq(uids: Uint32Array, { feed }: MailboxView): number {
-  let [index, highest] = [-1, 0];
-  for (const uid of uids) {
-    const found = feed.indexOf(uid, index + 1);
-    if (found === -1) continue;
-    index = found;
-    highest = Math.max(highest, feed.modseqAt(index));
-  }
-  return highest;
-}
 
 function usesModseq(criteria: SearchKey): boolean {
   return conditionsOf(criteria).some(({ key }) => key === 'modseq');

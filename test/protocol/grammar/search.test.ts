@@ -1,5 +1,5 @@
 import t from 'tap';
-import { maxSearchKeys, maxSearchNesting } from '../../../protocol/limits.ts';
+import { maxReturnOptions, maxSearchKeys, maxSearchNesting } from '../../../protocol/limits.ts';
 import { decode } from '../../fixtures/read-events.ts';
 
 const flag = (name: string) => ({ key: 'flag', flag: name });
@@ -99,6 +99,23 @@ await t.test('every key', (t) => {
   t.end();
 });
 
+await t.test('result options', (t) => {
+  const returned = (text: string) => {
+    const command = decode(`SEARCH ${text}`);
+    if (typeof command !== 'object' || command.name !== 'SEARCH') return command;
+    return command.returned && [...command.returned.items];
+  };
+  t.equal(returned('ALL'), undefined);
+  t.same(returned('RETURN () ALL'), ['ALL'], 'none is the same as ALL');
+  t.same(returned('return (min Max COUNT all) CHARSET UTF-8 ALL'), ['MIN', 'MAX', 'COUNT', 'ALL']);
+  t.same(returned('RETURN (MIN MIN) ALL'), ['MIN']);
+  t.match(criteria('RETURN (MIN) SEEN'), flag('\\Seen'));
+  const many = (count: number) => `RETURN (${Array(count).fill('MIN').join(' ')}) ALL`;
+  t.same(returned(many(maxReturnOptions)), ['MIN']);
+  t.equal(returned(many(maxReturnOptions + 1)), 'BAD More than 16 result options');
+  t.end();
+});
+
 await t.test('charsets', (t) => {
   t.same(criteria('CHARSET UTF-8 SUBJECT {3+}\r\n\xe6\x97\xa5'), header('Subject', '日'));
   t.same(
@@ -137,7 +154,14 @@ await t.test('refusals', (t) => {
   for (const [text, refusal] of [
     ['', 'BAD Expected space, got end of command'],
     ['FOO', 'BAD Unknown search key "FOO"'],
-    ['RETURN () ALL', 'BAD Unknown search key "RETURN"'],
+    ['RETURN (MIN)', 'BAD Expected space, got end of command'],
+    ['RETURN MIN ALL', 'BAD Expected list of result options, got "MIN"'],
+    ['RETURN(MIN) ALL', 'BAD Expected space, got "(MIN)"'],
+    ['RETURN (FIRST) ALL', 'BAD Unknown result option "FIRST"'],
+    ['RETURN (MIN', 'BAD Expected space or ")", got end of command'],
+    ['RETURNS (MIN) ALL', 'BAD Unknown search key "RETURNS"'],
+    ['ALL RETURN (MIN)', 'BAD Unknown search key "RETURN"'],
+    ['CHARSET UTF-8 RETURN (MIN) ALL', 'BAD Unknown search key "RETURN"'],
     ['()', 'BAD Expected search keys, got an empty list'],
     ['(SEEN', 'BAD Expected space or ")", got end of command'],
     ['NOT', 'BAD Expected space, got end of command'],

@@ -34,6 +34,90 @@ await t.test('SEARCH MODSEQ answers with the highest modseq of what it found', a
   t.same(texts(await client.ok(`SEARCH MODSEQ ${modseq + 1}`)), ['* SEARCH']);
 });
 
+await t.test('SEARCH RETURN answers with what was asked for', async (t) => {
+  const client = await newClient();
+  await appendMessages(client, 'INBOX', 'gone', 'one', 'two', 'three', 'four');
+  await client.ok('SELECT INBOX');
+  await client.ok('STORE 1 +FLAGS.SILENT (\\Deleted)');
+  await client.ok('EXPUNGE');
+  await client.ok('STORE 1:2,4 +FLAGS.SILENT (\\Flagged)');
+  const answer = async (command: string) =>
+    texts(await client.ok(command)).map((text) => text.replace(/\(TAG "\w+"\)/, '(TAG)'));
+  for (const [options, numbers, uids] of [
+    ['', ' ALL 1:2,4', ' ALL 2:3,5'],
+    ['ALL', ' ALL 1:2,4', ' ALL 2:3,5'],
+    ['MIN', ' MIN 1', ' MIN 2'],
+    ['MAX', ' MAX 4', ' MAX 5'],
+    ['COUNT', ' COUNT 3', ' COUNT 3'],
+    ['COUNT MAX ALL MIN', ' MIN 1 MAX 4 ALL 1:2,4 COUNT 3', ' MIN 2 MAX 5 ALL 2:3,5 COUNT 3'],
+  ]) {
+    const search = `SEARCH RETURN (${options}) FLAGGED`;
+    t.same(await answer(search), [`* ESEARCH (TAG)${numbers}`], search);
+    t.same(await answer(`UID ${search}`), [`* ESEARCH (TAG) UID${uids}`], `UID ${search}`);
+  }
+  t.same(await answer('SEARCH RETURN (MIN MAX ALL) DELETED'), ['* ESEARCH (TAG)'], 'no match');
+  t.same(await answer('UID SEARCH RETURN (MIN COUNT) DELETED'), ['* ESEARCH (TAG) UID COUNT 0']);
+  client.send('x]y SEARCH RETURN (MIN) ALL\r\n');
+  t.same(texts(await client.readTagged('x]y')), ['* ESEARCH (TAG "x]y") MIN 1']);
+});
+
+await t.test('the MODSEQ of an ESEARCH is that of the messages that it has', async (t) => {
+  const client = await newClient();
+  await appendMessages(client, 'INBOX', 'one', 'two', 'three');
+  await client.ok('SELECT INBOX (CONDSTORE)');
+  for (const number of [3, 1, 2]) await client.ok(`STORE ${number} +FLAGS.SILENT (\\Flagged)`);
+  const lines = texts(await client.ok('FETCH 1:3 (MODSEQ)'));
+  const [first, second, third] = lines.map((line) => Number(/MODSEQ \((\d+)/.exec(line)?.[1]));
+  t.ok(third! < first! && first! < second!);
+  for (const [options, modseq] of [
+    ['MIN', first],
+    ['MAX', third],
+    ['MIN MAX', first],
+    ['MIN COUNT', second],
+    ['MIN ALL', second],
+    ['', second],
+  ] as const) {
+    const [line] = texts(await client.ok(`SEARCH RETURN (${options}) MODSEQ 1`));
+    t.equal(line?.replace(/.* MODSEQ /, ''), String(modseq), options);
+  }
+  const none = texts(await client.ok(`SEARCH RETURN (ALL COUNT) MODSEQ ${second! + 1}`));
+  t.match(none, [/^\* ESEARCH \(TAG "\w+"\) COUNT 0$/], 'none if nothing matches');
+});
+
+await t.test('the numbers of a large answer are one set, between which others run', async (t) => {
+  const mailbox = new FakeMailbox();
+  const messages = Array.from({ length: 20_000 }, (_, index) => ({
+    uid: index + 1,
+    modseq: 1,
+    flags: [],
+  }));
+  const feed = await MailboxFeed.open(
+    {
+      ...mailbox.store,
+      async *readStates() {
+        yield statesOf(messages);
+      },
+    },
+    mailbox.box,
+  );
+  const { session, lines } = selectedSession(feed);
+  const command = {
+    name: 'SEARCH',
+    isUid: false,
+    criteria: { key: 'all' },
+    returned: { items: new Set(['ALL'] as const) },
+  } as const;
+  const ends: string[] = [];
+  const searched = search(session, command, { tag: 'a', isWaiting: false }).then(() =>
+    ends.push('search'),
+  );
+  await takeTurn().then(() => ends.push('another'));
+  await searched;
+  t.same(ends, ['another', 'search']);
+  session.out.flush();
+  t.same(lines(), ['* ESEARCH (TAG "a") ALL 1:20000']);
+});
+
 await t.test('an unknown charset is refused with the ones that are known', async (t) => {
   const client = await newClient();
   await client.ok('SELECT INBOX');

@@ -1,0 +1,111 @@
+import type { SearchReturn } from '../../protocol/search-return.ts';
+import { Turn } from '../../store/turns.ts';
+import type { MailboxView } from './mailbox-view.ts';
+import type { Session } from './session.ts';
+
+/** Numbers that are written before others run: half a millisecond. */
+const sliceNumbers = 4096;
+
+/** What a search of the selected mailbox has found. */
+export interface SearchFound {
+  /** UIDs of messages that the client knows of, in the order in which they are answered. */
+  readonly uids: Uint32Array;
+  /** True if the answer has UIDs, false if it has message sequence numbers. */
+  readonly isUid: boolean;
+  /** True if the answer has the highest modseq, since the search was for one. */
+  readonly hasModseq: boolean;
+}
+
+/** Writes a SEARCH response. @see RFC 3501, section 7.2.5; RFC 7162, section 3.1.5 */
+export async function writeSearch(session: Session, found: SearchFound): Promise<void> {
+  const { view, out } = session;
+  const { uids, isUid, hasModseq } = found;
+  const turn = new Turn(out);
+  out.begin().atom('SEARCH');
+  for await (const slice of slicesOf(uids, turn)) {
+    out.numbers(isUid ? slice : numbersOf(slice, view));
+  }
+  if (hasModseq && uids.length > 0) {
+    const modseq = await highestModseq(uids, view, turn);
+    out.open().atom('MODSEQ').number(modseq).close();
+  }
+  out.end();
+}
+
+/** What an extended search is answered with. */
+export interface EsearchAnswer {
+  /** Of the command. */
+  readonly tag: string;
+  readonly returned: SearchReturn;
+}
+
+/**
+ * Writes an ESEARCH response. MIN and MAX are the first and the last of what was found, in its order.
+ *
+ * @see RFC 4731, section 3; RFC 5267, section 3 (the same of SORT)
+ */
+export async function writeEsearch(
+  session: Session,
+  { uids, isUid, hasModseq }: SearchFound,
+  { tag, returned: { items } }: EsearchAnswer,
+): Promise<void> {
+  const { view, out } = session;
+  const turn = new Turn(out);
+  const inAnswer = (slice: Uint32Array) => (isUid ? slice : numbersOf(slice, view));
+  const isAny = uids.length > 0;
+  out.beginEsearch(tag, isUid);
+  if (items.has('MIN') && isAny) out.atom('MIN').numbers(inAnswer(uids.subarray(0, 1)));
+  if (items.has('MAX') && isAny) out.atom('MAX').numbers(inAnswer(uids.subarray(-1)));
+  if (items.has('ALL') && isAny) {
+    out.atom('ALL').beginSet();
+    for await (const slice of slicesOf(uids, turn)) out.addToSet(inAnswer(slice));
+    out.endSet();
+  }
+  if (items.has('COUNT')) out.atom('COUNT').number(uids.length);
+  if (hasModseq && isAny) {
+    const modseq = await highestModseq(returnedOf(uids, items), view, turn);
+    out.atom('MODSEQ').number(modseq);
+  }
+  out.end();
+}
+
+/** The messages that an answer is about: with nothing but MIN and MAX only those. */
+function returnedOf(uids: Uint32Array, items: SearchReturn['items']): Uint32Array {
+  if (items.has('ALL') || items.has('COUNT')) return uids;
+  return uids.filter(
+    (_, place) =>
+      (place === 0 && items.has('MIN')) || (place === uids.length - 1 && items.has('MAX')),
+  );
+}
+
+async function* slicesOf(uids: Uint32Array, turn: Turn): AsyncGenerator<Uint32Array> {
+  for (let start = 0; start < uids.length; start += sliceNumbers) {
+    if (start > 0) await turn.next();
+    yield uids.subarray(start, start + sliceNumbers);
+  }
+}
+
+/** Message sequence numbers of messages that the client knows of. */
+function numbersOf(uids: Uint32Array, view: MailboxView): Uint32Array {
+  let number = 0;
+  return uids.map((uid) => (number = view.numberOf(uid, number + 1) ?? number));
+}
+
+/** Of those of the messages that are still there; 1 if none is. */
+async function highestModseq(
+  uids: Uint32Array,
+  { feed }: MailboxView,
+  turn: Turn,
+): Promise<number> {
+  let highest = 1;
+  for await (const slice of slicesOf(uids, turn)) {
+    let index = -1;
+    for (const uid of slice) {
+      const found = feed.indexOf(uid, index + 1);
+      if (found === -1) continue;
+      index = found;
+      highest = Math.max(highest, feed.modseqAt(index));
+    }
+  }
+  return highest;
+}
