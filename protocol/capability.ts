@@ -38,6 +38,7 @@ const capabilities = {
   CONDSTORE: { rfc: 'RFC 7162', isEnabled: true },
   ESEARCH: { rfc: 'RFC 4731' },
   APPENDLIMIT: { rfc: 'RFC 7889', value: defaultMaxAppendBytes },
+  'STATUS=SIZE': { rfc: 'RFC 8438' },
   'SASL-IR': { rfc: 'RFC 4959', stages: ['before-tls', 'before-login'] },
   STARTTLS: { rfc: 'RFC 3501, section 6.2.1', stages: ['before-tls'], isFixed: true },
   LOGINDISABLED: { rfc: 'RFC 3501, section 6.2.3', stages: ['before-tls'], isFixed: true },

@@ -1,22 +1,27 @@
+import type { Capability } from '../capability.ts';
 import { CommandError, quoteReceived, type Decoder } from '../decoder.ts';
 import { expectMailboxArgument } from './command-grammar.ts';
 
-const statusItems = [
-  'MESSAGES',
-  'RECENT',
-  'UIDNEXT',
-  'UIDVALIDITY',
-  'UNSEEN',
-  'HIGHESTMODSEQ',
-  'APPENDLIMIT',
-] as const;
+/** The STATUS data items, each with the capability that brings it; undefined for those of IMAP4rev1. */
+const statusItems = {
+  MESSAGES: undefined,
+  RECENT: undefined,
+  UIDNEXT: undefined,
+  UIDVALIDITY: undefined,
+  UNSEEN: undefined,
+  HIGHESTMODSEQ: 'CONDSTORE',
+  APPENDLIMIT: 'APPENDLIMIT',
+  SIZE: 'STATUS=SIZE',
+} as const satisfies { readonly [item: string]: Capability | undefined };
 
-/** A STATUS data item. @see RFC 3501, section 6.3.10; RFC 7162, section 3.1.7; RFC 7889, section 3.1 */
-export type StatusItem = (typeof statusItems)[number];
+/** A STATUS data item. @see RFC 3501, section 6.3.10; RFC 7162, section 3.1.7; RFC 7889, section 3.1; RFC 8438 */
+export type StatusItem = keyof typeof statusItems;
 
-function isItemOff(decoder: Decoder, item: StatusItem): boolean {
-  if (item === 'HIGHESTMODSEQ') return decoder.isOff('CONDSTORE');
-  return item === 'APPENDLIMIT' && decoder.isOff('APPENDLIMIT');
+function findItem(decoder: Decoder, name: string): StatusItem | undefined {
+  if (!Object.hasOwn(statusItems, name)) return undefined;
+  const item = name as StatusItem;
+  const capability = statusItems[item];
+  return capability !== undefined && decoder.isOff(capability) ? undefined : item;
 }
 
 /** The arguments of STATUS. */
@@ -29,16 +34,19 @@ export interface StatusArguments {
 /** @see RFC 3501, section 6.3.10 */
 export function expectStatusArguments(decoder: Decoder): StatusArguments {
   const mailboxName = expectMailboxArgument(decoder);
-  const items = new Set<StatusItem>();
   decoder.expectSpace();
-  decoder.expectList('STATUS items', statusItems.length * 2, () => {
+  return { mailboxName, items: expectStatusItems(decoder) };
+}
+
+/** A list of STATUS data items, which is not empty; each comes once in what is returned. */
+export function expectStatusItems(decoder: Decoder): readonly StatusItem[] {
+  const items = new Set<StatusItem>();
+  decoder.expectList('STATUS items', Object.keys(statusItems).length * 2, () => {
     const name = decoder.expectAtom('STATUS item').toUpperCase();
-    const item = statusItems.find((known) => known === name);
-    if (item === undefined || isItemOff(decoder, item)) {
-      throw new CommandError(`Unknown STATUS item ${quoteReceived(name)}`);
-    }
+    const item = findItem(decoder, name);
+    if (item === undefined) throw new CommandError(`Unknown STATUS item ${quoteReceived(name)}`);
     items.add(item);
   });
   if (items.size === 0) throw new CommandError('Expected STATUS items, got an empty list');
-  return { mailboxName, items: [...items] };
+  return [...items];
 }

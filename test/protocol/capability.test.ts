@@ -11,7 +11,7 @@ import { commandGrammar } from '../../protocol/grammar/commands.ts';
 import { decode } from '../fixtures/read-events.ts';
 
 const common =
-  'IMAP4rev1 LITERAL+ IDLE NAMESPACE UIDPLUS UNSELECT MOVE ID ENABLE UTF8=ACCEPT CHILDREN SPECIAL-USE CONDSTORE ESEARCH APPENDLIMIT=67108864';
+  'IMAP4rev1 LITERAL+ IDLE NAMESPACE UIDPLUS UNSELECT MOVE ID ENABLE UTF8=ACCEPT CHILDREN SPECIAL-USE CONDSTORE ESEARCH APPENDLIMIT=67108864 STATUS=SIZE';
 
 const list = (stage: ConnectionStage, hasCertificate = false, off: Capability[] = []) =>
   listCapabilities({ stage, hasCertificate, off: new Set(off) }).join(' ');

@@ -12,9 +12,10 @@ const values: { readonly [Item in StatusItem]: (status: MailboxStatus) => number
   UNSEEN: (status) => status.unseenCount,
   HIGHESTMODSEQ: (status) => status.highestModseq,
   APPENDLIMIT: () => defaultMaxAppendBytes,
+  SIZE: (status) => status.sizeBytes,
 };
 
-/** @see RFC 3501, section 6.3.10; RFC 7162, section 3.1.7; RFC 7889, section 3.1 (APPENDLIMIT) */
+/** @see RFC 3501, section 6.3.10; RFC 7162, section 3.1.7; RFC 7889, section 3.1 (APPENDLIMIT); RFC 8438 (SIZE) */
 export const status: CommandHandler<'STATUS'> = async (session, { mailboxName, items }) => {
   const mailbox = await session.store.findMailbox(session.accountId, mailboxName);
   if (mailbox === undefined || !mailbox.isSelectable) {

@@ -52,7 +52,14 @@ await t.test('STATUS', (t) => {
     mailboxName: 'a',
     items: ['MESSAGES', 'UNSEEN', 'UIDNEXT', 'UIDVALIDITY', 'RECENT', 'HIGHESTMODSEQ'],
   });
-  t.equal(decode('STATUS a (SIZE)'), 'BAD Unknown STATUS item "SIZE"');
+  t.match(decode('STATUS a (Size APPENDLIMIT)'), { items: ['SIZE', 'APPENDLIMIT'] });
+  t.equal(
+    decode('STATUS a (SIZE)', { off: new Set(['STATUS=SIZE']) }),
+    'BAD Unknown STATUS item "SIZE"',
+  );
+  for (const name of ['SIZES', '__proto__', 'TOSTRING']) {
+    t.equal(decode(`STATUS a (${name})`), `BAD Unknown STATUS item "${name.toUpperCase()}"`);
+  }
   t.equal(decode('STATUS a ()'), 'BAD Expected STATUS items, got an empty list');
   t.equal(decode('STATUS a MESSAGES'), 'BAD Expected list of STATUS items, got "MESSAGES"');
   t.end();

@@ -10,11 +10,11 @@ await t.test('what is turned off is not announced, before login and after', asyn
   const stranger = await connect();
   t.match(
     stranger.greeting,
-    / LITERAL\+ IDLE NAMESPACE UIDPLUS UNSELECT ID ENABLE UTF8=ACCEPT ESEARCH APPENDLIMIT=67108864 SASL-IR AUTH=LOGIN\]/,
+    / LITERAL\+ IDLE NAMESPACE UIDPLUS UNSELECT ID ENABLE UTF8=ACCEPT ESEARCH APPENDLIMIT=67108864 STATUS=SIZE SASL-IR AUTH=LOGIN\]/,
   );
   const client = await login();
   t.same(texts(await client.ok('CAPABILITY')), [
-    '* CAPABILITY IMAP4rev1 LITERAL+ IDLE NAMESPACE UIDPLUS UNSELECT ID ENABLE UTF8=ACCEPT ESEARCH APPENDLIMIT=67108864',
+    '* CAPABILITY IMAP4rev1 LITERAL+ IDLE NAMESPACE UIDPLUS UNSELECT ID ENABLE UTF8=ACCEPT ESEARCH APPENDLIMIT=67108864 STATUS=SIZE',
   ]);
 });
 
@@ -36,7 +36,7 @@ await t.test('more can be turned off for an account', async (t) => {
   t.match(bob.greeting, / IDLE /, 'a stranger may be anybody');
   bob.send('a LOGIN BOB secret\r\nb IDLE\r\n');
   const before =
-    'IMAP4rev1 LITERAL+ NAMESPACE UIDPLUS UNSELECT ID ENABLE UTF8=ACCEPT ESEARCH APPENDLIMIT=67108864';
+    'IMAP4rev1 LITERAL+ NAMESPACE UIDPLUS UNSELECT ID ENABLE UTF8=ACCEPT ESEARCH APPENDLIMIT=67108864 STATUS=SIZE';
   t.equal((await bob.readTagged('a')).text, `[CAPABILITY ${before}] Logged in`);
   t.match(await bob.readTagged('b'), { status: 'BAD', text: 'Unknown command "IDLE"' });
   t.same(texts(await bob.ok('CAPABILITY')), [`* CAPABILITY ${before}`]);

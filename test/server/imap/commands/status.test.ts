@@ -39,6 +39,25 @@ await t.test('STATUS HIGHESTMODSEQ turns CONDSTORE on (RFC 7162, section 3.1)', 
   t.match(texts(await client.ok('STORE 1 FLAGS (b)')).at(-1), / MODSEQ \(\d+\)\)$/);
 });
 
+await t.test('STATUS SIZE is the sum of the sizes that FETCH tells (RFC 8438)', async (t) => {
+  const client = await newClient();
+  const size = async (name: string) => texts(await client.ok(`STATUS ${name} (SIZE)`));
+  t.same(await size('INBOX'), ['* STATUS INBOX (SIZE 0)']);
+  for (const text of ['one', 'and a second']) await client.ok('APPEND INBOX', messageOf(text));
+  const bytes = ['one', 'and a second'].map((text) => messageOf(text).length);
+  await client.ok('SELECT INBOX');
+  t.match(
+    texts(await client.ok('FETCH 1:2 (RFC822.SIZE)')),
+    bytes.map((count, index) => `* ${index + 1} FETCH (RFC822.SIZE ${count})`),
+  );
+  t.same(await size('INBOX'), [`* STATUS INBOX (SIZE ${bytes[0]! + bytes[1]!})`]);
+  await client.ok('COPY 2 Sent');
+  t.same(await size('Sent'), [`* STATUS Sent (SIZE ${bytes[1]})`]);
+  await client.ok('STORE 1 +FLAGS.SILENT (\\Deleted)');
+  await client.ok('EXPUNGE');
+  t.same(await size('INBOX'), [`* STATUS INBOX (SIZE ${bytes[1]})`]);
+});
+
 await t.test('STATUS of no mailbox is refused', async (t) => {
   const client = await newClient();
   t.match(await client.command('STATUS Nowhere (MESSAGES)'), {
