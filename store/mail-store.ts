@@ -91,6 +91,11 @@ export interface MailStore {
    */
   readChanges(box: MailboxKey, since: number, until: number): AsyncIterable<MailboxChanges>;
   /**
+   * How many messages have a UID below each of these (ascending), all at one instant. Each costs a look at some hundred messages,
+   * however many there are: for some UIDs, not for all of a mailbox. `NONEXISTENT`.
+   */
+  countBelow(box: MailboxKey, uids: Uint32Array): Promise<CountsBelow>;
+  /**
    * The messages that no session has been told of yet become the caller's \Recent ones, and nobody else's
    * (RFC 3501, section 2.3.2). The result is a range of UIDs `[firstUid, nextUid)`, empty if they are equal. Kept in the
    * memory of the store and written with a later change, so that it costs no wait for the disk; a crash may make
@@ -246,6 +251,14 @@ export interface MailboxStatus {
   readonly canAddKeywords?: boolean;
   /** If it was asked for: the message sequence number of the first message without \Seen; absent if all have it. */
   readonly firstUnseenNumber?: number;
+}
+
+/** What {@link MailStore.countBelow} has counted. */
+export interface CountsBelow {
+  /** One for each of the UIDs. */
+  readonly counts: Uint32Array;
+  /** Of the mailbox at that instant. */
+  readonly highestModseq: number;
 }
 
 /** What is read beside the counters. */

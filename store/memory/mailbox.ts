@@ -95,6 +95,11 @@ export class MemoryMailbox {
     };
   }
 
+  /** How many messages have a UID below this. */
+  countBelow(uid: number): number {
+    return this.#indexOf(uid);
+  }
+
   /** The message sequence number of the first message without \Seen; undefined if all have it. */
   get firstUnseenNumber(): number | undefined {
     const index = this.#messages.findIndex(({ flags }) => !flags.isSeen);

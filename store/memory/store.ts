@@ -7,6 +7,7 @@ import {
   type AccountUsage,
   type AddedMessage,
   type CopyResult,
+  type CountsBelow,
   type Credentials,
   type ExpungeResult,
   type FlagChange,
@@ -181,6 +182,12 @@ export class MemoryMailStore implements MailStore {
 
   readChanges(box: MailboxKey, since: number, until: number): AsyncIterable<MailboxChanges> {
     return readChanges(() => this.#mailboxes.find(box), since, until);
+  }
+
+  async countBelow(box: MailboxKey, uids: Uint32Array): Promise<CountsBelow> {
+    const mailbox = this.#mailboxes.find(box);
+    const counts = uids.map((uid) => mailbox.countBelow(uid));
+    return { counts, highestModseq: mailbox.status.highestModseq };
   }
 
   async claimRecent(box: MailboxKey): Promise<{ firstUid: number; nextUid: number }> {

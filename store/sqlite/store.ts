@@ -6,6 +6,7 @@ import type {
   AccountListener,
   AccountUsage,
   CopyResult,
+  CountsBelow,
   Credentials,
   ExpungeResult,
   FlagChange,
@@ -42,6 +43,7 @@ import { readBody } from './bodies/read-body.ts';
 import { readRows } from './rows.ts';
 import { bodyState } from './bodies/bodies.ts';
 import { SqliteSearchSource } from './search-source.ts';
+import { countBelow } from './states/count-below.ts';
 import { toWatchCounters } from './writer/watches.ts';
 import { toKey, type Writer, WriterClient, type WriterLink } from './writer/writer.ts';
 
@@ -171,6 +173,10 @@ export class SqliteMailStore implements MailStore {
 
   readChanges(box: MailboxKey, since: number, until: number): AsyncIterable<MailboxChanges> {
     return readChanges(this.#database, box, since, until);
+  }
+
+  async countBelow(box: MailboxKey, uids: Uint32Array): Promise<CountsBelow> {
+    return this.#database.snapshot(() => countBelow(this.#database, box, uids));
   }
 
   async claimRecent(box: MailboxKey): Promise<{ firstUid: number; nextUid: number }> {
