@@ -18,6 +18,8 @@ interface CapabilityRow {
   readonly insteadOf?: string;
   /** What is announced behind its name and `=`. */
   readonly value?: number;
+  /** What it builds on: without these it is turned off, too. */
+  readonly needs?: readonly string[];
 }
 
 /** The capabilities, in the order in which they are announced. A new one is a row here. */
@@ -36,6 +38,7 @@ const capabilities = {
   CHILDREN: { rfc: 'RFC 3348' },
   'SPECIAL-USE': { rfc: 'RFC 6154' },
   CONDSTORE: { rfc: 'RFC 7162', isEnabled: true },
+  QRESYNC: { rfc: 'RFC 7162', isEnabled: true, needs: ['ENABLE', 'CONDSTORE'] },
   ESEARCH: { rfc: 'RFC 4731' },
   APPENDLIMIT: { rfc: 'RFC 7889', value: defaultMaxAppendBytes },
   'STATUS=SIZE': { rfc: 'RFC 8438' },
@@ -75,6 +78,13 @@ export const documentedCapabilities: readonly {
 export function findSwitchableCapability(name: string): Capability | undefined {
   const wanted = name.toLowerCase();
   return switchableCapabilities.find((known) => known.toLowerCase() === wanted);
+}
+
+/** True if a capability is among those that are turned off, or builds on one of them. */
+export function isTurnedOff(capability: Capability, off: ReadonlySet<Capability>): boolean {
+  if (off.size === 0) return false;
+  const needs = rows.get(capability)?.needs as readonly Capability[] | undefined;
+  return off.has(capability) || needs?.some((needed) => isTurnedOff(needed, off)) === true;
 }
 
 /** True if the capability still counts for a client that has logged in. */
@@ -134,7 +144,7 @@ const listsOf = new WeakMap<ReadonlySet<Capability>, Map<string, readonly string
 function makeList({ stage, hasCertificate, off }: CapabilityState): readonly string[] {
   const list: string[] = [];
   for (const [name, { stages, needsCertificate, insteadOf, value }] of rows) {
-    if (off.has(name)) continue;
+    if (isTurnedOff(name, off)) continue;
     if (insteadOf !== undefined && !off.has(insteadOf as Capability)) continue;
     if (stages !== undefined && !stages.includes(stage)) continue;
     if (needsCertificate === true && !hasCertificate) continue;

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { takesUtf8, type Capability, type EnabledExtension } from './capability.ts';
+import { isTurnedOff, takesUtf8, type Capability, type EnabledExtension } from './capability.ts';
 import {
   maxMailboxNameBytes,
   maxNumber,
@@ -121,7 +121,7 @@ export class Decoder {
 
   /** True if a capability is turned off, so that its arguments are unknown. */
   isOff(capability: Capability): boolean {
-    return this.#off.has(capability);
+    return isTurnedOff(capability, this.#off);
   }
 
   /** True if the client has turned an extension on. */

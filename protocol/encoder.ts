@@ -1,7 +1,7 @@
 import { takesUtf8, type EnabledExtension } from './capability.ts';
 import { OutputBuffer, type OutputSink } from './output-buffer.ts';
 import type { ResponseCode } from './response-code.ts';
-import { SequenceSetFormatter } from './sequence-set.ts';
+import { type SequenceRange, SequenceSetFormatter } from './sequence-set.ts';
 import {
   type ByteText,
   encodeAString,
@@ -10,6 +10,7 @@ import {
   encodeMailbox,
   encodeNString,
   encodeNumber,
+  encodeRanges,
   EncoderError,
   encodeResponseText,
   encodeString,
@@ -152,6 +153,11 @@ export class Encoder {
     this.#set = undefined;
     this.#place = 'next';
     return this;
+  }
+
+  /** Ranges of UIDs or of message sequence numbers, of which there are some. */
+  ranges(ranges: readonly SequenceRange[]): this {
+    return this.wire(encodeRanges(ranges));
   }
 
   string(byteText: string): this {

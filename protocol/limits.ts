@@ -131,6 +131,12 @@ export const maxIdNameBytes = 30;
 /** Bytes of a value in ID. @see RFC 2971, section 3.3 */
 export const maxIdValueBytes = 1024;
 
+/** Parameters of one SELECT, of which there are two. @see RFC 4466, section 2.1 */
+export const maxSelectParameters = 8;
+
+/** Modifiers of one FETCH. @see RFC 4466, section 2.4 */
+export const maxFetchModifiers = 8;
+
 /** Capabilities in one ENABLE. @see RFC 5161, section 3.1 */
 export const maxEnableCount = 64;
 
@@ -140,7 +146,10 @@ export const maxEnableCount = 64;
  */
 export const maxMailboxNameBytes = 4096;
 
-/** The largest modseq that a JavaScript number holds exactly; RFC 7162 goes to 2^63 - 1. */
+/** The largest modseq that a client may name: 2^63 - 1. @see RFC 7162, section 3.1 */
+export const largestModseq = 2n ** 63n - 1n;
+
+/** The largest modseq that a JavaScript number holds exactly, which no mailbox reaches. */
 export const maxModseq = Number.MAX_SAFE_INTEGER;
 
 /** The largest `number` and `nz-number`. @see RFC 3501, section 9 */

@@ -32,3 +32,19 @@ export type SearchKey =
   | { readonly key: 'body'; readonly text: string }
   | { readonly key: 'text'; readonly text: string }
   | { readonly key: 'modseq'; readonly modseq: number };
+
+/** True if the key, or one in it, names messages by their sequence numbers. */
+export function hasSequenceKey(key: SearchKey): boolean {
+  switch (key.key) {
+    case 'sequence':
+      return true;
+    case 'and':
+      return key.keys.some(hasSequenceKey);
+    case 'or':
+      return hasSequenceKey(key.left) || hasSequenceKey(key.right);
+    case 'not':
+      return hasSequenceKey(key.operand);
+    default:
+      return false;
+  }
+}

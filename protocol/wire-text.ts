@@ -1,6 +1,7 @@
 import { isUtf8 as isUtf8Bytes } from 'node:buffer';
 import type { BodySection } from './fetch-item.ts';
 import { encodeModifiedUtf7 } from './mailbox-name.ts';
+import type { SequenceRange } from './sequence-set.ts';
 
 declare const isWireText: unique symbol;
 
@@ -55,6 +56,15 @@ export function encodeAtom(text: string): WireText {
 export function encodeNumber(number: number): WireText {
   if (!Number.isSafeInteger(number) || number < 0) throw new EncoderError('Cannot write a number');
   return wire(String(number));
+}
+
+/** A `sequence-set` without `*`. Throws EncoderError for no ranges, and for what is not a whole number. */
+export function encodeRanges(ranges: readonly SequenceRange[]): WireText {
+  if (ranges.length === 0) throw new EncoderError('Cannot write an empty set');
+  const texts = ranges.map(({ first, last }) =>
+    first === last ? encodeNumber(first) : `${encodeNumber(first)}:${encodeNumber(last)}`,
+  );
+  return wire(texts.join());
 }
 
 /**

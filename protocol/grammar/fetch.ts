@@ -1,7 +1,8 @@
 import { CommandError, quoteReceived, type Decoder } from '../decoder.ts';
 import type { BodySection, FetchItem, SectionText } from '../fetch-item.ts';
-import { maxFetchItems, maxHeaderFields, maxModseq, maxSectionDepth } from '../limits.ts';
+import { maxFetchItems, maxFetchModifiers, maxHeaderFields, maxSectionDepth } from '../limits.ts';
 import type { SequenceSet } from '../sequence-set.ts';
+import { expectModseq } from './modseq.ts';
 
 const simpleItems = [
   'ENVELOPE',
@@ -27,26 +28,32 @@ const macros = new Map<string, readonly string[]>([
 ]);
 
 /** The arguments of FETCH. */
-export interface FetchArguments {
+export interface FetchArguments extends FetchModifiers {
   readonly set: SequenceSet;
   /** Macros are expanded; an item that was asked for twice comes once. */
   readonly items: readonly FetchItem[];
+}
+
+/** What stands behind the items, in parentheses. */
+interface FetchModifiers {
   /** Only messages with a larger modseq (RFC 7162, section 3.1.4.1). */
   readonly changedSince?: number;
+  /** Also tells what was expunged since; only of UID FETCH with `changedSince` (RFC 7162, section 3.2.6). */
+  readonly isVanished?: true;
 }
 
 /**
  * The grammar has macros only alone; they are accepted in a list too, since they can mean nothing else there.
  *
- * @see RFC 3501, section 6.4.5; RFC 7162, section 3.1.4.1
+ * @see RFC 3501, section 6.4.5; RFC 7162, sections 3.1.4.1 and 3.2.6
  */
-export function expectFetchArguments(decoder: Decoder): FetchArguments {
+export function expectFetchArguments(decoder: Decoder, isUid: boolean): FetchArguments {
   decoder.expectSpace();
   const set = decoder.expectSequenceSet();
   decoder.expectSpace();
   const items = expectFetchItems(decoder);
-  const changedSince = decoder.accept(' ') ? expectFetchModifiers(decoder) : undefined;
-  return { set, items, ...(changedSince !== undefined && { changedSince }) };
+  const modifiers = decoder.accept(' ') ? expectFetchModifiers(decoder, isUid) : {};
+  return { set, items, ...modifiers };
 }
 
 function expectFetchItems(decoder: Decoder): readonly FetchItem[] {
@@ -130,16 +137,20 @@ function expectHeaderList(decoder: Decoder): readonly string[] {
   return names;
 }
 
-/** `(CHANGEDSINCE modseq)`. A modseq of 0, which the grammar does not have, asks for all messages. */
-function expectFetchModifiers(decoder: Decoder): number | undefined {
-  let changedSince: number | undefined;
-  decoder.expectList('FETCH modifiers', 1, () => {
+/** `(CHANGEDSINCE modseq VANISHED)`. A modseq of 0, which the grammar does not have, asks for all messages. */
+function expectFetchModifiers(decoder: Decoder, isUid: boolean): FetchModifiers {
+  const modifiers: { changedSince?: number; isVanished?: true } = {};
+  decoder.expectList('FETCH modifiers', maxFetchModifiers, () => {
     const name = decoder.expectAtom('FETCH modifier').toUpperCase();
-    if (name !== 'CHANGEDSINCE' || decoder.isOff('CONDSTORE')) {
-      throw new CommandError(`Unknown FETCH modifier ${quoteReceived(name)}`);
-    }
-    decoder.expectSpace();
-    changedSince = decoder.expectNumber('modseq', 0, maxModseq);
+    if (name === 'CHANGEDSINCE' && !decoder.isOff('CONDSTORE')) {
+      decoder.expectSpace();
+      modifiers.changedSince = expectModseq(decoder);
+    } else if (name === 'VANISHED' && isUid && !decoder.isOff('QRESYNC')) {
+      modifiers.isVanished = true;
+    } else throw new CommandError(`Unknown FETCH modifier ${quoteReceived(name)}`);
   });
-  return changedSince;
+  if (modifiers.isVanished && modifiers.changedSince === undefined) {
+    throw new CommandError('FETCH modifier "VANISHED" needs CHANGEDSINCE');
+  }
+  return modifiers;
 }

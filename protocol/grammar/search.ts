@@ -3,10 +3,11 @@ import { isUtf8 } from 'node:buffer';
 import { expectDate } from '../dates.ts';
 import { CommandError, quoteReceived, type Decoder } from '../decoder.ts';
 import { expectKeyword } from '../flag.ts';
-import { maxModseq, maxSearchKeys, maxSearchNesting } from '../limits.ts';
+import { maxSearchKeys, maxSearchNesting } from '../limits.ts';
 import type { SearchKey } from '../search-key.ts';
 import type { SearchReturn } from '../search-return.ts';
 import { acceptSearchReturn } from './search-return.ts';
+import { expectModseq } from './modseq.ts';
 
 /** @see RFC 9755, section 3 */
 const charsetText = 'No CHARSET is allowed once UTF8=ACCEPT is enabled, text is UTF-8';
@@ -164,7 +165,7 @@ const argumentsByName = new Map<string, ExpectArgument>([
   ['LARGER', sizeArgument('larger')],
   ['SMALLER', sizeArgument('smaller')],
   ['UID', (decoder) => ({ key: 'uid', set: decoder.expectSequenceSet() })],
-  ['MODSEQ', expectModseq],
+  ['MODSEQ', expectModseqKey],
 ]);
 
 function headerArgument(fieldName: string): [string, ExpectArgument] {
@@ -201,7 +202,7 @@ function sizeArgument(relation: 'larger' | 'smaller'): ExpectArgument {
  * A modseq, perhaps with the metadata entry that it is of. The store has one modseq for each message, so the entry
  * is read and does not count. @see RFC 7162, section 3.1.5
  */
-function expectModseq(decoder: Decoder): SearchKey {
+function expectModseqKey(decoder: Decoder): SearchKey {
   if (decoder.isNext('"')) {
     decoder.expectString('entry name');
     decoder.expectSpace();
@@ -210,7 +211,7 @@ function expectModseq(decoder: Decoder): SearchKey {
     if (!['priv', 'shared', 'all'].includes(type)) throw decoder.expected('entry type', start);
     decoder.expectSpace();
   }
-  return { key: 'modseq', modseq: decoder.expectNumber('modseq', 0, maxModseq) };
+  return { key: 'modseq', modseq: expectModseq(decoder) };
 }
 
 function conjunction(keys: readonly SearchKey[]): SearchKey {

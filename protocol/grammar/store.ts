@@ -1,7 +1,7 @@
 import { CommandError, quoteReceived, type Decoder } from '../decoder.ts';
 import { expectBareFlags, expectFlagList, type Flag } from '../flag.ts';
-import { maxModseq } from '../limits.ts';
 import type { SequenceSet } from '../sequence-set.ts';
+import { expectModseq } from './modseq.ts';
 
 /** The arguments of STORE. */
 export interface StoreArguments {
@@ -34,7 +34,7 @@ function expectStoreModifiers(decoder: Decoder): number | undefined {
       throw new CommandError(`Unknown STORE modifier ${quoteReceived(name)}`);
     }
     decoder.expectSpace();
-    unchangedSince = decoder.expectNumber('modseq', 0, maxModseq);
+    unchangedSince = expectModseq(decoder);
   });
   decoder.expectSpace();
   return unchangedSince;

@@ -1,6 +1,7 @@
 import type { ReaderEvent } from '../../protocol/command-reader.ts';
 import type { Command, CommandName, CommandNamed } from '../../protocol/grammar/commands.ts';
 import type { ResponseCode } from '../../protocol/response-code.ts';
+import { hasSequenceKey } from '../../protocol/search-key.ts';
 import { StoreError } from '../../store/mail-store.ts';
 import type { CommandResult } from '../metrics/metrics-recorder.ts';
 import { ConnectionLostError } from '../net/transport.ts';
@@ -274,14 +275,19 @@ function findStateRefusal(
   return isMissing ? `${name} needs a selected mailbox` : undefined;
 }
 
+/** True if messages are named by their numbers: by UID SEARCH, too, if its criteria do (RFC 7162, section 3.2.10.2). */
+function usesNumbers(command: Command): boolean {
+  if (commandTable[command.name].numbers === 'breaks') return false;
+  if (!('isUid' in command && command.isUid)) return true;
+  return 'criteria' in command && hasSequenceKey(command.criteria);
+}
+
 /**
  * Tells the client what has changed in its mailbox. While it may use message sequence numbers only EXPUNGE waits (RFC 3501,
  * section 7.4.1). Resolves to why the client cannot be told, which ends the connection; undefined if no mailbox is selected.
  */
 function syncAfter(session: Session, command: Command): Promise<Error | undefined> | undefined {
-  const { numbers } = commandTable[command.name];
-  const isUid = 'isUid' in command && command.isUid;
-  return session.sync({ expunge: numbers === 'breaks' || isUid })?.then(
+  return session.sync({ expunge: !usesNumbers(command) })?.then(
     () => undefined,
     (error: unknown) => (error instanceof Error ? error : new Error(String(error))),
   );

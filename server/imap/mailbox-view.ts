@@ -13,6 +13,7 @@ import type { FeedReader, MailboxFeed } from './mailbox-feed.ts';
 import { RecentMessages } from './recent-messages.ts';
 import { ByeError, CommandRefusedError, type Responses } from './responses.ts';
 import { ToldFlags } from './told-flags.ts';
+import { rangesOf, writeVanished } from './vanished.ts';
 
 /** What {@link MailboxView.poll} may tell. */
 export interface PollOptions {
@@ -20,6 +21,8 @@ export interface PollOptions {
   readonly expunge: boolean;
   /** True if FETCH responses tell the modseq. */
   readonly hasModseq: boolean;
+  /** True if messages that are gone are told by VANISHED; absent: by EXPUNGE. */
+  readonly hasVanished?: boolean;
 }
 
 /**
@@ -43,6 +46,10 @@ export class MailboxView implements FeedReader {
   /** UIDs of messages that are gone and that the client still counts, ascending. */
   #untold: Uint32Array = noUids;
   readonly #toldFlags: ToldFlags;
+  /** All up to it has been told, with what is gone. */
+  #settledModseq: number;
+  /** True while the client was told of flags behind something that is gone, and not of that. */
+  #isHeldBack = false;
   #keywordVersion: number;
 
   /**
@@ -57,6 +64,7 @@ export class MailboxView implements FeedReader {
     this.isReadOnly = isReadOnly;
     this.#uidNext = feed.uidNext;
     this.#toldFlags = new ToldFlags(feed);
+    this.#settledModseq = feed.modseq;
     this.expungePlace = feed.expungeLog.end;
     this.#keywordVersion = feed.flagSets.keywordVersion;
     this.#unfollow = feed.follow(this);
@@ -133,6 +141,16 @@ export class MailboxView implements FeedReader {
     return this.#toldFlags.modseq;
   }
 
+  /**
+   * What the client may keep as the highest modseq for its next SELECT: all up to it has been told. Below {@link toldModseq} while
+   * the client still counts messages that are gone.
+   *
+   * @see RFC 7162, section 3.2
+   */
+  get settledModseq(): number {
+    return this.#settledModseq;
+  }
+
   get recentCount(): number {
     return this.#recent.count;
   }
@@ -200,6 +218,11 @@ export class MailboxView implements FeedReader {
     return feed.flagSets.listOf(feed.flagSetNumberAt(index), isRecent);
   }
 
+  /** The same of flags that the feed does not have. */
+  encodeFlags(uid: number, flags: readonly Flag[]): WireText {
+    return encodeFlagList(this.#recent.has(uid) ? ['\\Recent', ...flags] : flags);
+  }
+
   /** All flags that are defined in the mailbox, as a list. */
   knownFlags(...more: readonly Flag[]): WireText {
     return encodeFlagList([...systemFlags, ...this.feed.flagSets.keywords, ...more]);
@@ -223,9 +246,14 @@ export class MailboxView implements FeedReader {
     return this.#toldFlags.has(modseq);
   }
 
-  /** The client claims messages `[firstUid, nextUid)` as its \Recent ones. */
-  addRecent(firstUid: number, nextUid: number): void {
-    this.#recent.add(firstUid, nextUid, this.#countBelow);
+  /**
+   * The client claims messages `[firstUid, nextUid)` as its \Recent ones.
+   *
+   * @param count - how many they are, for a feed without messages
+   */
+  addRecent(firstUid: number, nextUid: number, count?: number): void {
+    const countBelow = (uid: number): number => (uid === nextUid ? count! : 0);
+    this.#recent.add(firstUid, nextUid, count === undefined ? this.#countBelow : countBelow);
   }
 
   /** For a read-only session, which sees what is \Recent and leaves it to others: the last so many messages. */
@@ -239,15 +267,30 @@ export class MailboxView implements FeedReader {
    * Tells the client what has changed: EXPUNGE if that is allowed, EXISTS and RECENT, flags. Waits for a client that does not
    * keep up, and lets others run. Throws ByeError if the mailbox is gone.
    */
-  async poll(out: Responses, { expunge, hasModseq }: PollOptions): Promise<void> {
+  async poll(out: Responses, options: PollOptions): Promise<void> {
     if (!this.hasNews) return;
     await this.load();
     const { ended } = this.feed;
     if (ended !== undefined) throw new ByeError(ended.message);
-    if (expunge) await this.#tellExpunged(out);
+    const { expunge, hasModseq, hasVanished = false } = options;
+    if (expunge && hasVanished) await this.#tellVanished(out);
+    else if (expunge) await this.#tellExpunged(out);
     const newFromUid = this.#uidNext;
     await this.#tellArrived(out);
     await this.#tellFlags(out, newFromUid, hasModseq);
+    this.#settle(out, hasVanished);
+  }
+
+  /**
+   * A client that comes back with the highest modseq that it was told must not miss what is gone and was held back. It is told
+   * what it may keep then, and once it has been told all.
+   */
+  #settle(out: Responses, isTold: boolean): void {
+    const wasHeldBack = this.#isHeldBack;
+    this.#isHeldBack = this.#findGone().length > 0;
+    if (!this.#isHeldBack) this.#settledModseq = this.toldModseq;
+    if (!isTold || !(wasHeldBack || this.#isHeldBack)) return;
+    out.status('*', 'OK', 'Highest', `HIGHESTMODSEQ ${this.#settledModseq}`);
   }
 
   onFeedChange(): void {
@@ -300,6 +343,17 @@ export class MailboxView implements FeedReader {
         this.#recent.remove(uid);
         turn.wrote();
       }
+      // More may have gone while we waited for the client.
+      this.#untold = withoutUids(this.#findGone(), gone);
+    }
+  }
+
+  async #tellVanished(out: Responses): Promise<void> {
+    for (;;) {
+      const gone = this.#findGone();
+      if (gone.length === 0) return this.feed.compactExpungeLog();
+      await writeVanished(out, rangesOf(gone), { isEarlier: false, turn: new Turn(out) });
+      for (const uid of gone) this.#recent.remove(uid);
       // More may have gone while we waited for the client.
       this.#untold = withoutUids(this.#findGone(), gone);
     }

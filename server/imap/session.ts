@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Account, MailStore } from '../../store/mail-store.ts';
 import {
+  isTurnedOff,
   listCapabilities,
   type Capability,
   type EnabledExtension,
@@ -46,8 +47,17 @@ export class Session {
     return this.enabled.has('CONDSTORE');
   }
 
-  set hasCondstore(isOn: boolean) {
-    if (isOn) this.enabled.add('CONDSTORE');
+  /** True once the client has enabled QRESYNC: it is told of messages that are gone by their UIDs. */
+  get hasQresync(): boolean {
+    return this.enabled.has('QRESYNC');
+  }
+
+  /** The client shows that it knows modseqs; the first time it is told that of the selected mailbox (RFC 7162, section 3.1). */
+  enableCondstore(): void {
+    if (this.hasCondstore) return;
+    this.enabled.add('CONDSTORE');
+    if (this.#selected === undefined) return;
+    this.out.status('*', 'OK', 'Highest', `HIGHESTMODSEQ ${this.#selected.settledModseq}`);
   }
 
   get out(): Responses {
@@ -101,7 +111,7 @@ export class Session {
 
   /** True if a capability is turned off, so that nothing may be written that only it allows. */
   isOff(capability: Capability): boolean {
-    return this.#capabilitiesOff.has(capability);
+    return isTurnedOff(capability, this.#capabilitiesOff);
   }
 
   listCapabilities(): readonly string[] {
@@ -176,7 +186,8 @@ export class Session {
 
   async #tell(view: MailboxView, { expunge }: { readonly expunge: boolean }): Promise<void> {
     await view.feed.refresh();
-    await view.poll(this.out, { expunge, hasModseq: this.hasCondstore });
+    const { hasCondstore, hasQresync } = this;
+    await view.poll(this.out, { expunge, hasModseq: hasCondstore, hasVanished: hasQresync });
   }
 
   /** The connection is over. */

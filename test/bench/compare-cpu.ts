@@ -75,8 +75,7 @@ export function printRatio(
   printFigure(name, one.medianMs / other.medianMs, 'times', atMost === undefined ? {} : { atMost });
 }
 
-/** Visits in turn by several clients; returns how many of them were resumed. */
-export async function visitAll(
+async function visitAll(
   clients: readonly LoadClient[],
   steps: readonly VisitStep[],
   visitCount: number,

@@ -11,7 +11,7 @@ import { commandGrammar } from '../../protocol/grammar/commands.ts';
 import { decode } from '../fixtures/read-events.ts';
 
 const common =
-  'IMAP4rev1 LITERAL+ IDLE NAMESPACE UIDPLUS UNSELECT MOVE ID ENABLE UTF8=ACCEPT CHILDREN SPECIAL-USE CONDSTORE ESEARCH APPENDLIMIT=67108864 STATUS=SIZE';
+  'IMAP4rev1 LITERAL+ IDLE NAMESPACE UIDPLUS UNSELECT MOVE ID ENABLE UTF8=ACCEPT CHILDREN SPECIAL-USE CONDSTORE QRESYNC ESEARCH APPENDLIMIT=67108864 STATUS=SIZE';
 
 const list = (stage: ConnectionStage, hasCertificate = false, off: Capability[] = []) =>
   listCapabilities({ stage, hasCertificate, off: new Set(off) }).join(' ');
@@ -31,7 +31,8 @@ await t.test('what is announced depends on how far the connection has come', (t)
 await t.test('what is turned off is not announced', (t) => {
   t.equal(
     list('after-login', false, ['IDLE', 'CONDSTORE']),
-    common.replace(' IDLE', '').replace(' CONDSTORE', ''),
+    common.replace(' IDLE', '').replace(' CONDSTORE QRESYNC', ''),
+    'nor what builds on it',
   );
   t.equal(
     list('after-login', false, ['LITERAL+']),
@@ -50,6 +51,7 @@ await t.test('names are found in whatever case', (t) => {
     t.equal(findSwitchableCapability(name), undefined, name);
   }
   t.equal(findEnabledExtension('condstore'), 'CONDSTORE');
+  t.equal(findEnabledExtension('QResync'), 'QRESYNC');
   t.equal(findEnabledExtension('IDLE'), undefined, 'ENABLE does not turn it on');
   t.end();
 });
@@ -74,6 +76,8 @@ await t.test('a command whose capability is turned off is unknown', (t) => {
 await t.test('what is turned off has no arguments either', (t) => {
   const off = new Set<Capability>(['CONDSTORE', 'ESEARCH', 'APPENDLIMIT', 'SASL-IR', 'AUTH=LOGIN']);
   const refusals = {
+    'SELECT a (QRESYNC (1 2))': 'BAD Unknown parameter "QRESYNC"',
+    'UID FETCH 1 FLAGS (CHANGEDSINCE 1 VANISHED)': 'BAD Unknown FETCH modifier "CHANGEDSINCE"',
     'SELECT a (CONDSTORE)': 'BAD Unknown parameter "CONDSTORE"',
     'STATUS a (APPENDLIMIT)': 'BAD Unknown STATUS item "APPENDLIMIT"',
     'STATUS a (HIGHESTMODSEQ)': 'BAD Unknown STATUS item "HIGHESTMODSEQ"',

@@ -26,7 +26,11 @@ export const copyOrMove: CommandHandler<'COPY' | 'MOVE'> = async (session, comma
   // Before the EXPUNGE responses, so that the client can still tell which message went where; also if only some went.
   if (code !== undefined) session.out.status('*', 'OK', 'Moved', code);
   if (result.failure !== undefined) throw result.failure;
-  return { text: 'MOVE completed' };
+  const { sourceModseq, sourceUids } = result;
+  if (sourceModseq === undefined || sourceUids.length === 0 || !session.hasCondstore) {
+    return { text: 'MOVE completed' };
+  }
+  return { text: 'MOVE completed', code: `HIGHESTMODSEQ ${sourceModseq}` };
 };
 
 /** If the source is there, it is the target that has vanished meanwhile. */

@@ -3,14 +3,17 @@ import type { CommandHandler } from '../dispatch.ts';
 
 /** Capabilities that the server does not know, or that are turned off, are passed over. @see RFC 5161, section 3.1 */
 export const enable: CommandHandler<'ENABLE'> = async (session, { capabilities }) => {
+  const enabled = capabilities
+    .map(findEnabledExtension)
+    .filter((extension) => extension !== undefined)
+    .filter((extension) => !session.isOff(extension) && !session.enabled.has(extension));
   const out = session.out.begin().atom('ENABLED');
-  for (const name of capabilities) {
-    const extension = findEnabledExtension(name);
-    if (extension === undefined || session.isOff(extension)) continue;
-    if (session.enabled.has(extension)) continue;
-    session.enabled.add(extension);
-    out.atom(extension);
-  }
+  for (const extension of enabled) out.atom(extension);
   out.end();
+  for (const extension of enabled) {
+    // QRESYNC has all of CONDSTORE (RFC 7162, section 3.2.3).
+    if (extension === 'CONDSTORE' || extension === 'QRESYNC') session.enableCondstore();
+    session.enabled.add(extension);
+  }
   return { text: 'ENABLE completed' };
 };

@@ -6,16 +6,20 @@ import { Turn } from '../../../store/turns.ts';
 import type { CommandHandler, Completion } from '../dispatch.ts';
 import type { MailboxView } from '../mailbox-view.ts';
 import type { Session } from '../session.ts';
+import { expectQresync, tellVanished } from './resynchronize.ts';
 import { columnsOf, hasItem, wantsWholeMessage, writeFetchResponse } from './fetch-response.ts';
 
-/** @see RFC 3501, section 6.4.5; RFC 7162, section 3.1.4 (CHANGEDSINCE, MODSEQ) */
+/** @see RFC 3501, section 6.4.5; RFC 7162, sections 3.1.4 (CHANGEDSINCE, MODSEQ) and 3.2.6 (VANISHED) */
 export const fetch: CommandHandler<'FETCH'> = async (session, command) => {
   const { isUid, changedSince } = command;
   const { view } = session;
+  if (command.isVanished === true) expectQresync(session);
   const items = completeItems(command.items, isUid, changedSince !== undefined);
-  if (hasItem(items, 'MODSEQ')) session.hasCondstore = true;
+  if (hasItem(items, 'MODSEQ')) session.enableCondstore();
   const uids = view.named(command.set, isUid);
   const since = changedSince ?? -1;
+  // Before FETCH responses, so that these numbers are clear.
+  if (command.isVanished === true) await tellVanished(session, { since, set: command.set });
   const columns = columnsOf(items);
   const missing =
     columns === undefined
@@ -181,9 +185,10 @@ function isOfDisk(error: unknown): boolean {
   );
 }
 
-/** The client is told of \Seen in the same response, and of the modseq (RFC 7162, section 3.1). */
+/** The client is told of \Seen in the same response; with modseqs also of the UID (RFC 7162, section 3.2.4). */
 function withChange(items: readonly FetchItem[], hasModseq: boolean): readonly FetchItem[] {
   return [
+    ...(hasItem(items, 'UID') || !hasModseq ? [] : [{ item: 'UID' } as const]),
     ...items,
     ...(hasItem(items, 'FLAGS') ? [] : [{ item: 'FLAGS' } as const]),
     ...(hasItem(items, 'MODSEQ') || !hasModseq ? [] : [{ item: 'MODSEQ' } as const]),

@@ -15,7 +15,7 @@ const sliceConditions = 32_768;
 export const search: CommandHandler<'SEARCH'> = async (session, command, { tag }) => {
   const { isUid, criteria, returned } = command;
   const hasModseq = usesModseq(criteria);
-  if (hasModseq) session.hasCondstore = true;
+  if (hasModseq) session.enableCondstore();
   const uids = await find(session, criteria);
   const found = { uids, isUid, hasModseq };
   if (returned === undefined) await writeSearch(session, found);

@@ -1,24 +1,25 @@
+import type { KnownMailbox } from '../../../protocol/grammar/select.ts';
 import { encodeFlagList } from '../../../protocol/wire-text.ts';
 import type { SearchKey } from '../../../protocol/search-key.ts';
 import type { CommandHandler } from '../dispatch.ts';
+import type { MailboxView } from '../mailbox-view.ts';
 import { CommandRefusedError } from '../responses.ts';
-import { SearchVerdicts, verdicts } from './search-verdicts.ts';
-import { MailboxView } from '../mailbox-view.ts';
 import type { Session } from '../session.ts';
-import type { Mailbox, MailboxStatus } from '../../../store/mail-store.ts';
-import type { MailboxFeed } from '../mailbox-feed.ts';
+import { tellMissed } from './missed-changes.ts';
+import { openMailbox, type OpenedMailbox } from './open-mailbox.ts';
+import { expectQresync, tellChanged, tellVanished } from './resynchronize.ts';
+import { SearchVerdicts, verdicts } from './search-verdicts.ts';
 
 const isUnseen: SearchKey = { key: 'not', operand: { key: 'flag', flag: '\\Seen' } };
 
 /** Messages that are looked at before it is seen whether one of them is not \Seen. */
 const sliceMessages = 4096;
 
-/** Messages among which the store looks for the first without \Seen: ten milliseconds. In larger mailboxes slices do it. */
-const maxCountedMessages = 100_000;
-
-/** @see RFC 3501, sections 6.3.1 and 6.3.2; RFC 7162, section 3.1.8 (CONDSTORE) */
+/** @see RFC 3501, sections 6.3.1 and 6.3.2; RFC 7162, sections 3.1.8 (CONDSTORE) and 3.2.5 (QRESYNC) */
 export const select: CommandHandler<'SELECT' | 'EXAMINE'> = async (session, command) => {
-  const { name, mailboxName, isCondstore } = command;
+  const { name, mailboxName, isCondstore, known } = command;
+  // The mailbox that is selected stays so.
+  if (known !== undefined) expectQresync(session);
   if (session.selected !== undefined) {
     session.unselect();
     session.out.status('*', 'OK', 'Previous mailbox is closed', 'CLOSED');
@@ -28,52 +29,21 @@ export const select: CommandHandler<'SELECT' | 'EXAMINE'> = async (session, comm
     throw new CommandRefusedError('NO', `No mailbox of that name`, 'NONEXISTENT');
   }
   if (!mailbox.isSelectable) throw new CommandRefusedError('NO', 'The mailbox only holds others');
-  if (isCondstore) session.hasCondstore = true;
+  if (isCondstore) session.enableCondstore();
   const isReadOnly = name === 'EXAMINE';
-  const { view, status } = await open(session, mailbox, isReadOnly);
-  describe(session, view, status);
+  const opened = await openMailbox(session, mailbox, { isReadOnly, known });
+  try {
+    describe(session, opened);
+    if (known !== undefined) await resynchronize(session, opened, known);
+  } catch (error) {
+    // RFC 3501, section 6.3.1: if it fails no mailbox is selected.
+    session.unselect();
+    throw error;
+  }
   return { text: `${name} completed`, code: isReadOnly ? 'READ-ONLY' : 'READ-WRITE' };
 };
 
-/** If anything fails no mailbox is selected (RFC 3501, section 6.3.1). */
-async function open(
-  session: Session,
-  mailbox: Mailbox,
-  isReadOnly: boolean,
-): Promise<{ view: MailboxView; status: MailboxStatus | undefined }> {
-  const { context } = session;
-  const feed = await context.feeds.acquire(mailbox);
-  try {
-    let status = await feed.refreshForSelect(maxCountedMessages);
-    if (!canDoWithout(feed, status)) {
-      await feed.load();
-      status = await feed.refresh({ keywordRoom: true });
-    }
-    // Before the view is made, which then is up to date while it is described.
-    const claimed = isReadOnly || !feed.isLoaded ? undefined : await feed.claimRecent();
-    if (feed.ended !== undefined) throw new CommandRefusedError('NO', feed.ended.message);
-    const view = new MailboxView(feed, isReadOnly, status?.messageCount);
-    if (isReadOnly && feed.isLoaded) view.showRecent(status?.recentCount ?? 0);
-    if (claimed !== undefined) view.addRecent(...claimed);
-    session.select(view);
-    return { view, status };
-  } catch (error) {
-    context.feeds.release(feed);
-    throw error;
-  }
-}
-
-/**
- * True if the client can be told all from the counters, which are of the same instant as the feed. Whoever claims \Recent
- * messages has to know them.
- */
-function canDoWithout(feed: MailboxFeed, status: MailboxStatus | undefined): boolean {
-  if (feed.isLoaded) return true;
-  if (status?.highestModseq !== feed.modseq || status.recentCount > 0) return false;
-  return status.unseenCount === 0 || status.firstUnseenNumber !== undefined;
-}
-
-function describe(session: Session, view: MailboxView, status: MailboxStatus | undefined): void {
+function describe(session: Session, { view, status }: OpenedMailbox): void {
   const { out } = session;
   const { feed } = view;
   out.begin().atom('FLAGS').wire(view.knownFlags()).end();
@@ -99,4 +69,17 @@ function firstUnseenNumber(view: MailboxView): number | undefined {
     if (place !== -1) return start + place + 1;
   }
   return undefined;
+}
+
+/** Tells what has changed and gone since the client had the mailbox selected, unless its UIDs stand for others now. */
+async function resynchronize(
+  session: Session,
+  { view, missed }: OpenedMailbox,
+  known: KnownMailbox,
+): Promise<void> {
+  if (known.uidValidity !== view.feed.uidValidity) return;
+  if (missed !== undefined) return tellMissed(session, missed);
+  const { modseq, uids, matches } = known;
+  await tellVanished(session, { since: modseq, set: uids, matches });
+  await tellChanged(session, known);
 }

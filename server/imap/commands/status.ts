@@ -21,7 +21,7 @@ export const status: CommandHandler<'STATUS'> = async (session, { mailboxName, i
   if (mailbox === undefined || !mailbox.isSelectable) {
     throw new CommandRefusedError('NO', 'No mailbox of that name', 'NONEXISTENT');
   }
-  if (items.includes('HIGHESTMODSEQ')) session.hasCondstore = true;
+  if (items.includes('HIGHESTMODSEQ')) session.enableCondstore();
   const counters = await session.store.readStatus(mailbox);
   const out = session.out.begin().atom('STATUS').mailbox(mailbox.name).open();
   for (const item of items) out.atom(item).number(values[item](counters));

@@ -8,13 +8,13 @@ import type { Session } from '../session.ts';
 /**
  * Messages that are gone are passed over (RFC 2180, section 4.2.1).
  *
- * @see RFC 3501, section 6.4.6; RFC 7162, section 3.1.3 (UNCHANGEDSINCE)
+ * @see RFC 3501, section 6.4.6; RFC 7162, sections 3.1.3 (UNCHANGEDSINCE) and 3.2.4
  */
 export const store: CommandHandler<'STORE'> = async (session, command) => {
   const { isUid, isSilent, mode, flags, unchangedSince } = command;
   const view = session.writableView;
   const uids = view.named(command.set, isUid);
-  if (unchangedSince !== undefined) session.hasCondstore = true;
+  if (unchangedSince !== undefined) session.enableCondstore();
   const result = await session.store.storeFlags(view.box, uids, {
     mode,
     flags,
@@ -24,6 +24,7 @@ export const store: CommandHandler<'STORE'> = async (session, command) => {
   const { failure } = result;
   // After a NO the client cannot tell by itself which flags have changed.
   await answer(session, result, { isUid, isSilent: isSilent && failure === undefined });
+  await tellModified(session, result);
   for (const modseq of result.earlierModseqs ?? []) view.noteOwnChange(modseq);
   if (result.modseq !== undefined) view.noteOwnChange(result.modseq);
   if (failure !== undefined) throw failure;
@@ -63,7 +64,32 @@ async function answer(
     if (found === -1) continue;
     index = found;
     number = view.numberOf(uid, number + 1) ?? number;
-    view.writeFlags(out, { number, index, uid: isUid, flags: hasFlags, modseq: hasCondstore });
+    // With the UID, too, if the client knows modseqs: RFC 7162, section 3.2.4.
+    const items = { uid: isUid || hasCondstore, flags: hasFlags, modseq: hasCondstore };
+    view.writeFlags(out, { number, index, ...items });
+    turn.wrote();
+  }
+}
+
+/**
+ * Tells the state of messages that UNCHANGEDSINCE has refused, so that the client need not ask for it (RFC 7162, section 3.1.3).
+ * What it has not been told of yet it is told with all that others have changed.
+ */
+async function tellModified(
+  { view, out }: Session,
+  { modifiedUids }: FlagChangeResult,
+): Promise<void> {
+  const { feed } = view;
+  const turn = new Turn(out);
+  let [number, index] = [0, -1];
+  for (const uid of modifiedUids) {
+    if (turn.look()) await turn.next();
+    const found = feed.indexOf(uid, index + 1);
+    if (found === -1) continue;
+    index = found;
+    number = view.numberOf(uid, number + 1) ?? number;
+    if (!view.wasTold(feed.modseqAt(index))) continue;
+    view.writeFlags(out, { number, index, uid: true, flags: true, modseq: true });
     turn.wrote();
   }
 }

@@ -108,6 +108,31 @@ await t.test('CHANGEDSINCE', (t) => {
     changedSince: Number.MAX_SAFE_INTEGER,
   });
   t.match(decode('FETCH 1 FLAGS (CHANGEDSINCE 0)'), { changedSince: 0 });
+  t.match(
+    decode('FETCH 1 FLAGS (CHANGEDSINCE 9223372036854775807)'),
+    { changedSince: Number.MAX_SAFE_INTEGER },
+    '2^63 - 1: no message has such a one, nor one that a number holds exactly',
+  );
+  t.end();
+});
+
+await t.test('VANISHED stands with CHANGEDSINCE, in UID FETCH', (t) => {
+  const command = {
+    name: 'FETCH',
+    isUid: true,
+    set: one,
+    items: simple('FLAGS'),
+    changedSince: 5,
+    isVanished: true,
+  };
+  t.same(decode('UID FETCH 1 FLAGS (CHANGEDSINCE 5 VANISHED)'), command);
+  t.same(decode('UID FETCH 1 FLAGS (vanished changedsince 5)'), command);
+  const needs = 'BAD FETCH modifier "VANISHED" needs CHANGEDSINCE';
+  t.equal(decode('UID FETCH 1 FLAGS (VANISHED)'), needs);
+  const unknown = 'BAD Unknown FETCH modifier "VANISHED"';
+  t.equal(decode('FETCH 1 FLAGS (CHANGEDSINCE 5 VANISHED)'), unknown);
+  const off = new Set(['QRESYNC'] as const);
+  t.equal(decode('UID FETCH 1 FLAGS (CHANGEDSINCE 5 VANISHED)', { off }), unknown);
   t.end();
 });
 
@@ -130,11 +155,13 @@ await t.test('refusals name what came', (t) => {
     ['BODY[]<-1.5>', 'BAD Expected offset, got "-1.5>"'],
     ['FLAGS UID', 'BAD Expected list of FETCH modifiers, got "UID"'],
     ['FLAGS (VANISHED)', 'BAD Unknown FETCH modifier "VANISHED"'],
-    ['FLAGS (CHANGEDSINCE 1 VANISHED)', 'BAD More than 1 FETCH modifiers'],
     [
-      'FLAGS (CHANGEDSINCE 9007199254740992)',
-      'BAD Expected modseq up to 9007199254740991, got "9007199254740992)"',
+      'FLAGS (CHANGEDSINCE 9223372036854775808)',
+      'BAD Expected modseq up to 9223372036854775807, got "9223372036854775808)"',
     ],
+    ['FLAGS (CHANGEDSINCE -1)', 'BAD Expected modseq, got "-1)"'],
+    ['FLAGS (CHANGEDSINCE 1x)', 'BAD Expected modseq, got "1x)"'],
+    ['FLAGS (CHANGEDSINCE)', 'BAD Expected space, got ")"'],
     ['(FLAGS)x', 'BAD Expected end of command, got "x"'],
   ] as const) {
     t.equal(items(text), refusal, text);

@@ -27,7 +27,7 @@ await t.test('what is turned off is unknown', async (t) => {
   const client = await login();
   t.match(await client.command('MOVE 1 x'), { status: 'BAD', text: 'Unknown command "MOVE"' });
   t.match(await client.command('SELECT INBOX (CONDSTORE)'), { status: 'BAD' });
-  t.same(texts(await client.ok('ENABLE CONDSTORE')), ['* ENABLED']);
+  t.same(texts(await client.ok('ENABLE CONDSTORE QRESYNC')), ['* ENABLED']);
   t.same(texts(await client.ok('LIST "" Sent')), ['* LIST () "/" Sent']);
 });
 

@@ -41,7 +41,7 @@ await t.test('a silent STORE tells nothing of itself, in none of its slices', as
 
 await t.test('UNCHANGEDSINCE is not met by the slices before', async (t) => {
   const { own } = await selectMany();
-  const [line = ''] = texts(await own.ok('FETCH 7 (MODSEQ)'));
+  const line = texts(await own.ok('FETCH 7 (MODSEQ)')).at(-1) ?? '';
   const modseq = Number(/MODSEQ \((\d+)\)/.exec(line)?.[1]);
   const { text, untagged } = await own.command(
     `STORE 1:* (UNCHANGEDSINCE ${modseq}) +FLAGS.SILENT (\\Flagged)`,

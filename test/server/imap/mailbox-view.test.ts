@@ -40,6 +40,54 @@ await t.test('while numbers are in use only EXPUNGE waits', async (t) => {
   t.same([...view.uids], [3, 4, 5]);
 });
 
+await t.test('what is gone is told by its UIDs to who asked for that', async (t) => {
+  const { mailbox, select } = await sceneOf(9);
+  const { view, poll } = select();
+  mailbox.expunge([2, 8]);
+  mailbox.add();
+  mailbox.expunge([3, 10]);
+  t.same(await poll({ hasVanished: true }), ['* VANISHED 2:3,8'], 'not what it never heard of');
+  t.same([...view.uids], [1, 4, 5, 6, 7, 9]);
+  mailbox.expunge([1, 4, 5, 6, 7, 9]);
+  t.same(await poll({ hasVanished: true }), ['* VANISHED 1,4:7,9']);
+  t.equal(view.count, 0);
+});
+
+await t.test('VANISHED of many messages comes in lines of bounded length', async (t) => {
+  const { mailbox, select } = await sceneOf(3000);
+  const { view, poll } = select();
+  mailbox.expunge(Array.from({ length: 1500 }, (_, index) => 2 * index + 1));
+  const lines = await poll({ hasVanished: true });
+  t.equal(lines.length, 3);
+  t.ok(lines.every((line) => line.length < 12_000));
+  t.equal(lines.join(',').split(',').length, 1500);
+  t.equal(view.count, 1500);
+});
+
+await t.test('a client may keep no modseq behind what it was not told is gone', async (t) => {
+  const { mailbox, select, feed } = await sceneOf(4);
+  const { view, poll } = select();
+  t.equal(view.settledModseq, feed.modseq);
+  mailbox.setFlags([1], ['\\Seen']);
+  await poll();
+  const settled = feed.modseq;
+  t.equal(view.settledModseq, settled);
+  mailbox.expunge([2]);
+  mailbox.setFlags([3], ['\\Seen']);
+  const options = { hasModseq: true, hasVanished: true };
+  t.same(await poll({ ...options, expunge: false }), [
+    `* 3 FETCH (UID 3 FLAGS (\\Seen) MODSEQ (${feed.modseq}))`,
+    `* OK [HIGHESTMODSEQ ${settled}] Highest`,
+  ]);
+  t.equal(view.settledModseq, settled);
+  t.equal(view.toldModseq, feed.modseq);
+  t.same(await poll(options), ['* VANISHED 2', `* OK [HIGHESTMODSEQ ${feed.modseq}] Highest`]);
+  t.equal(view.settledModseq, feed.modseq);
+  mailbox.expunge([4]);
+  t.same(await poll(options), ['* VANISHED 4'], 'nothing was held back');
+  t.equal(view.settledModseq, feed.modseq);
+});
+
 await t.test('a foreign change is told, whatever the session does itself', async (t) => {
   const { mailbox, select, feed } = await sceneOf(2);
   const { view, poll } = select();

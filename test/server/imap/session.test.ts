@@ -191,8 +191,11 @@ await t.test('tells what has changed, with modseqs to who knows them', async (t)
   t.equal(told(), '* 2 FETCH (UID 2 FLAGS (\\Seen))\r\n');
   await session.sync({ expunge: true });
   t.equal(told(), '* 1 EXPUNGE\r\n');
-  session.hasCondstore = true;
+  session.enableCondstore();
   t.strictSame([...session.enabled], ['CONDSTORE']);
+  t.equal(told(), `* OK [HIGHESTMODSEQ ${mailbox.modseq}] Highest\r\n`);
+  session.enableCondstore();
+  t.equal(told(), '', 'told once');
   mailbox.setFlags([2], []);
   await session.sync({ expunge: true });
   t.equal(told(), `* 1 FETCH (UID 2 FLAGS () MODSEQ (${mailbox.modseq}))\r\n`);

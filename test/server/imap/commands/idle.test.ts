@@ -12,12 +12,12 @@ await t.test('an idling client hears of new mail, flags and removals at once', a
   const [client, other] = await newPair();
   await appendMessages(other, 'INBOX', 'one');
   await client.ok('SELECT INBOX');
-  await other.ok('SELECT INBOX');
   client.send('i IDLE\r\n');
   t.match((await client.read()).text, /^\+ /);
   await appendMessages(other, 'INBOX', 'two');
   t.equal((await client.read()).text, '* 2 EXISTS');
   t.equal((await client.read()).text, '* 2 RECENT', 'the first is still recent');
+  await other.ok('SELECT INBOX');
   await other.ok('STORE 1 +FLAGS (\\Deleted)');
   t.match((await client.read()).text, /^\* 1 FETCH \(UID 1 FLAGS \(.*\\Deleted/);
   await other.ok('EXPUNGE');

@@ -57,6 +57,7 @@ await t.test(
 
 await t.test('UNCHANGEDSINCE refuses what has changed since, and says which', async (t) => {
   const { client } = await selectTwo();
+  await client.ok('ENABLE CONDSTORE');
   const modseqs = texts(await client.ok('FETCH 1:2 (MODSEQ)')).map((line) =>
     Number(/MODSEQ \((\d+)\)/.exec(line)?.[1]),
   );
@@ -64,7 +65,14 @@ await t.test('UNCHANGEDSINCE refuses what has changed since, and says which', as
   await client.ok('STORE 1 +FLAGS.SILENT (\\Flagged)');
   const result = await client.ok(`STORE 1:2 (UNCHANGEDSINCE ${latest}) +FLAGS.SILENT (\\Deleted)`);
   t.match(result.text, /^\[MODIFIED 1\]/);
-  t.same(texts(result), [`* 2 FETCH (MODSEQ (${latest + 2}))`], 'silent, but for the modseq');
+  t.same(
+    texts(result),
+    [
+      `* 2 FETCH (UID 2 MODSEQ (${latest + 2}))`,
+      `* 1 FETCH (UID 1 FLAGS (\\Recent \\Flagged \\Seen) MODSEQ (${latest + 1}))`,
+    ],
+    'silent, but for the modseq, and the state of what was refused',
+  );
   t.match(texts(await client.ok('FETCH 1 FLAGS'))[0], /\\Flagged/);
   t.notMatch(texts(await client.ok('FETCH 1 FLAGS'))[0], /\\Deleted/);
 });
