@@ -144,7 +144,7 @@ async function remoteState(): Promise<string> {
   const flags = await client.ok('UID FETCH 1:* (FLAGS)');
   await client.logout();
   const lines = [...status.untagged, ...flags.untagged].map(({ text }) => text).join('\n');
-  return lines.replaceAll(/ ?\\Recent/g, '');
+  return lines.replaceAll(/\\Recent ?/g, '');
 }
 
 /** mbsync adds a header line of its own to what it copies, and keeps line ends of its own. */
