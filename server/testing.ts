@@ -2,7 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Flag } from '../protocol/flag.ts';
-import { type AddedMessage, type MailStore, StoreError } from '../store/mail-store.ts';
+import { type MailStore, StoreError } from '../store/mail-store.ts';
+import type { AddedMessage } from '../store/message-draft.ts';
 import type { Clock } from '../tls/index.ts';
 import { makeCredentials } from './authentication/make-credentials.ts';
 import type {

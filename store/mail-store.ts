@@ -1,7 +1,7 @@
-import type { InternalDate } from '../protocol/dates.ts';
 import type { Flag } from '../protocol/flag.ts';
 import type { SearchKey } from '../protocol/search-key.ts';
 import type { MailboxChanges, MailboxListener, MessageStates } from './mailbox-changes.ts';
+import type { AddedMessages, DraftedMessage, MessageDraft } from './message-draft.ts';
 import type { MessageColumn, MessageRows } from './message-rows.ts';
 
 /**
@@ -113,6 +113,16 @@ export interface MailStore {
   /** A draft takes the bytes of one message and is then added to a mailbox, or to several. */
   beginMessage(): MessageDraft;
   /**
+   * Adds the messages of one or several drafts to the end of a mailbox, in their order, in one step: all or none. The drafts
+   * are used up. `replaced` names a message that is expunged in the same step, whatever its flags (RFC 8508). `NONEXISTENT` (the
+   * mailbox, or the message that is to be replaced), `OVERQUOTA`, `LIMIT`.
+   */
+  addMessages(
+    box: MailboxKey,
+    messages: readonly DraftedMessage[],
+    replaced?: MessageKey,
+  ): Promise<AddedMessages>;
+  /**
    * Those of the UIDs (ascending) that exist, in order, in batches of bounded size, so that a mailbox of any size is
    * never in memory whole. `columns` says what is read beyond UID, size and body.
    */
@@ -223,6 +233,12 @@ export interface MailboxKey {
   readonly mailboxId: number;
 }
 
+/** Names a message for good. */
+export interface MessageKey {
+  readonly box: MailboxKey;
+  readonly uid: number;
+}
+
 /** A mailbox as a list of them tells it. */
 export interface Mailbox extends MailboxKey {
   readonly name: string;
@@ -300,51 +316,6 @@ export type AccountEvent =
 
 /** Must be quick: others wait for it. */
 export type AccountListener = (event: AccountEvent) => void;
-
-/** A message on its way in. It costs a bounded amount of memory, however large the message is. */
-export interface MessageDraft {
-  /**
-   * Takes the next bytes, copied before it returns; wait for the promise before the next call. `LIMIT` if the message is too
-   * large, or its headers (`mimeLimits`).
-   */
-  write(chunk: Uint8Array): Promise<void>;
-  /**
-   * Adds the message at the end of a mailbox; the draft is used up. `NONEXISTENT`, `OVERQUOTA`, `LIMIT`, `ALREADYEXISTS`
-   * (imported before).
-   */
-  addTo(box: MailboxKey, properties: MessageProperties): Promise<AddedMessage>;
-  /**
-   * Adds the message to each of the mailboxes, of whatever accounts, in one step; its bytes are stored once. Resolves to what
-   * became of it for each target, in their order: one that refuses does not keep it from the others. A promise that rejects
-   * means that none has it. The draft is used up.
-   */
-  addToEach(targets: readonly MessageTarget[]): Promise<readonly (AddedMessage | StoreError)[]>;
-  /** Gives up; nothing is left behind. Does nothing after it was added. */
-  discard(): Promise<void>;
-}
-
-/** What a message has beside its bytes. */
-export interface MessageProperties {
-  readonly flags: readonly Flag[];
-  readonly internalDate: InternalDate;
-  /**
-   * Of an import: which of the messages of these bytes it is, from 1 on, in what is imported into the mailbox. It is added, and
-   * counted in the same step, unless so many were imported before, whatever became of them. Absent: it is not counted.
-   */
-  readonly occurrence?: number;
-}
-
-/** A mailbox that a draft is added to, and how. */
-export interface MessageTarget extends MessageProperties {
-  readonly box: MailboxKey;
-}
-
-/** Where a message was added. */
-export interface AddedMessage {
-  readonly uid: number;
-  readonly uidValidity: number;
-  readonly modseq: number;
-}
 
 /** What is to become of the flags of messages. */
 export interface FlagChange {

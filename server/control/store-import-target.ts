@@ -1,10 +1,6 @@
 import { createHash } from 'node:crypto';
-import {
-  type Mailbox,
-  type MailStore,
-  type MessageDraft,
-  StoreError,
-} from '../../store/mail-store.ts';
+import { type Mailbox, type MailStore, StoreError } from '../../store/mail-store.ts';
+import type { MessageDraft } from '../../store/message-draft.ts';
 import type { ImportMessage, ImportOutcome, ImportTarget } from '../import/import-target.ts';
 
 /**

@@ -1,11 +1,11 @@
+import type { MailboxKey, StoreError } from '../mail-store.ts';
 import type {
   AddedMessage,
-  MailboxKey,
+  DraftedMessage,
   MessageDraft,
   MessageProperties,
   MessageTarget,
-  StoreError,
-} from '../mail-store.ts';
+} from '../message-draft.ts';
 import type { MessageReader } from '../message-reader.ts';
 import { packStructure } from '../packed-structure.ts';
 import { type BodyContent, ChunkList } from './bodies.ts';
@@ -23,6 +23,8 @@ type AddMessage = (
 export class MemoryMessageDraft implements MessageDraft {
   readonly #add: AddMessage;
   readonly #chunks = new ChunkList();
+  #sizeBytes = 0;
+  #isSealed = false;
   #reader: MessageReader | undefined;
   #isUsedUp = false;
 
@@ -32,6 +34,8 @@ export class MemoryMessageDraft implements MessageDraft {
 
   async write(chunk: Uint8Array): Promise<void> {
     this.#checkUsable();
+    if (this.#isSealed) throw new Error('The message draft is sealed');
+    this.#sizeBytes += chunk.length;
     let bytes = chunk;
     if (this.#reader === undefined) {
       // The chunk is the caller's again when this returns its promise.
@@ -43,6 +47,12 @@ export class MemoryMessageDraft implements MessageDraft {
     this.#chunks.push(bytes);
   }
 
+  async seal(): Promise<number> {
+    this.#checkUsable();
+    this.#isSealed = true;
+    return this.#sizeBytes;
+  }
+
   async addTo(box: MailboxKey, properties: MessageProperties): Promise<AddedMessage> {
     const [result] = await this.addToEach([{ ...properties, box }]);
     if (result instanceof Error) throw result;
@@ -50,6 +60,11 @@ export class MemoryMessageDraft implements MessageDraft {
   }
 
   async addToEach(targets: readonly MessageTarget[]): Promise<TargetResults> {
+    return this.#add(await this.take(), targets);
+  }
+
+  /** Uses the draft up: the whole message. */
+  async take(): Promise<BodyContent> {
     this.#checkUsable();
     this.#isUsedUp = true;
     const chunks = this.#chunks.take();
@@ -60,14 +75,13 @@ export class MemoryMessageDraft implements MessageDraft {
     const sortKeys = readSortKeysOf(chunks[0], facts, usualFields);
     // They are handed out as they are.
     Object.freeze(sortKeys.references);
-    const content = {
+    return {
       facts,
       structure: packStructure(structure),
       usualFields,
       sortKeys: Object.freeze(sortKeys),
       chunks,
     };
-    return this.#add(content, targets);
   }
 
   async discard(): Promise<void> {
@@ -78,6 +92,17 @@ export class MemoryMessageDraft implements MessageDraft {
   #checkUsable(): void {
     if (this.#isUsedUp) throw new Error('The message draft is used up');
   }
+}
+
+/** Uses the drafts of messages up: what is added of each. */
+export async function takeDrafts(messages: readonly DraftedMessage[]) {
+  const taken: (Omit<DraftedMessage, 'draft'> & { readonly content: BodyContent })[] = [];
+  for (const { draft, flags, internalDate } of messages) {
+    if (!(draft instanceof MemoryMessageDraft)) throw new Error('The draft is of another store');
+    const kept = { flags: [...flags], internalDate: { ...internalDate } };
+    taken.push({ content: await draft.take(), ...kept });
+  }
+  return taken;
 }
 
 /** What reads messages takes longer to load than the rest of the store: many tests never add one. */

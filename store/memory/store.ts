@@ -5,7 +5,6 @@ import {
   type Account,
   type AccountListener,
   type AccountUsage,
-  type AddedMessage,
   type CopyResult,
   type CountsBelow,
   type Credentials,
@@ -16,12 +15,18 @@ import {
   type MailboxKey,
   type MailboxStatus,
   type MailStore,
-  type MessageDraft,
-  type MessageTarget,
+  type MessageKey,
   type OpenMailbox,
   type StatusOptions,
   StoreError,
 } from '../mail-store.ts';
+import type {
+  AddedMessage,
+  AddedMessages,
+  DraftedMessage,
+  MessageDraft,
+  MessageTarget,
+} from '../message-draft.ts';
 import type { MailboxChanges, MailboxListener, MessageStates } from '../mailbox-changes.ts';
 import type { MessageColumn, MessageRows } from '../message-rows.ts';
 import type { StoreFigures } from '../opened-store.ts';
@@ -31,7 +36,7 @@ import { type BodyContent, BodyPool } from './bodies.ts';
 import { Commit } from './commit.ts';
 import type { MemoryMailbox } from './mailbox.ts';
 import { uidsOf } from './message.ts';
-import { MemoryMessageDraft } from './message-draft.ts';
+import { MemoryMessageDraft, takeDrafts } from './message-draft.ts';
 import { readChanges, readRows, readStates } from './reading.ts';
 
 /** The time of a {@link MemoryMailStore}. */
@@ -212,6 +217,30 @@ export class MemoryMailStore implements MailStore {
     });
   }
 
+  async addMessages(
+    box: MailboxKey,
+    messages: readonly DraftedMessage[],
+    replaced?: MessageKey,
+  ): Promise<AddedMessages> {
+    const taken = await takeDrafts(messages);
+    return this.#change((commit) => {
+      const mailbox = this.#mailboxes.findTarget(box, messages.length);
+      // Whatever can be refused is looked at before anything is changed.
+      const sets = taken.map(({ flags }) => mailbox.flagSets.setOf(mailbox.flagSets.define(flags)));
+      const replacedModseq = replaced && this.#expunge(commit, replaced);
+      const added = taken.map(({ content, internalDate }, index) => {
+        const body = this.#bodies.add(content, commit.nowMs);
+        return mailbox.add(commit, { body, internalDate, flags: sets[index]! });
+      });
+      return {
+        uids: uidsOf(added),
+        uidValidity: mailbox.uidValidity,
+        modseq: commit.changeOf(mailbox).modseq,
+        ...(replacedModseq !== undefined && { replacedModseq }),
+      };
+    });
+  }
+
   rows(
     box: MailboxKey,
     uids: Uint32Array,
@@ -351,6 +380,13 @@ export class MemoryMailStore implements MailStore {
     const body = this.#bodies.add(content, commit.nowMs);
     const { uid, modseq } = mailbox.add(commit, { body, internalDate, flags: set });
     return { uid, uidValidity: mailbox.uidValidity, modseq };
+  }
+
+  #expunge(commit: Commit, { box, uid }: MessageKey): number {
+    const mailbox = this.#mailboxes.find(box);
+    const messages = mailbox.select(Uint32Array.of(uid));
+    if (messages.length > 0) return mailbox.remove(commit, messages);
+    throw new StoreError('NONEXISTENT', 'The message does not exist any more');
   }
 
   #checkOpen(): void {

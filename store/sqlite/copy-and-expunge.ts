@@ -1,6 +1,12 @@
 import { lowerBound } from '../../protocol/sequence-set.ts';
 import { joinUids } from '../../protocol/sorted-uids.ts';
-import type { CopyResult, ExpungeResult, MailboxKey } from '../mail-store.ts';
+import {
+  type CopyResult,
+  type ExpungeResult,
+  type MailboxKey,
+  type MessageKey,
+  StoreError,
+} from '../mail-store.ts';
 import { damage } from './damage.ts';
 import type { Database } from './database.ts';
 import { rememberExpunged } from './expunged.ts';
@@ -269,6 +275,18 @@ export function* expungeMessages(
     expunged.push(selection.states.uids);
   }
   return toResult(modseq, expunged.length);
+}
+
+/** Expunges one message, whatever its flags; the modseq of that. `NONEXISTENT`. */
+export function expungeMessage(context: WriteContext, { box, uid }: MessageKey): number {
+  const { mailboxId } = box;
+  const { uidNext } = readCounters(context.database, box);
+  const walk = walkOf(context, { mailboxId, uids: Uint32Array.of(uid), endUid: uidNext });
+  const selection = select(mailboxId, walk.next());
+  if (selection === undefined) {
+    throw new StoreError('NONEXISTENT', 'The message does not exist any more');
+  }
+  return removeSelection(context, selection);
 }
 
 /** Expunges the messages; the modseq of that. */

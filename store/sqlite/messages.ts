@@ -1,6 +1,8 @@
 import type { Flag } from '../../protocol/flag.ts';
-import { type AddedMessage, type MessageTarget, StoreError } from '../mail-store.ts';
+import { type MailboxKey, type MessageKey, StoreError } from '../mail-store.ts';
+import type { AddedMessage, AddedMessages, MessageTarget } from '../message-draft.ts';
 import { type BodyContent, addReference } from './bodies/bodies.ts';
+import { expungeMessage } from './copy-and-expunge.ts';
 import { deletedBit, seenBit } from './flag-words.ts';
 import { noteImported } from './imports.ts';
 import { defineFlags } from './keywords.ts';
@@ -38,15 +40,46 @@ export function addMessage(
     }
   };
   const results = targets.map(targets.length === 1 ? add : addApart);
-  for (const [mailboxId, states] of added) {
-    context.noteChanged(mailboxId, states.length, () => ({
-      uids: Uint32Array.from(states, ({ uid }) => uid),
-      modseqs: Float64Array.from(states, ({ modseq }) => modseq),
-      flags: Uint32Array.from(states.keys()),
-      flagSets: states.map(({ flags }) => flags),
-    }));
-  }
+  for (const [mailboxId, states] of added) noteAdded(context, mailboxId, states);
   return results;
+}
+
+/** A message that is added together with others. */
+interface MessageContent extends Omit<MessageTarget, 'box' | 'occurrence'> {
+  readonly content: BodyContent;
+}
+
+/** @see MailStore.addMessages */
+export function addMessages(
+  context: WriteContext,
+  argument: {
+    readonly box: MailboxKey;
+    readonly messages: readonly MessageContent[];
+    readonly replaced: MessageKey | undefined;
+  },
+): AddedMessages {
+  const { box, messages, replaced } = argument;
+  const replacedModseq = replaced && expungeMessage(context, replaced);
+  const [, uidValidity] = readTarget(context, box, messages.length);
+  const states = messages.map(
+    ({ content, ...target }) => addToTarget(context, { ...target, box }, content).state,
+  );
+  noteAdded(context, box.mailboxId, states);
+  return {
+    uids: Uint32Array.from(states, ({ uid }) => uid),
+    uidValidity,
+    modseq: context.takeModseq(box.mailboxId),
+    ...(replacedModseq !== undefined && { replacedModseq }),
+  };
+}
+
+function noteAdded(context: WriteContext, mailboxId: number, states: readonly AddedState[]): void {
+  context.noteChanged(mailboxId, states.length, () => ({
+    uids: Uint32Array.from(states, ({ uid }) => uid),
+    modseqs: Float64Array.from(states, ({ modseq }) => modseq),
+    flags: Uint32Array.from(states.keys()),
+    flagSets: states.map(({ flags }) => flags),
+  }));
 }
 
 /** What is told of a message that was added. */

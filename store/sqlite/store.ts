@@ -15,10 +15,11 @@ import type {
   MailboxKey,
   MailboxStatus,
   MailStore,
-  MessageDraft,
+  MessageKey,
   OpenMailbox,
   StatusOptions,
 } from '../mail-store.ts';
+import type { AddedMessages, DraftedMessage, MessageDraft } from '../message-draft.ts';
 import type { MailboxChanges, MailboxListener, MessageStates } from '../mailbox-changes.ts';
 import type { MessageColumn, MessageRows } from '../message-rows.ts';
 import type { StoreFigures } from '../opened-store.ts';
@@ -36,7 +37,7 @@ import {
   readOpening,
   readStatus,
 } from './mailboxes.ts';
-import { SqliteMessageDraft } from './bodies/message-draft.ts';
+import { addDrafts, SqliteMessageDraft } from './bodies/message-draft.ts';
 import { readChanges, readStates } from './message-states.ts';
 import { readBodies } from './bodies/read-bodies.ts';
 import { readBody } from './bodies/read-body.ts';
@@ -192,6 +193,14 @@ export class SqliteMailStore implements MailStore {
 
   beginMessage(): MessageDraft {
     return new SqliteMessageDraft(this.#client);
+  }
+
+  addMessages(
+    box: MailboxKey,
+    messages: readonly DraftedMessage[],
+    replaced?: MessageKey,
+  ): Promise<AddedMessages> {
+    return addDrafts(this.#client, box, messages, replaced);
   }
 
   rows(

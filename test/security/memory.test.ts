@@ -3,7 +3,7 @@
 import { once } from 'node:events';
 import t, { type Test } from 'tap';
 import { Transport } from '../../server/net/transport.ts';
-import type { MessageDraft } from '../../store/mail-store.ts';
+import type { MessageDraft } from '../../store/message-draft.ts';
 import { reachableBytes } from '../fixtures/collect-garbage.ts';
 import type { ImapClient } from '../fixtures/imap-client.ts';
 import { startImapService, type TestService } from '../fixtures/imap-service.ts';
@@ -96,6 +96,7 @@ function hoardingDraft(draft: MessageDraft): MessageDraft {
     },
     addTo: (...target) => draft.addTo(...target).finally(() => hoard.splice(0)),
     addToEach: (...targets) => draft.addToEach(...targets).finally(() => hoard.splice(0)),
+    seal: (maxHeldBytes) => draft.seal(maxHeldBytes),
     discard: () => draft.discard(),
   };
 }

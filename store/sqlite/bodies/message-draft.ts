@@ -1,12 +1,13 @@
 import { limits } from '../../limits.ts';
-import {
-  type AddedMessage,
-  type MailboxKey,
-  type MessageDraft,
-  type MessageProperties,
-  type MessageTarget,
-  StoreError,
-} from '../../mail-store.ts';
+import { type MailboxKey, type MessageKey, StoreError } from '../../mail-store.ts';
+import type {
+  AddedMessage,
+  AddedMessages,
+  DraftedMessage,
+  MessageDraft,
+  MessageProperties,
+  MessageTarget,
+} from '../../message-draft.ts';
 import { MessageReader } from '../../message-reader.ts';
 import type { BodyContent } from './bodies.ts';
 import { compressInPlace, toStoredForm } from './chunks.ts';
@@ -21,6 +22,8 @@ import { type Failure, fromFailure, toKey, type WriterClient } from '../writer/w
 export class SqliteMessageDraft implements MessageDraft {
   readonly #writer: WriterClient;
   readonly #reader = new MessageReader();
+  /** Once all bytes have come. */
+  #sealed: SealedContent | undefined;
   readonly #buffer = new StepBuffer();
   #stagedChunkCount = 0;
   /** The body under which steps are committed. */
@@ -37,6 +40,7 @@ export class SqliteMessageDraft implements MessageDraft {
 
   async write(chunk: Uint8Array): Promise<void> {
     this.#checkUsable();
+    if (this.#sealed !== undefined) throw new Error('The message draft is sealed');
     // Nothing is awaited before all is copied: the chunk is the caller's again when this returns its promise.
     this.#reader.push(chunk);
     let rest = chunk.subarray(this.#buffer.write(chunk));
@@ -46,6 +50,14 @@ export class SqliteMessageDraft implements MessageDraft {
       await this.#stage();
       rest = rest.subarray(this.#buffer.write(rest));
     }
+  }
+
+  async seal(maxHeldBytes: number): Promise<number> {
+    this.#checkUsable();
+    await this.#staging;
+    const sealed = (this.#sealed ??= this.#finish());
+    if (sealed.payloadBytes > maxHeldBytes) this.#sealed = await this.#stageRest(sealed);
+    return this.#sealed.payloadBytes + derivedBytes(this.#sealed.content);
   }
 
   async addTo(box: MailboxKey, properties: MessageProperties): Promise<AddedMessage> {
@@ -59,31 +71,37 @@ export class SqliteMessageDraft implements MessageDraft {
   }
 
   async #add(targets: readonly MessageTarget[]): Promise<readonly (AddedMessage | StoreError)[]> {
-    this.#checkUsable();
-    this.#isUsedUp = true;
     let results: readonly (AddedMessage | StoreError)[];
     try {
-      await this.#staging;
-      const { chunks, transfer } = this.#buffer.takeRest();
-      const payloadBytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
-      const content = this.#finish(chunks);
+      const { content, payloadBytes, transfer } = await this.take();
       const argument = { targets: targets.map(toPlainTarget), content };
       const told = await this.#writer.request('addMessage', argument, { payloadBytes, transfer });
       results = told.map((result) => ('failure' in result ? toRefusal(result.failure) : result));
     } catch (error) {
-      await this.#dropStaging();
+      await this.drop();
       // The only target refuses it.
       if (error instanceof StoreError && targets.length === 1) return [error];
       throw error;
     }
-    if (results.every((result) => result instanceof Error)) await this.#dropStaging();
+    if (results.every((result) => result instanceof Error)) await this.drop();
     return results;
+  }
+
+  /** Uses the draft up: what the writer gets of it. */
+  async take(): Promise<SealedContent> {
+    this.#checkUsable();
+    this.#isUsedUp = true;
+    await this.#staging;
+    const sealed = this.#sealed ?? this.#finish();
+    this.#sealed = undefined;
+    return sealed;
   }
 
   async discard(): Promise<void> {
     if (this.#isUsedUp) return;
     this.#isUsedUp = true;
-    await this.#dropStaging();
+    this.#sealed = undefined;
+    await this.drop();
   }
 
   #checkUsable(): void {
@@ -115,11 +133,14 @@ export class SqliteMessageDraft implements MessageDraft {
     );
   }
 
-  /** @param rest - the chunks that are not staged, which follow each other in memory */
-  #finish(rest: readonly Uint8Array[]): BodyContent {
+  #finish(): SealedContent {
     const facts = this.#reader.finish();
+    // The chunks that are not staged, which follow each other in memory.
+    const { chunks: rest, transfer } = this.#buffer.takeRest();
+    const payloadBytes = rest.reduce((sum, chunk) => sum + chunk.length, 0);
     const begin = this.#firstChunk ?? rest[0];
-    return {
+    this.#firstChunk = undefined;
+    const content = {
       ...facts,
       // Before the chunks are compressed, in the same place.
       ...deriveContent(facts, begin),
@@ -129,12 +150,76 @@ export class SqliteMessageDraft implements MessageDraft {
       stagedBodyId: this.#stagedBodyId,
       stagedChunkCount: this.#stagedChunkCount,
     };
+    return { content, payloadBytes, transfer };
   }
 
-  async #dropStaging(): Promise<void> {
+  /** Sends what is not staged, too. */
+  async #stageRest({ content, payloadBytes, transfer }: SealedContent): Promise<SealedContent> {
+    const { chunks, stagedBodyId, stagedChunkCount: firstNumber } = content;
+    const argument = { bodyId: stagedBodyId, firstNumber, chunks };
+    const options = { payloadBytes, transfer };
+    this.#stagedBodyId = await this.#writer.request('stageChunks', argument, options);
+    const staged = {
+      stagedBodyId: this.#stagedBodyId,
+      stagedChunkCount: firstNumber + chunks.length,
+      chunks: [],
+    };
+    return { content: { ...content, ...staged }, payloadBytes: 0, transfer: [] };
+  }
+
+  /** Gives up what is staged, once the draft is used up. */
+  async drop(): Promise<void> {
     await this.#staging?.catch(() => undefined);
     if (this.#stagedBodyId === undefined) return;
     await this.#writer.request('dropStagings', { bodyIds: [this.#stagedBodyId] });
+  }
+}
+
+/** What the writer gets of a message that is whole. */
+interface SealedContent {
+  readonly content: BodyContent;
+  /** Of the chunks in it. */
+  readonly payloadBytes: number;
+  readonly transfer: ArrayBuffer[];
+}
+
+/** Bytes of memory that what is known of a message takes, about, beside those of its chunks. */
+function derivedBytes({ envelope, bodyStructure, structure, usualFields }: BodyContent): number {
+  const texts = envelope.length + bodyStructure.length + structure.length;
+  return texts + (usualFields?.length ?? 0);
+}
+
+/** @see MailStore.addMessages */
+export async function addDrafts(
+  writer: WriterClient,
+  box: MailboxKey,
+  messages: readonly DraftedMessage[],
+  replaced: MessageKey | undefined,
+): Promise<AddedMessages> {
+  const drafts = messages.map(({ draft }) => {
+    if (draft instanceof SqliteMessageDraft) return draft;
+    throw new Error('The draft is of another store');
+  });
+  try {
+    const taken: SealedContent[] = [];
+    for (const draft of drafts) taken.push(await draft.take());
+    const argument = {
+      box: toKey(box),
+      messages: messages.map(({ flags, internalDate }, index) => ({
+        flags,
+        internalDate,
+        content: taken[index]!.content,
+      })),
+      replaced: replaced && { box: toKey(replaced.box), uid: replaced.uid },
+    };
+    return await writer.request('addMessages', argument, {
+      payloadBytes: taken.reduce((sum, { payloadBytes }) => sum + payloadBytes, 0),
+      transfer: taken.flatMap(({ transfer }) => transfer),
+    });
+  } catch (error) {
+    for (const draft of drafts) await draft.discard();
+    for (const draft of drafts) await draft.drop();
+    throw error;
   }
 }
 
@@ -211,6 +296,7 @@ export class StepBuffer {
   takeRest(): Step {
     const step = toStep(this.#current, this.#bytes);
     this.#current = new Uint8Array(0);
+    this.#shared = undefined;
     this.#bytes = 0;
     return step;
   }

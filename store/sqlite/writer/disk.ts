@@ -19,6 +19,7 @@ const problemTexts: Readonly<Record<StoreProblem, string>> = {
 /** What takes space for good: refused before the last of it is used. */
 const takesSpace: ReadonlySet<OperationName> = new Set([
   'addMessage',
+  'addMessages',
   'copyMessages',
   'createAccount',
   'createMailbox',

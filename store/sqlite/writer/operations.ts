@@ -15,12 +15,13 @@ import {
   subscribe,
   unsubscribe,
 } from '../mailboxes.ts';
-import { addMessage } from '../messages.ts';
+import { addMessage, addMessages } from '../messages.ts';
 import type { SlicedWork, WriteContext } from './write-context.ts';
 
 /** Everything that the writer does in a transaction of short work, by the name under which clients ask for it. */
 const shortOperations = {
   addMessage,
+  addMessages,
   changeCredentials,
   collect,
   createAccount,
@@ -181,6 +182,13 @@ export function claimsOf(
       return (argument as OperationArgument<'addMessage'>).targets.map(({ box }) =>
         claim('add', box),
       );
+    case 'addMessages': {
+      const { box, replaced } = argument as OperationArgument<'addMessages'>;
+      return [
+        claim('add', box),
+        ...(replaced === undefined ? [] : [claim('change', replaced.box)]),
+      ];
+    }
     case 'storeFlags':
     case 'expungeMessages':
       return [claim('change', (argument as OperationArgument<'storeFlags'>).box)];

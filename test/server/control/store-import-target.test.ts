@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import t from 'tap';
 import { StoreImportTarget } from '../../../server/control/store-import-target.ts';
 import type { ImportMessage } from '../../../server/import/import-target.ts';
-import type { MailStore, MessageDraft } from '../../../store/mail-store.ts';
+import type { MailStore } from '../../../store/mail-store.ts';
+import type { MessageDraft } from '../../../store/message-draft.ts';
 
 const mailbox = {
   accountId: 1,
@@ -41,6 +42,7 @@ function slowForLarge(added: number[]): Pick<MailStore, 'beginMessage'> {
           return { uid: added.length, uidValidity: 1, modseq: 1 };
         },
         addToEach: async () => [],
+        seal: async () => 0,
         discard: async () => undefined,
       };
     },

@@ -1,5 +1,6 @@
 import t, { type Test } from 'tap';
-import type { MailStore, MessageDraft } from '../../../store/mail-store.ts';
+import type { MailStore } from '../../../store/mail-store.ts';
+import type { MessageDraft } from '../../../store/message-draft.ts';
 import { StoreError } from '../../../store/mail-store.ts';
 import { messageOf, startImapService } from '../../fixtures/imap-service.ts';
 import type { ImapClient } from '../../fixtures/imap-client.ts';
@@ -31,6 +32,7 @@ function holdingDraft(draft: MessageDraft, held: HeldAppend[]): MessageDraft {
       return draft.addTo(box, properties);
     },
     addToEach: (targets) => draft.addToEach(targets),
+    seal: (maxHeldBytes) => draft.seal(maxHeldBytes),
     discard: () => draft.discard(),
   };
 }
