@@ -26,6 +26,7 @@ import {
   readNext,
   readStart,
   type CommandSyntax,
+  type Streaming,
 } from './read-command.ts';
 import type { ReaderEvent } from './reader-event.ts';
 
@@ -85,8 +86,8 @@ export class CommandReader {
   #remainingBytes = 0;
   /** The command whose literal is being read. */
   #tag = '';
-  /** How the command goes on behind a literal that has streamed; undefined in a command without one so far. */
-  #streaming: CommandGrammar | undefined;
+  /** Undefined in a command without a literal that streams so far. */
+  #streaming: Streaming | undefined;
   /** The bounds of the present command, if it has others than most. */
   #ownLimits: ReaderLimits | undefined;
   /** True if the client has been told nothing yet and may never send the literal. */
@@ -257,11 +258,11 @@ export class CommandReader {
   }
 
   /** `rest` stands behind the last literal that has streamed. */
-  #endStreaming(rest: Buffer, grammar: CommandGrammar): Step {
-    const { error } = readNext(rest, grammar, this.#syntax);
+  #endStreaming(rest: Buffer, streaming: Streaming): Step {
+    const { error, part } = readNext(rest, streaming, this.#syntax);
     if (error) return this.#refuse(this.#tag, error, undefined);
     this.#beginCommand();
-    return { kind: 'stream-end' };
+    return { kind: 'stream-end', ...(part && { part }) };
   }
 
   /** `bytes` are what was gathered, up to and with the line that announces the literal. */
@@ -276,19 +277,20 @@ export class CommandReader {
     const tooMuch = this.#checkStream(command.name, literal);
     if (tooMuch) return this.#refuse(tag, tooMuch, literal);
     this.#beginStream(literal);
-    this.#streaming = grammar;
+    this.#streaming = grammar && { grammar, before: command };
     return { kind: 'stream', tag: this.#tag, command, isWaiting: this.#isWaiting };
   }
 
   /** A literal behind one that has streamed. */
-  #announceNext(bytes: Buffer, literal: LiteralHeader, grammar: CommandGrammar): Step {
-    const { part, ...read } = readNext(bytes, grammar, this.#syntax);
+  #announceNext(bytes: Buffer, literal: LiteralHeader, streaming: Streaming): Step {
+    const { part, ...read } = readNext(bytes, streaming, this.#syntax);
     const error = read.error ?? checkUnasked(literal, this.#syntax.off);
     if (error) return this.#refuse(this.#tag, error, literal);
     if (!part) return this.#gatherLiteral(bytes, literal);
     const tooMuch = this.#checkStream('', literal);
     if (tooMuch) return this.#refuse(this.#tag, tooMuch, literal);
     this.#beginStream(literal);
+    this.#streaming = { ...streaming, before: part };
     return { kind: 'stream-next', part, isWaiting: this.#isWaiting };
   }
 

@@ -86,6 +86,9 @@ export const maxTagBytes = 128;
 /** Literals of one command: each needs a turn of its own. */
 export const maxLiteralCount = 128;
 
+/** Messages and URLs of an APPEND that stand before one literal; each URL may cost a look into the store. */
+export const maxAppendSteps = 256;
+
 /** Digits of a number that are looked at; with more it is too large in any case. */
 export const maxNumberDigits = 16;
 

@@ -71,7 +71,8 @@ export function readCommand(bytes: Uint8Array, syntax: CommandSyntax): ReaderEve
     start = expectCommandName(decoder, syntax);
     const command = expectCommand(decoder, start);
     // A command whose literal streams is taken apart when the literal is announced
-    if (start.grammar.hasStream) throw decoder.expected('literal as the last argument');
+    if (start.grammar.hasStream && 'sizeBytes' in command)
+      throw decoder.expected('literal as the last argument');
     decoder.expectEnd();
     return { kind: 'command', tag, command };
   } catch (error) {
@@ -114,25 +115,31 @@ export function readBeginning(bytes: Uint8Array, syntax: CommandSyntax): Command
   }
 }
 
+/** How a command goes on behind a literal that has streamed, and what its grammar has read before that. */
+export interface Streaming {
+  readonly grammar: CommandGrammar;
+  readonly before: object;
+}
+
 /** What stands behind a literal that has streamed. */
 export interface CommandContinuation {
   readonly error?: CommandError;
-  /** What the grammar has read up to the next literal that streams. */
+  /** What the grammar has read up to the next literal that streams, or to the end of the command. */
   readonly part?: object;
 }
 
 /**
  * Reads on behind a literal that has streamed: up to the end of the command, or up to a literal that is announced. There
- * is neither an error nor a part if that literal is one to gather, or if the command has ended.
+ * is neither an error nor a part if that literal is one to gather, or if the command has ended without more.
  */
 export function readNext(
   bytes: Uint8Array,
-  grammar: CommandGrammar,
+  { grammar, before }: Streaming,
   { off, enabled }: CommandSyntax,
 ): CommandContinuation {
   try {
     const decoder = new Decoder(bytes, off, enabled);
-    const part = grammar.expectNext?.(decoder);
+    const part = grammar.expectNext?.(decoder, before);
     if (!decoder.isAtEnd()) throw decoder.expected('end of command behind the literal');
     return part ? { part } : {};
   } catch (error) {

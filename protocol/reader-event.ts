@@ -9,8 +9,8 @@ import type { ResponseCode } from './response-code.ts';
  *   connection writes `+ …` and goes on
  * - `stream`: a command whose literal streams, up to that literal; `stream-data` events follow, together as many bytes as
  *   were announced. Then comes `stream-next` (what stands before the next literal that streams, and again
- *   `stream-data`), `stream-end`, or `bad` if what follows the literal is not of the command's grammar: the connection
- *   then drops what has streamed. The data is a view on the chunk that was pushed: whoever keeps it copies it. With
+ *   `stream-data`), `stream-end` (with what stands behind the last literal, if anything does), or `bad` if what follows the literal is not
+ *   of the command's grammar: the connection then drops what has streamed. The data is a view on the chunk that was pushed: whoever keeps it copies it. With
  *   `isWaiting` (a synchronizing literal) the connection answers with a continuation request, or rejects the literal with
  *   `rejectLiteral` before it is sent
  * - `line`: a line that was asked for with `expectLine` (`DONE`, a SASL response), without its CRLF. It may be a
@@ -32,7 +32,7 @@ export type ReaderEvent =
     }
   | { readonly kind: 'stream-data'; readonly data: Uint8Array }
   | { readonly kind: 'stream-next'; readonly part: object; readonly isWaiting: boolean }
-  | { readonly kind: 'stream-end' }
+  | { readonly kind: 'stream-end'; readonly part?: object }
   | { readonly kind: 'line'; readonly line: Uint8Array }
   | {
       readonly kind: 'bad';

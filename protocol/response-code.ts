@@ -42,4 +42,5 @@ export type ResponseCode =
   | `HIGHESTMODSEQ ${number}`
   | `MODIFIED ${string}`
   | `APPENDUID ${number} ${string}`
+  | `BADURL ${string}`
   | `COPYUID ${number} ${string} ${string}`;

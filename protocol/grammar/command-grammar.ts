@@ -14,7 +14,8 @@ export interface CommandGrammar<Arguments extends object = object> {
   readonly uidCapability?: Capability;
   /**
    * True if the bytes of a literal stream to whoever carries out the command, instead of being gathered: then
-   * {@link expectArguments} reads up to and with the header of that literal.
+   * {@link expectArguments} reads up to and with the header of that literal, of which it returns the `sizeBytes`; or to the end
+   * of the command, if that has no such literal.
    */
   readonly hasStream?: true;
   /**
@@ -24,9 +25,11 @@ export interface CommandGrammar<Arguments extends object = object> {
   readonly expectArguments: (decoder: Decoder, isUid: boolean) => Arguments;
   /**
    * Reads on behind a literal that has streamed: up to and with the header of the next one that streams, or to the end of
-   * the command, for which it returns undefined. Absent if nothing may follow.
+   * the command, for which it may return undefined. Absent if nothing may follow.
+   *
+   * @param before - what the grammar has read before that literal
    */
-  readonly expectNext?: (decoder: Decoder) => object | undefined;
+  expectNext?(decoder: Decoder, before: object): object | undefined;
   /** Bounds for a client that has not logged in, if the command needs more than others. */
   readonly limitsBeforeLogin?: ReaderLimits;
 }

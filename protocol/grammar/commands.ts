@@ -1,6 +1,11 @@
 import { idLimitsBeforeLogin } from '../limits.ts';
 import { expectNoArguments, type CommandGrammar } from './command-grammar.ts';
-import { expectAppendArguments } from './append.ts';
+import {
+  type AppendPart,
+  expectAppendArguments,
+  expectEndOfMessage,
+  expectNextOfAppend,
+} from './append.ts';
 import { expectEnableArguments } from './enable.ts';
 import { expectFetchArguments } from './fetch.ts';
 import { expectIdArguments } from './id.ts';
@@ -12,6 +17,7 @@ import {
   expectRenameArguments,
 } from './mailbox.ts';
 import { expectCopyArguments, expectExpungeArguments } from './messages.ts';
+import { expectReplaceArguments } from './replace.ts';
 import { expectSearchArguments } from './search.ts';
 import { expectSelectArguments } from './select.ts';
 import { expectStatusArguments } from './status.ts';
@@ -23,6 +29,7 @@ export const commandGrammar = {
     rfc: 'RFC 3501, section 6.3.11',
     hasStream: true,
     expectArguments: expectAppendArguments,
+    expectNext: (decoder, before) => expectNextOfAppend(decoder, before as AppendPart),
   },
   AUTHENTICATE: { rfc: 'RFC 3501, section 6.2.2', expectArguments: expectAuthenticateArguments },
   CAPABILITY: { rfc: 'RFC 3501, section 6.1.1', expectArguments: expectNoArguments },
@@ -59,6 +66,14 @@ export const commandGrammar = {
   },
   NAMESPACE: { rfc: 'RFC 2342', capability: 'NAMESPACE', expectArguments: expectNoArguments },
   NOOP: { rfc: 'RFC 3501, section 6.1.2', expectArguments: expectNoArguments },
+  REPLACE: {
+    rfc: 'RFC 8508',
+    capability: 'REPLACE',
+    hasUid: true,
+    hasStream: true,
+    expectArguments: expectReplaceArguments,
+    expectNext: (decoder, before) => expectEndOfMessage(decoder, before as AppendPart),
+  },
   RENAME: { rfc: 'RFC 3501, section 6.3.5', expectArguments: expectRenameArguments },
   SEARCH: { rfc: 'RFC 3501, section 6.4.4', hasUid: true, expectArguments: expectSearchArguments },
   SELECT: { rfc: 'RFC 3501, section 6.3.1', expectArguments: expectSelectArguments },
@@ -98,4 +113,4 @@ export type CommandNamed<Name extends CommandName> = Name extends CommandName
 export type Command = CommandNamed<CommandName>;
 
 /** A command without the literal that streams behind it. */
-export type StreamingCommand = CommandNamed<'APPEND'>;
+export type StreamingCommand = CommandNamed<'APPEND' | 'REPLACE'>;

@@ -1,8 +1,9 @@
 import { CommandError, quoteReceived, type Decoder } from '../decoder.ts';
-import type { BodySection, FetchItem, SectionText } from '../fetch-item.ts';
-import { maxFetchItems, maxFetchModifiers, maxHeaderFields, maxSectionDepth } from '../limits.ts';
+import type { FetchItem } from '../fetch-item.ts';
+import { maxFetchItems, maxFetchModifiers } from '../limits.ts';
 import type { SequenceSet } from '../sequence-set.ts';
 import { expectModseq } from './modseq.ts';
+import { expectSectionSpec } from './section.ts';
 
 const simpleItems = [
   'ENVELOPE',
@@ -93,48 +94,6 @@ function expectBodySection(decoder: Decoder, isPeek: boolean): FetchItem {
   const countBytes = decoder.expectNumber('byte count above 0', 1, Number.MAX_SAFE_INTEGER);
   decoder.expect('>');
   return { item: 'BODY[]', isPeek, section, partial: { offsetBytes, countBytes } };
-}
-
-function expectSectionSpec(decoder: Decoder): BodySection {
-  const part: number[] = [];
-  let hasText = !decoder.isNext(']');
-  while (hasText && decoder.isDigitNext()) {
-    part.push(decoder.expectNumber('part number above 0', 1));
-    if (part.length > maxSectionDepth) {
-      throw new CommandError(`Section part has more than ${maxSectionDepth} numbers`);
-    }
-    hasText = decoder.accept('.');
-  }
-  return { part, text: hasText ? expectSectionText(decoder, part.length > 0) : { kind: 'all' } };
-}
-
-function expectSectionText(decoder: Decoder, hasPart: boolean): SectionText {
-  const start = decoder.position;
-  const name = decoder.expectName('section');
-  switch (name) {
-    case 'HEADER':
-      return { kind: 'header' };
-    case 'TEXT':
-      return { kind: 'text' };
-    case 'HEADER.FIELDS':
-      return { kind: 'header-fields', fieldNames: expectHeaderList(decoder) };
-    case 'HEADER.FIELDS.NOT':
-      return { kind: 'header-fields-not', fieldNames: expectHeaderList(decoder) };
-    case 'MIME':
-      // Only a part has a MIME header of its own
-      if (hasPart) return { kind: 'mime' };
-  }
-  throw decoder.expected('section', start);
-}
-
-function expectHeaderList(decoder: Decoder): readonly string[] {
-  const names: string[] = [];
-  decoder.expectSpace();
-  decoder.expectList('header field names', maxHeaderFields, () => {
-    names.push(decoder.expectAString('header field name'));
-  });
-  if (names.length === 0) throw new CommandError('Expected header field names, got an empty list');
-  return names;
 }
 
 /** `(CHANGEDSINCE modseq VANISHED)`. A modseq of 0, which the grammar does not have, asks for all messages. */

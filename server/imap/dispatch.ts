@@ -26,6 +26,7 @@ import { listSubscribed } from './commands/lsub.ts';
 import { namespace } from './commands/namespace.ts';
 import { check, noop } from './commands/noop.ts';
 import { renameMailbox } from './commands/rename.ts';
+import { replace } from './commands/replace.ts';
 import { search } from './commands/search.ts';
 import { select } from './commands/select.ts';
 import { startTls } from './commands/starttls.ts';
@@ -116,6 +117,7 @@ export const commandTable: { readonly [Name in CommandName]: CommandRow<Name> } 
   MOVE: { state: 'selected', numbers: 'breaks', run: copyOrMove },
   NAMESPACE: { state: 'after-login', numbers: 'breaks', run: namespace },
   NOOP: { state: 'any', numbers: 'breaks', run: noop },
+  REPLACE: { state: 'selected', numbers: 'breaks', run: replace },
   RENAME: { state: 'after-login', numbers: 'breaks', run: renameMailbox },
   SEARCH: { state: 'selected', numbers: 'uses', run: search },
   SELECT: { state: 'after-login', numbers: 'breaks', run: select },
@@ -144,8 +146,8 @@ function bytesBesideOthers(session: Session, event: ReaderEvent): number | undef
   // A client that waits for a continuation request is first told what was before.
   if (event.kind !== 'stream' || event.isWaiting) return undefined;
   const { name, sizeBytes } = event.command;
-  const isSmall = sizeBytes <= session.context.limits.maxUnansweredBytes / 4;
-  return name === 'APPEND' && isSmall ? sizeBytes : undefined;
+  if (name !== 'APPEND' || sizeBytes === undefined) return undefined;
+  return sizeBytes <= session.context.limits.maxUnansweredBytes / 4 ? sizeBytes : undefined;
 }
 
 function handleNext(session: Session, event: ReaderEvent): Promise<boolean> | boolean {

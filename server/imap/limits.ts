@@ -46,6 +46,15 @@ export interface ServiceLimits extends NetworkLimits, AnswerQueueLimits {
  */
 export const uncountedStrangerBytes = 2 * 1024;
 
+/** Messages of one APPEND: they are added in one transaction, for which others wait some tens of milliseconds. @see RFC 3502 */
+export const maxAppendMessages = 1_000;
+
+/** Bytes of memory for those of them that have come, and wait for the others. */
+export const maxHeldAppendBytes = 16 * 1024 * 1024;
+
+/** Bytes of memory for their bytes, beside what is known of them; what goes beyond it waits on the disk. */
+export const maxHeldDraftBytes = 4 * 1024 * 1024;
+
 /** The bounds of a server whose configuration says nothing else. */
 export const defaultServiceLimits: ServiceLimits = {
   ...defaultNetworkLimits,

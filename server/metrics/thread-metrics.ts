@@ -34,6 +34,7 @@ const commandNames = [
   'NAMESPACE',
   'NOOP',
   'RENAME',
+  'REPLACE',
   'SEARCH',
   'SELECT',
   'STARTTLS',

@@ -89,7 +89,8 @@ export class ScenarioParser {
       );
     }
     this.#open.delete(line.connection);
-    return this.#sendStep(line, line.text, '');
+    // Behind a literal a space at the beginning counts.
+    return this.#sendStep(line, open === undefined ? line.text : line.rawText, '');
   }
 
   /** A line of a command, or what is behind a literal of it. */

@@ -10,8 +10,29 @@ import {
 import { commandGrammar } from '../../protocol/grammar/commands.ts';
 import { decode } from '../fixtures/read-events.ts';
 
-const common =
-  'IMAP4rev1 LITERAL+ IDLE NAMESPACE UIDPLUS UNSELECT MOVE ID ENABLE UTF8=ACCEPT CHILDREN SPECIAL-USE CONDSTORE QRESYNC ESEARCH APPENDLIMIT=67108864 STATUS=SIZE';
+const common = [
+  'IMAP4rev1',
+  'LITERAL+',
+  'IDLE',
+  'NAMESPACE',
+  'UIDPLUS',
+  'UNSELECT',
+  'MOVE',
+  'ID',
+  'ENABLE',
+  'UTF8=ACCEPT',
+  'CHILDREN',
+  'SPECIAL-USE',
+  'CONDSTORE',
+  'QRESYNC',
+  'ESEARCH',
+  'MULTIAPPEND',
+  'CATENATE',
+  'URL-PARTIAL',
+  'REPLACE',
+  'APPENDLIMIT=67108864',
+  'STATUS=SIZE',
+].join(' ');
 
 const list = (stage: ConnectionStage, hasCertificate = false, off: Capability[] = []) =>
   listCapabilities({ stage, hasCertificate, off: new Set(off) }).join(' ');
@@ -59,7 +80,13 @@ await t.test('names are found in whatever case', (t) => {
 await t.test('a command whose capability is turned off is unknown', (t) => {
   for (const [name, row] of Object.entries(commandGrammar)) {
     if (!('capability' in row)) continue;
-    const line = { ENABLE: 'ENABLE X', ID: 'ID NIL', MOVE: 'MOVE 1 a' }[name] ?? name;
+    const line =
+      {
+        ENABLE: 'ENABLE X',
+        ID: 'ID NIL',
+        MOVE: 'MOVE 1 a',
+        REPLACE: 'REPLACE 1 a CATENATE (URL b)',
+      }[name] ?? name;
     t.match(decode(line), { name }, name);
     const off = new Set([row.capability]);
     t.equal(decode(line, { off }), `BAD Unknown command "${name}"`);
@@ -68,6 +95,10 @@ await t.test('a command whose capability is turned off is unknown', (t) => {
   t.equal(
     decode('UID EXPUNGE 1', { off: new Set(['UIDPLUS']) }),
     'BAD Unknown command "UID EXPUNGE"',
+  );
+  t.equal(
+    decode('UID REPLACE 1 a CATENATE (URL b)', { off: new Set(['REPLACE']) }),
+    'BAD Unknown command "UID REPLACE"',
   );
   t.match(decode('EXPUNGE', { off: new Set(['UIDPLUS']) }), { name: 'EXPUNGE' });
   t.end();

@@ -1,4 +1,5 @@
 import t from 'tap';
+import type { Capability } from '../../protocol/capability.ts';
 import { chunkOverheadBytes } from '../../protocol/limits.ts';
 import { drainEvents, makeReader, mergeData, readEvents } from '../fixtures/read-events.ts';
 
@@ -6,7 +7,12 @@ const noop = { kind: 'command', tag: 'n', command: { name: 'NOOP' } };
 const append = (tag: string, sizeBytes: number, isWaiting: boolean) => ({
   kind: 'stream',
   tag,
-  command: { name: 'APPEND', mailboxName: 'a', flags: [], sizeBytes },
+  command: {
+    name: 'APPEND',
+    mailboxName: 'a',
+    steps: [{ step: 'message', flags: [] }],
+    sizeBytes,
+  },
   isWaiting,
 });
 const data = (text: string) => ({ kind: 'stream-data', data: text });
@@ -128,15 +134,17 @@ await t.test(
   },
 );
 
-await t.test('behind a message only the end of the line may come', (t) => {
+await t.test('without MULTIAPPEND only the end of the line may come behind a message', (t) => {
   const refusal = (got: string) => ({
     kind: 'bad',
     tag: 'n',
     text: `Expected end of command behind the literal, got ${got}`,
   });
-  const behind = (tail: string) => events(`n APPEND a {2+}\r\nab${tail}`).slice(2);
+  const options = { off: new Set<Capability>(['MULTIAPPEND']) };
+  const behind = (tail: string) =>
+    mergeData(readEvents([`n APPEND a {2+}\r\nab${tail}`], options)).slice(2);
   t.same(behind('c\r\nn NOOP\r\n'), [refusal('"c"'), noop]);
-  t.same(behind(' (\\Seen) {5}\r\nn NOOP\r\n'), [refusal('" (\\\\Seen)"'), noop], 'MULTIAPPEND');
+  t.same(behind(' (\\Seen) {5}\r\nn NOOP\r\n'), [refusal('" (\\\\Seen)"'), noop], 'one more');
   t.same(behind(' {5+}\r\nn FOOx\r\nn NOOP\r\n'), [refusal('" {5+}"'), noop]);
   t.same(behind('x'.repeat(70_000)), [
     { kind: 'bad', tag: 'n', text: 'Line is longer than 65536 bytes' },

@@ -1,4 +1,5 @@
 import t from 'tap';
+import type { Capability } from '../../protocol/capability.ts';
 import { CommandError } from '../../protocol/decoder.ts';
 import {
   badEvent,
@@ -31,7 +32,7 @@ await t.test('readBeginning tells a literal that streams from others', (t) => {
   t.match(beginning('a APPEND {5}\r\ninbox (\\Seen) {9}\r\n'), {
     tag: 'a',
     grammar: append,
-    command: { name: 'APPEND', mailboxName: 'INBOX', sizeBytes: 9 },
+    command: { name: 'APPEND', mailboxName: 'INBOX', steps: [{ flags: ['\\Seen'] }], sizeBytes: 9 },
   });
   t.match(beginning('a FOO {5}\r\n'), { tag: 'a', error: { message: 'Unknown command "FOO"' } });
   t.match(beginning('a APPEND x y {5}\r\n').error, CommandError);
@@ -40,10 +41,19 @@ await t.test('readBeginning tells a literal that streams from others', (t) => {
 });
 
 await t.test('readNext', (t) => {
-  const next = (text: string) => readNext(Buffer.from(text), append, syntax);
+  const next = (text: string, off: Capability[] = [], isInList = false) => {
+    const before = { steps: [], sizeBytes: 1, ...(isInList && { isInList }) };
+    const streaming = { grammar: append, before };
+    return readNext(Buffer.from(text), streaming, { ...syntax, off: new Set(off) });
+  };
   t.same(next(''), {});
-  t.match(next(' {5}\r\n').error, {
+  t.same(next(' {5}\r\n'), { part: { steps: [{ step: 'message', flags: [] }], sizeBytes: 5 } });
+  t.match(next(' {5}\r\n', ['MULTIAPPEND']).error, {
     message: 'Expected end of command behind the literal, got " {5}"',
+  });
+  t.same(next(' URL {5}\r\n', [], true), {}, 'a literal to gather');
+  t.same(next(' URL /a/;UID=1)', [], true), {
+    part: { steps: [{ step: 'url', url: '/a/;UID=1' }] },
   });
   t.end();
 });

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { decode, mergeData, readEvents } from '../../fixtures/read-events.ts';
+import { decode } from '../../fixtures/read-events.ts';
 
 await t.test('SELECT and EXAMINE', (t) => {
   t.same(decode('SELECT inbox'), { name: 'SELECT', mailboxName: 'INBOX', isCondstore: false });
@@ -75,39 +75,5 @@ await t.test('COPY and MOVE', (t) => {
   t.match(decode('MOVE 1 a'), { name: 'MOVE', isUid: false });
   t.match(decode('UID MOVE 1 a'), { name: 'MOVE', isUid: true });
   t.equal(decode('COPY 1'), 'BAD Expected space, got end of command');
-  t.end();
-});
-
-await t.test('APPEND', (t) => {
-  const append = (text: string) => mergeData(readEvents([`t APPEND ${text}\r\n`]));
-  t.same(append('a {3+}\r\nabc'), [
-    {
-      kind: 'stream',
-      tag: 't',
-      command: { name: 'APPEND', mailboxName: 'a', flags: [], sizeBytes: 3 },
-      isWaiting: false,
-    },
-    { kind: 'stream-data', data: 'abc' },
-    { kind: 'stream-end' },
-  ]);
-  t.match(append('a (\\seen $x) {1+}\r\nx'), [{ command: { flags: ['\\Seen', '$x'] } }]);
-  t.match(append('a () " 1-Jan-2026 00:00:00 +0100" {1+}\r\nx'), [
-    { command: { internalDate: { epochMs: Date.parse('2025-12-31T23:00Z'), zoneMinutes: 60 } } },
-  ]);
-  t.match(append('{5+}\r\ninbox {1+}\r\nx'), [
-    { command: { mailboxName: 'INBOX', sizeBytes: 1 } },
-    {},
-    { kind: 'stream-end' },
-  ]);
-  for (const [text, refusal] of [
-    ['a "text"', 'Expected date and time, got "\\"text\\""'],
-    ['a', 'Expected space, got end of command'],
-    ['a text', 'Expected literal, got "text"'],
-    ['a (\\Seen){1}', 'Expected space, got "{1}"'],
-    ['a ~{1}', 'Expected literal, got "~{1}"'],
-    ['a (\\Foo) {1}', 'Unknown system flag "\\\\Foo"'],
-  ] as const) {
-    t.match(append(text), [{ kind: 'bad', tag: 't', text: refusal }], text);
-  }
   t.end();
 });

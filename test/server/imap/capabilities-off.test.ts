@@ -1,8 +1,20 @@
 import t from 'tap';
+import { type Capability, listCapabilities } from '../../../protocol/capability.ts';
 import { startImapService, texts } from '../../fixtures/imap-service.ts';
 
+const off: readonly Capability[] = ['CONDSTORE', 'MOVE', 'CHILDREN', 'SPECIAL-USE', 'AUTH=PLAIN'];
+
+/** What is announced after login, but for these too. */
+function listed(...more: readonly Capability[]): string {
+  return listCapabilities({
+    stage: 'after-login',
+    hasCertificate: false,
+    off: new Set([...off, ...more]),
+  }).join(' ');
+}
+
 const { login, connect } = await startImapService(t, {
-  capabilitiesOff: new Set(['CONDSTORE', 'MOVE', 'CHILDREN', 'SPECIAL-USE', 'AUTH=PLAIN']),
+  capabilitiesOff: new Set(off),
   accountCapabilitiesOff: new Map([['bob', ['IDLE', 'MOVE']]]),
 });
 
@@ -10,12 +22,10 @@ await t.test('what is turned off is not announced, before login and after', asyn
   const stranger = await connect();
   t.match(
     stranger.greeting,
-    / LITERAL\+ IDLE NAMESPACE UIDPLUS UNSELECT ID ENABLE UTF8=ACCEPT ESEARCH APPENDLIMIT=67108864 STATUS=SIZE SASL-IR AUTH=LOGIN\]/,
+    / LITERAL\+ IDLE NAMESPACE UIDPLUS UNSELECT ID ENABLE UTF8=ACCEPT .* SASL-IR AUTH=LOGIN\]/,
   );
   const client = await login();
-  t.same(texts(await client.ok('CAPABILITY')), [
-    '* CAPABILITY IMAP4rev1 LITERAL+ IDLE NAMESPACE UIDPLUS UNSELECT ID ENABLE UTF8=ACCEPT ESEARCH APPENDLIMIT=67108864 STATUS=SIZE',
-  ]);
+  t.same(texts(await client.ok('CAPABILITY')), [`* CAPABILITY ${listed()}`]);
 });
 
 await t.test('what is turned off is unknown', async (t) => {
@@ -35,8 +45,7 @@ await t.test('more can be turned off for an account', async (t) => {
   const bob = await connect();
   t.match(bob.greeting, / IDLE /, 'a stranger may be anybody');
   bob.send('a LOGIN BOB secret\r\nb IDLE\r\n');
-  const before =
-    'IMAP4rev1 LITERAL+ NAMESPACE UIDPLUS UNSELECT ID ENABLE UTF8=ACCEPT ESEARCH APPENDLIMIT=67108864 STATUS=SIZE';
+  const before = listed('IDLE');
   t.equal((await bob.readTagged('a')).text, `[CAPABILITY ${before}] Logged in`);
   t.match(await bob.readTagged('b'), { status: 'BAD', text: 'Unknown command "IDLE"' });
   t.same(texts(await bob.ok('CAPABILITY')), [`* CAPABILITY ${before}`]);

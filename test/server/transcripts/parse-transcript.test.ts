@@ -59,6 +59,8 @@ await t.test('a literal may end within a line, and be followed by another one', 
     sentBy('C: a LOGIN {4+}\nC: fred {6+}\nC: secret\n'),
     'a LOGIN {4+}\r\nfred {6+}\r\nsecret\r\n',
   );
+  const behind = sentBy('C: a APPEND b {*+}\nC| x\nC:  (y)\n');
+  t.match(behind, /x\r\n \(y\)\r\n$/, 'with the space before it');
 });
 
 await t.test('scenarios have keys of their own and those of the file', async (t) => {

@@ -70,6 +70,9 @@ await t.test('a message that cannot be stored is refused once it has been read',
           written += 1;
           throw new StoreError('OVERQUOTA', 'The disk is full');
         },
+        async seal() {
+          throw new Error('Not reached');
+        },
         async addTo() {
           throw new Error('Not reached');
         },

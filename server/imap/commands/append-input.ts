@@ -1,0 +1,161 @@
+import type { AppendPart, AppendStep } from '../../../protocol/grammar/append.ts';
+import { HeaderByteCheck } from '../../../protocol/mime/header-bytes.ts';
+import { defaultMaxAppendBytes } from '../../../protocol/limits.ts';
+import type { DraftedMessage } from '../../../store/message-draft.ts';
+import { ConnectionLostError } from '../../net/transport.ts';
+import { maxAppendMessages, maxHeldAppendBytes, maxHeldDraftBytes } from '../limits.ts';
+import { CommandRefusedError } from '../responses.ts';
+import type { Session } from '../session.ts';
+import { readMessageUrl } from './message-url.ts';
+
+/** @see RFC 9755, section 4 */
+const utf8Text = 'Enable UTF8=ACCEPT before adding a message with 8-bit characters in its header';
+
+/** A piece of the command, up to a literal or to its end. */
+interface NextPart {
+  readonly part: AppendPart;
+  /** True if the client waits for a continuation request before it sends the literal. */
+  readonly isWaiting: boolean;
+}
+
+/**
+ * The messages of one APPEND or REPLACE on their way in: each goes to a draft as its bytes come, from the client or, for CATENATE,
+ * from messages that are there.
+ */
+export class AppendInput {
+  readonly #session: Session;
+  readonly #messages: DraftedMessage[] = [];
+  /** Of the message that is coming. */
+  #sizeBytes = 0;
+  /** Of the message that is coming, if it may have no UTF-8 in its header. */
+  #header: HeaderByteCheck | undefined;
+  /** Memory that the messages before it take. */
+  #heldBytes = 0;
+
+  constructor(session: Session) {
+    this.#session = session;
+  }
+
+  /**
+   * Reads all of the command: what its grammar has read, and then what the client sends. Rejects with a
+   * {@link CommandRefusedError} or a StoreError; whatever of the command has not come then is read and dropped.
+   */
+  async receive(first: NextPart): Promise<readonly DraftedMessage[]> {
+    let next: NextPart | undefined = first;
+    while (next !== undefined) {
+      await this.#begin(next.part);
+      next = next.part.sizeBytes === undefined ? undefined : await this.#receiveLiteral(next);
+    }
+    this.#checkNotEmpty();
+    return this.#messages;
+  }
+
+  /** Gives up what was not added. */
+  async discard(): Promise<void> {
+    for (const { draft } of this.#messages) await draft.discard();
+  }
+
+  /** Does what stands before a literal, which the client need not send if it fails. */
+  async #begin({ steps, sizeBytes, isInList }: AppendPart): Promise<void> {
+    try {
+      for (const step of steps) await this.#take(step);
+      if (sizeBytes === 0 && isInList !== true) this.#checkNotEmpty();
+      if (sizeBytes !== undefined) this.#checkSize(sizeBytes);
+    } catch (error) {
+      this.#session.connection.rejectLiteral();
+      throw error;
+    }
+  }
+
+  async #take(step: AppendStep): Promise<void> {
+    if (step.step === 'message') {
+      await this.#sealLast();
+      const isUtf8Known = this.#session.out.isUtf8 || this.#session.isOff('UTF8=ACCEPT');
+      this.#header = isUtf8Known ? undefined : new HeaderByteCheck();
+      this.#messages.push(this.#beginMessage(step));
+      return;
+    }
+    for await (const chunk of readMessageUrl(this.#session, step.url)) {
+      this.#checkSize(chunk.length);
+      await this.#write(chunk);
+    }
+  }
+
+  #beginMessage({ flags, internalDate }: AppendStep & { step: 'message' }): DraftedMessage {
+    const { store, context } = this.#session;
+    const now = { epochMs: Math.floor(context.clock() / 1000) * 1000, zoneMinutes: 0 };
+    return { draft: store.beginMessage(), flags, internalDate: internalDate ?? now };
+  }
+
+  /** The message before the one that begins is whole, and waits for the others. */
+  async #sealLast(): Promise<void> {
+    const last = this.#messages.at(-1);
+    if (last === undefined) return;
+    this.#checkNotEmpty();
+    if (this.#messages.length >= maxAppendMessages) {
+      throw new CommandRefusedError('NO', `More than ${maxAppendMessages} messages`, 'LIMIT');
+    }
+    const roomBytes = Math.max(0, maxHeldDraftBytes - this.#heldBytes);
+    this.#heldBytes += await last.draft.seal(roomBytes);
+    this.#sizeBytes = 0;
+    if (this.#heldBytes <= maxHeldAppendBytes) return;
+    throw new CommandRefusedError('NO', 'Too much mail for one command, send less', 'LIMIT');
+  }
+
+  async #receiveLiteral({ isWaiting }: NextPart): Promise<NextPart | undefined> {
+    const { connection, out } = this.#session;
+    if (isWaiting) {
+      // What came before it is answered first.
+      await connection.answers.settle();
+      out.continuation('Ready for literal data');
+    }
+    let failure: unknown;
+    for (;;) {
+      const event = await connection.pullLiteral();
+      if (event === undefined) throw new ConnectionLostError();
+      if (event.kind === 'bad') {
+        const status = event.isNo === true ? 'NO' : 'BAD';
+        throw new CommandRefusedError(status, event.text, event.code);
+      }
+      if (event.kind === 'stream-data') {
+        // After a failure the rest of the literal is still read, so that the next command is found.
+        if (failure !== undefined) continue;
+        failure = await this.#write(event.data).then(
+          () => undefined,
+          (error: unknown) => error,
+        );
+        continue;
+      }
+      if (event.kind !== 'stream-next' && event.kind !== 'stream-end') {
+        throw new Error(`Unexpected ${event.kind} event`);
+      }
+      if (failure !== undefined) {
+        connection.rejectLiteral();
+        throw failure;
+      }
+      if (event.part === undefined) return undefined;
+      const isNextWaiting = event.kind === 'stream-next' && event.isWaiting;
+      return { part: event.part as AppendPart, isWaiting: isNextWaiting };
+    }
+  }
+
+  async #write(chunk: Uint8Array): Promise<void> {
+    if (this.#header?.find(chunk) === true) {
+      throw new CommandRefusedError('NO', utf8Text, 'CANNOT');
+    }
+    this.#sizeBytes += chunk.length;
+    await this.#messages.at(-1)?.draft.write(chunk);
+  }
+
+  /** So many more bytes are to come to the message. */
+  #checkSize(moreBytes: number): void {
+    if (this.#sizeBytes + moreBytes <= defaultMaxAppendBytes) return;
+    const text = `Message is larger than ${defaultMaxAppendBytes} bytes`;
+    throw new CommandRefusedError('NO', text, 'TOOBIG');
+  }
+
+  #checkNotEmpty(): void {
+    if (this.#sizeBytes > 0) return;
+    throw new CommandRefusedError('NO', 'Cannot add an empty message');
+  }
+}
