@@ -36,6 +36,8 @@ const capabilities = {
   ENABLE: { rfc: 'RFC 5161' },
   'UTF8=ACCEPT': { rfc: 'RFC 9755', isEnabled: true },
   CHILDREN: { rfc: 'RFC 3348' },
+  'LIST-EXTENDED': { rfc: 'RFC 5258' },
+  'LIST-STATUS': { rfc: 'RFC 5819', needs: ['LIST-EXTENDED'] },
   'SPECIAL-USE': { rfc: 'RFC 6154' },
   CONDSTORE: { rfc: 'RFC 7162', isEnabled: true },
   QRESYNC: { rfc: 'RFC 7162', isEnabled: true, needs: ['ENABLE', 'CONDSTORE'] },

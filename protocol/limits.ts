@@ -110,6 +110,12 @@ export const maxSearchKeys = 1024;
 /** Result options in one `RETURN`, of which few are known. @see RFC 4466, section 2.6.1 */
 export const maxReturnOptions = 16;
 
+/** Patterns in one LIST, with each of which every mailbox name is compared. @see RFC 5258, section 6 */
+export const maxListPatterns = 64;
+
+/** Selection options of one LIST, and return options; it knows far fewer, but one may come twice. @see RFC 5258, section 3 */
+export const maxListOptions = 16;
+
 /** Data items in one FETCH; each may cost a pass over every message named. @see RFC 3501, section 6.4.5 */
 export const maxFetchItems = 256;
 

@@ -9,13 +9,9 @@ import {
 import { expectEnableArguments } from './enable.ts';
 import { expectFetchArguments } from './fetch.ts';
 import { expectIdArguments } from './id.ts';
+import { expectListArguments, expectLsubArguments } from './list.ts';
 import { expectAuthenticateArguments, expectLoginArguments } from './login.ts';
-import {
-  expectCreateArguments,
-  expectListArguments,
-  expectNameArguments,
-  expectRenameArguments,
-} from './mailbox.ts';
+import { expectCreateArguments, expectNameArguments, expectRenameArguments } from './mailbox.ts';
 import { expectCopyArguments, expectExpungeArguments } from './messages.ts';
 import { expectReplaceArguments } from './replace.ts';
 import { expectSearchArguments } from './search.ts';
@@ -57,7 +53,7 @@ export const commandGrammar = {
   LIST: { rfc: 'RFC 3501, section 6.3.8', expectArguments: expectListArguments },
   LOGIN: { rfc: 'RFC 3501, section 6.2.3', expectArguments: expectLoginArguments },
   LOGOUT: { rfc: 'RFC 3501, section 6.1.3', expectArguments: expectNoArguments },
-  LSUB: { rfc: 'RFC 3501, section 6.3.9', expectArguments: expectListArguments },
+  LSUB: { rfc: 'RFC 3501, section 6.3.9', expectArguments: expectLsubArguments },
   MOVE: {
     rfc: 'RFC 6851',
     capability: 'MOVE',

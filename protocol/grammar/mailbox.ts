@@ -33,18 +33,3 @@ export function expectRenameArguments(decoder: Decoder): RenameArguments {
   const mailboxName = expectMailboxArgument(decoder);
   return { mailboxName, newName: expectMailboxArgument(decoder) };
 }
-
-/** The arguments of LIST and LSUB. */
-export interface ListArguments {
-  readonly reference: string;
-  /** With `*` and `%` as the client wrote them; empty asks for the hierarchy separator. */
-  readonly pattern: string;
-}
-
-/** Those of LIST-EXTENDED are not known. @see RFC 3501, section 6.3.8 */
-export function expectListArguments(decoder: Decoder): ListArguments {
-  decoder.expectSpace();
-  const reference = decoder.expectListMailbox();
-  decoder.expectSpace();
-  return { reference, pattern: decoder.expectListMailbox() };
-}

@@ -22,6 +22,8 @@ const common = [
   'ENABLE',
   'UTF8=ACCEPT',
   'CHILDREN',
+  'LIST-EXTENDED',
+  'LIST-STATUS',
   'SPECIAL-USE',
   'CONDSTORE',
   'QRESYNC',

@@ -1,33 +1,104 @@
-import { hierarchySeparator, matchesMailboxPattern } from '../../../protocol/mailbox-name.ts';
-import type { Mailbox } from '../../../store/mail-store.ts';
+import type { ListOptions } from '../../../protocol/grammar/list.ts';
+import { hierarchySeparator } from '../../../protocol/mailbox-name.ts';
+import { StoreError } from '../../../store/mail-store.ts';
 import type { CommandHandler } from '../dispatch.ts';
 import type { Session } from '../session.ts';
+import { findListedNames, type KnownNames, type ListedName, ListTurns } from './listed-names.ts';
+import { writeStatus } from './status.ts';
 
-/** @see RFC 3501, section 6.3.8; RFC 3348 (children); RFC 6154 (special use) */
-export const list: CommandHandler<'LIST'> = async (session, { reference, pattern }) => {
+/** Characters that are compared in the time that the counters of a mailbox take. */
+const statusComparisons = 5000;
+
+/**
+ * @see RFC 3501, section 6.3.8; RFC 3348 (children); RFC 5258 (extended); RFC 5819 (STATUS); RFC 6154 (special use)
+ */
+export const list: CommandHandler<'LIST'> = async (session, { reference, patterns, options }) => {
   const { out } = session;
-  if (pattern === '') {
+  if (options === undefined && patterns[0] === '') {
     out.begin().atom('LIST').flags(['\\Noselect']).string(hierarchySeparator).string('').end();
     return { text: 'LIST completed' };
   }
-  const fullPattern = reference + pattern;
-  for (const mailbox of await session.store.listMailboxes(session.accountId)) {
-    if (!matchesMailboxPattern(mailbox.name, fullPattern)) continue;
-    out.begin().atom('LIST').flags(attributesOf(session, mailbox)).string(hierarchySeparator);
-    out.mailbox(mailbox.name).end();
-    if (out.isFull) await out.ready();
+  const turns = new ListTurns(out);
+  const question = {
+    // An empty one asks for nothing here, not for the separator, nor for what the reference says.
+    patterns: patterns.filter((pattern) => pattern !== '').map((pattern) => reference + pattern),
+    selected: options?.selected ?? new Set(),
+  };
+  const known = await readKnownNames(session, options);
+  if (options?.statusItems?.includes('HIGHESTMODSEQ')) session.enableCondstore();
+  for await (const listed of findListedNames(known, question, turns)) {
+    writeName(session, listed, options);
+    const status = writeStatusOf(session, listed, options);
+    if (status !== undefined) await status;
+    const turn = turns.spend(status === undefined ? 0 : statusComparisons);
+    if (turn !== undefined) await turn;
   }
   return { text: 'LIST completed' };
 };
 
-function attributesOf(
-  session: Session,
-  { isSelectable, hasChildren, specialUse }: Mailbox,
-): readonly string[] {
-  const attributes = isSelectable ? [] : ['\\Noselect'];
-  if (!session.isOff('CHILDREN')) {
-    attributes.push(hasChildren ? '\\HasChildren' : '\\HasNoChildren');
+async function readKnownNames(
+  { store, accountId }: Session,
+  options: ListOptions | undefined,
+): Promise<KnownNames> {
+  const mailboxes = await store.listMailboxes(accountId);
+  if (options?.returned.has('SUBSCRIBED') !== true) return { mailboxes };
+  return { mailboxes, subscriptions: await store.listSubscriptions(accountId) };
+}
+
+function writeName(session: Session, listed: ListedName, options: ListOptions | undefined): void {
+  const out = session.out.begin().atom('LIST');
+  const attributes = options
+    ? extendedAttributes(listed, options)
+    : plainAttributes(session, listed);
+  out.flags(attributes).string(hierarchySeparator).mailbox(listed.name);
+  if (listed.hasSelectedBelow) {
+    out.open().string('CHILDINFO').open().string('SUBSCRIBED').close().close();
   }
-  if (specialUse !== undefined && !session.isOff('SPECIAL-USE')) attributes.push(specialUse);
+  out.end();
+}
+
+/** All that the client may know, since it cannot ask. */
+function plainAttributes(session: Session, { mailbox }: ListedName): readonly string[] {
+  const attributes = mailbox?.isSelectable === true ? [] : ['\\Noselect'];
+  if (!session.isOff('CHILDREN')) attributes.push(childrenAttribute(mailbox));
+  if (mailbox?.specialUse !== undefined && !session.isOff('SPECIAL-USE')) {
+    attributes.push(mailbox.specialUse);
+  }
   return attributes;
+}
+
+/** A level that is left of a deleted mailbox is told as what it is: it can be created, and nothing else. */
+function extendedAttributes(
+  { mailbox, isSubscribed }: ListedName,
+  { returned }: ListOptions,
+): readonly string[] {
+  const attributes = mailbox?.isSelectable === true ? [] : ['\\NonExistent'];
+  if (isSubscribed) attributes.push('\\Subscribed');
+  if (returned.has('CHILDREN')) attributes.push(childrenAttribute(mailbox));
+  if (mailbox?.specialUse !== undefined && returned.has('SPECIAL-USE')) {
+    attributes.push(mailbox.specialUse);
+  }
+  return attributes;
+}
+
+function childrenAttribute(mailbox: ListedName['mailbox']): string {
+  return mailbox?.hasChildren === true ? '\\HasChildren' : '\\HasNoChildren';
+}
+
+/**
+ * The STATUS response of a name; undefined if it has none, since it is no mailbox or only told because of those below it.
+ *
+ * @see RFC 5819, section 2
+ */
+function writeStatusOf(
+  session: Session,
+  { mailbox, isSelected }: ListedName,
+  options: ListOptions | undefined,
+): Promise<void> | undefined {
+  const items = options?.statusItems;
+  if (items === undefined || !isSelected || mailbox?.isSelectable !== true) return undefined;
+  return writeStatus(session, mailbox, items).catch((error: unknown) => {
+    // Deleted meanwhile: it has been told, and has no counters.
+    if (!(error instanceof StoreError && error.code === 'NONEXISTENT')) throw error;
+  });
 }

@@ -1,8 +1,9 @@
 import type { StatusItem } from '../../../protocol/grammar/status.ts';
 import { defaultMaxAppendBytes } from '../../../protocol/limits.ts';
-import type { MailboxStatus } from '../../../store/mail-store.ts';
+import type { Mailbox, MailboxStatus } from '../../../store/mail-store.ts';
 import { CommandRefusedError } from '../responses.ts';
 import type { CommandHandler } from '../dispatch.ts';
+import type { Session } from '../session.ts';
 
 const values: { readonly [Item in StatusItem]: (status: MailboxStatus) => number } = {
   MESSAGES: (status) => status.messageCount,
@@ -22,9 +23,18 @@ export const status: CommandHandler<'STATUS'> = async (session, { mailboxName, i
     throw new CommandRefusedError('NO', 'No mailbox of that name', 'NONEXISTENT');
   }
   if (items.includes('HIGHESTMODSEQ')) session.enableCondstore();
+  await writeStatus(session, mailbox, items);
+  return { text: 'STATUS completed' };
+};
+
+/** Writes the STATUS response of a mailbox. `NONEXISTENT`. */
+export async function writeStatus(
+  session: Session,
+  mailbox: Mailbox,
+  items: readonly StatusItem[],
+): Promise<void> {
   const counters = await session.store.readStatus(mailbox);
   const out = session.out.begin().atom('STATUS').mailbox(mailbox.name).open();
   for (const item of items) out.atom(item).number(values[item](counters));
   out.close().end();
-  return { text: 'STATUS completed' };
-};
+}
