@@ -42,6 +42,7 @@ const capabilities = {
   CONDSTORE: { rfc: 'RFC 7162', isEnabled: true },
   QRESYNC: { rfc: 'RFC 7162', isEnabled: true, needs: ['ENABLE', 'CONDSTORE'] },
   ESEARCH: { rfc: 'RFC 4731' },
+  SEARCHRES: { rfc: 'RFC 5182', needs: ['ESEARCH'] },
   MULTIAPPEND: { rfc: 'RFC 3502' },
   CATENATE: { rfc: 'RFC 4469' },
   'URL-PARTIAL': { rfc: 'RFC 5550' },

@@ -8,6 +8,7 @@ import {
   maxSequenceRanges,
   maxTagBytes,
 } from './limits.ts';
+import { CommandError, MissingLiteralError, quoteReceived } from './command-error.ts';
 import { decodeMailboxName, decodeMailboxPattern } from './mailbox-name.ts';
 import {
   astringByte,
@@ -20,36 +21,9 @@ import {
   sequenceByte,
   tagByte,
 } from './byte-class.ts';
-import type { ResponseCode } from './response-code.ts';
-import { parseSequenceSet, type SequenceSet } from './sequence-set.ts';
+import { parseSequenceSet, type MessageSet, type SequenceSet } from './sequence-set.ts';
 
-/** More of a {@link CommandError} than its text. */
-export interface CommandErrorOptions {
-  readonly code?: ResponseCode;
-  /** True if the answer is NO: the command is well formed and the server does not do what it says. */
-  readonly isNo?: boolean;
-}
-
-/** A command that cannot be decoded. The text is for the client; it never holds a password. */
-export class CommandError extends Error {
-  readonly code: ResponseCode | undefined;
-  readonly isNo: boolean;
-
-  constructor(text: string, options: CommandErrorOptions = {}) {
-    super(text);
-    this.name = 'CommandError';
-    this.code = options.code;
-    this.isNo = options.isNo ?? false;
-  }
-}
-
-/** The command ends with the announcement of a literal whose bytes have not come yet. */
-export class MissingLiteralError extends CommandError {
-  constructor() {
-    super('Expected literal, got end of command');
-    this.name = 'MissingLiteralError';
-  }
-}
+export { CommandError, MissingLiteralError, quoteReceived } from './command-error.ts';
 
 const lineFeed = 0x0a;
 const carriageReturn = 0x0d;
@@ -332,6 +306,16 @@ export class Decoder {
     return this.isDigitNext() || this.isNext('*');
   }
 
+  /** Takes `$`, the messages of the last search that was saved. @see RFC 5182 */
+  acceptSavedResult(): boolean {
+    return !this.isOff('SEARCHRES') && this.accept('$');
+  }
+
+  /** A `sequence-set`, or `$`. */
+  expectMessageSet(): MessageSet {
+    return this.acceptSavedResult() ? '$' : this.expectSequenceSet();
+  }
+
   expectSequenceSet(): SequenceSet {
     const start = this.#at;
     const text = this.#run(sequenceByte);
@@ -362,15 +346,6 @@ export class Decoder {
       hasSpace = false;
     }
   }
-}
-
-/** What was received, in quotes, cut at a bound, with all that is not printable ASCII as `\xNN`. */
-export function quoteReceived(wireText: string): string {
-  const plain = wireText
-    .slice(0, maxQuotedBytes)
-    .replace(/["\\]/g, '\\$&')
-    .replace(/[^\x20-\x7e]/g, (byte) => `\\x${byte.charCodeAt(0).toString(16).padStart(2, '0')}`);
-  return `"${plain}${wireText.length > maxQuotedBytes ? '...' : ''}"`;
 }
 
 function unescape(content: Buffer, escapeCount: number): Buffer {

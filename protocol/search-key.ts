@@ -7,7 +7,7 @@ export type { CalendarDay } from './dates.ts';
 /**
  * One condition of SEARCH. Conditions that are only another's negation (`UNSEEN`, `UNDELETED`, `OLD`, …)
  * are decoded as `not`; `NEW` as `and` of recent and not seen; a list in parentheses as `and`.
- * Text is already decoded from the command's CHARSET to Unicode.
+ * `saved` is `$`. Text is already decoded from the command's CHARSET to Unicode.
  *
  * @see RFC 3501, section 6.4.4; RFC 7162, section 3.1.5 (MODSEQ)
  */
@@ -20,6 +20,7 @@ export type SearchKey =
   | { readonly key: 'recent' }
   | { readonly key: 'sequence'; readonly set: SequenceSet }
   | { readonly key: 'uid'; readonly set: SequenceSet }
+  | { readonly key: 'saved' }
   | {
       /** `field` is the internal date (`BEFORE`, `ON`, `SINCE`) or the Date header (`SENTBEFORE`, …). */
       readonly key: 'date';

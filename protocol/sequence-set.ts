@@ -16,6 +16,9 @@ export interface SequenceRange {
  */
 export type SequenceSet = readonly SequenceRange[];
 
+/** Messages as a command names them: a set, or `$`, those that the client has had saved. @see RFC 5182 */
+export type MessageSet = SequenceSet | '$';
+
 /** The set as the client wrote it; undefined if the text is not a sequence set. */
 export function parseSequenceSet(text: string): SequenceSet | undefined {
   const ranges: SequenceRange[] = [];
@@ -44,6 +47,17 @@ function parseSequenceNumber(text: string): number | undefined {
 export function formatSequenceSet(numbers: Iterable<number>): string {
   const set = new SequenceSetFormatter();
   return set.add(numbers) + set.end();
+}
+
+/** Ascending numbers as a set of as few ranges as can be. */
+export function rangesOf(numbers: Iterable<number>): SequenceSet {
+  const ranges: { first: number; last: number }[] = [];
+  for (const number of numbers) {
+    const range = ranges.at(-1);
+    if (range?.last === number - 1) range.last = number;
+    else ranges.push({ first: number, last: number });
+  }
+  return ranges;
 }
 
 /** As {@link formatSequenceSet}, piece by piece, for sets that are too large to be formatted in one turn. */

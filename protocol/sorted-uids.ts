@@ -89,6 +89,15 @@ function areInOrder(lists: readonly Uint32Array[]): boolean {
   return true;
 }
 
+/** The UIDs that are in both lists, in a new one. */
+export function intersectUids(uids: Uint32Array, others: Uint32Array): Uint32Array {
+  let next = 0;
+  return uids.filter((uid) => {
+    next = lowerBoundFrom(others, next, others.length, uid);
+    return others[next] === uid;
+  });
+}
+
 /** The UIDs without those that are in `others`. */
 export function withoutUids(uids: Uint32Array, others: Uint32Array): Uint32Array {
   let next = 0;

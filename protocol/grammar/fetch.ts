@@ -1,7 +1,7 @@
 import { CommandError, quoteReceived, type Decoder } from '../decoder.ts';
 import type { FetchItem } from '../fetch-item.ts';
 import { maxFetchItems, maxFetchModifiers } from '../limits.ts';
-import type { SequenceSet } from '../sequence-set.ts';
+import type { MessageSet } from '../sequence-set.ts';
 import { expectModseq } from './modseq.ts';
 import { expectSectionSpec } from './section.ts';
 
@@ -30,7 +30,7 @@ const macros = new Map<string, readonly string[]>([
 
 /** The arguments of FETCH. */
 export interface FetchArguments extends FetchModifiers {
-  readonly set: SequenceSet;
+  readonly set: MessageSet;
   /** Macros are expanded; an item that was asked for twice comes once. */
   readonly items: readonly FetchItem[];
 }
@@ -50,7 +50,7 @@ interface FetchModifiers {
  */
 export function expectFetchArguments(decoder: Decoder, isUid: boolean): FetchArguments {
   decoder.expectSpace();
-  const set = decoder.expectSequenceSet();
+  const set = decoder.expectMessageSet();
   decoder.expectSpace();
   const items = expectFetchItems(decoder);
   const modifiers = decoder.accept(' ') ? expectFetchModifiers(decoder, isUid) : {};

@@ -2,7 +2,7 @@ import { CommandError, quoteReceived, type Decoder } from '../decoder.ts';
 import { maxReturnOptions } from '../limits.ts';
 import type { SearchReturn, SearchReturnItem } from '../search-return.ts';
 
-const returnItems: readonly SearchReturnItem[] = ['MIN', 'MAX', 'ALL', 'COUNT'];
+const returnItems: readonly SearchReturnItem[] = ['MIN', 'MAX', 'ALL', 'COUNT', 'SAVE'];
 
 /**
  * `RETURN (…)` and the space behind it; undefined if something else is next. An option may come twice; an empty list asks
@@ -17,7 +17,9 @@ export function acceptSearchReturn(decoder: Decoder): SearchReturn | undefined {
   decoder.expectList('result options', maxReturnOptions, () => {
     const name = decoder.expectAtom('result option').toUpperCase();
     const item = returnItems.find((known) => known === name);
-    if (item === undefined) throw new CommandError(`Unknown result option ${quoteReceived(name)}`);
+    if (item === undefined || (item === 'SAVE' && decoder.isOff('SEARCHRES'))) {
+      throw new CommandError(`Unknown result option ${quoteReceived(name)}`);
+    }
     items.add(item);
   });
   decoder.expectSpace();

@@ -16,20 +16,24 @@ const charsetText = 'No CHARSET is allowed once UTF8=ACCEPT is enabled, text is 
 export interface SearchArguments {
   /** Present if the answer is an ESEARCH response instead of SEARCH. */
   readonly returned?: SearchReturn;
+  /** The name of a charset that is not known, for which the search is refused. */
+  readonly unknownCharset?: string;
   /** Several keys are one `and`. */
   readonly criteria: SearchKey;
 }
 
-/**
- * A charset that is not known is answered `NO [BADCHARSET …]`.
- *
- * @see RFC 3501, section 6.4.4; RFC 4731, section 3.1 (RETURN)
- */
+/** @see RFC 3501, section 6.4.4; RFC 4731, section 3.1 (RETURN) */
 export function expectSearchArguments(decoder: Decoder): SearchArguments {
   decoder.expectSpace();
   const returned = acceptSearchReturn(decoder);
-  const criteria = new SearchDecoder(decoder).expectCriteria();
-  return { criteria, ...(returned !== undefined && { returned }) };
+  const keys = new SearchDecoder(decoder);
+  const criteria = keys.expectCriteria();
+  const { unknownCharset } = keys;
+  return {
+    criteria,
+    ...(returned !== undefined && { returned }),
+    ...(unknownCharset !== undefined && { unknownCharset }),
+  };
 }
 
 const keysByName = new Map<string, SearchKey>([
@@ -51,6 +55,7 @@ const keysByName = new Map<string, SearchKey>([
 class SearchDecoder {
   readonly #decoder: Decoder;
   #charset: string | undefined;
+  unknownCharset: string | undefined;
   #keyCount = 0;
 
   constructor(decoder: Decoder) {
@@ -62,7 +67,7 @@ class SearchDecoder {
     if (name === 'CHARSET') {
       if (this.#decoder.isEnabled('UTF8=ACCEPT')) throw new CommandError(charsetText);
       this.#decoder.expectSpace();
-      this.#charset = expectCharset(this.#decoder);
+      this.#expectCharset();
       this.#decoder.expectSpace();
       name = undefined;
     }
@@ -71,7 +76,17 @@ class SearchDecoder {
     return conjunction(keys);
   }
 
+  /** Text in US-ASCII, and in a charset that is not known, is read as if there were no charset. */
+  #expectCharset(): void {
+    const name = this.#decoder.expectAString('charset').toUpperCase();
+    if (name === 'US-ASCII' || name === 'ASCII') return;
+    if (name === 'UTF-8' || name === 'UTF8') this.#charset = 'UTF-8';
+    else if (/^[\x21-\x7e]{1,40}$/.test(name) && isKnownCharset(name)) this.#charset = name;
+    else this.unknownCharset = name;
+  }
+
   #isNameNext(): boolean {
+    if (this.#decoder.isNext('$')) return this.#decoder.isOff('SEARCHRES');
     return !this.#decoder.isNext('(') && !this.#decoder.isSequenceSetNext();
   }
 
@@ -92,6 +107,7 @@ class SearchDecoder {
     if (this.#decoder.isSequenceSetNext()) {
       return { key: 'sequence', set: this.#decoder.expectSequenceSet() };
     }
+    if (this.#decoder.acceptSavedResult()) return { key: 'saved' };
     return this.#expectNamedKey(depth, this.#expectKeyName());
   }
 
@@ -135,18 +151,6 @@ class SearchDecoder {
   }
 }
 
-/** The name of a charset that is known; undefined for US-ASCII. */
-function expectCharset(decoder: Decoder): string | undefined {
-  const name = decoder.expectAString('charset').toUpperCase();
-  if (name === 'US-ASCII' || name === 'ASCII') return undefined;
-  if (name === 'UTF-8' || name === 'UTF8') return 'UTF-8';
-  if (/^[\x21-\x7e]{1,40}$/.test(name) && isKnownCharset(name)) return name;
-  throw new CommandError(`Unknown charset ${quoteReceived(name)}`, {
-    isNo: true,
-    code: 'BADCHARSET (US-ASCII UTF-8)',
-  });
-}
-
 type ExpectArgument = (decoder: Decoder, expectSearchText: () => string) => SearchKey;
 
 const argumentsByName = new Map<string, ExpectArgument>([
@@ -164,7 +168,7 @@ const argumentsByName = new Map<string, ExpectArgument>([
   ['SENTSINCE', dateArgument('sent', 'since')],
   ['LARGER', sizeArgument('larger')],
   ['SMALLER', sizeArgument('smaller')],
-  ['UID', (decoder) => ({ key: 'uid', set: decoder.expectSequenceSet() })],
+  ['UID', expectUid],
   ['MODSEQ', expectModseqKey],
 ]);
 
@@ -188,6 +192,11 @@ function dateArgument(
   relation: 'before' | 'on' | 'since',
 ): ExpectArgument {
   return (decoder) => ({ key: 'date', field, relation, day: expectDate(decoder) });
+}
+
+function expectUid(decoder: Decoder): SearchKey {
+  if (decoder.acceptSavedResult()) return { key: 'saved' };
+  return { key: 'uid', set: decoder.expectSequenceSet() };
 }
 
 function sizeArgument(relation: 'larger' | 'smaller'): ExpectArgument {

@@ -1,11 +1,11 @@
 import { CommandError, quoteReceived, type Decoder } from '../decoder.ts';
 import { expectBareFlags, expectFlagList, type Flag } from '../flag.ts';
-import type { SequenceSet } from '../sequence-set.ts';
+import type { MessageSet } from '../sequence-set.ts';
 import { expectModseq } from './modseq.ts';
 
 /** The arguments of STORE. */
 export interface StoreArguments {
-  readonly set: SequenceSet;
+  readonly set: MessageSet;
   readonly mode: 'replace' | 'add' | 'remove';
   readonly isSilent: boolean;
   readonly flags: readonly Flag[];
@@ -16,7 +16,7 @@ export interface StoreArguments {
 /** @see RFC 3501, section 6.4.6; RFC 7162, section 3.1.3 */
 export function expectStoreArguments(decoder: Decoder): StoreArguments {
   decoder.expectSpace();
-  const set = decoder.expectSequenceSet();
+  const set = decoder.expectMessageSet();
   decoder.expectSpace();
   const unchangedSince = decoder.isNext('(') ? expectStoreModifiers(decoder) : undefined;
   const action = expectStoreAction(decoder);

@@ -4,9 +4,16 @@ import {
   lowerBound,
   resolveSequenceSet,
   selectFromSorted,
+  type MessageSet,
   type SequenceSet,
 } from '../../protocol/sequence-set.ts';
-import { joinUids, mergeUids, noUids, withoutUids } from '../../protocol/sorted-uids.ts';
+import {
+  intersectUids,
+  joinUids,
+  mergeUids,
+  noUids,
+  withoutUids,
+} from '../../protocol/sorted-uids.ts';
 import type { MailboxKey } from '../../store/mail-store.ts';
 import { Turn } from '../../store/turns.ts';
 import type { FeedReader, MailboxFeed } from './mailbox-feed.ts';
@@ -36,6 +43,7 @@ export class MailboxView implements FeedReader {
   /** Called after each change in the mailbox, whoever made it. */
   onNews: (() => void) | undefined;
   readonly feed: MailboxFeed;
+  #savedUids: Uint32Array = noUids;
   readonly #recent = new RecentMessages();
   readonly #unfollow: () => void;
   /** How many messages the client has been told of before the feed has them. */
@@ -180,11 +188,23 @@ export class MailboxView implements FeedReader {
     return gone[goneBelow] === uid ? this.#countBelow(uid) + 1 : undefined;
   }
 
+  /** UIDs, ascending, of the messages that the client has had saved and that it still knows of. @see RFC 5182 */
+  get savedUids(): Uint32Array {
+    this.#savedUids = intersectUids(this.#savedUids, this.uids);
+    return this.#savedUids;
+  }
+
+  /** @param uids - ascending; the view keeps them */
+  set savedUids(uids: Uint32Array) {
+    this.#savedUids = uids;
+  }
+
   /**
    * UIDs, ascending, of the messages that a set names. UIDs that do not exist are passed over (RFC 3501, section 6.4.8); a
    * message sequence number that does not is refused, unless it belongs to a range that ends in `*`.
    */
-  named(set: SequenceSet, isUid: boolean): Uint32Array {
+  named(set: MessageSet, isUid: boolean): Uint32Array {
+    if (set === '$') return this.savedUids;
     if (isUid) return selectFromSorted(set, this.uids);
     for (const { first, last } of set) {
       const largest = Math.max(first, last);

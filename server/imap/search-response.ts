@@ -40,6 +40,23 @@ export interface EsearchAnswer {
 }
 
 /**
+ * Answers an extended search, and keeps for the client what it has found if that is to be saved: with nothing but MIN and MAX
+ * only the messages that these are. If nothing but SAVE was asked for there is no answer.
+ *
+ * @see RFC 5182, section 2.4
+ */
+export async function answerExtended(
+  session: Session,
+  found: SearchFound,
+  answer: EsearchAnswer,
+): Promise<void> {
+  const { items } = answer.returned;
+  const isSaved = items.has('SAVE');
+  if (!isSaved || items.size > 1) await writeEsearch(session, found, answer);
+  if (isSaved) session.view.savedUids = returnedOf(found.uids, items).toSorted();
+}
+
+/**
  * Writes an ESEARCH response. MIN and MAX are the first and the last of what was found, in its order.
  *
  * @see RFC 4731, section 3; RFC 5267, section 3 (the same of SORT)
@@ -71,7 +88,8 @@ export async function writeEsearch(
 
 /** The messages that an answer is about: with nothing but MIN and MAX only those. */
 function returnedOf(uids: Uint32Array, items: SearchReturn['items']): Uint32Array {
-  if (items.has('ALL') || items.has('COUNT')) return uids;
+  const hasEnds = items.has('MIN') || items.has('MAX');
+  if (!hasEnds || items.has('ALL') || items.has('COUNT')) return uids;
   return uids.filter(
     (_, place) =>
       (place === 0 && items.has('MIN')) || (place === uids.length - 1 && items.has('MAX')),

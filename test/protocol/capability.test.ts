@@ -28,6 +28,7 @@ const common = [
   'CONDSTORE',
   'QRESYNC',
   'ESEARCH',
+  'SEARCHRES',
   'MULTIAPPEND',
   'CATENATE',
   'URL-PARTIAL',
@@ -64,6 +65,16 @@ await t.test('what is turned off is not announced', (t) => {
   );
   t.equal(list('after-login', false, ['LITERAL-']), common);
   t.equal(list('before-login', false, [...switchableCapabilities]), 'IMAP4rev1');
+  t.end();
+});
+
+await t.test('what adds to a capability is off with it', (t) => {
+  t.notMatch(list('after-login', false, ['ESEARCH']), /SEARCHRES/);
+  t.equal(decode('SEARCH $', { off: new Set(['ESEARCH']) }), 'BAD Unknown search key "$"');
+  t.equal(
+    decode('SEARCH RETURN (SAVE) ALL', { off: new Set(['SEARCHRES']) }),
+    'BAD Unknown result option "SAVE"',
+  );
   t.end();
 });
 
@@ -118,6 +129,9 @@ await t.test('what is turned off has no arguments either', (t) => {
     'FETCH 1 FLAGS (CHANGEDSINCE 1)': 'BAD Unknown FETCH modifier "CHANGEDSINCE"',
     'STORE 1 (UNCHANGEDSINCE 1) FLAGS a': 'BAD Unknown STORE modifier "UNCHANGEDSINCE"',
     'SEARCH RETURN () ALL': 'BAD Unknown search key "RETURN"',
+    'SEARCH $': 'BAD Unknown search key "$"',
+    'UID SEARCH UID $': 'BAD Expected sequence set, got "$"',
+    'FETCH $ FLAGS': 'BAD Expected sequence set, got "$"',
     'SEARCH MODSEQ 1': 'BAD Unknown search key "MODSEQ"',
     'AUTHENTICATE PLAIN YQ==': 'BAD Expected end of command',
     'AUTHENTICATE LOGIN': 'NO Unknown SASL mechanism',

@@ -5,12 +5,19 @@ import {
   lowerBound,
   formatSequenceSet,
   parseSequenceSet,
+  rangesOf,
   resolveSequenceSet,
   selectFromSorted,
   type SequenceSet,
 } from '../../protocol/sequence-set.ts';
 
 const range = (first: number, last = first) => ({ first, last });
+
+await t.test('rangesOf', (t) => {
+  t.same(rangesOf([]), []);
+  t.same(rangesOf(Uint32Array.of(1, 2, 3, 7, 9, 10)), [range(1, 3), range(7), range(9, 10)]);
+  t.end();
+});
 
 await t.test('parseSequenceSet', (t) => {
   t.same(parseSequenceSet('1'), [range(1)]);

@@ -1,4 +1,5 @@
 import { readByteText } from '../../../protocol/wire-text.ts';
+import { rangesOf } from '../../../protocol/sequence-set.ts';
 import type { FetchItem } from '../../../protocol/fetch-item.ts';
 import { type FlagChangeResult, type MailStore, StoreError } from '../../../store/mail-store.ts';
 import type { MessageColumn, MessageRows } from '../../../store/message-rows.ts';
@@ -19,7 +20,8 @@ export const fetch: CommandHandler<'FETCH'> = async (session, command) => {
   const uids = view.named(command.set, isUid);
   const since = changedSince ?? -1;
   // Before FETCH responses, so that these numbers are clear.
-  if (command.isVanished === true) await tellVanished(session, { since, set: command.set });
+  const set = command.set === '$' ? rangesOf(uids) : command.set;
+  if (command.isVanished === true) await tellVanished(session, { since, set });
   const columns = columnsOf(items);
   const missing =
     columns === undefined

@@ -4,6 +4,7 @@ import {
   resolveSequenceSet,
   type SequenceRange,
 } from '../../../protocol/sequence-set.ts';
+import { lowerBoundFrom } from '../../../protocol/sorted-uids.ts';
 import type { FlagSets } from '../flag-sets.ts';
 import type { MailboxView } from '../mailbox-view.ts';
 
@@ -122,6 +123,10 @@ function prepare(key: SearchKey, view: MailboxView): Condition {
       const ranges = resolveSequenceSet(key.set, view.lastUid);
       return ({ uids }) => judgeUids(ranges, uids);
     }
+    case 'saved': {
+      const saved = view.savedUids;
+      return ({ uids }) => judgeSaved(saved, uids);
+    }
     case 'sequence': {
       // Numbers that no message has match nothing (FETCH refuses them; clients rely on this).
       const ranges = resolveSequenceSet(key.set, view.count);
@@ -213,6 +218,17 @@ function judgeRecent(view: MailboxView, uids: Uint32Array): Uint8Array {
   if (view.recentCount === 0) return column;
   for (let place = 0; place < uids.length; place++) {
     if (view.isRecent(uids[place] as number)) column[place] = verdicts.yes;
+  }
+  return column;
+}
+
+function judgeSaved(saved: Uint32Array, uids: Uint32Array): Uint8Array {
+  const column = new Uint8Array(uids.length);
+  let next = lowerBound(saved, saved.length, uids[0] ?? 0);
+  for (let place = 0; place < uids.length; place++) {
+    const uid = uids[place] as number;
+    next = lowerBoundFrom(saved, next, saved.length, uid);
+    if (saved[next] === uid) column[place] = verdicts.yes;
   }
   return column;
 }

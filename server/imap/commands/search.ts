@@ -1,10 +1,12 @@
+import { quoteReceived } from '../../../protocol/decoder.ts';
 import type { SearchKey } from '../../../protocol/search-key.ts';
-import { resolveSequenceSet, type SequenceSet } from '../../../protocol/sequence-set.ts';
-import { mergeUids } from '../../../protocol/sorted-uids.ts';
+import { rangesOf, resolveSequenceSet, type SequenceSet } from '../../../protocol/sequence-set.ts';
+import { mergeUids, noUids } from '../../../protocol/sorted-uids.ts';
 import { Turn } from '../../../store/turns.ts';
 import type { MailboxView } from '../mailbox-view.ts';
 import type { CommandHandler } from '../dispatch.ts';
-import { writeEsearch, writeSearch } from '../search-response.ts';
+import { CommandRefusedError } from '../responses.ts';
+import { answerExtended, writeSearch } from '../search-response.ts';
 import type { Session } from '../session.ts';
 import { SearchVerdicts, verdicts } from './search-verdicts.ts';
 
@@ -13,15 +15,28 @@ const sliceConditions = 32_768;
 
 /** @see RFC 3501, section 6.4.4; RFC 7162, section 3.1.5 (MODSEQ); RFC 4731 (RETURN) */
 export const search: CommandHandler<'SEARCH'> = async (session, command, { tag }) => {
-  const { isUid, criteria, returned } = command;
+  const { isUid, criteria, returned, unknownCharset } = command;
   const hasModseq = usesModseq(criteria);
   if (hasModseq) session.enableCondstore();
-  const uids = await find(session, criteria);
-  const found = { uids, isUid, hasModseq };
-  if (returned === undefined) await writeSearch(session, found);
-  else await writeEsearch(session, found, { tag, returned });
+  try {
+    if (unknownCharset !== undefined) throw new UnknownCharsetError(unknownCharset);
+    const found = { uids: await find(session, criteria), isUid, hasModseq };
+    if (returned === undefined) await writeSearch(session, found);
+    else await answerExtended(session, found, { tag, returned });
+  } catch (error) {
+    // A search that was to be saved and is refused leaves nothing (RFC 5182, section 2.1).
+    if (returned?.items.has('SAVE') === true) session.view.savedUids = noUids;
+    throw error;
+  }
   return { text: 'SEARCH completed' };
 };
+
+/** @see RFC 3501, section 6.4.4 */
+class UnknownCharsetError extends CommandRefusedError {
+  constructor(name: string) {
+    super('NO', `Unknown charset ${quoteReceived(name)}`, 'BADCHARSET (US-ASCII UTF-8)');
+  }
+}
 
 function usesModseq(criteria: SearchKey): boolean {
   return conditionsOf(criteria).some(({ key }) => key === 'modseq');
@@ -74,6 +89,7 @@ const feedKeys: ReadonlySet<SearchKey['key']> = new Set([
   'flag',
   'modseq',
   'recent',
+  'saved',
   'sequence',
   'uid',
 ]);
@@ -92,6 +108,8 @@ export function resolveForStore(key: SearchKey, view: MailboxView): SearchKey {
         return { key: 'uid', set: resolveSequenceSet(inner.set, view.lastUid) };
       case 'recent':
         return recent;
+      case 'saved':
+        return { key: 'uid', set: rangesOf(view.savedUids) };
       case 'and':
         return { key: 'and', keys: inner.keys.map(resolve) };
       case 'or':

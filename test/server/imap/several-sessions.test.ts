@@ -225,3 +225,27 @@ await t.test(
     t.equal(readCount, 2, 'read, once; events say the rest');
   },
 );
+
+await t.test('a saved search stays true while another session expunges', async (t) => {
+  const { a, b } = await twoClients(6);
+  await a.ok('SEARCH RETURN (SAVE) 2:5');
+  await b.ok('STORE 1,3 +FLAGS.SILENT (\\Deleted)');
+  await b.ok('EXPUNGE');
+  t.match(await a.ok('FETCH $ UID'), {
+    untagged: [/^\* 2 FETCH/, /^\* 4 FETCH/, /^\* 5 FETCH/].map((text) => ({ text })),
+    text: /^\[EXPUNGEISSUED\]/,
+  });
+  await noop(a);
+  t.same(texts(await a.ok('SEARCH $')), ['* SEARCH 1 2 3'], 'by other numbers');
+  t.same(texts(await a.ok('FETCH $ UID')), [
+    '* 1 FETCH (UID 2)',
+    '* 2 FETCH (UID 4)',
+    '* 3 FETCH (UID 5)',
+  ]);
+  t.same(texts(await a.ok('UID SEARCH NOT UID $')), ['* SEARCH 6']);
+  await b.ok('STORE 1:* +FLAGS.SILENT (\\Deleted)');
+  await b.ok('EXPUNGE');
+  await noop(a);
+  t.same(texts(await a.ok('SEARCH $')), ['* SEARCH']);
+  t.same(texts(await a.ok('FETCH $ UID')), [], 'the empty set, and no refusal');
+});

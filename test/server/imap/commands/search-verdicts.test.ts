@@ -22,6 +22,7 @@ async function sceneOf(random: SeededRandom, count: number) {
   const view = new MailboxView(feed, false);
   const [first] = view.uids;
   if (first !== undefined) view.addRecent(first + 10, first + 20);
+  view.savedUids = Uint32Array.from(some(0.5));
   return { mailbox, view, some };
 }
 
@@ -32,7 +33,7 @@ function keyOf(random: SeededRandom, depth: number): SearchKey {
     { first: 1 + random.below(130), last: random.chance(0.2) ? Infinity : 1 + random.below(130) },
     { first: 1 + random.below(130), last: 1 + random.below(130) },
   ];
-  const choice = random.below(depth > 0 ? 10 : 7);
+  const choice = random.below(depth > 0 ? 11 : 8);
   if (choice === 0) return { key: 'all' };
   if (choice === 1) return { key: 'recent' };
   if (choice === 2) return { key: 'sequence', set: set() };
@@ -40,8 +41,9 @@ function keyOf(random: SeededRandom, depth: number): SearchKey {
   if (choice === 4) return { key: 'modseq', modseq: random.below(150) };
   if (choice === 5) return { key: 'body', text: 'x' };
   if (choice === 6) return { key: 'flag', flag: random.pick(flags).toUpperCase() };
-  if (choice === 7) return { key: 'not', operand: operand() };
-  if (choice === 8) return { key: 'or', left: operand(), right: operand() };
+  if (choice === 7) return { key: 'saved' };
+  if (choice === 8) return { key: 'not', operand: operand() };
+  if (choice === 9) return { key: 'or', left: operand(), right: operand() };
   return { key: 'and', keys: Array.from({ length: 1 + random.below(3) }, operand) };
 }
 
@@ -62,6 +64,8 @@ function matches(key: SearchKey, uid: number, view: MailboxView, mailbox: FakeMa
       return true;
     case 'recent':
       return view.isRecent(uid);
+    case 'saved':
+      return view.savedUids.includes(uid);
     case 'flag':
       return message.flags.some((flag) => flag.toUpperCase() === key.flag);
     case 'modseq':
@@ -178,6 +182,7 @@ await t.test('the store is asked by UIDs, with what the client knows filled in',
     { key: 'sequence', set: [{ first: 2, last: 1 }] },
     { key: 'uid', set: [{ first: 1000, last: Infinity }] },
     { key: 'recent' },
+    { key: 'saved' },
   ] as const satisfies readonly SearchKey[];
   const body = { key: 'body', text: 'x' } as const;
   const either = { key: 'or', left: { key: 'and', keys: sets }, right: body } as const;
@@ -187,7 +192,12 @@ await t.test('the store is asked by UIDs, with what the client knows filled in',
     if (key.key !== 'uid') throw new Error('Not UIDs');
     return uids.filter((uid) => key.set.some(({ first, last }) => first <= uid && uid <= last));
   });
-  t.same(covered, [uids.slice(0, 2), uids.slice(-1), uids.filter((uid) => view.isRecent(uid))]);
+  t.same(covered, [
+    uids.slice(0, 2),
+    uids.slice(-1),
+    uids.filter((uid) => view.isRecent(uid)),
+    [...view.savedUids],
+  ]);
   t.same(resolved.right, body);
 });
 

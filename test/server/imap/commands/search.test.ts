@@ -1,6 +1,7 @@
 import t from 'tap';
 import { search } from '../../../../server/imap/commands/search.ts';
 import { MailboxFeed } from '../../../../server/imap/mailbox-feed.ts';
+import { StoreError } from '../../../../store/mail-store.ts';
 import { takeTurn } from '../../../../store/turns.ts';
 import { FakeMailbox, statesOf } from '../../../fixtures/fake-mailbox.ts';
 import { appendMessages, startImapService, texts } from '../../../fixtures/imap-service.ts';
@@ -82,6 +83,116 @@ await t.test('the MODSEQ of an ESEARCH is that of the messages that it has', asy
   }
   const none = texts(await client.ok(`SEARCH RETURN (ALL COUNT) MODSEQ ${second! + 1}`));
   t.match(none, [/^\* ESEARCH \(TAG "\w+"\) COUNT 0$/], 'none if nothing matches');
+});
+
+await t.test('every command that takes messages takes those that were saved', async (t) => {
+  const client = await newClient();
+  await appendMessages(client, 'INBOX', 'one', 'two', 'three', 'four');
+  await client.ok('CREATE other');
+  await client.ok('SELECT INBOX');
+  t.same(texts(await client.ok('FETCH $ UID')), [], 'nothing is saved at first');
+  t.same(texts(await client.ok('SEARCH RETURN (SAVE) OR SUBJECT one SUBJECT three')), []);
+  t.same(texts(await client.ok('UID FETCH $ UID')), ['* 1 FETCH (UID 1)', '* 3 FETCH (UID 3)']);
+  t.match((await client.ok('COPY $ other')).text, /^\[COPYUID \d+ 1,3 1:2\]/);
+  await client.ok('UID STORE $ +FLAGS.SILENT (\\Deleted)');
+  t.same(texts(await client.ok('SEARCH DELETED')), ['* SEARCH 1 3']);
+  t.same(texts(await client.ok('SEARCH OR $ SUBJECT four NOT SUBJECT one')), ['* SEARCH 3 4']);
+  t.same(texts(await client.ok('SEARCH RETURN (SAVE) $ SUBJECT one')), [], 'of those before');
+  t.same(texts(await client.ok('UID EXPUNGE $')), ['* 1 EXPUNGE']);
+  t.same(texts(await client.ok('SEARCH $')), ['* SEARCH']);
+  for (const command of [
+    'STORE $ FLAGS (x)',
+    'COPY $ other',
+    'UID MOVE $ other',
+    'UID EXPUNGE $',
+  ]) {
+    t.same(texts(await client.ok(command)), [], `${command} of nothing`);
+  }
+  await client.ok('SEARCH RETURN (SAVE) SUBJECT three');
+  await client.ok('MOVE $ other');
+  t.same(texts(await client.ok('UID SEARCH ALL')), ['* SEARCH 2 4']);
+});
+
+await t.test(
+  'what was saved goes with another SELECT, and with a search that is refused',
+  async (t) => {
+    const client = await newClient();
+    await appendMessages(client, 'INBOX', 'one', 'two');
+    await client.ok('SELECT INBOX');
+    const saved = async () => texts(await client.ok('SEARCH $'));
+    await client.ok('SEARCH RETURN (SAVE) 2');
+    await client.ok('SEARCH RETURN (COUNT) 1');
+    await client.ok('SEARCH ALL');
+    t.match(await client.command('SEARCH RETURN (SAVE) NONSENSE'), { status: 'BAD' });
+    t.match(await client.command('SEARCH CHARSET X-NONE ALL'), { status: 'NO' });
+    t.same(await saved(), ['* SEARCH 2'], 'none of these changes it');
+    t.match(await client.command('SEARCH RETURN (SAVE) CHARSET X-NONE ALL'), { status: 'NO' });
+    t.same(await saved(), ['* SEARCH']);
+    for (const leave of ['SELECT INBOX', 'EXAMINE INBOX', 'UNSELECT']) {
+      await client.ok('SEARCH RETURN (SAVE) 2');
+      t.same(await saved(), ['* SEARCH 2']);
+      await client.ok(leave);
+      if (leave === 'UNSELECT') await client.ok('SELECT INBOX');
+      t.same(await saved(), ['* SEARCH'], leave);
+    }
+  },
+);
+
+await t.test('what is saved of MIN, MAX, ALL and COUNT', async (t) => {
+  const client = await newClient();
+  await appendMessages(client, 'INBOX', 'one', 'two', 'three', 'four');
+  await client.ok('SELECT INBOX');
+  for (const [options, saved] of [
+    ['SAVE', '2 3 4'],
+    ['SAVE MIN', '2'],
+    ['MAX SAVE', '4'],
+    ['SAVE MIN MAX', '2 4'],
+    ['SAVE ALL MIN', '2 3 4'],
+    ['COUNT SAVE MAX', '2 3 4'],
+  ] as const) {
+    await client.ok(`SEARCH RETURN (${options}) 2:*`);
+    t.same(texts(await client.ok('SEARCH $')), [`* SEARCH ${saved}`], options);
+  }
+  await client.ok('SEARCH RETURN (SAVE MIN) DELETED');
+  t.same(texts(await client.ok('SEARCH $')), ['* SEARCH'], 'nothing was found');
+});
+
+await t.test('a search that fails in the store leaves nothing saved', async (t) => {
+  const { newClient: newFailing } = await startImapService(t, {
+    storeMethods: { search: async () => Promise.reject(new StoreError('UNAVAILABLE', 'Broken')) },
+  });
+  const client = await newFailing();
+  await appendMessages(client, 'INBOX', 'one');
+  await client.ok('SELECT INBOX');
+  await client.ok('SEARCH RETURN (SAVE) ALL');
+  t.match(await client.command('SEARCH BODY x'), { status: 'NO' });
+  t.same(texts(await client.ok('SEARCH $')), ['* SEARCH 1'], 'this one was not to be saved');
+  t.match(await client.command('SEARCH RETURN (SAVE) BODY x'), { status: 'NO' });
+  t.same(texts(await client.ok('SEARCH $')), ['* SEARCH']);
+});
+
+await t.test('pipelined commands take what was saved just before', async (t) => {
+  const client = await newClient();
+  await appendMessages(client, 'INBOX', 'one', 'two', 'three');
+  await client.ok('CREATE other');
+  await client.ok('SELECT INBOX');
+  client.send(
+    [
+      'a SEARCH RETURN (SAVE) SUBJECT t',
+      'b COPY $ other',
+      'c STORE $ +FLAGS.SILENT (\\Deleted)',
+      'd SEARCH RETURN (SAVE) SUBJECT one',
+      'e EXPUNGE',
+      'f UID FETCH $ UID',
+      '',
+    ].join('\r\n'),
+  );
+  const answers = await client.readTagged('f');
+  t.same(
+    texts(answers).filter((text) => text.startsWith('* ')),
+    ['* 2 EXPUNGE', '* 2 EXPUNGE', '* 1 FETCH (UID 1)'],
+  );
+  t.same(texts(await client.ok('STATUS other (MESSAGES)')), ['* STATUS other (MESSAGES 2)']);
 });
 
 await t.test('the numbers of a large answer are one set, between which others run', async (t) => {
