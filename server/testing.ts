@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Capability } from '../protocol/capability.ts';
 import type { Flag } from '../protocol/flag.ts';
 import { type MailStore, StoreError } from '../store/mail-store.ts';
 import type { AddedMessage } from '../store/message-draft.ts';
@@ -40,6 +41,8 @@ export interface TestServerOptions {
   readonly clock?: Clock;
   /** Where mail is kept; default: `memory`, so that nothing is written to disk. `sqlite`: in a directory that goes with the server. */
   readonly store?: StoreEngine;
+  /** IMAP extensions that clients are neither told of nor served; default: none. */
+  readonly capabilitiesOff?: readonly Capability[];
   /** Default: `silent`. */
   readonly logLevel?: LogLevel;
 }
@@ -77,7 +80,6 @@ const host = '127.0.0.1';
 /** The configuration of a test server, but for what its options decide. */
 const fixedSettings = {
   host,
-  capabilitiesOff: [],
   imapPort: 0,
   imapsPort: 0,
   workerCount: 0,
@@ -117,6 +119,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     configuration: {
       ...fixedSettings,
       ...(await storeSettingsOf(options, parts)),
+      capabilitiesOff: options.capabilitiesOff ?? [],
       sessionLifetimeSeconds: options.sessionLifetimeSeconds ?? 7200,
       logLevel,
     },

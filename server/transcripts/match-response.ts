@@ -119,8 +119,19 @@ class Matcher {
     if (setResponses.has(name) && textOf(expected[0]) === name) {
       return this.#matchSet(expected.slice(1), received.slice(1));
     }
+    if (name === 'ESEARCH') return this.#matchFound(expected, received);
     const comparisons = comparisonsOf(name, textOf(received[1]));
     return this.#matchOrdered(expected, received, (at) => comparisons[at] ?? 'ordered');
+  }
+
+  /** `* ESEARCH (TAG "a") UID COUNT 3 ALL 1:3`: the results come in whatever order. @see RFC 4731, section 3.1 */
+  #matchFound(expected: readonly WireValue[], received: readonly WireValue[]): boolean {
+    const from = expected.findIndex((value, index) => index > 0 && isFoundName(value));
+    const end = from < 0 ? expected.length : from;
+    return (
+      this.#matchOrdered(expected.slice(0, end), received.slice(0, end), () => 'ordered') &&
+      this.#matchPairs(expected.slice(end), received.slice(end))
+    );
   }
 
   #matchOrdered(
@@ -312,6 +323,10 @@ function comparisonsOf(name: string, second: string): readonly Comparison[] {
   if (name === 'LIST' || name === 'LSUB') return ['ordered', 'set', 'ordered', 'mailbox'];
   if (name === 'STATUS') return ['ordered', 'mailbox', 'pairs'];
   return second === 'FETCH' ? ['ordered', 'ordered', 'pairs'] : [];
+}
+
+function isFoundName(value: WireValue): boolean {
+  return value.type === 'atom' && value.text !== 'UID';
 }
 
 function textOf(value: WireValue | undefined): string {

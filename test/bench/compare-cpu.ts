@@ -75,7 +75,8 @@ export function printRatio(
   printFigure(name, one.medianMs / other.medianMs, 'times', atMost === undefined ? {} : { atMost });
 }
 
-async function visitAll(
+/** Visits in turn by several clients; returns how many of them were resumed. */
+export async function visitAll(
   clients: readonly LoadClient[],
   steps: readonly VisitStep[],
   visitCount: number,

@@ -1,76 +1,73 @@
-// Every transcript in this directory, against a server in this process: in the clear as far as that goes, with STARTTLS, over
-// TLS and over resumed TLS. What is announced must have a transcript that needs it.
+// Every transcript in this directory, against servers in this process: in the clear as far as that goes, with STARTTLS, over
+// TLS and over resumed TLS. What a scenario says that the server lacks is turned off for it. What is announced must have a
+// transcript that needs it.
 import { readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import t from 'tap';
-import { listCapabilities } from '../../protocol/capability.ts';
+import { findSwitchableCapability, listCapabilities } from '../../protocol/capability.ts';
 import {
   describeScenario,
   readTranscript,
   runTranscript,
   type RunTranscriptOptions,
   startTestServer,
+  type TestServer,
   type Transcript,
 } from '../../server/testing.ts';
 
-const server = await startTestServer();
-t.teardown(() => server.stop());
+type Scenario = Transcript['scenarios'][number];
 
+const password = 'open "sesame"';
 let accountCount = 0;
-async function addAccount(): Promise<{ readonly user: string; readonly password: string }> {
+
+async function addAccount(server: TestServer) {
   accountCount += 1;
   const user = `user${accountCount}`;
-  await server.addAccount(user, 'open "sesame"');
-  return { user, password: 'open "sesame"' };
+  await server.addAccount(user, password);
+  return { user, password };
 }
-
-const target = { host: '127.0.0.1', ca: server.certificate, serverName: 'localhost' };
 
 interface Way {
   readonly name: string;
-  readonly options: () => Promise<RunTranscriptOptions>;
+  readonly isImplicitTls: boolean;
+  readonly security: RunTranscriptOptions['security'];
+  /** True: and one account serves for all scenarios of a file, where elsewhere each has its own. */
+  readonly isResuming?: true;
 }
 
-/** Over resumed TLS one account serves for all scenarios of a file, elsewhere each has its own. */
 const ways: readonly Way[] = [
-  {
-    name: 'in the clear',
-    options: async () => ({
-      ...target,
-      port: server.imapPort,
-      security: 'plain',
-      credentials: addAccount,
-    }),
-  },
-  {
-    name: 'with STARTTLS',
-    options: async () => ({
-      ...target,
-      port: server.imapPort,
-      security: 'starttls',
-      credentials: addAccount,
-    }),
-  },
-  {
-    name: 'over TLS',
-    options: async () => ({
-      ...target,
-      port: server.imapsPort,
-      security: 'tls',
-      credentials: addAccount,
-    }),
-  },
-  {
-    name: 'over resumed TLS',
-    options: async () => ({
-      ...target,
-      port: server.imapsPort,
-      security: 'tls',
-      credentials: await addAccount(),
-      isResuming: true,
-    }),
-  },
+  { name: 'in the clear', isImplicitTls: false, security: 'plain' },
+  { name: 'with STARTTLS', isImplicitTls: false, security: 'starttls' },
+  { name: 'over TLS', isImplicitTls: true, security: 'tls' },
+  { name: 'over resumed TLS', isImplicitTls: true, security: 'tls', isResuming: true },
 ];
+
+async function optionsOf(server: TestServer, way: Way): Promise<RunTranscriptOptions> {
+  return {
+    host: '127.0.0.1',
+    port: way.isImplicitTls ? server.imapsPort : server.imapPort,
+    security: way.security,
+    ca: server.certificate,
+    serverName: 'localhost',
+    credentials: way.isResuming ? await addAccount(server) : () => addAccount(server),
+    isResuming: way.isResuming ?? false,
+  };
+}
+
+/** What a scenario wants to be turned off, as a key of the server for it. */
+function keyOf({ lacks }: Scenario): string {
+  return lacks.toSorted().join(' ');
+}
+
+async function startServer(key: string): Promise<TestServer> {
+  const names = key.split(' ').filter(Boolean);
+  const capabilitiesOff = names.map((name) => {
+    const found = findSwitchableCapability(name);
+    if (found === undefined) throw new Error(`"${name}" cannot be turned off`);
+    return found;
+  });
+  return startTestServer({ capabilitiesOff });
+}
 
 /** All that is announced at some stage, to clients without a certificate. */
 const announced = new Set<string>(
@@ -89,31 +86,38 @@ const files = readdirSync(import.meta.dirname).filter((name) => name.endsWith('.
 const transcripts = await Promise.all(
   files.map((name) => readTranscript(join(import.meta.dirname, name))),
 );
+const keys = [...new Set(transcripts.flatMap(({ scenarios }) => scenarios.map(keyOf)))];
+const servers = new Map<string, TestServer>();
+for (const key of keys) servers.set(key, await startServer(key));
+t.teardown(() => Promise.all([...servers.values()].map((server) => server.stop())));
 t.plan(files.length + 1);
 
 for (const [index, transcript] of transcripts.entries()) {
   const file = files[index] ?? '';
   await t.test(basename(file, '.imap'), async (t) => {
-    const outcomes = new Map<number, string[]>();
-    for (const way of ways) {
-      for (const revision of revisions) {
-        const { scenarios } = await runTranscript(transcript, {
-          ...(await way.options()),
-          revision,
-        });
-        for (const result of scenarios) {
-          const { title, line, outcome, reason, connections, resumed } = result;
-          outcomes.set(line, [...(outcomes.get(line) ?? []), outcome]);
-          const name = `${title}, ${way.name}, ${revision}`;
-          if (outcome === 'skipped') t.pass(name, { skip: reason ?? true });
-          else t.equal(outcome, 'passed', name, { told: describeScenario(result).split('\n') });
-          if (way.name === 'over resumed TLS') t.equal(resumed, connections, 'all resumed');
+    const ran = new Set<number>();
+    for (const [key, server] of servers) {
+      const scenarios = transcript.scenarios.filter((scenario) => keyOf(scenario) === key);
+      if (scenarios.length === 0) continue;
+      for (const way of ways) {
+        for (const revision of revisions) {
+          const options = { ...(await optionsOf(server, way)), revision };
+          for (const result of (await runTranscript({ scenarios }, options)).scenarios) {
+            const { title, line, outcome, reason, connections, resumed } = result;
+            const name = `${title}, ${way.name}, ${revision}`;
+            if (outcome === 'skipped') {
+              t.pass(name, { skip: reason ?? true });
+              continue;
+            }
+            ran.add(line);
+            t.equal(outcome, 'passed', name, { told: describeScenario(result).split('\n') });
+            if (way.isResuming) t.equal(resumed, connections, 'all resumed');
+          }
         }
       }
     }
-    for (const scenario of transcript.scenarios) {
-      const ran = outcomes.get(scenario.line)?.some((outcome) => outcome !== 'skipped');
-      t.ok(ran, `"${scenario.title}" was run in some way`);
+    for (const { title, line } of transcript.scenarios) {
+      t.ok(ran.has(line), `"${title}" was run in some way`);
     }
     for (const name of neededBy(transcript)) proven.add(name.toUpperCase());
   });

@@ -58,6 +58,9 @@ const same: readonly [string, string][] = [
   ['{{tag:atom}} OK done', 'x7 OK done'],
   ['* 1 FETCH (X (("a" NIL)\n   ("b" NIL)))', '* 1 FETCH (X (("a" NIL)("b" NIL)))'],
   ['* VANISHED 1:3', '* VANISHED 1:3'],
+  ['* ESEARCH (TAG "a") UID COUNT 3 ALL 1:3', '* ESEARCH (TAG "a") UID ALL 1:3 COUNT 3'],
+  ['* ESEARCH (TAG "a") {{...}}', '* ESEARCH (TAG "a") ALL 1:3 COUNT 3'],
+  ['* ESEARCH (TAG "a")', '* ESEARCH (TAG "a")'],
 ];
 
 /** Expected, what came instead, and what is said of it. */
@@ -72,6 +75,11 @@ const different: readonly [string, string, string, string | undefined][] = [
   ['a OK [CAPABILITY A] x', 'a OK [CAPABILITY A B] x', 'nothing more', 'B'],
   ['+ {{exactly}}abc', '+ abd', '{{exactly}}abc', 'abd'],
   ['* BYE', '* OK x', 'BYE', 'OK'],
+  ['* ESEARCH (TAG "a") ALL 1', '* ESEARCH (TAG "a") UID ALL 1', 'ALL', undefined],
+  ['* ESEARCH (TAG "a")', '* ESEARCH (TAG "a") ALL 1', 'nothing more', 'ALL'],
+  ['* ESEARCH (TAG "a") UID ALL 1', '* ESEARCH (TAG "a") ALL 1', 'UID', 'ALL'],
+  ['* ESEARCH (TAG "a") ALL 1 COUNT 2', '* ESEARCH (TAG "a") ALL 1 COUNT 1', '2', '1'],
+  ['* ESEARCH (TAG "a") ALL 1', '* ESEARCH (TAG "b") ALL 1', '"a"', '"b"'],
   ['* SEARCH 2 3', '* SEARCH 2', '3', undefined],
   [String.raw`* FLAGS (\Seen)`, String.raw`* FLAGS (\seen)`, '\\Seen', '\\seen'],
   ['* 1 FETCH (UID 4)', '* 1 FETCH (UID 5)', '4', '5'],
