@@ -14,17 +14,35 @@ interface CapabilityRow {
   readonly isFixed?: true;
   /** True if ENABLE turns it on. @see RFC 5161 */
   readonly isEnabled?: true;
+  /** What it builds on: without these it is turned off, too. */
+  readonly needs?: readonly string[];
   /** The capability that brings this one and more, so that this one is announced only if that is turned off. */
   readonly insteadOf?: string;
   /** What is announced behind its name and `=`. */
   readonly value?: number;
-  /** What it builds on: without these it is turned off, too. */
-  readonly needs?: readonly string[];
 }
 
 /** The capabilities, in the order in which they are announced. A new one is a row here. */
 const capabilities = {
-  IMAP4rev1: { rfc: 'RFC 3501', isFixed: true },
+  IMAP4rev1: { rfc: 'RFC 3501' },
+  IMAP4rev2: {
+    rfc: 'RFC 9051',
+    isEnabled: true,
+    needs: [
+      'IDLE',
+      'NAMESPACE',
+      'UIDPLUS',
+      'UNSELECT',
+      'MOVE',
+      'ENABLE',
+      'ESEARCH',
+      'SEARCHRES',
+      'STATUS=SIZE',
+      'LIST-EXTENDED',
+      'LIST-STATUS',
+      'SASL-IR',
+    ],
+  },
   'LITERAL+': { rfc: 'RFC 7888' },
   'LITERAL-': { rfc: 'RFC 7888, section 5', insteadOf: 'LITERAL+' },
   IDLE: { rfc: 'RFC 2177' },
@@ -94,6 +112,11 @@ export function isTurnedOff(capability: Capability, off: ReadonlySet<Capability>
   return off.has(capability) || needs?.some((needed) => isTurnedOff(needed, off)) === true;
 }
 
+/** True if what is turned off leaves a revision of IMAP. */
+export function leavesRevision(off: ReadonlySet<Capability>): boolean {
+  return !isTurnedOff('IMAP4rev1', off) || !isTurnedOff('IMAP4rev2', off);
+}
+
 /** True if the capability still counts for a client that has logged in. */
 export function isKnownAfterLogin(capability: Capability): boolean {
   const stages = rows.get(capability)?.stages;
@@ -112,10 +135,10 @@ export function findEnabledExtension(name: string): EnabledExtension | undefined
 /**
  * True for a client that takes UTF-8 in quoted strings, and to which mailbox names are UTF-8 instead of modified UTF-7.
  *
- * @see RFC 9755, section 3
+ * @see RFC 9755, section 3; RFC 9051, section 5.1
  */
 export function takesUtf8(enabled: ReadonlySet<EnabledExtension>): boolean {
-  return enabled.has('UTF8=ACCEPT');
+  return enabled.has('UTF8=ACCEPT') || enabled.has('IMAP4rev2');
 }
 
 /** What a connection can be told at the moment that it asks for the capabilities. */

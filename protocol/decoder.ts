@@ -9,7 +9,7 @@ import {
   maxTagBytes,
 } from './limits.ts';
 import { CommandError, MissingLiteralError, quoteReceived } from './command-error.ts';
-import { decodeMailboxName, decodeMailboxPattern } from './mailbox-name.ts';
+import { decodeMailboxPattern, decodeName, normalizeMailboxName } from './mailbox-name.ts';
 import {
   astringByte,
   atomByte,
@@ -30,6 +30,14 @@ const carriageReturn = 0x0d;
 const space = 0x20;
 const quote = 0x22;
 const backslash = 0x5c;
+
+/** A mailbox, as a client names it. */
+export interface SentMailbox {
+  /** In NFC, `INBOX` in capitals. */
+  readonly mailboxName: string;
+  /** The name as it was sent; absent if it is the same. @see RFC 9051, section 6.3.9.7 (OLDNAME) */
+  readonly oldName?: string;
+}
 
 /** The size that a literal announces, and whether the client waits for a continuation request. */
 export interface LiteralHeader {
@@ -283,15 +291,21 @@ export class Decoder {
 
   /** A `mailbox` in Unicode. A name that no mailbox can have is answered with NO, as one that does not exist. */
   expectMailbox(): string {
+    return this.expectMailboxAsSent().mailboxName;
+  }
+
+  /** As {@link expectMailbox}, and how the client wrote the name if it did so in another way. */
+  expectMailboxAsSent(): SentMailbox {
     const wireName = this.expectAString('mailbox name');
     checkMailboxNameSize(wireName);
-    const name = decodeMailboxName(wireName, this.#isUtf8);
+    const name = decodeName(wireName, this.#isUtf8);
     if (name === undefined) {
       const encoding = this.#isUtf8 ? 'UTF-8' : 'modified UTF-7';
       const text = `Mailbox name ${quoteReceived(wireName)} is not ${encoding}`;
       throw new CommandError(text, { isNo: true, code: 'CANNOT' });
     }
-    return name;
+    const mailboxName = normalizeMailboxName(name);
+    return name === mailboxName ? { mailboxName } : { mailboxName, oldName: name };
   }
 
   /** A `list-mailbox` (or the reference before it) in Unicode, with its wildcards. */

@@ -62,7 +62,8 @@ export function decodeMailboxPattern(wirePattern: string, isUtf8 = false): strin
   return (decodeName(wirePattern, isUtf8) ?? wirePattern).normalize('NFC');
 }
 
-function decodeName(wireText: string, isUtf8: boolean): string | undefined {
+/** A name as a client sent it in Unicode, otherwise as it was sent; undefined if it is neither, see {@link decodeMailboxName}. */
+export function decodeName(wireText: string, isUtf8: boolean): string | undefined {
   return isUtf8 || !isAscii(wireText) ? decodeUtf8(wireText) : decodeModifiedUtf7(wireText);
 }
 

@@ -1,12 +1,12 @@
 import type { Capability } from '../capability.ts';
-import type { Decoder } from '../decoder.ts';
+import type { Decoder, SentMailbox } from '../decoder.ts';
 import type { ReaderLimits } from '../limits.ts';
 
 /** How one command is written: a row of the table in commands.ts. */
 export interface CommandGrammar<Arguments extends object = object> {
   /** Where the command is defined. */
   readonly rfc: string;
-  /** What announces the command; without it the command is unknown. Absent for those of IMAP4rev1. */
+  /** What announces the command; without it the command is unknown. Absent for those of each revision of IMAP4. */
   readonly capability?: Capability;
   /** True if there is a UID form; the command then says by `isUid` which it is. @see RFC 3501, section 6.4.8 */
   readonly hasUid?: true;
@@ -43,4 +43,10 @@ export function expectNoArguments(): object {
 export function expectMailboxArgument(decoder: Decoder): string {
   decoder.expectSpace();
   return decoder.expectMailbox();
+}
+
+/** The space before a mailbox name, and the name with how it was sent. */
+export function expectSentMailboxArgument(decoder: Decoder): SentMailbox {
+  decoder.expectSpace();
+  return decoder.expectMailboxAsSent();
 }

@@ -29,7 +29,11 @@ export const commandGrammar = {
   },
   AUTHENTICATE: { rfc: 'RFC 3501, section 6.2.2', expectArguments: expectAuthenticateArguments },
   CAPABILITY: { rfc: 'RFC 3501, section 6.1.1', expectArguments: expectNoArguments },
-  CHECK: { rfc: 'RFC 3501, section 6.4.1', expectArguments: expectNoArguments },
+  CHECK: {
+    rfc: 'RFC 3501, section 6.4.1',
+    capability: 'IMAP4rev1',
+    expectArguments: expectNoArguments,
+  },
   CLOSE: { rfc: 'RFC 3501, section 6.4.2', expectArguments: expectNoArguments },
   COPY: { rfc: 'RFC 3501, section 6.4.7', hasUid: true, expectArguments: expectCopyArguments },
   CREATE: { rfc: 'RFC 3501, section 6.3.3', expectArguments: expectCreateArguments },
@@ -53,7 +57,11 @@ export const commandGrammar = {
   LIST: { rfc: 'RFC 3501, section 6.3.8', expectArguments: expectListArguments },
   LOGIN: { rfc: 'RFC 3501, section 6.2.3', expectArguments: expectLoginArguments },
   LOGOUT: { rfc: 'RFC 3501, section 6.1.3', expectArguments: expectNoArguments },
-  LSUB: { rfc: 'RFC 3501, section 6.3.9', expectArguments: expectLsubArguments },
+  LSUB: {
+    rfc: 'RFC 3501, section 6.3.9',
+    capability: 'IMAP4rev1',
+    expectArguments: expectLsubArguments,
+  },
   MOVE: {
     rfc: 'RFC 6851',
     capability: 'MOVE',

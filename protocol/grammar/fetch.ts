@@ -21,6 +21,9 @@ const simpleItems = [
 
 const itemsByName = new Map<string, FetchItem>(simpleItems.map((item) => [item, { item }]));
 
+/** What IMAP4rev2 does not have any more. @see RFC 9051, appendix E */
+const oldItems = ['RFC822', 'RFC822.HEADER', 'RFC822.TEXT'];
+
 const fast = ['FLAGS', 'INTERNALDATE', 'RFC822.SIZE'];
 const macros = new Map<string, readonly string[]>([
   ['FAST', fast],
@@ -79,6 +82,9 @@ function expectFetchItem(decoder: Decoder): readonly FetchItem[] {
     return [expectBodySection(decoder, name === 'BODY.PEEK')];
   }
   const item = itemsByName.get(name);
+  if (oldItems.includes(name) && decoder.isOff('IMAP4rev1')) {
+    throw new CommandError(`Unknown FETCH item ${quoteReceived(name)}`);
+  }
   if (!item || (name === 'MODSEQ' && decoder.isOff('CONDSTORE')))
     throw new CommandError(`Unknown FETCH item ${quoteReceived(name)}`);
   return [item];

@@ -51,6 +51,9 @@ const keysByName = new Map<string, SearchKey>([
   }),
 ]);
 
+/** What IMAP4rev2 does not have any more. @see RFC 9051, appendix E */
+const recentKeys = ['NEW', 'OLD', 'RECENT'];
+
 /** Reads search keys; it knows the charset of their text and how many there were. */
 class SearchDecoder {
   readonly #decoder: Decoder;
@@ -122,7 +125,9 @@ class SearchDecoder {
 
   #expectNamedKey(depth: number, name: string): SearchKey {
     const constant = keysByName.get(name);
-    if (constant) return constant;
+    if (constant && !(recentKeys.includes(name) && this.#decoder.isEnabled('IMAP4rev2'))) {
+      return constant;
+    }
     const isOff = name === 'MODSEQ' && this.#decoder.isOff('CONDSTORE');
     const expectArgument = isOff ? undefined : argumentsByName.get(name);
     if (!expectArgument && name !== 'NOT' && name !== 'OR') {

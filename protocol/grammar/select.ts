@@ -1,12 +1,11 @@
-import { CommandError, quoteReceived, type Decoder } from '../decoder.ts';
+import { CommandError, quoteReceived, type Decoder, type SentMailbox } from '../decoder.ts';
 import { maxSelectParameters } from '../limits.ts';
 import type { SequenceSet } from '../sequence-set.ts';
-import { expectMailboxArgument } from './command-grammar.ts';
+import { expectSentMailboxArgument } from './command-grammar.ts';
 import { expectModseq } from './modseq.ts';
 
 /** The arguments of SELECT and EXAMINE. */
-export interface SelectArguments {
-  readonly mailboxName: string;
+export interface SelectArguments extends SentMailbox {
   /** The `(CONDSTORE)` parameter of RFC 7162, section 3.1.8. */
   readonly isCondstore: boolean;
   /** The `(QRESYNC (…))` parameter. */
@@ -31,7 +30,7 @@ export interface MatchData {
 
 /** @see RFC 3501, section 6.3.1; RFC 7162, sections 3.1.8 and 3.2.5 */
 export function expectSelectArguments(decoder: Decoder): SelectArguments {
-  const mailboxName = expectMailboxArgument(decoder);
+  const mailbox = expectSentMailboxArgument(decoder);
   let isCondstore = false;
   let known: KnownMailbox | undefined;
   if (decoder.accept(' ')) {
@@ -46,7 +45,7 @@ export function expectSelectArguments(decoder: Decoder): SelectArguments {
       } else throw new CommandError(`Unknown parameter ${quoteReceived(parameter)}`);
     });
   }
-  return { mailboxName, isCondstore, ...(known !== undefined && { known }) };
+  return { ...mailbox, isCondstore, ...(known !== undefined && { known }) };
 }
 
 /** `(uidvalidity modseq [known-uids] [(numbers uids)])` */

@@ -2,7 +2,7 @@ import type { Capability } from '../capability.ts';
 import { CommandError, quoteReceived, type Decoder } from '../decoder.ts';
 import { expectMailboxArgument } from './command-grammar.ts';
 
-/** The STATUS data items, each with the capability that brings it; undefined for those of IMAP4rev1. */
+/** The STATUS data items, each with the capability that brings it; undefined for those of IMAP4. */
 const statusItems = {
   MESSAGES: undefined,
   RECENT: undefined,
@@ -12,14 +12,17 @@ const statusItems = {
   HIGHESTMODSEQ: 'CONDSTORE',
   APPENDLIMIT: 'APPENDLIMIT',
   SIZE: 'STATUS=SIZE',
+  DELETED: 'IMAP4rev2',
 } as const satisfies { readonly [item: string]: Capability | undefined };
 
-/** A STATUS data item. @see RFC 3501, section 6.3.10; RFC 7162, section 3.1.7; RFC 7889, section 3.1; RFC 8438 */
+/** A STATUS data item. @see RFC 3501, section 6.3.10; RFC 9051, section 6.3.11; RFC 7162, section 3.1.7; RFC 7889, section 3.1; RFC 8438 */
 export type StatusItem = keyof typeof statusItems;
 
 function findItem(decoder: Decoder, name: string): StatusItem | undefined {
   if (!Object.hasOwn(statusItems, name)) return undefined;
   const item = name as StatusItem;
+  // RFC 9051, appendix E
+  if (item === 'RECENT' && decoder.isEnabled('IMAP4rev2')) return undefined;
   const capability = statusItems[item];
   return capability !== undefined && decoder.isOff(capability) ? undefined : item;
 }

@@ -81,7 +81,7 @@ async function converse(socket: Socket): Promise<void> {
   const lines = linesOf(socket);
   await expectLine(lines, /^\* OK /);
   socket.write('a CAPABILITY\r\n');
-  await expectLine(lines, /^\* CAPABILITY .*\bIMAP4rev1\b/);
+  await expectLine(lines, /^\* CAPABILITY .*\bIMAP4rev[12]\b/);
   await expectLine(lines, /^a OK /);
   socket.write('b LOGOUT\r\n');
   await expectLine(lines, /^\* BYE /);

@@ -1,12 +1,16 @@
 import {
   findSwitchableCapability,
   isKnownAfterLogin,
+  leavesRevision,
   switchableCapabilities,
   type Capability,
 } from '../../protocol/capability.ts';
 import { StoreError } from '../../store/mail-store.ts';
 import { normalizeAccountName } from '../../store/names.ts';
 import { accountKey, type AccountCapabilities } from '../imap/account-capabilities.ts';
+
+const noRevisionText =
+  'leaves neither IMAP4rev1 nor IMAP4rev2, which is off if anything is that it is made of (IDLE, MOVE and so on)';
 
 /** What is neither announced nor understood. */
 export interface CapabilitiesOff {
@@ -38,6 +42,9 @@ export function parseCapabilitiesOff(text: string): CapabilitiesOff {
       );
     }
     forAccounts.set(key, (forAccounts.get(key) ?? new Set()).add(capability));
+  }
+  for (const names of [[], ...forAccounts.values()]) {
+    if (!leavesRevision(new Set([...forAll, ...names]))) throw new Error(noRevisionText);
   }
   return {
     forAll: [...forAll],

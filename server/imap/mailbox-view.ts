@@ -1,3 +1,4 @@
+import type { EnabledExtension } from '../../protocol/capability.ts';
 import { encodeFlagList, type WireText } from '../../protocol/wire-text.ts';
 import { type Flag, systemFlags } from '../../protocol/flag.ts';
 import {
@@ -40,6 +41,8 @@ export interface PollOptions {
 export class MailboxView implements FeedReader {
   readonly box: MailboxKey;
   readonly isReadOnly: boolean;
+  /** What the client has turned on; it may grow. */
+  enabled: ReadonlySet<EnabledExtension> = new Set();
   /** Called after each change in the mailbox, whoever made it. */
   onNews: (() => void) | undefined;
   readonly feed: MailboxFeed;
@@ -163,8 +166,9 @@ export class MailboxView implements FeedReader {
     return this.#recent.count;
   }
 
+  /** True for a message that is \Recent for the client; to one of IMAP4rev2 none is. */
   isRecent(uid: number): boolean {
-    return this.#recent.has(uid);
+    return !this.enabled.has('IMAP4rev2') && this.#recent.has(uid);
   }
 
   /** True if there may be something that the client has not been told. */
@@ -234,13 +238,13 @@ export class MailboxView implements FeedReader {
   /** The flags of a message as FETCH tells them, \Recent among them, by its place in the feed. */
   flagList(index: number): WireText {
     const { feed } = this;
-    const isRecent = this.#recent.has(feed.uids[index] as number);
+    const isRecent = this.isRecent(feed.uids[index] as number);
     return feed.flagSets.listOf(feed.flagSetNumberAt(index), isRecent);
   }
 
   /** The same of flags that the feed does not have. */
   encodeFlags(uid: number, flags: readonly Flag[]): WireText {
-    return encodeFlagList(this.#recent.has(uid) ? ['\\Recent', ...flags] : flags);
+    return encodeFlagList(this.isRecent(uid) ? ['\\Recent', ...flags] : flags);
   }
 
   /** All flags that are defined in the mailbox, as a list. */
@@ -391,6 +395,7 @@ export class MailboxView implements FeedReader {
     if (claimed !== undefined) this.addRecent(...claimed);
     if (arrived.length === 0) return;
     out.begin().number(this.count).atom('EXISTS').end();
+    if (this.enabled.has('IMAP4rev2')) return;
     out.begin().number(this.#recent.count).atom('RECENT').end();
   }
 

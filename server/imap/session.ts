@@ -40,6 +40,21 @@ export class Session {
     this.context = context;
     this.#capabilitiesOff = context.capabilitiesOff;
     this.connection = connection;
+    this.#beginRevision();
+  }
+
+  /** True for a client of IMAP4rev2: it has turned it on, or there is nothing else. @see RFC 9051, section 6.3.1 */
+  get isRev2(): boolean {
+    return this.enabled.has('IMAP4rev2');
+  }
+
+  /** The revision of IMAP with which a client begins. */
+  get revision(): 'IMAP4rev1' | 'IMAP4rev2' {
+    return this.isOff('IMAP4rev1') ? 'IMAP4rev2' : 'IMAP4rev1';
+  }
+
+  #beginRevision(): void {
+    if (this.revision === 'IMAP4rev2') this.enabled.add('IMAP4rev2');
   }
 
   /** True once the client has shown that it knows modseqs (RFC 7162, section 3.1). */
@@ -101,7 +116,7 @@ export class Session {
 
   greet(): void {
     const code = `CAPABILITY ${this.formatCapabilities()}` as const;
-    this.out.status('*', 'OK', 'Reprise IMAP4rev1 server ready', code);
+    this.out.status('*', 'OK', `Reprise ${this.revision} server ready`, code);
   }
 
   /** The capabilities as a response code lists them. */
@@ -131,6 +146,7 @@ export class Session {
     this.#sessionId = randomUUID().slice(-12);
     const off = this.context.accountCapabilitiesOff.get(accountKey(account.name));
     this.#capabilitiesOff = off ?? this.#capabilitiesOff;
+    this.#beginRevision();
     this.connection.setAuthenticated(this.#capabilitiesOff);
     const { tls } = this.connection;
     if (tls !== undefined) this.context.acceptor.promote(tls, account.name);
@@ -163,6 +179,7 @@ export class Session {
   }
 
   select(view: MailboxView): void {
+    view.enabled = this.enabled;
     this.#selected = view;
   }
 

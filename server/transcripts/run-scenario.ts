@@ -59,7 +59,7 @@ class ScenarioRun {
     const unfit = await this.#prepare();
     if (unfit !== undefined) return this.result('skipped', unfit);
     const { revision, isGoingOn } = this.#options;
-    const steps = this.#scenario.steps.filter((step) => (step.revision ?? revision) === revision);
+    const steps = stepsOf(this.#scenario.steps, revision);
     for (const [index, step] of steps.entries()) {
       const isDifferent = this.#state.differences.length > 0;
       if (this.#state.isOver || (isDifferent && !isGoingOn && step.type === 'send')) break;
@@ -205,6 +205,16 @@ class ScenarioRun {
     }
     if (this.#scenario.state === 'selected') await client.expectOk('SELECT INBOX');
   }
+}
+
+/** The steps that are for a revision, also within blocks. */
+function stepsOf(steps: readonly Step[], revision: Revision): Step[] {
+  const isMeant = (step: Step) => (step.revision ?? revision) === revision;
+  return steps
+    .filter(isMeant)
+    .map((step) =>
+      step.type === 'any-order' ? { ...step, steps: step.steps.filter(isMeant) } : step,
+    );
 }
 
 /** What is expected on the connection of a step before anything is sent on it again. */

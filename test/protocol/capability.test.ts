@@ -2,16 +2,20 @@ import t from 'tap';
 import {
   findEnabledExtension,
   findSwitchableCapability,
+  leavesRevision,
   listCapabilities,
   switchableCapabilities,
+  takesUtf8,
   type Capability,
   type ConnectionStage,
+  type EnabledExtension,
 } from '../../protocol/capability.ts';
 import { commandGrammar } from '../../protocol/grammar/commands.ts';
 import { decode } from '../fixtures/read-events.ts';
 
 const common = [
   'IMAP4rev1',
+  'IMAP4rev2',
   'LITERAL+',
   'IDLE',
   'NAMESPACE',
@@ -55,7 +59,7 @@ await t.test('what is announced depends on how far the connection has come', (t)
 await t.test('what is turned off is not announced', (t) => {
   t.equal(
     list('after-login', false, ['IDLE', 'CONDSTORE']),
-    common.replace(' IDLE', '').replace(' CONDSTORE QRESYNC', ''),
+    common.replace(/ (IMAP4rev2|IDLE|CONDSTORE|QRESYNC)(?= |$)/g, ''),
     'nor what builds on it',
   );
   t.equal(
@@ -64,7 +68,30 @@ await t.test('what is turned off is not announced', (t) => {
     'of the two only one is announced (RFC 7888, section 5)',
   );
   t.equal(list('after-login', false, ['LITERAL-']), common);
-  t.equal(list('before-login', false, [...switchableCapabilities]), 'IMAP4rev1');
+  t.equal(list('after-login', false, ['IMAP4rev1']), common.replace('IMAP4rev1 ', ''));
+  t.equal(list('before-login', false, [...switchableCapabilities]), '');
+  t.end();
+});
+
+await t.test('one revision stays', (t) => {
+  for (const [off, expected] of [
+    [[], true],
+    [['IMAP4rev1'], true],
+    [['IMAP4rev2'], true],
+    [['IDLE'], true],
+    [['IMAP4rev1', 'CONDSTORE'], true],
+    [['IMAP4rev1', 'IMAP4rev2'], false],
+    [['IMAP4rev1', 'IDLE'], false],
+  ] as const) {
+    t.equal(leavesRevision(new Set<Capability>(off)), expected, off.join(' '));
+  }
+  t.end();
+});
+
+await t.test('who takes UTF-8', (t) => {
+  t.equal(takesUtf8(new Set(['CONDSTORE'])), false);
+  t.equal(takesUtf8(new Set(['UTF8=ACCEPT'])), true);
+  t.equal(takesUtf8(new Set(['IMAP4rev2'])), true);
   t.end();
 });
 
@@ -81,7 +108,7 @@ await t.test('what adds to a capability is off with it', (t) => {
 await t.test('names are found in whatever case', (t) => {
   t.equal(findSwitchableCapability('auth=plain'), 'AUTH=PLAIN');
   t.equal(findSwitchableCapability('Idle'), 'IDLE');
-  for (const name of ['IMAP4rev1', 'STARTTLS', 'LOGINDISABLED', 'NOTIFY', '', '__proto__']) {
+  for (const name of ['STARTTLS', 'LOGINDISABLED', 'NOTIFY', '', '__proto__']) {
     t.equal(findSwitchableCapability(name), undefined, name);
   }
   t.equal(findEnabledExtension('condstore'), 'CONDSTORE');
@@ -98,6 +125,7 @@ await t.test('a command whose capability is turned off is unknown', (t) => {
         ENABLE: 'ENABLE X',
         ID: 'ID NIL',
         MOVE: 'MOVE 1 a',
+        LSUB: 'LSUB "" *',
         REPLACE: 'REPLACE 1 a CATENATE (URL b)',
       }[name] ?? name;
     t.match(decode(line), { name }, name);
@@ -114,6 +142,34 @@ await t.test('a command whose capability is turned off is unknown', (t) => {
     'BAD Unknown command "UID REPLACE"',
   );
   t.match(decode('EXPUNGE', { off: new Set(['UIDPLUS']) }), { name: 'EXPUNGE' });
+  t.end();
+});
+
+await t.test('what IMAP4rev2 has dropped is unknown if it is the only one', (t) => {
+  const off = new Set<Capability>(['IMAP4rev1']);
+  for (const item of ['RFC822', 'RFC822.HEADER', 'RFC822.TEXT']) {
+    t.match(decode(`FETCH 1 ${item}`), { name: 'FETCH' });
+    t.equal(decode(`FETCH 1 ${item}`, { off }), `BAD Unknown FETCH item "${item}"`);
+  }
+  t.match(decode('FETCH 1 RFC822.SIZE', { off }), { name: 'FETCH' });
+  t.match(decode('STATUS a (DELETED)', { off }), { items: ['DELETED'] });
+  const noRev2 = new Set<Capability>(['IMAP4rev2']);
+  t.equal(decode('STATUS a (DELETED)', { off: noRev2 }), 'BAD Unknown STATUS item "DELETED"');
+  t.end();
+});
+
+await t.test('to a client of IMAP4rev2 nothing is recent', (t) => {
+  const enabled = new Set<EnabledExtension>(['IMAP4rev2']);
+  const refusals = {
+    'STATUS a (RECENT)': 'BAD Unknown STATUS item "RECENT"',
+    'SEARCH RECENT': 'BAD Unknown search key "RECENT"',
+    'SEARCH NOT (SEEN NEW)': 'BAD Unknown search key "NEW"',
+    'SEARCH OLD': 'BAD Unknown search key "OLD"',
+  };
+  for (const [line, refusal] of Object.entries(refusals)) {
+    t.not(typeof decode(line), 'string', `${line} is known otherwise`);
+    t.equal(decode(line, { enabled }), refusal);
+  }
   t.end();
 });
 

@@ -1,7 +1,9 @@
 import type { CommandHandler } from '../dispatch.ts';
+import { tellGone } from './tell-name.ts';
 
-/** A mailbox that this session has selected is left first. @see RFC 3501, section 6.3.4 */
-export const deleteMailbox: CommandHandler<'DELETE'> = async (session, { mailboxName }) => {
+/** A mailbox that this session has selected is left first. @see RFC 3501, section 6.3.4; RFC 9051, section 6.3.5 */
+export const deleteMailbox: CommandHandler<'DELETE'> = async (session, command) => {
+  const { mailboxName, oldName } = command;
   const { selected } = session;
   const mailbox = await session.store.findMailbox(session.accountId, mailboxName);
   const isSelected = selected !== undefined && mailbox?.mailboxId === selected.box.mailboxId;
@@ -10,5 +12,6 @@ export const deleteMailbox: CommandHandler<'DELETE'> = async (session, { mailbox
     session.unselect();
     session.out.status('*', 'OK', 'The selected mailbox is deleted', 'CLOSED');
   }
+  if (oldName !== undefined) tellGone(session, mailboxName, oldName);
   return { text: 'DELETE completed' };
 };

@@ -58,7 +58,10 @@ function writeName(session: Session, listed: ListedName, options: ListOptions | 
 }
 
 /** All that the client may know, since it cannot ask. */
-function plainAttributes(session: Session, { mailbox }: ListedName): readonly string[] {
+export function plainAttributes(
+  session: Session,
+  { mailbox }: Pick<ListedName, 'mailbox'>,
+): readonly string[] {
   const attributes = mailbox?.isSelectable === true ? [] : ['\\Noselect'];
   if (!session.isOff('CHILDREN')) attributes.push(childrenAttribute(mailbox));
   if (mailbox?.specialUse !== undefined && !session.isOff('SPECIAL-USE')) {

@@ -1,5 +1,6 @@
 import { quoteReceived } from '../../../protocol/decoder.ts';
 import type { SearchKey } from '../../../protocol/search-key.ts';
+import type { SearchReturn } from '../../../protocol/search-return.ts';
 import { rangesOf, resolveSequenceSet, type SequenceSet } from '../../../protocol/sequence-set.ts';
 import { mergeUids, noUids } from '../../../protocol/sorted-uids.ts';
 import { Turn } from '../../../store/turns.ts';
@@ -13,9 +14,13 @@ import { SearchVerdicts, verdicts } from './search-verdicts.ts';
 /** Conditions that are tried on messages before others run: a millisecond or two. */
 const sliceConditions = 32_768;
 
+/** What a client of IMAP4rev2 is told that asks for nothing else. @see RFC 9051, section 6.4.4 */
+const allFound: SearchReturn = { items: new Set(['ALL']) };
+
 /** @see RFC 3501, section 6.4.4; RFC 7162, section 3.1.5 (MODSEQ); RFC 4731 (RETURN) */
 export const search: CommandHandler<'SEARCH'> = async (session, command, { tag }) => {
-  const { isUid, criteria, returned, unknownCharset } = command;
+  const { isUid, criteria, unknownCharset } = command;
+  const returned = command.returned ?? (session.isRev2 ? allFound : undefined);
   const hasModseq = usesModseq(criteria);
   if (hasModseq) session.enableCondstore();
   try {

@@ -1,6 +1,7 @@
 import type { KnownMailbox } from '../../../protocol/grammar/select.ts';
 import { encodeFlagList } from '../../../protocol/wire-text.ts';
 import type { SearchKey } from '../../../protocol/search-key.ts';
+import type { Mailbox } from '../../../store/mail-store.ts';
 import type { CommandHandler } from '../dispatch.ts';
 import type { MailboxView } from '../mailbox-view.ts';
 import { CommandRefusedError } from '../responses.ts';
@@ -9,13 +10,14 @@ import { tellMissed } from './missed-changes.ts';
 import { openMailbox, type OpenedMailbox } from './open-mailbox.ts';
 import { expectQresync, tellChanged, tellVanished } from './resynchronize.ts';
 import { SearchVerdicts, verdicts } from './search-verdicts.ts';
+import { tellName } from './tell-name.ts';
 
 const isUnseen: SearchKey = { key: 'not', operand: { key: 'flag', flag: '\\Seen' } };
 
 /** Messages that are looked at before it is seen whether one of them is not \Seen. */
 const sliceMessages = 4096;
 
-/** @see RFC 3501, sections 6.3.1 and 6.3.2; RFC 7162, sections 3.1.8 (CONDSTORE) and 3.2.5 (QRESYNC) */
+/** @see RFC 3501, sections 6.3.1 and 6.3.2; RFC 9051, section 6.3.2; RFC 7162, sections 3.1.8 (CONDSTORE) and 3.2.5 (QRESYNC) */
 export const select: CommandHandler<'SELECT' | 'EXAMINE'> = async (session, command) => {
   const { name, mailboxName, isCondstore, known } = command;
   // The mailbox that is selected stays so.
@@ -33,7 +35,7 @@ export const select: CommandHandler<'SELECT' | 'EXAMINE'> = async (session, comm
   const isReadOnly = name === 'EXAMINE';
   const opened = await openMailbox(session, mailbox, { isReadOnly, known });
   try {
-    describe(session, opened);
+    describe(session, opened, { mailbox, oldName: command.oldName });
     if (known !== undefined) await resynchronize(session, opened, known);
   } catch (error) {
     // RFC 3501, section 6.3.1: if it fails no mailbox is selected.
@@ -43,7 +45,11 @@ export const select: CommandHandler<'SELECT' | 'EXAMINE'> = async (session, comm
   return { text: `${name} completed`, code: isReadOnly ? 'READ-ONLY' : 'READ-WRITE' };
 };
 
-function describe(session: Session, { view, status }: OpenedMailbox): void {
+function describe(
+  session: Session,
+  { view, status }: OpenedMailbox,
+  { mailbox, oldName }: { readonly mailbox: Mailbox; readonly oldName: string | undefined },
+): void {
   const { out } = session;
   const { feed } = view;
   out.begin().atom('FLAGS').wire(view.knownFlags()).end();
@@ -51,13 +57,22 @@ function describe(session: Session, { view, status }: OpenedMailbox): void {
   const permanent = view.isReadOnly ? encodeFlagList([]) : view.knownFlags(...newKeywords);
   out.status('*', 'OK', 'Flags that can be changed', `PERMANENTFLAGS ${permanent}`);
   out.begin().number(view.count).atom('EXISTS').end();
-  out.begin().number(view.recentCount).atom('RECENT').end();
-  const unseen = feed.isLoaded ? firstUnseenNumber(view) : status?.firstUnseenNumber;
-  if (unseen !== undefined) out.status('*', 'OK', 'First unseen message', `UNSEEN ${unseen}`);
+  if (session.isRev2) tellName(session, mailbox, oldName);
+  else describeAsRev1(session, { view, status });
   out.status('*', 'OK', 'UIDs are valid', `UIDVALIDITY ${feed.uidValidity}`);
   out.status('*', 'OK', 'Predicted next UID', `UIDNEXT ${view.uidNext}`);
   if (session.isOff('CONDSTORE')) return;
   out.status('*', 'OK', 'Highest', `HIGHESTMODSEQ ${view.toldModseq}`);
+}
+
+/** What IMAP4rev2 does not tell any more. @see RFC 9051, appendix E */
+function describeAsRev1(
+  { out }: Session,
+  { view, status }: Pick<OpenedMailbox, 'view' | 'status'>,
+): void {
+  out.begin().number(view.recentCount).atom('RECENT').end();
+  const unseen = view.feed.isLoaded ? firstUnseenNumber(view) : status?.firstUnseenNumber;
+  if (unseen !== undefined) out.status('*', 'OK', 'First unseen message', `UNSEEN ${unseen}`);
 }
 
 /** The number of the first message without \Seen; undefined if all have it. */

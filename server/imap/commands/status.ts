@@ -11,6 +11,7 @@ const values: { readonly [Item in StatusItem]: (status: MailboxStatus) => number
   UIDNEXT: (status) => status.uidNext,
   UIDVALIDITY: (status) => status.uidValidity,
   UNSEEN: (status) => status.unseenCount,
+  DELETED: (status) => status.deletedCount,
   HIGHESTMODSEQ: (status) => status.highestModseq,
   APPENDLIMIT: () => defaultMaxAppendBytes,
   SIZE: (status) => status.sizeBytes,

@@ -2,7 +2,8 @@ import t from 'tap';
 import { decode } from '../../fixtures/read-events.ts';
 
 await t.test('SELECT and EXAMINE', (t) => {
-  t.same(decode('SELECT inbox'), { name: 'SELECT', mailboxName: 'INBOX', isCondstore: false });
+  t.same(decode('SELECT INBOX'), { name: 'SELECT', mailboxName: 'INBOX', isCondstore: false });
+  t.match(decode('SELECT inbox'), { mailboxName: 'INBOX', oldName: 'inbox' });
   t.same(decode('EXAMINE "a b" (CondStore)'), {
     name: 'EXAMINE',
     mailboxName: 'a b',
@@ -25,7 +26,16 @@ await t.test('CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE', (t) => {
     mailboxName: 'Entwürfe',
   });
   t.same(decode('DELETE ""'), { name: 'DELETE', mailboxName: '' });
-  t.same(decode('RENAME a Inbox/b'), { name: 'RENAME', mailboxName: 'a', newName: 'INBOX/b' });
+  t.same(decode('RENAME a Inbox/b'), {
+    name: 'RENAME',
+    mailboxName: 'a',
+    newName: 'INBOX/b',
+    oldName: 'a',
+  });
+  t.same(decode('RENAME a b'), { name: 'RENAME', mailboxName: 'a', newName: 'b' });
+  t.match(decode('RENAME inbox b'), { mailboxName: 'INBOX', newName: 'b', oldName: 'inbox' });
+  t.match(decode('CREATE e&AwE-/'), { mailboxName: 'é', oldName: 'e\u0301' });
+  t.match(decode('DELETE inbox/a'), { mailboxName: 'INBOX/a', oldName: 'inbox/a' });
   t.same(decode('SUBSCRIBE a'), { name: 'SUBSCRIBE', mailboxName: 'a' });
   t.same(decode('unsubscribe "a]"'), { name: 'UNSUBSCRIBE', mailboxName: 'a]' });
   t.equal(decode('CREATE a (USE (\\Sent))'), 'BAD Expected end of command, got " (USE"');

@@ -196,7 +196,11 @@ await t.test('a bad value is refused with its key, the value and what is allowed
     ['REPRISE_MAX_CONNECTIONS', '0', 'from 1 to 1000000'],
     ['REPRISE_LOGIN_DEADLINE', '2m', 'from 1 to 86400'],
     ['REPRISE_AUTOLOGOUT', '1799', 'from 1800 to 604800'],
-    ['REPRISE_CAPABILITIES_OFF', 'IDLE,NOTIFY', '"NOTIFY" is none of LITERAL+, LITERAL-, IDLE'],
+    [
+      'REPRISE_CAPABILITIES_OFF',
+      'IDLE,NOTIFY',
+      '"NOTIFY" is none of IMAP4rev1, IMAP4rev2, LITERAL+',
+    ],
     ['REPRISE_CAPABILITIES_OFF', 'STARTTLS', 'AUTH=EXTERNAL'],
     ['REPRISE_CAPABILITIES_OFF', 'alice:NOTIFY', 'ACCOUNT:CAPABILITY'],
     ['REPRISE_WORKERS', '257', 'from 0 (everything in one) to 256'],

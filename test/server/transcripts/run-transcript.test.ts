@@ -183,6 +183,14 @@ await t.test('with isGoingOn what follows is told, too', async (t) => {
   t.match(await run(t, transcript, answers, { isGoingOn: true }), /line 4/);
 });
 
+await t.test('lines for one revision only, also within a block', async (t) => {
+  const block = (line: string) => `C: a X\nin any order:\n${line}\nS: * 2 EXISTS\nend\nS: a OK x`;
+  const answers = { X: ['* 2 EXISTS'] };
+  t.match(await run(t, 'C: a X\nS: * 2 EXISTS\nS rev2: * 1 RECENT\nS: a OK x', answers), /^ok /);
+  t.match(await run(t, block('S rev2: * 1 RECENT'), answers), /^ok /);
+  t.match(await run(t, block('S rev1: * 1 RECENT'), answers), /line 3/);
+});
+
 await t.test('what a server lacks skips a scenario', async (t) => {
   const told = (keys: string, options?: Partial<RunTranscriptOptions>) =>
     run(t, `${keys}\nC: a X\nS: a OK x`, {}, options);
