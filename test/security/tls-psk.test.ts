@@ -265,7 +265,7 @@ function changeSession(pem: Buffer, isKnown: boolean): string {
     const place = session.indexOf(identity);
     session.fill(7, place, place + identity.length);
   }
-  const lines = session.toString('base64').replaceAll(/(.{64})/g, '$1\n');
+  const lines = session.toString('base64').replaceAll(/(.{64})(?!$)/g, '$1\n');
   const name = 'SSL SESSION PARAMETERS';
   return `-----BEGIN ${name}-----\n${lines}\n-----END ${name}-----\n`;
 }
