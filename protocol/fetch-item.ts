@@ -22,6 +22,30 @@ export interface BodySection {
   readonly text: SectionText;
 }
 
+/** Bytes of a section: `<offset.count>`. */
+export interface PartialRange {
+  readonly offsetBytes: number;
+  readonly countBytes: number;
+}
+
+/** A part without its transfer encoding, or how many bytes that has. @see RFC 3516, section 4.2 */
+export type BinaryItem =
+  | {
+      readonly item: 'BINARY[]';
+      /** True for `BINARY.PEEK[…]`, which does not set \Seen. */
+      readonly isPeek: boolean;
+      /** The part number; empty: the message. */
+      readonly part: readonly number[];
+      /** Of what is decoded; absent for all of it. */
+      readonly partial?: PartialRange;
+    }
+  | { readonly item: 'BINARY.SIZE[]'; readonly part: readonly number[] };
+
+/** True for a {@link BinaryItem}. */
+export function isBinaryItem(item: FetchItem): item is BinaryItem {
+  return item.item === 'BINARY[]' || item.item === 'BINARY.SIZE[]';
+}
+
 /**
  * One data item of FETCH. The macros (`ALL`, `FAST`, `FULL`) and the items `RFC822`, `RFC822.HEADER` and
  * `RFC822.TEXT` keep their own names, because the response must use them.
@@ -48,6 +72,7 @@ export type FetchItem =
       /** True for `BODY.PEEK[…]`, which does not set \Seen. */
       readonly isPeek: boolean;
       readonly section: BodySection;
-      /** `<offset.count>` in bytes; absent for the whole section. */
-      readonly partial?: { readonly offsetBytes: number; readonly countBytes: number };
-    };
+      /** Absent for the whole section. */
+      readonly partial?: PartialRange;
+    }
+  | BinaryItem;

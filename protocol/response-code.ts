@@ -1,6 +1,6 @@
 import type { WireText } from './wire-text.ts';
 
-/** Response codes without arguments. @see RFC 3501, section 7.1; RFC 4315; RFC 5530; RFC 7162; RFC 7889 */
+/** Response codes without arguments. @see RFC 3501, section 7.1; RFC 4315; RFC 5530; RFC 7162; RFC 7889; RFC 3516 */
 export type SimpleResponseCode =
   | 'ALERT'
   | 'PARSE'
@@ -11,6 +11,7 @@ export type SimpleResponseCode =
   | 'NOMODSEQ'
   | 'CLOSED'
   | 'TOOBIG'
+  | 'UNKNOWN-CTE'
   | 'UNAVAILABLE'
   | 'AUTHENTICATIONFAILED'
   | 'AUTHORIZATIONFAILED'

@@ -149,6 +149,16 @@ export function encodeBodySection({ part, text }: BodySection, offsetBytes?: num
   return wire(`BODY[${words.join('.')}]${origin}`);
 }
 
+/** The name of a part without its transfer encoding, or of its size, in a FETCH response. @see RFC 3516, section 7 */
+export function encodeBinarySection(
+  name: 'BINARY' | 'BINARY.SIZE',
+  part: readonly number[],
+  offsetBytes?: number,
+): WireText {
+  const origin = offsetBytes === undefined ? '' : `<${offsetBytes}>`;
+  return wire(`${name}[${part.join('.')}]${origin}`);
+}
+
 /** Items without anything between them, as the parts of a body structure and the addresses of an envelope stand. */
 export function joinWireText(items: readonly WireText[]): WireText {
   return wire(items.join(''));

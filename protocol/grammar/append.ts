@@ -124,9 +124,11 @@ function addStep(steps: AppendStep[], step: AppendStep): void {
 }
 
 function isLiteralNext(decoder: Decoder): boolean {
-  return decoder.isNext('{');
+  return decoder.isNext('{') || decoder.isNext('~');
 }
 
+/** The header of a literal, or of a `literal8`, which may have NUL in it. @see RFC 3516, section 4.4 */
 function expectStreamed(decoder: Decoder): { readonly sizeBytes: number } {
-  return { sizeBytes: decoder.expectLiteralHeader().sizeBytes };
+  if (decoder.isOff('BINARY')) return { sizeBytes: decoder.expectLiteralHeader().sizeBytes };
+  return { sizeBytes: decoder.expectLiteral8Header().sizeBytes };
 }

@@ -1,9 +1,9 @@
 import { CommandError, quoteReceived, type Decoder } from '../decoder.ts';
-import type { FetchItem } from '../fetch-item.ts';
+import type { BinaryItem, FetchItem, PartialRange } from '../fetch-item.ts';
 import { maxFetchItems, maxFetchModifiers } from '../limits.ts';
 import type { MessageSet } from '../sequence-set.ts';
 import { expectModseq } from './modseq.ts';
-import { expectSectionSpec } from './section.ts';
+import { expectSectionPart, expectSectionSpec } from './section.ts';
 
 const simpleItems = [
   'ENVELOPE',
@@ -23,6 +23,7 @@ const itemsByName = new Map<string, FetchItem>(simpleItems.map((item) => [item, 
 
 /** What IMAP4rev2 does not have any more. @see RFC 9051, appendix E */
 const oldItems = ['RFC822', 'RFC822.HEADER', 'RFC822.TEXT'];
+const binaryNames: ReadonlySet<string> = new Set(['BINARY', 'BINARY.PEEK', 'BINARY.SIZE']);
 
 const fast = ['FLAGS', 'INTERNALDATE', 'RFC822.SIZE'];
 const macros = new Map<string, readonly string[]>([
@@ -81,6 +82,9 @@ function expectFetchItem(decoder: Decoder): readonly FetchItem[] {
   if ((name === 'BODY' || name === 'BODY.PEEK') && decoder.accept('[')) {
     return [expectBodySection(decoder, name === 'BODY.PEEK')];
   }
+  if (binaryNames.has(name) && !decoder.isOff('BINARY') && decoder.accept('[')) {
+    return [expectBinaryItem(decoder, name)];
+  }
   const item = itemsByName.get(name);
   if (oldItems.includes(name) && decoder.isOff('IMAP4rev1')) {
     throw new CommandError(`Unknown FETCH item ${quoteReceived(name)}`);
@@ -94,12 +98,27 @@ function expectFetchItem(decoder: Decoder): readonly FetchItem[] {
 function expectBodySection(decoder: Decoder, isPeek: boolean): FetchItem {
   const section = expectSectionSpec(decoder);
   decoder.expect(']');
-  if (!decoder.accept('<')) return { item: 'BODY[]', isPeek, section };
+  const partial = expectPartial(decoder);
+  return { item: 'BODY[]', isPeek, section, ...(partial && { partial }) };
+}
+
+/** Behind the bracket that `BINARY`, `BINARY.PEEK` or `BINARY.SIZE` opens. @see RFC 3516, section 7 */
+function expectBinaryItem(decoder: Decoder, name: string): BinaryItem {
+  const part = expectSectionPart(decoder);
+  decoder.expect(']');
+  if (name === 'BINARY.SIZE') return { item: 'BINARY.SIZE[]', part };
+  const partial = expectPartial(decoder);
+  return { item: 'BINARY[]', isPeek: name === 'BINARY.PEEK', part, ...(partial && { partial }) };
+}
+
+/** `<offset.count>`; undefined if there is none. */
+function expectPartial(decoder: Decoder): PartialRange | undefined {
+  if (!decoder.accept('<')) return undefined;
   const offsetBytes = decoder.expectNumber('offset', 0, Number.MAX_SAFE_INTEGER);
   decoder.expect('.');
   const countBytes = decoder.expectNumber('byte count above 0', 1, Number.MAX_SAFE_INTEGER);
   decoder.expect('>');
-  return { item: 'BODY[]', isPeek, section, partial: { offsetBytes, countBytes } };
+  return { offsetBytes, countBytes };
 }
 
 /** `(CHANGEDSINCE modseq VANISHED)`. A modseq of 0, which the grammar does not have, asks for all messages. */

@@ -16,6 +16,19 @@ export function expectSectionSpec(decoder: Decoder): BodySection {
   return { part, text: hasText ? expectSectionText(decoder, part.length > 0) : { kind: 'all' } };
 }
 
+/** The number of a part, or nothing, before the bracket. @see RFC 3516, section 7, `section-binary` */
+export function expectSectionPart(decoder: Decoder): readonly number[] {
+  if (decoder.isNext(']')) return [];
+  const part: number[] = [];
+  do {
+    part.push(decoder.expectNumber('part number above 0', 1));
+    if (part.length > maxSectionDepth) {
+      throw new CommandError(`Section part has more than ${maxSectionDepth} numbers`);
+    }
+  } while (decoder.accept('.'));
+  return part;
+}
+
 function expectSectionText(decoder: Decoder, hasPart: boolean): SectionText {
   const start = decoder.position;
   const name = decoder.expectName('section');

@@ -29,7 +29,7 @@ export function resolveSection(
   structure: MimePart,
   { part: numbers, text }: BodySection,
 ): SectionRange | undefined {
-  const part = findPart(structure, numbers);
+  const part = resolvePart(structure, numbers);
   if (!part) return undefined;
   const isWhole = numbers.length === 0;
   if (text.kind === 'all')
@@ -71,7 +71,8 @@ function headerOf(part: MimePart): { start: number; end: number } {
   return { start: part.headerStart, end: part.bodyStart };
 }
 
-function findPart(root: MimePart, numbers: readonly number[]): MimePart | undefined {
+/** The part of a number; undefined if the message has none. */
+export function resolvePart(root: MimePart, numbers: readonly number[]): MimePart | undefined {
   let part: MimePart | undefined = root;
   // The root and the message in a message/rfc822 part are no parts themselves: part 1 of one that is no
   // multipart is its body.

@@ -55,6 +55,9 @@ export const maxHeldAppendBytes = 16 * 1024 * 1024;
 /** Bytes of memory for their bytes, beside what is known of them; what goes beyond it waits on the disk. */
 export const maxHeldDraftBytes = 4 * 1024 * 1024;
 
+/** Bytes of a part without its transfer encoding that are kept until their number is known; of a larger one all are decoded twice. */
+export const keptBinaryBytes = 256 * 1024;
+
 /** The bounds of a server whose configuration says nothing else. */
 export const defaultServiceLimits: ServiceLimits = {
   ...defaultNetworkLimits,

@@ -1,93 +1,35 @@
 import type { CharsetDecoder } from '../../protocol/mime/charsets/charset-decoder.ts';
-import { createCharsetDecoder } from '../../protocol/mime/charsets/charset.ts';
+import { createCharsetDecoder, decodeCharset } from '../../protocol/mime/charsets/charset.ts';
 import type { MimePart } from '../../protocol/mime/mime-structure.ts';
-import { charsetOf, decodePartBytes, decodePartText } from '../../protocol/mime/part-text.ts';
-
-/** Bytes of a part that are decoded at once, at most. */
-const maxWindowBytes = 64 * 1024;
-
-const lineFeed = 10;
+import { charsetOf } from '../../protocol/mime/part-text.ts';
+import { TransferDecoder } from '../../protocol/mime/transfer-decoder.ts';
 
 /**
  * The text of a part whose bytes come in pieces, in windows of bounded size. A part of one window is decoded
- * as {@link decodePartText} does it; a longer one may differ from that only where its transfer encoding is broken.
+ * as `decodePartText` does it; a longer one may differ from that only where its transfer encoding is broken.
  */
 export class PartTextDecoder {
   readonly #part: MimePart;
-  readonly #window: Buffer;
-  #bytes = 0;
+  readonly #bytes: TransferDecoder;
   #charsetDecoder: CharsetDecoder | undefined;
 
   constructor(part: MimePart) {
     this.#part = part;
-    // Most parts are small, and a large buffer for each would be most of a search's work. One byte more than there are,
-    // so that a part of one window never fills it.
-    const windowBytes = Math.min(maxWindowBytes, part.end - part.bodyStart + 1);
-    this.#window = Buffer.allocUnsafe(windowBytes);
+    this.#bytes = new TransferDecoder(part);
   }
 
   /** Takes bytes, and yields text each time a window is full. */
   *push(bytes: Uint8Array): Generator<string> {
-    let position = 0;
-    while (position < bytes.length) {
-      const count = Math.min(bytes.length - position, this.#window.length - this.#bytes);
-      this.#window.set(bytes.subarray(position, position + count), this.#bytes);
-      this.#bytes += count;
-      position += count;
-      if (this.#bytes === this.#window.length) yield this.#decodeWindow();
+    for (const decoded of this.#bytes.push(bytes)) {
+      this.#charsetDecoder ??= createCharsetDecoder(charsetOf(this.#part));
+      yield this.#charsetDecoder.write(decoded);
     }
   }
 
   /** The rest of the text. */
   finish(): string {
-    const rest = this.#window.subarray(0, this.#bytes);
-    if (this.#charsetDecoder === undefined) return decodePartText(this.#part, rest);
-    const text = this.#charsetDecoder.write(decodePartBytes(this.#part, rest));
-    return text + this.#charsetDecoder.end();
+    const rest = this.#bytes.finish();
+    if (this.#charsetDecoder === undefined) return decodeCharset(rest, charsetOf(this.#part));
+    return this.#charsetDecoder.write(rest) + this.#charsetDecoder.end();
   }
-
-  #decodeWindow(): string {
-    this.#charsetDecoder ??= createCharsetDecoder(charsetOf(this.#part));
-    const cut = this.#findCut();
-    const bytes = decodePartBytes(this.#part, this.#window.subarray(0, cut));
-    const text = this.#charsetDecoder.write(bytes);
-    this.#window.copyWithin(0, cut, this.#bytes);
-    this.#bytes -= cut;
-    return text;
-  }
-
-  /** Where the window can be cut without cutting through something encoded. */
-  #findCut(): number {
-    if (this.#part.encoding === 'base64') return findBase64Cut(this.#window);
-    if (this.#part.encoding === 'quoted-printable') return findQuotedPrintableCut(this.#window);
-    return this.#window.length;
-  }
-}
-
-/** After a whole number of groups of four since the last padding. Others than base64's bytes do not count. */
-function findBase64Cut(window: Buffer): number {
-  let groupCharacters = 0;
-  let cut = window.lastIndexOf('=') + 1;
-  for (let index = cut; index < window.length; index++) {
-    if (!isBase64Character(window[index]!)) continue;
-    groupCharacters++;
-    if (groupCharacters % 4 === 0) cut = index + 1;
-  }
-  // No group at all: bytes that say nothing, which can be dropped as well here as anywhere.
-  return cut === 0 ? window.length : cut;
-}
-
-function isBase64Character(byte: number): boolean {
-  const isDigit = byte >= 0x30 && byte <= 0x39;
-  const letter = byte | 0x20;
-  const isLetter = letter >= 0x61 && letter <= 0x7a;
-  return isDigit || isLetter || byte === 0x2b || byte === 0x2f || byte === 0x2d || byte === 0x5f;
-}
-
-/** Behind the last line, or where there is none, before an equals sign that may begin something. */
-function findQuotedPrintableCut(window: Buffer): number {
-  const lineEnd = window.lastIndexOf(lineFeed) + 1;
-  if (lineEnd > 0) return lineEnd;
-  const equalsSign = window.indexOf('=', window.length - 3);
-  return equalsSign > 0 ? equalsSign : window.length;
 }

@@ -33,6 +33,7 @@ const common = [
   'QRESYNC',
   'ESEARCH',
   'SEARCHRES',
+  'BINARY',
   'MULTIAPPEND',
   'CATENATE',
   'URL-PARTIAL',
@@ -174,13 +175,21 @@ await t.test('to a client of IMAP4rev2 nothing is recent', (t) => {
 });
 
 await t.test('what is turned off has no arguments either', (t) => {
-  const off = new Set<Capability>(['CONDSTORE', 'ESEARCH', 'APPENDLIMIT', 'SASL-IR', 'AUTH=LOGIN']);
+  const off = new Set<Capability>([
+    'BINARY',
+    'CONDSTORE',
+    'ESEARCH',
+    'APPENDLIMIT',
+    'SASL-IR',
+    'AUTH=LOGIN',
+  ]);
   const refusals = {
     'SELECT a (QRESYNC (1 2))': 'BAD Unknown parameter "QRESYNC"',
     'UID FETCH 1 FLAGS (CHANGEDSINCE 1 VANISHED)': 'BAD Unknown FETCH modifier "CHANGEDSINCE"',
     'SELECT a (CONDSTORE)': 'BAD Unknown parameter "CONDSTORE"',
     'STATUS a (APPENDLIMIT)': 'BAD Unknown STATUS item "APPENDLIMIT"',
     'STATUS a (HIGHESTMODSEQ)': 'BAD Unknown STATUS item "HIGHESTMODSEQ"',
+    'FETCH 1 BINARY[1]': 'BAD Unknown FETCH item "BINARY"',
     'FETCH 1 MODSEQ': 'BAD Unknown FETCH item "MODSEQ"',
     'FETCH 1 FLAGS (CHANGEDSINCE 1)': 'BAD Unknown FETCH modifier "CHANGEDSINCE"',
     'STORE 1 (UNCHANGEDSINCE 1) FLAGS a': 'BAD Unknown STORE modifier "UNCHANGEDSINCE"',

@@ -128,6 +128,8 @@ await t.test('a literal has the bytes that it announces', (t) => {
   out.begin().atom('X').literal(4).bytes(Buffer.from('a\0')).bytes(Buffer.from('\r\xff', 'latin1'));
   out.literal(0).bytes(new Uint8Array()).atom('Y').end();
   t.equal(written(), '* X {4}\r\na\x80\r\xff {0}\r\n Y\r\n', 'NUL cannot be sent');
+  out.begin().literal8(2).bytes(Buffer.from('a\0')).literal(1).bytes(Buffer.from('\0')).end();
+  t.equal(written().slice(-19), '* ~{2}\r\na\0 {1}\r\n\x80\r\n', 'but in a literal8');
   out.begin().literal(5000).bytes(Buffer.alloc(5000, 'x')).end();
   t.equal(written().slice(-5012), `* {5000}\r\n${'x'.repeat(5000)}\r\n`);
   t.ok(chunks.includes('x'.repeat(5000)), 'a large piece is handed on as it is');

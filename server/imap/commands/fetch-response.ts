@@ -6,10 +6,11 @@ import {
   readWireText,
   type WireText,
 } from '../../../protocol/wire-text.ts';
-import type { FetchItem } from '../../../protocol/fetch-item.ts';
+import type { BinaryItem, FetchItem } from '../../../protocol/fetch-item.ts';
 import { writeBody } from '../../../protocol/mime/body-structure.ts';
 import type { MessageColumn, MessageRows } from '../../../store/message-rows.ts';
 import type { Session } from '../session.ts';
+import { writeBinary } from './fetch-binary.ts';
 import {
   columnOfSection,
   isWhole,
@@ -29,6 +30,8 @@ const columnsByItem: { readonly [Item in FetchItem['item']]?: MessageColumn } = 
   ENVELOPE: 'envelope',
   BODYSTRUCTURE: 'bodyStructure',
   BODY: 'structure',
+  'BINARY[]': 'structure',
+  'BINARY.SIZE[]': 'structure',
   'RFC822.HEADER': 'header',
   'RFC822.TEXT': 'structure',
 };
@@ -119,6 +122,9 @@ function writeItem(
           : encodeBodySection(item.section, item.partial.offsetBytes),
       );
       return writeSection(session, message, item.section, item.partial);
+    case 'BINARY[]':
+    case 'BINARY.SIZE[]':
+      return writeBinary(session, message, item);
     default:
       writeAttribute(out.wire(attributeNames[item.item]), message, item.item);
       return undefined;
@@ -126,7 +132,10 @@ function writeItem(
 }
 
 /** An item that is written without reading the message. */
-type Attribute = Exclude<FetchItem['item'], 'RFC822' | 'RFC822.HEADER' | 'RFC822.TEXT' | 'BODY[]'>;
+type Attribute = Exclude<
+  FetchItem['item'],
+  'RFC822' | 'RFC822.HEADER' | 'RFC822.TEXT' | 'BODY[]' | BinaryItem['item']
+>;
 
 const attributeNames: Readonly<Record<Attribute, WireText>> = {
   UID: encodeAtom('UID'),

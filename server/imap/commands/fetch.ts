@@ -8,6 +8,7 @@ import type { CommandHandler, Completion } from '../dispatch.ts';
 import type { MailboxView } from '../mailbox-view.ts';
 import type { Session } from '../session.ts';
 import { expectQresync, tellVanished } from './resynchronize.ts';
+import { checkEncodings } from './fetch-binary.ts';
 import { columnsOf, hasItem, wantsWholeMessage, writeFetchResponse } from './fetch-response.ts';
 
 /** @see RFC 3501, section 6.4.5; RFC 7162, sections 3.1.4 (CHANGEDSINCE, MODSEQ) and 3.2.6 (VANISHED) */
@@ -103,6 +104,7 @@ async function fetchFromStore(
   const marksSeen = !view.isReadOnly && items.some(setsSeen);
   let [number, answeredCount] = [0, 0];
   for await (const rows of store.rows(view.box, uids, columns)) {
+    checkEncodings(rows, items);
     const seenUids = marksSeen ? await markSeen(session, rows) : undefined;
     const usualText = rows.usualFields && readByteText(rows.usualFields.bytes);
     let place = -1;
@@ -199,6 +201,6 @@ function withChange(items: readonly FetchItem[], hasModseq: boolean): readonly F
 
 /** True for an item that sets \Seen. @see RFC 3501, section 6.4.5 */
 function setsSeen(item: FetchItem): boolean {
-  if (item.item === 'BODY[]') return !item.isPeek;
+  if (item.item === 'BODY[]' || item.item === 'BINARY[]') return !item.isPeek;
   return item.item === 'RFC822' || item.item === 'RFC822.TEXT';
 }

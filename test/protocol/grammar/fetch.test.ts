@@ -136,12 +136,26 @@ await t.test('VANISHED stands with CHANGEDSINCE, in UID FETCH', (t) => {
   t.end();
 });
 
+await t.test('parts without their transfer encoding (RFC 3516)', (t) => {
+  t.same(items('(BINARY[] binary.peek[1.2] BINARY[3]<0.10> BINARY.SIZE[4])'), [
+    { item: 'BINARY[]', isPeek: false, part: [] },
+    { item: 'BINARY[]', isPeek: true, part: [1, 2] },
+    { item: 'BINARY[]', isPeek: false, part: [3], partial: { offsetBytes: 0, countBytes: 10 } },
+    { item: 'BINARY.SIZE[]', part: [4] },
+  ]);
+  t.end();
+});
+
 await t.test('refusals name what came', (t) => {
   for (const [text, refusal] of [
     ['', 'BAD Expected space, got end of command'],
     ['()', 'BAD Expected FETCH items, got an empty list'],
     ['X-GM-MSGID', 'BAD Unknown FETCH item "X-GM-MSGID"'],
-    ['BINARY[1]', 'BAD Unknown FETCH item "BINARY"'],
+    ['BINARY', 'BAD Unknown FETCH item "BINARY"'],
+    ['BINARY[1.]', 'BAD Expected part number above 0, got "]"'],
+    ['BINARY[HEADER]', 'BAD Expected part number above 0, got "HEADER]"'],
+    ['BINARY.SIZE[1]<0.1>', 'BAD Expected end of command, got "<0.1>"'],
+    [`BINARY[${'1.'.repeat(128)}1]`, 'BAD Section part has more than 128 numbers'],
     ['BODY.PEEK', 'BAD Unknown FETCH item "BODY.PEEK"'],
     ['BODY[0]', 'BAD Expected part number above 0, got "0]"'],
     ['BODY[1.]', 'BAD Expected section, got "]"'],
