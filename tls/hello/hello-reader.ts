@@ -134,12 +134,11 @@ class PendingHello {
 
   begin(): void {
     const socket = this.#socket;
-    socket.on('readable', this.#onReadable);
+    // Not `readable`: for each listener of that Node puts off work to the next tick, twice.
+    socket.on('data', this.#onData);
     socket.on('end', this.#onClose);
     socket.on('close', this.#onClose);
-    socket.on('error', this.#onError);
-    // What has arrived may have been announced to whoever listened before, and is not announced again.
-    this.#onReadable();
+    socket.resume();
   }
 
   fail(error: TlsAcceptError): void {
@@ -154,13 +153,7 @@ class PendingHello {
     this.fail(new HelloError('HELLO_TIMEOUT', message, answer));
   }
 
-  readonly #onReadable = (): void => {
-    while (!this.#hasEnded) {
-      const chunk = this.#socket.read() as Buffer | null;
-      if (chunk === null) return;
-      this.#take(chunk);
-    }
-  };
+  readonly #onData = (chunk: Buffer): void => this.#take(chunk);
 
   #take(chunk: Buffer): void {
     this.#hasBegun = true;
@@ -179,16 +172,15 @@ class PendingHello {
     this.#resolve(hello);
   }
 
-  readonly #onClose = (): void => this.fail(closedError());
-
-  readonly #onError = (cause: Error): void => this.fail(closedError(cause));
+  readonly #onClose = (): void => this.fail(closedError(this.#socket.errored ?? undefined));
 
   #detach(): void {
     this.#hasEnded = true;
-    this.#socket.off('readable', this.#onReadable);
-    this.#socket.off('end', this.#onClose);
-    this.#socket.off('close', this.#onClose);
-    this.#socket.off('error', this.#onError);
+    const socket = this.#socket;
+    socket.off('data', this.#onData);
+    socket.off('end', this.#onClose);
+    socket.off('close', this.#onClose);
+    socket.pause();
   }
 }
 
