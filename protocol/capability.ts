@@ -66,6 +66,8 @@ const capabilities = {
   CATENATE: { rfc: 'RFC 4469' },
   'URL-PARTIAL': { rfc: 'RFC 5550' },
   REPLACE: { rfc: 'RFC 8508' },
+  SORT: { rfc: 'RFC 5256' },
+  'SORT=DISPLAY': { rfc: 'RFC 5957', needs: ['SORT'] },
   APPENDLIMIT: { rfc: 'RFC 7889', value: defaultMaxAppendBytes },
   'STATUS=SIZE': { rfc: 'RFC 8438' },
   'SASL-IR': { rfc: 'RFC 4959', stages: ['before-tls', 'before-login'] },

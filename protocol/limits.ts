@@ -107,6 +107,9 @@ export const maxSearchNesting = 64;
 /** Conditions in one SEARCH; each may cost a pass over the mailbox. @see RFC 3501, section 6.4.4 */
 export const maxSearchKeys = 1024;
 
+/** Criteria of one SORT, of which few differ. @see RFC 5256, section 3 (SORT) */
+export const maxSortKeys = 32;
+
 /** Result options in one `RETURN`, of which few are known. @see RFC 4466, section 2.6.1 */
 export const maxReturnOptions = 16;
 

@@ -9,11 +9,28 @@ export type MessageColumn =
   | 'emailId'
   | 'threadId'
   | 'sortKeys'
+  | 'sentDate'
+  | 'links'
+  | SortText
   | 'envelope'
   | 'bodyStructure'
   | 'structure'
   | 'usualFields'
   | 'header';
+
+/** The texts of {@link SortKeys}, each a column of its own. */
+export type SortText =
+  'baseSubject' | 'sortFrom' | 'sortTo' | 'sortCc' | 'displayFrom' | 'displayTo';
+
+/** Which messages belong together, as columns; see {@link SortKeys}. */
+export interface MessageLinks {
+  /** Empty for a message that has none. */
+  readonly messageIds: readonly string[];
+  /** The references of a message, one behind the other, 16 digits each. */
+  readonly references: readonly string[];
+  /** 1 for a reply or a forwarded message, else 0. */
+  readonly isReplyOrForward: Uint8Array;
+}
 
 /** Some messages, as columns of equal length; columns that were not asked for are absent. The receiver may keep them. */
 export interface MessageRows {
@@ -40,6 +57,12 @@ export interface MessageRows {
   readonly threadIds?: readonly string[];
   /** With `sortKeys`: what SORT and THREAD compare; undefined for a message that is damaged. */
   readonly sortKeys?: readonly (SortKeys | undefined)[];
+  /** With `sentDate`: what the Date field names, in seconds since 1970; NaN if it cannot be read. */
+  readonly sentSeconds?: Float64Array;
+  /** With a {@link SortText}: as {@link SortKeys} have it; empty for a message that is damaged. */
+  readonly sortTexts?: Readonly<Partial<Record<SortText, readonly string[]>>>;
+  /** With `links`. */
+  readonly links?: MessageLinks;
   /** With `envelope`: wire text of ENVELOPE, one character a byte. */
   readonly envelopes?: readonly string[];
   /** With `bodyStructure`: wire text of BODYSTRUCTURE. */

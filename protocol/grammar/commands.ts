@@ -16,6 +16,7 @@ import { expectCopyArguments, expectExpungeArguments } from './messages.ts';
 import { expectReplaceArguments } from './replace.ts';
 import { expectSearchArguments } from './search.ts';
 import { expectSelectArguments } from './select.ts';
+import { expectSortArguments } from './sort.ts';
 import { expectStatusArguments } from './status.ts';
 import { expectStoreArguments } from './store.ts';
 
@@ -81,6 +82,12 @@ export const commandGrammar = {
   RENAME: { rfc: 'RFC 3501, section 6.3.5', expectArguments: expectRenameArguments },
   SEARCH: { rfc: 'RFC 3501, section 6.4.4', hasUid: true, expectArguments: expectSearchArguments },
   SELECT: { rfc: 'RFC 3501, section 6.3.1', expectArguments: expectSelectArguments },
+  SORT: {
+    rfc: 'RFC 5256',
+    capability: 'SORT',
+    hasUid: true,
+    expectArguments: expectSortArguments,
+  },
   STARTTLS: { rfc: 'RFC 3501, section 6.2.1', expectArguments: expectNoArguments },
   STATUS: { rfc: 'RFC 3501, section 6.3.10', expectArguments: expectStatusArguments },
   STORE: { rfc: 'RFC 3501, section 6.4.6', hasUid: true, expectArguments: expectStoreArguments },

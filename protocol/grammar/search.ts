@@ -28,12 +28,16 @@ export function expectSearchArguments(decoder: Decoder): SearchArguments {
   const returned = acceptSearchReturn(decoder);
   const keys = new SearchDecoder(decoder);
   const criteria = keys.expectCriteria();
-  const { unknownCharset } = keys;
-  return {
-    criteria,
-    ...(returned !== undefined && { returned }),
-    ...(unknownCharset !== undefined && { unknownCharset }),
-  };
+  return { ...keys.withCharset(criteria), ...(returned !== undefined && { returned }) };
+}
+
+/** What SORT and THREAD search. */
+export type SearchProgram = Pick<SearchArguments, 'criteria' | 'unknownCharset'>;
+
+/** The charset and the search keys of SORT and THREAD. @see RFC 5256, section 5 (search-criteria) */
+export function expectSearchProgram(decoder: Decoder): SearchProgram {
+  const keys = new SearchDecoder(decoder);
+  return keys.withCharset(keys.expectProgram());
 }
 
 const keysByName = new Map<string, SearchKey>([
@@ -58,11 +62,17 @@ const recentKeys = ['NEW', 'OLD', 'RECENT'];
 class SearchDecoder {
   readonly #decoder: Decoder;
   #charset: string | undefined;
-  unknownCharset: string | undefined;
+  #unknownCharset: string | undefined;
   #keyCount = 0;
 
   constructor(decoder: Decoder) {
     this.#decoder = decoder;
+  }
+
+  /** The criteria, with the name of the charset if it is not known. */
+  withCharset(criteria: SearchKey): SearchProgram {
+    const unknownCharset = this.#unknownCharset;
+    return { criteria, ...(unknownCharset !== undefined && { unknownCharset }) };
   }
 
   expectCriteria(): SearchKey {
@@ -74,6 +84,17 @@ class SearchDecoder {
       this.#decoder.expectSpace();
       name = undefined;
     }
+    return this.#expectKeys(name);
+  }
+
+  expectProgram(): SearchKey {
+    this.#expectCharset();
+    this.#decoder.expectSpace();
+    return this.#expectKeys();
+  }
+
+  /** All keys up to the end; `name` if the name of the first has been read already. */
+  #expectKeys(name?: string): SearchKey {
     const keys = [this.#expectKey(0, name)];
     while (this.#decoder.accept(' ')) keys.push(this.#expectKey(0));
     return conjunction(keys);
@@ -85,7 +106,7 @@ class SearchDecoder {
     if (name === 'US-ASCII' || name === 'ASCII') return;
     if (name === 'UTF-8' || name === 'UTF8') this.#charset = 'UTF-8';
     else if (/^[\x21-\x7e]{1,40}$/.test(name) && isKnownCharset(name)) this.#charset = name;
-    else this.unknownCharset = name;
+    else this.#unknownCharset = name;
   }
 
   #isNameNext(): boolean {

@@ -29,6 +29,7 @@ import { renameMailbox } from './commands/rename.ts';
 import { replace } from './commands/replace.ts';
 import { search } from './commands/search.ts';
 import { select } from './commands/select.ts';
+import { sort } from './commands/sort.ts';
 import { startTls } from './commands/starttls.ts';
 import { status } from './commands/status.ts';
 import { store } from './commands/store.ts';
@@ -121,6 +122,7 @@ export const commandTable: { readonly [Name in CommandName]: CommandRow<Name> } 
   RENAME: { state: 'after-login', numbers: 'breaks', run: renameMailbox },
   SEARCH: { state: 'selected', numbers: 'uses', run: search },
   SELECT: { state: 'after-login', numbers: 'breaks', run: select },
+  SORT: { state: 'selected', numbers: 'uses', run: sort },
   STARTTLS: { state: 'before-login', numbers: 'breaks', run: startTls },
   STATUS: { state: 'after-login', numbers: 'breaks', run: status },
   STORE: { state: 'selected', numbers: 'uses', run: store },

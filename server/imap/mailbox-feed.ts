@@ -13,6 +13,7 @@ import { FlagSets } from './flag-sets.ts';
 import { DifferenceReader, type MailboxDifference } from './mailbox-difference.ts';
 import { MailboxEvents, type ToldChange } from './mailbox-events.ts';
 import { MessageColumns } from './message-columns.ts';
+import { SortColumns } from './sorting/sort-columns.ts';
 
 /**
  * What one commit changed. Steps are a chain: whoever lags walks from the last step that it has told to the newest, and
@@ -81,6 +82,8 @@ export class MailboxFeed {
   #reading: Reading | undefined;
   /** What has gone, for readers that have not told their clients yet. */
   readonly expungeLog = new ExpungeLog();
+  /** What its messages are sorted by, as far as they have been. */
+  readonly sortColumns: SortColumns;
   #uidNext = 1;
   #uidValidity = 0;
   #lastStep: FeedStep = {
@@ -99,6 +102,7 @@ export class MailboxFeed {
   private constructor(store: MailStore, box: MailboxKey) {
     this.#store = store;
     this.box = box;
+    this.sortColumns = new SortColumns(store, box);
     this.#differences = new DifferenceReader(store, box, this.#messages);
   }
 
@@ -179,9 +183,8 @@ export class MailboxFeed {
 
   /** Bytes of the typed arrays and of the sets of flags. */
   get sizeBytes(): number {
-    return (
-      emptyBytes + this.#messages.sizeBytes + this.expungeLog.sizeBytes + this.#flagSets.sizeBytes
-    );
+    const parts = [this.#messages, this.expungeLog, this.#flagSets, this.sortColumns];
+    return parts.reduce((sum, { sizeBytes }) => sum + sizeBytes, emptyBytes);
   }
 
   get readerCount(): number {

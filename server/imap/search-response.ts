@@ -16,12 +16,20 @@ export interface SearchFound {
   readonly hasModseq: boolean;
 }
 
-/** Writes a SEARCH response. @see RFC 3501, section 7.2.5; RFC 7162, section 3.1.5 */
-export async function writeSearch(session: Session, found: SearchFound): Promise<void> {
+/**
+ * Writes a SEARCH or SORT response.
+ *
+ * @see RFC 3501, section 7.2.5; RFC 5256, section 4; RFC 7162, sections 3.1.5 and 3.1.6
+ */
+export async function writeSearch(
+  session: Session,
+  found: SearchFound,
+  name: 'SEARCH' | 'SORT' = 'SEARCH',
+): Promise<void> {
   const { view, out } = session;
   const { uids, isUid, hasModseq } = found;
   const turn = new Turn(out);
-  out.begin().atom('SEARCH');
+  out.begin().atom(name);
   for await (const slice of slicesOf(uids, turn)) {
     out.numbers(isUid ? slice : numbersOf(slice, view));
   }

@@ -37,6 +37,7 @@ const commandNames = [
   'REPLACE',
   'SEARCH',
   'SELECT',
+  'SORT',
   'STARTTLS',
   'STATUS',
   'STORE',

@@ -2,7 +2,8 @@ import { setImmediate } from 'node:timers/promises';
 import { lowerBound } from '../../protocol/sequence-set.ts';
 import { limits } from '../limits.ts';
 import type { MailboxChanges, MessageStates } from '../mailbox-changes.ts';
-import type { MessageColumn, MessageRows } from '../message-rows.ts';
+import type { MessageColumn, MessageLinks, MessageRows, SortText } from '../message-rows.ts';
+import type { SortKeys } from '../sort-keys.ts';
 import { joinUsualFields } from '../usual-fields.ts';
 import type { Body } from './bodies.ts';
 import type { MemoryMailbox } from './mailbox.ts';
@@ -127,6 +128,11 @@ function toRows(messages: readonly Message[], columns: ReadonlySet<MessageColumn
     ...(columns.has('emailId') && { emailIds: messages.map(emailIdOf) }),
     ...(columns.has('threadId') && { threadIds: bodies.map(threadIdOf) }),
     ...(columns.has('sortKeys') && { sortKeys: bodies.map(({ sortKeys }) => sortKeys) }),
+    ...(columns.has('sentDate') && {
+      sentSeconds: Float64Array.from(bodies, ({ sortKeys }) => sortKeys.sentSeconds ?? NaN),
+    }),
+    ...sortTextsOf(bodies, columns),
+    ...(columns.has('links') && { links: linksOf(bodies) }),
     ...(columns.has('envelope') && { envelopes: bodies.map(({ facts }) => facts.envelope) }),
     ...(columns.has('bodyStructure') && {
       bodyStructures: bodies.map(({ facts }) => facts.bodyStructure),
@@ -141,6 +147,37 @@ function toRows(messages: readonly Message[], columns: ReadonlySet<MessageColumn
       usualFields: joinUsualFields(bodies.map(({ usualFields }) => usualFields)),
     }),
     ...(columns.has('header') && { headers: bodies.map(({ header }) => header?.slice()) }),
+  };
+}
+
+const sortTexts: readonly (readonly [column: SortText, textOf: (keys: SortKeys) => string])[] = [
+  ['baseSubject', (keys) => keys.baseSubject],
+  ['sortFrom', (keys) => keys.from],
+  ['sortTo', (keys) => keys.to],
+  ['sortCc', (keys) => keys.cc],
+  ['displayFrom', (keys) => keys.displayFrom],
+  ['displayTo', (keys) => keys.displayTo],
+];
+
+function sortTextsOf(
+  bodies: readonly Body[],
+  columns: ReadonlySet<MessageColumn>,
+): Pick<MessageRows, 'sortTexts'> {
+  const wanted = sortTexts.filter(([column]) => columns.has(column));
+  if (wanted.length === 0) return {};
+  const texts = wanted.map(
+    ([column, textOf]) => [column, bodies.map(({ sortKeys }) => textOf(sortKeys))] as const,
+  );
+  return { sortTexts: Object.fromEntries(texts) };
+}
+
+function linksOf(bodies: readonly Body[]): MessageLinks {
+  return {
+    messageIds: bodies.map(({ sortKeys }) => sortKeys.messageId ?? ''),
+    references: bodies.map(({ sortKeys }) => sortKeys.references.join('')),
+    isReplyOrForward: Uint8Array.from(bodies, ({ sortKeys }) =>
+      sortKeys.isReplyOrForward ? 1 : 0,
+    ),
   };
 }
 

@@ -1,12 +1,12 @@
 import type { MimePart } from '../../protocol/mime/mime-structure.ts';
 import { limits } from '../limits.ts';
-import type { MessageColumn, MessageRows } from '../message-rows.ts';
+import type { MessageColumn, MessageRows, SortText } from '../message-rows.ts';
 import { unpackStructure } from '../packed-structure.ts';
 import type { SortKeys } from '../sort-keys.ts';
 import { chunkJoin, toHeader } from './bodies/stored-body.ts';
 import { damage } from './damage.ts';
 import type { SqlValue } from './database.ts';
-import { sortKeysSql, toSortKeys } from './sort-key-rows.ts';
+import { sortKeysSql, sortTextColumns, toSortKeys } from './sort-key-rows.ts';
 
 // Not inner joins: a message whose other rows are damaged is not passed over.
 const textsJoin = 'LEFT JOIN body_texts t ON t.body_id = m.body_id';
@@ -71,6 +71,36 @@ const columnSources: readonly ColumnSource[] = [
       batch.sortKeys.push(toSortKeys(value));
       return typeof value === 'string' ? value.length : 0;
     },
+  },
+  {
+    column: 'sentDate',
+    sql: 'k.sent_seconds',
+    joins: [sortKeysJoin],
+    put: (batch, value) => putNumber(batch.sentSeconds, batch, value ?? NaN),
+  },
+  ...sortTextColumns.map(([column, name]) => ({
+    column,
+    sql: `coalesce(k.${name}, '')`,
+    joins: [sortKeysJoin],
+    put: (batch: RowBatch, value: SqlValue) => putText(batch.textsOf(column), value as string),
+  })),
+  {
+    column: 'links',
+    sql: "coalesce(lower(hex(k.message_id)), '')",
+    joins: [sortKeysJoin],
+    put: (batch, value) => putText(batch.messageIds, value as string),
+  },
+  {
+    column: 'links',
+    sql: "coalesce(lower(hex(k.thread_references)), '')",
+    joins: [sortKeysJoin],
+    put: (batch, value) => putText(batch.references, value as string),
+  },
+  {
+    column: 'links',
+    sql: 'coalesce(k.is_reply_or_forward, 0)',
+    joins: [sortKeysJoin],
+    put: (batch, value) => putNumber(batch.isReplyOrForward, batch, value),
   },
   {
     column: 'envelope',
@@ -156,7 +186,7 @@ const columnSources: readonly ColumnSource[] = [
 ];
 
 function putNumber(
-  column: Float64Array | Int16Array | Int32Array,
+  column: Float64Array | Int16Array | Int32Array | Uint8Array,
   { count }: RowBatch,
   value: SqlValue,
 ): number {
@@ -224,6 +254,11 @@ export class RowBatch {
   readonly emailIds: string[] = [];
   readonly threadIds: string[] = [];
   readonly sortKeys: (SortKeys | undefined)[] = [];
+  readonly sentSeconds: Float64Array;
+  readonly messageIds: string[] = [];
+  readonly references: string[] = [];
+  readonly isReplyOrForward: Uint8Array;
+  readonly #sortTexts: Partial<Record<SortText, string[]>> = {};
   readonly envelopes: string[] = [];
   readonly bodyStructures: string[] = [];
   readonly structures: MimePart[] = [];
@@ -246,6 +281,13 @@ export class RowBatch {
     this.zoneMinutes = new Int16Array(dateCount);
     this.savedSeconds = new Float64Array(columns.has('savedDate') ? maxCount : 0);
     this.headerBytes = new Int32Array(headerCount);
+    this.sentSeconds = new Float64Array(columns.has('sentDate') ? maxCount : 0);
+    this.isReplyOrForward = new Uint8Array(columns.has('links') ? maxCount : 0);
+  }
+
+  /** The column of a text, which is there from then on. */
+  textsOf(column: SortText): string[] {
+    return (this.#sortTexts[column] ??= []);
   }
 
   /** False if a value is left out that is too large, and nothing was added. Throws if a value is missing. */
@@ -281,6 +323,17 @@ export class RowBatch {
       ...(columns.has('emailId') && { emailIds: this.emailIds }),
       ...(columns.has('threadId') && { threadIds: this.threadIds }),
       ...(columns.has('sortKeys') && { sortKeys: this.sortKeys }),
+      ...(columns.has('sentDate') && { sentSeconds: this.sentSeconds.subarray(0, end) }),
+      ...(sortTextColumns.some(([column]) => columns.has(column)) && {
+        sortTexts: this.#sortTexts,
+      }),
+      ...(columns.has('links') && {
+        links: {
+          messageIds: this.messageIds,
+          references: this.references,
+          isReplyOrForward: this.isReplyOrForward.subarray(0, end),
+        },
+      }),
       ...(columns.has('envelope') && { envelopes: this.envelopes }),
       ...(columns.has('bodyStructure') && { bodyStructures: this.bodyStructures }),
       ...(columns.has('structure') && { structures: this.structures }),

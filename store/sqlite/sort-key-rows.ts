@@ -1,3 +1,4 @@
+import type { SortText } from '../message-rows.ts';
 import type { SortKeys } from '../sort-keys.ts';
 import type { Database, SqlValue } from './database.ts';
 
@@ -32,6 +33,16 @@ export function toSortKeyValues(keys: SortKeys): SqlValue[] {
 export const sortKeysSql = `CASE WHEN k.body_id IS NOT NULL THEN json_array(k.sent_seconds,
   k.is_reply_or_forward, k.base_subject, k.from_key, k.to_key, k.cc_key, k.display_from, k.display_to,
   lower(hex(k.message_id)), lower(hex(k.thread_references))) END`;
+
+/** What the table calls the texts of sort keys. */
+export const sortTextColumns: readonly (readonly [column: SortText, name: string])[] = [
+  ['baseSubject', 'base_subject'],
+  ['sortFrom', 'from_key'],
+  ['sortTo', 'to_key'],
+  ['sortCc', 'cc_key'],
+  ['displayFrom', 'display_from'],
+  ['displayTo', 'display_to'],
+];
 
 type SortKeyValues = [
   sentSeconds: number | null,

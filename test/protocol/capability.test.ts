@@ -38,6 +38,8 @@ const common = [
   'CATENATE',
   'URL-PARTIAL',
   'REPLACE',
+  'SORT',
+  'SORT=DISPLAY',
   'APPENDLIMIT=67108864',
   'STATUS=SIZE',
 ].join(' ');
@@ -69,6 +71,11 @@ await t.test('what is turned off is not announced', (t) => {
     'of the two only one is announced (RFC 7888, section 5)',
   );
   t.equal(list('after-login', false, ['LITERAL-']), common);
+  t.equal(
+    list('after-login', false, ['SORT']),
+    common.replace(' SORT SORT=DISPLAY', ''),
+    'nor what is nothing without it',
+  );
   t.equal(list('after-login', false, ['IMAP4rev1']), common.replace('IMAP4rev1 ', ''));
   t.equal(list('before-login', false, [...switchableCapabilities]), '');
   t.end();
@@ -126,6 +133,7 @@ await t.test('a command whose capability is turned off is unknown', (t) => {
         ENABLE: 'ENABLE X',
         ID: 'ID NIL',
         MOVE: 'MOVE 1 a',
+        SORT: 'SORT (DATE) UTF-8 ALL',
         LSUB: 'LSUB "" *',
         REPLACE: 'REPLACE 1 a CATENATE (URL b)',
       }[name] ?? name;

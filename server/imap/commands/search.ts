@@ -25,7 +25,7 @@ export const search: CommandHandler<'SEARCH'> = async (session, command, { tag }
   if (hasModseq) session.enableCondstore();
   try {
     if (unknownCharset !== undefined) throw new UnknownCharsetError(unknownCharset);
-    const found = { uids: await find(session, criteria), isUid, hasModseq };
+    const found = { uids: await findMatching(session, criteria), isUid, hasModseq };
     if (returned === undefined) await writeSearch(session, found);
     else await answerExtended(session, found, { tag, returned });
   } catch (error) {
@@ -37,13 +37,14 @@ export const search: CommandHandler<'SEARCH'> = async (session, command, { tag }
 };
 
 /** @see RFC 3501, section 6.4.4 */
-class UnknownCharsetError extends CommandRefusedError {
+export class UnknownCharsetError extends CommandRefusedError {
   constructor(name: string) {
     super('NO', `Unknown charset ${quoteReceived(name)}`, 'BADCHARSET (US-ASCII UTF-8)');
   }
 }
 
-function usesModseq(criteria: SearchKey): boolean {
+/** True if the search is for modseqs, so that the client knows them. */
+export function usesModseq(criteria: SearchKey): boolean {
   return conditionsOf(criteria).some(({ key }) => key === 'modseq');
 }
 
@@ -62,7 +63,10 @@ function conditionsOf(key: SearchKey): readonly SearchKey[] {
 }
 
 /** UIDs, ascending, of the messages that match. The store is asked for those only that the feed leaves open. */
-async function find({ view, store, out }: Session, criteria: SearchKey): Promise<Uint32Array> {
+export async function findMatching(
+  { view, store, out }: Session,
+  criteria: SearchKey,
+): Promise<Uint32Array> {
   const matching = new Uint32Array(view.count);
   const open: Uint32Array[] = [];
   const judged = new SearchVerdicts(criteria, view);

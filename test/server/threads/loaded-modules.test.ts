@@ -108,7 +108,13 @@ const mainThread = [
   'server/control',
 ].toSorted();
 
-const worker = [...shared, 'protocol/grammar', 'server/imap', 'server/imap/commands'].toSorted();
+const worker = [
+  ...shared,
+  'protocol/grammar',
+  'server/imap',
+  'server/imap/commands',
+  'server/imap/sorting',
+].toSorted();
 
 await t.test('before the first client', async (t) => {
   const { server, loaded } = await startRecorded(t, {

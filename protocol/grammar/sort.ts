@@ -1,0 +1,35 @@
+import { CommandError, quoteReceived, type Decoder } from '../decoder.ts';
+import { maxSortKeys } from '../limits.ts';
+import type { SortKey, SortKeyName } from '../sort-key.ts';
+import { expectSearchProgram, type SearchProgram } from './search.ts';
+
+/** The arguments of SORT. */
+export interface SortArguments extends SearchProgram {
+  /** At least one; the first that tells two messages apart decides. */
+  readonly keys: readonly SortKey[];
+}
+
+/** @see RFC 5256, section 5 */
+export function expectSortArguments(decoder: Decoder): SortArguments {
+  decoder.expectSpace();
+  const keys: SortKey[] = [];
+  decoder.expectList('sort keys', maxSortKeys, () => keys.push(expectSortKey(decoder)));
+  if (keys.length === 0) throw new CommandError('Expected sort keys, got an empty list');
+  decoder.expectSpace();
+  return { keys, ...expectSearchProgram(decoder) };
+}
+
+const keyNames: readonly SortKeyName[] = ['ARRIVAL', 'CC', 'DATE', 'FROM', 'SIZE', 'SUBJECT', 'TO'];
+
+/** @see RFC 5957, section 4 */
+const displayKeyNames: readonly SortKeyName[] = ['DISPLAYFROM', 'DISPLAYTO'];
+
+function expectSortKey(decoder: Decoder): SortKey {
+  const isReverse = decoder.acceptWord('REVERSE');
+  if (isReverse) decoder.expectSpace();
+  const received = decoder.expectAtom('sort key');
+  const known = decoder.isOff('SORT=DISPLAY') ? keyNames : [...keyNames, ...displayKeyNames];
+  const name = known.find((each) => each === received.toUpperCase());
+  if (name === undefined) throw new CommandError(`Unknown sort key ${quoteReceived(received)}`);
+  return { name, isReverse };
+}
