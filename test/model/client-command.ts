@@ -5,7 +5,7 @@ export type Criterion =
   | { readonly key: 'all' }
   | { readonly key: 'flag'; readonly flag: string; readonly isSet: boolean }
   | { readonly key: 'numbers'; readonly numbers: readonly number[] }
-  | { readonly key: 'uids'; readonly uids: readonly number[] }
+  | { readonly key: 'uids' | 'saved'; readonly uids: readonly number[] }
   | { readonly key: 'modseq'; readonly modseq: number }
   | { readonly key: 'not'; readonly operand: Criterion }
   | { readonly key: 'or' | 'and'; readonly left: Criterion; readonly right: Criterion };
@@ -30,7 +30,12 @@ export type Action =
       readonly asksFlags: boolean;
       readonly changedSince?: number;
     }
-  | { readonly kind: 'search'; readonly criterion: Criterion; readonly isUid: boolean }
+  | {
+      readonly kind: 'search';
+      readonly criterion: Criterion;
+      readonly isUid: boolean;
+      readonly isSaving: boolean;
+    }
   | {
       readonly kind: 'append';
       readonly target: string;

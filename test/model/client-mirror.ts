@@ -54,6 +54,8 @@ export interface ResponseContext {
   readonly isOpening: boolean;
   /** True for UID SEARCH, whose result is no message sequence numbers. */
   readonly isUidSearch: boolean;
+  /** True for SEARCH whose result is saved. */
+  readonly isSaving: boolean;
 }
 
 /**
@@ -67,6 +69,8 @@ export class ClientMirror {
   /** The mailbox of the model; undefined until it is known which one the name stood for. */
   mailbox: ModelMailbox | undefined;
   readonly entries: MirrorEntry[] = [];
+  /** What the last search that was saved found; undefined if the client cannot tell. */
+  #saved: readonly MirrorEntry[] | undefined = [];
   #facts: ToldFact[] = [];
   #problems: Problem[] = [];
 
@@ -92,6 +96,15 @@ export class ClientMirror {
   /** The entry of a UID, if the client knows where it stands. */
   find(uid: number): MirrorEntry | undefined {
     return this.entries.find((entry) => entry.uid === uid);
+  }
+
+  /**
+   * The messages that `$` stands for: those of the last search that was saved that are not expunged. Undefined if the client
+   * does not know them all.
+   */
+  get savedEntries(): readonly MirrorEntry[] | undefined {
+    const saved = this.#saved?.filter((entry) => this.entries.includes(entry));
+    return saved?.some(({ uid }) => uid === undefined) === true ? undefined : saved;
   }
 
   /** Takes one response that concerns the mailbox; others are passed over. */
@@ -175,11 +188,17 @@ export class ClientMirror {
     return true;
   }
 
-  #takeSearch(response: SearchResponse, { command, isUidSearch }: ResponseContext): void {
+  #takeSearch(response: SearchResponse, { command, isUidSearch, isSaving }: ResponseContext): void {
     const largest = Math.max(0, ...response.numbers);
     if (!isUidSearch && largest > this.entries.length) {
       this.#fail('number-beyond', `SEARCH found ${largest} of ${this.entries.length}`);
       return;
+    }
+    if (isSaving) {
+      const found = response.numbers.map((number) =>
+        isUidSearch ? this.find(number) : this.entries[number - 1],
+      );
+      this.#saved = found.includes(undefined) ? undefined : (found as MirrorEntry[]);
     }
     this.#facts.push({ kind: 'search', command, response, view: [...this.entries] });
   }

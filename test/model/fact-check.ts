@@ -311,6 +311,7 @@ function isMatch(criterion: Criterion, candidate: Candidate): boolean | undefine
     case 'numbers':
       return criterion.numbers.includes(candidate.number);
     case 'uids':
+    case 'saved':
       return criterion.uids.includes(candidate.uid);
     case 'modseq': {
       const { modseq } = candidate.state;

@@ -198,7 +198,7 @@ export class HonestClient implements ModelClient, HonestViewSettings {
         return 'OK done';
       default:
         if (this.#selected === undefined) return 'BAD Select a mailbox first';
-        return this.#carryOutSelected(name, text, isUid, this.#selected);
+        return this.#carryOutSelected(name, { text, tag, isUid }, this.#selected);
     }
   }
 
@@ -277,7 +277,11 @@ export class HonestClient implements ModelClient, HonestViewSettings {
     return `OK [APPENDUID ${mailbox.uidValidity} ${uid}] APPEND completed`;
   }
 
-  #carryOutSelected(name: string, text: string, isUid: boolean, view: HonestView): string {
+  #carryOutSelected(
+    name: string,
+    { text, tag, isUid }: { readonly text: string; readonly tag: string; readonly isUid: boolean },
+    view: HonestView,
+  ): string {
     switch (name) {
       case 'CLOSE':
       case 'UNSELECT':
@@ -286,7 +290,7 @@ export class HonestClient implements ModelClient, HonestViewSettings {
         this.#selected = undefined;
         return `OK ${name} completed`;
       case 'SEARCH':
-        return this.#search(text, isUid, view);
+        return this.#search(text, tag, view);
       case 'EXPUNGE':
         return this.#expunge(text, isUid, view);
       default: {
@@ -387,19 +391,29 @@ export class HonestClient implements ModelClient, HonestViewSettings {
     return `OK [HIGHESTMODSEQ ${view.mailbox.modseq}] EXPUNGE completed`;
   }
 
-  #search(text: string, isUid: boolean, view: HonestView): string {
-    const criteria = text.replace(/^(UID )?SEARCH /, '');
-    const found = view.entries.flatMap(({ uid }, index) => {
-      const message = view.mailbox.find(uid);
+  #search(text: string, tag: string, view: HonestView): string {
+    const [, uid = '', options, rest = ''] = /^(UID )?SEARCH (RETURN \(SAVE ALL\) )?(.*)$/.exec(
+      text,
+    )!;
+    const isUid = uid !== '';
+    const saved = [0, ...view.saved].join(',');
+    const criteria = rest.replaceAll(/(?<=^|[ (])\$(?=$|[ )])/g, `UID ${saved}`);
+    const found = view.entries.flatMap((entry, index) => {
+      const message = view.mailbox.find(entry.uid);
       if (message === undefined) return [];
-      const isFound = isFoundBy(criteria, message, index + 1);
-      return isFound ? [{ number: isUid ? uid : index + 1, modseq: message.modseq }] : [];
+      return isFoundBy(criteria, message, index + 1) ? [{ number: index + 1, message }] : [];
     });
     if (this.lies('search-wrong')) found.pop();
-    const numbers = found.map(({ number }) => ` ${number}`).join('');
-    const highest = Math.max(0, ...found.map(({ modseq }) => modseq));
-    const modseq = text.includes('MODSEQ') && highest > 0 ? ` (MODSEQ ${highest})` : '';
-    this.emit(`* SEARCH${numbers}${modseq}`);
+    const numbers = found.map(({ number, message }) => (isUid ? message.uid : number));
+    const highest = Math.max(0, ...found.map(({ message }) => message.modseq));
+    const modseq = text.includes('MODSEQ') && highest > 0 ? `MODSEQ ${highest}` : '';
+    if (options === undefined) {
+      this.emit(`* SEARCH ${numbers.join(' ')}${modseq && ` (${modseq})`}`);
+    } else {
+      view.saved = found.map(({ message }) => message.uid);
+      const all = numbers.length > 0 ? ` ALL ${numbers.join(',')}` : '';
+      this.emit(`* ESEARCH (TAG "${tag}")${uid && ' UID'}${all}${modseq && ` ${modseq}`}`);
+    }
     return 'OK SEARCH completed';
   }
 }

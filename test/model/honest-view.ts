@@ -15,6 +15,8 @@ export class HonestView {
   readonly isReadOnly: boolean;
   /** UIDs that the client was told of, with the modseq of which it was told. */
   readonly entries: { uid: number; modseq: number }[] = [];
+  /** UIDs that the last search that was saved found. */
+  saved: readonly number[] = [];
   readonly #recent = new Set<number>();
   readonly #settings: HonestViewSettings;
 
@@ -105,6 +107,7 @@ export class HonestView {
   /** UIDs that a set names; undefined if it names a number that there is not. */
   named(set: string, isUid: boolean): number[] | undefined {
     const uids = this.entries.map(({ uid }) => uid);
+    if (set === '$') return uids.filter((uid) => this.saved.includes(uid));
     const largest = isUid ? (uids.at(-1) ?? 0) : uids.length;
     const ranges = set.split(',').map((range) => {
       const ends = range.split(':').map((end) => (end === '*' ? largest : Number(end)));

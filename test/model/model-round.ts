@@ -266,7 +266,7 @@ function plainCommand(session: ModelSession, text: 'NOOP' | 'SEARCH ALL'): SentC
   return {
     text,
     action: isSearch
-      ? { kind: 'search', criterion: { key: 'all' }, isUid: false }
+      ? { kind: 'search', criterion: { key: 'all' }, isUid: false, isSaving: false }
       : { kind: 'other' },
     mirror,
     usesNumbers: isSearch,

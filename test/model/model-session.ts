@@ -122,6 +122,7 @@ export class ModelSession {
       usesNumbers: done?.sent.usesNumbers === true,
       isOpening: isOpening && mirror.entries.length === 0,
       isUidSearch: action?.kind === 'search' && action.isUid,
+      isSaving: action?.kind === 'search' && action.isSaving,
     };
     this.#used.add(mirror);
     mirror.take(response, context);

@@ -10,6 +10,8 @@ export interface MessagePicks {
   readonly isRange?: boolean;
   /** `1:*` */
   readonly isAll?: boolean;
+  /** `$`, those of the last search that was saved; the picks count if the client does not know these. */
+  readonly isSaved?: boolean;
   /** Adds a number that the client was not told of, or a UID that nobody has. */
   readonly isBeyond?: boolean;
 }
@@ -43,7 +45,13 @@ export type Operation = { readonly session: number } & (
       /** CHANGEDSINCE so many below the highest modseq that the client knows. */
       readonly changedBack?: number;
     }
-  | { readonly name: 'search'; readonly isUid: boolean; readonly criterion: SearchPick }
+  | {
+      readonly name: 'search';
+      readonly isUid: boolean;
+      readonly criterion: SearchPick;
+      /** True if the result is saved, as `$`. */
+      readonly isSaving?: boolean;
+    }
   | { readonly name: 'append'; readonly target: number; readonly flags: readonly string[] }
   | {
       readonly name: 'copy' | 'move';
@@ -202,7 +210,13 @@ export class RandomCommands {
       case 'fetch':
         return this.#fetch(session);
       case 'search':
-        return { session, name, isUid: random.chance(0.4), criterion: this.#criterion(2) };
+        return {
+          session,
+          name,
+          isUid: random.chance(0.4),
+          criterion: this.#criterion(2),
+          ...(random.chance(0.4) && { isSaving: true }),
+        };
       case 'append':
         return { session, name, target, flags: this.#flags(2) };
       case 'copy':
@@ -283,8 +297,9 @@ export class RandomCommands {
   #set(beyondChance = 0.02): MessagePicks {
     const random = this.#random;
     const isBeyond = random.chance(beyondChance) && { isBeyond: true };
-    const kind = random.below(10);
+    const kind = random.below(11);
     const picks = [random.below(1000), random.below(1000)];
+    if (kind === 10) return { picks, isSaved: true };
     if (kind === 0) return { picks: [], isAll: true, ...isBeyond };
     if (kind <= 3) return { picks, isRange: true, ...isBeyond };
     if (kind === 4) return { picks, ...isBeyond };

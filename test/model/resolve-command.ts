@@ -235,10 +235,12 @@ function search(
   context: ResolveContext,
 ): Resolved {
   const isUid = operation.isUid || !context.canUseNumbers;
+  const isSaving = operation.isSaving === true;
   const criterion = resolveCriterion(operation.criterion, mirror, context);
+  const options = isSaving ? 'RETURN (SAVE ALL) ' : '';
   return {
-    text: `${isUid ? 'UID ' : ''}SEARCH ${criterionText(criterion)}`,
-    action: { kind: 'search', criterion, isUid },
+    text: `${isUid ? 'UID ' : ''}SEARCH ${options}${criterionText(criterion)}`,
+    action: { kind: 'search', criterion, isUid, isSaving },
     usesNumbers: !isUid,
   };
 }
@@ -273,11 +275,14 @@ function expunge(
  * are named whose UID the client knows, since the model must know them too.
  */
 function resolveSet(
-  { picks, isRange, isAll, isBeyond = false }: MessagePicks,
-  { entries }: ClientMirror,
+  { picks, isRange, isAll, isSaved, isBeyond = false }: MessagePicks,
+  mirror: ClientMirror,
   isUid: boolean,
   { isFirst }: ResolveContext,
 ): { text: string; entries: readonly MirrorEntry[]; isBeyond: boolean } {
+  const { entries } = mirror;
+  const saved = isSaved === true && isFirst ? mirror.savedEntries : undefined;
+  if (saved !== undefined) return { text: '$', entries: saved, isBeyond: false };
   const known = entries.filter(({ uid }) => uid !== undefined);
   const hasBeyond = isBeyond && (isUid || isFirst);
   const numberOf = (entry: MirrorEntry): number =>
@@ -335,7 +340,8 @@ function resolveNumbers(
   context: ResolveContext,
 ): Criterion {
   const isUid = key === 'uids' || !context.canUseNumbers;
-  const { entries } = resolveSet(set, mirror, isUid, context);
+  const { entries, text } = resolveSet(set, mirror, isUid, context);
+  if (text === '$') return { key: 'saved', uids: entries.map(({ uid }) => uid!) };
   const beyond = isUid ? beyondUid : mirror.entries.length + 1 + (set.picks[0] ?? 0);
   const more = set.isBeyond === true ? [beyond] : [];
   if (isUid) {
@@ -359,6 +365,8 @@ function criterionText(criterion: Criterion): string {
       return sequenceSetOf(criterion.numbers);
     case 'uids':
       return `UID ${sequenceSetOf(criterion.uids)}`;
+    case 'saved':
+      return '$';
     case 'modseq':
       return `MODSEQ ${criterion.modseq}`;
     case 'not':

@@ -36,7 +36,7 @@ export interface FetchResponse {
   readonly body?: string;
 }
 
-/** `* SEARCH n n (MODSEQ m)` */
+/** `* SEARCH n n (MODSEQ m)`, or `* ESEARCH (TAG t) UID ALL set MODSEQ m` */
 export interface SearchResponse {
   readonly kind: 'search';
   readonly numbers: readonly number[];
@@ -77,6 +77,7 @@ function parseUntagged(text: string, literals: readonly string[]): ServerRespons
     return parseFetch(number, text, literals);
   }
   if (text.startsWith('SEARCH')) return parseSearch(text);
+  if (text.startsWith('ESEARCH')) return parseEsearch(text);
   const condition = /^(OK|NO|BAD|BYE|PREAUTH)(?: \[([^\]]*)\])?/.exec(text);
   if (condition !== null) {
     return { kind: 'condition', status: condition[1]!, code: condition[2] ?? '' };
@@ -103,6 +104,16 @@ function parseFetch(number: number, text: string, literals: readonly string[]): 
     ...(isRecent !== undefined && { isRecent }),
     ...(modseq !== undefined && { modseq: Number(modseq) }),
     ...(literals[0] !== undefined && { body: literals[0] }),
+  };
+}
+
+function parseEsearch(text: string): SearchResponse {
+  const set = / ALL (\S+)/.exec(text)?.[1];
+  const modseq = / MODSEQ (\d+)/.exec(text)?.[1];
+  return {
+    kind: 'search',
+    numbers: set === undefined ? [] : numbersOf(set),
+    ...(modseq !== undefined && { modseq: Number(modseq) }),
   };
 }
 
