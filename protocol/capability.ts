@@ -61,6 +61,7 @@ const capabilities = {
   QRESYNC: { rfc: 'RFC 7162', isEnabled: true, needs: ['ENABLE', 'CONDSTORE'] },
   ESEARCH: { rfc: 'RFC 4731' },
   SEARCHRES: { rfc: 'RFC 5182', needs: ['ESEARCH'] },
+  WITHIN: { rfc: 'RFC 5032' },
   BINARY: { rfc: 'RFC 3516' },
   MULTIAPPEND: { rfc: 'RFC 3502' },
   CATENATE: { rfc: 'RFC 4469' },

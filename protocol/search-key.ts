@@ -9,7 +9,7 @@ export type { CalendarDay } from './dates.ts';
  * are decoded as `not`; `NEW` as `and` of recent and not seen; a list in parentheses as `and`.
  * `saved` is `$`. Text is already decoded from the command's CHARSET to Unicode.
  *
- * @see RFC 3501, section 6.4.4; RFC 7162, section 3.1.5 (MODSEQ)
+ * @see RFC 3501, section 6.4.4; RFC 7162, section 3.1.5 (MODSEQ); RFC 5032 (OLDER, YOUNGER)
  */
 export type SearchKey =
   | { readonly key: 'all' }
@@ -28,6 +28,10 @@ export type SearchKey =
       readonly relation: 'before' | 'on' | 'since';
       readonly day: CalendarDay;
     }
+  /** By the internal date, so many seconds before now or less, or more (`YOUNGER`, `OLDER`). */
+  | { readonly key: 'age'; readonly relation: 'younger' | 'older'; readonly seconds: number }
+  /** By the internal date, in seconds since 1970: up to this one with it, or from it on. A session makes it of `age`. */
+  | { readonly key: 'received'; readonly relation: 'until' | 'since'; readonly second: number }
   | { readonly key: 'size'; readonly relation: 'larger' | 'smaller'; readonly sizeBytes: number }
   | { readonly key: 'header'; readonly fieldName: string; readonly text: string }
   | { readonly key: 'body'; readonly text: string }

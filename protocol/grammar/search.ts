@@ -1,5 +1,6 @@
 import { decodeCharset, isKnownCharset } from '../mime/charsets/charset.ts';
 import { isUtf8 } from 'node:buffer';
+import type { Capability } from '../capability.ts';
 import { expectDate } from '../dates.ts';
 import { CommandError, quoteReceived, type Decoder } from '../decoder.ts';
 import { expectKeyword } from '../flag.ts';
@@ -149,7 +150,8 @@ class SearchDecoder {
     if (constant && !(recentKeys.includes(name) && this.#decoder.isEnabled('IMAP4rev2'))) {
       return constant;
     }
-    const isOff = name === 'MODSEQ' && this.#decoder.isOff('CONDSTORE');
+    const capability = capabilitiesByName.get(name);
+    const isOff = capability !== undefined && this.#decoder.isOff(capability);
     const expectArgument = isOff ? undefined : argumentsByName.get(name);
     if (!expectArgument && name !== 'NOT' && name !== 'OR') {
       throw new CommandError(`Unknown search key ${quoteReceived(name)}`);
@@ -177,6 +179,13 @@ class SearchDecoder {
   }
 }
 
+/** Of the keys that are unknown without one. */
+const capabilitiesByName = new Map<string, Capability>([
+  ['MODSEQ', 'CONDSTORE'],
+  ['OLDER', 'WITHIN'],
+  ['YOUNGER', 'WITHIN'],
+]);
+
 type ExpectArgument = (decoder: Decoder, expectSearchText: () => string) => SearchKey;
 
 const argumentsByName = new Map<string, ExpectArgument>([
@@ -194,6 +203,8 @@ const argumentsByName = new Map<string, ExpectArgument>([
   ['SENTSINCE', dateArgument('sent', 'since')],
   ['LARGER', sizeArgument('larger')],
   ['SMALLER', sizeArgument('smaller')],
+  ['OLDER', ageArgument('older')],
+  ['YOUNGER', ageArgument('younger')],
   ['UID', expectUid],
   ['MODSEQ', expectModseqKey],
 ]);
@@ -218,6 +229,15 @@ function dateArgument(
   relation: 'before' | 'on' | 'since',
 ): ExpectArgument {
   return (decoder) => ({ key: 'date', field, relation, day: expectDate(decoder) });
+}
+
+/** @see RFC 5032, section 3 */
+function ageArgument(relation: 'younger' | 'older'): ExpectArgument {
+  return (decoder) => ({
+    key: 'age',
+    relation,
+    seconds: decoder.expectNumber('seconds above 0', 1),
+  });
 }
 
 function expectUid(decoder: Decoder): SearchKey {

@@ -90,6 +90,9 @@ function toSearchRows(
     internalDays: Float64Array.from(messages, ({ internalDate: { epochMs, zoneMinutes } }) =>
       Math.floor((epochMs + zoneMinutes * minuteMs) / dayMs),
     ),
+    internalSeconds: Float64Array.from(messages, ({ internalDate: { epochMs } }) =>
+      Math.floor(epochMs / 1000),
+    ),
     sentDays: Float64Array.from(messages, ({ body }) => body.facts.sentDay ?? NaN),
     ...(columns.has('usualFields') && {
       usualFields: joinUsualFields(messages.map(({ body }) => body.usualFields)),

@@ -12,7 +12,7 @@ import { UidRanges } from './uid-ranges.ts';
  * Makes a search key ready for a mailbox.
  *
  * @param largestUid what `*` stands for; 0 for an empty mailbox
- * @throws {Error} for a key that only a session can decide (`sequence`, `recent`)
+ * @throws {Error} for a key that only a session can decide (`sequence`, `recent`, `saved`, `age`)
  */
 export function makeCondition(key: SearchKey, largestUid: number): Condition {
   switch (key.key) {
@@ -44,6 +44,14 @@ export function makeCondition(key: SearchKey, largestUid: number): Condition {
     }
     case 'date':
       return dateCondition(key.field, key.relation, key.day);
+    case 'received': {
+      const { relation, second } = key;
+      return rowCondition(['internalSecond'], ({ internalSeconds }, index) =>
+        relation === 'since'
+          ? internalSeconds![index]! >= second
+          : internalSeconds![index]! <= second,
+      );
+    }
     case 'size': {
       const { relation, sizeBytes } = key;
       return rowCondition(['size'], ({ sizes }, index) =>

@@ -27,7 +27,8 @@ export interface SearchSource {
 }
 
 /** What a search may want of a row, beyond what every row has. */
-export type SearchColumn = 'flags' | 'modseq' | 'size' | 'internalDay' | 'sentDay' | 'usualFields';
+export type SearchColumn =
+  'flags' | 'modseq' | 'size' | 'internalDay' | 'internalSecond' | 'sentDay' | 'usualFields';
 
 /** Messages as columns of equal length, ascending by UID. */
 export interface SearchRows {
@@ -43,6 +44,8 @@ export interface SearchRows {
   readonly sizes?: Float64Array;
   /** With `internalDay`: days since 1970, in the zone of the internal date. */
   readonly internalDays?: Float64Array;
+  /** With `internalSecond`: seconds since 1970. */
+  readonly internalSeconds?: Float64Array;
   /** With `sentDay`: days since 1970 as `sentDayOf` counts them; NaN if the message names none. */
   readonly sentDays?: Float64Array;
   /**

@@ -98,6 +98,7 @@ type RowColumn = Exclude<SearchColumn, 'flags' | 'modseq' | 'usualFields'>;
 const columnSql: Readonly<Record<RowColumn, string>> = {
   size: 'm.size_bytes',
   internalDay: 'm.internal_seconds + 60 * m.zone_minutes',
+  internalSecond: 'm.internal_seconds',
   // No join: a message of which the body is lost must not look like the end of the mailbox.
   sentDay: '(SELECT b.sent_day FROM bodies b WHERE b.id = m.body_id)',
 };
@@ -155,6 +156,8 @@ function toColumn(name: RowColumn, values: (number | string | null)[]): Partial<
   switch (name) {
     case 'size':
       return { sizes: Float64Array.from(values as number[]) };
+    case 'internalSecond':
+      return { internalSeconds: Float64Array.from(values as number[]) };
     case 'internalDay':
       return {
         internalDays: Float64Array.from(values as number[], (seconds) =>
@@ -170,7 +173,17 @@ function toColumn(name: RowColumn, values: (number | string | null)[]): Partial<
 function selectRows(rows: SearchRows, isWanted: Uint8Array): SearchRows {
   if (!isWanted.includes(0)) return rows;
   const isKept = (_: number, index: number): boolean => isWanted[index] === 1;
-  const { uids, bodyIds, flags, flagSets, modseqs, sizes, internalDays, sentDays } = rows;
+  const {
+    uids,
+    bodyIds,
+    flags,
+    flagSets,
+    modseqs,
+    sizes,
+    internalDays,
+    internalSeconds,
+    sentDays,
+  } = rows;
   return {
     uids: uids.filter(isKept),
     bodyIds: bodyIds.filter(isKept),
@@ -178,6 +191,7 @@ function selectRows(rows: SearchRows, isWanted: Uint8Array): SearchRows {
     ...(modseqs && { modseqs: modseqs.filter(isKept) }),
     ...(sizes && { sizes: sizes.filter(isKept) }),
     ...(internalDays && { internalDays: internalDays.filter(isKept) }),
+    ...(internalSeconds && { internalSeconds: internalSeconds.filter(isKept) }),
     ...(sentDays && { sentDays: sentDays.filter(isKept) }),
   };
 }

@@ -63,10 +63,8 @@ function conditionsOf(key: SearchKey): readonly SearchKey[] {
 }
 
 /** UIDs, ascending, of the messages that match. The store is asked for those only that the feed leaves open. */
-export async function findMatching(
-  { view, store, out }: Session,
-  criteria: SearchKey,
-): Promise<Uint32Array> {
+export async function findMatching(session: Session, criteria: SearchKey): Promise<Uint32Array> {
+  const { view, store, out } = session;
   const matching = new Uint32Array(view.count);
   const open: Uint32Array[] = [];
   const judged = new SearchVerdicts(criteria, view);
@@ -88,7 +86,8 @@ export async function findMatching(
   const matched = matching.subarray(0, matchCount);
   if (open.length === 0) return matched;
   const candidates = mergeUids(open);
-  const found = await store.search(view.box, resolveForStore(criteria, view), candidates);
+  const resolved = resolveForStore(criteria, view, session.context.clock());
+  const found = await store.search(view.box, resolved, candidates);
   return mergeUids([matched, found]);
 }
 
@@ -104,10 +103,10 @@ const feedKeys: ReadonlySet<SearchKey['key']> = new Set([
 ]);
 
 /**
- * The key for the store, which knows neither message sequence numbers nor \Recent nor what `*` is for this client. Of an
- * `AND` it gets what the feed cannot decide: the messages that are left to it match the rest.
+ * The key for the store, which knows neither message sequence numbers nor \Recent nor what `*` is for this client, nor
+ * the time. Of an `AND` it gets what the feed cannot decide: the messages that are left to it match the rest.
  */
-export function resolveForStore(key: SearchKey, view: MailboxView): SearchKey {
+export function resolveForStore(key: SearchKey, view: MailboxView, nowMs: number): SearchKey {
   const recent = { key: 'uid', set: view.recentRanges } as const;
   const resolve = (inner: SearchKey): SearchKey => {
     switch (inner.key) {
@@ -117,6 +116,10 @@ export function resolveForStore(key: SearchKey, view: MailboxView): SearchKey {
         return { key: 'uid', set: resolveSequenceSet(inner.set, view.lastUid) };
       case 'recent':
         return recent;
+      case 'age': {
+        const relation = inner.relation === 'younger' ? 'since' : 'until';
+        return { key: 'received', relation, second: Math.floor(nowMs / 1000) - inner.seconds };
+      }
       case 'saved':
         return { key: 'uid', set: rangesOf(view.savedUids) };
       case 'and':

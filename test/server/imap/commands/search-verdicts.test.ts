@@ -186,7 +186,7 @@ await t.test('the store is asked by UIDs, with what the client knows filled in',
   ] as const satisfies readonly SearchKey[];
   const body = { key: 'body', text: 'x' } as const;
   const either = { key: 'or', left: { key: 'and', keys: sets }, right: body } as const;
-  const resolved = resolveForStore(either, view);
+  const resolved = resolveForStore(either, view, 0);
   if (resolved.key !== 'or' || resolved.left.key !== 'and') throw new Error('Not the same key');
   const covered = resolved.left.keys.map((key) => {
     if (key.key !== 'uid') throw new Error('Not UIDs');
@@ -201,6 +201,17 @@ await t.test('the store is asked by UIDs, with what the client knows filled in',
   t.same(resolved.right, body);
 });
 
+await t.test('ages are those of now', async (t) => {
+  const { view } = await sceneOf(new SeededRandom(1), 1);
+  const ages = (['younger', 'older'] as const).map((relation) =>
+    resolveForStore({ key: 'age', relation, seconds: 60 }, view, 1_000_999),
+  );
+  t.same(ages, [
+    { key: 'received', relation: 'since', second: 940 },
+    { key: 'received', relation: 'until', second: 940 },
+  ]);
+});
+
 await t.test('what the feed has decided the store is not asked again', async (t) => {
   const { view } = await sceneOf(new SeededRandom(1), 50);
   const body = { key: 'body', text: 'x' } as const;
@@ -211,9 +222,9 @@ await t.test('what the feed has decided the store is not asked again', async (t)
     { key: 'not', operand: { key: 'or', left: { key: 'recent' }, right: seen } },
     { key: 'and', keys: [{ key: 'modseq', modseq: 1 }, { key: 'all' }] },
   ] as const;
-  t.same(resolveForStore({ key: 'and', keys: [...decided, body, either] }, view), {
+  t.same(resolveForStore({ key: 'and', keys: [...decided, body, either] }, view, 0), {
     key: 'and',
     keys: [body, either],
   });
-  t.same(resolveForStore(either, view), either);
+  t.same(resolveForStore(either, view, 0), either);
 });
