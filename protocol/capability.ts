@@ -57,6 +57,7 @@ const capabilities = {
   'LIST-EXTENDED': { rfc: 'RFC 5258' },
   'LIST-STATUS': { rfc: 'RFC 5819', needs: ['LIST-EXTENDED'] },
   'SPECIAL-USE': { rfc: 'RFC 6154' },
+  'CREATE-SPECIAL-USE': { rfc: 'RFC 6154, section 3', needs: ['SPECIAL-USE'] },
   CONDSTORE: { rfc: 'RFC 7162', isEnabled: true },
   QRESYNC: { rfc: 'RFC 7162', isEnabled: true, needs: ['ENABLE', 'CONDSTORE'] },
   ESEARCH: { rfc: 'RFC 4731' },

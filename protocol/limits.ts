@@ -113,6 +113,12 @@ export const maxSortKeys = 32;
 /** Result options in one `RETURN`, of which few are known. @see RFC 4466, section 2.6.1 */
 export const maxReturnOptions = 16;
 
+/** Parameters of one CREATE, of which there is one kind. @see RFC 4466, section 2.2 */
+export const maxCreateParameters = 4;
+
+/** Special uses in one CREATE; there are fewer, also with those that no mailbox can have. @see RFC 6154, section 3 */
+export const maxSpecialUses = 32;
+
 /** Patterns in one LIST, with each of which every mailbox name is compared. @see RFC 5258, section 6 */
 export const maxListPatterns = 64;
 

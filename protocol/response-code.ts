@@ -1,6 +1,6 @@
 import type { WireText } from './wire-text.ts';
 
-/** Response codes without arguments. @see RFC 3501, section 7.1; RFC 4315; RFC 5530; RFC 7162; RFC 7889; RFC 3516 */
+/** Response codes without arguments. @see RFC 3501, section 7.1; RFC 4315; RFC 5530; RFC 7162; RFC 7889; RFC 3516; RFC 6154 */
 export type SimpleResponseCode =
   | 'ALERT'
   | 'PARSE'
@@ -29,7 +29,8 @@ export type SimpleResponseCode =
   | 'OVERQUOTA'
   | 'ALREADYEXISTS'
   | 'NONEXISTENT'
-  | 'HASCHILDREN';
+  | 'HASCHILDREN'
+  | 'USEATTR';
 
 /** A response code as it stands between the brackets of a status response, without the brackets. */
 export type ResponseCode =

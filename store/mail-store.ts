@@ -1,5 +1,6 @@
 import type { Flag } from '../protocol/flag.ts';
 import type { SearchKey } from '../protocol/search-key.ts';
+import type { SpecialUse } from '../protocol/special-use.ts';
 import type { MailboxChanges, MailboxListener, MessageStates } from './mailbox-changes.ts';
 import type { AddedMessages, DraftedMessage, MessageDraft } from './message-draft.ts';
 import type { MessageColumn, MessageRows } from './message-rows.ts';
@@ -41,8 +42,16 @@ export interface MailStore {
   /** All of the account, parents before children. */
   listMailboxes(accountId: number): Promise<readonly Mailbox[]>;
   findMailbox(accountId: number, name: string): Promise<Mailbox | undefined>;
-  /** Missing parents are made too. `ALREADYEXISTS`, `CANNOT` (name). */
-  createMailbox(accountId: number, name: string): Promise<Mailbox>;
+  /**
+   * Missing parents are made too. `ALREADYEXISTS`, `CANNOT` (name), `USEATTR` (another mailbox has one of the uses).
+   *
+   * @param specialUses - what it is for; it keeps that when it is renamed, and another can have it after it is deleted
+   */
+  createMailbox(
+    accountId: number,
+    name: string,
+    specialUses?: readonly SpecialUse[],
+  ): Promise<Mailbox>;
   /**
    * With its messages. If it has children it stays as a \Noselect level (RFC 3501, section 6.3.4).
    * `NONEXISTENT`, `CANNOT` (INBOX), `HASCHILDREN` (already \Noselect, with children).
@@ -174,6 +183,8 @@ export type StoreErrorCode =
   | 'NONEXISTENT'
   | 'CANNOT'
   | 'HASCHILDREN'
+  /** A mailbox cannot have that special use (RFC 6154, section 3). */
+  | 'USEATTR'
   | 'LIMIT'
   /** There is no space: on the disk of the server, for one. */
   | 'OVERQUOTA'
@@ -223,9 +234,6 @@ export interface AccountUsage {
   readonly sizeBytes: number;
 }
 
-/** @see RFC 6154, section 2 */
-export type SpecialUse = '\\Archive' | '\\Drafts' | '\\Junk' | '\\Sent' | '\\Trash';
-
 /** Names a mailbox for good: its name may change, and another may get the name. */
 export interface MailboxKey {
   readonly accountId: number;
@@ -245,7 +253,8 @@ export interface Mailbox extends MailboxKey {
   /** False for a level that only holds children (\Noselect). */
   readonly isSelectable: boolean;
   readonly hasChildren: boolean;
-  readonly specialUse?: SpecialUse;
+  /** What it is for, each once; empty for most. Of the mailboxes of an account one at most is for each use. */
+  readonly specialUses: readonly SpecialUse[];
 }
 
 /** Counters of a mailbox at one instant. */

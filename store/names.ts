@@ -1,6 +1,7 @@
 import { hierarchySeparator, normalizeMailboxName } from '../protocol/mailbox-name.ts';
 import { limits } from './limits.ts';
-import { type SpecialUse, StoreError } from './mail-store.ts';
+import type { SpecialUse } from '../protocol/special-use.ts';
+import { StoreError } from './mail-store.ts';
 
 /** Of what RFC 9051, section 5.1, calls CTL characters, and what divides lines in Unicode. */
 const controlCharacter = /[\p{Cc}\u2028\u2029]/u;
@@ -97,14 +98,14 @@ export function compareMailboxNames(a: string, b: string): number {
 /** The mailboxes that a new account has, each subscribed. */
 export const firstMailboxes: readonly {
   readonly name: string;
-  readonly specialUse: SpecialUse | undefined;
+  readonly specialUses: readonly SpecialUse[];
 }[] = [
-  { name: 'INBOX', specialUse: undefined },
-  { name: 'Archive', specialUse: '\\Archive' },
-  { name: 'Drafts', specialUse: '\\Drafts' },
-  { name: 'Junk', specialUse: '\\Junk' },
-  { name: 'Sent', specialUse: '\\Sent' },
-  { name: 'Trash', specialUse: '\\Trash' },
+  { name: 'INBOX', specialUses: [] },
+  { name: 'Archive', specialUses: ['\\Archive'] },
+  { name: 'Drafts', specialUses: ['\\Drafts'] },
+  { name: 'Junk', specialUses: ['\\Junk'] },
+  { name: 'Sent', specialUses: ['\\Sent'] },
+  { name: 'Trash', specialUses: ['\\Trash'] },
 ];
 
 /** Checks the name of a new account and returns it in NFC. `CANNOT`. */
@@ -128,4 +129,9 @@ export function normalizeAccountName(name: string): string {
 /** What accounts and keywords are found by: without regard to ASCII case, and to that only. */
 export function foldAsciiCase(text: string): string {
   return text.replaceAll(/[A-Z]+/g, (letters) => letters.toLowerCase());
+}
+
+/** What is refused if another mailbox of the account has one of the uses that a new one is to have. */
+export function useIsTaken(use: SpecialUse, name: string): StoreError {
+  return new StoreError('USEATTR', `The mailbox "${name}" is ${use} already`);
 }

@@ -1,4 +1,5 @@
-import type { Decoder, SentMailbox } from '../decoder.ts';
+import { CommandError, quoteReceived, type Decoder, type SentMailbox } from '../decoder.ts';
+import { maxCreateParameters, maxSpecialUses } from '../limits.ts';
 import { hierarchySeparator } from '../mailbox-name.ts';
 import { expectSentMailboxArgument } from './command-grammar.ts';
 
@@ -10,21 +11,47 @@ export function expectNameArguments(decoder: Decoder): NameArguments {
   return expectSentMailboxArgument(decoder);
 }
 
+/** The arguments of CREATE. */
+export interface CreateArguments extends SentMailbox {
+  /** As they came: whether there are such is another matter. Absent if the command has no parameters. @see RFC 6154, section 3 */
+  readonly specialUses?: readonly string[];
+}
+
 /**
  * A hierarchy separator at the end, by which a client says that it will create mailboxes below, is read over.
  *
- * @see RFC 3501, section 6.3.3
+ * @see RFC 3501, section 6.3.3; RFC 6154, section 6 (USE)
  */
-export function expectCreateArguments(decoder: Decoder): NameArguments {
+export function expectCreateArguments(decoder: Decoder): CreateArguments {
   const { mailboxName, oldName } = expectSentMailboxArgument(decoder);
+  const specialUses = decoder.isOff('CREATE-SPECIAL-USE') ? undefined : expectUses(decoder);
   return {
     mailboxName: withoutSeparator(mailboxName),
     ...(oldName !== undefined && { oldName: withoutSeparator(oldName) }),
+    ...(specialUses !== undefined && { specialUses }),
   };
 }
 
 function withoutSeparator(name: string): string {
   return name.endsWith(hierarchySeparator) ? name.slice(0, -1) : name;
+}
+
+/** The parameters of CREATE; undefined if there are none. */
+function expectUses(decoder: Decoder): readonly string[] | undefined {
+  if (!decoder.accept(' ')) return undefined;
+  const specialUses: string[] = [];
+  decoder.expectList('CREATE parameters', maxCreateParameters, () => {
+    const parameter = decoder.expectAtom('CREATE parameter').toUpperCase();
+    if (parameter !== 'USE') {
+      throw new CommandError(`Unknown CREATE parameter ${quoteReceived(parameter)}`);
+    }
+    decoder.expectSpace();
+    decoder.expectList('special uses', maxSpecialUses, () => {
+      decoder.expect('\\');
+      specialUses.push(`\\${decoder.expectAtom('special use')}`);
+    });
+  });
+  return specialUses;
 }
 
 /** The arguments of RENAME. */

@@ -5,9 +5,9 @@ import {
   type Credentials,
   type Mailbox,
   type MailboxKey,
-  type SpecialUse,
   StoreError,
 } from '../mail-store.ts';
+import type { SpecialUse } from '../../protocol/special-use.ts';
 import { limits } from '../limits.ts';
 import { EventListeners } from '../event-listeners.ts';
 import {
@@ -17,6 +17,7 @@ import {
   movedMailboxName,
   newMailboxName,
   parentNames,
+  useIsTaken,
 } from '../names.ts';
 import type { BodyPool } from './bodies.ts';
 import type { Commit } from './commit.ts';
@@ -25,7 +26,7 @@ import { MemoryMailbox } from './mailbox.ts';
 /** What a new mailbox is made of. */
 type NewMailbox = Pick<
   MemoryMailbox,
-  'accountId' | 'accountListeners' | 'name' | 'isSelectable' | 'specialUse'
+  'accountId' | 'accountListeners' | 'name' | 'isSelectable' | 'specialUses'
 >;
 
 /** The mailboxes of all accounts, by what names them for good. */
@@ -99,8 +100,8 @@ export class MemoryAccount {
     this.name = account.name;
     this.#credentials = account.credentials;
     this.#index = index;
-    for (const { name, specialUse } of firstMailboxes) {
-      this.#make(commit, name, { specialUse });
+    for (const { name, specialUses } of firstMailboxes) {
+      this.#make(commit, name, { specialUses });
       this.#subscriptions.add(name);
     }
   }
@@ -140,14 +141,16 @@ export class MemoryAccount {
   }
 
   /** @see MailStore.createMailbox */
-  create(commit: Commit, name: string): MemoryMailbox {
+  create(commit: Commit, name: string, specialUses: readonly SpecialUse[] = []): MemoryMailbox {
     const existing = this.#find(name);
     if (existing?.isSelectable === true) throw alreadyExists(existing.name);
     const normalName = existing?.name ?? newMailboxName(name);
+    this.#checkUses(specialUses);
     this.#checkCount([...this.#missingParents(normalName), ...(existing ? [] : [normalName])]);
     this.#makeParents(commit, normalName);
-    if (existing === undefined) return this.#make(commit, normalName, {});
+    if (existing === undefined) return this.#make(commit, normalName, { specialUses });
     existing.isSelectable = true;
+    existing.specialUses = [...specialUses];
     existing.uidValidity = this.#index.takeUidValidity(commit);
     this.#noteCreated(commit, existing);
     return existing;
@@ -235,15 +238,15 @@ export class MemoryAccount {
     name: string,
     {
       isSelectable = true,
-      specialUse,
-    }: { isSelectable?: boolean; specialUse?: SpecialUse | undefined },
+      specialUses = [],
+    }: { isSelectable?: boolean; specialUses?: readonly SpecialUse[] },
   ): MemoryMailbox {
     const mailbox = this.#index.make(commit, {
       accountId: this.id,
       accountListeners: this.listeners,
       name,
       isSelectable,
-      specialUse,
+      specialUses: [...specialUses],
     });
     this.#mailboxes.set(name, mailbox);
     this.#noteCreated(commit, mailbox);
@@ -261,6 +264,14 @@ export class MemoryAccount {
 
   #makeParents(commit: Commit, name: string): void {
     for (const parent of this.#missingParents(name)) this.#make(commit, parent, {});
+  }
+
+  /** `USEATTR` if a mailbox has one of them. */
+  #checkUses(specialUses: readonly SpecialUse[]): void {
+    for (const mailbox of this.#mailboxes.values()) {
+      const taken = mailbox.specialUses.find((use) => specialUses.includes(use));
+      if (taken !== undefined) throw useIsTaken(taken, mailbox.name);
+    }
   }
 
   /** `LIMIT` if the account has no room for so many more. */
@@ -290,11 +301,17 @@ export class MemoryAccount {
 }
 
 function toMailbox(
-  { accountId, id, name, isSelectable, specialUse }: MemoryMailbox,
+  { accountId, id, name, isSelectable, specialUses }: MemoryMailbox,
   hasChildren: boolean,
 ): Mailbox {
-  const mailbox = { accountId, mailboxId: id, name, isSelectable, hasChildren };
-  return { ...mailbox, ...(specialUse !== undefined && { specialUse }) };
+  return {
+    accountId,
+    mailboxId: id,
+    name,
+    isSelectable,
+    hasChildren,
+    specialUses: [...specialUses],
+  };
 }
 
 function parentName(name: string): string {

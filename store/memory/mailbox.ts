@@ -1,3 +1,4 @@
+import type { SpecialUse } from '../../protocol/special-use.ts';
 import type { InternalDate } from '../../protocol/dates.ts';
 import { limits } from '../limits.ts';
 import { EventListeners } from '../event-listeners.ts';
@@ -8,7 +9,6 @@ import {
   type FlagChange,
   type FlagChangeResult,
   type MailboxStatus,
-  type SpecialUse,
   StoreError,
 } from '../mail-store.ts';
 import type { MailboxEvent } from '../mailbox-changes.ts';
@@ -35,7 +35,7 @@ interface NewMessage {
 export class MemoryMailbox {
   readonly id: number;
   readonly accountId: number;
-  readonly specialUse: SpecialUse | undefined;
+  specialUses: readonly SpecialUse[];
   name: string;
   /** False for a level that only holds children. */
   isSelectable: boolean;
@@ -68,7 +68,7 @@ export class MemoryMailbox {
       | 'accountListeners'
       | 'name'
       | 'isSelectable'
-      | 'specialUse'
+      | 'specialUses'
       | 'uidValidity'
     >,
   ) {
@@ -78,7 +78,7 @@ export class MemoryMailbox {
     this.accountListeners = properties.accountListeners;
     this.name = properties.name;
     this.isSelectable = properties.isSelectable;
-    this.specialUse = properties.specialUse;
+    this.specialUses = properties.specialUses;
     this.uidValidity = properties.uidValidity;
   }
 

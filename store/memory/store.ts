@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import type { SearchKey } from '../../protocol/search-key.ts';
+import type { SpecialUse } from '../../protocol/special-use.ts';
 import { limits } from '../limits.ts';
 import {
   type Account,
@@ -117,10 +118,14 @@ export class MemoryMailStore implements MailStore {
     return this.#accounts.findById(accountId)?.find(name);
   }
 
-  async createMailbox(accountId: number, name: string): Promise<Mailbox> {
+  async createMailbox(
+    accountId: number,
+    name: string,
+    specialUses: readonly SpecialUse[] = [],
+  ): Promise<Mailbox> {
     return this.#change((commit) => {
       const account = this.#accounts.requireById(accountId);
-      return account.find(account.create(commit, name).name)!;
+      return account.find(account.create(commit, name, specialUses).name)!;
     });
   }
 

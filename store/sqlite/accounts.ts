@@ -54,8 +54,8 @@ export function createAccount(
     credentials.argon2id,
     credentials.scramSha256,
   );
-  for (const { name: mailboxName, specialUse } of firstMailboxes) {
-    insertMailbox(context, { accountId: id, name: mailboxName, isSelectable: true, specialUse });
+  for (const { name: mailboxName, specialUses } of firstMailboxes) {
+    insertMailbox(context, { accountId: id, name: mailboxName, isSelectable: true, specialUses });
     database.run('INSERT INTO subscriptions (account_id, name) VALUES (?, ?)', id, mailboxName);
   }
   context.noteInAccount(id, { kind: 'credentials' });

@@ -1,4 +1,5 @@
 import type { Flag } from '../../protocol/flag.ts';
+import { findSpecialUse, type SpecialUse } from '../../protocol/special-use.ts';
 import { limits } from '../limits.ts';
 import {
   type Mailbox,
@@ -6,7 +7,6 @@ import {
   type MailboxStatus,
   type PartlyDone,
   type StatusOptions,
-  type SpecialUse,
   StoreError,
 } from '../mail-store.ts';
 import {
@@ -15,6 +15,7 @@ import {
   movedMailboxName,
   newMailboxName,
   parentNames,
+  useIsTaken,
 } from '../names.ts';
 import { moveMessages } from './copy-and-expunge.ts';
 import type { Database } from './database.ts';
@@ -25,8 +26,8 @@ import type { SlicedWork, WriteContext } from './writer/write-context.ts';
 
 /** @see MailStore.listMailboxes */
 export function listMailboxes(database: Database, accountId: number): Mailbox[] {
-  const rows = database.rows<[number, string, number, SpecialUse | null]>(
-    'SELECT id, name, is_selectable, special_use FROM mailboxes WHERE account_id = ?',
+  const rows = database.rows<[number, string, number, string]>(
+    'SELECT id, name, is_selectable, special_uses FROM mailboxes WHERE account_id = ?',
     accountId,
   );
   const parents = new Set(
@@ -34,13 +35,13 @@ export function listMailboxes(database: Database, accountId: number): Mailbox[] 
   );
   return rows
     .toSorted(([, a], [, b]) => compareMailboxNames(a, b))
-    .map(([mailboxId, name, isSelectable, specialUse]) => ({
+    .map(([mailboxId, name, isSelectable, specialUses]) => ({
       accountId,
       mailboxId,
       name,
       isSelectable: isSelectable === 1,
       hasChildren: parents.has(name),
-      ...(specialUse !== null && { specialUse }),
+      specialUses: readUses(specialUses),
     }));
 }
 
@@ -52,21 +53,8 @@ export function findMailbox(
 ): Mailbox | undefined {
   const row = findMailboxRow(database, accountId, name);
   if (row === undefined) return undefined;
-  const { id, specialUse, ...mailbox } = row;
-  return {
-    ...mailbox,
-    accountId,
-    mailboxId: id,
-    ...(specialUse !== undefined && { specialUse }),
-  };
-}
-
-/** @see MailStore.listSubscriptions */
-export function listSubscriptions(database: Database, accountId: number): string[] {
-  return database
-    .rows<[string]>('SELECT name FROM subscriptions WHERE account_id = ?', accountId)
-    .map(([name]) => name)
-    .toSorted(compareMailboxNames);
+  const { id, ...mailbox } = row;
+  return { ...mailbox, accountId, mailboxId: id };
 }
 
 type StatusRow = [number, number, number, number, number, number, number, number, number];
@@ -119,7 +107,7 @@ export interface MailboxRow {
   readonly name: string;
   readonly isSelectable: boolean;
   readonly hasChildren: boolean;
-  readonly specialUse: SpecialUse | undefined;
+  readonly specialUses: readonly SpecialUse[];
 }
 
 /** Undefined if there is none. */
@@ -130,21 +118,21 @@ function findMailboxRow(
 ): MailboxRow | undefined {
   const normalName = findableMailboxName(name);
   if (normalName === undefined) return undefined;
-  const row = database.row<[number, string, number, number, SpecialUse | null]>(
+  const row = database.row<[number, string, number, number, string]>(
     `SELECT id, name, is_selectable, EXISTS (SELECT 1 FROM mailboxes c WHERE c.account_id = m.account_id
-       AND c.name > m.name || '/' AND c.name < m.name || '0'), special_use
+       AND c.name > m.name || '/' AND c.name < m.name || '0'), special_uses
      FROM mailboxes m WHERE account_id = ? AND name = ?`,
     accountId,
     normalName,
   );
   if (row === undefined) return undefined;
-  const [id, rowName, isSelectable, hasChildRows, specialUse] = row;
+  const [id, rowName, isSelectable, hasChildRows, specialUses] = row;
   return {
     id,
     name: rowName,
     isSelectable: isSelectable === 1,
     hasChildren: hasChildRows === 1,
-    specialUse: specialUse ?? undefined,
+    specialUses: readUses(specialUses),
   };
 }
 
@@ -180,7 +168,7 @@ export function insertMailbox(
     accountId: number;
     name: string;
     isSelectable: boolean;
-    specialUse: SpecialUse | undefined;
+    specialUses: readonly SpecialUse[];
   },
 ): number {
   const { database } = context;
@@ -192,11 +180,11 @@ export function insertMailbox(
     throw new StoreError('LIMIT', `An account has at most ${limits.maxMailboxes} mailboxes`);
   }
   const mailboxId = database.insert(
-    'INSERT INTO mailboxes (account_id, name, is_selectable, special_use, uid_validity) VALUES (?, ?, ?, ?, ?)',
+    'INSERT INTO mailboxes (account_id, name, is_selectable, special_uses, uid_validity) VALUES (?, ?, ?, ?, ?)',
     mailbox.accountId,
     mailbox.name,
     mailbox.isSelectable ? 1 : 0,
-    mailbox.specialUse ?? null,
+    mailbox.specialUses.join(' '),
     takeUidValidity(context),
   );
   noteCreated(context, mailbox.accountId, mailbox.name);
@@ -228,32 +216,37 @@ function takeUidValidity({ database, nowMs }: WriteContext): number {
 export function removeMailboxRow(context: WriteContext, mailboxId: number): void {
   context.takeModseq(mailboxId);
   context.database.run(
-    "UPDATE mailboxes SET account_id = NULL, name = '', special_use = NULL WHERE id = ?",
+    "UPDATE mailboxes SET account_id = NULL, name = '', special_uses = '' WHERE id = ?",
     mailboxId,
   );
   context.noteGone(mailboxId);
 }
 
-interface NamedMailbox {
+/** A name in an account. */
+export interface NamedMailbox {
   readonly accountId: number;
   readonly name: string;
 }
 
 /** @see MailStore.createMailbox */
-export function createMailbox(context: WriteContext, { accountId, name }: NamedMailbox): Mailbox {
+export function createMailbox(
+  context: WriteContext,
+  { accountId, name, specialUses }: NamedMailbox & { readonly specialUses: readonly SpecialUse[] },
+): Mailbox {
   const { database } = context;
   checkAccount(database, accountId);
   const existing = findMailboxRow(database, accountId, name);
   if (existing?.isSelectable === true) throw alreadyExists(existing.name);
   const normalName = existing?.name ?? newMailboxName(name);
+  checkUses(database, accountId, specialUses);
   makeParents(context, accountId, normalName);
   const id = existing
-    ? makeSelectable(context, accountId, existing)
+    ? makeSelectable(context, accountId, existing, specialUses)
     : insertMailbox(context, {
         accountId,
         name: normalName,
         isSelectable: true,
-        specialUse: undefined,
+        specialUses,
       });
   return {
     accountId,
@@ -261,6 +254,7 @@ export function createMailbox(context: WriteContext, { accountId, name }: NamedM
     name: normalName,
     isSelectable: true,
     hasChildren: hasChildren(database, accountId, normalName),
+    specialUses,
   };
 }
 
@@ -271,16 +265,41 @@ export function checkAccount(database: Database, accountId: number): void {
   }
 }
 
-function makeParents(context: WriteContext, accountId: number, name: string): void {
-  for (const parent of parentNames(name)) {
-    if (findMailboxRow(context.database, accountId, parent) !== undefined) continue;
-    insertMailbox(context, { accountId, name: parent, isSelectable: true, specialUse: undefined });
+/** `USEATTR` if a mailbox has one of them. */
+function checkUses(
+  database: Database,
+  accountId: number,
+  specialUses: readonly SpecialUse[],
+): void {
+  if (specialUses.length === 0) return;
+  for (const mailbox of listMailboxes(database, accountId)) {
+    const taken = mailbox.specialUses.find((use) => specialUses.includes(use));
+    if (taken !== undefined) throw useIsTaken(taken, mailbox.name);
   }
 }
 
-function makeSelectable(context: WriteContext, accountId: number, level: MailboxRow): number {
+/** As `mailboxes` keeps them. One that is unknown, since a newer version has it, is passed over. */
+function readUses(text: string): readonly SpecialUse[] {
+  if (text === '') return [];
+  return text.split(' ').flatMap((word) => findSpecialUse(word) ?? []);
+}
+
+function makeParents(context: WriteContext, accountId: number, name: string): void {
+  for (const parent of parentNames(name)) {
+    if (findMailboxRow(context.database, accountId, parent) !== undefined) continue;
+    insertMailbox(context, { accountId, name: parent, isSelectable: true, specialUses: [] });
+  }
+}
+
+function makeSelectable(
+  context: WriteContext,
+  accountId: number,
+  level: MailboxRow,
+  specialUses: readonly SpecialUse[],
+): number {
   context.database.run(
-    'UPDATE mailboxes SET is_selectable = 1, uid_validity = ? WHERE id = ?',
+    'UPDATE mailboxes SET is_selectable = 1, special_uses = ?, uid_validity = ? WHERE id = ?',
+    specialUses.join(' '),
     takeUidValidity(context),
     level.id,
   );
@@ -308,7 +327,7 @@ export function deleteMailbox(context: WriteContext, { accountId, name }: NamedM
     accountId,
     name: mailbox.name,
     isSelectable: false,
-    specialUse: undefined,
+    specialUses: [],
   });
 }
 
@@ -324,7 +343,7 @@ export function* renameMailbox(
   const normalNewName = newMailboxName(newName);
   if (mailbox.name === 'INBOX') {
     const box = { accountId, mailboxId: mailbox.id };
-    const target = createMailbox(context, { accountId, name: normalNewName });
+    const target = createMailbox(context, { accountId, name: normalNewName, specialUses: [] });
     // INBOX itself and its children stay (RFC 3501, section 6.3.5).
     yield* moveMessages(context, { box, uids: undefined, target });
     return {};
@@ -360,39 +379,4 @@ function requireMailbox(context: WriteContext, accountId: number, name: string):
 
 function alreadyExists(name: string): StoreError {
   return new StoreError('ALREADYEXISTS', `A mailbox named "${name}" exists`);
-}
-
-/** @see MailStore.subscribe */
-export function subscribe(context: WriteContext, { accountId, name }: NamedMailbox): void {
-  const { database } = context;
-  checkAccount(database, accountId);
-  const count = database.row<[number]>(
-    'SELECT count(*) FROM subscriptions WHERE account_id = ?',
-    accountId,
-  );
-  if ((count?.[0] ?? 0) >= limits.maxSubscriptions) {
-    throw new StoreError(
-      'LIMIT',
-      `An account has at most ${limits.maxSubscriptions} subscriptions`,
-    );
-  }
-  const normalName = findMailboxRow(database, accountId, name)?.name ?? newMailboxName(name);
-  const added = database.run(
-    'INSERT OR IGNORE INTO subscriptions (account_id, name) VALUES (?, ?)',
-    accountId,
-    normalName,
-  );
-  if (added > 0) context.noteInAccount(accountId, { kind: 'subscribed', name: normalName });
-}
-
-/** @see MailStore.unsubscribe */
-export function unsubscribe(context: WriteContext, { accountId, name }: NamedMailbox): void {
-  const normalName = findableMailboxName(name);
-  if (normalName === undefined) return;
-  const removed = context.database.run(
-    'DELETE FROM subscriptions WHERE account_id = ? AND name = ?',
-    accountId,
-    normalName,
-  );
-  if (removed > 0) context.noteInAccount(accountId, { kind: 'unsubscribed', name: normalName });
 }

@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import type { SearchKey } from '../../protocol/search-key.ts';
+import type { SpecialUse } from '../../protocol/special-use.ts';
 import type { DataDirectoryLock } from '../data-directory-lock.ts';
 import type {
   Account,
@@ -29,14 +30,7 @@ import { Database } from './database.ts';
 import { findFaults } from './integrity.ts';
 import { countImported } from './imports.ts';
 import { KnownAccounts } from './known-accounts.ts';
-import {
-  checkAccount,
-  findMailbox,
-  listMailboxes,
-  listSubscriptions,
-  readOpening,
-  readStatus,
-} from './mailboxes.ts';
+import { checkAccount, findMailbox, listMailboxes, readOpening, readStatus } from './mailboxes.ts';
 import { addDrafts, SqliteMessageDraft } from './bodies/message-draft.ts';
 import { readChanges, readStates } from './message-states.ts';
 import { readBodies } from './bodies/read-bodies.ts';
@@ -44,6 +38,7 @@ import { readBody } from './bodies/read-body.ts';
 import { readRows } from './rows.ts';
 import { bodyState } from './bodies/bodies.ts';
 import { SqliteSearchSource } from './search-source.ts';
+import { listSubscriptions } from './subscriptions.ts';
 import { countBelow } from './states/count-below.ts';
 import { toWatchCounters } from './writer/watches.ts';
 import { toKey, type Writer, WriterClient, type WriterLink } from './writer/writer.ts';
@@ -122,8 +117,12 @@ export class SqliteMailStore implements MailStore {
     return findMailbox(this.#database, accountId, name);
   }
 
-  async createMailbox(accountId: number, name: string): Promise<Mailbox> {
-    return this.#client.request('createMailbox', { accountId, name });
+  async createMailbox(
+    accountId: number,
+    name: string,
+    specialUses: readonly SpecialUse[] = [],
+  ): Promise<Mailbox> {
+    return this.#client.request('createMailbox', { accountId, name, specialUses });
   }
 
   async deleteMailbox(accountId: number, name: string): Promise<void> {

@@ -29,6 +29,7 @@ const common = [
   'LIST-EXTENDED',
   'LIST-STATUS',
   'SPECIAL-USE',
+  'CREATE-SPECIAL-USE',
   'CONDSTORE',
   'QRESYNC',
   'ESEARCH',

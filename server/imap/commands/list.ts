@@ -64,9 +64,7 @@ export function plainAttributes(
 ): readonly string[] {
   const attributes = mailbox?.isSelectable === true ? [] : ['\\Noselect'];
   if (!session.isOff('CHILDREN')) attributes.push(childrenAttribute(mailbox));
-  if (mailbox?.specialUse !== undefined && !session.isOff('SPECIAL-USE')) {
-    attributes.push(mailbox.specialUse);
-  }
+  if (!session.isOff('SPECIAL-USE')) attributes.push(...(mailbox?.specialUses ?? []));
   return attributes;
 }
 
@@ -78,9 +76,7 @@ function extendedAttributes(
   const attributes = mailbox?.isSelectable === true ? [] : ['\\NonExistent'];
   if (isSubscribed) attributes.push('\\Subscribed');
   if (returned.has('CHILDREN')) attributes.push(childrenAttribute(mailbox));
-  if (mailbox?.specialUse !== undefined && returned.has('SPECIAL-USE')) {
-    attributes.push(mailbox.specialUse);
-  }
+  if (returned.has('SPECIAL-USE')) attributes.push(...(mailbox?.specialUses ?? []));
   return attributes;
 }
 

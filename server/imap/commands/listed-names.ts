@@ -69,7 +69,7 @@ export async function* findListedNames(
   const subscribed = new Set(known.subscriptions);
   const isSelected = (name: string, mailbox: Mailbox | undefined) =>
     (!selected.has('SUBSCRIBED') || subscribed.has(name)) &&
-    (!selected.has('SPECIAL-USE') || mailbox?.specialUse !== undefined);
+    (!selected.has('SPECIAL-USE') || (mailbox?.specialUses.length ?? 0) > 0);
   const matcher = new PatternMatcher(patterns, turns);
   const names = namesOf(known, selected.has('SUBSCRIBED'));
   const below = selected.has('RECURSIVEMATCH')

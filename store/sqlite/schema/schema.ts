@@ -223,4 +223,9 @@ export const schemaSteps: readonly SchemaStep[] = [
   'ALTER TABLE expunged ADD COLUMN first_uid INTEGER',
   statePagesStep,
   'ALTER TABLE chunks ADD COLUMN crc32 INTEGER',
+  `
+  ALTER TABLE mailboxes ADD COLUMN special_uses TEXT NOT NULL DEFAULT '';
+  UPDATE mailboxes SET special_uses = coalesce(special_use, '');
+  ALTER TABLE mailboxes DROP COLUMN special_use;
+  `,
 ];

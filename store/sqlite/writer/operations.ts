@@ -7,15 +7,9 @@ import type { Database } from '../database.ts';
 import { forgetExpunged } from '../expunged.ts';
 import { storeFlags } from '../flags.ts';
 import type { RecentClaims } from '../mailbox-counters.ts';
-import {
-  createMailbox,
-  deleteMailbox,
-  findMailbox,
-  renameMailbox,
-  subscribe,
-  unsubscribe,
-} from '../mailboxes.ts';
+import { createMailbox, deleteMailbox, findMailbox, renameMailbox } from '../mailboxes.ts';
 import { addMessage, addMessages } from '../messages.ts';
+import { subscribe, unsubscribe } from '../subscriptions.ts';
 import type { SlicedWork, WriteContext } from './write-context.ts';
 
 /** Everything that the writer does in a transaction of short work, by the name under which clients ask for it. */

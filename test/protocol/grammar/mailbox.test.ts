@@ -1,4 +1,5 @@
 import t from 'tap';
+import { maxSpecialUses } from '../../../protocol/limits.ts';
 import { decode } from '../../fixtures/read-events.ts';
 
 await t.test('SELECT and EXAMINE', (t) => {
@@ -38,7 +39,23 @@ await t.test('CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE', (t) => {
   t.match(decode('DELETE inbox/a'), { mailboxName: 'INBOX/a', oldName: 'inbox/a' });
   t.same(decode('SUBSCRIBE a'), { name: 'SUBSCRIBE', mailboxName: 'a' });
   t.same(decode('unsubscribe "a]"'), { name: 'UNSUBSCRIBE', mailboxName: 'a]' });
-  t.equal(decode('CREATE a (USE (\\Sent))'), 'BAD Expected end of command, got " (USE"');
+  t.same(decode('CREATE a (USE (\\Sent \\nosuch))'), {
+    name: 'CREATE',
+    mailboxName: 'a',
+    specialUses: ['\\Sent', '\\nosuch'],
+  });
+  t.match(decode('CREATE a/ (use ())'), { mailboxName: 'a', specialUses: [] });
+  t.equal(decode('CREATE a (USE (Sent))'), 'BAD Expected "\\\\", got "Sent))"');
+  t.equal(decode('CREATE a (USE \\Sent)'), 'BAD Expected list of special uses, got "\\\\Sent)"');
+  t.equal(decode('CREATE a (SIZE 1)'), 'BAD Unknown CREATE parameter "SIZE"');
+  t.equal(decode('CREATE a b'), 'BAD Expected list of CREATE parameters, got "b"');
+  t.equal(
+    decode('CREATE a (USE (\\Sent))', { off: new Set(['CREATE-SPECIAL-USE']) }),
+    'BAD Expected end of command, got " (USE"',
+  );
+  const uses = (count: number) => decode(`CREATE a (USE (${'\\a '.repeat(count)}))`);
+  t.match(uses(maxSpecialUses), { specialUses: { length: maxSpecialUses } });
+  t.equal(uses(maxSpecialUses + 1), `BAD More than ${maxSpecialUses} special uses`);
   t.equal(decode('RENAME a'), 'BAD Expected space, got end of command');
   t.equal(decode('DELETE a*'), 'BAD Expected end of command, got "*"');
   t.end();

@@ -11,6 +11,7 @@ const mailbox = {
   name: 'INBOX',
   isSelectable: true,
   hasChildren: false,
+  specialUses: [],
 };
 
 function message(sizeBytes: number): ImportMessage {

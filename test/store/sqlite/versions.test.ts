@@ -116,6 +116,25 @@ for (const version of versions) {
     await isSound(t, store);
   });
 
+  await t.test(`special uses of version ${version} are kept`, async (t) => {
+    const dataDirectory = makeVersionDirectory(t, version);
+    const before = new Database(join(dataDirectory, 'mail.db'), 'reader');
+    const kept = before.rows<[number, string]>(
+      'SELECT id, special_use FROM mailboxes WHERE special_use IS NOT NULL ORDER BY id',
+    );
+    before.close();
+    t.ok(kept.length > 0, 'it has some');
+    const store = await openSqliteStore({ dataDirectory, collectIntervalMs: 0 });
+    t.teardown(() => store.close());
+    const accounts = await store.listAccounts();
+    const listed = await Promise.all(accounts.map(({ id }) => store.listMailboxes(id)));
+    const now = listed.flat().filter(({ specialUses }) => specialUses.length > 0);
+    t.same(
+      now.map(({ mailboxId, specialUses }) => [mailboxId, ...specialUses]).toSorted(byNumber),
+      kept,
+    );
+  });
+
   await t.test(`a message of version ${version} is as if it had come now`, async (t) => {
     const dataDirectory = makeVersionDirectory(t, version);
     const store = await openSqliteStore({ dataDirectory, collectIntervalMs: 0 });
@@ -382,4 +401,8 @@ async function readMailbox(
 
 function toText(bytes: Uint8Array | undefined): string | undefined {
   return bytes && Buffer.from(bytes).toString('latin1');
+}
+
+function byNumber([a]: unknown[], [b]: unknown[]): number {
+  return Number(a) - Number(b);
 }

@@ -17,6 +17,7 @@ const mailboxes: readonly Mailbox[] = Array.from({ length: 10_000 }, (_, index) 
   name: `Mail/year/project ${index}`,
   isSelectable: true,
   hasChildren: false,
+  specialUses: [],
 }));
 
 async function countListed(patterns: readonly string[]): Promise<{ count: number; turns: number }> {
