@@ -40,6 +40,7 @@ const capabilities = {
       'STATUS=SIZE',
       'LIST-EXTENDED',
       'LIST-STATUS',
+      'BINARY',
       'SASL-IR',
     ],
   },

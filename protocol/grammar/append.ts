@@ -1,8 +1,8 @@
 import { expectDateTime, type InternalDate } from '../dates.ts';
-import { CommandError, type Decoder } from '../decoder.ts';
+import { CommandError, type Decoder, type SentMailbox } from '../decoder.ts';
 import { expectFlagList, type Flag } from '../flag.ts';
 import { maxAppendSteps } from '../limits.ts';
-import { expectMailboxArgument } from './command-grammar.ts';
+import { expectSentMailboxArgument } from './command-grammar.ts';
 
 /**
  * What stands before a literal that streams, or before the end of the command.
@@ -31,14 +31,12 @@ export interface AppendPart {
 }
 
 /** APPEND up to its first literal that streams, or to its end. @see RFC 3501, section 6.3.11 */
-export interface AppendArguments extends AppendPart {
-  readonly mailboxName: string;
-}
+export interface AppendArguments extends AppendPart, SentMailbox {}
 
 /** @see RFC 3501, section 6.3.11; RFC 3502; RFC 4469, section 5 */
 export function expectAppendArguments(decoder: Decoder): AppendArguments {
-  const mailboxName = expectMailboxArgument(decoder);
-  return { mailboxName, ...expectMessages(decoder, [], isMulti(decoder)) };
+  const mailbox = expectSentMailboxArgument(decoder);
+  return { ...mailbox, ...expectMessages(decoder, [], isMulti(decoder)) };
 }
 
 /** The one message of REPLACE, with the space before it, up to its first literal that streams, or to the end of the command. */

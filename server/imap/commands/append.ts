@@ -4,16 +4,19 @@ import type { CommandHandler, Completion } from '../dispatch.ts';
 import type { Session } from '../session.ts';
 import { AppendInput } from './append-input.ts';
 import { findTarget } from './target-mailbox.ts';
+import { tellName } from './tell-name.ts';
 
 /**
  * Streams messages into the store, which gets all of them or none.
  *
- * @see RFC 3501, section 6.3.11; RFC 4315, section 3 (APPENDUID); RFC 3502 (MULTIAPPEND); RFC 4469 (CATENATE)
+ * @see RFC 3501, section 6.3.11; RFC 9051, section 6.3.12; RFC 4315, section 3 (APPENDUID); RFC 3502 (MULTIAPPEND); RFC 4469 (CATENATE)
  */
 export const append: CommandHandler<'APPEND'> = async (session, command, request) => {
   const input = new AppendInput(session);
   try {
     const mailbox = await findAppendTarget(session, command.mailboxName);
+    if (command.oldName !== undefined && session.isRev2)
+      tellName(session, mailbox, command.oldName);
     const messages = await input.receive({ part: command, isWaiting: request.isWaiting });
     const [first] = messages;
     if (messages.length > 1 || first === undefined) {

@@ -7,7 +7,11 @@ import {
   type WireText,
 } from '../../../protocol/wire-text.ts';
 import type { BinaryItem, FetchItem } from '../../../protocol/fetch-item.ts';
-import { writeBody } from '../../../protocol/mime/body-structure.ts';
+import {
+  mayHaveGlobal,
+  writeBody,
+  writeBodyStructure,
+} from '../../../protocol/mime/body-structure.ts';
 import type { MessageColumn, MessageRows } from '../../../store/message-rows.ts';
 import type { Session } from '../session.ts';
 import { writeBinary } from './fetch-binary.ts';
@@ -125,10 +129,47 @@ function writeItem(
     case 'BINARY[]':
     case 'BINARY.SIZE[]':
       return writeBinary(session, message, item);
+    case 'BODYSTRUCTURE':
+      out.wire(attributeNames.BODYSTRUCTURE);
+      return writeStructure(session, message);
+    case 'BODY': {
+      const { isRev2: knowsGlobal } = session;
+      const structure = present(message.rows.structures?.[message.place]);
+      out.wire(attributeNames.BODY).wire(writeBody(structure, { knowsGlobal }));
+      return undefined;
+    }
     default:
       writeAttribute(out.wire(attributeNames[item.item]), message, item.item);
       return undefined;
   }
+}
+
+/** Undefined if it is written: the one that is kept is for IMAP4rev1, and most are the same for IMAP4rev2. */
+function writeStructure(
+  session: Session,
+  { rows, place }: FetchedMessage,
+): Promise<void> | undefined {
+  const kept = present(rows.bodyStructures?.[place]);
+  if (session.isRev2 && mayHaveGlobal(kept)) {
+    return writeStructureWithGlobal(session, present(rows.uids[place]), kept);
+  }
+  session.out.wire(readWireText(kept));
+  return undefined;
+}
+
+/** `kept` is what is told of a message that is gone by now. */
+async function writeStructureWithGlobal(
+  { out, store, view }: Session,
+  uid: number,
+  kept: string,
+): Promise<void> {
+  const columns = new Set(['structure'] as const);
+  let written = readWireText(kept);
+  for await (const { structures } of store.rows(view.box, Uint32Array.of(uid), columns)) {
+    const structure = structures?.[0];
+    if (structure) written = writeBodyStructure(structure, { knowsGlobal: true });
+  }
+  out.wire(written);
 }
 
 /** An item that is written without reading the message. */
@@ -152,7 +193,7 @@ const attributeNames: Readonly<Record<Attribute, WireText>> = {
 function writeAttribute(
   out: Encoder,
   { rows, place, flags, modseq }: FetchedMessage,
-  attribute: Attribute,
+  attribute: Exclude<Attribute, 'BODY' | 'BODYSTRUCTURE'>,
 ): Encoder {
   switch (attribute) {
     case 'UID':
@@ -167,10 +208,6 @@ function writeAttribute(
       return out.wire(encodeInternalDate(internalDateOf(rows, place)));
     case 'ENVELOPE':
       return out.wire(readWireText(present(rows.envelopes?.[place])));
-    case 'BODYSTRUCTURE':
-      return out.wire(readWireText(present(rows.bodyStructures?.[place])));
-    case 'BODY':
-      return out.wire(writeBody(present(rows.structures?.[place])));
     default:
       return attribute satisfies never;
   }

@@ -1,5 +1,9 @@
 import t from 'tap';
-import { writeBody, writeBodyStructure } from '../../../protocol/mime/body-structure.ts';
+import {
+  mayHaveGlobal,
+  writeBody,
+  writeBodyStructure,
+} from '../../../protocol/mime/body-structure.ts';
 import { lines, walk } from './walk.ts';
 
 await t.test('one part', (t) => {
@@ -108,6 +112,24 @@ await t.test('messages', (t) => {
 await t.test('message/global has no envelope in IMAP4rev1', (t) => {
   const message = lines('Content-Type: message/global', '', 'Subject: s', '', 'text', '');
   t.equal(writeBody(walk(message)), '("message" "global" NIL NIL NIL "7bit" 20)');
+  t.ok(mayHaveGlobal(writeBodyStructure(walk(message))));
+  t.notOk(mayHaveGlobal(writeBodyStructure(walk(lines('', '"message" "global"')))));
+  t.end();
+});
+
+await t.test('message/global has one in IMAP4rev2', (t) => {
+  const message = lines('Content-Type: message/global', '', 'Subject: s', '', 'text', '');
+  const envelope = '(NIL "s" NIL NIL NIL NIL NIL NIL NIL NIL)';
+  const inner = '"text" "plain" ("charset" "us-ascii") NIL NIL "7bit" 6 1';
+  const reader = { knowsGlobal: true };
+  t.equal(
+    writeBody(walk(message), reader),
+    `("message" "global" NIL NIL NIL "7bit" 20 ${envelope} (${inner}) 3)`,
+  );
+  t.equal(
+    writeBodyStructure(walk(message), reader),
+    `("message" "global" NIL NIL NIL "7bit" 20 ${envelope} (${inner} NIL NIL NIL NIL) 3 NIL NIL NIL NIL)`,
+  );
   t.end();
 });
 
