@@ -12,6 +12,8 @@ import { expectModseq } from './modseq.ts';
 
 /** @see RFC 9755, section 3 */
 const charsetText = 'No CHARSET is allowed once UTF8=ACCEPT is enabled, text is UTF-8';
+/** @see RFC 6855, erratum 4029 */
+const otherCharsetText = 'No charset but UTF-8 is allowed once UTF8=ACCEPT is enabled';
 
 /** The arguments of SEARCH. */
 export interface SearchArguments {
@@ -90,6 +92,9 @@ class SearchDecoder {
 
   expectProgram(): SearchKey {
     this.#expectCharset();
+    if (this.#charset !== 'UTF-8' && this.#decoder.isEnabled('UTF8=ACCEPT')) {
+      throw new CommandError(otherCharsetText);
+    }
     this.#decoder.expectSpace();
     return this.#expectKeys();
   }
