@@ -5,6 +5,7 @@ import type {
   FlagText,
   SearchResponse,
   ServerResponse,
+  VanishedResponse,
 } from './server-responses.ts';
 
 /** What a client believes of one message; undefined is what it was not told. */
@@ -71,12 +72,40 @@ export class ClientMirror {
   readonly entries: MirrorEntry[] = [];
   /** What the last search that was saved found; undefined if the client cannot tell. */
   #saved: readonly MirrorEntry[] | undefined = [];
+  /** Undefined until it is told. */
+  uidValidity: number | undefined;
+  /** What the client keeps as the highest modseq (RFC 7162, section 6); undefined until it is told. */
+  highestModseq: number | undefined;
+  /** What it was told since the last tagged response. */
+  #highestInCode: number | undefined;
+  #highestInFetch = 0;
+  /** What the client knew of the mailbox when it left it, until it is clear what of that is gone. */
+  #cache: ClientMirror | undefined;
+  readonly #vanished = new Set<number>();
   #facts: ToldFact[] = [];
   #problems: Problem[] = [];
 
-  constructor(selection: number, isReadOnly: boolean) {
+  /** @param cache what a client knows that comes back with QRESYNC */
+  constructor(selection: number, isReadOnly: boolean, cache?: ClientMirror) {
     this.selection = selection;
     this.isReadOnly = isReadOnly;
+    this.#cache = cache;
+  }
+
+  /** A HIGHESTMODSEQ or UIDVALIDITY response code; others are passed over. */
+  takeCode(code: string): void {
+    const [name, value] = code.split(' ');
+    if (name === 'HIGHESTMODSEQ') this.#highestInCode = Number(value);
+    if (name === 'UIDVALIDITY') this.uidValidity = Number(value);
+  }
+
+  /** A command is answered: the client keeps what it was told of modseqs, and all of SELECT has come. */
+  endCommand(): void {
+    this.#useCache();
+    const known = Math.max(this.highestModseq ?? 0, this.#highestInFetch);
+    this.highestModseq = this.#highestInCode ?? known;
+    this.#highestInCode = undefined;
+    this.#highestInFetch = 0;
   }
 
   /** Facts since the last call, in order. */
@@ -107,6 +136,12 @@ export class ClientMirror {
     return saved?.some(({ uid }) => uid === undefined) === true ? undefined : saved;
   }
 
+  /** The entries up to the first of which the client does not know the UID: of no others it can keep anything. */
+  get knownEntries(): readonly MirrorEntry[] {
+    const end = this.entries.findIndex(({ uid }) => uid === undefined);
+    return end === -1 ? this.entries : this.entries.slice(0, end);
+  }
+
   /** Takes one response that concerns the mailbox; others are passed over. */
   take(response: ServerResponse, context: ResponseContext): void {
     switch (response.kind) {
@@ -114,6 +149,10 @@ export class ClientMirror {
         return this.#takeExists(response.count, context);
       case 'expunge':
         return this.#takeExpunge(response.number, context);
+      case 'vanished':
+        return response.isEarlier
+          ? this.#takeEarlier(response, context)
+          : this.#takeVanished(response, context);
       case 'fetch':
         return this.#takeFetch(response, context);
       case 'search':
@@ -132,6 +171,7 @@ export class ClientMirror {
   }
 
   #takeExists(count: number, { command, isOpening }: ResponseContext): void {
+    if (!isOpening) this.#useCache();
     const added = count - this.entries.length;
     if (added < 0) {
       this.#fail('exists-shrinks', `EXISTS ${count} after ${this.entries.length}`);
@@ -145,9 +185,10 @@ export class ClientMirror {
     this.#facts.push({ kind: 'exists', command, count, lastUid, unknownCount });
   }
 
-  #takeExpunge(number: number, { command, isRunning, usesNumbers }: ResponseContext): void {
-    if (!isRunning) this.#fail('expunge-forbidden', `EXPUNGE ${number} while no command runs`);
-    if (usesNumbers) this.#fail('expunge-forbidden', `EXPUNGE ${number} while numbers are in use`);
+  #takeExpunge(number: number, context: ResponseContext): void {
+    this.#useCache();
+    this.#checkAllowed(`EXPUNGE ${number}`, context);
+    const { command } = context;
     const entry = this.entries[number - 1];
     if (entry === undefined) {
       this.#fail('number-beyond', `EXPUNGE ${number} of ${this.entries.length}`);
@@ -157,7 +198,66 @@ export class ClientMirror {
     this.#facts.push({ kind: 'expunged', command, entry });
   }
 
+  #checkAllowed(what: string, { isRunning, usesNumbers }: ResponseContext): void {
+    if (!isRunning) this.#fail('expunge-forbidden', `${what} while no command runs`);
+    if (usesNumbers) this.#fail('expunge-forbidden', `${what} while numbers are in use`);
+  }
+
+  #takeVanished({ uids }: VanishedResponse, context: ResponseContext): void {
+    this.#useCache();
+    for (const uid of uids) {
+      this.#checkAllowed(`VANISHED ${uid}`, context);
+      const index = this.#placeOf(uid);
+      const entry = this.entries[index];
+      if (entry === undefined) {
+        this.#fail('vanished-form', `VANISHED ${uid}, which the client does not count`);
+        return;
+      }
+      this.entries.splice(index, 1);
+      entry.uid = uid;
+      this.#facts.push({ kind: 'expunged', command: context.command, entry });
+    }
+  }
+
+  /** Where a UID stands, or may stand: then it is one of several whose UIDs the client does not know. -1 if nowhere. */
+  #placeOf(uid: number): number {
+    const known = this.entries.findIndex((entry) => entry.uid === uid);
+    if (known !== -1) return known;
+    const after = this.entries.findIndex((entry) => (entry.uid ?? 0) > uid);
+    const last = (after === -1 ? this.entries.length : after) - 1;
+    return this.entries[last]?.uid === undefined ? last : -1;
+  }
+
+  /** Of messages that were gone before the client had the mailbox selected, or of which it was told. */
+  #takeEarlier({ uids }: VanishedResponse, { command }: ResponseContext): void {
+    if (this.#cache === undefined) {
+      this.#fail('vanished-form', `VANISHED (EARLIER) ${uids.join(',')} when it is too late`);
+    }
+    for (const uid of uids) {
+      this.#vanished.add(uid);
+      const entry = { ...(this.#cache?.find(uid) ?? newEntry()), uid };
+      this.#facts.push({ kind: 'expunged', command, entry });
+    }
+  }
+
+  /** Puts the messages that are left of those that the client knew to the beginning; those behind them are new. */
+  #useCache(): void {
+    const cache = this.#cache;
+    this.#cache = undefined;
+    if (cache === undefined || cache.uidValidity !== this.uidValidity) return;
+    const left = cache.knownEntries.filter(({ uid }) => !this.#vanished.has(uid!));
+    if (left.length > this.entries.length) {
+      const uids = left.map(({ uid }) => uid).join(' ');
+      this.#fail('resync-wrong', `the client has (${uids}), there are ${this.entries.length}`);
+      return;
+    }
+    for (const [index, entry] of left.entries()) {
+      this.entries[index] = { ...entry, isRecent: undefined };
+    }
+  }
+
   #takeFetch(response: FetchResponse, { command }: ResponseContext): void {
+    this.#useCache();
     const { number, uid, flags, modseq, isRecent } = response;
     const entry = this.entries[number - 1];
     if (entry === undefined) {
@@ -170,6 +270,7 @@ export class ClientMirror {
     }
     entry.flags = flags ?? entry.flags;
     entry.modseq = modseq ?? entry.modseq;
+    this.#highestInFetch = Math.max(this.#highestInFetch, modseq ?? 0);
     entry.isRecent = isRecent ?? entry.isRecent;
     this.#facts.push({ kind: 'fetch', command, entry, response });
   }

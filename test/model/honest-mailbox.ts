@@ -32,6 +32,7 @@ export class HonestMailbox {
   uidNext = 1;
   modseq = 1;
   messages: HonestMessage[] = [];
+  readonly expunged: { readonly uid: number; readonly modseq: number }[] = [];
   isDeleted = false;
 
   constructor(uidValidity: number) {
@@ -66,6 +67,9 @@ export class HonestMailbox {
   expunge(isGone: (message: HonestMessage) => boolean): void {
     const kept = this.messages.filter((message) => !isGone(message));
     if (kept.length < this.messages.length) this.modseq += 1;
+    for (const { uid } of this.messages.filter(isGone)) {
+      this.expunged.push({ uid, modseq: this.modseq });
+    }
     this.messages = kept;
   }
 

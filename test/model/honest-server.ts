@@ -66,6 +66,7 @@ export class HonestClient implements ModelClient, HonestViewSettings {
   #idleTag: string | undefined;
   #selected: HonestView | undefined;
   hasCondstore = false;
+  hasQresync = false;
 
   constructor(server: HonestServer, mailboxes: Map<string, HonestMailbox>) {
     this.#server = server;
@@ -181,6 +182,7 @@ export class HonestClient implements ModelClient, HonestViewSettings {
         return undefined;
       case 'ENABLE':
         this.hasCondstore = true;
+        this.hasQresync = text.includes('QRESYNC');
         return 'OK ENABLE completed';
       case 'CREATE':
       case 'DELETE':
@@ -188,7 +190,7 @@ export class HonestClient implements ModelClient, HonestViewSettings {
         return this.#carryOutNaming(name, words);
       case 'SELECT':
       case 'EXAMINE':
-        return this.#select(words[0]!, name === 'EXAMINE');
+        return this.#select(text, words[0]!, name === 'EXAMINE');
       case 'STATUS':
         return this.#status(words[0]!);
       case 'APPEND':
@@ -232,7 +234,7 @@ export class HonestClient implements ModelClient, HonestViewSettings {
     return 'OK RENAME completed';
   }
 
-  #select(name: string, isReadOnly: boolean): string {
+  #select(text: string, name: string, isReadOnly: boolean): string {
     if (this.#selected !== undefined) this.emit('* OK [CLOSED] Closed');
     const mailbox = this.#mailboxes.get(name);
     this.#selected = undefined;
@@ -247,6 +249,8 @@ export class HonestClient implements ModelClient, HonestViewSettings {
     this.emit(`* OK [UIDVALIDITY ${mailbox.uidValidity}] Valid`);
     this.emit(`* OK [UIDNEXT ${wrong === 0 ? mailbox.uidNext : 1}] Next`);
     this.emit(`* OK [HIGHESTMODSEQ ${this.#highest(mailbox)}] Highest`);
+    const [, validity, since] = /QRESYNC \((\d+) (\d+)/.exec(text) ?? [];
+    if (Number(validity) === mailbox.uidValidity) view.resynchronize(Number(since));
     return 'OK [READ-WRITE] SELECT completed';
   }
 

@@ -4,6 +4,7 @@ import type { Rule } from './rules.ts';
 /** What an {@link HonestView} has of its client. */
 export interface HonestViewSettings {
   readonly hasCondstore: boolean;
+  readonly hasQresync: boolean;
   /** Whether the server breaks a rule now. */
   lies(rule: Rule): boolean;
   emit(line: string, literals?: readonly string[]): void;
@@ -18,12 +19,27 @@ export class HonestView {
   /** UIDs that the last search that was saved found. */
   saved: readonly number[] = [];
   readonly #recent = new Set<number>();
+  /** All up to this modseq was told, with what is gone. */
+  #settledModseq: number;
   readonly #settings: HonestViewSettings;
 
   constructor(mailbox: HonestMailbox, isReadOnly: boolean, settings: HonestViewSettings) {
     this.mailbox = mailbox;
     this.isReadOnly = isReadOnly;
     this.#settings = settings;
+    this.#settledModseq = mailbox.modseq;
+  }
+
+  /** Tells a client that comes back what has changed, or gone, after a modseq. */
+  resynchronize(since: number): void {
+    const gone = this.mailbox.expunged.filter(({ modseq }) => modseq > since);
+    if (this.#lies('resync-wrong')) gone.pop();
+    const uids = gone.map(({ uid }) => uid).toSorted((a, b) => a - b);
+    if (uids.length > 0) this.#settings.emit(`* VANISHED (EARLIER) ${uids.join(',')}`);
+    for (const [index, message] of this.mailbox.messages.entries()) {
+      if (message.modseq <= since) continue;
+      this.tellFlags(index, message, { hasUid: true, hasFlags: true }, true);
+    }
   }
 
   /** Tells what has changed; EXPUNGE only if it may be told. */
@@ -40,6 +56,15 @@ export class HonestView {
         this.entries[index] = { uid: told.uid, modseq: message.modseq };
       }
     }
+    this.#settle();
+  }
+
+  #settle(): void {
+    const isHeldBack = this.entries.some(({ uid }) => this.mailbox.find(uid) === undefined);
+    if (!isHeldBack) this.#settledModseq = this.mailbox.modseq;
+    else if (this.#settings.hasQresync) {
+      this.#settings.emit(`* OK [HIGHESTMODSEQ ${this.#settledModseq}] Something is held back`);
+    }
   }
 
   #tellExpunged(): void {
@@ -48,7 +73,11 @@ export class HonestView {
       else {
         const isOther = this.#lies('expunge-alive') && this.entries.length > 1;
         const at = isOther ? (index === 0 ? 1 : 0) : index;
-        this.entries.splice(at, 1);
+        const { uid } = this.entries.splice(at, 1)[0]!;
+        if (this.#settings.hasQresync && !this.#lies('vanished-form')) {
+          this.#settings.emit(`* VANISHED ${uid}`);
+          continue;
+        }
         this.#settings.emit(`* ${at + 1 + (this.#lies('number-beyond') ? 100 : 0)} EXPUNGE`);
       }
     }

@@ -84,6 +84,10 @@ export class ModelRound {
     for (const operations of bursts) {
       const session = await this.#exchange.awake(operations[0]?.session ?? 0);
       if (session === undefined) continue;
+      if (operations[0]?.name === 'drop') {
+        session.drop();
+        continue;
+      }
       ready.push({ session, operations });
       if (needsNumbers(operations)) problems.push(...(await this.#fill(session)));
     }
@@ -113,12 +117,14 @@ export class ModelRound {
       resolveCommand(operation, {
         mirror,
         isCondstore,
+        cacheOf: (name) => session.cacheOf(name),
         canUseNumbers,
         isFirst: commands.length === 0,
         isRace,
         mailboxName: (index) => this.#exchange.mailboxName(index),
         newBody: () => `Subject: message ${++this.#bodyCount}`,
-        newMirror: (isReadOnly) => new ClientMirror(++this.#selectionCount, isReadOnly),
+        newMirror: (isReadOnly, cache) =>
+          new ClientMirror(++this.#selectionCount, isReadOnly, cache),
       });
     if (isIdle) {
       const noop = resolve({ session: session.index, name: 'noop' });

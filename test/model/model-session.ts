@@ -11,9 +11,11 @@ export class ModelSession {
   readonly index: number;
   readonly account: ModelAccount;
   readonly isCondstore: boolean;
+  readonly isQresync: boolean;
+  /** What the client keeps of mailboxes that it has left, by their names; more than one connection long. */
+  readonly known: Map<string, ClientMirror>;
   client: ModelClient;
-  /** The selected mailbox, if there is one. */
-  mirror: ClientMirror | undefined;
+  #mirror: ClientMirror | undefined;
   #idleTag: string | undefined;
   #done: DoneCommand[] = [];
   #tags: string[] = [];
@@ -24,11 +26,49 @@ export class ModelSession {
   /** Entries whose flags the running command has told. */
   #toldEntries = new Set<MirrorEntry>();
 
-  constructor(index: number, account: ModelAccount, isCondstore: boolean, client: ModelClient) {
+  constructor(
+    index: number,
+    account: ModelAccount,
+    client: ModelClient,
+    kind: {
+      readonly isCondstore: boolean;
+      readonly isQresync: boolean;
+      readonly known?: Map<string, ClientMirror>;
+    },
+  ) {
     this.index = index;
     this.account = account;
-    this.isCondstore = isCondstore;
     this.client = client;
+    this.isCondstore = kind.isCondstore;
+    this.isQresync = kind.isQresync;
+    this.known = kind.known ?? new Map();
+  }
+
+  /** The selected mailbox, if there is one. */
+  get mirror(): ClientMirror | undefined {
+    return this.#mirror;
+  }
+
+  /** What the client knows of the mailbox before it keeps, under the name that this had last. */
+  set mirror(next: ClientMirror | undefined) {
+    const before = this.#mirror;
+    this.#mirror = next;
+    const name = before?.mailbox?.name;
+    if (this.isQresync && name !== undefined && before !== next) this.known.set(name, before!);
+  }
+
+  /** What the client knows of the mailbox of a name, if it can come back to it. */
+  cacheOf(name: string): ClientMirror | undefined {
+    if (!this.isQresync) return undefined;
+    return this.mirror?.mailbox?.name === name ? this.mirror : this.known.get(name);
+  }
+
+  /** The connection is lost, and what is on its way. */
+  drop(): void {
+    this.client.take();
+    this.client.drop();
+    this.#idleTag = undefined;
+    this.mirror = undefined;
   }
 
   get isIdle(): boolean {
@@ -125,6 +165,9 @@ export class ModelSession {
       isSaving: action?.kind === 'search' && action.isSaving,
     };
     this.#used.add(mirror);
+    if (response.kind === (this.isQresync ? 'expunge' : 'vanished')) {
+      this.#fail('vanished-form', `${response.kind} to session ${this.index}`);
+    }
     mirror.take(response, context);
     if (response.kind === 'fetch' && response.flags !== undefined) {
       const entry = mirror.entries[response.number - 1];
@@ -136,6 +179,8 @@ export class ModelSession {
   #takeCondition(status: string, code: string): void {
     const done = this.#done[this.#answered];
     done?.outcome.conditions.push(code);
+    const action = done?.sent.action;
+    (action?.kind === 'select' ? action.next : this.mirror)?.takeCode(code);
     // Of SELECT it says that the mailbox before is closed; otherwise that none is selected any more.
     if (code === 'CLOSED' && done?.sent.action.kind !== 'select') this.mirror = undefined;
     if (status === 'MALFORMED') this.#fail('malformed', code);
@@ -153,6 +198,11 @@ export class ModelSession {
     done.outcome.status = status;
     done.outcome.code = code;
     this.#answered += 1;
+    const { action } = done.sent;
+    const mirror = action.kind === 'select' && status === 'OK' ? action.next : this.mirror;
+    mirror?.takeCode(code);
+    mirror?.endCommand();
+    this.#problems.push(...(mirror?.takeProblems() ?? []));
     this.#follow(done);
     this.#toldEntries = new Set();
   }

@@ -29,6 +29,10 @@ export type SearchPick =
 export type Operation = { readonly session: number } & (
   | { readonly name: 'noop' | 'check' | 'close' | 'unselect' | 'idle' | 'done' }
   | {
+      /** The connection is lost. */
+      readonly name: 'drop';
+    }
+  | {
       readonly name: 'store';
       readonly set: MessagePicks;
       readonly isUid: boolean;
@@ -60,7 +64,13 @@ export type Operation = { readonly session: number } & (
       readonly target: number;
     }
   | { readonly name: 'expunge'; readonly set?: MessagePicks }
-  | { readonly name: 'select'; readonly mailbox: number; readonly isReadOnly: boolean }
+  | {
+      readonly name: 'select';
+      readonly mailbox: number;
+      readonly isReadOnly: boolean;
+      /** How a client that knows QRESYNC says what it knows; absent: it does not. */
+      readonly resync?: 'all' | 'uids' | 'matches';
+    }
   | { readonly name: 'create' | 'delete' | 'status'; readonly mailbox: number }
   | { readonly name: 'rename'; readonly mailbox: number; readonly newMailbox: number }
 );
@@ -104,7 +114,8 @@ const weights = [
   ...([
     ['close', 12],
     ['unselect', 8],
-    ['select', 60],
+    ['drop', 15],
+    ['select', 75],
     ['create', 30],
     ['delete', 30],
   ] as const),
@@ -231,7 +242,15 @@ export class RandomCommands {
       case 'expunge':
         return random.chance(0.5) ? { session, name } : { session, name, set: this.#set() };
       case 'select':
-        return { session, name, mailbox: this.#selectable(target), isReadOnly: random.chance(0.2) };
+        return {
+          session,
+          name,
+          mailbox: this.#selectable(target),
+          isReadOnly: random.chance(0.2),
+          ...(random.chance(0.85) && {
+            resync: random.pick(['all', 'all', 'uids', 'matches'] as const),
+          }),
+        };
       case 'create':
       case 'delete':
         return { session, name, mailbox: this.#nameOrInbox(0.05) };

@@ -7,6 +7,8 @@ import { sequenceSetOf } from './server-responses.ts';
 export interface ResolveContext {
   readonly mirror: ClientMirror | undefined;
   readonly isCondstore: boolean;
+  /** What the client knows of the mailbox of a name, if it may come back to it with QRESYNC. */
+  readonly cacheOf: (name: string) => ClientMirror | undefined;
   /** False behind a command of the same burst after which EXPUNGE may be told. */
   readonly canUseNumbers: boolean;
   /** True at the beginning of a burst: what the client knows of EXISTS is what the server has told. */
@@ -16,7 +18,7 @@ export interface ResolveContext {
   readonly mailboxName: (index: number) => string;
   /** A line that no other message has. */
   readonly newBody: () => string;
-  readonly newMirror: (isReadOnly: boolean) => ClientMirror;
+  readonly newMirror: (isReadOnly: boolean, cache?: ClientMirror) => ClientMirror;
 }
 
 /** A UID that no message gets. */
@@ -55,7 +57,7 @@ function resolve(operation: Operation, context: ResolveContext): Resolved {
     case 'append':
       return append(operation.target, operation.flags, context);
     case 'select':
-      return select(operation.mailbox, operation.isReadOnly, context);
+      return select(operation, context);
     case 'create':
     case 'delete':
       return named(operation.name, context.mailboxName(operation.mailbox));
@@ -71,7 +73,7 @@ function resolve(operation: Operation, context: ResolveContext): Resolved {
       return mirror === undefined ? noop : { ...noop, text: operation.name.toUpperCase() };
     default:
       if (mirror !== undefined) return resolveSelected(operation, mirror, context);
-      return context.canUseNumbers ? select(0, false, context) : noop;
+      return context.canUseNumbers ? select({ mailbox: 0, resync: 'all' }, context) : noop;
   }
 }
 
@@ -115,11 +117,37 @@ function append(target: number, flags: readonly string[], context: ResolveContex
   return { text, action: { kind: 'append', target: name, flags, body } };
 }
 
-function select(mailbox: number, isReadOnly: boolean, context: ResolveContext): Resolved {
+function select(
+  {
+    mailbox,
+    isReadOnly = false,
+    resync,
+  }: Pick<Extract<Operation, { name: 'select' }>, 'mailbox' | 'resync'> & {
+    readonly isReadOnly?: boolean;
+  },
+  context: ResolveContext,
+): Resolved {
   const name = context.mailboxName(mailbox);
-  const suffix = context.isCondstore ? ' (CONDSTORE)' : '';
+  const cache = resync === undefined ? undefined : context.cacheOf(name);
+  const known = cache && knownText(cache, resync!);
+  const suffix = known ?? (context.isCondstore ? ' (CONDSTORE)' : '');
+  const next = context.newMirror(isReadOnly, known === undefined ? undefined : cache);
   const text = `${isReadOnly ? 'EXAMINE' : 'SELECT'} ${name}${suffix}`;
-  return { text, action: { kind: 'select', name, next: context.newMirror(isReadOnly) } };
+  return { text, action: { kind: 'select', name, next } };
+}
+
+/** What a client knows of a mailbox, as a parameter of SELECT; undefined if it does not know enough. */
+function knownText(cache: ClientMirror, resync: 'all' | 'uids' | 'matches'): string | undefined {
+  const { uidValidity, highestModseq, knownEntries } = cache;
+  if (uidValidity === undefined || highestModseq === undefined) return undefined;
+  const known = knownEntries.map(({ uid }) => uid!);
+  const numbers = known.map((_, index) => index + 1).filter((number) => number % 3 === 1);
+  const matched = numbers.map((number) => known[number - 1]!);
+  const uids = known.length === 0 ? '' : ` ${sequenceSetOf(known)}`;
+  const matches =
+    known.length === 0 ? '' : ` (${sequenceSetOf(numbers)} ${sequenceSetOf(matched)})`;
+  const more = { all: '', uids, matches: `${uids}${matches}` }[resync];
+  return ` (QRESYNC (${uidValidity} ${highestModseq}${more}))`;
 }
 
 function named(kind: 'create' | 'delete', name: string): Resolved {

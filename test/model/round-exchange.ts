@@ -22,6 +22,8 @@ export interface RoundSettings {
   readonly sessionCount: number;
   /** 0 or 1: the sessions with an even or an odd index know CONDSTORE. */
   readonly condstoreParity: number;
+  /** 0 or 1: every second of these knows QRESYNC, too, from the first or the second on; absent: none. */
+  readonly qresyncParity?: number;
   /** The last session of four or more has an account of its own with mailboxes of the same names. */
   readonly hasSecondAccount: boolean;
   /** Which mailbox is INBOX, by its index; absent: the last of those that stay. */
@@ -95,22 +97,25 @@ export class RoundExchange {
     return hasSecondAccount && session === sessionCount - 1 ? 1 : 0;
   }
 
-  async #connect(index: number): Promise<ModelSession> {
+  async #connect(index: number, known?: ModelSession['known']): Promise<ModelSession> {
     const accountIndex = this.#accountIndex(index);
     const client = await this.#clients.connect(accountIndex, index);
-    const isCondstore = index % 2 === this.#settings.condstoreParity;
+    const { condstoreParity, qresyncParity } = this.#settings;
+    const isCondstore = index % 2 === condstoreParity;
+    const isQresync = isCondstore && (index >> 1) % 2 === qresyncParity;
     if (isCondstore) {
-      await client.answered(client.send('ENABLE CONDSTORE'));
+      await client.answered(client.send(`ENABLE ${isQresync ? 'QRESYNC' : 'CONDSTORE'}`));
       client.take();
     }
-    return new ModelSession(index, this.accounts[accountIndex]!, isCondstore, client);
+    const kind = { isCondstore, isQresync, ...(known && { known }) };
+    return new ModelSession(index, this.accounts[accountIndex]!, client, kind);
   }
 
   /** The session, connected anew if its connection has ended. */
   async awake(index: number): Promise<ModelSession | undefined> {
     const session = this.#sessions[index % this.#sessions.length];
     if (session?.client.isClosed !== true) return session;
-    const next = await this.#connect(session.index);
+    const next = await this.#connect(session.index, session.known);
     this.#sessions[session.index] = next;
     return next;
   }

@@ -5,7 +5,11 @@ export const rules = {
   'wrong-uid': 'A number and a UID do not belong together, or no message has ever had this UID',
   'expunge-forbidden':
     'EXPUNGE while no command runs, or during FETCH, STORE or SEARCH by number (RFC 3501 7.4.1)',
-  'expunge-alive': 'EXPUNGE tells that a message is gone that is still there',
+  'vanished-form':
+    'EXPUNGE to a client that enabled QRESYNC, or VANISHED of a message that the client does not count (RFC 7162 3.2.10)',
+  'resync-wrong':
+    'A client that comes back with QRESYNC is not told of all that is gone (RFC 7162 3.2.5)',
+  'expunge-alive': 'EXPUNGE or VANISHED tells that a message is gone that is still there',
   'exists-shrinks': 'EXISTS is smaller than the client knows, without EXPUNGE (RFC 3501 7.3.1)',
   'exists-wrong': 'EXISTS counts more messages than there ever were',
   'flags-wrong': 'Flags that the message never had, or no longer had when they were told',

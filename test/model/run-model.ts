@@ -236,8 +236,16 @@ export function planRound(
     sessions === undefined && !isCrowded && sessionCount >= 4 && random.chance(0.5);
   const chosen = isCrowded ? crowdedOperations : only;
   const inbox = stayingMailboxes[random.chance(0.3) ? 0 : 2];
+  // Mostly some; that of the second kind is there from four sessions on only.
+  const qresyncParity = random.pick([0, 0, 0, 1, undefined]);
   return {
-    shape: { sessionCount, condstoreParity, hasSecondAccount, inbox },
+    shape: {
+      sessionCount,
+      condstoreParity,
+      ...(qresyncParity !== undefined && { qresyncParity }),
+      hasSecondAccount,
+      inbox,
+    },
     mix: {
       sessionCount,
       inbox,

@@ -13,6 +13,7 @@ export type ServerResponse =
   | { readonly kind: 'continue' }
   | { readonly kind: 'exists'; readonly count: number }
   | { readonly kind: 'expunge'; readonly number: number }
+  | VanishedResponse
   | FetchResponse
   | SearchResponse
   | {
@@ -34,6 +35,13 @@ export interface FetchResponse {
   readonly modseq?: number;
   /** The first literal of the response, one character a byte. */
   readonly body?: string;
+}
+
+/** `* VANISHED (EARLIER) uids` */
+export interface VanishedResponse {
+  readonly kind: 'vanished';
+  readonly isEarlier: boolean;
+  readonly uids: readonly number[];
 }
 
 /** `* SEARCH n n (MODSEQ m)`, or `* ESEARCH (TAG t) UID ALL set MODSEQ m` */
@@ -78,6 +86,11 @@ function parseUntagged(text: string, literals: readonly string[]): ServerRespons
   }
   if (text.startsWith('SEARCH')) return parseSearch(text);
   if (text.startsWith('ESEARCH')) return parseEsearch(text);
+  const vanished = /^VANISHED( \(EARLIER\))? ([\d:,]+)$/.exec(text);
+  if (vanished !== null) {
+    const [, earlier, set] = vanished;
+    return { kind: 'vanished', isEarlier: earlier !== undefined, uids: numbersOf(set!) };
+  }
   const condition = /^(OK|NO|BAD|BYE|PREAUTH)(?: \[([^\]]*)\])?/.exec(text);
   if (condition !== null) {
     return { kind: 'condition', status: condition[1]!, code: condition[2] ?? '' };
