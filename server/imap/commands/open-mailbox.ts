@@ -6,8 +6,8 @@ import { CommandRefusedError } from '../responses.ts';
 import type { Session } from '../session.ts';
 import { type MissedChanges, readMissed } from './missed-changes.ts';
 
-/** Messages among which the store looks for the first without \Seen: ten milliseconds. In larger mailboxes slices do it. */
-const maxCountedMessages = 100_000;
+/** Messages among which the store looks for the first without \Seen: a millisecond. In larger mailboxes slices do it. */
+const maxCountedMessages = 1_000_000;
 
 /** A mailbox that a session has just selected. */
 export interface OpenedMailbox {

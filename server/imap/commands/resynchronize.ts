@@ -1,5 +1,9 @@
 import type { KnownMailbox, MatchData } from '../../../protocol/grammar/select.ts';
-import type { SequenceRange, SequenceSet } from '../../../protocol/sequence-set.ts';
+import {
+  lowerBound,
+  type SequenceRange,
+  type SequenceSet,
+} from '../../../protocol/sequence-set.ts';
 import { lowerBoundFrom, mergeUids } from '../../../protocol/sorted-uids.ts';
 import { ChangesForgottenError } from '../../../store/mail-store.ts';
 import { Turn } from '../../../store/turns.ts';
@@ -143,17 +147,28 @@ export async function tellChanged(
   { modseq, uids }: KnownMailbox,
 ): Promise<void> {
   const { feed } = view;
-  const named = uids === undefined ? view.uids.slice() : view.named(uids, true);
+  const ranges = rangesUpTo(view.uidNext - 1, uids);
   const turn = new Turn(out);
   let [number, index] = [0, -1];
-  for (const uid of named) {
+  for (const uid of changedUids(view, modseq)) {
     if (turn.look()) await turn.next();
+    if (!hasUid(ranges, uid)) continue;
     const found = feed.indexOf(uid, index + 1);
     if (found === -1) continue;
     index = found;
-    if (feed.modseqAt(index) <= modseq) continue;
     number = view.numberOf(uid, number + 1) ?? number;
     view.writeFlags(out, { number, index, uid: true, flags: true, modseq: true });
     turn.wrote();
   }
+}
+
+/** UIDs, ascending, of the messages that the client knows of and that have a larger modseq; a millisecond for a million. */
+function changedUids({ feed, uidNext }: MailboxView, modseq: number): readonly number[] {
+  const { uids, modseqs } = feed;
+  const count = lowerBound(uids, feed.count, uidNext);
+  const changed: number[] = [];
+  for (let index = 0; index < count; index++) {
+    if (modseqs[index]! > modseq) changed.push(uids[index]!);
+  }
+  return changed;
 }

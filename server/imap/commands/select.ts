@@ -1,7 +1,7 @@
 import type { KnownMailbox } from '../../../protocol/grammar/select.ts';
 import { encodeFlagList } from '../../../protocol/wire-text.ts';
 import type { SearchKey } from '../../../protocol/search-key.ts';
-import type { Mailbox } from '../../../store/mail-store.ts';
+import type { Mailbox, MailboxStatus } from '../../../store/mail-store.ts';
 import type { CommandHandler } from '../dispatch.ts';
 import type { MailboxView } from '../mailbox-view.ts';
 import { CommandRefusedError } from '../responses.ts';
@@ -71,12 +71,16 @@ function describeAsRev1(
   { view, status }: Pick<OpenedMailbox, 'view' | 'status'>,
 ): void {
   out.begin().number(view.recentCount).atom('RECENT').end();
-  const unseen = view.feed.isLoaded ? firstUnseenNumber(view) : status?.firstUnseenNumber;
+  const unseen = view.feed.isLoaded ? firstUnseenNumber(view, status) : status?.firstUnseenNumber;
   if (unseen !== undefined) out.status('*', 'OK', 'First unseen message', `UNSEEN ${unseen}`);
 }
 
-/** The number of the first message without \Seen; undefined if all have it. */
-function firstUnseenNumber(view: MailboxView): number | undefined {
+/** The number of the first message without \Seen; undefined if all have it, which the counters may tell at once. */
+function firstUnseenNumber(
+  view: MailboxView,
+  status: MailboxStatus | undefined,
+): number | undefined {
+  if (status?.highestModseq === view.toldModseq && status.unseenCount === 0) return undefined;
   const judged = new SearchVerdicts(isUnseen, view);
   for (let start = 0; start < view.count; start += sliceMessages) {
     const end = Math.min(start + sliceMessages, view.count);
