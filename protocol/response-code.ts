@@ -42,6 +42,7 @@ export type ResponseCode =
   | `UIDVALIDITY ${number}`
   | `UNSEEN ${number}`
   | `HIGHESTMODSEQ ${number}`
+  | `MAILBOXID (${string})`
   | `MODIFIED ${string}`
   | `APPENDUID ${number} ${string}`
   | `BADURL ${string}`

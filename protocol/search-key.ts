@@ -9,7 +9,7 @@ export type { CalendarDay } from './dates.ts';
  * are decoded as `not`; `NEW` as `and` of recent and not seen; a list in parentheses as `and`.
  * `saved` is `$`. Text is already decoded from the command's CHARSET to Unicode.
  *
- * @see RFC 3501, section 6.4.4; RFC 7162, section 3.1.5 (MODSEQ); RFC 5032 (OLDER, YOUNGER)
+ * @see RFC 3501, section 6.4.4; RFC 7162, section 3.1.5 (MODSEQ); RFC 5032 (OLDER, YOUNGER); RFC 8474, section 6
  */
 export type SearchKey =
   | { readonly key: 'all' }
@@ -36,7 +36,8 @@ export type SearchKey =
   | { readonly key: 'header'; readonly fieldName: string; readonly text: string }
   | { readonly key: 'body'; readonly text: string }
   | { readonly key: 'text'; readonly text: string }
-  | { readonly key: 'modseq'; readonly modseq: number };
+  | { readonly key: 'modseq'; readonly modseq: number }
+  | { readonly key: 'emailId' | 'threadId'; readonly id: string };
 
 /** True if the key, or one in it, names messages by their sequence numbers. */
 export function hasSequenceKey(key: SearchKey): boolean {

@@ -1,3 +1,4 @@
+import type { Capability } from '../capability.ts';
 import { CommandError, quoteReceived, type Decoder } from '../decoder.ts';
 import type { BinaryItem, FetchItem, PartialRange } from '../fetch-item.ts';
 import { maxFetchItems, maxFetchModifiers } from '../limits.ts';
@@ -17,12 +18,22 @@ const simpleItems = [
   'BODYSTRUCTURE',
   'UID',
   'MODSEQ',
+  'EMAILID',
+  'THREADID',
 ] as const;
 
 const itemsByName = new Map<string, FetchItem>(simpleItems.map((item) => [item, { item }]));
 
-/** What IMAP4rev2 does not have any more. @see RFC 9051, appendix E */
-const oldItems = ['RFC822', 'RFC822.HEADER', 'RFC822.TEXT'];
+/** Items that a capability brings, which are unknown if it is turned off. RFC 9051, appendix E, has no RFC822. */
+const itemCapabilities = new Map<string, Capability>([
+  ['RFC822', 'IMAP4rev1'],
+  ['RFC822.HEADER', 'IMAP4rev1'],
+  ['RFC822.TEXT', 'IMAP4rev1'],
+  ['MODSEQ', 'CONDSTORE'],
+  ['EMAILID', 'OBJECTID'],
+  ['THREADID', 'OBJECTID'],
+]);
+
 const binaryNames: ReadonlySet<string> = new Set(['BINARY', 'BINARY.PEEK', 'BINARY.SIZE']);
 
 const fast = ['FLAGS', 'INTERNALDATE', 'RFC822.SIZE'];
@@ -86,10 +97,8 @@ function expectFetchItem(decoder: Decoder): readonly FetchItem[] {
     return [expectBinaryItem(decoder, name)];
   }
   const item = itemsByName.get(name);
-  if (oldItems.includes(name) && decoder.isOff('IMAP4rev1')) {
-    throw new CommandError(`Unknown FETCH item ${quoteReceived(name)}`);
-  }
-  if (!item || (name === 'MODSEQ' && decoder.isOff('CONDSTORE')))
+  const capability = itemCapabilities.get(name);
+  if (!item || (capability !== undefined && decoder.isOff(capability)))
     throw new CommandError(`Unknown FETCH item ${quoteReceived(name)}`);
   return [item];
 }

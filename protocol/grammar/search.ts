@@ -151,12 +151,11 @@ class SearchDecoder {
   }
 
   #expectNamedKey(depth: number, name: string): SearchKey {
-    const constant = keysByName.get(name);
-    if (constant && !(recentKeys.includes(name) && this.#decoder.isEnabled('IMAP4rev2'))) {
-      return constant;
-    }
     const capability = capabilitiesByName.get(name);
     const isOff = capability !== undefined && this.#decoder.isOff(capability);
+    const isOld = recentKeys.includes(name) && this.#decoder.isEnabled('IMAP4rev2');
+    const constant = isOff || isOld ? undefined : keysByName.get(name);
+    if (constant) return constant;
     const expectArgument = isOff ? undefined : argumentsByName.get(name);
     if (!expectArgument && name !== 'NOT' && name !== 'OR') {
       throw new CommandError(`Unknown search key ${quoteReceived(name)}`);
@@ -189,6 +188,8 @@ const capabilitiesByName = new Map<string, Capability>([
   ['MODSEQ', 'CONDSTORE'],
   ['OLDER', 'WITHIN'],
   ['YOUNGER', 'WITHIN'],
+  ['EMAILID', 'OBJECTID'],
+  ['THREADID', 'OBJECTID'],
 ]);
 
 type ExpectArgument = (decoder: Decoder, expectSearchText: () => string) => SearchKey;
@@ -212,6 +213,8 @@ const argumentsByName = new Map<string, ExpectArgument>([
   ['YOUNGER', ageArgument('younger')],
   ['UID', expectUid],
   ['MODSEQ', expectModseqKey],
+  ['EMAILID', (decoder) => ({ key: 'emailId', id: expectObjectId(decoder) })],
+  ['THREADID', (decoder) => ({ key: 'threadId', id: expectObjectId(decoder) })],
 ]);
 
 function headerArgument(fieldName: string): [string, ExpectArgument] {
@@ -272,6 +275,14 @@ function expectModseqKey(decoder: Decoder): SearchKey {
     decoder.expectSpace();
   }
   return { key: 'modseq', modseq: expectModseq(decoder) };
+}
+
+/** An object id, also between quotes, as some clients write it. @see RFC 8474, section 7, `objectid` */
+function expectObjectId(decoder: Decoder): string {
+  const start = decoder.position;
+  const id = decoder.expectAString('object id');
+  if (!/^[A-Za-z0-9_-]{1,255}$/.test(id)) throw decoder.expected('object id', start);
+  return id;
 }
 
 function conjunction(keys: readonly SearchKey[]): SearchKey {

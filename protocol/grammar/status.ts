@@ -13,9 +13,15 @@ const statusItems = {
   APPENDLIMIT: 'APPENDLIMIT',
   SIZE: 'STATUS=SIZE',
   DELETED: 'IMAP4rev2',
+  MAILBOXID: 'OBJECTID',
 } as const satisfies { readonly [item: string]: Capability | undefined };
 
-/** A STATUS data item. @see RFC 3501, section 6.3.10; RFC 9051, section 6.3.11; RFC 7162, section 3.1.7; RFC 7889, section 3.1; RFC 8438 */
+/**
+ * A STATUS data item.
+ *
+ * @see RFC 3501, section 6.3.10; RFC 9051, section 6.3.11; RFC 7162, section 3.1.7; RFC 7889, section 3.1; RFC 8438;
+ * RFC 8474, section 4.3
+ */
 export type StatusItem = keyof typeof statusItems;
 
 function findItem(decoder: Decoder, name: string): StatusItem | undefined {

@@ -186,13 +186,13 @@ function internalSecondsOf({ internalDate: { epochMs } }: Message): number {
 }
 
 /** Of a message that follows none, and has no id, the digest stands for the id. */
-function threadIdOf({ facts, sortKeys: { references, messageId } }: Body): string {
+export function threadIdOf({ facts, sortKeys: { references, messageId } }: Body): string {
   const digest = Buffer.from(facts.sha256.subarray(0, 8)).toString('hex');
   return `T${references[0] ?? messageId ?? digest}`;
 }
 
 /** As much of the digest as tells contents apart, and the internal date. */
-function emailIdOf(message: Message): string {
+export function emailIdOf(message: Message): string {
   const digest = Buffer.from(message.body.facts.sha256.subarray(0, 16)).toString('hex');
   return `M${digest}-${internalSecondsOf(message)}-${message.internalDate.zoneMinutes}`;
 }

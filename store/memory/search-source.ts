@@ -11,6 +11,7 @@ import type {
 import type { Body, BodyPool } from './bodies.ts';
 import type { MemoryMailbox } from './mailbox.ts';
 import { type Message, toStates } from './message.ts';
+import { emailIdOf, threadIdOf } from './reading.ts';
 
 const dayMs = 24 * 60 * 60 * 1000;
 const minuteMs = 60 * 1000;
@@ -94,6 +95,8 @@ function toSearchRows(
       Math.floor(epochMs / 1000),
     ),
     sentDays: Float64Array.from(messages, ({ body }) => body.facts.sentDay ?? NaN),
+    ...(columns.has('emailId') && { emailIds: messages.map(emailIdOf) }),
+    ...(columns.has('threadId') && { threadIds: messages.map(({ body }) => threadIdOf(body)) }),
     ...(columns.has('usualFields') && {
       usualFields: joinUsualFields(messages.map(({ body }) => body.usualFields)),
     }),

@@ -60,6 +60,10 @@ export function makeCondition(key: SearchKey, largestUid: number): Condition {
     }
     case 'modseq':
       return rowCondition(['modseq'], ({ modseqs }, index) => modseqs![index]! >= key.modseq);
+    case 'emailId':
+      return rowCondition(['emailId'], ({ emailIds }, index) => emailIds![index] === key.id);
+    case 'threadId':
+      return rowCondition(['threadId'], ({ threadIds }, index) => threadIds![index] === key.id);
     default:
       throw new Error(`The store cannot search for "${key.key}", which belongs to a session`);
   }

@@ -28,7 +28,15 @@ export interface SearchSource {
 
 /** What a search may want of a row, beyond what every row has. */
 export type SearchColumn =
-  'flags' | 'modseq' | 'size' | 'internalDay' | 'internalSecond' | 'sentDay' | 'usualFields';
+  | 'flags'
+  | 'modseq'
+  | 'size'
+  | 'internalDay'
+  | 'internalSecond'
+  | 'sentDay'
+  | 'emailId'
+  | 'threadId'
+  | 'usualFields';
 
 /** Messages as columns of equal length, ascending by UID. */
 export interface SearchRows {
@@ -48,6 +56,10 @@ export interface SearchRows {
   readonly internalSeconds?: Float64Array;
   /** With `sentDay`: days since 1970 as `sentDayOf` counts them; NaN if the message names none. */
   readonly sentDays?: Float64Array;
+  /** With `emailId`: as in `MessageRows`. */
+  readonly emailIds?: readonly string[];
+  /** With `threadId`: as in `MessageRows`. */
+  readonly threadIds?: readonly string[];
   /**
    * With `usualFields`: the header fields for which `isUsualField` holds, with the blank line. Nothing for a message of
    * which they are not kept apart: the search then reads its header.

@@ -15,6 +15,16 @@ const sortKeysJoin = 'LEFT JOIN sort_keys k ON k.body_id = m.body_id';
 const fieldsJoin = 'LEFT JOIN header_fields h ON h.body_id = m.body_id';
 const firstChunkJoin = chunkJoin(['c', 'd'], { bodyId: 'm.body_id' });
 
+/** The email id of a message `m` with a body `b`. */
+export const emailIdSql = `'M' || lower(hex(substr(b.sha256, 1, 16))) || '-' || m.internal_seconds || '-' || m.zone_minutes`;
+
+/**
+ * The thread id of a message with a body `b` and sort keys `k`. Of a message that follows none, and has no id, the digest
+ * stands for the id.
+ */
+export const threadIdSql = `'T' || lower(hex(coalesce(substr(k.thread_references, 1, 8), k.message_id,
+  substr(b.sha256, 1, 8))))`;
+
 /** Where the values of a column come from, and where they go. */
 interface ColumnSource {
   readonly column: MessageColumn;
@@ -50,16 +60,14 @@ const columnSources: readonly ColumnSource[] = [
   },
   {
     column: 'emailId',
-    sql: `'M' || lower(hex(substr(b.sha256, 1, 16))) || '-' || m.internal_seconds || '-' || m.zone_minutes`,
+    sql: emailIdSql,
     joins: [bodiesJoin],
     isRequired: true,
     put: (batch, value) => putText(batch.emailIds, value as string),
   },
   {
     column: 'threadId',
-    // Of a message that follows none, and has no id, the digest stands for the id.
-    sql: `'T' || lower(hex(coalesce(substr(k.thread_references, 1, 8), k.message_id,
-      substr(b.sha256, 1, 8))))`,
+    sql: threadIdSql,
     joins: [bodiesJoin, sortKeysJoin],
     put: (batch, value) => putText(batch.threadIds, value as string),
   },

@@ -17,6 +17,7 @@ import { readCounters } from './mailbox-counters.ts';
 import { readNamedStates } from './message-states.ts';
 import { readBody } from './bodies/read-body.ts';
 import { chunkJoin, type ChunkRows, toChunk } from './bodies/stored-body.ts';
+import { emailIdSql, threadIdSql } from './row-columns.ts';
 import { readUsualFields } from './usual-field-rows.ts';
 import { stepSource, UidScan, type UidStep } from './uid-scan.ts';
 
@@ -101,6 +102,9 @@ const columnSql: Readonly<Record<RowColumn, string>> = {
   internalSecond: 'm.internal_seconds',
   // No join: a message of which the body is lost must not look like the end of the mailbox.
   sentDay: '(SELECT b.sent_day FROM bodies b WHERE b.id = m.body_id)',
+  emailId: `(SELECT ${emailIdSql} FROM bodies b WHERE b.id = m.body_id)`,
+  threadId: `(SELECT ${threadIdSql} FROM bodies b LEFT JOIN sort_keys k ON k.body_id = b.id
+    WHERE b.id = m.body_id)`,
 };
 
 const daySeconds = 86_400;
@@ -164,6 +168,10 @@ function toColumn(name: RowColumn, values: (number | string | null)[]): Partial<
           Math.floor(seconds / daySeconds),
         ),
       };
+    case 'emailId':
+      return { emailIds: values as string[] };
+    case 'threadId':
+      return { threadIds: values as string[] };
     default:
       return { sentDays: Float64Array.from(values as (number | null)[], (day) => day ?? NaN) };
   }
@@ -172,18 +180,9 @@ function toColumn(name: RowColumn, values: (number | string | null)[]): Partial<
 /** Those of the rows that are wanted. */
 function selectRows(rows: SearchRows, isWanted: Uint8Array): SearchRows {
   if (!isWanted.includes(0)) return rows;
-  const isKept = (_: number, index: number): boolean => isWanted[index] === 1;
-  const {
-    uids,
-    bodyIds,
-    flags,
-    flagSets,
-    modseqs,
-    sizes,
-    internalDays,
-    internalSeconds,
-    sentDays,
-  } = rows;
+  const isKept = (_: unknown, index: number): boolean => isWanted[index] === 1;
+  const { uids, bodyIds, flags, flagSets, modseqs, sizes, sentDays } = rows;
+  const { internalDays, internalSeconds, emailIds, threadIds } = rows;
   return {
     uids: uids.filter(isKept),
     bodyIds: bodyIds.filter(isKept),
@@ -193,6 +192,8 @@ function selectRows(rows: SearchRows, isWanted: Uint8Array): SearchRows {
     ...(internalDays && { internalDays: internalDays.filter(isKept) }),
     ...(internalSeconds && { internalSeconds: internalSeconds.filter(isKept) }),
     ...(sentDays && { sentDays: sentDays.filter(isKept) }),
+    ...(emailIds && { emailIds: emailIds.filter(isKept) }),
+    ...(threadIds && { threadIds: threadIds.filter(isKept) }),
   };
 }
 

@@ -44,6 +44,7 @@ const common = [
   'SORT=DISPLAY',
   'APPENDLIMIT=67108864',
   'STATUS=SIZE',
+  'OBJECTID',
 ].join(' ');
 
 const list = (stage: ConnectionStage, hasCertificate = false, off: Capability[] = []) =>

@@ -31,6 +31,8 @@ export function hasItem(items: readonly FetchItem[], name: FetchItem['item']): b
 
 const columnsByItem: { readonly [Item in FetchItem['item']]?: MessageColumn } = {
   INTERNALDATE: 'internalDate',
+  EMAILID: 'emailId',
+  THREADID: 'threadId',
   ENVELOPE: 'envelope',
   BODYSTRUCTURE: 'bodyStructure',
   BODY: 'structure',
@@ -182,6 +184,8 @@ const attributeNames: Readonly<Record<Attribute, WireText>> = {
   UID: encodeAtom('UID'),
   FLAGS: encodeAtom('FLAGS'),
   MODSEQ: encodeAtom('MODSEQ'),
+  EMAILID: encodeAtom('EMAILID'),
+  THREADID: encodeAtom('THREADID'),
   'RFC822.SIZE': encodeAtom('RFC822.SIZE'),
   INTERNALDATE: encodeAtom('INTERNALDATE'),
   ENVELOPE: encodeAtom('ENVELOPE'),
@@ -202,6 +206,10 @@ function writeAttribute(
       return out.wire(flags);
     case 'MODSEQ':
       return out.open().number(modseq).close();
+    case 'EMAILID':
+      return out.open().atom(present(rows.emailIds?.[place])).close();
+    case 'THREADID':
+      return out.open().atom(present(rows.threadIds?.[place])).close();
     case 'RFC822.SIZE':
       return out.number(present(rows.sizeBytes[place]));
     case 'INTERNALDATE':

@@ -4,6 +4,7 @@ import type { SearchKey } from '../../../protocol/search-key.ts';
 import type { Mailbox, MailboxStatus } from '../../../store/mail-store.ts';
 import type { CommandHandler } from '../dispatch.ts';
 import type { MailboxView } from '../mailbox-view.ts';
+import { mailboxIdOf } from '../mailbox-id.ts';
 import { CommandRefusedError } from '../responses.ts';
 import type { Session } from '../session.ts';
 import { tellMissed } from './missed-changes.ts';
@@ -17,7 +18,10 @@ const isUnseen: SearchKey = { key: 'not', operand: { key: 'flag', flag: '\\Seen'
 /** Messages that are looked at before it is seen whether one of them is not \Seen. */
 const sliceMessages = 4096;
 
-/** @see RFC 3501, sections 6.3.1 and 6.3.2; RFC 9051, section 6.3.2; RFC 7162, sections 3.1.8 (CONDSTORE) and 3.2.5 (QRESYNC) */
+/**
+ * @see RFC 3501, sections 6.3.1 and 6.3.2; RFC 9051, section 6.3.2; RFC 7162, sections 3.1.8 (CONDSTORE) and 3.2.5 (QRESYNC);
+ * RFC 8474, section 4.2 (MAILBOXID)
+ */
 export const select: CommandHandler<'SELECT' | 'EXAMINE'> = async (session, command) => {
   const { name, mailboxName, isCondstore, known } = command;
   // The mailbox that is selected stays so.
@@ -59,6 +63,9 @@ function describe(
   out.begin().number(view.count).atom('EXISTS').end();
   if (session.isRev2) tellName(session, mailbox, oldName);
   else describeAsRev1(session, { view, status });
+  if (!session.isOff('OBJECTID')) {
+    out.status('*', 'OK', 'Id of the mailbox', `MAILBOXID (${mailboxIdOf(feed)})`);
+  }
   out.status('*', 'OK', 'UIDs are valid', `UIDVALIDITY ${feed.uidValidity}`);
   out.status('*', 'OK', 'Predicted next UID', `UIDNEXT ${view.uidNext}`);
   if (session.isOff('CONDSTORE')) return;

@@ -1,11 +1,15 @@
 import type { StatusItem } from '../../../protocol/grammar/status.ts';
 import { defaultMaxAppendBytes } from '../../../protocol/limits.ts';
 import type { Mailbox, MailboxStatus } from '../../../store/mail-store.ts';
+import { mailboxIdOf } from '../mailbox-id.ts';
 import { CommandRefusedError } from '../responses.ts';
 import type { CommandHandler } from '../dispatch.ts';
 import type { Session } from '../session.ts';
 
-const values: { readonly [Item in StatusItem]: (status: MailboxStatus) => number } = {
+/** The items that are numbers. */
+const numbers: {
+  readonly [Item in Exclude<StatusItem, 'MAILBOXID'>]: (status: MailboxStatus) => number;
+} = {
   MESSAGES: (status) => status.messageCount,
   RECENT: (status) => status.recentCount,
   UIDNEXT: (status) => status.uidNext,
@@ -17,7 +21,10 @@ const values: { readonly [Item in StatusItem]: (status: MailboxStatus) => number
   SIZE: (status) => status.sizeBytes,
 };
 
-/** @see RFC 3501, section 6.3.10; RFC 7162, section 3.1.7; RFC 7889, section 3.1 (APPENDLIMIT); RFC 8438 (SIZE) */
+/**
+ * @see RFC 3501, section 6.3.10; RFC 7162, section 3.1.7; RFC 7889, section 3.1 (APPENDLIMIT); RFC 8438 (SIZE);
+ * RFC 8474, section 4.3 (MAILBOXID)
+ */
 export const status: CommandHandler<'STATUS'> = async (session, { mailboxName, items }) => {
   const mailbox = await session.store.findMailbox(session.accountId, mailboxName);
   if (mailbox === undefined || !mailbox.isSelectable) {
@@ -36,6 +43,10 @@ export async function writeStatus(
 ): Promise<void> {
   const counters = await session.store.readStatus(mailbox);
   const out = session.out.begin().atom('STATUS').mailbox(mailbox.name).open();
-  for (const item of items) out.atom(item).number(values[item](counters));
+  for (const item of items) {
+    out.atom(item);
+    if (item === 'MAILBOXID') out.open().atom(mailboxIdOf(counters)).close();
+    else out.number(numbers[item](counters));
+  }
   out.close().end();
 }

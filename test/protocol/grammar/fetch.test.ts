@@ -116,6 +116,19 @@ await t.test('CHANGEDSINCE', (t) => {
   t.end();
 });
 
+await t.test('items that a capability brings are unknown without it', (t) => {
+  for (const [item, capability] of [
+    ['MODSEQ', 'CONDSTORE'],
+    ['EMAILID', 'OBJECTID'],
+    ['THREADID', 'OBJECTID'],
+  ] as const) {
+    const off = new Set([capability]);
+    t.match(decode(`FETCH 1 ${item.toLowerCase()}`), { items: [{ item }] });
+    t.equal(decode(`FETCH 1 ${item}`, { off }), `BAD Unknown FETCH item "${item}"`);
+  }
+  t.end();
+});
+
 await t.test('VANISHED stands with CHANGEDSINCE, in UID FETCH', (t) => {
   const command = {
     name: 'FETCH',

@@ -78,6 +78,11 @@ await t.test('STATUS', (t) => {
     items: ['MESSAGES', 'UNSEEN', 'UIDNEXT', 'UIDVALIDITY', 'RECENT', 'HIGHESTMODSEQ'],
   });
   t.match(decode('STATUS a (Size APPENDLIMIT)'), { items: ['SIZE', 'APPENDLIMIT'] });
+  t.match(decode('STATUS a (mailboxid)'), { items: ['MAILBOXID'] });
+  t.equal(
+    decode('STATUS a (MAILBOXID)', { off: new Set(['OBJECTID']) }),
+    'BAD Unknown STATUS item "MAILBOXID"',
+  );
   t.equal(
     decode('STATUS a (SIZE)', { off: new Set(['STATUS=SIZE']) }),
     'BAD Unknown STATUS item "SIZE"',

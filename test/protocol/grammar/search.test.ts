@@ -74,6 +74,9 @@ await t.test('every key', (t) => {
     ['*', { key: 'sequence', set: [{ first: Infinity, last: Infinity }] }],
     ['MODSEQ 620162338', { key: 'modseq', modseq: 620_162_338 }],
     [String.raw`MODSEQ "/flags/\\draft" all 0`, { key: 'modseq', modseq: 0 }],
+    ['EMAILID M6d99ac3275bb4e', { key: 'emailId', id: 'M6d99ac3275bb4e' }],
+    ['threadid "T-_0"', { key: 'threadId', id: 'T-_0' }],
+    [`EMAILID ${'a'.repeat(255)}`, { key: 'emailId', id: 'a'.repeat(255) }],
     ['NOT SEEN', not(flag('\\Seen'))],
     ['OR SEEN DRAFT', { key: 'or', left: flag('\\Seen'), right: flag('\\Draft') }],
     ['(SEEN)', flag('\\Seen')],
@@ -102,6 +105,22 @@ await t.test('every key', (t) => {
     t.same(criteria(text), expected, text);
   }
   t.match(decode('UID SEARCH ALL'), { name: 'SEARCH', isUid: true });
+  t.end();
+});
+
+await t.test('keys that a capability brings are unknown without it', (t) => {
+  for (const [key, text, capability] of [
+    ['MODSEQ', 'MODSEQ 1', 'CONDSTORE'],
+    ['EMAILID', 'EMAILID M1', 'OBJECTID'],
+    ['THREADID', 'THREADID T1', 'OBJECTID'],
+  ] as const) {
+    const off = new Set([capability]);
+    t.type(decode(`SEARCH ${text}`), 'object', text);
+    t.equal(decode(`SEARCH ${text}`, { off }), `BAD Unknown search key "${key}"`);
+  }
+  t.equal(criteria('EMAILID M+1'), 'BAD Expected object id, got "M+1"');
+  t.equal(criteria('EMAILID ""'), 'BAD Expected object id, got "\\"\\""');
+  t.match(criteria(`THREADID ${'a'.repeat(256)}`), /^BAD Expected object id, got "a/);
   t.end();
 });
 

@@ -34,9 +34,11 @@ await t.test('SELECT describes the mailbox', async (t) => {
   t.equal(lines[2], '* 2 EXISTS');
   t.equal(lines[3], '* 2 RECENT');
   t.match(lines[4], /^\* OK \[UNSEEN 2\] /);
-  t.match(lines[5], /^\* OK \[UIDVALIDITY [1-9]\d*\] /);
-  t.match(lines[6], /^\* OK \[UIDNEXT 3\] /);
-  t.match(lines[7], /^\* OK \[HIGHESTMODSEQ [1-9]\d*\] /);
+  t.match(lines[5], /^\* OK \[MAILBOXID \(F[1-9]\d*\)\] /);
+  t.match(lines[6], /^\* OK \[UIDVALIDITY [1-9]\d*\] /);
+  t.match(lines[7], /^\* OK \[UIDNEXT 3\] /);
+  t.match(lines[8], /^\* OK \[HIGHESTMODSEQ [1-9]\d*\] /);
+  t.equal(lines.length, 9);
 });
 
 await t.test('a mailbox without room for new keywords says so', async (t) => {

@@ -58,6 +58,33 @@ await t.test('STATUS SIZE is the sum of the sizes that FETCH tells (RFC 8438)', 
   t.same(await size('INBOX'), [`* STATUS INBOX (SIZE ${bytes[1]})`]);
 });
 
+await t.test('MAILBOXID goes with the mailbox, not with its name (RFC 8474)', async (t) => {
+  const client = await newClient();
+  const idOf = async (name: string) =>
+    /\(MAILBOXID \((F\d+)\)\)$/.exec(
+      texts(await client.ok(`STATUS ${name} (MAILBOXID)`)).join(),
+    )?.[1];
+  const create = async (name: string) =>
+    /^\[MAILBOXID \((F\d+)\)\] /.exec((await client.ok(`CREATE ${name}`)).text)?.[1];
+  const [first, inbox] = [await create('work'), await idOf('INBOX')];
+  t.type(first, 'string');
+  t.equal(await idOf('work'), first);
+  t.match(texts(await client.ok('SELECT work')), new RegExp(`\\[MAILBOXID \\(${first}\\)\\]`));
+  await client.ok('RENAME work done');
+  t.equal(await idOf('done'), first);
+  const second = await create('work');
+  t.not(second, first, 'the name means another mailbox now');
+  await client.ok('RENAME INBOX old');
+  t.equal(await idOf('INBOX'), inbox);
+  t.not(await idOf('old'), inbox);
+  await client.ok('DELETE work');
+  t.not(await create('work'), second, 'deleted and made again');
+  await client.ok('CREATE tree/leaf');
+  const tree = await idOf('tree');
+  await client.ok('DELETE tree');
+  t.not(await create('tree'), tree, 'a level becomes a mailbox again');
+});
+
 await t.test('STATUS of no mailbox is refused', async (t) => {
   const client = await newClient();
   t.match(await client.command('STATUS Nowhere (MESSAGES)'), {
