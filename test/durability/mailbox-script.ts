@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Flag } from '../../protocol/flag.ts';
 import type { MailboxKey, MailStore } from '../../store/mail-store.ts';
+import type { DraftedMessage, MessageDraft } from '../../store/message-draft.ts';
 import { readAll, readBytes, requireMailbox } from '../fixtures/mail-store-contract/store-steps.ts';
 import { SeededRandom } from '../fixtures/seeded-random.ts';
 
@@ -11,6 +12,14 @@ export type ScriptStep =
       readonly box: string;
       readonly message: string;
       readonly flags: Flag[];
+    }
+  | {
+      readonly kind: 'append-several';
+      readonly box: string;
+      readonly messages: string[];
+      readonly flags: Flag[];
+      /** A message of the mailbox that goes in the same step. */
+      readonly replaced?: number;
     }
   | {
       readonly kind: 'flags';
@@ -66,8 +75,9 @@ export class MailboxScript {
     const box = random.pick([...this.#mailboxes.keys()].filter(isUsed));
     const uids = [...this.#mailboxes.get(box)!.messages.keys()];
     const some = uids.filter(() => random.chance(1 / 2));
-    const choice = random.below(12);
+    const choice = random.below(13);
     if (choice === 0) return this.#nextOfMailboxes();
+    if (choice === 12) return this.#nextAppendSeveral(box, some[0]);
     if (choice <= 5 || some.length === 0) return this.#nextAppend(box);
     if (choice <= 8) {
       const mode = random.pick(['add', 'remove', 'replace'] as const);
@@ -80,9 +90,19 @@ export class MailboxScript {
   }
 
   #nextAppend(box: string): ScriptStep {
+    return { kind: 'append', box, message: this.#nextMessage(), flags: this.#someFlags() };
+  }
+
+  #nextAppendSeveral(box: string, replaced: number | undefined): ScriptStep {
+    const count = 1 + this.#random.below(4);
+    const messages = Array.from({ length: count }, () => this.#nextMessage());
+    const step = { kind: 'append-several', box, messages, flags: this.#someFlags() } as const;
+    return replaced === undefined ? step : { ...step, replaced };
+  }
+
+  #nextMessage(): string {
     const isUsual = !this.#random.chance(1 / 10);
-    const message = isUsual ? `${this.name}.${this.#messageCount++}` : 'the same for all';
-    return { kind: 'append', box, message, flags: this.#someFlags() };
+    return isUsual ? `${this.name}.${this.#messageCount++}` : 'the same for all';
   }
 
   #nextOfMailboxes(): ScriptStep {
@@ -110,6 +130,12 @@ export class MailboxScript {
     switch (step.kind) {
       case 'append':
         return this.#add(step.box, { message: step.message, flags: new Set(step.flags) });
+      case 'append-several':
+        if (step.replaced !== undefined) this.#remove(step.box, [step.replaced]);
+        for (const message of step.messages) {
+          this.#add(step.box, { message, flags: new Set(step.flags) });
+        }
+        return;
       case 'flags':
         return this.#applyFlags(step);
       case 'copy':
@@ -231,16 +257,13 @@ export async function perform(
 ): Promise<void> {
   switch (step.kind) {
     case 'append': {
-      const draft = store.beginMessage();
-      const bytes = bytesOfMessage(step.message);
-      for (let start = 0; start < bytes.length; start += 30_000) {
-        await draft.write(bytes.subarray(start, start + 30_000));
-      }
-      const internalDate = { epochMs: 0, zoneMinutes: 0 };
+      const draft = await draftMessage(store, step.message);
       const box = await requireMailbox(store, accountId, step.box);
-      await draft.addTo(box, { flags: step.flags, internalDate });
+      await draft.addTo(box, { flags: step.flags, internalDate: someDate });
       return;
     }
+    case 'append-several':
+      return appendSeveral(store, await requireMailbox(store, accountId, step.box), step);
     case 'create':
       await store.createMailbox(accountId, step.box);
       return;
@@ -255,6 +278,36 @@ export async function perform(
     default:
       return performOnMessages(store, await requireMailbox(store, accountId, step.box), step);
   }
+}
+
+const someDate = { epochMs: 0, zoneMinutes: 0 };
+
+async function draftMessage(store: MailStore, message: string): Promise<MessageDraft> {
+  const draft = store.beginMessage();
+  const bytes = bytesOfMessage(message);
+  for (let start = 0; start < bytes.length; start += 30_000) {
+    await draft.write(bytes.subarray(start, start + 30_000));
+  }
+  return draft;
+}
+
+/** Every other message waits on the disk for the others. */
+async function appendSeveral(
+  store: MailStore,
+  box: MailboxKey,
+  { messages, flags, replaced }: Extract<ScriptStep, { readonly kind: 'append-several' }>,
+): Promise<void> {
+  const drafted: DraftedMessage[] = [];
+  for (const [index, message] of messages.entries()) {
+    const draft = await draftMessage(store, message);
+    drafted.push({ draft, flags, internalDate: someDate });
+    await draft.seal(index % 2 === 0 ? 0 : Infinity);
+  }
+  await store.addMessages(
+    box,
+    drafted,
+    replaced === undefined ? undefined : { box, uid: replaced },
+  );
 }
 
 async function performOnMessages(
