@@ -121,7 +121,7 @@ await t.test('real traffic is understood', (t) => {
     const expected = client === 'thunderbird' ? ['Unknown command "GETQUOTAROOT"'] : [];
     t.same(refused.map(textOf), expected, client);
   }
-  t.equal(readEvents([allTraffic]).filter(isWhole).length, 79);
+  t.equal(readEvents([allTraffic]).filter(isWhole).length, 84);
   t.end();
 });
 

@@ -2,6 +2,7 @@ import type { AppendPart, AppendStep } from '../../../protocol/grammar/append.ts
 import { HeaderByteCheck } from '../../../protocol/mime/header-bytes.ts';
 import { defaultMaxAppendBytes } from '../../../protocol/limits.ts';
 import type { DraftedMessage } from '../../../store/message-draft.ts';
+import { takeTurnIfFree } from '../../../store/turns.ts';
 import { ConnectionLostError } from '../../net/transport.ts';
 import { maxAppendMessages, maxHeldAppendBytes, maxHeldDraftBytes } from '../limits.ts';
 import { CommandRefusedError } from '../responses.ts';
@@ -68,6 +69,8 @@ export class AppendInput {
   }
 
   async #take(step: AppendStep): Promise<void> {
+    // A client may send very many of them at once; one message does not wait.
+    if (this.#messages.length > 0) await takeTurnIfFree();
     if (step.step === 'message') {
       await this.#sealLast();
       const isUtf8Known = this.#session.out.isUtf8 || this.#session.isOff('UTF8=ACCEPT');

@@ -107,3 +107,14 @@ await t.test('the number of messages has its bound', async (t) => {
   t.match(await client.readTagged('c'), { status: 'OK' });
   t.equal(await count(client), String(maxAppendMessages));
 });
+
+await t.test('what is known of the messages that wait has its bound', async (t) => {
+  const client = await newClient();
+  const header = Buffer.from(`Subject: ${'x'.repeat(1_000_000)}\r\n\r\n`);
+  client.send(`a APPEND Drafts ${unasked(header)}`);
+  for (let sent = 1; sent < 20; sent++) client.send(` ${unasked(header)}`);
+  client.send('\r\nb NOOP\r\n');
+  t.match(await client.readTagged('a'), { status: 'NO', text: /^\[LIMIT\]/ });
+  t.match(await client.readTagged('b'), { status: 'OK' });
+  t.equal(await count(client), '0');
+});
