@@ -197,6 +197,13 @@ export class Encoder {
     return this;
   }
 
+  /** As {@link close}, but another list begins right behind it. @see RFC 5256, section 5 (thread-list) */
+  closeThread(): this {
+    this.close();
+    this.#place = 'first';
+    return this;
+  }
+
   /** Text that was encoded before. */
   wire(text: WireText): this {
     return this.#item(text);

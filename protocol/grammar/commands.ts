@@ -19,6 +19,7 @@ import { expectSelectArguments } from './select.ts';
 import { expectSortArguments } from './sort.ts';
 import { expectStatusArguments } from './status.ts';
 import { expectStoreArguments } from './store.ts';
+import { expectThreadArguments } from './thread.ts';
 
 /** Every command that the server knows, by its name. A new one is a row here, and one in server/imap/dispatch.ts. */
 export const commandGrammar = {
@@ -92,6 +93,7 @@ export const commandGrammar = {
   STATUS: { rfc: 'RFC 3501, section 6.3.10', expectArguments: expectStatusArguments },
   STORE: { rfc: 'RFC 3501, section 6.4.6', hasUid: true, expectArguments: expectStoreArguments },
   SUBSCRIBE: { rfc: 'RFC 3501, section 6.3.6', expectArguments: expectNameArguments },
+  THREAD: { rfc: 'RFC 5256', hasUid: true, expectArguments: expectThreadArguments },
   UNSELECT: { rfc: 'RFC 3691', capability: 'UNSELECT', expectArguments: expectNoArguments },
   UNSUBSCRIBE: { rfc: 'RFC 3501, section 6.3.7', expectArguments: expectNameArguments },
 } as const satisfies { readonly [name: string]: CommandGrammar };

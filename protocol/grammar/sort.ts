@@ -1,22 +1,27 @@
 import { CommandError, quoteReceived, type Decoder } from '../decoder.ts';
 import { maxSortKeys } from '../limits.ts';
 import type { SortKey, SortKeyName } from '../sort-key.ts';
+import type { SearchReturn } from '../search-return.ts';
+import { acceptSearchReturn } from './search-return.ts';
 import { expectSearchProgram, type SearchProgram } from './search.ts';
 
 /** The arguments of SORT. */
 export interface SortArguments extends SearchProgram {
+  /** Present if the answer is an ESEARCH response instead of SORT. */
+  readonly returned?: SearchReturn;
   /** At least one; the first that tells two messages apart decides. */
   readonly keys: readonly SortKey[];
 }
 
-/** @see RFC 5256, section 5 */
+/** @see RFC 5256, section 5; RFC 5267, section 3.1 (RETURN) */
 export function expectSortArguments(decoder: Decoder): SortArguments {
   decoder.expectSpace();
+  const returned = acceptSearchReturn(decoder, 'ESORT');
   const keys: SortKey[] = [];
   decoder.expectList('sort keys', maxSortKeys, () => keys.push(expectSortKey(decoder)));
   if (keys.length === 0) throw new CommandError('Expected sort keys, got an empty list');
   decoder.expectSpace();
-  return { keys, ...expectSearchProgram(decoder) };
+  return { keys, ...expectSearchProgram(decoder), ...(returned !== undefined && { returned }) };
 }
 
 const keyNames: readonly SortKeyName[] = ['ARRIVAL', 'CC', 'DATE', 'FROM', 'SIZE', 'SUBJECT', 'TO'];

@@ -34,6 +34,7 @@ import { startTls } from './commands/starttls.ts';
 import { status } from './commands/status.ts';
 import { store } from './commands/store.ts';
 import { subscribe } from './commands/subscribe.ts';
+import { thread } from './commands/thread.ts';
 import { unselect } from './commands/unselect.ts';
 
 /** What a command that worked is answered with: `tag OK [code] text`. */
@@ -127,6 +128,7 @@ export const commandTable: { readonly [Name in CommandName]: CommandRow<Name> } 
   STATUS: { state: 'after-login', numbers: 'breaks', run: status },
   STORE: { state: 'selected', numbers: 'uses', run: store },
   SUBSCRIBE: { state: 'after-login', numbers: 'breaks', run: subscribe },
+  THREAD: { state: 'selected', numbers: 'uses', run: thread },
   UNSELECT: { state: 'selected', numbers: 'breaks', needsMessages: false, run: unselect },
   UNSUBSCRIBE: { state: 'after-login', numbers: 'breaks', run: subscribe },
 };

@@ -42,6 +42,7 @@ const commandNames = [
   'STATUS',
   'STORE',
   'SUBSCRIBE',
+  'THREAD',
   'UNSELECT',
   'UNSUBSCRIBE',
 ] as const satisfies readonly Command['name'][];

@@ -42,6 +42,11 @@ const common = [
   'REPLACE',
   'SORT',
   'SORT=DISPLAY',
+  'ESORT',
+  'THREAD=ORDEREDSUBJECT',
+  'THREAD=REFERENCES',
+  'THREAD=REFS',
+  'I18NLEVEL=1',
   'APPENDLIMIT=67108864',
   'STATUS=SIZE',
   'OBJECTID',
@@ -76,7 +81,7 @@ await t.test('what is turned off is not announced', (t) => {
   t.equal(list('after-login', false, ['LITERAL-']), common);
   t.equal(
     list('after-login', false, ['SORT']),
-    common.replace(' SORT SORT=DISPLAY', ''),
+    common.replace(' SORT SORT=DISPLAY ESORT', ''),
     'nor what is nothing without it',
   );
   t.equal(list('after-login', false, ['IMAP4rev1']), common.replace('IMAP4rev1 ', ''));

@@ -40,6 +40,15 @@ await t.test('many numbers', (t) => {
   t.end();
 });
 
+await t.test('lists that stand side by side', (t) => {
+  const { out, written } = makeEncoder();
+  out.begin().atom('THREAD').open().number(2).closeThread().open().number(3).number(6);
+  out.open().number(4).closeThread().open().open().number(7).closeThread().closeThread();
+  out.closeThread().end();
+  t.equal(written(), '* THREAD (2)(3 6 (4)((7)))\r\n');
+  t.end();
+});
+
 await t.test('a sequence set in pieces', (t) => {
   const { out, written } = makeEncoder();
   out.beginEsearch('a"1', true).atom('ALL').beginSet();

@@ -2,6 +2,7 @@ import type { MailboxKey, MailStore } from '../../../store/mail-store.ts';
 import type { MessageRows, SortText } from '../../../store/message-rows.ts';
 import type { Turn } from '../../../store/turns.ts';
 import { CachedRows, type RowReader } from './cached-rows.ts';
+import { MessageLinks, type LinkColumns } from './message-links.ts';
 import { TextRanks } from './text-ranks.ts';
 
 /** What messages are compared by: a text, or a number. */
@@ -24,6 +25,7 @@ export class SortColumns {
   readonly #store: MailStore;
   readonly #box: MailboxKey;
   readonly #columns = new Map<SortColumn, CachedColumn>();
+  #links: MessageLinks | undefined;
 
   constructor(store: MailStore, box: MailboxKey) {
     this.#store = store;
@@ -32,7 +34,7 @@ export class SortColumns {
 
   /** Bytes of the arrays and of the texts, about. */
   get sizeBytes(): number {
-    let bytes = 0;
+    let bytes = this.#links?.sizeBytes ?? 0;
     for (const { rows, texts } of this.#columns.values()) {
       bytes += rows.sizeBytes + (texts?.sizeBytes ?? 0);
     }
@@ -44,6 +46,8 @@ export class SortColumns {
     for (const [name, { rows }] of this.#columns) {
       if (rows.messageCount > 2 * messageCount + spareMessages) this.#columns.delete(name);
     }
+    const linked = this.#links?.messageCount ?? 0;
+    if (linked > 2 * messageCount + spareMessages) this.#links = undefined;
   }
 
   /**
@@ -65,6 +69,12 @@ export class SortColumns {
    */
   async readTexts(name: SortText, uids: Uint32Array): Promise<Float64Array> {
     return (await this.#readValues(name, uids)).values;
+  }
+
+  /** How messages refer to each other, as {@link read}. */
+  readLinks(uids: Uint32Array): Promise<LinkColumns> {
+    this.#links ??= new MessageLinks();
+    return this.#links.read(this.#store, this.#box, uids);
   }
 
   async #readValues(

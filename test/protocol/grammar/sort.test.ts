@@ -77,6 +77,18 @@ await t.test('by what a client displays of addresses', (t) => {
   t.end();
 });
 
+await t.test('what is to be returned', (t) => {
+  const line = 'SORT RETURN (MIN count) (DATE) UTF-8 ALL';
+  t.match(decode(line), { keys: [key('DATE')], returned: { items: new Set(['MIN', 'COUNT']) } });
+  t.match(decode('SORT RETURN () (DATE) UTF-8 ALL'), { returned: { items: new Set(['ALL']) } });
+  for (const bad of ['RETURN (SAVE) (DATE)', 'RETURN (MIN)(DATE)', 'RETURN MIN (DATE)']) {
+    t.type(decode(`SORT ${bad} UTF-8 ALL`), 'string', bad);
+  }
+  for (const off of ['ESORT', 'ESEARCH'] as const)
+    t.type(decode(line, { off: new Set([off]) }), 'string', off);
+  t.end();
+});
+
 await t.test('without SORT there is no such command', (t) => {
   const off = new Set(['SORT'] as const);
   t.equal(decode('SORT (DATE) UTF-8 ALL', { off }), 'BAD Unknown command "SORT"');

@@ -129,6 +129,20 @@ await t.test('only what is searched is sorted', async (t) => {
   t.match(refused, { status: 'NO', text: /^\[BADCHARSET \(/ });
 });
 
+await t.test('the ends, the number and a compact set, in order (ESORT)', async (t) => {
+  const client = await newClient();
+  await client.ok('SELECT INBOX');
+  await append(client, ['Subject: d'], ['Subject: a'], ['Subject: b'], ['Subject: c']);
+  const esort = async (items: string, criteria = 'ALL') =>
+    texts(await client.ok(`SORT RETURN (${items}) (SUBJECT) UTF-8 ${criteria}`))
+      .join('\n')
+      .replace(/^\* ESEARCH \(TAG "[^"]+"\) ?/, '');
+  t.equal(await esort(''), 'ALL 2:4,1');
+  t.equal(await esort('MIN MAX'), 'MIN 2 MAX 1');
+  t.equal(await esort('COUNT ALL', '1:2'), 'ALL 2,1 COUNT 2');
+  t.equal(await esort('MIN COUNT', 'SUBJECT nothing'), 'COUNT 0');
+});
+
 await t.test('a message that is gone while it is sorted is left out', async (t) => {
   const mailbox = new FakeMailbox();
   const messages = [1, 2, 3].map((uid) => ({ uid, modseq: 1, flags: [] }));

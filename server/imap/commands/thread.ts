@@ -1,0 +1,16 @@
+import type { CommandHandler } from '../dispatch.ts';
+import { numbersOf } from '../search-response.ts';
+import { threadMessages } from '../sorting/thread-messages.ts';
+import { writeThreads } from '../sorting/thread-response.ts';
+import { findMatching, UnknownCharsetError, usesModseq } from './search.ts';
+
+/** @see RFC 5256, section 3 (THREAD) */
+export const thread: CommandHandler<'THREAD'> = async (session, command) => {
+  const { isUid, criteria, unknownCharset, algorithm } = command;
+  if (unknownCharset !== undefined) throw new UnknownCharsetError(unknownCharset);
+  if (usesModseq(criteria)) session.enableCondstore();
+  const found = await findMatching(session, criteria);
+  const { uids, forest } = await threadMessages(session, algorithm, found);
+  await writeThreads(session.out, forest, isUid ? uids : numbersOf(uids, session.view));
+  return { text: 'THREAD completed' };
+};
