@@ -2,6 +2,7 @@
 import t from 'tap';
 import { ChangesForgottenError } from '../../../../store/mail-store.ts';
 import type { ImapClient } from '../../../fixtures/imap-client.ts';
+import { SeededRandom } from '../../../fixtures/seeded-random.ts';
 import { messageOf, startImapService, texts } from '../../../fixtures/imap-service.ts';
 
 /** Modseqs below it are forgotten; the store itself forgets after 32,768 expunged messages. */
@@ -42,14 +43,14 @@ async function sceneOf(count: number) {
   }
   const gone = await login();
   await gone.ok('ENABLE QRESYNC');
-  const known = knownOf(await gone.ok('SELECT INBOX'));
+  const known = knownOf(texts(await gone.ok('SELECT INBOX')));
   await gone.ok('UNSELECT');
   await client.ok('SELECT INBOX');
   return { client, gone, known, login };
 }
 
-function knownOf(selected: Awaited<ReturnType<ImapClient['ok']>>): Known {
-  const text = texts(selected).join('\n');
+function knownOf(lines: readonly string[]): Known {
+  const text = lines.join('\n');
   const validity = /UIDVALIDITY (\d+)/.exec(text)?.[1] ?? '';
   return { validity, modseq: Number(/HIGHESTMODSEQ (\d+)/.exec(text)?.[1]) };
 }
@@ -149,6 +150,66 @@ await t.test('a mailbox that changes meanwhile tells no wrong number', async (t)
   t.ok(lines.includes('* 4 EXISTS'));
   t.match(lines.slice(-2), ['* VANISHED (EARLIER) 1', /^\* 3 FETCH \(UID 4 FLAGS \(\\Seen work\)/]);
 });
+
+await t.test('who comes back, again and again, knows what one knows who fetches all', async (t) => {
+  const { client, gone, known, login } = await sceneOf(30);
+  const random = new SeededRandom(7);
+  const cache = new Map<number, string>();
+  const fetched = await login();
+  for (const line of await fetchAll(fetched)) cache.set(...readFetch(line));
+  let last = known;
+  const before = stateReadCount;
+  for (let round = 0; round < 60; round++) {
+    for (let count = random.below(6); count > 0; count--) {
+      const uids = [...cache.keys()];
+      const uid = uids[random.below(uids.length)] ?? 1;
+      await client.ok('SELECT INBOX');
+      if (random.chance(0.4)) await client.ok('APPEND INBOX (\\Seen)', messageOf(`${round}`));
+      else if (random.chance(0.5)) await client.ok(`UID STORE ${uid} FLAGS (k${count})`);
+      else await expunge(client, `${uid}:${uid + random.below(4)}`);
+      await client.ok('UNSELECT');
+    }
+    stateReadCount = before;
+    const told = texts(await gone.ok(`SELECT INBOX (QRESYNC (${last.validity} ${last.modseq}))`));
+    t.equal(stateReadCount, before, 'without reading the mailbox');
+    last = knownOf(told);
+    for (const uid of vanishedOf(told)) cache.delete(uid);
+    for (const line of told.filter((each) => each.includes(' FETCH ')))
+      cache.set(...readFetch(line));
+    await gone.ok('UNSELECT');
+    const truth = new Map((await fetchAll(fetched)).map(readFetch));
+    t.same(new Map([...cache].toSorted(([a], [b]) => a - b)), truth, `round ${round}`);
+    // The numbers with which it was told.
+    for (const line of told.filter((each) => each.includes(' FETCH '))) {
+      const [uid] = readFetch(line);
+      t.equal(parseInt(line.slice(2), 10), [...truth.keys()].indexOf(uid) + 1, line);
+    }
+  }
+});
+
+/** All messages as one fetches them who knows nothing. */
+async function fetchAll(client: ImapClient): Promise<string[]> {
+  await client.ok('EXAMINE INBOX');
+  const lines = texts(await client.ok('UID FETCH 1:* (FLAGS MODSEQ)'));
+  await client.ok('UNSELECT');
+  return lines.filter((line) => line.includes(' FETCH '));
+}
+
+/** UID, flags and modseq of a FETCH response. */
+function readFetch(line: string): [uid: number, text: string] {
+  const [, uid, flags, modseq] = /UID (\d+) FLAGS \((.*)\) MODSEQ \((\d+)\)/.exec(line) ?? [];
+  return [Number(uid), `${flags?.replace(/\\Recent ?/, '')} ${modseq}`];
+}
+
+function vanishedOf(lines: readonly string[]): number[] {
+  const [, set = ''] = /^\* VANISHED \(EARLIER\) (.*)$/m.exec(lines.join('\n')) ?? [];
+  return set === ''
+    ? []
+    : set.split(',').flatMap((range) => {
+        const [first = 0, end = first] = range.split(':').map(Number);
+        return Array.from({ length: end - first + 1 }, (_, index) => first + index);
+      });
+}
 
 await t.test('what was forgotten is told as all that is not there', async (t) => {
   const { client, gone, known } = await sceneOf(9);
