@@ -11,12 +11,12 @@ import type { SpecialUse } from '../../protocol/special-use.ts';
 import { limits } from '../limits.ts';
 import { EventListeners } from '../event-listeners.ts';
 import {
-  compareMailboxNames,
   findableMailboxName,
   firstMailboxes,
   movedMailboxName,
   newMailboxName,
   parentNames,
+  sortByMailboxName,
   useIsTaken,
 } from '../names.ts';
 import type { BodyPool } from './bodies.ts';
@@ -129,9 +129,9 @@ export class MemoryAccount {
   /** @see MailStore.listMailboxes */
   list(): Mailbox[] {
     const parents = new Set(Array.from(this.#mailboxes.keys(), parentName));
-    return [...this.#mailboxes.values()]
-      .toSorted((a, b) => compareMailboxNames(a.name, b.name))
-      .map((mailbox) => toMailbox(mailbox, parents.has(mailbox.name)));
+    return sortByMailboxName([...this.#mailboxes.values()], ({ name }) => name).map((mailbox) =>
+      toMailbox(mailbox, parents.has(mailbox.name)),
+    );
   }
 
   /** @see MailStore.findMailbox */
@@ -230,7 +230,7 @@ export class MemoryAccount {
 
   /** @see MailStore.listSubscriptions */
   get subscriptions(): string[] {
-    return [...this.#subscriptions].toSorted(compareMailboxNames);
+    return sortByMailboxName([...this.#subscriptions], (name) => name);
   }
 
   #make(

@@ -10,11 +10,11 @@ import {
   StoreError,
 } from '../mail-store.ts';
 import {
-  compareMailboxNames,
   findableMailboxName,
   movedMailboxName,
   newMailboxName,
   parentNames,
+  sortByMailboxName,
   useIsTaken,
 } from '../names.ts';
 import { moveMessages } from './copy-and-expunge.ts';
@@ -33,16 +33,16 @@ export function listMailboxes(database: Database, accountId: number): Mailbox[] 
   const parents = new Set(
     rows.map(([, name]) => name.slice(0, Math.max(0, name.lastIndexOf('/')))),
   );
-  return rows
-    .toSorted(([, a], [, b]) => compareMailboxNames(a, b))
-    .map(([mailboxId, name, isSelectable, specialUses]) => ({
+  return sortByMailboxName(rows, ([, name]) => name).map(
+    ([mailboxId, name, isSelectable, specialUses]) => ({
       accountId,
       mailboxId,
       name,
       isSelectable: isSelectable === 1,
       hasChildren: parents.has(name),
       specialUses: readUses(specialUses),
-    }));
+    }),
+  );
 }
 
 /** @see MailStore.findMailbox */

@@ -1,16 +1,17 @@
 import { limits } from '../limits.ts';
 import { StoreError } from '../mail-store.ts';
-import { compareMailboxNames, findableMailboxName, newMailboxName } from '../names.ts';
+import { findableMailboxName, newMailboxName, sortByMailboxName } from '../names.ts';
 import type { Database } from './database.ts';
 import { checkAccount, findMailbox, type NamedMailbox } from './mailboxes.ts';
 import type { WriteContext } from './writer/write-context.ts';
 
 /** @see MailStore.listSubscriptions */
 export function listSubscriptions(database: Database, accountId: number): string[] {
-  return database
-    .rows<[string]>('SELECT name FROM subscriptions WHERE account_id = ?', accountId)
-    .map(([name]) => name)
-    .toSorted(compareMailboxNames);
+  const rows = database.rows<[string]>(
+    'SELECT name FROM subscriptions WHERE account_id = ?',
+    accountId,
+  );
+  return sortByMailboxName(rows, ([name]) => name).map(([name]) => name);
 }
 
 /** @see MailStore.subscribe */

@@ -3,7 +3,6 @@ import t from 'tap';
 import { maxMailboxNameBytes } from '../../protocol/limits.ts';
 import { encodeModifiedUtf7 } from '../../protocol/mailbox-name.ts';
 import {
-  compareMailboxNames,
   findableMailboxName,
   foldAsciiCase,
   movedMailboxName,
@@ -11,6 +10,7 @@ import {
   newMailboxName,
   normalizeAccountName,
   parentNames,
+  sortByMailboxName,
 } from '../../store/names.ts';
 
 await t.test('newMailboxName', (t) => {
@@ -95,11 +95,23 @@ await t.test('parentNames', (t) => {
   t.end();
 });
 
-await t.test('compareMailboxNames', (t) => {
+await t.test('sortByMailboxName', (t) => {
   const names = ['b', 'a/b', 'a', 'a-b', 'INBOX/x', 'a/INBOX', 'a/A', 'A', 'INBOX', 'b'];
   const sorted = ['INBOX', 'INBOX/x', 'A', 'a', 'a/A', 'a/INBOX', 'a/b', 'a-b', 'b', 'b'];
-  t.same(names.toSorted(compareMailboxNames), sorted);
-  t.equal(compareMailboxNames('a/b', 'a/b'), 0);
+  t.same(sortByMailboxName(names, String), sorted);
+  const alike = ['INBOXES', 'a!', 'INBOX/a/b', 'INBOX!', 'a/b/c', 'INBOX', 'a/b'];
+  t.same(
+    sortByMailboxName(alike, String),
+    ['INBOX', 'INBOX/a/b', 'INBOX!', 'INBOXES', 'a/b', 'a/b/c', 'a!'],
+    'what begins alike stands behind what is below',
+  );
+  const items = sorted.toReversed().map((name) => ({ name }));
+  const inOrder = sortByMailboxName(items, ({ name }) => name);
+  t.same(
+    inOrder.map(({ name }) => name),
+    sorted,
+  );
+  t.not(inOrder[8], inOrder[9], 'those of one name stay both');
   t.end();
 });
 

@@ -1,7 +1,7 @@
 import type { ListOptions } from '../../../protocol/grammar/list.ts';
 import { matchesMailboxPattern } from '../../../protocol/mailbox-name.ts';
 import type { Mailbox } from '../../../store/mail-store.ts';
-import { compareMailboxNames, parentNames } from '../../../store/names.ts';
+import { parentNames, sortByMailboxName } from '../../../store/names.ts';
 import { takeTurn } from '../../../store/turns.ts';
 import type { Responses } from '../responses.ts';
 
@@ -79,9 +79,9 @@ export async function* findListedNames(
       )
     : nothingBelow;
   for (const name of below.hidden) if (!names.has(name)) names.set(name, undefined);
-  const inOrder = [...names.keys()];
   // The names of mailboxes come in order.
-  if (names.size > known.mailboxes.length) inOrder.sort(compareMailboxNames);
+  const isInOrder = names.size === known.mailboxes.length;
+  const inOrder = isInOrder ? names.keys() : sortByMailboxName([...names.keys()], (name) => name);
   for (const name of inOrder) {
     const mailbox = names.get(name);
     const isOne = isSelected(name, mailbox);
