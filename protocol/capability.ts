@@ -79,6 +79,7 @@ const capabilities = {
   APPENDLIMIT: { rfc: 'RFC 7889', value: defaultMaxAppendBytes },
   'STATUS=SIZE': { rfc: 'RFC 8438' },
   OBJECTID: { rfc: 'RFC 8474' },
+  SAVEDATE: { rfc: 'RFC 8514' },
   'SASL-IR': { rfc: 'RFC 4959', stages: ['before-tls', 'before-login'] },
   STARTTLS: { rfc: 'RFC 3501, section 6.2.1', stages: ['before-tls'], isFixed: true },
   LOGINDISABLED: { rfc: 'RFC 3501, section 6.2.3', stages: ['before-tls'], isFixed: true },

@@ -4,12 +4,16 @@ import type { SequenceSet } from './sequence-set.ts';
 
 export type { CalendarDay } from './dates.ts';
 
+/** Which of a message's dates is searched. */
+export type DateField = 'internal' | 'sent' | 'saved';
+
 /**
  * One condition of SEARCH. Conditions that are only another's negation (`UNSEEN`, `UNDELETED`, `OLD`, …)
  * are decoded as `not`; `NEW` as `and` of recent and not seen; a list in parentheses as `and`.
  * `saved` is `$`. Text is already decoded from the command's CHARSET to Unicode.
  *
- * @see RFC 3501, section 6.4.4; RFC 7162, section 3.1.5 (MODSEQ); RFC 5032 (OLDER, YOUNGER); RFC 8474, section 6
+ * @see RFC 3501, section 6.4.4; RFC 7162, section 3.1.5 (MODSEQ); RFC 5032 (OLDER, YOUNGER); RFC 8474, section 6;
+ * RFC 8514, section 4.3
  */
 export type SearchKey =
   | { readonly key: 'all' }
@@ -22,9 +26,12 @@ export type SearchKey =
   | { readonly key: 'uid'; readonly set: SequenceSet }
   | { readonly key: 'saved' }
   | {
-      /** `field` is the internal date (`BEFORE`, `ON`, `SINCE`) or the Date header (`SENTBEFORE`, …). */
+      /**
+       * `field` is the internal date (`BEFORE`, `ON`, `SINCE`), the Date header (`SENTBEFORE`, …) or the date at which the message
+       * came into its mailbox, in UTC (`SAVEDBEFORE`, …).
+       */
       readonly key: 'date';
-      readonly field: 'internal' | 'sent';
+      readonly field: DateField;
       readonly relation: 'before' | 'on' | 'since';
       readonly day: CalendarDay;
     }

@@ -20,6 +20,7 @@ const simpleItems = [
   'MODSEQ',
   'EMAILID',
   'THREADID',
+  'SAVEDATE',
 ] as const;
 
 const itemsByName = new Map<string, FetchItem>(simpleItems.map((item) => [item, { item }]));
@@ -32,6 +33,7 @@ const itemCapabilities = new Map<string, Capability>([
   ['MODSEQ', 'CONDSTORE'],
   ['EMAILID', 'OBJECTID'],
   ['THREADID', 'OBJECTID'],
+  ['SAVEDATE', 'SAVEDATE'],
 ]);
 
 const binaryNames: ReadonlySet<string> = new Set(['BINARY', 'BINARY.PEEK', 'BINARY.SIZE']);

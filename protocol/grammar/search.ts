@@ -5,7 +5,7 @@ import { expectDate } from '../dates.ts';
 import { CommandError, quoteReceived, type Decoder } from '../decoder.ts';
 import { expectKeyword } from '../flag.ts';
 import { maxSearchKeys, maxSearchNesting } from '../limits.ts';
-import type { SearchKey } from '../search-key.ts';
+import type { DateField, SearchKey } from '../search-key.ts';
 import type { SearchReturn } from '../search-return.ts';
 import { acceptSearchReturn } from './search-return.ts';
 import { expectModseq } from './modseq.ts';
@@ -48,6 +48,8 @@ const keysByName = new Map<string, SearchKey>([
   ['NEW', { key: 'and', keys: [{ key: 'recent' }, not(flag('\\Seen'))] }],
   ['OLD', not({ key: 'recent' })],
   ['RECENT', { key: 'recent' }],
+  // All mailboxes know it.
+  ['SAVEDATESUPPORTED', { key: 'all' }],
   ...['Answered', 'Deleted', 'Draft', 'Flagged', 'Seen'].flatMap((name) => {
     const key = flag(`\\${name}`);
     const keys: [string, SearchKey][] = [
@@ -190,6 +192,10 @@ const capabilitiesByName = new Map<string, Capability>([
   ['YOUNGER', 'WITHIN'],
   ['EMAILID', 'OBJECTID'],
   ['THREADID', 'OBJECTID'],
+  ['SAVEDBEFORE', 'SAVEDATE'],
+  ['SAVEDON', 'SAVEDATE'],
+  ['SAVEDSINCE', 'SAVEDATE'],
+  ['SAVEDATESUPPORTED', 'SAVEDATE'],
 ]);
 
 type ExpectArgument = (decoder: Decoder, expectSearchText: () => string) => SearchKey;
@@ -207,6 +213,9 @@ const argumentsByName = new Map<string, ExpectArgument>([
   ['SENTBEFORE', dateArgument('sent', 'before')],
   ['SENTON', dateArgument('sent', 'on')],
   ['SENTSINCE', dateArgument('sent', 'since')],
+  ['SAVEDBEFORE', dateArgument('saved', 'before')],
+  ['SAVEDON', dateArgument('saved', 'on')],
+  ['SAVEDSINCE', dateArgument('saved', 'since')],
   ['LARGER', sizeArgument('larger')],
   ['SMALLER', sizeArgument('smaller')],
   ['OLDER', ageArgument('older')],
@@ -232,10 +241,7 @@ function expectHeader(decoder: Decoder, expectText: () => string): SearchKey {
   return { key: 'header', fieldName, text: expectText() };
 }
 
-function dateArgument(
-  field: 'internal' | 'sent',
-  relation: 'before' | 'on' | 'since',
-): ExpectArgument {
+function dateArgument(field: DateField, relation: 'before' | 'on' | 'since'): ExpectArgument {
   return (decoder) => ({ key: 'date', field, relation, day: expectDate(decoder) });
 }
 

@@ -95,6 +95,9 @@ function toSearchRows(
       Math.floor(epochMs / 1000),
     ),
     sentDays: Float64Array.from(messages, ({ body }) => body.facts.sentDay ?? NaN),
+    ...(columns.has('savedDay') && {
+      savedDays: Float64Array.from(messages, ({ savedMs }) => Math.floor(savedMs / dayMs)),
+    }),
     ...(columns.has('emailId') && { emailIds: messages.map(emailIdOf) }),
     ...(columns.has('threadId') && { threadIds: messages.map(({ body }) => threadIdOf(body)) }),
     ...(columns.has('usualFields') && {

@@ -1,4 +1,4 @@
-import type { CalendarDay, SearchKey } from '../../protocol/search-key.ts';
+import type { CalendarDay, DateField, SearchKey } from '../../protocol/search-key.ts';
 import { foldAsciiCase } from '../names.ts';
 import { dayNumber } from '../sent-day.ts';
 import { type Condition, type JudgingSteps, verdicts } from './condition.ts';
@@ -104,15 +104,14 @@ function flagCondition(flag: string): Condition {
 }
 
 function dateCondition(
-  field: 'internal' | 'sent',
+  field: DateField,
   relation: 'before' | 'on' | 'since',
   { year, month, day }: CalendarDay,
 ): Condition {
   const wanted = dayNumber(year, month, day);
-  const column = field === 'internal' ? 'internalDay' : 'sentDay';
-  return rowCondition([column], ({ internalDays, sentDays }, index) => {
+  return rowCondition([`${field}Day`], (rows, index) => {
     // NaN, where there is no date, is neither less nor more nor the same.
-    const found = (field === 'internal' ? internalDays : sentDays)![index]!;
+    const found = rows[`${field}Days`]![index]!;
     if (relation === 'on') return found === wanted;
     return relation === 'before' ? found < wanted : found >= wanted;
   });

@@ -34,6 +34,7 @@ export type SearchColumn =
   | 'internalDay'
   | 'internalSecond'
   | 'sentDay'
+  | 'savedDay'
   | 'emailId'
   | 'threadId'
   | 'usualFields';
@@ -56,6 +57,11 @@ export interface SearchRows {
   readonly internalSeconds?: Float64Array;
   /** With `sentDay`: days since 1970 as `sentDayOf` counts them; NaN if the message names none. */
   readonly sentDays?: Float64Array;
+  /**
+   * With `savedDay`: days since 1970 in UTC at which the messages came into the mailbox; of one for which that is not known, the
+   * day of its internal date, in its zone (RFC 8514, section 4.3).
+   */
+  readonly savedDays?: Float64Array;
   /** With `emailId`: as in `MessageRows`. */
   readonly emailIds?: readonly string[];
   /** With `threadId`: as in `MessageRows`. */

@@ -102,6 +102,7 @@ const columnSql: Readonly<Record<RowColumn, string>> = {
   internalSecond: 'm.internal_seconds',
   // No join: a message of which the body is lost must not look like the end of the mailbox.
   sentDay: '(SELECT b.sent_day FROM bodies b WHERE b.id = m.body_id)',
+  savedDay: 'coalesce(m.saved_seconds, m.internal_seconds + 60 * m.zone_minutes)',
   emailId: `(SELECT ${emailIdSql} FROM bodies b WHERE b.id = m.body_id)`,
   threadId: `(SELECT ${threadIdSql} FROM bodies b LEFT JOIN sort_keys k ON k.body_id = b.id
     WHERE b.id = m.body_id)`,
@@ -163,11 +164,9 @@ function toColumn(name: RowColumn, values: (number | string | null)[]): Partial<
     case 'internalSecond':
       return { internalSeconds: Float64Array.from(values as number[]) };
     case 'internalDay':
-      return {
-        internalDays: Float64Array.from(values as number[], (seconds) =>
-          Math.floor(seconds / daySeconds),
-        ),
-      };
+      return { internalDays: toDays(values as number[]) };
+    case 'savedDay':
+      return { savedDays: toDays(values as number[]) };
     case 'emailId':
       return { emailIds: values as string[] };
     case 'threadId':
@@ -177,12 +176,16 @@ function toColumn(name: RowColumn, values: (number | string | null)[]): Partial<
   }
 }
 
+function toDays(seconds: readonly number[]): Float64Array {
+  return Float64Array.from(seconds, (second) => Math.floor(second / daySeconds));
+}
+
 /** Those of the rows that are wanted. */
 function selectRows(rows: SearchRows, isWanted: Uint8Array): SearchRows {
   if (!isWanted.includes(0)) return rows;
   const isKept = (_: unknown, index: number): boolean => isWanted[index] === 1;
   const { uids, bodyIds, flags, flagSets, modseqs, sizes, sentDays } = rows;
-  const { internalDays, internalSeconds, emailIds, threadIds } = rows;
+  const { internalDays, internalSeconds, savedDays, emailIds, threadIds } = rows;
   return {
     uids: uids.filter(isKept),
     bodyIds: bodyIds.filter(isKept),
@@ -192,6 +195,7 @@ function selectRows(rows: SearchRows, isWanted: Uint8Array): SearchRows {
     ...(internalDays && { internalDays: internalDays.filter(isKept) }),
     ...(internalSeconds && { internalSeconds: internalSeconds.filter(isKept) }),
     ...(sentDays && { sentDays: sentDays.filter(isKept) }),
+    ...(savedDays && { savedDays: savedDays.filter(isKept) }),
     ...(emailIds && { emailIds: emailIds.filter(isKept) }),
     ...(threadIds && { threadIds: threadIds.filter(isKept) }),
   };

@@ -50,6 +50,7 @@ const common = [
   'APPENDLIMIT=67108864',
   'STATUS=SIZE',
   'OBJECTID',
+  'SAVEDATE',
 ].join(' ');
 
 const list = (stage: ConnectionStage, hasCertificate = false, off: Capability[] = []) =>

@@ -3,6 +3,7 @@ import type { Encoder } from '../../../protocol/encoder.ts';
 import {
   encodeAtom,
   encodeBodySection,
+  nil,
   readWireText,
   type WireText,
 } from '../../../protocol/wire-text.ts';
@@ -32,6 +33,7 @@ export function hasItem(items: readonly FetchItem[], name: FetchItem['item']): b
 const columnsByItem: { readonly [Item in FetchItem['item']]?: MessageColumn } = {
   INTERNALDATE: 'internalDate',
   EMAILID: 'emailId',
+  SAVEDATE: 'savedDate',
   THREADID: 'threadId',
   ENVELOPE: 'envelope',
   BODYSTRUCTURE: 'bodyStructure',
@@ -185,6 +187,7 @@ const attributeNames: Readonly<Record<Attribute, WireText>> = {
   FLAGS: encodeAtom('FLAGS'),
   MODSEQ: encodeAtom('MODSEQ'),
   EMAILID: encodeAtom('EMAILID'),
+  SAVEDATE: encodeAtom('SAVEDATE'),
   THREADID: encodeAtom('THREADID'),
   'RFC822.SIZE': encodeAtom('RFC822.SIZE'),
   INTERNALDATE: encodeAtom('INTERNALDATE'),
@@ -206,6 +209,8 @@ function writeAttribute(
       return out.wire(flags);
     case 'MODSEQ':
       return out.open().number(modseq).close();
+    case 'SAVEDATE':
+      return out.wire(encodeSavedDate(present(rows.savedSeconds?.[place])));
     case 'EMAILID':
       return out.open().atom(present(rows.emailIds?.[place])).close();
     case 'THREADID':
@@ -219,6 +224,12 @@ function writeAttribute(
     default:
       return attribute satisfies never;
   }
+}
+
+/** NIL for a message that an older store took without it. */
+function encodeSavedDate(savedSeconds: number): WireText {
+  if (Number.isNaN(savedSeconds)) return nil;
+  return encodeInternalDate({ epochMs: savedSeconds * 1000, zoneMinutes: 0 });
 }
 
 function internalDateOf(

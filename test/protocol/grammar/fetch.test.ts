@@ -121,6 +121,7 @@ await t.test('items that a capability brings are unknown without it', (t) => {
     ['MODSEQ', 'CONDSTORE'],
     ['EMAILID', 'OBJECTID'],
     ['THREADID', 'OBJECTID'],
+    ['SAVEDATE', 'SAVEDATE'],
   ] as const) {
     const off = new Set([capability]);
     t.match(decode(`FETCH 1 ${item.toLowerCase()}`), { items: [{ item }] });

@@ -55,6 +55,10 @@ await t.test('every key', (t) => {
     ['SENTSINCE 1-Feb-1994', date('sent', 'since')],
     ['OLDER 259200', { key: 'age', relation: 'older', seconds: 259_200 }],
     ['younger 1', { key: 'age', relation: 'younger', seconds: 1 }],
+    ['SAVEDBEFORE 1-Feb-1994', date('saved', 'before')],
+    ['SAVEDON 1-Feb-1994', date('saved', 'on')],
+    ['savedsince "1-Feb-1994"', date('saved', 'since')],
+    ['SAVEDATESUPPORTED', { key: 'all' }],
     ['LARGER 100', { key: 'size', relation: 'larger', sizeBytes: 100 }],
     ['SMALLER 0', { key: 'size', relation: 'smaller', sizeBytes: 0 }],
     ['UID 1:*', { key: 'uid', set: [{ first: 1, last: Infinity }] }],
@@ -113,6 +117,8 @@ await t.test('keys that a capability brings are unknown without it', (t) => {
     ['MODSEQ', 'MODSEQ 1', 'CONDSTORE'],
     ['EMAILID', 'EMAILID M1', 'OBJECTID'],
     ['THREADID', 'THREADID T1', 'OBJECTID'],
+    ['SAVEDON', 'SAVEDON 1-Feb-1994', 'SAVEDATE'],
+    ['SAVEDATESUPPORTED', 'SAVEDATESUPPORTED', 'SAVEDATE'],
   ] as const) {
     const off = new Set([capability]);
     t.type(decode(`SEARCH ${text}`), 'object', text);
