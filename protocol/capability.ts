@@ -64,6 +64,7 @@ const capabilities = {
   ESEARCH: { rfc: 'RFC 4731' },
   SEARCHRES: { rfc: 'RFC 5182', needs: ['ESEARCH'] },
   WITHIN: { rfc: 'RFC 5032' },
+  PARTIAL: { rfc: 'RFC 9394', needs: ['ESEARCH'] },
   BINARY: { rfc: 'RFC 3516' },
   MULTIAPPEND: { rfc: 'RFC 3502' },
   CATENATE: { rfc: 'RFC 4469' },

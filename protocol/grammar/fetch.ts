@@ -3,7 +3,9 @@ import { CommandError, quoteReceived, type Decoder } from '../decoder.ts';
 import type { BinaryItem, FetchItem, PartialRange } from '../fetch-item.ts';
 import { maxFetchItems, maxFetchModifiers } from '../limits.ts';
 import type { MessageSet } from '../sequence-set.ts';
+import type { ResultRange } from '../search-return.ts';
 import { expectModseq } from './modseq.ts';
+import { expectResultRange } from './search-return.ts';
 import { expectSectionPart, expectSectionSpec } from './section.ts';
 
 const simpleItems = [
@@ -58,6 +60,8 @@ interface FetchModifiers {
   readonly changedSince?: number;
   /** Also tells what was expunged since; only of UID FETCH with `changedSince` (RFC 7162, section 3.2.6). */
   readonly isVanished?: true;
+  /** Only these of the messages that the set names; only of UID FETCH (RFC 9394, section 3.3). */
+  readonly partial?: ResultRange;
 }
 
 /**
@@ -132,9 +136,9 @@ function expectPartial(decoder: Decoder): PartialRange | undefined {
   return { offsetBytes, countBytes };
 }
 
-/** `(CHANGEDSINCE modseq VANISHED)`. A modseq of 0, which the grammar does not have, asks for all messages. */
+/** `(CHANGEDSINCE modseq VANISHED PARTIAL range)`. A modseq of 0, which the grammar does not have, asks for all messages. */
 function expectFetchModifiers(decoder: Decoder, isUid: boolean): FetchModifiers {
-  const modifiers: { changedSince?: number; isVanished?: true } = {};
+  const modifiers: { changedSince?: number; isVanished?: true; partial?: ResultRange } = {};
   decoder.expectList('FETCH modifiers', maxFetchModifiers, () => {
     const name = decoder.expectAtom('FETCH modifier').toUpperCase();
     if (name === 'CHANGEDSINCE' && !decoder.isOff('CONDSTORE')) {
@@ -142,6 +146,8 @@ function expectFetchModifiers(decoder: Decoder, isUid: boolean): FetchModifiers 
       modifiers.changedSince = expectModseq(decoder);
     } else if (name === 'VANISHED' && isUid && !decoder.isOff('QRESYNC')) {
       modifiers.isVanished = true;
+    } else if (name === 'PARTIAL' && isUid && !decoder.isOff('PARTIAL')) {
+      modifiers.partial = expectResultRange(decoder);
     } else throw new CommandError(`Unknown FETCH modifier ${quoteReceived(name)}`);
   });
   if (modifiers.isVanished && modifiers.changedSince === undefined) {

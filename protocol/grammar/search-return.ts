@@ -1,15 +1,15 @@
 import { CommandError, quoteReceived, type Decoder } from '../decoder.ts';
 import { maxReturnOptions } from '../limits.ts';
-import type { SearchReturn, SearchReturnItem } from '../search-return.ts';
+import type { ResultRange, SearchReturn, SearchReturnItem } from '../search-return.ts';
 
 const returnItems: readonly SearchReturnItem[] = ['MIN', 'MAX', 'ALL', 'COUNT', 'SAVE'];
 
 /**
- * `RETURN (…)` of SEARCH, or of SORT, and the space behind it; undefined if something else is next. An option may come twice; an empty list asks
- * for ALL.
+ * `RETURN (…)` of SEARCH, or of SORT, and the space behind it; undefined if something else is next. An option may come twice,
+ * but for PARTIAL; an empty list asks for ALL.
  *
  * @param capability - what allows it
- * @see RFC 4466, section 2.6.1; RFC 4731, section 3.1; RFC 5267, section 3.1
+ * @see RFC 4466, section 2.6.1; RFC 4731, section 3.1; RFC 5267, section 3.1; RFC 9394, section 3.1
  */
 export function acceptSearchReturn(
   decoder: Decoder,
@@ -17,17 +17,43 @@ export function acceptSearchReturn(
 ): SearchReturn | undefined {
   if (decoder.isOff(capability) || !decoder.acceptWord('RETURN')) return undefined;
   const items = new Set<SearchReturnItem>();
+  let partial: ResultRange | undefined;
   decoder.expectSpace();
   decoder.expectList('result options', maxReturnOptions, () => {
     const name = decoder.expectAtom('result option').toUpperCase();
     const item = returnItems.find((known) => known === name);
-    // Only what SEARCH finds can be saved (RFC 5182, section 2.1).
-    const canSave = capability === 'ESEARCH' && !decoder.isOff('SEARCHRES');
-    if (item === undefined || (item === 'SAVE' && !canSave)) {
+    // Only what SEARCH finds comes in pages, and can be saved (RFC 9394, section 3.1; RFC 5182, section 2.1).
+    const isSearch = capability === 'ESEARCH';
+    if (name === 'PARTIAL' && isSearch && !decoder.isOff('PARTIAL')) {
+      if (partial !== undefined) throw new CommandError('Result option "PARTIAL" comes twice');
+      partial = expectResultRange(decoder);
+    } else if (
+      item === undefined ||
+      (item === 'SAVE' && (!isSearch || decoder.isOff('SEARCHRES')))
+    ) {
       throw new CommandError(`Unknown result option ${quoteReceived(name)}`);
-    }
-    items.add(item);
+    } else items.add(item);
   });
   decoder.expectSpace();
-  return { items: items.size === 0 ? new Set(['ALL']) : items };
+  if (partial === undefined) return { items: items.size === 0 ? new Set(['ALL']) : items };
+  if (items.has('ALL'))
+    throw new CommandError('Result options "ALL" and "PARTIAL" exclude each other');
+  return { items, partial };
+}
+
+/** The space behind `PARTIAL`, and its range, whose ends may come in either order. @see RFC 9394, section 4 */
+export function expectResultRange(decoder: Decoder): ResultRange {
+  decoder.expectSpace();
+  const isFromEnd = decoder.accept('-');
+  const one = decoder.expectNumber('result number above 0', 1);
+  decoder.expect(':');
+  if (isFromEnd) decoder.expect('-');
+  const other = decoder.expectNumber('result number above 0', 1);
+  const sign = isFromEnd ? '-' : '';
+  return {
+    first: Math.min(one, other),
+    last: Math.max(one, other),
+    isFromEnd,
+    text: `${sign}${one}:${sign}${other}`,
+  };
 }

@@ -1,4 +1,4 @@
-import type { SearchReturn } from '../../protocol/search-return.ts';
+import { placesOf, type SearchReturn } from '../../protocol/search-return.ts';
 import { Turn } from '../../store/turns.ts';
 import type { MailboxView } from './mailbox-view.ts';
 import type { Session } from './session.ts';
@@ -48,59 +48,75 @@ export interface EsearchAnswer {
 }
 
 /**
- * Answers an extended search, and keeps for the client what it has found if that is to be saved: with nothing but MIN and MAX
- * only the messages that these are. If nothing but SAVE was asked for there is no answer.
+ * Answers an extended search, and keeps for the client what it has found if that is to be saved: with nothing but MIN, MAX and
+ * PARTIAL only the messages that these are. If nothing but SAVE was asked for there is no answer.
  *
- * @see RFC 5182, section 2.4
+ * @see RFC 5182, section 2.4; RFC 9394, section 3.2
  */
 export async function answerExtended(
   session: Session,
   found: SearchFound,
   answer: EsearchAnswer,
 ): Promise<void> {
-  const { items } = answer.returned;
+  const { items, partial } = answer.returned;
   const isSaved = items.has('SAVE');
-  if (!isSaved || items.size > 1) await writeEsearch(session, found, answer);
-  if (isSaved) session.view.savedUids = returnedOf(found.uids, items).toSorted();
+  const isAnswered = !isSaved || items.size > 1 || partial !== undefined;
+  if (isAnswered) await writeEsearch(session, found, answer);
+  if (isSaved) session.view.savedUids = returnedOf(found.uids, answer.returned).toSorted();
 }
 
 /**
  * Writes an ESEARCH response. MIN and MAX are the first and the last of what was found, in its order.
  *
- * @see RFC 4731, section 3; RFC 5267, section 3 (the same of SORT)
+ * @see RFC 4731, section 3; RFC 5267, section 3 (the same of SORT); RFC 9394, section 3.1 (PARTIAL)
  */
 export async function writeEsearch(
   session: Session,
   { uids, isUid, hasModseq }: SearchFound,
-  { tag, returned: { items } }: EsearchAnswer,
+  { tag, returned }: EsearchAnswer,
 ): Promise<void> {
   const { view, out } = session;
+  const { items, partial } = returned;
   const turn = new Turn(out);
   const inAnswer = (slice: Uint32Array) => (isUid ? slice : numbersOf(slice, view));
   const isAny = uids.length > 0;
   out.beginEsearch(tag, isUid);
   if (items.has('MIN') && isAny) out.atom('MIN').numbers(inAnswer(uids.subarray(0, 1)));
   if (items.has('MAX') && isAny) out.atom('MAX').numbers(inAnswer(uids.subarray(-1)));
-  if (items.has('ALL') && isAny) {
-    out.atom('ALL').beginSet();
-    for await (const slice of slicesOf(uids, turn)) out.addToSet(inAnswer(slice));
+  const writeSet = async (members: Uint32Array) => {
+    out.beginSet();
+    for await (const slice of slicesOf(members, turn)) out.addToSet(inAnswer(slice));
     out.endSet();
+  };
+  if (items.has('ALL') && isAny) {
+    out.atom('ALL');
+    await writeSet(uids);
+  }
+  if (partial !== undefined) {
+    const members = uids.subarray(...placesOf(uids.length, partial));
+    out.atom('PARTIAL').open().atom(partial.text);
+    if (members.length === 0) out.nstring(undefined);
+    else await writeSet(members);
+    out.close();
   }
   if (items.has('COUNT')) out.atom('COUNT').number(uids.length);
   if (hasModseq && isAny) {
-    const modseq = await highestModseq(returnedOf(uids, items), view, turn);
+    const modseq = await highestModseq(returnedOf(uids, returned), view, turn);
     out.atom('MODSEQ').number(modseq);
   }
   out.end();
 }
 
-/** The messages that an answer is about: with nothing but MIN and MAX only those. */
-function returnedOf(uids: Uint32Array, items: SearchReturn['items']): Uint32Array {
-  const hasEnds = items.has('MIN') || items.has('MAX');
-  if (!hasEnds || items.has('ALL') || items.has('COUNT')) return uids;
+/** The messages that an answer is about: with nothing but MIN, MAX and PARTIAL only those, in their order. */
+function returnedOf(uids: Uint32Array, { items, partial }: SearchReturn): Uint32Array {
+  const [hasMin, hasMax] = [items.has('MIN'), items.has('MAX')];
+  const isPart = hasMin || hasMax || partial !== undefined;
+  if (!isPart || items.has('ALL') || items.has('COUNT')) return uids;
+  const [start, end] = partial === undefined ? [0, 0] : placesOf(uids.length, partial);
+  const last = uids.length - 1;
   return uids.filter(
     (_, place) =>
-      (place === 0 && items.has('MIN')) || (place === uids.length - 1 && items.has('MAX')),
+      (place >= start && place < end) || (hasMin && place === 0) || (hasMax && place === last),
   );
 }
 

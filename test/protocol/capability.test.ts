@@ -35,6 +35,7 @@ const common = [
   'ESEARCH',
   'SEARCHRES',
   'WITHIN',
+  'PARTIAL',
   'BINARY',
   'MULTIAPPEND',
   'CATENATE',
@@ -118,6 +119,10 @@ await t.test('what adds to a capability is off with it', (t) => {
   t.equal(
     decode('SEARCH RETURN (SAVE) ALL', { off: new Set(['SEARCHRES']) }),
     'BAD Unknown result option "SAVE"',
+  );
+  t.equal(
+    decode('SEARCH RETURN (PARTIAL 1:2) ALL', { off: new Set(['PARTIAL']) }),
+    'BAD Unknown result option "PARTIAL"',
   );
   t.end();
 });
@@ -214,6 +219,7 @@ await t.test('what is turned off has no arguments either', (t) => {
     'SEARCH RETURN () ALL': 'BAD Unknown search key "RETURN"',
     'SEARCH OLDER 1': 'BAD Unknown search key "OLDER"',
     'SEARCH YOUNGER 1': 'BAD Unknown search key "YOUNGER"',
+    'UID FETCH 1 FLAGS (PARTIAL 1:2)': 'BAD Unknown FETCH modifier "PARTIAL"',
     'SEARCH $': 'BAD Unknown search key "$"',
     'UID SEARCH UID $': 'BAD Expected sequence set, got "$"',
     'FETCH $ FLAGS': 'BAD Expected sequence set, got "$"',

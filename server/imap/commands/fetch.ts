@@ -1,5 +1,6 @@
 import { readByteText } from '../../../protocol/wire-text.ts';
 import { rangesOf } from '../../../protocol/sequence-set.ts';
+import { placesOf } from '../../../protocol/search-return.ts';
 import type { FetchItem } from '../../../protocol/fetch-item.ts';
 import { type FlagChangeResult, type MailStore, StoreError } from '../../../store/mail-store.ts';
 import type { MessageColumn, MessageRows } from '../../../store/message-rows.ts';
@@ -11,17 +12,18 @@ import { expectQresync, tellVanished } from './resynchronize.ts';
 import { checkEncodings } from './fetch-binary.ts';
 import { columnsOf, hasItem, wantsWholeMessage, writeFetchResponse } from './fetch-response.ts';
 
-/** @see RFC 3501, section 6.4.5; RFC 7162, sections 3.1.4 (CHANGEDSINCE, MODSEQ) and 3.2.6 (VANISHED) */
+/** @see RFC 3501, section 6.4.5; RFC 7162, sections 3.1.4 (CHANGEDSINCE, MODSEQ) and 3.2.6 (VANISHED); RFC 9394, section 3.3 (PARTIAL) */
 export const fetch: CommandHandler<'FETCH'> = async (session, command) => {
-  const { isUid, changedSince } = command;
+  const { isUid, changedSince, partial } = command;
   const { view } = session;
   if (command.isVanished === true) expectQresync(session);
   const items = completeItems(command.items, isUid, changedSince !== undefined);
   if (hasItem(items, 'MODSEQ')) session.enableCondstore();
-  const uids = view.named(command.set, isUid);
+  const named = view.named(command.set, isUid);
+  const uids = partial === undefined ? named : named.subarray(...placesOf(named.length, partial));
   const since = changedSince ?? -1;
   // Before FETCH responses, so that these numbers are clear.
-  const set = command.set === '$' ? rangesOf(uids) : command.set;
+  const set = command.set === '$' ? rangesOf(named) : command.set;
   if (command.isVanished === true) await tellVanished(session, { since, set });
   const columns = columnsOf(items);
   const missing =

@@ -203,3 +203,16 @@ await t.test('refusals name what came', (t) => {
   t.equal(items(`BODY[${'1.'.repeat(200)}TEXT]`), 'BAD Section part has more than 128 numbers');
   t.end();
 });
+
+await t.test('PARTIAL of UID FETCH', (t) => {
+  const range = { first: 1, last: 30, isFromEnd: true, text: '-1:-30' };
+  for (const modifiers of ['PARTIAL -1:-30 CHANGEDSINCE 5', 'CHANGEDSINCE 5 PARTIAL -1:-30']) {
+    t.match(decode(`UID FETCH 1:9 FLAGS (${modifiers})`), { partial: range, changedSince: 5 });
+  }
+  t.equal(decode('FETCH 1 FLAGS (PARTIAL 1:2)'), 'BAD Unknown FETCH modifier "PARTIAL"');
+  t.equal(
+    decode('UID FETCH 1 FLAGS (PARTIAL 1:*)'),
+    'BAD Expected result number above 0, got "*)"',
+  );
+  t.end();
+});

@@ -148,6 +148,44 @@ await t.test('result options', (t) => {
   t.end();
 });
 
+await t.test('PARTIAL', (t) => {
+  const partial = (text: string) => {
+    const command = decode(`SEARCH RETURN (${text}) ALL`);
+    if (typeof command !== 'object' || command.name !== 'SEARCH') return command;
+    return { ...command.returned?.partial, items: [...(command.returned?.items ?? [])] };
+  };
+  const range = (first: number, last: number, isFromEnd: boolean, text: string) => ({
+    first,
+    last,
+    isFromEnd,
+    text,
+    items: [],
+  });
+  t.same(partial('PARTIAL 23500:24000'), range(23_500, 24_000, false, '23500:24000'));
+  t.same(partial('partial 500:400'), range(400, 500, false, '500:400'));
+  t.same(partial('PARTIAL -1:-100'), range(1, 100, true, '-1:-100'));
+  t.same(partial('PARTIAL -500:-400'), range(400, 500, true, '-500:-400'));
+  t.same(partial('SAVE PARTIAL 1:1 COUNT'), {
+    ...range(1, 1, false, '1:1'),
+    items: ['SAVE', 'COUNT'],
+  });
+  for (const [text, refusal] of [
+    ['PARTIAL', 'Expected space, got ")"'],
+    ['PARTIAL 1', 'Expected ":", got ")"'],
+    ['PARTIAL 0:1', 'Expected result number above 0, got "0:1)"'],
+    ['PARTIAL 1:*', 'Expected result number above 0, got "*)"'],
+    ['PARTIAL -1:100', 'Expected "-", got "100)"'],
+    ['PARTIAL 1:-100', 'Expected result number above 0, got "-100)"'],
+    ['PARTIAL 1:4294967296', 'Expected result number above 0 up to 4294967295, got "4294967296)"'],
+    ['PARTIAL 1:2 PARTIAL 3:4', 'Result option "PARTIAL" comes twice'],
+    ['ALL PARTIAL 1:2', 'Result options "ALL" and "PARTIAL" exclude each other'],
+    ['PARTIAL 1:2 ALL', 'Result options "ALL" and "PARTIAL" exclude each other'],
+  ] as const) {
+    t.equal(partial(text), `BAD ${refusal}`, text);
+  }
+  t.end();
+});
+
 await t.test('charsets', (t) => {
   t.same(criteria('CHARSET UTF-8 SUBJECT {3+}\r\n\xe6\x97\xa5'), header('Subject', '日'));
   t.same(

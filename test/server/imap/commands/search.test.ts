@@ -157,6 +157,35 @@ await t.test('what is saved of MIN, MAX, ALL and COUNT', async (t) => {
   t.same(texts(await client.ok('SEARCH $')), ['* SEARCH'], 'nothing was found');
 });
 
+await t.test('PARTIAL, and what is saved of it', async (t) => {
+  const client = await newClient();
+  await appendMessages(client, 'INBOX', 'gone', 'one', 'two', 'three', 'four', 'five');
+  await client.ok('SELECT INBOX');
+  await client.ok('STORE 1 +FLAGS.SILENT (\\Deleted)');
+  await client.ok('EXPUNGE');
+  for (const [options, answer, saved] of [
+    ['PARTIAL 1:2', 'PARTIAL (1:2 1:2)', '1 2'],
+    ['PARTIAL 2:1', 'PARTIAL (2:1 1:2)', '1 2'],
+    ['PARTIAL 4:9', 'PARTIAL (4:9 4:5)', '4 5'],
+    ['PARTIAL 6:9', 'PARTIAL (6:9 NIL)', ''],
+    ['PARTIAL -1:-2', 'PARTIAL (-1:-2 4:5)', '4 5'],
+    ['PARTIAL -5:-9', 'PARTIAL (-5:-9 1)', '1'],
+    ['PARTIAL -6:-9', 'PARTIAL (-6:-9 NIL)', ''],
+    ['PARTIAL 2:3 MIN', 'MIN 1 PARTIAL (2:3 2:3)', '1 2 3'],
+    ['PARTIAL 2:3 MAX', 'MAX 5 PARTIAL (2:3 2:3)', '2 3 5'],
+    ['PARTIAL 1:3 MIN MAX', 'MIN 1 MAX 5 PARTIAL (1:3 1:3)', '1 2 3 5'],
+    ['PARTIAL 9:9 MIN MAX', 'MIN 1 MAX 5 PARTIAL (9:9 NIL)', '1 5'],
+    ['PARTIAL 2:3 MIN COUNT', 'MIN 1 PARTIAL (2:3 2:3) COUNT 5', '1 2 3 4 5'],
+  ] as const) {
+    const [line] = texts(await client.ok(`SEARCH RETURN (SAVE ${options}) ALL`));
+    t.equal(line?.replace(/^\* ESEARCH \(TAG "\w+"\) /, ''), answer, options);
+    const found = saved === '' ? '' : ` ${saved}`;
+    t.same(texts(await client.ok('SEARCH $')), [`* SEARCH${found}`], options);
+  }
+  const [line] = texts(await client.ok('UID SEARCH RETURN (PARTIAL -1:-2) NOT SUBJECT four'));
+  t.match(line, / UID PARTIAL \(-1:-2 4,6\)$/);
+});
+
 await t.test('a search that fails in the store leaves nothing saved', async (t) => {
   const { newClient: newFailing } = await startImapService(t, {
     storeMethods: { search: async () => Promise.reject(new StoreError('UNAVAILABLE', 'Broken')) },
