@@ -158,6 +158,20 @@ await t.test('EXISTS is told before the answer', async (t) => {
   t.ok(exists >= 0 && exists < lines.findIndex((line) => line.startsWith('b OK')), lines.join());
 });
 
+await t.test('what was before is answered before a later message is asked for', async (t) => {
+  const client = await newClient();
+  const one = messageOf('one');
+  const message = `{${one.length}+}\r\n${one.toString()}`;
+  client.send(`${appends('INBOX', 'a')}b APPEND INBOX ${message} {3}\r\n`);
+  await untilHeld(1);
+  // Turns of the loop, in which the server could ask for it.
+  for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate);
+  held[0]!.finish();
+  t.match(await client.read(), { text: /^a OK/ });
+  t.match(await client.read(), { text: /^\+ / });
+  await client.drop();
+});
+
 await t.test('before a client is sent away its messages are answered', async (t) => {
   const client = await newClient();
   client.send(appends('INBOX', 'a', 'b'));

@@ -1,10 +1,12 @@
 import t from 'tap';
 import { keptBinaryBytes } from '../../../../server/imap/limits.ts';
+import type { MailStore } from '../../../../store/mail-store.ts';
 import type { ImapClient } from '../../../fixtures/imap-client.ts';
 import { startImapService, texts } from '../../../fixtures/imap-service.ts';
 import { SeededRandom } from '../../../fixtures/seeded-random.ts';
 
-const { newClient } = await startImapService(t);
+const storeMethods: Partial<MailStore> = {};
+const { store, newClient } = await startImapService(t, { storeMethods });
 
 /** A message with one part in base64, one in quoted-printable, one as it is and one that nobody can read. */
 function messageOf(content: Buffer, encoding = 'x-unknown'): Buffer {
@@ -95,6 +97,20 @@ await t.test('large parts, which are decoded twice', async (t) => {
   const offset = 2 * keptBinaryBytes - 5;
   const end = await fetchOne(client, `BINARY.PEEK[1]<${offset}.1000000>`);
   t.ok(end.bytes?.equals(content.subarray(offset)));
+});
+
+await t.test('no more is decoded than was asked for', async (t) => {
+  const client = await clientWith(messageOf(new SeededRandom(4).bytes(3 * keptBinaryBytes)));
+  let chunkCount = 0;
+  storeMethods.readBody = async function* countChunks(...range) {
+    for await (const chunk of store.readBody(...range)) {
+      chunkCount += 1;
+      yield chunk;
+    }
+  };
+  await client.ok('FETCH 1 BINARY.PEEK[1]<100.100>');
+  delete storeMethods.readBody;
+  t.ok(chunkCount <= 2, `${chunkCount} chunks of 64 KiB`);
 });
 
 await t.test('BINARY sets \\Seen, BINARY.PEEK and BINARY.SIZE do not', async (t) => {

@@ -86,17 +86,6 @@ await t.test('a client that leaves between two messages leaves nothing behind', 
   t.equal(await count(other), '0');
 });
 
-await t.test('an answer of an APPEND before it comes before the invitation', async (t) => {
-  const client = await newClient();
-  client.send(`a APPEND Drafts ${unasked(messageOf('one'))}\r\n`);
-  client.send(`b APPEND Drafts ${unasked(messageOf('two'))} {3}\r\n`);
-  t.match(await client.readTagged('a'), { status: 'OK' });
-  t.match((await client.read()).text, /^\+ /);
-  client.send('abc\r\nc NOOP\r\n');
-  t.match(await client.readTagged('b'), { status: 'OK', text: /APPENDUID \d+ 2:3\]/ });
-  t.match(await client.readTagged('c'), { status: 'OK' });
-});
-
 await t.test('the number of messages has its bound', async (t) => {
   const client = await newClient();
   const many = (messages: number) => ' {1+}\r\nx'.repeat(messages);
