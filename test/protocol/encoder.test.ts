@@ -1,5 +1,6 @@
 import * as fc from 'fast-check';
-import { match } from 'node:assert/strict';
+import { match, ok } from 'node:assert/strict';
+import { isAscii, isUtf8 as isUtf8Bytes } from 'node:buffer';
 import t from 'tap';
 import type { EnabledExtension } from '../../protocol/capability.ts';
 import { Encoder } from '../../protocol/encoder.ts';
@@ -249,6 +250,33 @@ const writers: readonly ((out: Encoder, text: string) => unknown)[] = [
       .wire(encodeBodySection({ part: [1], text: { kind: 'header-fields', fieldNames: [text] } }))
       .end(),
 ];
+
+await t.test(
+  'outside literals UTF-8 goes only to a client that takes it, and nothing else above 127',
+  (t) => {
+    const texts = fc.string({
+      unit: fc.oneof(fc.constantFrom('é', '日', '\xc3\xa9', '\xff', '&', 'a', '"', '\u{1f600}')),
+    });
+    // Wire text is as it was encoded.
+    const encoding = writers.filter((write) => !String(write).includes('readWireText'));
+    fc.assert(
+      fc.property(fc.constantFrom(...encoding), texts, fc.boolean(), (write, text, isUtf8) => {
+        const { out, written, enabled } = makeEncoder();
+        if (isUtf8) enabled.add('IMAP4rev2');
+        try {
+          write(out, text);
+        } catch (error) {
+          if (!(error instanceof EncoderError)) throw error;
+          return;
+        }
+        const line = Buffer.from(dropLiterals(written()), 'latin1');
+        ok(isUtf8 ? isUtf8Bytes(line) : isAscii(line), line.toString('latin1'));
+      }),
+      { numRuns: 5_000 },
+    );
+    t.end();
+  },
+);
 
 await t.test('no text can break a response', (t) => {
   const hostile = fc.string({

@@ -1,6 +1,6 @@
 // Every transcript in this directory, against servers in this process: in the clear as far as that goes, with STARTTLS, over
 // TLS and over resumed TLS. What a scenario says that the server lacks is turned off for it. What is announced must have a
-// transcript that needs it.
+// transcript that needs it. Over TLS each is run once more against a server that has IMAP4rev2 alone.
 import { readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import t from 'tap';
@@ -16,6 +16,7 @@ import {
 } from '../../server/testing.ts';
 
 type Scenario = Transcript['scenarios'][number];
+type Revision = Scenario['revisions'][number];
 
 const password = 'open "sesame"';
 let accountCount = 0;
@@ -35,10 +36,12 @@ interface Way {
   readonly isResuming?: true;
 }
 
+const overTls: Way = { name: 'over TLS', isImplicitTls: true, security: 'tls' };
+
 const ways: readonly Way[] = [
   { name: 'in the clear', isImplicitTls: false, security: 'plain' },
   { name: 'with STARTTLS', isImplicitTls: false, security: 'starttls' },
-  { name: 'over TLS', isImplicitTls: true, security: 'tls' },
+  overTls,
   { name: 'over resumed TLS', isImplicitTls: true, security: 'tls', isResuming: true },
 ];
 
@@ -72,9 +75,7 @@ async function startServer(key: string): Promise<TestServer> {
 /** All that is announced at some stage, to clients without a certificate. */
 const announced = new Set<string>(
   (['before-tls', 'before-login', 'after-login'] as const).flatMap((stage) =>
-    listCapabilities({ stage, hasCertificate: false, off: new Set() }).map((name) =>
-      name.replace(/=\d+$/, ''),
-    ),
+    listCapabilities({ stage, hasCertificate: false, off: new Set() }).map(withoutValue),
   ),
 );
 const revisions = announced.has('IMAP4rev2') ? (['rev1', 'rev2'] as const) : (['rev1'] as const);
@@ -86,9 +87,10 @@ const files = readdirSync(import.meta.dirname).filter((name) => name.endsWith('.
 const transcripts = await Promise.all(
   files.map((name) => readTranscript(join(import.meta.dirname, name))),
 );
+const alone = 'IMAP4rev1';
 const keys = [...new Set(transcripts.flatMap(({ scenarios }) => scenarios.map(keyOf)))];
 const servers = new Map<string, TestServer>();
-for (const key of keys) servers.set(key, await startServer(key));
+for (const key of new Set([...keys, alone])) servers.set(key, await startServer(key));
 t.teardown(() => Promise.all([...servers.values()].map((server) => server.stop())));
 t.plan(files.length + 1);
 
@@ -96,31 +98,46 @@ for (const [index, transcript] of transcripts.entries()) {
   const file = files[index] ?? '';
   await t.test(basename(file, '.imap'), async (t) => {
     const ran = new Set<number>();
-    for (const [key, server] of servers) {
+    const run = async (
+      scenarios: readonly Scenario[],
+      key: string,
+      way: Way,
+      revision: Revision,
+    ) => {
+      const server = servers.get(key);
+      if (server === undefined) throw new Error(`No server lacks "${key}"`);
+      const options = { ...(await optionsOf(server, way)), revision };
+      for (const result of (await runTranscript({ scenarios }, options)).scenarios) {
+        const { title, line, outcome, reason, connections, resumed } = result;
+        const name = `${title}, ${way.name}, ${revision}${key && ` without ${key}`}`;
+        if (outcome === 'skipped') {
+          t.pass(name, { skip: reason ?? true });
+          continue;
+        }
+        ran.add(line);
+        t.equal(outcome, 'passed', name, { told: describeScenario(result).split('\n') });
+        if (way.isResuming) t.equal(resumed, connections, 'all resumed');
+      }
+    };
+    for (const key of servers.keys()) {
       const scenarios = transcript.scenarios.filter((scenario) => keyOf(scenario) === key);
       if (scenarios.length === 0) continue;
       for (const way of ways) {
-        for (const revision of revisions) {
-          const options = { ...(await optionsOf(server, way)), revision };
-          for (const result of (await runTranscript({ scenarios }, options)).scenarios) {
-            const { title, line, outcome, reason, connections, resumed } = result;
-            const name = `${title}, ${way.name}, ${revision}`;
-            if (outcome === 'skipped') {
-              t.pass(name, { skip: reason ?? true });
-              continue;
-            }
-            ran.add(line);
-            t.equal(outcome, 'passed', name, { told: describeScenario(result).split('\n') });
-            if (way.isResuming) t.equal(resumed, connections, 'all resumed');
-          }
-        }
+        for (const revision of revisions) await run(scenarios, key, way, revision);
       }
     }
+    const others = transcript.scenarios.filter((scenario) => keyOf(scenario) === '');
+    if (others.length > 0) await run(others, alone, overTls, 'rev2');
     for (const { title, line } of transcript.scenarios) {
       t.ok(ran.has(line), `"${title}" was run in some way`);
     }
-    for (const name of neededBy(transcript)) proven.add(name.toUpperCase());
+    for (const name of neededBy(transcript)) proven.add(withoutValue(name).toUpperCase());
   });
+}
+
+/** The name of `APPENDLIMIT=1000`, and of `I18NLEVEL=1`. */
+function withoutValue(capability: string): string {
+  return capability.replace(/=\d+$/, '');
 }
 
 function neededBy({ scenarios }: Transcript): string[] {
