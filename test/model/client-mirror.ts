@@ -214,8 +214,11 @@ export class ClientMirror {
         return;
       }
       this.entries.splice(index, 1);
-      entry.uid = uid;
-      this.#facts.push({ kind: 'expunged', command: context.command, entry });
+      const isGuess = entry.uid === undefined;
+      // It may be another one whose UID the client does not know, so nothing is learned of this one.
+      const gone = isGuess ? { ...entry, uid } : entry;
+      this.#facts.push({ kind: 'expunged', command: context.command, entry: gone });
+      if (isGuess && this.#saved?.some((saved) => saved.uid === undefined)) this.#saved = undefined;
     }
   }
 
