@@ -1,5 +1,4 @@
 import type { AppendPart, AppendStep } from '../../../protocol/grammar/append.ts';
-import { HeaderByteCheck } from '../../../protocol/mime/header-bytes.ts';
 import { defaultMaxAppendBytes } from '../../../protocol/limits.ts';
 import type { DraftedMessage } from '../../../store/message-draft.ts';
 import { takeTurnIfFree } from '../../../store/turns.ts';
@@ -8,9 +7,6 @@ import { maxAppendMessages, maxHeldAppendBytes, maxHeldDraftBytes } from '../lim
 import { CommandRefusedError } from '../responses.ts';
 import type { Session } from '../session.ts';
 import { readMessageUrl } from './message-url.ts';
-
-/** @see RFC 9755, section 4 */
-const utf8Text = 'Enable UTF8=ACCEPT before adding a message with 8-bit characters in its header';
 
 /** A piece of the command, up to a literal or to its end. */
 interface NextPart {
@@ -28,8 +24,6 @@ export class AppendInput {
   readonly #messages: DraftedMessage[] = [];
   /** Of the message that is coming. */
   #sizeBytes = 0;
-  /** Of the message that is coming, if it may have no UTF-8 in its header. */
-  #header: HeaderByteCheck | undefined;
   /** Memory that the messages before it take. */
   #heldBytes = 0;
 
@@ -73,8 +67,6 @@ export class AppendInput {
     if (this.#messages.length > 0) await takeTurnIfFree();
     if (step.step === 'message') {
       await this.#sealLast();
-      const isUtf8Known = this.#session.out.isUtf8 || this.#session.isOff('UTF8=ACCEPT');
-      this.#header = isUtf8Known ? undefined : new HeaderByteCheck();
       this.#messages.push(this.#beginMessage(step));
       return;
     }
@@ -143,9 +135,6 @@ export class AppendInput {
   }
 
   async #write(chunk: Uint8Array): Promise<void> {
-    if (this.#header?.find(chunk) === true) {
-      throw new CommandRefusedError('NO', utf8Text, 'CANNOT');
-    }
     this.#sizeBytes += chunk.length;
     await this.#messages.at(-1)?.draft.write(chunk);
   }

@@ -79,10 +79,11 @@ await t.test('a password check that takes longer than a login may ends nobody', 
     limits: { loginDeadlineMs: 120_000, sweepIntervalMs: 5 },
     steadyClock: () => nowMs,
     verifier: {
-      verify: () => {
-        begun.resolve();
-        return gates[checkCount++]!.promise;
-      },
+      verify: (_userName, _password, _address, wait = (check) => check()) =>
+        wait(() => {
+          begun.resolve();
+          return gates[checkCount++]!.promise;
+        }),
     },
   });
   const client = await connect();
