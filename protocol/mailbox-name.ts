@@ -90,12 +90,38 @@ export function matchesMailboxPattern(name: string, pattern: string): boolean {
   return name === 'INBOX' && matchesWildcards(name, normalized.toUpperCase());
 }
 
+/** True if a name matches a pattern. */
+function matchesWildcards(name: string, pattern: string): boolean {
+  const hasBoth = pattern.includes('*') && pattern.includes('%');
+  return hasBoth ? matchesBoth(name, pattern) : matchesGreedily(name, pattern);
+}
+
+/** Goes once along the pattern with all places of the name that what has been read of it may end at. */
+function matchesBoth(name: string, pattern: string): boolean {
+  let ends = new Uint8Array(name.length + 1);
+  ends[0] = 1;
+  for (const wanted of pattern.split('')) {
+    const next = new Uint8Array(name.length + 1);
+    const isWildcard = wanted === '*' || wanted === '%';
+    for (let at = 0; at <= name.length; at++) {
+      if (isWildcard) {
+        const isTaken = at > 0 && next[at - 1] === 1 && (wanted === '*' || canSkip(name, at - 1));
+        if (isTaken || ends[at] === 1) next[at] = 1;
+      } else if (ends[at] === 1 && name[at] === wanted) next[at + 1] = 1;
+    }
+    ends = next;
+  }
+  return ends[name.length] === 1;
+}
+
 /**
+ * For patterns with wildcards of one kind: with both, the time would be more than the product of the lengths.
+ *
  * Greedy, with one place to go back to for each kind of wildcard. The text after a `%` is tried at its first
  * place: if that text has a separator it fits in one place only, and if not, a later place reaches no further. So
  * only the last `%`, and then the last `*`, need another try.
  */
-function matchesWildcards(name: string, pattern: string): boolean {
+function matchesGreedily(name: string, pattern: string): boolean {
   let at = 0;
   let patternAt = 0;
   let star = { patternAt: -1, at: 0 };

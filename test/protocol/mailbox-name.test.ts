@@ -145,5 +145,7 @@ await t.test('a hostile pattern costs no more than the product of the lengths', 
   // Counting is not possible from outside, but an exponential matcher would not end today
   const name = 'a'.repeat(3000);
   t.equal(matchesMailboxPattern(name, `${'%a*a'.repeat(700)}b`), false);
+  // Nor would one that goes back to the last of each kind of wildcard: 10,000 times 10,000 times 5,000 characters
+  t.equal(matchesMailboxPattern('a'.repeat(10_000), `*%${'a'.repeat(5000)}b`), false);
   t.end();
 });
