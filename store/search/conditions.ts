@@ -1,4 +1,5 @@
 import type { CalendarDay, DateField, SearchKey } from '../../protocol/search-key.ts';
+import type { SequenceSet } from '../../protocol/sequence-set.ts';
 import { foldAsciiCase } from '../names.ts';
 import { dayNumber } from '../sent-day.ts';
 import { type Condition, type JudgingSteps, verdicts } from './condition.ts';
@@ -12,16 +13,22 @@ import { UidRanges } from './uid-ranges.ts';
  * Makes a search key ready for a mailbox.
  *
  * @param largestUid what `*` stands for; 0 for an empty mailbox
+ * @param ranges the sets that other keys of the search name: one may be large, and be named a thousand times
  * @throws {Error} for a key that only a session can decide (`sequence`, `recent`, `saved`, `age`)
  */
-export function makeCondition(key: SearchKey, largestUid: number): Condition {
+export function makeCondition(
+  key: SearchKey,
+  largestUid: number,
+  ranges = new Map<SequenceSet, UidRanges>(),
+): Condition {
+  const make = (operand: SearchKey) => makeCondition(operand, largestUid, ranges);
   switch (key.key) {
     case 'and':
-      return allOf(key.keys.map((operand) => makeCondition(operand, largestUid)));
+      return allOf(key.keys.map(make));
     case 'or':
-      return not(allOf([key.left, key.right].map((side) => not(makeCondition(side, largestUid)))));
+      return not(allOf([key.left, key.right].map((side) => not(make(side)))));
     case 'not':
-      return not(makeCondition(key.operand, largestUid));
+      return not(make(key.operand));
     case 'header':
       return fieldCondition(key.fieldName.toLowerCase(), new SearchTerm(key.text));
     case 'body': {
@@ -39,7 +46,8 @@ export function makeCondition(key: SearchKey, largestUid: number): Condition {
     case 'flag':
       return flagCondition(key.flag);
     case 'uid': {
-      const uids = new UidRanges(key.set, largestUid);
+      const uids = ranges.get(key.set) ?? new UidRanges(key.set, largestUid);
+      ranges.set(key.set, uids);
       return rowCondition([], (rows, index) => uids.has(rows.uids[index]!));
     }
     case 'date':

@@ -51,7 +51,7 @@ export class SearchVerdicts {
   /** Good while the client's messages stay the same, so for one command. */
   constructor(key: SearchKey, view: MailboxView) {
     this.#view = view;
-    this.#condition = prepare(key, view);
+    this.#condition = prepare(key, new SearchedView(view));
   }
 
   /** One verdict each on the messages from the index `start` in the view up to `end`. */
@@ -100,19 +100,35 @@ export class SearchVerdicts {
   }
 }
 
-function prepare(key: SearchKey, view: MailboxView): Condition {
+/** A view with what a key needs of it that costs a pass over its messages, made once for however many keys. */
+class SearchedView {
+  readonly view: MailboxView;
+  #savedUids: Uint32Array | undefined;
+
+  constructor(view: MailboxView) {
+    this.view = view;
+  }
+
+  get savedUids(): Uint32Array {
+    this.#savedUids ??= this.view.savedUids;
+    return this.#savedUids;
+  }
+}
+
+function prepare(key: SearchKey, searched: SearchedView): Condition {
+  const { view } = searched;
   if (isOfFlags(key)) return ({ sets, flags }) => judgeFlags(key, sets, flags, view.feed.flagSets);
   switch (key.key) {
     case 'and': {
-      const operands = joinFlags(key.keys).map((operand) => prepare(operand, view));
+      const operands = joinFlags(key.keys).map((operand) => prepare(operand, searched));
       return (slice) => join(operands, slice, leastOf);
     }
     case 'or': {
-      const operands = [prepare(key.left, view), prepare(key.right, view)];
+      const operands = [prepare(key.left, searched), prepare(key.right, searched)];
       return (slice) => join(operands, slice, greatestOf);
     }
     case 'not': {
-      const operand = prepare(key.operand, view);
+      const operand = prepare(key.operand, searched);
       return (slice) => negate(operand(slice));
     }
     case 'modseq':
@@ -124,7 +140,7 @@ function prepare(key: SearchKey, view: MailboxView): Condition {
       return ({ uids }) => judgeUids(ranges, uids);
     }
     case 'saved': {
-      const saved = view.savedUids;
+      const saved = searched.savedUids;
       return ({ uids }) => judgeSaved(saved, uids);
     }
     case 'sequence': {

@@ -108,6 +108,8 @@ const feedKeys: ReadonlySet<SearchKey['key']> = new Set([
  */
 export function resolveForStore(key: SearchKey, view: MailboxView, nowMs: number): SearchKey {
   const recent = { key: 'uid', set: view.recentRanges } as const;
+  // Once, however often it is named: it may have as many ranges as there are messages.
+  let saved: SearchKey | undefined;
   const resolve = (inner: SearchKey): SearchKey => {
     switch (inner.key) {
       case 'sequence':
@@ -121,7 +123,8 @@ export function resolveForStore(key: SearchKey, view: MailboxView, nowMs: number
         return { key: 'received', relation, second: Math.floor(nowMs / 1000) - inner.seconds };
       }
       case 'saved':
-        return { key: 'uid', set: rangesOf(view.savedUids) };
+        saved ??= { key: 'uid', set: rangesOf(view.savedUids) };
+        return saved;
       case 'and':
         return { key: 'and', keys: inner.keys.map(resolve) };
       case 'or':

@@ -201,6 +201,30 @@ await t.test('the store is asked by UIDs, with what the client knows filled in',
   t.same(resolved.right, body);
 });
 
+await t.test('what was saved is looked up once, however often a search names it', async (t) => {
+  const { view } = await sceneOf(new SeededRandom(1), 50);
+  const { savedUids } = view;
+  let readCount = 0;
+  Object.defineProperty(view, 'savedUids', {
+    get: () => {
+      readCount += 1;
+      return savedUids;
+    },
+  });
+  const keys = Array.from({ length: 1000 }, (): SearchKey => ({ key: 'saved' }));
+  const key: SearchKey = {
+    key: 'or',
+    left: { key: 'body', text: 'x' },
+    right: { key: 'and', keys },
+  };
+  new SearchVerdicts(key, view).of(0, view.count);
+  t.equal(readCount, 1);
+  const resolved = resolveForStore(key, view, 0);
+  t.equal(readCount, 2);
+  if (resolved.key !== 'or' || resolved.right.key !== 'and') throw new Error('Not the same key');
+  t.equal(new Set(resolved.right.keys).size, 1, 'one list of ranges for all');
+});
+
 await t.test('ages are those of now', async (t) => {
   const { view } = await sceneOf(new SeededRandom(1), 1);
   const ages = (['younger', 'older'] as const).map((relation) =>
