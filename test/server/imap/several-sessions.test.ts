@@ -249,3 +249,23 @@ await t.test('a saved search stays true while another session expunges', async (
   t.same(texts(await a.ok('SEARCH $')), ['* SEARCH']);
   t.same(texts(await a.ok('FETCH $ UID')), [], 'the empty set, and no refusal');
 });
+
+await t.test('SORT and THREAD number messages as their client knows them', async (t) => {
+  const { name, a, b } = await twoClients(4);
+  t.same(texts(await a.ok('SORT (REVERSE SUBJECT) UTF-8 ALL')), ['* SORT 4 3 2 1']);
+  await b.ok('STORE 2 +FLAGS.SILENT (\\Deleted)');
+  await b.ok('EXPUNGE');
+  await appendMessages(b, name, 's0');
+  // Before the client is told that the second message is gone, and then, in the same answer, what came.
+  const sorted = texts(await a.ok('SORT (REVERSE SUBJECT) UTF-8 ALL'));
+  t.same(
+    sorted.filter((line) => line.startsWith('* SORT')),
+    ['* SORT 4 3 1'],
+  );
+  t.notMatch(sorted.join('\n'), /EXPUNGE/);
+  const threads = texts(await a.ok('THREAD ORDEREDSUBJECT UTF-8 1:4'));
+  t.match(threads[0], /^\* THREAD( ?\(\d\)){3}$/);
+  await noop(a);
+  t.same(texts(await a.ok('SORT (REVERSE SUBJECT) UTF-8 ALL')), ['* SORT 3 2 1 4']);
+  t.same(texts(await b.ok('UID SORT (SUBJECT) UTF-8 ALL')), ['* SORT 5 1 3 4']);
+});
