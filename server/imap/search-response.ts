@@ -128,7 +128,7 @@ async function* slicesOf(uids: Uint32Array, turn: Turn): AsyncGenerator<Uint32Ar
 }
 
 /** Message sequence numbers of messages that the client knows of. */
-export function numbersOf(uids: Uint32Array, view: MailboxView): Uint32Array {
+function numbersOf(uids: Uint32Array, view: MailboxView): Uint32Array {
   let number = 0;
   return uids.map((uid) => (number = view.numberOf(uid, number + 1) ?? number));
 }

@@ -1,5 +1,4 @@
 import type { CommandHandler } from '../dispatch.ts';
-import { numbersOf } from '../search-response.ts';
 import { threadMessages } from '../sorting/thread-messages.ts';
 import { writeThreads } from '../sorting/thread-response.ts';
 import { findMatching, UnknownCharsetError, usesModseq } from './search.ts';
@@ -11,6 +10,6 @@ export const thread: CommandHandler<'THREAD'> = async (session, command) => {
   if (usesModseq(criteria)) session.enableCondstore();
   const found = await findMatching(session, criteria);
   const { uids, forest } = await threadMessages(session, algorithm, found);
-  await writeThreads(session.out, forest, isUid ? uids : numbersOf(uids, session.view));
+  await writeThreads(session, forest, uids, isUid);
   return { text: 'THREAD completed' };
 };

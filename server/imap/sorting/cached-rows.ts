@@ -45,6 +45,7 @@ export class CachedRows {
       } finally {
         this.#reading = undefined;
       }
+      await takeTurn();
     }
     return this.#select(uids);
   }

@@ -41,11 +41,13 @@ export async function sortMessages(
 
 /** Places at which no column says that the message is gone. */
 export function placesWithin(columns: readonly Float64Array[], count: number): Uint32Array {
+  const isGone = new Uint8Array(count);
+  for (const values of columns) {
+    for (let place = 0; place < count; place++) if (Number.isNaN(values[place])) isGone[place] = 1;
+  }
   const places = new Uint32Array(count);
   let length = 0;
-  for (let place = 0; place < count; place++) {
-    if (columns.every((values) => !Number.isNaN(values[place]))) places[length++] = place;
-  }
+  for (let place = 0; place < count; place++) if (isGone[place] === 0) places[length++] = place;
   return places.subarray(0, length);
 }
 

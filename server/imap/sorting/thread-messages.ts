@@ -32,15 +32,14 @@ export async function threadMessages(
       ? await columns.read('arrival', found, turn)
       : await columns.readTexts('baseSubject', found);
   const links = algorithm === 'ORDEREDSUBJECT' ? undefined : await columns.readLinks(found);
+  await turn.next();
   const places = placesWithin([sent, other, ...(links ? [links.ids] : [])], found.length);
-  const select = (values: Float64Array) => Float64Array.from(places, (place) => values[place]!);
+  const select = (values: Float64Array) => selectPlaces(values, places);
   const [dates, others] = [select(sent), select(other)];
-  const order = await orderPlaces(
-    Uint32Array.from({ length: places.length }, (_, place) => place),
-    (place, next) => dates[place]! - dates[next]!,
-    turn,
-  );
-  const uids = places.map((place) => found[place]!);
+  const order = Uint32Array.from(dates.keys());
+  await turn.next();
+  await orderPlaces(order, (place, next) => dates[place]! - dates[next]!, turn);
+  const uids = places.length === found.length ? found : places.map((place) => found[place]!);
   if (links === undefined) return { uids, forest: await threadBySubject(others, order, turn) };
   const selected = {
     ...links,
@@ -48,6 +47,13 @@ export async function threadMessages(
     references: select(links.references),
     isReplyOrForward: select(links.isReplyOrForward),
   };
+  await turn.next();
   const thread = algorithm === 'REFS' ? threadByLinks : threadByReferences;
   return { uids, forest: await thread({ links: selected, order }, others, turn) };
+}
+
+/** Values at places; the column itself if these are all. */
+function selectPlaces(values: Float64Array, places: Uint32Array): Float64Array {
+  if (places.length === values.length) return values;
+  return Float64Array.from(places, (place) => values[place]!);
 }
