@@ -50,7 +50,8 @@ export function isBinaryItem(item: FetchItem): item is BinaryItem {
  * One data item of FETCH. The macros (`ALL`, `FAST`, `FULL`) and the items `RFC822`, `RFC822.HEADER` and
  * `RFC822.TEXT` keep their own names, because the response must use them.
  *
- * @see RFC 3501, section 6.4.5; RFC 7162, section 3.1.4; RFC 8474, section 5 (EMAILID, THREADID); RFC 8514 (SAVEDATE)
+ * @see RFC 3501, section 6.4.5; RFC 7162, section 3.1.4; RFC 8474, section 5 (EMAILID, THREADID); RFC 8514 (SAVEDATE);
+ * RFC 8970 (PREVIEW)
  */
 export type FetchItem =
   | {
@@ -68,7 +69,8 @@ export type FetchItem =
         | 'MODSEQ'
         | 'EMAILID'
         | 'THREADID'
-        | 'SAVEDATE';
+        | 'SAVEDATE'
+        | 'PREVIEW';
     }
   | {
       readonly item: 'BODY[]';

@@ -23,6 +23,7 @@ const simpleItems = [
   'EMAILID',
   'THREADID',
   'SAVEDATE',
+  'PREVIEW',
 ] as const;
 
 const itemsByName = new Map<string, FetchItem>(simpleItems.map((item) => [item, { item }]));
@@ -36,6 +37,7 @@ const itemCapabilities = new Map<string, Capability>([
   ['EMAILID', 'OBJECTID'],
   ['THREADID', 'OBJECTID'],
   ['SAVEDATE', 'SAVEDATE'],
+  ['PREVIEW', 'PREVIEW'],
 ]);
 
 const binaryNames: ReadonlySet<string> = new Set(['BINARY', 'BINARY.PEEK', 'BINARY.SIZE']);
@@ -106,7 +108,19 @@ function expectFetchItem(decoder: Decoder): readonly FetchItem[] {
   const capability = itemCapabilities.get(name);
   if (!item || (capability !== undefined && decoder.isOff(capability)))
     throw new CommandError(`Unknown FETCH item ${quoteReceived(name)}`);
+  if (name === 'PREVIEW') acceptPreviewModifiers(decoder);
   return [item];
+}
+
+/**
+ * `(LAZY)`: a preview is made at once, so it changes nothing. Behind an item that stands alone other parentheses are modifiers
+ * of FETCH. @see RFC 8970, section 6
+ */
+function acceptPreviewModifiers(decoder: Decoder): void {
+  if (!decoder.acceptWord(' (LAZY')) return;
+  let hasMore = decoder.acceptWord(' LAZY');
+  while (hasMore) hasMore = decoder.acceptWord(' LAZY');
+  decoder.expect(')');
 }
 
 /** Behind `BODY[` or `BODY.PEEK[`. */

@@ -26,4 +26,10 @@ export const mimeLimits = {
    * broken ones are longer, and transport padding may follow.
    */
   delimiterLineBytes: 1024,
+  /** Characters of a preview. @see RFC 8970, section 3.3 */
+  previewCharacters: 200,
+  /** Bytes of plain text that a preview is made from: enough behind some quoted lines, in any encoding. */
+  previewPlainBytes: 8 * 1024,
+  /** Bytes of HTML that a preview is made from: advertisements begin with tens of KiB of styles. */
+  previewHtmlBytes: 64 * 1024,
 } as const;

@@ -52,6 +52,7 @@ const common = [
   'STATUS=SIZE',
   'OBJECTID',
   'SAVEDATE',
+  'PREVIEW',
 ].join(' ');
 
 const list = (stage: ConnectionStage, hasCertificate = false, off: Capability[] = []) =>

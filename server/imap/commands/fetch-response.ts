@@ -16,6 +16,7 @@ import {
 import type { MessageColumn, MessageRows } from '../../../store/message-rows.ts';
 import type { Session } from '../session.ts';
 import { writeBinary } from './fetch-binary.ts';
+import { writePreview } from './fetch-preview.ts';
 import {
   columnOfSection,
   isWhole,
@@ -38,6 +39,7 @@ const columnsByItem: { readonly [Item in FetchItem['item']]?: MessageColumn } = 
   ENVELOPE: 'envelope',
   BODYSTRUCTURE: 'bodyStructure',
   BODY: 'structure',
+  PREVIEW: 'structure',
   'BINARY[]': 'structure',
   'BINARY.SIZE[]': 'structure',
   'RFC822.HEADER': 'header',
@@ -123,6 +125,9 @@ function writeItem(
     case 'RFC822.TEXT':
       out.atom('RFC822.TEXT');
       return writeSection(session, message, { part: [], text: { kind: 'text' } });
+    case 'PREVIEW':
+      out.atom('PREVIEW');
+      return writePreview(session, message);
     case 'BODY[]':
       out.wire(
         item.partial === undefined
@@ -179,7 +184,7 @@ async function writeStructureWithGlobal(
 /** An item that is written without reading the message. */
 type Attribute = Exclude<
   FetchItem['item'],
-  'RFC822' | 'RFC822.HEADER' | 'RFC822.TEXT' | 'BODY[]' | BinaryItem['item']
+  'RFC822' | 'RFC822.HEADER' | 'RFC822.TEXT' | 'PREVIEW' | 'BODY[]' | BinaryItem['item']
 >;
 
 const attributeNames: Readonly<Record<Attribute, WireText>> = {

@@ -175,7 +175,8 @@ async function writeLiteral(
   }
 }
 
-async function readWhole(session: Session, bodyId: number, start: number, end: number) {
+/** Bytes `[start, end)` of a body, at once. */
+export async function readWhole(session: Session, bodyId: number, start: number, end: number) {
   const chunks: Uint8Array[] = [];
   for await (const chunk of session.store.readBody(bodyId, start, end)) chunks.push(chunk);
   return Buffer.concat(chunks);

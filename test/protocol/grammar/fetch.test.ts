@@ -122,11 +122,25 @@ await t.test('items that a capability brings are unknown without it', (t) => {
     ['EMAILID', 'OBJECTID'],
     ['THREADID', 'OBJECTID'],
     ['SAVEDATE', 'SAVEDATE'],
+    ['PREVIEW', 'PREVIEW'],
   ] as const) {
     const off = new Set([capability]);
     t.match(decode(`FETCH 1 ${item.toLowerCase()}`), { items: [{ item }] });
     t.equal(decode(`FETCH 1 ${item}`, { off }), `BAD Unknown FETCH item "${item}"`);
   }
+  t.end();
+});
+
+await t.test('PREVIEW may be LAZY (RFC 8970)', (t) => {
+  t.match(decode('FETCH 1 (preview (lazy) UID)'), {
+    items: [{ item: 'PREVIEW' }, { item: 'UID' }],
+  });
+  t.match(decode('FETCH 1 PREVIEW (LAZY LAZY)'), { items: [{ item: 'PREVIEW' }] });
+  t.match(decode('FETCH 1 PREVIEW (LAZY) (CHANGEDSINCE 5)'), { changedSince: 5 });
+  t.match(decode('FETCH 1 PREVIEW (CHANGEDSINCE 5)'), { changedSince: 5 });
+  t.equal(decode('FETCH 1 (PREVIEW ())'), 'BAD Expected FETCH item, got "())"');
+  t.equal(decode('FETCH 1 (PREVIEW (LAZYER))'), 'BAD Expected FETCH item, got "(LAZYER))"');
+  t.equal(decode('FETCH 1 (PREVIEW (LAZY EAGER))'), 'BAD Expected ")", got " EAGER))"');
   t.end();
 });
 
