@@ -168,7 +168,13 @@ await t.test('commands need the state that their row says', async (t) => {
 await t.test(
   'messages are told as gone only behind commands that do not use their numbers',
   async (t) => {
-    const held = ['FETCH 1 FLAGS', 'STORE 1 FLAGS a', 'SEARCH ALL'];
+    const held = [
+      'FETCH 1 FLAGS',
+      'STORE 1 FLAGS a',
+      'SEARCH ALL',
+      'SORT (DATE) UTF-8 ALL',
+      'THREAD REFERENCES UTF-8 ALL',
+    ];
     for (const line of held) {
       for (const [prefix, isHeld] of [
         ['', true],
