@@ -164,10 +164,11 @@ export class SessionRecorder {
     for (const line of writeResponse(this.#marks.server, response, options)) this.#write(line);
   }
 
-  /** Times, and numbers that a server chooses anew for each account, are captured. */
+  /** Times, ids, and numbers that a server chooses anew for each account, are captured or left open. */
   #changeResponse(text: string): string {
     return text
-      .replaceAll(/INTERNALDATE "[^"]*"/g, 'INTERNALDATE {{string}}')
+      .replaceAll(/\b(INTERNALDATE|SAVEDATE) "[^"]*"/g, '$1 {{string}}')
+      .replaceAll(/\b(MAILBOXID|EMAILID|THREADID) \([^)]*\)/g, '$1 ({{...}})')
       .replaceAll(/\b(UIDVALIDITY|APPENDUID|COPYUID) (\d+)/g, (_, name: string, value: string) => {
         return `${name} ${this.#values.place('uidvalidity', value)}`;
       })
