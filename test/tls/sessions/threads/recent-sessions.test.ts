@@ -57,7 +57,7 @@ await t.test('the oldest of a set gives way', async (t) => {
     table.put(id, session, expiresAt - 1_000 + index, nowMs);
   }
   t.same(
-    sessions.map(async ({ id }) => table.get(id, nowMs) !== undefined),
+    sessions.map(({ id }) => table.get(id, nowMs) !== undefined),
     [false, false, true, true, true, true],
   );
   table.delete(sessions[4]!.id);
