@@ -342,22 +342,11 @@ export class TlsAcceptor {
   ): TlsConnection {
     const protocol = socket.getProtocol() ?? 'unknown';
     const outcome = isResumed ? 'resumed' : 'full';
-    const group = this.#groupOf(hello, socket, { protocol, isResumed });
+    const cipherName = () => socket.getCipher().name;
+    const group = keyExchangeGroup(hello, { protocol, isResumed, cipherName });
     this.#onEvent({ kind: 'handshake', outcome, mode, protocol, group });
     const serverName = hello?.serverName;
     return { socket, isResumed, mode, protocol, group, sessionIds, serverName, clientCertificate };
-  }
-
-  #groupOf(
-    hello: ClientHello | undefined,
-    socket: TLSSocket,
-    agreed: Pick<TlsConnection, 'protocol' | 'isResumed'>,
-  ): string {
-    if (hello === undefined) return 'unknown';
-    return keyExchangeGroup(hello, {
-      ...agreed,
-      cipherName: () => socket.getCipher().name,
-    });
   }
 
   #route(hello: ClientHello | undefined): HelloRoute {

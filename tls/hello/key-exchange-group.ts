@@ -21,8 +21,11 @@ export interface KeyExchangeOptions {
  *
  * @see RFC 8446, sections 4.2.7 and 4.2.8; RFC 8422, section 5.1.1
  */
-export function keyExchangeGroup(hello: ClientHello, options: KeyExchangeOptions): string {
-  const { protocol, isResumed } = options;
+export function keyExchangeGroup(
+  hello: ClientHello | undefined,
+  { protocol, isResumed, cipherName }: KeyExchangeOptions,
+): string {
+  if (hello === undefined) return 'unknown';
   const { keyShareGroups } = hello;
   if (protocol === 'TLSv1.3') {
     return (
@@ -31,7 +34,7 @@ export function keyExchangeGroup(hello: ClientHello, options: KeyExchangeOptions
       'unknown'
     );
   }
-  if (isResumed || !options.cipherName().startsWith('ECDHE-')) return 'none';
+  if (isResumed || !cipherName().startsWith('ECDHE-')) return 'none';
   const ours = groupsOfPolicy.filter(([, code]) => code < hybridCodes);
   // Who names no groups takes any.
   const named = hello.supportedGroups;
