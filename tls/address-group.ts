@@ -1,7 +1,7 @@
 import { isIPv4, isIPv6 } from 'node:net';
 
-/** As the system writes an IPv4 address that is mapped into IPv6. */
-const mappedStart = '::ffff:';
+/** An IPv4 address that is mapped into IPv6, perhaps with a zone. @see RFC 4291, section 2.5.5.2 */
+const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)(?:%[-.:0-9a-z]+)?$/i;
 
 /**
  * Returns the address group of an address, which counts as one peer: an IPv4 address (also one mapped into IPv6), or
@@ -10,13 +10,10 @@ const mappedStart = '::ffff:';
 export function addressGroup(address: string): string {
   // Most addresses are IPv4, mapped or not, and this is quicker than asking `isIPv6`.
   if (!address.includes(':')) return address;
-  if (address.startsWith(mappedStart) && isIPv4(address.slice(mappedStart.length))) {
-    return address.slice(mappedStart.length);
-  }
+  const ipv4 = mapped.exec(address)?.[1];
+  if (ipv4 !== undefined && isIPv4(ipv4)) return ipv4;
   if (!isIPv6(address)) return address;
   const [plain = address] = address.split('%', 1);
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(plain);
-  if (mapped?.[1] !== undefined) return mapped[1];
   const [before = '', after] = plain.split('::');
   const head = before === '' ? [] : before.split(':');
   const tail = after === undefined || after === '' ? [] : after.split(':');
