@@ -10,7 +10,6 @@ import { TestAccount } from './test-account.ts';
 import type { Revision, Transcript } from './transcript.ts';
 import { TranscriptRunError } from './transcript-error.ts';
 import {
-  SessionKeeper,
   steadyStopwatch,
   type Stopwatch,
   type TranscriptTarget,
@@ -58,7 +57,7 @@ export async function runTranscript(
   const { scenarios } = typeof transcript === 'string' ? parseTranscript(transcript) : transcript;
   const wire: WireOptions = {
     target: options,
-    keeper: options.isResuming === true ? new SessionKeeper() : undefined,
+    newest: options.isResuming === true ? { session: undefined } : undefined,
     stopwatch: options.stopwatch ?? steadyStopwatch,
     deadlineMs: options.deadlineMs ?? defaultDeadlineMs,
   };
@@ -106,8 +105,8 @@ function resultOf(
 
 /** Makes the TLS session that is resumed later; once. */
 async function makeSession(options: WireOptions): Promise<void> {
-  const { keeper, target } = options;
-  if (keeper === undefined || keeper.session !== undefined || target.security === 'plain') return;
+  const { newest, target } = options;
+  if (newest === undefined || newest.session !== undefined || target.security === 'plain') return;
   const wire = await WireConnection.connect(options);
   try {
     const client = new CommandClient(wire);

@@ -39,8 +39,8 @@ export const steadyStopwatch: Stopwatch = {
   },
 };
 
-/** Keeps the newest TLS session, for the next connection to resume. */
-export class SessionKeeper {
+/** The newest TLS session of the connections to a server, for the next one to resume. */
+export interface NewestSession {
   session: Buffer | undefined;
 }
 
@@ -56,7 +56,7 @@ export class WireConnection {
   #tls: TLSSocket | undefined;
   #deflate: DeflateRaw | undefined;
   readonly #target: TranscriptTarget;
-  readonly #keeper: SessionKeeper | undefined;
+  readonly #newest: NewestSession | undefined;
   readonly #stopwatch: Stopwatch;
   readonly #deadlineMs: number;
   #reader = new ResponseReader();
@@ -65,10 +65,10 @@ export class WireConnection {
   #closeReason: string | undefined;
   #wake: (() => void) | undefined;
 
-  private constructor(socket: Socket, { target, keeper, stopwatch, deadlineMs }: WireOptions) {
+  private constructor(socket: Socket, { target, newest, stopwatch, deadlineMs }: WireOptions) {
     this.#socket = socket;
     this.#target = target;
-    this.#keeper = keeper;
+    this.#newest = newest;
     this.#stopwatch = stopwatch;
     this.#deadlineMs = deadlineMs;
   }
@@ -110,11 +110,11 @@ export class WireConnection {
     if (isIP(name) === 0) options.servername = name;
     else options.host = name;
     if (ca !== undefined) options.ca = ca;
-    if (this.#keeper?.session !== undefined) options.session = this.#keeper.session;
+    if (this.#newest?.session !== undefined) options.session = this.#newest.session;
     const tls = connectTls(options);
     this.#tls = tls;
     tls.on('session', (session: Buffer) => {
-      if (this.#keeper !== undefined) this.#keeper.session = session;
+      if (this.#newest !== undefined) this.#newest.session = session;
     });
     await this.#settle('make a TLS handshake', once(tls, 'secureConnect'));
     this.#isResumed = tls.isSessionReused();
@@ -239,7 +239,7 @@ export class WireConnection {
 export interface WireOptions {
   readonly target: TranscriptTarget;
   /** Absent: no session is resumed. */
-  readonly keeper: SessionKeeper | undefined;
+  readonly newest: NewestSession | undefined;
   readonly stopwatch: Stopwatch;
   /** For the connection, the handshake and each response, in milliseconds. */
   readonly deadlineMs: number;
