@@ -93,7 +93,7 @@ export class Reception implements TransportOwner {
       const listener = new Listener({
         settings,
         isShared,
-        onSocket: (socket) => this.receive(socket, settings),
+        onSocket: (socket, accepted) => this.receive(socket, accepted),
         onError: (error) => logger.error({ err: error }, 'listener error'),
       });
       this.#listeners.push(listener);
