@@ -83,7 +83,7 @@ function isBase64Character(byte: number): boolean {
   return isDigit || isLetter || byte === 0x2b || byte === 0x2f || byte === 0x2d || byte === 0x5f;
 }
 
-/** Behind the last line, or where there is none, before an equals sign that may begin something. */
+/** Behind the last line or, if there is none, before an equals sign that may begin something. */
 function findQuotedPrintableCut(window: Buffer): number {
   const lineEnd = window.lastIndexOf(lineFeed) + 1;
   if (lineEnd > 0) return lineEnd;
