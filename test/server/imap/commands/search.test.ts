@@ -1,9 +1,8 @@
 import t from 'tap';
 import { search } from '../../../../server/imap/commands/search.ts';
-import { MailboxFeed } from '../../../../server/imap/mailbox-feed.ts';
 import { StoreError } from '../../../../store/mail-store.ts';
 import { takeTurn } from '../../../../store/turns.ts';
-import { FakeMailbox, statesOf } from '../../../fixtures/fake-mailbox.ts';
+import { openFeedOf } from '../../../fixtures/fake-mailbox.ts';
 import { appendMessages, startImapService, texts } from '../../../fixtures/imap-service.ts';
 import { selectedSession } from '../../../fixtures/selected-session.ts';
 
@@ -225,22 +224,7 @@ await t.test('pipelined commands take what was saved just before', async (t) => 
 });
 
 await t.test('the numbers of a large answer are one set, between which others run', async (t) => {
-  const mailbox = new FakeMailbox();
-  const messages = Array.from({ length: 20_000 }, (_, index) => ({
-    uid: index + 1,
-    modseq: 1,
-    flags: [],
-  }));
-  const feed = await MailboxFeed.open(
-    {
-      ...mailbox.store,
-      async *readStates() {
-        yield statesOf(messages);
-      },
-    },
-    mailbox.box,
-  );
-  const { session, lines } = selectedSession(feed);
+  const { session, lines } = selectedSession(await openFeedOf(20_000));
   const command = {
     name: 'SEARCH',
     isUid: false,
@@ -266,22 +250,7 @@ await t.test('an unknown charset is refused with the ones that are known', async
 });
 
 await t.test('a search that finds nothing lets others run all the same', async (t) => {
-  const mailbox = new FakeMailbox();
-  const messages = Array.from({ length: 100_000 }, (_, index) => ({
-    uid: index + 1,
-    modseq: 1,
-    flags: [],
-  }));
-  const feed = await MailboxFeed.open(
-    {
-      ...mailbox.store,
-      async *readStates() {
-        yield statesOf(messages);
-      },
-    },
-    mailbox.box,
-  );
-  const { session, lines } = selectedSession(feed);
+  const { session, lines } = selectedSession(await openFeedOf(100_000));
   const ends: string[] = [];
   const criteria = { key: 'flag', flag: '\\Seen' } as const;
   const command = { name: 'SEARCH', isUid: true, criteria } as const;

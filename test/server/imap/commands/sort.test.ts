@@ -1,8 +1,7 @@
 import t from 'tap';
 import { sort } from '../../../../server/imap/commands/sort.ts';
-import { MailboxFeed } from '../../../../server/imap/mailbox-feed.ts';
 import { takeTurn } from '../../../../store/turns.ts';
-import { FakeMailbox, statesOf } from '../../../fixtures/fake-mailbox.ts';
+import { openFeedOf } from '../../../fixtures/fake-mailbox.ts';
 import type { ImapClient } from '../../../fixtures/imap-client.ts';
 import { startImapService, texts } from '../../../fixtures/imap-service.ts';
 import { selectedSession } from '../../../fixtures/selected-session.ts';
@@ -144,21 +143,12 @@ await t.test('the ends, the number and a compact set, in order (ESORT)', async (
 });
 
 await t.test('a message that is gone while it is sorted is left out', async (t) => {
-  const mailbox = new FakeMailbox();
-  const messages = [1, 2, 3].map((uid) => ({ uid, modseq: 1, flags: [] }));
-  const feed = await MailboxFeed.open(
-    {
-      ...mailbox.store,
-      async *readStates() {
-        yield statesOf(messages);
-      },
-      async *rows() {
-        const uids = Uint32Array.of(1, 3);
-        yield { uids, bodyIds: new Float64Array(2), sizeBytes: Uint32Array.of(20, 10) };
-      },
+  const feed = await openFeedOf(3, {
+    async *rows() {
+      const uids = Uint32Array.of(1, 3);
+      yield { uids, bodyIds: new Float64Array(2), sizeBytes: Uint32Array.of(20, 10) };
     },
-    mailbox.box,
-  );
+  });
   const { session, lines } = selectedSession(feed);
   await sort(
     session,
