@@ -3,9 +3,8 @@ import { CommandError, quoteReceived, type Decoder } from '../decoder.ts';
 import type { BinaryItem, FetchItem, PartialRange } from '../fetch-item.ts';
 import { maxFetchItems, maxFetchModifiers } from '../limits.ts';
 import type { MessageSet } from '../sequence-set.ts';
-import type { ResultRange } from '../search-return.ts';
 import { expectModseq } from './modseq.ts';
-import { expectResultRange } from './search-return.ts';
+import { expectResultRange, type ResultRange } from './search-return.ts';
 import { expectSectionPart, expectSectionSpec } from './section.ts';
 
 const simpleItems = [

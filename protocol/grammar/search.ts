@@ -6,8 +6,7 @@ import { CommandError, quoteReceived, type Decoder } from '../decoder.ts';
 import { expectKeyword } from '../flag.ts';
 import { maxSearchKeys, maxSearchNesting } from '../limits.ts';
 import type { DateField, SearchKey } from '../search-key.ts';
-import type { SearchReturn } from '../search-return.ts';
-import { acceptSearchReturn } from './search-return.ts';
+import { acceptSearchReturn, type SearchReturn } from './search-return.ts';
 import { expectModseq } from './modseq.ts';
 
 /** @see RFC 9755, section 3 */

@@ -1,7 +1,9 @@
 import type { Capability } from '../capability.ts';
 import { CommandError, quoteReceived, type Decoder } from '../decoder.ts';
-import type { ThreadAlgorithm } from '../thread-algorithm.ts';
 import { expectSearchProgram, type SearchProgram } from './search.ts';
+
+/** How messages are threaded. @see RFC 5256, section 3 (THREAD); draft-ietf-morg-inthread (REFS) */
+export type ThreadAlgorithm = 'ORDEREDSUBJECT' | 'REFERENCES' | 'REFS';
 
 /** The arguments of THREAD. */
 export interface ThreadArguments extends SearchProgram {

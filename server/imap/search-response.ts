@@ -1,4 +1,4 @@
-import { placesOf, type SearchReturn } from '../../protocol/search-return.ts';
+import { placesOf, type SearchReturn } from '../../protocol/grammar/search-return.ts';
 import { Turn } from '../../store/turns.ts';
 import type { MailboxView } from './mailbox-view.ts';
 import type { Session } from './session.ts';

@@ -1,6 +1,6 @@
 import { readByteText } from '../../../protocol/wire-text.ts';
 import { rangesOf } from '../../../protocol/sequence-set.ts';
-import { placesOf } from '../../../protocol/search-return.ts';
+import { placesOf } from '../../../protocol/grammar/search-return.ts';
 import type { FetchItem } from '../../../protocol/fetch-item.ts';
 import { type FlagChangeResult, type MailStore, StoreError } from '../../../store/mail-store.ts';
 import type { MessageColumn, MessageRows } from '../../../store/message-rows.ts';

@@ -1,6 +1,7 @@
 import { quoteReceived } from '../../../protocol/decoder.ts';
+import type { SearchProgram } from '../../../protocol/grammar/search.ts';
 import type { SearchKey } from '../../../protocol/search-key.ts';
-import type { SearchReturn } from '../../../protocol/search-return.ts';
+import type { SearchReturn } from '../../../protocol/grammar/search-return.ts';
 import { rangesOf, resolveSequenceSet, type SequenceSet } from '../../../protocol/sequence-set.ts';
 import { mergeUids, noUids } from '../../../protocol/sorted-uids.ts';
 import { Turn } from '../../../store/turns.ts';
@@ -19,13 +20,12 @@ const allFound: SearchReturn = { items: new Set(['ALL']) };
 
 /** @see RFC 3501, section 6.4.4; RFC 7162, section 3.1.5 (MODSEQ); RFC 4731 (RETURN) */
 export const search: CommandHandler<'SEARCH'> = async (session, command, { tag }) => {
-  const { isUid, criteria, unknownCharset } = command;
+  const { isUid, criteria } = command;
   const returned = command.returned ?? (session.isRev2 ? allFound : undefined);
   const hasModseq = usesModseq(criteria);
   if (hasModseq) session.enableCondstore();
   try {
-    if (unknownCharset !== undefined) throw new UnknownCharsetError(unknownCharset);
-    const found = { uids: await findMatching(session, criteria), isUid, hasModseq };
+    const found = { uids: await findMatching(session, command), isUid, hasModseq };
     if (returned === undefined) await writeSearch(session, found);
     else await answerExtended(session, found, { tag, returned });
   } catch (error) {
@@ -35,13 +35,6 @@ export const search: CommandHandler<'SEARCH'> = async (session, command, { tag }
   }
   return { text: 'SEARCH completed' };
 };
-
-/** @see RFC 3501, section 6.4.4 */
-export class UnknownCharsetError extends CommandRefusedError {
-  constructor(name: string) {
-    super('NO', `Unknown charset ${quoteReceived(name)}`, 'BADCHARSET (US-ASCII UTF-8)');
-  }
-}
 
 /** True if the search is for modseqs, so that the client knows them. */
 export function usesModseq(criteria: SearchKey): boolean {
@@ -62,8 +55,19 @@ function conditionsOf(key: SearchKey): readonly SearchKey[] {
   }
 }
 
-/** UIDs, ascending, of the messages that match. The store is asked for those only that the feed leaves open. */
-export async function findMatching(session: Session, criteria: SearchKey): Promise<Uint32Array> {
+/**
+ * UIDs, ascending, of the messages that match. The store is asked for those only that the feed leaves open.
+ *
+ * @throws CommandRefusedError if the charset is unknown (RFC 3501, section 6.4.4)
+ */
+export async function findMatching(
+  session: Session,
+  { criteria, unknownCharset }: SearchProgram,
+): Promise<Uint32Array> {
+  if (unknownCharset !== undefined) {
+    const text = `Unknown charset ${quoteReceived(unknownCharset)}`;
+    throw new CommandRefusedError('NO', text, 'BADCHARSET (US-ASCII UTF-8)');
+  }
   const { view, store, out } = session;
   const matching = new Uint32Array(view.count);
   const open: Uint32Array[] = [];

@@ -2,16 +2,15 @@ import { Turn } from '../../../store/turns.ts';
 import type { CommandHandler } from '../dispatch.ts';
 import { writeEsearch, writeSearch } from '../search-response.ts';
 import { sortMessages } from '../sorting/sort-messages.ts';
-import { findMatching, UnknownCharsetError, usesModseq } from './search.ts';
+import { findMatching, usesModseq } from './search.ts';
 
 /** @see RFC 5256, section 3 (SORT); RFC 7162, section 3.1.6; RFC 5267, section 3.1 (RETURN) */
 export const sort: CommandHandler<'SORT'> = async (session, command, { tag }) => {
-  const { isUid, criteria, unknownCharset, keys, returned } = command;
-  if (unknownCharset !== undefined) throw new UnknownCharsetError(unknownCharset);
+  const { isUid, criteria, keys, returned } = command;
   const { view, out } = session;
+  const found = await findMatching(session, command);
   const hasModseq = usesModseq(criteria);
   if (hasModseq) session.enableCondstore();
-  const found = await findMatching(session, criteria);
   const uids = await sortMessages(view.feed, found, keys, new Turn(out));
   const sorted = { uids, isUid, hasModseq };
   if (returned === undefined) await writeSearch(session, sorted, 'SORT');

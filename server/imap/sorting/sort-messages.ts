@@ -1,4 +1,4 @@
-import type { SortKey, SortKeyName } from '../../../protocol/sort-key.ts';
+import type { SortKey, SortKeyName } from '../../../protocol/grammar/sort.ts';
 import type { Turn } from '../../../store/turns.ts';
 import type { MailboxFeed } from '../mailbox-feed.ts';
 import type { SortColumn } from './sort-columns.ts';

@@ -1,4 +1,4 @@
-import type { ThreadAlgorithm } from '../../../protocol/thread-algorithm.ts';
+import type { ThreadAlgorithm } from '../../../protocol/grammar/thread.ts';
 import { Turn } from '../../../store/turns.ts';
 import type { Session } from '../session.ts';
 import { placesWithin } from './sort-messages.ts';
