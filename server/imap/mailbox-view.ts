@@ -1,25 +1,13 @@
 import type { EnabledExtension } from '../../protocol/capability.ts';
 import { encodeFlagList, type WireText } from '../../protocol/wire-text.ts';
 import { type Flag, systemFlags } from '../../protocol/flag.ts';
-import {
-  lowerBound,
-  resolveSequenceSet,
-  selectFromSorted,
-  type MessageSet,
-  type SequenceSet,
-} from '../../protocol/sequence-set.ts';
-import {
-  intersectUids,
-  joinUids,
-  mergeUids,
-  noUids,
-  withoutUids,
-} from '../../protocol/sorted-uids.ts';
+import { lowerBound, type SequenceSet } from '../../protocol/sequence-set.ts';
+import { intersectUids, mergeUids, noUids, withoutUids } from '../../protocol/sorted-uids.ts';
 import type { MailboxKey } from '../../store/mail-store.ts';
 import { Turn } from '../../store/turns.ts';
 import type { FeedReader, MailboxFeed } from './mailbox-feed.ts';
 import { RecentMessages } from './recent-messages.ts';
-import { ByeError, CommandRefusedError, type Responses } from './responses.ts';
+import { ByeError, type Responses } from './responses.ts';
 import { ToldFlags } from './told-flags.ts';
 import { rangesOf, writeVanished } from './vanished.ts';
 
@@ -203,33 +191,6 @@ export class MailboxView implements FeedReader {
     this.#savedUids = uids;
   }
 
-  /**
-   * UIDs, ascending, of the messages that a set names. UIDs that do not exist are passed over (RFC 3501, section 6.4.8); a
-   * message sequence number that does not is refused, unless it belongs to a range that ends in `*`.
-   */
-  named(set: MessageSet, isUid: boolean): Uint32Array {
-    if (set === '$') return this.savedUids;
-    if (isUid) return selectFromSorted(set, this.uids);
-    for (const { first, last } of set) {
-      const largest = Math.max(first, last);
-      if (largest === Infinity || largest <= this.count) continue;
-      throw new CommandRefusedError(
-        'BAD',
-        `No message has the sequence number ${largest}, the mailbox has ${this.count}`,
-      );
-    }
-    return this.uidsOfNumbers(set);
-  }
-
-  /** As {@link named} for message sequence numbers, but those that do not exist are passed over. */
-  uidsOfNumbers(set: SequenceSet): Uint32Array {
-    const { count } = this;
-    const slices = resolveSequenceSet(set, count)
-      .filter(({ first }) => first <= count)
-      .map(({ first, last }) => this.uidsBetween(first - 1, Math.min(last, count)));
-    return joinUids(slices);
-  }
-
   /** UIDs of the messages that are \Recent for the client, and of some that it does not know of. */
   get recentRanges(): SequenceSet {
     return this.#recent.ranges;
@@ -297,8 +258,7 @@ export class MailboxView implements FeedReader {
     const { ended } = this.feed;
     if (ended !== undefined) throw new ByeError(ended.message);
     const { expunge, hasModseq, hasVanished = false } = options;
-    if (expunge && hasVanished) await this.#tellVanished(out);
-    else if (expunge) await this.#tellExpunged(out);
+    if (expunge) await this.#tellGone(out, hasVanished);
     const newFromUid = this.#uidNext;
     await this.#tellArrived(out);
     await this.#tellFlags(out, newFromUid, hasModseq);
@@ -350,36 +310,30 @@ export class MailboxView implements FeedReader {
     return this.#untold;
   }
 
-  async #tellExpunged(out: Responses): Promise<void> {
+  async #tellGone(out: Responses, hasVanished: boolean): Promise<void> {
     for (;;) {
       const gone = this.#findGone();
       if (gone.length === 0) return this.feed.compactExpungeLog();
-      let number = 0;
       const turn = new Turn(out);
-      for (const [told, uid] of gone.entries()) {
-        if (turn.look()) await turn.next();
-        number = this.numberOf(uid, number + 1) as number;
-        out
-          .begin()
-          .number(number - told)
-          .atom('EXPUNGE')
-          .end();
-        this.#recent.remove(uid);
-        turn.wrote();
-      }
+      if (hasVanished) await writeVanished(out, rangesOf(gone), { isEarlier: false, turn });
+      else await this.#writeExpunged(out, gone, turn);
+      for (const uid of gone) this.#recent.remove(uid);
       // More may have gone while we waited for the client.
       this.#untold = withoutUids(this.#findGone(), gone);
     }
   }
 
-  async #tellVanished(out: Responses): Promise<void> {
-    for (;;) {
-      const gone = this.#findGone();
-      if (gone.length === 0) return this.feed.compactExpungeLog();
-      await writeVanished(out, rangesOf(gone), { isEarlier: false, turn: new Turn(out) });
-      for (const uid of gone) this.#recent.remove(uid);
-      // More may have gone while we waited for the client.
-      this.#untold = withoutUids(this.#findGone(), gone);
+  async #writeExpunged(out: Responses, gone: Uint32Array, turn: Turn): Promise<void> {
+    let number = 0;
+    for (const [told, uid] of gone.entries()) {
+      if (turn.look()) await turn.next();
+      number = this.numberOf(uid, number + 1) as number;
+      out
+        .begin()
+        .number(number - told)
+        .atom('EXPUNGE')
+        .end();
+      turn.wrote();
     }
   }
 

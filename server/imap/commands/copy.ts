@@ -4,6 +4,7 @@ import { StoreError, type CopyResult } from '../../../store/mail-store.ts';
 import type { CommandHandler } from '../dispatch.ts';
 import type { MailboxView } from '../mailbox-view.ts';
 import { findTarget, noTarget } from './target-mailbox.ts';
+import { namedUids } from '../named-messages.ts';
 
 /**
  * Takes the messages that still exist (RFC 2180, section 4.4.2): a client that was answered NO would do it again.
@@ -13,7 +14,7 @@ import { findTarget, noTarget } from './target-mailbox.ts';
 export const copyOrMove: CommandHandler<'COPY' | 'MOVE'> = async (session, command) => {
   const { name, set, isUid, mailboxName } = command;
   const view = name === 'MOVE' ? session.writableView : session.view;
-  const uids = view.named(set, isUid);
+  const uids = namedUids(view, set, isUid);
   const target = await findTarget(session, mailboxName);
   const transferred =
     name === 'COPY'

@@ -11,6 +11,7 @@ import type { Session } from '../session.ts';
 import { expectQresync, tellVanished } from './resynchronize.ts';
 import { checkEncodings } from './fetch-binary.ts';
 import { columnsOf, hasItem, wantsWholeMessage, writeFetchResponse } from './fetch-response.ts';
+import { namedUids } from '../named-messages.ts';
 
 /** @see RFC 3501, section 6.4.5; RFC 7162, sections 3.1.4 (CHANGEDSINCE, MODSEQ) and 3.2.6 (VANISHED); RFC 9394, section 3.3 (PARTIAL) */
 export const fetch: CommandHandler<'FETCH'> = async (session, command) => {
@@ -19,7 +20,7 @@ export const fetch: CommandHandler<'FETCH'> = async (session, command) => {
   if (command.isVanished === true) expectQresync(session);
   const items = completeItems(command.items, isUid, changedSince !== undefined);
   if (hasItem(items, 'MODSEQ')) session.enableCondstore();
-  const named = view.named(command.set, isUid);
+  const named = namedUids(view, command.set, isUid);
   const uids = partial === undefined ? named : named.subarray(...placesOf(named.length, partial));
   const since = changedSince ?? -1;
   // Before FETCH responses, so that these numbers are clear.

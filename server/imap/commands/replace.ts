@@ -8,6 +8,7 @@ import type { Session } from '../session.ts';
 import { AppendInput } from './append-input.ts';
 import { findAppendTarget } from './append.ts';
 import { noTarget } from './target-mailbox.ts';
+import { namedUids } from '../named-messages.ts';
 
 /** Adds a message and expunges the one that it replaces, in one step. @see RFC 8508 */
 export const replace: CommandHandler<'REPLACE'> = async (session, command, request) => {
@@ -35,7 +36,7 @@ export const replace: CommandHandler<'REPLACE'> = async (session, command, reque
 function findReplaced(session: Session, { set, isUid }: ReplaceArguments & { isUid: boolean }) {
   try {
     const view = session.writableView;
-    const [uid] = view.named(set, isUid);
+    const [uid] = namedUids(view, set, isUid);
     if (uid === undefined) throw new CommandRefusedError('NO', 'There is no such message');
     return { box: view.box, uid };
   } catch (error) {

@@ -4,6 +4,7 @@ import { Turn } from '../../../store/turns.ts';
 import type { CommandHandler, Completion } from '../dispatch.ts';
 import type { MailboxView } from '../mailbox-view.ts';
 import type { Session } from '../session.ts';
+import { namedUids } from '../named-messages.ts';
 
 /**
  * Messages that are gone are passed over (RFC 2180, section 4.2.1).
@@ -13,7 +14,7 @@ import type { Session } from '../session.ts';
 export const store: CommandHandler<'STORE'> = async (session, command) => {
   const { isUid, isSilent, mode, flags, unchangedSince } = command;
   const view = session.writableView;
-  const uids = view.named(command.set, isUid);
+  const uids = namedUids(view, command.set, isUid);
   if (unchangedSince !== undefined) session.enableCondstore();
   const result = await session.store.storeFlags(view.box, uids, {
     mode,
