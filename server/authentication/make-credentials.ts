@@ -1,14 +1,13 @@
 import type { Credentials } from '../../store/mail-store.ts';
 import { type Argon2Parameters, defaultArgon2Parameters, hashPassword } from './password-hash.ts';
-import { maxPasswordBytes, preparePassword } from './prepare-password.ts';
+import { saslprep } from './saslprep.ts';
 import { defaultScramIterations, makeScramVerifier } from './scram-verifier.ts';
 
 /** The password cannot be used; the text says why and does not hold it. */
 export class UnusablePasswordError extends Error {
-  constructor() {
-    super(
-      `Cannot use this password: it must have 1 to ${maxPasswordBytes} bytes and no control characters`,
-    );
+  /** @param fault - the end of a sentence that starts with "it" */
+  constructor(fault: string) {
+    super(`Cannot use this password: ${fault}`);
     this.name = 'UnusablePasswordError';
   }
 }
@@ -24,8 +23,9 @@ export async function makeCredentials(
   password: string,
   cost: CredentialCost = {},
 ): Promise<Credentials> {
-  const prepared = preparePassword(password);
-  if (prepared === undefined) throw new UnusablePasswordError();
+  const preparation = saslprep(password);
+  if ('fault' in preparation) throw new UnusablePasswordError(preparation.fault);
+  const { text: prepared } = preparation;
   return {
     argon2id: await hashPassword(prepared, cost.argon2 ?? defaultArgon2Parameters),
     scramSha256: await makeScramVerifier(prepared, {

@@ -5,7 +5,8 @@ import type { LoginAttempt } from './failed-logins.ts';
 import { maxAccountKeyLength } from './limits.ts';
 import { PasswordCheckQueue, type PasswordChecks } from './password-check-queue.ts';
 import { defaultArgon2Parameters, isPasswordOf } from './password-hash.ts';
-import { preparePassword } from './prepare-password.ts';
+import { preparePassword } from './saslprep.ts';
+import { findNamedAccount } from './user-name.ts';
 
 /**
  * Runs a check that the client has to wait for. The check is told by the signal if the client has gone: it no longer
@@ -96,7 +97,7 @@ export class StoredPasswordVerifier implements PasswordVerifier {
     address = '',
     wait: LoginWait = (check) => check(),
   ): Promise<Account | undefined> {
-    const account = await this.#accounts.findAccount(userName);
+    const account = await findNamedAccount(this.#accounts, userName);
     const prepared = preparePassword(password);
     const id = this.#loginId(account, userName, prepared ?? password);
     const attempt: LoginAttempt = {

@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
-import { maxPasswordBytes } from '../authentication/prepare-password.ts';
+import { maxPreparedBytes } from '../authentication/saslprep.ts';
 
 /**
  * The new password: the first line of standard input, or what a person types twice without seeing it.
@@ -28,7 +28,7 @@ async function readFirstLine(): Promise<string> {
     const bytes = chunk as Buffer;
     chunks.push(bytes);
     size += bytes.length;
-    if (bytes.includes(0x0a) || size > 2 * maxPasswordBytes) break;
+    if (bytes.includes(0x0a) || size > 2 * maxPreparedBytes) break;
   }
   const all = Buffer.concat(chunks);
   const text = all.toString('utf8').split('\n', 1)[0] ?? '';

@@ -1,13 +1,14 @@
 import { makeCredentials } from '../authentication/make-credentials.ts';
+import { checkNewUserName } from '../authentication/user-name.ts';
 import type { Administration } from '../control/administration.ts';
 import { readCommandConfiguration } from './command-configuration.ts';
 import type { GlobalOptions, PasswordOptions } from './command-options.ts';
 import { openAdministration } from './open-administration.ts';
-
 import { readPassword } from './read-password.ts';
 
 /** `user add` */
 export async function addUser(name: string, options: PasswordOptions): Promise<void> {
+  checkNewUserName(name);
   const credentials = await makeCredentials(await readPassword(options.passwordStdin === true));
   await withAdministration(options, (administration) => administration.addUser(name, credentials));
   console.log(`Added user "${name}"`);

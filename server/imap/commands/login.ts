@@ -1,6 +1,7 @@
 import type { Account } from '../../../store/mail-store.ts';
 import type { ClientCertificate } from '../../../tls/index.ts';
 import { LoginBusyError } from '../../authentication/password-check-queue.ts';
+import { findNamedAccount } from '../../authentication/user-name.ts';
 import type { CommandHandler, Completion } from '../dispatch.ts';
 import { CommandRefusedError } from '../responses.ts';
 import type { Session } from '../session.ts';
@@ -53,7 +54,7 @@ async function verify(session: Session, userName: string, password: string) {
 
 /** The name of an account; of any other name the first letter, since people type their password as user name. */
 async function loggableName({ store }: Session, userName: string): Promise<string> {
-  const account = await store.findAccount(userName);
+  const account = await findNamedAccount(store, userName);
   return account?.name ?? `${userName.slice(0, userName.length < 4 ? 0 : 1)}***`;
 }
 
@@ -95,6 +96,6 @@ async function findAccounts(
 
 /** The account of a name, if it is among these. */
 async function findOne({ store }: Session, name: string, accounts: readonly Account[]) {
-  const wanted = await store.findAccount(name);
+  const wanted = await findNamedAccount(store, name);
   return accounts.find(({ id }) => id === wanted?.id);
 }
