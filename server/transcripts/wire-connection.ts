@@ -1,7 +1,13 @@
 import { once } from 'node:events';
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls';
-import { constants, createDeflateRaw, createInflateRaw, type DeflateRaw } from 'node:zlib';
+import {
+  constants,
+  createDeflateRaw,
+  createInflateRaw,
+  type DeflateRaw,
+  type InflateRaw,
+} from 'node:zlib';
 import { ResponseReader } from './response-reader.ts';
 import type { ResponseText } from './response-shape.ts';
 import { TranscriptRunError } from './transcript-error.ts';
@@ -55,6 +61,7 @@ export class WireConnection {
   #socket: Socket;
   #tls: TLSSocket | undefined;
   #deflate: DeflateRaw | undefined;
+  #inflate: InflateRaw | undefined;
   readonly #target: TranscriptTarget;
   readonly #newest: NewestSession | undefined;
   readonly #stopwatch: Stopwatch;
@@ -139,8 +146,11 @@ export class WireConnection {
     const deflate = createDeflateRaw();
     deflate.on('data', (chunk: Buffer) => socket.write(chunk));
     this.#deflate = deflate;
-    const inflate = createInflateRaw();
+    // The server may cut its stream anywhere.
+    const inflate = createInflateRaw({ finishFlush: constants.Z_SYNC_FLUSH });
+    this.#inflate = inflate;
     inflate.on('data', this.#take);
+    inflate.on('close', () => this.#close());
     inflate.on('error', (error) => {
       this.#closeReason ??= `what it sends is not compressed as it should be: ${error.message}`;
       socket.destroy();
@@ -210,6 +220,12 @@ export class WireConnection {
   };
 
   #end(): void {
+    // What came last is still being inflated.
+    if (this.#inflate === undefined) this.#close();
+    else this.#inflate.end();
+  }
+
+  #close(): void {
     this.#isClosed = true;
     this.#wake?.();
   }
