@@ -55,6 +55,7 @@ const capabilities = {
   ENABLE: { rfc: 'RFC 5161' },
   'UTF8=ACCEPT': { rfc: 'RFC 9755', isEnabled: true },
   CHILDREN: { rfc: 'RFC 3348' },
+  'COMPRESS=DEFLATE': { rfc: 'RFC 4978' },
   'LIST-EXTENDED': { rfc: 'RFC 5258' },
   'LIST-STATUS': { rfc: 'RFC 5819', needs: ['LIST-EXTENDED'] },
   'SPECIAL-USE': { rfc: 'RFC 6154' },

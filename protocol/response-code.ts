@@ -10,6 +10,7 @@ export type SimpleResponseCode =
   | 'UIDNOTSTICKY'
   | 'NOMODSEQ'
   | 'CLOSED'
+  | 'COMPRESSIONACTIVE'
   | 'TOOBIG'
   | 'UNKNOWN-CTE'
   | 'UNAVAILABLE'

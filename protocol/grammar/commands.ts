@@ -6,6 +6,7 @@ import {
   expectEndOfMessage,
   expectNextOfAppend,
 } from './append.ts';
+import { expectCompressArguments } from './compress.ts';
 import { expectEnableArguments } from './enable.ts';
 import { expectFetchArguments } from './fetch.ts';
 import { expectIdArguments } from './id.ts';
@@ -37,6 +38,11 @@ export const commandGrammar = {
     expectArguments: expectNoArguments,
   },
   CLOSE: { rfc: 'RFC 3501, section 6.4.2', expectArguments: expectNoArguments },
+  COMPRESS: {
+    rfc: 'RFC 4978',
+    capability: 'COMPRESS=DEFLATE',
+    expectArguments: expectCompressArguments,
+  },
   COPY: { rfc: 'RFC 3501, section 6.4.7', hasUid: true, expectArguments: expectCopyArguments },
   CREATE: { rfc: 'RFC 3501, section 6.3.3', expectArguments: expectCreateArguments },
   DELETE: { rfc: 'RFC 3501, section 6.3.4', expectArguments: expectNameArguments },

@@ -4,7 +4,8 @@ import { CommandReader, type ReaderEvent } from '../../protocol/command-reader.t
 import type { ResponseCode } from '../../protocol/response-code.ts';
 import { isNotTls, type Linked, type Stranger, type TlsConnection } from '../../tls/index.ts';
 import type { ConnectionEndCause } from '../metrics/metrics-recorder.ts';
-import { ConnectionLostError, type ByteReceiver, type Transport } from '../net/transport.ts';
+import { ConnectionLostError, type ByteReceiver } from '../net/byte-stream.ts';
+import { type Transport } from '../net/transport.ts';
 import { AnswerQueue } from './answer-queue.ts';
 import { handleEvent } from './dispatch.ts';
 import { ByeError, Responses } from './responses.ts';
@@ -180,6 +181,22 @@ export class Connection implements ByteReceiver, Stranger, Linked<Connection> {
     this.#transport.receive(this);
   }
 
+  /** True if both sides compress what they send. */
+  get isCompressed(): boolean {
+    return this.#transport.isCompressed;
+  }
+
+  /** True if the client has sent more than the command that runs. */
+  get hasPipelined(): boolean {
+    return this.#reader.pendingBytes > 0;
+  }
+
+  /** From here on both sides compress what they send. What was written before goes out as it is. */
+  startCompression(): void {
+    this.out.flush();
+    this.#transport.startCompression();
+  }
+
   /** Ends the connection with `* BYE text` as soon as the command that runs is done, and soon in any case. */
   shutDown(text: string, code?: ResponseCode): void {
     if (this.#byeText !== undefined) return;
@@ -241,6 +258,11 @@ export class Connection implements ByteReceiver, Stranger, Linked<Connection> {
     // A client that has only closed its own side still reads its answer.
     if (this.#transport.isClosed) this.#gone?.abort(new ConnectionLostError());
     this.#wakeUp();
+  }
+
+  receiveUnreadable(error: Error): void {
+    this.shutDown(error.message);
+    this.receiveEnd();
   }
 
   async #serve(): Promise<void> {

@@ -4,13 +4,14 @@ import type { ResponseCode } from '../../protocol/response-code.ts';
 import { hasSequenceKey } from '../../protocol/search-key.ts';
 import { StoreError } from '../../store/mail-store.ts';
 import type { CommandResult } from '../metrics/metrics-recorder.ts';
-import { ConnectionLostError } from '../net/transport.ts';
+import { ConnectionLostError } from '../net/byte-stream.ts';
 import { ByeError, CommandRefusedError } from './responses.ts';
 import type { Session } from './session.ts';
 import { append } from './commands/append.ts';
 import { authenticate } from './commands/authenticate.ts';
 import { capability } from './commands/capability.ts';
 import { closeMailbox } from './commands/close.ts';
+import { compress } from './commands/compress.ts';
 import { copyOrMove } from './commands/copy.ts';
 import { createMailbox } from './commands/create.ts';
 import { deleteMailbox } from './commands/delete.ts';
@@ -50,7 +51,7 @@ export interface Completion {
 
 /** How a command came. */
 export interface CommandRequest {
-  /** For a command that answers before it ends (STARTTLS). */
+  /** For a command that answers before it ends (STARTTLS, COMPRESS). */
   readonly tag: string;
   /** True if the client waits for a continuation request before it sends its message (APPEND). */
   readonly isWaiting: boolean;
@@ -103,6 +104,7 @@ export const commandTable: { readonly [Name in CommandName]: CommandRow<Name> } 
   CAPABILITY: { state: 'any', numbers: 'breaks', run: capability },
   CHECK: { state: 'selected', numbers: 'breaks', needsMessages: false, run: check },
   CLOSE: { state: 'selected', numbers: 'breaks', needsMessages: false, run: closeMailbox },
+  COMPRESS: { state: 'after-login', numbers: 'breaks', run: compress },
   COPY: { state: 'selected', numbers: 'breaks', run: copyOrMove },
   CREATE: { state: 'after-login', numbers: 'breaks', run: createMailbox },
   DELETE: { state: 'after-login', numbers: 'breaks', run: deleteMailbox },

@@ -1,6 +1,6 @@
 import type { EnabledExtension } from '../../protocol/capability.ts';
 import { Encoder } from '../../protocol/encoder.ts';
-import { type ByteSink, ConnectionLostError } from '../net/transport.ts';
+import { type ByteSink, ConnectionLostError } from '../net/byte-stream.ts';
 import type { ResponseCode } from '../../protocol/response-code.ts';
 
 /**

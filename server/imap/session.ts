@@ -8,7 +8,7 @@ import {
 } from '../../protocol/capability.ts';
 import { accountKey } from './account-capabilities.ts';
 import type { ReaderEvent } from '../../protocol/command-reader.ts';
-import { ConnectionLostError } from '../net/transport.ts';
+import { ConnectionLostError } from '../net/byte-stream.ts';
 import { ByeError, CommandRefusedError, type Responses } from './responses.ts';
 import type { Connection } from './connection.ts';
 import type { MailboxView } from './mailbox-view.ts';

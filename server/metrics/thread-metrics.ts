@@ -17,6 +17,7 @@ const commandNames = [
   'CAPABILITY',
   'CHECK',
   'CLOSE',
+  'COMPRESS',
   'COPY',
   'CREATE',
   'DELETE',

@@ -17,7 +17,8 @@ import { type NetworkLimits, shortageLogIntervalMs } from './limits.ts';
 import { Listener, type ListenerSettings } from './listener.ts';
 import { type AddressRanges, ProxyHeaderError } from './proxy-protocol.ts';
 import { StrangerLog } from './stranger-log.ts';
-import { ConnectionLostError, Transport, type TransportOwner } from './transport.ts';
+import { ConnectionLostError } from './byte-stream.ts';
+import { Transport, type TransportOwner } from './transport.ts';
 
 /** What a {@link Reception} listens on, and who takes the connections that it has admitted. */
 export interface ReceptionOptions {

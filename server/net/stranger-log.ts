@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import { addressGroup, type Clock, TlsAcceptError } from '../../tls/index.ts';
 import { type NetworkLimits, strangerWindowMs } from './limits.ts';
-import { ConnectionLostError } from './transport.ts';
+import { ConnectionLostError } from './byte-stream.ts';
 
 /** Where a {@link StrangerLog} writes, and how much. */
 export interface StrangerLogOptions {

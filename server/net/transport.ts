@@ -6,39 +6,11 @@ import type {
   TlsAcceptor,
   TlsConnection,
 } from '../../tls/index.ts';
+import { type ByteReceiver, type ByteSink, ConnectionLostError } from './byte-stream.ts';
+import { Deflater } from './compression/deflater.ts';
+import { InflatedInput } from './compression/inflated-input.ts';
 import { keepAliveDelayMs, type NetworkLimits, proxyLimits } from './limits.ts';
 import { readProxyHeader } from './proxy-protocol.ts';
-
-/** The client is gone; what was to be written has no reader. Not an error of the server. */
-export class ConnectionLostError extends Error {
-  constructor() {
-    super('The client has closed the connection');
-    this.name = 'ConnectionLostError';
-  }
-}
-
-/** Where a protocol writes: the way out of a {@link Transport}. */
-export interface ByteSink {
-  /**
-   * Sends bytes, or text of one byte a character (latin1). Bytes are not changed by their owner afterwards. What is
-   * written to a client that is gone is dropped.
-   */
-  write(data: string | Uint8Array): void;
-  /** True while the client does not keep up: wait for {@link drained} before writing more. */
-  readonly isFull: boolean;
-  /** Settles when the client has taken what waits; rejects with {@link ConnectionLostError} when it is gone. */
-  drained(): Promise<void>;
-  /** Ends the connection at once; what waits is lost. */
-  destroy(): void;
-}
-
-/** What a protocol does with the bytes of its client. */
-export interface ByteReceiver {
-  /** Takes bytes, and owns them. May call {@link Transport.pause}. */
-  receiveBytes(bytes: Buffer): void;
-  /** No more bytes come: the client has closed its side, or is gone. Called at least once. */
-  receiveEnd(): void;
-}
 
 /** Who answers for a transport. */
 export interface TransportOwner {
@@ -73,6 +45,9 @@ export class Transport implements ByteSink, Linked<Transport> {
   #excusedMs = 0;
   #waitsSince: number | undefined;
   #receiver: ByteReceiver | undefined;
+  /** What is between the receiver and the socket once the client compresses; undefined before. */
+  #inflated: InflatedInput | undefined;
+  #deflater: Deflater | undefined;
   #closeTimer: NodeJS.Timeout | undefined;
   #isStartingTls = false;
   #isEnding = false;
@@ -189,12 +164,31 @@ export class Transport implements ByteSink, Linked<Transport> {
 
   /** Gives bytes to the receiver, until {@link pause}. */
   resume(): void {
-    if (this.#socket.isPaused()) this.#socket.resume();
+    if (this.#inflated === undefined) this.#resumeSocket();
+    else this.#inflated.resume();
   }
 
   /** Leaves the bytes to come in the kernel. */
   pause(): void {
+    this.#inflated?.pause();
     this.#socket.pause();
+  }
+
+  /** True once {@link startCompression} was called. */
+  get isCompressed(): boolean {
+    return this.#deflater !== undefined;
+  }
+
+  /**
+   * From here on what is written is compressed, and what comes is taken for compressed: above TLS, if there is TLS. There must
+   * be a receiver.
+   *
+   * @see RFC 4978, section 3
+   */
+  startCompression(): void {
+    if (this.#receiver === undefined) throw new Error('Nobody reads what the client compresses');
+    this.#deflater = new Deflater();
+    this.#inflated = new InflatedInput(this.#receiver, () => this.#resumeSocket());
   }
 
   /** Takes the receiver away, and drops what has come for it; returns the number of bytes dropped. */
@@ -214,8 +208,9 @@ export class Transport implements ByteSink, Linked<Transport> {
   write(data: string | Uint8Array): void {
     const socket = this.#socket;
     if (socket.destroyed || !socket.writable) return;
-    if (typeof data === 'string') socket.write(data, 'latin1');
-    else socket.write(data);
+    const sent = this.#deflater?.deflate(data) ?? data;
+    if (typeof sent === 'string') socket.write(sent, 'latin1');
+    else socket.write(sent);
     if (socket.writableLength > this.#owner.limits.maxWaitingBytes) {
       this.#fail(new Error('Cannot keep more output for a client that does not read'));
     }
@@ -310,6 +305,7 @@ export class Transport implements ByteSink, Linked<Transport> {
     // Most clients have left by now, and the system need not be told.
     if (!this.#isKeptAlive) this.#socket.setKeepAlive(true, keepAliveDelayMs);
     this.#isKeptAlive = true;
+    this.#deflater?.sweep();
     const { takenBytes } = this;
     const isWaiting = this.#socket.writableLength > 0;
     if (!isWaiting || takenBytes !== this.#sweptBytes) this.#lastTakenAt = nowMs;
@@ -345,6 +341,11 @@ export class Transport implements ByteSink, Linked<Transport> {
   #detach(): void {
     this.#socket.off('data', this.#onData);
     this.#socket.off('end', this.#onEnd);
+    this.#inflated?.stop();
+  }
+
+  #resumeSocket(): void {
+    if (this.#socket.isPaused()) this.#socket.resume();
   }
 
   #fail(error: Error): void {
@@ -352,7 +353,10 @@ export class Transport implements ByteSink, Linked<Transport> {
     this.destroy();
   }
 
-  readonly #onData = (chunk: Buffer): void => this.#receiver?.receiveBytes(chunk);
+  readonly #onData = (chunk: Buffer): void => {
+    if (this.#inflated === undefined) this.#receiver?.receiveBytes(chunk);
+    else this.#inflated.push(chunk);
+  };
 
   readonly #onEnd = (): void => this.#receiver?.receiveEnd();
 
@@ -368,6 +372,7 @@ export class Transport implements ByteSink, Linked<Transport> {
     // V8 puts a function that is assigned to a property into the old generation. Each of Node's streams makes one that
     // refers to the stream, which so outlives its end until the next major collection: what hangs on it need not.
     this.#receiver = undefined;
+    this.#inflated?.stop();
     this.#closeTimer = undefined;
     this.#owner.transportClosed(this);
   };

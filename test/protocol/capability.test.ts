@@ -26,6 +26,7 @@ const common = [
   'ENABLE',
   'UTF8=ACCEPT',
   'CHILDREN',
+  'COMPRESS=DEFLATE',
   'LIST-EXTENDED',
   'LIST-STATUS',
   'SPECIAL-USE',
@@ -145,6 +146,7 @@ await t.test('a command whose capability is turned off is unknown', (t) => {
     if (!('capability' in row)) continue;
     const line =
       {
+        COMPRESS: 'COMPRESS DEFLATE',
         ENABLE: 'ENABLE X',
         ID: 'ID NIL',
         MOVE: 'MOVE 1 a',

@@ -2,7 +2,7 @@ import type { AppendPart, AppendStep } from '../../../protocol/grammar/append.ts
 import { defaultMaxAppendBytes } from '../../../protocol/limits.ts';
 import type { DraftedMessage } from '../../../store/message-draft.ts';
 import { takeTurnIfFree } from '../../../store/turns.ts';
-import { ConnectionLostError } from '../../net/transport.ts';
+import { ConnectionLostError } from '../../net/byte-stream.ts';
 import { maxAppendMessages, maxHeldAppendBytes, maxHeldDraftBytes } from '../limits.ts';
 import { CommandRefusedError } from '../responses.ts';
 import type { Session } from '../session.ts';

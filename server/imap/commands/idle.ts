@@ -3,7 +3,7 @@ import { takeTurnIfFree } from '../../../store/turns.ts';
 import type { CommandHandler } from '../dispatch.ts';
 import { ByeError, CommandRefusedError } from '../responses.ts';
 import type { MailboxView } from '../mailbox-view.ts';
-import { ConnectionLostError } from '../../net/transport.ts';
+import { ConnectionLostError } from '../../net/byte-stream.ts';
 import { decodeLine, type Session } from '../session.ts';
 
 /** Tells the client at once what changes, until it sends DONE. @see RFC 2177, section 3 */

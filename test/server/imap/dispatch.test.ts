@@ -5,7 +5,7 @@ import { commandTable, handleEvent } from '../../../server/imap/dispatch.ts';
 import { defaultServiceLimits } from '../../../server/imap/limits.ts';
 import { ByeError, Responses } from '../../../server/imap/responses.ts';
 import type { Session } from '../../../server/imap/session.ts';
-import { ConnectionLostError, type ByteSink } from '../../../server/net/transport.ts';
+import { ConnectionLostError, type ByteSink } from '../../../server/net/byte-stream.ts';
 import { StoreError } from '../../../store/mail-store.ts';
 import { startImapService } from '../../fixtures/imap-service.ts';
 import { readEvents } from '../../fixtures/read-events.ts';

@@ -3,7 +3,8 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import t, { type Test } from 'tap';
 import { Responses } from '../../../server/imap/responses.ts';
 import { defaultNetworkLimits } from '../../../server/net/limits.ts';
-import { ConnectionLostError, Transport } from '../../../server/net/transport.ts';
+import { ConnectionLostError } from '../../../server/net/byte-stream.ts';
+import { Transport } from '../../../server/net/transport.ts';
 
 /** Both ends of a connection. */
 async function socketPair(t: Test): Promise<{ near: Socket; far: Socket }> {

@@ -7,7 +7,7 @@ import { MailboxView } from '../../../server/imap/mailbox-view.ts';
 import type { ServiceContext } from '../../../server/imap/service-context.ts';
 import { Session } from '../../../server/imap/session.ts';
 import { noMetrics } from '../../../server/metrics/metrics-recorder.ts';
-import type { ByteSink } from '../../../server/net/transport.ts';
+import type { ByteSink } from '../../../server/net/byte-stream.ts';
 import type { Account } from '../../../store/mail-store.ts';
 import { FakeMailbox } from '../../fixtures/fake-mailbox.ts';
 

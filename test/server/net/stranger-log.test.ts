@@ -2,7 +2,7 @@ import pino from 'pino';
 import t from 'tap';
 import { defaultNetworkLimits } from '../../../server/net/limits.ts';
 import { StrangerLog } from '../../../server/net/stranger-log.ts';
-import { ConnectionLostError } from '../../../server/net/transport.ts';
+import { ConnectionLostError } from '../../../server/net/byte-stream.ts';
 import { TlsAcceptError } from '../../../tls/events.ts';
 
 function makeLog() {

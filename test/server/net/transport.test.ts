@@ -3,12 +3,8 @@ import { connect, createServer, type AddressInfo, Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import t, { type Test } from 'tap';
 import { defaultNetworkLimits, type NetworkLimits } from '../../../server/net/limits.ts';
-import {
-  type ByteReceiver,
-  ConnectionLostError,
-  Transport,
-  type TransportOwner,
-} from '../../../server/net/transport.ts';
+import { type ByteReceiver, ConnectionLostError } from '../../../server/net/byte-stream.ts';
+import { Transport, type TransportOwner } from '../../../server/net/transport.ts';
 import { Admission } from '../../../tls/admission/admission.ts';
 import { TlsAcceptError } from '../../../tls/events.ts';
 
@@ -55,6 +51,10 @@ class Receiver implements ByteReceiver {
 
   receiveEnd(): void {
     this.hasEnded = true;
+  }
+
+  receiveUnreadable(error: Error): void {
+    this.text += error.message;
   }
 }
 

@@ -114,6 +114,7 @@ const worker = [
   'server/imap',
   'server/imap/commands',
   'server/imap/sorting',
+  'server/net/compression',
 ].toSorted();
 
 await t.test('before the first client', async (t) => {

@@ -1,0 +1,73 @@
+import type { ByteReceiver } from '../byte-stream.ts';
+import { InflateError, Inflater } from './inflater.ts';
+
+/**
+ * Gives a receiver what its client says in DEFLATE, a bounded piece at a time, until it pauses: what is left then is kept
+ * as it came.
+ */
+export class InflatedInput {
+  readonly #receiver: ByteReceiver;
+  readonly #onStarved: () => void;
+  readonly #inflater = new Inflater();
+  #isPaused = false;
+  /** True while there may be more in what has come. */
+  #hasMore = false;
+  #isStopped = false;
+  #next: NodeJS.Immediate | undefined;
+
+  /** @param onStarved - called when the receiver wants more, and all that has come was given to it */
+  constructor(receiver: ByteReceiver, onStarved: () => void) {
+    this.#receiver = receiver;
+    this.#onStarved = onStarved;
+  }
+
+  /** Takes bytes of the client, of which a copy is kept. */
+  push(chunk: Uint8Array): void {
+    if (this.#isStopped) return;
+    this.#inflater.push(chunk);
+    this.#hasMore = true;
+    this.#deliver();
+  }
+
+  /** The receiver has enough. */
+  pause(): void {
+    this.#isPaused = true;
+  }
+
+  /** The receiver wants more, but not before the present step is over. */
+  resume(): void {
+    this.#isPaused = false;
+    if (!this.#hasMore) this.#onStarved();
+    else this.#next ??= setImmediate(this.#deliver);
+  }
+
+  /** Gives the receiver nothing more. */
+  stop(): void {
+    this.#isStopped = true;
+    clearImmediate(this.#next);
+  }
+
+  readonly #deliver = (): void => {
+    this.#next = undefined;
+    try {
+      while (!this.#isPaused && !this.#isStopped) {
+        const piece = this.#inflater.next();
+        if (piece === undefined) return this.#starve();
+        this.#receiver.receiveBytes(piece);
+      }
+    } catch (error) {
+      if (!(error instanceof InflateError)) throw error;
+      this.stop();
+      this.#receiver.receiveUnreadable(error);
+    }
+  };
+
+  #starve(): void {
+    this.#hasMore = false;
+    if (this.#inflater.hasEnded) {
+      this.stop();
+      this.#receiver.receiveEnd();
+    }
+    this.#onStarved();
+  }
+}

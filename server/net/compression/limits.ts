@@ -1,0 +1,25 @@
+/** How far back DEFLATE refers, in bytes. @see RFC 1951, section 2 */
+export const windowBytes = 32 * 1024;
+
+/**
+ * Bytes that are inflated at a time. One byte of a bomb becomes 1,032, so a reader that has enough says so between two
+ * pieces.
+ */
+export const inflatedPieceBytes = 64 * 1024;
+
+/** Bytes of what was sent last to which the next response may refer while the client is busy. An idle one costs none. */
+export const sentWindowBytes = 4 * 1024;
+
+/** Shorter responses go out as they are: five bytes are added, and deflating them takes as long as many a command. */
+export const minDeflatedBytes = 128;
+
+/** Bytes that are deflated at a time, so that no step takes long. */
+export const deflatedPieceBytes = 64 * 1024;
+
+/**
+ * Of one to nine. The next ones save one byte in a hundred for a third more time.
+ */
+export const deflateLevel = 3;
+
+/** Bytes that are looked at to see whether a piece is text. */
+export const sampleBytes = 1024;

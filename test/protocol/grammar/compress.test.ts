@@ -1,0 +1,17 @@
+import t from 'tap';
+import { decode } from '../../fixtures/read-events.ts';
+
+await t.test('COMPRESS', (t) => {
+  t.same(decode('COMPRESS DEFLATE'), { name: 'COMPRESS' });
+  t.same(decode('compress deflate'), { name: 'COMPRESS' });
+  for (const [text, refusal] of [
+    ['', 'BAD Expected space'],
+    [' ', 'BAD Expected '],
+    [' LZW', 'BAD Unknown compression mechanism "LZW"'],
+    [' "DEFLATE"', 'BAD Expected compression mechanism'],
+    [' DEFLATE 9', 'BAD Expected '],
+  ] as const) {
+    t.match(decode(`COMPRESS${text}`), refusal);
+  }
+  t.end();
+});
