@@ -1,0 +1,93 @@
+import { setImmediate as nextRound } from 'node:timers/promises';
+import { constants, deflateRawSync } from 'node:zlib';
+import t from 'tap';
+import { InflatedInput } from '../../../../server/net/compression/inflated-input.ts';
+import { inflatedPieceBytes } from '../../../../server/net/compression/limits.ts';
+
+const deflate = (bytes: Uint8Array | string): Buffer =>
+  deflateRawSync(bytes, { finishFlush: constants.Z_SYNC_FLUSH });
+
+/** A receiver that pauses when it has been given so many pieces, and what it was given. */
+function startInput(piecesPerTurn = Infinity) {
+  const given: Buffer[] = [];
+  const events: string[] = [];
+  let left = piecesPerTurn;
+  const input = new InflatedInput(
+    {
+      receiveBytes: (bytes) => {
+        given.push(bytes);
+        left -= 1;
+        if (left === 0) input.pause();
+      },
+      receiveEnd: () => void events.push('end'),
+      receiveUnreadable: ({ message }) => void events.push(message),
+    },
+    () => void events.push('starved'),
+  );
+  const resume = (): void => {
+    left = piecesPerTurn;
+    input.resume();
+  };
+  return { input, resume, given, events, text: () => Buffer.concat(given).toString() };
+}
+
+await t.test('a receiver that pauses is given nothing more, and then the rest', async (t) => {
+  const { input, resume, given, events } = startInput(1);
+  input.push(deflate(Buffer.alloc(3 * inflatedPieceBytes)));
+  t.equal(given.length, 1, 'of a bomb only the first piece');
+  t.same(events, []);
+  await nextRound();
+  t.equal(given.length, 1);
+  resume();
+  t.equal(given.length, 1, 'not within the call: who resumes is about to wait');
+  await nextRound();
+  t.equal(given.length, 2);
+  t.same(events, [], 'and nothing is read from the client meanwhile');
+  for (let turn = 0; turn < 3; turn++) {
+    resume();
+    await nextRound();
+  }
+  t.equal(Buffer.concat(given).length, 3 * inflatedPieceBytes);
+  t.equal(events.at(0), 'starved', 'now more is read');
+});
+
+await t.test('what comes while the receiver pauses is kept for it', async (t) => {
+  const { input, resume, text } = startInput();
+  input.pause();
+  input.push(deflate('one '));
+  input.push(deflate('two '));
+  t.equal(text(), '');
+  resume();
+  await nextRound();
+  t.equal(text(), 'one two ');
+});
+
+await t.test('the end of the stream is the end of what the client says', (t) => {
+  const { input, events, text } = startInput();
+  input.push(deflateRawSync('bye'));
+  input.push(deflate('more'));
+  t.equal(text(), 'bye');
+  t.same(events, ['end', 'starved']);
+  t.end();
+});
+
+await t.test('what is no DEFLATE is told once', (t) => {
+  const { input, events, text } = startInput();
+  input.push(deflate('one'));
+  input.push(Buffer.from('a NOOP\r\n'));
+  input.push(Buffer.from('b NOOP\r\n'));
+  t.equal(text(), 'one');
+  t.same(events, ['starved', 'Cannot inflate what was sent: a stored block has two sizes']);
+  t.end();
+});
+
+await t.test('once it is stopped nothing is given', async (t) => {
+  const { input, resume, text } = startInput();
+  input.pause();
+  input.push(deflate('one'));
+  resume();
+  input.stop();
+  await nextRound();
+  input.push(deflate('two'));
+  t.equal(text(), '');
+});
