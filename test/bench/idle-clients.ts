@@ -9,8 +9,10 @@ const nameBytes = 512;
 const parallel = 10;
 
 export interface IdleOptions {
-  /** The client compresses, and has said so many bytes that cannot be compressed before it idles. Absent: it does not. */
-  readonly compressedBytes?: number;
+  /** True if the client compresses. */
+  readonly isCompressed?: boolean;
+  /** How much the client says before it idles, in bytes. */
+  readonly saidBytes?: number;
 }
 
 /** Clients of the account alice that have selected INBOX and idle. */
@@ -29,17 +31,16 @@ export async function idleClients(
 
 async function idle(
   { imapsPort }: ServerProcess,
-  { compressedBytes }: IdleOptions,
+  { isCompressed = false, saidBytes = 0 }: IdleOptions,
 ): Promise<ImapClient> {
   const client = await ImapClient.connect({ port: imapsPort, security: 'tls' });
   await client.login('alice', 'correct-horse');
-  if (compressedBytes !== undefined) {
+  if (isCompressed) {
     await client.ok('COMPRESS DEFLATE');
     client.startDeflate();
-    for (let said = 0; said < compressedBytes; said += nameBytes) {
-      const name = randomBytes(nameBytes / 2).toString('hex');
-      await client.command(`STATUS ${name} (MESSAGES)`);
-    }
+  }
+  for (let said = 0; said < saidBytes; said += nameBytes) {
+    await client.command(`STATUS ${randomBytes(nameBytes / 2).toString('hex')} (MESSAGES)`);
   }
   await client.ok('SELECT INBOX');
   client.send('i IDLE\r\n');

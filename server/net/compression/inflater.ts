@@ -111,7 +111,9 @@ export class Inflater {
     const end = this.#inflate(begin, begin + inflatedPieceBytes);
     if (end - begin < inflatedPieceBytes) this.#setRestAside();
     if (end === begin) return undefined;
-    const piece = Buffer.from(workspace.subarray(begin, end));
+    // Not from Node's pool: one command that is kept would keep 64 KiB.
+    const piece = Buffer.allocUnsafeSlow(end - begin);
+    workspace.copy(piece, 0, begin, end);
     this.#window.append(piece);
     return piece;
   }

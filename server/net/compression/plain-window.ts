@@ -3,7 +3,7 @@ const firstBytes = 1024;
 
 /** The end of a text, to which DEFLATE refers. It takes as much memory as the text is long, up to its bound. */
 export class PlainWindow {
-  #bytes = Buffer.alloc(0);
+  #bytes = new Uint8Array(0);
   /** Where the next byte goes, once the window is full. */
   #position = 0;
   #length = 0;
@@ -49,8 +49,7 @@ export class PlainWindow {
     if (neededBytes <= this.#bytes.length || this.#bytes.length === this.#maxBytes) return;
     let size = Math.max(this.#bytes.length, firstBytes);
     while (size < neededBytes && size < this.#maxBytes) size *= 2;
-    const grown = Buffer.allocUnsafeSlow(size);
-    grown.set(this.#bytes.subarray(0, this.#length));
-    this.#bytes = grown;
+    // What is too small is given back at once, not when garbage is collected: an idle server may not do that for long.
+    this.#bytes = new Uint8Array(this.#bytes.buffer.transfer(size));
   }
 }
