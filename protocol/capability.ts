@@ -12,6 +12,8 @@ interface CapabilityRow {
   readonly needsCertificate?: true;
   /** True if nobody can turn it off: without it the list would not be true. */
   readonly isFixed?: true;
+  /** True if it is off unless the configuration says what is: for what few clients know, or what some fail on. */
+  readonly isOffByDefault?: true;
   /** True if ENABLE turns it on. @see RFC 5161 */
   readonly isEnabled?: true;
   /** What it builds on: without these it is turned off, too. */
@@ -106,6 +108,11 @@ const rows = new Map(Object.entries<CapabilityRow>(capabilities) as [Capability,
 /** The capabilities that can be turned off: for the server, for an account, or because the store lacks what they need. */
 export const switchableCapabilities: readonly Capability[] = [...rows]
   .filter(([, { isFixed }]) => isFixed !== true)
+  .map(([name]) => name);
+
+/** What is turned off for all if nobody says what is. */
+export const capabilitiesOffByDefault: readonly Capability[] = [...rows]
+  .filter(([, { isOffByDefault }]) => isOffByDefault === true)
   .map(([name]) => name);
 
 /** Every capability with the document that defines it, for the README; in the order in which they are announced. */

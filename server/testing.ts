@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Capability } from '../protocol/capability.ts';
+import { type Capability, capabilitiesOffByDefault } from '../protocol/capability.ts';
 import type { Flag } from '../protocol/flag.ts';
 import { type MailStore, StoreError } from '../store/mail-store.ts';
 import type { AddedMessage } from '../store/message-draft.ts';
@@ -41,7 +41,7 @@ export interface TestServerOptions {
   readonly clock?: Clock;
   /** Where mail is kept; default: `memory`, so that nothing is written to disk. `sqlite`: in a directory that goes with the server. */
   readonly store?: StoreEngine;
-  /** IMAP extensions that clients are neither told of nor served; default: none. */
+  /** IMAP extensions that clients are neither told of nor served; default: those that a server has off by default. */
   readonly capabilitiesOff?: readonly Capability[];
   /** Default: `silent`. */
   readonly logLevel?: LogLevel;
@@ -119,7 +119,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     configuration: {
       ...fixedSettings,
       ...(await storeSettingsOf(options, parts)),
-      capabilitiesOff: options.capabilitiesOff ?? [],
+      capabilitiesOff: options.capabilitiesOff ?? capabilitiesOffByDefault,
       sessionLifetimeSeconds: options.sessionLifetimeSeconds ?? 7200,
       logLevel,
     },

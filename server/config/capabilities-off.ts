@@ -1,4 +1,5 @@
 import {
+  capabilitiesOffByDefault,
   findSwitchableCapability,
   isKnownAfterLogin,
   leavesRevision,
@@ -18,16 +19,23 @@ export interface CapabilitiesOff {
   readonly forAccounts: AccountCapabilities;
 }
 
+/** What is off if nothing is set. */
+export const defaultCapabilitiesOff: CapabilitiesOff = {
+  forAll: capabilitiesOffByDefault,
+  forAccounts: new Map(),
+};
+
 /**
  * Reads `CONDSTORE,alice:IDLE`: capabilities that are off for all, and for an account. Its name is what stands before the
- * last colon; one with a comma cannot be given.
+ * last colon; one with a comma cannot be given. Empty: none is off, also not what is off by default.
  *
  * @throws Error that says which item is wrong, and what is allowed
  */
 export function parseCapabilitiesOff(text: string): CapabilitiesOff {
   const forAll = new Set<Capability>();
   const forAccounts = new Map<string, Set<Capability>>();
-  for (const item of text.split(',').map((part) => part.trim())) {
+  const items = text.trim() === '' ? [] : text.split(',').map((part) => part.trim());
+  for (const item of items) {
     const colonAt = item.lastIndexOf(':');
     const capability = findSwitchableCapability(item.slice(colonAt + 1));
     if (capability === undefined) throw new Error(allowedText(item));
@@ -52,16 +60,13 @@ export function parseCapabilitiesOff(text: string): CapabilitiesOff {
   };
 }
 
-/** The text that {@link parseCapabilitiesOff} reads as these; undefined if nothing is turned off. */
-export function formatCapabilitiesOff({
-  forAll,
-  forAccounts,
-}: CapabilitiesOff): string | undefined {
+/** The text that {@link parseCapabilitiesOff} reads as these; empty if nothing is turned off. */
+export function formatCapabilitiesOff({ forAll, forAccounts }: CapabilitiesOff): string {
   const items: string[] = [...forAll];
   for (const [name, capabilities] of forAccounts) {
     items.push(...capabilities.map((capability) => `${name}:${capability}`));
   }
-  return items.length === 0 ? undefined : items.join(',');
+  return items.join(',');
 }
 
 function readAccountName(item: string, name: string): string {

@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import * as z from 'zod';
 import { segmentLimits, tlsLimits, tlsPolicies } from '../../tls/index.ts';
 import { parseByteSize } from './byte-size.ts';
-import { parseCapabilitiesOff } from './capabilities-off.ts';
+import { defaultCapabilitiesOff, parseCapabilitiesOff } from './capabilities-off.ts';
 import { parseListenAddress } from './listen-address.ts';
 import { listenerForms, parseAddressRanges, parseListeners } from './listeners.ts';
 import {
@@ -145,7 +145,7 @@ export const configurationSchema = z.strictObject({
         return z.NEVER;
       }
     })
-    .default({ forAll: [], forAccounts: new Map() }),
+    .default(defaultCapabilitiesOff),
   REPRISE_ADMIN_PORT: z
     .string()
     .transform((text, context) => {

@@ -17,6 +17,11 @@ export interface ReadConfigurationOptions {
   readonly filePath?: string;
 }
 
+/** An empty list of what is off leaves all on, also what is off by default. */
+const keysThatMayBeEmpty: ReadonlySet<string> = new Set<ConfigurationKey>([
+  'REPRISE_CAPABILITIES_OFF',
+]);
+
 interface Setting {
   readonly text: string;
   /** Where the value comes from, for the text of an error. */
@@ -25,7 +30,7 @@ interface Setting {
 
 /**
  * Reads the configuration: the environment first, then the file, then the defaults. A variable that is
- * empty counts as absent. Relative paths are relative to the working directory.
+ * empty counts as absent, unless to be empty says something ({@link keysThatMayBeEmpty}). Relative paths are relative to the working directory.
  *
  * Throws a {@link ConfigurationError} that names every key that is unknown or has a bad value.
  */
@@ -56,7 +61,7 @@ function readEnvironment(environment: ReadConfigurationOptions['environment']) {
   const settings = new Map<string, Setting>();
   for (const [key, text] of Object.entries(environment)) {
     if (!key.startsWith('REPRISE_') || key === 'REPRISE_CONFIG') continue;
-    if (text === undefined || text === '') continue;
+    if (text === undefined || (text === '' && !keysThatMayBeEmpty.has(key))) continue;
     settings.set(key, { text, source: 'the environment' });
   }
   return settings;
@@ -79,7 +84,10 @@ function readFile(filePath: string, problems: string[]): Map<string, Setting> {
     ]);
   }
   for (const [key, value] of Object.entries(content)) {
-    if (value === null || value === '') continue;
+    if (value === null || value === '') {
+      if (keysThatMayBeEmpty.has(key)) settings.set(key, { text: '', source: filePath });
+      continue;
+    }
     if (typeof value === 'string' || typeof value === 'number') {
       settings.set(key, { text: String(value), source: filePath });
     } else {

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
-import type { Capability } from '../../protocol/capability.ts';
+import { type Capability, capabilitiesOffByDefault } from '../../protocol/capability.ts';
 import type { MailStore } from '../../store/mail-store.ts';
 import {
   Admission,
@@ -46,7 +46,7 @@ export interface ImapServiceOptions {
   /** For durations; default: a clock that nobody sets. */
   readonly steadyClock?: Clock;
   readonly limits?: Partial<ServiceLimits>;
-  /** Capabilities that are neither announced nor understood; absent: none. */
+  /** Capabilities that are neither announced nor understood; absent: those that are off by default. */
   readonly capabilitiesOff?: ReadonlySet<Capability>;
   /** More of them for some accounts; absent: none. */
   readonly accountCapabilitiesOff?: AccountCapabilities;
@@ -81,7 +81,7 @@ export class ImapService {
     const metrics = options.metrics ?? noMetrics;
     const steady = options.steadyClock ?? steadyClock;
     this.#reception = this.#makeReception(options, { limits, metrics, clock: steady });
-    const capabilitiesOff = options.capabilitiesOff ?? new Set();
+    const capabilitiesOff = options.capabilitiesOff ?? new Set(capabilitiesOffByDefault);
     this.#context = {
       store,
       acceptor,

@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { capabilitiesOffByDefault } from '../../../protocol/capability.ts';
 import { toKeys } from '../../../server/config/configuration.ts';
 import { configurationKeys } from '../../../server/config/configuration-schema.ts';
 import { ConfigurationError } from '../../../server/config/configuration-error.ts';
@@ -47,7 +48,7 @@ await t.test('an empty environment gives the defaults', async (t) => {
     passwordChecks: 2,
     waitingLogins: 4096,
     loginDelaySeconds: 15,
-    capabilitiesOff: [],
+    capabilitiesOff: capabilitiesOffByDefault,
     admin: { host: '127.0.0.1', port: 9143 },
     logLevel: 'info',
   });
@@ -165,6 +166,19 @@ await t.test('a list of listeners stands instead of the ports, and is shown agai
 await t.test('an empty variable counts as absent', async (t) => {
   t.equal(readConfiguration({ environment: { REPRISE_IMAP_PORT: '' } }).imapPort, 143);
   t.equal(readConfiguration({ environment: { REPRISE_CONFIG: '' } }).imapPort, 143);
+});
+
+await t.test('nothing is off if an empty list says so, and that is shown', async (t) => {
+  const environment = { REPRISE_CAPABILITIES_OFF: '' };
+  const configuration = readConfiguration({ environment });
+  t.strictSame(configuration.capabilitiesOff, []);
+  const shown = toKeys(configuration);
+  t.equal(shown.get('REPRISE_CAPABILITIES_OFF'), '');
+  t.strictSame(readConfiguration({ environment: Object.fromEntries(shown) }), configuration);
+  for (const value of ['', ' ""']) {
+    const filePath = yamlFile(t, `REPRISE_CAPABILITIES_OFF:${value}\n`);
+    t.strictSame(readConfiguration({ environment: {}, filePath }), configuration);
+  }
 });
 
 await t.test('a bad value is refused with its key, the value and what is allowed', async (t) => {
