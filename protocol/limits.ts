@@ -125,6 +125,12 @@ export const maxListPatterns = 64;
 /** Selection options of one LIST, and return options; it knows far fewer, but one may come twice. @see RFC 5258, section 3 */
 export const maxListOptions = 16;
 
+/**
+ * Mailbox names in one filter: as many as an account has mailboxes. The bytes of the command bound them before that, unless they are
+ * very short. @see RFC 5465, section 8
+ */
+export const maxFilterNames = 10_000;
+
 /** Data items in one FETCH; each may cost a pass over every message named. @see RFC 3501, section 6.4.5 */
 export const maxFetchItems = 256;
 
