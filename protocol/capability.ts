@@ -68,6 +68,7 @@ const capabilities = {
   SEARCHRES: { rfc: 'RFC 5182', needs: ['ESEARCH'] },
   WITHIN: { rfc: 'RFC 5032' },
   PARTIAL: { rfc: 'RFC 9394', needs: ['ESEARCH'] },
+  UIDBATCHES: { rfc: 'RFC 10022' },
   BINARY: { rfc: 'RFC 3516' },
   MULTIAPPEND: { rfc: 'RFC 3502' },
   CATENATE: { rfc: 'RFC 4469' },

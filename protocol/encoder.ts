@@ -150,6 +150,12 @@ export class Encoder {
     return this;
   }
 
+  /** Ranges of a sequence set that has nothing else, each with both ends as they are given. @see RFC 10022, section 4 */
+  addUidRanges(ranges: readonly SequenceRange[]): this {
+    this.#output.add(this.#expectSet().addRanges(ranges));
+    return this;
+  }
+
   endSet(): this {
     this.#output.add(this.#expectSet().end());
     this.#set = undefined;

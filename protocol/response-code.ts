@@ -1,6 +1,6 @@
 import type { WireText } from './wire-text.ts';
 
-/** Response codes without arguments. @see RFC 3501, section 7.1; RFC 4315; RFC 5530; RFC 7162; RFC 7889; RFC 3516; RFC 6154 */
+/** Response codes without arguments. @see RFC 3501, section 7.1; RFC 4315; RFC 5530; RFC 7162; RFC 7889; RFC 3516; RFC 6154; RFC 10022 */
 export type SimpleResponseCode =
   | 'ALERT'
   | 'PARSE'
@@ -12,6 +12,7 @@ export type SimpleResponseCode =
   | 'CLOSED'
   | 'COMPRESSIONACTIVE'
   | 'TOOBIG'
+  | 'TOOFEW'
   | 'UNKNOWN-CTE'
   | 'UNAVAILABLE'
   | 'AUTHENTICATIONFAILED'

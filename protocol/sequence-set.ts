@@ -80,6 +80,11 @@ export class SequenceSetFormatter {
     return this.#join(ranges);
   }
 
+  /** The text of ranges as they are given, both ends of each; in a set that has no other numbers. */
+  addRanges(ranges: readonly SequenceRange[]): string {
+    return this.#join(ranges.map(({ first, last }) => `${first}:${last}`));
+  }
+
   /** The rest of the text. */
   end(): string {
     return this.#last === 0 ? '' : this.#join([formatRange(this.#first, this.#last)]);

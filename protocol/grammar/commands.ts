@@ -21,6 +21,7 @@ import { expectSortArguments } from './sort.ts';
 import { expectStatusArguments } from './status.ts';
 import { expectStoreArguments } from './store.ts';
 import { expectThreadArguments } from './thread.ts';
+import { expectUidBatchesArguments } from './uid-batches.ts';
 
 /** Every command that the server knows, by its name. A new one is a row here, and one in server/imap/dispatch.ts. */
 export const commandGrammar = {
@@ -100,6 +101,11 @@ export const commandGrammar = {
   STORE: { rfc: 'RFC 3501, section 6.4.6', hasUid: true, expectArguments: expectStoreArguments },
   SUBSCRIBE: { rfc: 'RFC 3501, section 6.3.6', expectArguments: expectNameArguments },
   THREAD: { rfc: 'RFC 5256', hasUid: true, expectArguments: expectThreadArguments },
+  UIDBATCHES: {
+    rfc: 'RFC 10022',
+    capability: 'UIDBATCHES',
+    expectArguments: expectUidBatchesArguments,
+  },
   UNSELECT: { rfc: 'RFC 3691', capability: 'UNSELECT', expectArguments: expectNoArguments },
   UNSUBSCRIBE: { rfc: 'RFC 3501, section 6.3.7', expectArguments: expectNameArguments },
 } as const satisfies { readonly [name: string]: CommandGrammar };

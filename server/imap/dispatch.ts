@@ -36,6 +36,7 @@ import { status } from './commands/status.ts';
 import { store } from './commands/store.ts';
 import { subscribe } from './commands/subscribe.ts';
 import { thread } from './commands/thread.ts';
+import { uidBatches } from './commands/uid-batches.ts';
 import { unselect } from './commands/unselect.ts';
 
 /** What a command that worked is answered with: `tag OK [code] text`. */
@@ -131,6 +132,7 @@ export const commandTable: { readonly [Name in CommandName]: CommandRow<Name> } 
   STORE: { state: 'selected', numbers: 'uses', run: store },
   SUBSCRIBE: { state: 'after-login', numbers: 'breaks', run: subscribe },
   THREAD: { state: 'selected', numbers: 'uses', run: thread },
+  UIDBATCHES: { state: 'selected', numbers: 'breaks', run: uidBatches },
   UNSELECT: { state: 'selected', numbers: 'breaks', needsMessages: false, run: unselect },
   UNSUBSCRIBE: { state: 'after-login', numbers: 'breaks', run: subscribe },
 };

@@ -55,6 +55,9 @@ export const maxHeldAppendBytes = 16 * 1024 * 1024;
 /** Bytes of memory for their bytes, beside what is known of them; what goes beyond it waits on the disk. */
 export const maxHeldDraftBytes = 4 * 1024 * 1024;
 
+/** Messages of the smallest batch; with fewer UIDBATCHES would tell message sequence numbers. @see RFC 10022, section 3.1.3.2 */
+export const minBatchMessages = 500;
+
 /** Bytes of a part without its transfer encoding that are kept until their number is known; of a larger one all are decoded twice. */
 export const keptBinaryBytes = 256 * 1024;
 

@@ -44,6 +44,7 @@ const commandNames = [
   'STORE',
   'SUBSCRIBE',
   'THREAD',
+  'UIDBATCHES',
   'UNSELECT',
   'UNSUBSCRIBE',
 ] as const satisfies readonly Command['name'][];

@@ -37,6 +37,7 @@ const common = [
   'SEARCHRES',
   'WITHIN',
   'PARTIAL',
+  'UIDBATCHES',
   'BINARY',
   'MULTIAPPEND',
   'CATENATE',
@@ -152,6 +153,7 @@ await t.test('a command whose capability is turned off is unknown', (t) => {
         MOVE: 'MOVE 1 a',
         SORT: 'SORT (DATE) UTF-8 ALL',
         LSUB: 'LSUB "" *',
+        UIDBATCHES: 'UIDBATCHES 500',
         REPLACE: 'REPLACE 1 a CATENATE (URL b)',
       }[name] ?? name;
     t.match(decode(line), { name }, name);
