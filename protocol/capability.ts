@@ -69,6 +69,7 @@ const capabilities = {
   WITHIN: { rfc: 'RFC 5032' },
   PARTIAL: { rfc: 'RFC 9394', needs: ['ESEARCH'] },
   UIDBATCHES: { rfc: 'RFC 10022' },
+  UIDONLY: { rfc: 'RFC 9586', isEnabled: true, isOffByDefault: true, needs: ['ENABLE'] },
   BINARY: { rfc: 'RFC 3516' },
   MULTIAPPEND: { rfc: 'RFC 3502' },
   CATENATE: { rfc: 'RFC 4469' },
@@ -121,7 +122,13 @@ export const documentedCapabilities: readonly {
   readonly name: Capability;
   readonly rfc: string;
   readonly isSwitchable: boolean;
-}[] = [...rows].map(([name, { rfc, isFixed }]) => ({ name, rfc, isSwitchable: isFixed !== true }));
+  readonly isOffByDefault: boolean;
+}[] = [...rows].map(([name, { rfc, isFixed, isOffByDefault }]) => ({
+  name,
+  rfc,
+  isSwitchable: isFixed !== true,
+  isOffByDefault: isOffByDefault === true,
+}));
 
 /** The one of {@link switchableCapabilities} with this name, in whatever case; undefined if there is none. */
 export function findSwitchableCapability(name: string): Capability | undefined {

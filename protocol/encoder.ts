@@ -87,11 +87,11 @@ export class Encoder {
     return this;
   }
 
-  /** Begins a FETCH response and its list. */
-  beginFetch(sequenceNumber: number): this {
+  /** Begins a FETCH response and its list; to a client of UIDONLY a UIDFETCH response. @see RFC 9586, section 3.3 */
+  beginFetch(sequenceNumber: number, uid: number): this {
     this.expectIdle();
     this.#output.mark();
-    this.#output.add(`* ${encodeNumber(sequenceNumber)} FETCH (`);
+    this.#output.add(this.#fetchStart(encodeNumber(sequenceNumber), encodeNumber(uid)));
     this.#place = 'first';
     return this;
   }
@@ -280,21 +280,28 @@ export class Encoder {
   }
 
   /**
-   * A FETCH response with UID, flags and modseq, each if it is given: as {@link begin} to {@link end} would write it, but
-   * in one step, since a mailbox has as many of them as it has messages.
+   * As {@link beginFetch} to {@link end}, with UID, flags and modseq, each if it is to be told, but in one step, since a mailbox has
+   * as many of them as it has messages.
    */
   fetchFlags(
     sequenceNumber: number,
-    uid: number | undefined,
+    uid: number,
+    hasUid: boolean,
     flags: WireText | undefined,
     modseq?: number,
   ): void {
     this.expectIdle();
-    const uidItem = uid === undefined ? '' : `UID ${uid}`;
+    const uidItem = hasUid ? `UID ${uid}` : '';
     const flagsItem = flags === undefined ? '' : `${uidItem && ' '}FLAGS ${flags}`;
     const isFirst = uidItem === '' && flagsItem === '';
     const modseqItem = modseq === undefined ? '' : `${isFirst ? '' : ' '}MODSEQ (${modseq})`;
-    this.#output.add(`* ${sequenceNumber} FETCH (${uidItem}${flagsItem}${modseqItem})\r\n`);
+    const start = this.#fetchStart(sequenceNumber, uid);
+    this.#output.add(`${start}${uidItem}${flagsItem}${modseqItem})\r\n`);
+  }
+
+  #fetchStart(sequenceNumber: number | string, uid: number | string): string {
+    if (this.#enabled.has('UIDONLY')) return `* ${uid} UIDFETCH (`;
+    return `* ${sequenceNumber} FETCH (`;
   }
 
   /** Hands what was gathered to the sink. */

@@ -1,13 +1,13 @@
 import type { WireText } from './wire-text.ts';
 
-/** Response codes without arguments. @see RFC 3501, section 7.1; RFC 4315; RFC 5530; RFC 7162; RFC 7889; RFC 3516; RFC 6154; RFC 10022 */
+/** Response codes without arguments. @see RFC 3501, section 7.1; RFC 4315; RFC 5530; RFC 7162; RFC 7889; RFC 3516; RFC 6154; RFC 10022; RFC 9586 */
 export type SimpleResponseCode =
   | 'ALERT'
   | 'PARSE'
   | 'READ-ONLY'
   | 'READ-WRITE'
   | 'TRYCREATE'
-  | 'UIDNOTSTICKY'
+  | 'UIDREQUIRED'
   | 'NOMODSEQ'
   | 'CLOSED'
   | 'COMPRESSIONACTIVE'

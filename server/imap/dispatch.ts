@@ -5,7 +5,7 @@ import { hasSequenceKey } from '../../protocol/search-key.ts';
 import { StoreError } from '../../store/mail-store.ts';
 import type { CommandResult } from '../metrics/metrics-recorder.ts';
 import { ConnectionLostError } from '../net/byte-stream.ts';
-import { ByeError, CommandRefusedError } from './responses.ts';
+import { ByeError, CommandRefusedError, uidRequired } from './responses.ts';
 import type { Session } from './session.ts';
 import { append } from './commands/append.ts';
 import { authenticate } from './commands/authenticate.ts';
@@ -243,6 +243,10 @@ async function begin(session: Session, command: Command, request: CommandRequest
     session.connection.rejectLiteral();
     return { status: 'BAD', text: refusal };
   }
+  if (session.isUidOnly && namesNumbers(command)) {
+    session.connection.rejectLiteral();
+    throw uidRequired();
+  }
   // The table pairs each name with the handler of that command; the compiler cannot follow the pairing
   const handler = row.run as CommandHandler<CommandName>;
   if (row.state === 'selected' && row.needsMessages !== false) await session.view.load();
@@ -283,6 +287,12 @@ function findStateRefusal(
   if (state !== 'any' && !isLoggedIn) return `${name} needs a login first`;
   const isMissing = state === 'selected' && session.selected === undefined;
   return isMissing ? `${name} needs a selected mailbox` : undefined;
+}
+
+/** True if a command names messages by their numbers, or would be answered by these. */
+function namesNumbers(command: Command): boolean {
+  if ('criteria' in command && hasSequenceKey(command.criteria)) return true;
+  return 'isUid' in command && !command.isUid && command.name !== 'EXPUNGE';
 }
 
 /** True if messages are named by their numbers: by UID SEARCH, too, if its criteria do (RFC 7162, section 3.2.10.2). */

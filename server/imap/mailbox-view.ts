@@ -262,7 +262,7 @@ export class MailboxView implements FeedReader {
     const newFromUid = this.#uidNext;
     await this.#tellArrived(out);
     await this.#tellFlags(out, newFromUid, hasModseq);
-    this.#settle(out, hasVanished);
+    this.#settle(out, hasVanished && hasModseq);
   }
 
   /**
@@ -356,6 +356,7 @@ export class MailboxView implements FeedReader {
   /** @param newFromUid - messages from here on the client has just been told of, and asks for their flags */
   async #tellFlags(out: Responses, newFromUid: number, hasModseq: boolean): Promise<void> {
     const { lastStep } = this.feed;
+    const told = { uid: !this.enabled.has('UIDONLY'), flags: true, modseq: hasModseq };
     const turn = new Turn(out);
     let [number, index] = [0, -1];
     for (const uid of this.#toldFlags.untold()) {
@@ -366,7 +367,7 @@ export class MailboxView implements FeedReader {
       if (found === -1 || foundNumber === undefined) continue;
       [number, index] = [foundNumber, found];
       if (this.#toldFlags.has(this.feed.modseqAt(index))) continue;
-      this.writeFlags(out, { number, index, uid: true, flags: true, modseq: hasModseq });
+      this.writeFlags(out, { number, index, ...told });
       turn.wrote();
     }
     this.#toldFlags.advance(lastStep);
@@ -379,7 +380,8 @@ export class MailboxView implements FeedReader {
     if (line.flags) this.tellKeywords(out);
     out.fetchFlags(
       line.number,
-      line.uid ? uid : undefined,
+      uid,
+      line.uid,
       line.flags ? this.flagList(line.index) : undefined,
       line.modseq ? feed.modseqAt(line.index) : undefined,
     );

@@ -53,6 +53,12 @@ export class CommandRefusedError extends Error {
   }
 }
 
+/** Refuses message sequence numbers of a client that has enabled UIDONLY. @see RFC 9586, section 3 */
+export function uidRequired(): CommandRefusedError {
+  const text = 'UIDONLY is enabled, so there are no message sequence numbers';
+  return new CommandRefusedError('BAD', text, 'UIDREQUIRED');
+}
+
 /** The connection ends with `* BYE text`: the client broke a bound, or what it used is gone. */
 export class ByeError extends Error {
   /** Response code without brackets. */

@@ -62,9 +62,19 @@ export class Session {
     return this.enabled.has('CONDSTORE');
   }
 
-  /** True once the client has enabled QRESYNC: it is told of messages that are gone by their UIDs. */
+  /** True once the client has enabled QRESYNC. */
   get hasQresync(): boolean {
     return this.enabled.has('QRESYNC');
+  }
+
+  /** True once the client has enabled UIDONLY: there are no message sequence numbers for it. @see RFC 9586 */
+  get isUidOnly(): boolean {
+    return this.enabled.has('UIDONLY');
+  }
+
+  /** True if the client is told of messages that are gone by VANISHED. */
+  get hasVanished(): boolean {
+    return this.hasQresync || this.isUidOnly;
   }
 
   /** The client shows that it knows modseqs; the first time it is told that of the selected mailbox (RFC 7162, section 3.1). */
@@ -203,8 +213,8 @@ export class Session {
 
   async #tell(view: MailboxView, { expunge }: { readonly expunge: boolean }): Promise<void> {
     await view.feed.refresh();
-    const { hasCondstore, hasQresync } = this;
-    await view.poll(this.out, { expunge, hasModseq: hasCondstore, hasVanished: hasQresync });
+    const { hasCondstore: hasModseq, hasVanished } = this;
+    await view.poll(this.out, { expunge, hasModseq, hasVanished });
   }
 
   /** The connection is over. */

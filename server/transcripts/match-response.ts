@@ -322,7 +322,7 @@ function comparisonsOf(name: string, second: string): readonly Comparison[] {
   if (name === 'FLAGS') return ['ordered', 'set'];
   if (name === 'LIST' || name === 'LSUB') return ['ordered', 'set', 'ordered', 'mailbox'];
   if (name === 'STATUS') return ['ordered', 'mailbox', 'pairs'];
-  return second === 'FETCH' ? ['ordered', 'ordered', 'pairs'] : [];
+  return second === 'FETCH' || second === 'UIDFETCH' ? ['ordered', 'ordered', 'pairs'] : [];
 }
 
 function isFoundName(value: WireValue): boolean {

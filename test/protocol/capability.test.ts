@@ -38,6 +38,7 @@ const common = [
   'WITHIN',
   'PARTIAL',
   'UIDBATCHES',
+  'UIDONLY',
   'BINARY',
   'MULTIAPPEND',
   'CATENATE',

@@ -15,9 +15,8 @@ import {
 import type { ResponseCode } from '../../protocol/response-code.ts';
 
 /** An encoder, and what it has written so far, one character a byte. */
-function makeEncoder(chunkBytes = 1 << 20) {
+function makeEncoder(chunkBytes = 1 << 20, enabled = new Set<EnabledExtension>()) {
   const chunks: string[] = [];
-  const enabled = new Set<EnabledExtension>();
   const out = new Encoder(
     {
       write: (data) => {
@@ -114,11 +113,11 @@ await t.test('status responses and continuation requests', (t) => {
 await t.test('flags of a message in one step, as they would be item by item', (t) => {
   const flags = encodeFlagList(['\\Seen']);
   const each = makeEncoder();
-  each.out.fetchFlags(1, 2, flags, 3);
-  each.out.fetchFlags(1, undefined, flags);
-  each.out.fetchFlags(1, 2, undefined, 3);
-  each.out.fetchFlags(1, undefined, undefined, 3);
-  each.out.fetchFlags(1, undefined, flags, 3);
+  each.out.fetchFlags(1, 2, true, flags, 3);
+  each.out.fetchFlags(1, 2, false, flags);
+  each.out.fetchFlags(1, 2, true, undefined, 3);
+  each.out.fetchFlags(1, 2, false, undefined, 3);
+  each.out.fetchFlags(1, 2, false, flags, 3);
   t.equal(
     each.written(),
     [
@@ -175,14 +174,29 @@ await t.test('literals that are pieces of one text', (t) => {
 await t.test('a FETCH response begins as one that is put together', (t) => {
   const { out, written } = makeEncoder();
   out.begin().number(12).atom('FETCH').open().atom('UID').number(3).close().end();
-  out.beginFetch(12).atom('UID').number(3).close().end();
+  out.beginFetch(12, 3).atom('UID').number(3).close().end();
   const [first, second] = written().split('\r\n');
   t.equal(second, first);
-  t.throws(() => out.beginFetch(-1), EncoderError);
-  out.beginFetch(1).atom('UID');
-  t.throws(() => out.beginFetch(2), EncoderError);
+  t.throws(() => out.beginFetch(-1, 1), EncoderError);
+  out.beginFetch(1, 1).atom('UID');
+  t.throws(() => out.beginFetch(2, 2), EncoderError);
   t.ok(out.takeBack());
   t.equal(written().split('\r\n').length, 3);
+  t.end();
+});
+
+await t.test('to a client of UIDONLY a message goes by its UID', (t) => {
+  const { out, written } = makeEncoder(1 << 20, new Set(['UIDONLY']));
+  out.beginFetch(1, 25996).atom('UID').number(25996).close().end();
+  out.fetchFlags(1, 25996, false, encodeFlagList(['\\Seen']));
+  out.fetchFlags(1, 25996, true, undefined, 7);
+  t.same(written().split('\r\n'), [
+    '* 25996 UIDFETCH (UID 25996)',
+    '* 25996 UIDFETCH (FLAGS (\\Seen))',
+    '* 25996 UIDFETCH (UID 25996 MODSEQ (7))',
+    '',
+  ]);
+  t.throws(() => out.beginFetch(1, -1), EncoderError);
   t.end();
 });
 
@@ -197,7 +211,7 @@ await t.test('a response that has not ended lets no other begin', (t) => {
   t.throws(() => out.status('*', 'OK', 'x'), EncoderError);
   t.throws(() => out.continuation('x'), EncoderError);
   t.throws(() => out.challenge(new Uint8Array()), EncoderError);
-  t.throws(() => out.fetchFlags(1, 1, undefined), EncoderError);
+  t.throws(() => out.fetchFlags(1, 1, true, undefined), EncoderError);
   out.end();
   t.equal(out.hasBegun, false);
   out.status('*', 'OK', 'x');

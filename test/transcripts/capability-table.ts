@@ -26,10 +26,11 @@ export async function compareReadme(): Promise<{ readonly is: string; readonly s
 
 function makeTable(): string {
   const transcripts = readNeeds();
-  const rows = documentedCapabilities.map(({ name, rfc, isSwitchable }) => {
+  const rows = documentedCapabilities.map(({ name, rfc, isSwitchable, isOffByDefault }) => {
     const files = transcripts.filter(({ needs }) => needs.has(name.toUpperCase()));
     const links = files.map(({ file }) => `[${basename(file, '.imap')}](test/transcripts/${file})`);
-    return `| \`${name}\` | ${rfc} | ${isSwitchable ? 'yes' : 'no'} | ${links.join(', ')} |`;
+    const canBeOff = isOffByDefault ? 'by default' : isSwitchable ? 'yes' : 'no';
+    return `| \`${name}\` | ${rfc} | ${canBeOff} | ${links.join(', ')} |`;
   });
   return ['| capability | document | can be off | transcript |', '| - | - | - | - |', ...rows].join(
     '\n',

@@ -83,7 +83,7 @@ export function writeFetchResponse(
 ): Promise<void> | undefined {
   const { out, view } = session;
   if (hasItem(items, 'FLAGS')) view.tellKeywords(out);
-  out.beginFetch(message.number);
+  out.beginFetch(message.number, present(message.rows.uids[message.place]));
   for (let position = 0; position < items.length; position++) {
     const written = writeItem(session, message, items[position]!);
     if (written !== undefined) {

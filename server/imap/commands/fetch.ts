@@ -18,7 +18,11 @@ export const fetch: CommandHandler<'FETCH'> = async (session, command) => {
   const { isUid, changedSince, partial } = command;
   const { view } = session;
   if (command.isVanished === true) expectQresync(session);
-  const items = completeItems(command.items, isUid, changedSince !== undefined);
+  const items = completeItems(
+    command.items,
+    isUid && !session.isUidOnly,
+    changedSince !== undefined,
+  );
   if (hasItem(items, 'MODSEQ')) session.enableCondstore();
   const named = namedUids(view, command.set, isUid);
   const uids = partial === undefined ? named : named.subarray(...placesOf(named.length, partial));
@@ -40,7 +44,7 @@ function complete(isUid: boolean, missingCount: number): Completion {
   return { text: 'FETCH completed, some messages are gone', code: 'EXPUNGEISSUED' };
 }
 
-/** UID FETCH answers with the UID, CHANGEDSINCE with the modseq, asked for or not. */
+/** UID FETCH answers with the UID, unless that names the message, CHANGEDSINCE with the modseq, asked for or not. */
 function completeItems(
   items: readonly FetchItem[],
   hasUid: boolean,

@@ -65,8 +65,8 @@ class IdleNotifier {
         if (turn !== undefined) await turn;
         if (this.#isStopped) return;
         // What woke it is in already: the store need not be asked, for each idler, whether there is more.
-        const { hasCondstore, hasQresync } = this.#session;
-        const options = { expunge: true, hasModseq: hasCondstore, hasVanished: hasQresync };
+        const { hasCondstore: hasModseq, hasVanished } = this.#session;
+        const options = { expunge: true, hasModseq, hasVanished };
         await this.#view.poll(out, options);
         out.flush();
         if (out.isFull) await out.ready();

@@ -96,11 +96,11 @@ function* messagesOf({ uids, modseqs, flags, flagSets }: MessageStates) {
 
 /** Tells what was missed. @see RFC 7162, section 3.2.5.1 */
 export async function tellMissed(
-  { view, out }: Session,
+  { view, out, isUidOnly }: Session,
   { expungedUids, messages }: MissedChanges,
 ): Promise<void> {
   await writeVanished(out, rangesOf(expungedUids), { isEarlier: true, turn: new Turn(out) });
   for (const { number, uid, modseq, flags } of messages) {
-    out.fetchFlags(number, uid, view.encodeFlags(uid, flags), modseq);
+    out.fetchFlags(number, uid, !isUidOnly, view.encodeFlags(uid, flags), modseq);
   }
 }

@@ -143,7 +143,7 @@ function* pairsFromEnd({ numbers, uids }: MatchData) {
 
 /** Tells flags and modseqs of the messages that have changed, for a view whose messages are there. */
 export async function tellChanged(
-  { view, out }: Session,
+  { view, out, isUidOnly }: Session,
   { modseq, uids }: KnownMailbox,
 ): Promise<void> {
   const { feed } = view;
@@ -157,7 +157,7 @@ export async function tellChanged(
     if (found === -1) continue;
     index = found;
     number = view.numberOf(uid, number + 1) ?? number;
-    view.writeFlags(out, { number, index, uid: true, flags: true, modseq: true });
+    view.writeFlags(out, { number, index, uid: !isUidOnly, flags: true, modseq: true });
     turn.wrote();
   }
 }

@@ -5,7 +5,7 @@ import type { Mailbox, MailboxStatus } from '../../../store/mail-store.ts';
 import type { CommandHandler } from '../dispatch.ts';
 import type { MailboxView } from '../mailbox-view.ts';
 import { mailboxIdOf } from '../mailbox-id.ts';
-import { CommandRefusedError } from '../responses.ts';
+import { CommandRefusedError, uidRequired } from '../responses.ts';
 import type { Session } from '../session.ts';
 import { tellMissed } from './missed-changes.ts';
 import { openMailbox, type OpenedMailbox } from './open-mailbox.ts';
@@ -26,6 +26,7 @@ export const select: CommandHandler<'SELECT' | 'EXAMINE'> = async (session, comm
   const { name, mailboxName, isCondstore, known } = command;
   // The mailbox that is selected stays so.
   if (known !== undefined) expectQresync(session);
+  if (known?.matches !== undefined && session.isUidOnly) throw uidRequired();
   if (session.selected !== undefined) {
     session.unselect();
     session.out.status('*', 'OK', 'Previous mailbox is closed', 'CLOSED');
@@ -74,10 +75,11 @@ function describe(
 
 /** What IMAP4rev2 does not tell any more. @see RFC 9051, appendix E */
 function describeAsRev1(
-  { out }: Session,
+  { out, isUidOnly }: Session,
   { view, status }: Pick<OpenedMailbox, 'view' | 'status'>,
 ): void {
   out.begin().number(view.recentCount).atom('RECENT').end();
+  if (isUidOnly) return;
   const unseen = view.feed.isLoaded ? firstUnseenNumber(view, status) : status?.firstUnseenNumber;
   if (unseen !== undefined) out.status('*', 'OK', 'First unseen message', `UNSEEN ${unseen}`);
 }

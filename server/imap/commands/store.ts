@@ -46,7 +46,7 @@ async function answer(
   { changedUids, previousModseqs, unchangedUids }: FlagChangeResult,
   { isUid, isSilent }: AnswerOptions,
 ): Promise<void> {
-  const { view, out, hasCondstore } = session;
+  const { view, out, hasCondstore, isUidOnly } = session;
   if (isSilent && !hasCondstore && wereTold(view, previousModseqs)) return;
   const { feed } = view;
   const turn = new Turn(out);
@@ -66,8 +66,8 @@ async function answer(
     index = found;
     number = view.numberOf(uid, number + 1) ?? number;
     // With the UID, too, if the client knows modseqs: RFC 7162, section 3.2.4.
-    const items = { uid: isUid || hasCondstore, flags: hasFlags, modseq: hasCondstore };
-    view.writeFlags(out, { number, index, ...items });
+    const hasUid = (isUid || hasCondstore) && !isUidOnly;
+    view.writeFlags(out, { number, index, uid: hasUid, flags: hasFlags, modseq: hasCondstore });
     turn.wrote();
   }
 }
@@ -77,7 +77,7 @@ async function answer(
  * What it has not been told of yet it is told with all that others have changed.
  */
 async function tellModified(
-  { view, out }: Session,
+  { view, out, isUidOnly }: Session,
   { modifiedUids }: FlagChangeResult,
 ): Promise<void> {
   const { feed } = view;
@@ -90,7 +90,7 @@ async function tellModified(
     index = found;
     number = view.numberOf(uid, number + 1) ?? number;
     if (!view.wasTold(feed.modseqAt(index))) continue;
-    view.writeFlags(out, { number, index, uid: true, flags: true, modseq: true });
+    view.writeFlags(out, { number, index, uid: !isUidOnly, flags: true, modseq: true });
     turn.wrote();
   }
 }

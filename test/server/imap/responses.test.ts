@@ -111,7 +111,7 @@ await t.test(
     for (const write of [
       (out: Responses) => out.status('a', 'NO', 'Internal error'),
       (out: Responses) => out.begin(),
-      (out: Responses) => out.fetchFlags(1, 1, undefined),
+      (out: Responses) => out.fetchFlags(1, 1, true, undefined),
       (out: Responses) => out.continuation('idling'),
     ]) {
       const { near, far } = await socketPair(t);

@@ -35,6 +35,7 @@ const same: readonly [string, string][] = [
   ['* SEARCH 2 84 882', '* SEARCH 882 2 84'],
   ['* SEARCH', '* SEARCH'],
   [String.raw`* 1 FETCH (FLAGS (\Seen x) UID 4)`, String.raw`* 1 FETCH (UID 4 FLAGS (x \Seen))`],
+  [String.raw`* 4 UIDFETCH (UID 4 FLAGS (x))`, String.raw`* 4 UIDFETCH (FLAGS (x) UID 4)`],
   ['* 1 FETCH (UID 4 {{...}})', '* 1 FETCH (MODSEQ (1) UID 4 FLAGS ())'],
   ['* 1 FETCH (BODY[TEXT]<0> "hi")', '* 1 FETCH (BODY[TEXT]<0> {2}\r\nhi)'],
   ['* 1 FETCH (BODY[TEXT] {2}\nS: hi)', '* 1 FETCH (BODY[TEXT] "hi")'],
