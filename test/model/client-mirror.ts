@@ -82,14 +82,26 @@ export class ClientMirror {
   /** What the client knew of the mailbox when it left it, until it is clear what of that is gone. */
   #cache: ClientMirror | undefined;
   readonly #vanished = new Set<number>();
+  /** True for a client of UIDONLY, which counts messages and knows no order of those whose UIDs it does not know: they are last. */
+  readonly isUidOnly: boolean;
+  /** Of these none has a UID up to it. */
+  #knownUpTo = 0;
   #facts: ToldFact[] = [];
   #problems: Problem[] = [];
 
-  /** @param cache what a client knows that comes back with QRESYNC */
-  constructor(selection: number, isReadOnly: boolean, cache?: ClientMirror) {
+  /** @param options `cache`: what a client knows that comes back with QRESYNC */
+  constructor(
+    selection: number,
+    isReadOnly: boolean,
+    {
+      cache,
+      isUidOnly = false,
+    }: { readonly cache?: ClientMirror; readonly isUidOnly?: boolean } = {},
+  ) {
     this.selection = selection;
     this.isReadOnly = isReadOnly;
     this.#cache = cache;
+    this.isUidOnly = isUidOnly;
   }
 
   /** A HIGHESTMODSEQ or UIDVALIDITY response code; others are passed over. */
@@ -177,11 +189,15 @@ export class ClientMirror {
       this.#fail('exists-shrinks', `EXISTS ${count} after ${this.entries.length}`);
       return;
     }
-    const lastUid = Math.max(0, ...this.entries.map(({ uid }) => uid ?? 0));
-    const lastKnown = this.entries.findLastIndex(({ uid }) => uid !== undefined);
+    const highestUid = Math.max(0, ...this.entries.map(({ uid }) => uid ?? 0));
+    const isComplete = this.entries.every(({ uid }) => uid !== undefined);
+    if (isComplete) this.#knownUpTo = Math.max(this.#knownUpTo, highestUid);
+    const lastUid = this.isUidOnly ? this.#knownUpTo : highestUid;
     for (let index = 0; index < added; index++) this.entries.push(newEntry());
     if (isOpening) return;
-    const unknownCount = this.entries.length - 1 - lastKnown;
+    const isUpTo = (uid: number | undefined) => uid !== undefined && uid <= lastUid;
+    const unknownCount =
+      this.entries.length - 1 - this.entries.findLastIndex(({ uid }) => isUpTo(uid));
     this.#facts.push({ kind: 'exists', command, count, lastUid, unknownCount });
   }
 
@@ -226,6 +242,7 @@ export class ClientMirror {
   #placeOf(uid: number): number {
     const known = this.entries.findIndex((entry) => entry.uid === uid);
     if (known !== -1) return known;
+    if (this.isUidOnly) return this.entries.findLastIndex((entry) => entry.uid === undefined);
     const after = this.entries.findIndex((entry) => (entry.uid ?? 0) > uid);
     const last = (after === -1 ? this.entries.length : after) - 1;
     return this.entries[last]?.uid === undefined ? last : -1;
@@ -261,13 +278,17 @@ export class ClientMirror {
 
   #takeFetch(response: FetchResponse, { command }: ResponseContext): void {
     this.#useCache();
-    const { number, uid, flags, modseq, isRecent } = response;
-    const entry = this.entries[number - 1];
+    const { number, isByUid, uid, flags, modseq, isRecent } = response;
+    const entry = isByUid ? this.#entryOf(number) : this.entries[number - 1];
     if (entry === undefined) {
-      this.#fail('number-beyond', `FETCH ${number} of ${this.entries.length}`);
+      this.#fail(
+        'number-beyond',
+        `${isByUid ? 'UID' : ''}FETCH ${number} of ${this.entries.length}`,
+      );
       return;
     }
-    if (uid !== undefined && !this.#learnUid(entry, number, uid)) return;
+    if (isByUid && uid !== number) this.#fail('wrong-uid', `UIDFETCH ${number} has UID ${uid}`);
+    if (!isByUid && uid !== undefined && !this.#learnUid(entry, number, uid)) return;
     if (modseq !== undefined && modseq < (entry.modseq ?? 0)) {
       this.#fail('modseq-back', `MODSEQ ${modseq} of UID ${entry.uid} after ${entry.modseq}`);
     }
@@ -276,6 +297,18 @@ export class ClientMirror {
     this.#highestInFetch = Math.max(this.#highestInFetch, modseq ?? 0);
     entry.isRecent = isRecent ?? entry.isRecent;
     this.#facts.push({ kind: 'fetch', command, entry, response });
+  }
+
+  /** The message of a UID, for a client of UIDONLY: one that it knows, or one of those whose UIDs it does not know. */
+  #entryOf(uid: number): MirrorEntry | undefined {
+    const known = this.find(uid);
+    if (known !== undefined || this.entries.at(-1)?.uid !== undefined) return known;
+    const entry = this.entries.pop();
+    if (entry === undefined) return undefined;
+    entry.uid = uid;
+    const after = this.entries.findIndex((each) => (each.uid ?? Infinity) > uid);
+    this.entries.splice(after === -1 ? this.entries.length : after, 0, entry);
+    return entry;
   }
 
   #learnUid(entry: MirrorEntry, number: number, uid: number): boolean {

@@ -67,6 +67,7 @@ export class HonestClient implements ModelClient, HonestViewSettings {
   #selected: HonestView | undefined;
   hasCondstore = false;
   hasQresync = false;
+  hasUidOnly = false;
 
   constructor(server: HonestServer, mailboxes: Map<string, HonestMailbox>) {
     this.#server = server;
@@ -181,8 +182,9 @@ export class HonestClient implements ModelClient, HonestViewSettings {
         this.#idleTag = undefined;
         return undefined;
       case 'ENABLE':
-        this.hasCondstore = true;
+        this.hasCondstore = /CONDSTORE|QRESYNC/.test(text);
         this.hasQresync = text.includes('QRESYNC');
+        this.hasUidOnly = text.includes('UIDONLY');
         return 'OK ENABLE completed';
       case 'CREATE':
       case 'DELETE':
@@ -245,7 +247,7 @@ export class HonestClient implements ModelClient, HonestViewSettings {
     const wrong = this.lies('opening-wrong') ? 1 : 0;
     const unseen = mailbox.messages.findIndex((message) => !message.has('\\Seen'));
     this.emit(`* ${view.entries.length} EXISTS`);
-    if (unseen >= 0) this.emit(`* OK [UNSEEN ${unseen + 1 + wrong}] First`);
+    if (unseen >= 0 && !this.hasUidOnly) this.emit(`* OK [UNSEEN ${unseen + 1 + wrong}] First`);
     this.emit(`* OK [UIDVALIDITY ${mailbox.uidValidity}] Valid`);
     this.emit(`* OK [UIDNEXT ${wrong === 0 ? mailbox.uidNext : 1}] Next`);
     this.emit(`* OK [HIGHESTMODSEQ ${this.#highest(mailbox)}] Highest`);

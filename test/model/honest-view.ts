@@ -5,6 +5,7 @@ import type { Rule } from './rules.ts';
 export interface HonestViewSettings {
   readonly hasCondstore: boolean;
   readonly hasQresync: boolean;
+  readonly hasUidOnly: boolean;
   /** Whether the server breaks a rule now. */
   lies(rule: Rule): boolean;
   emit(line: string, literals?: readonly string[]): void;
@@ -74,7 +75,8 @@ export class HonestView {
         const isOther = this.#lies('expunge-alive') && this.entries.length > 1;
         const at = isOther ? (index === 0 ? 1 : 0) : index;
         const { uid } = this.entries.splice(at, 1)[0]!;
-        if (this.#settings.hasQresync && !this.#lies('vanished-form')) {
+        const { hasQresync, hasUidOnly } = this.#settings;
+        if ((hasQresync || hasUidOnly) && !this.#lies('vanished-form')) {
           this.#settings.emit(`* VANISHED ${uid}`);
           continue;
         }
@@ -124,8 +126,9 @@ export class HonestView {
       ...(hasModseq ? [`MODSEQ (${modseq + wrong})`] : []),
       ...(body === undefined ? [] : [`BODY[] {${body.length}}`]),
     ];
+    const isByUid = this.#settings.hasUidOnly !== this.#lies('uidonly-form');
     this.#settings.emit(
-      `* ${index + 1} FETCH (${items.join(' ')})`,
+      `* ${isByUid ? `${uid} UIDFETCH` : `${index + 1} FETCH`} (${items.join(' ')})`,
       body === undefined ? [] : [body],
     );
     const told = this.entries[index];

@@ -110,13 +110,14 @@ export class ModelRound {
     operations: readonly Operation[],
     isRace: boolean,
   ): SentCommand[] {
-    const { mirror, isCondstore, isIdle } = session;
+    const { mirror, isCondstore, isUidOnly, isIdle } = session;
     const commands: SentCommand[] = [];
     let canUseNumbers = !isIdle;
     const resolve = (operation: Operation): SentCommand =>
       resolveCommand(operation, {
         mirror,
         isCondstore,
+        isUidOnly,
         cacheOf: (name) => session.cacheOf(name),
         canUseNumbers,
         isFirst: commands.length === 0,
@@ -124,7 +125,10 @@ export class ModelRound {
         mailboxName: (index) => this.#exchange.mailboxName(index),
         newBody: () => `Subject: message ${++this.#bodyCount}`,
         newMirror: (isReadOnly, cache) =>
-          new ClientMirror(++this.#selectionCount, isReadOnly, cache),
+          new ClientMirror(++this.#selectionCount, isReadOnly, {
+            ...(cache && { cache }),
+            isUidOnly,
+          }),
       });
     if (isIdle) {
       const noop = resolve({ session: session.index, name: 'noop' });
@@ -148,10 +152,12 @@ export class ModelRound {
     if (first < 0) return [];
     const items = session.isCondstore ? '(UID FLAGS MODSEQ)' : '(UID FLAGS)';
     const command: SentCommand = {
-      text: `FETCH ${first + 1}:${mirror.entries.length} ${items}`,
+      text: session.isUidOnly
+        ? `UID FETCH 1:* ${items}`
+        : `FETCH ${first + 1}:${mirror.entries.length} ${items}`,
       action: { kind: 'fetch', named: [], setsSeen: false, asksFlags: true },
       mirror,
-      usesNumbers: true,
+      usesNumbers: !session.isUidOnly,
       isBeyond: false,
       view: [...mirror.entries],
       isCondstore: session.isCondstore,

@@ -12,6 +12,7 @@ export class ModelSession {
   readonly account: ModelAccount;
   readonly isCondstore: boolean;
   readonly isQresync: boolean;
+  readonly isUidOnly: boolean;
   /** What the client keeps of mailboxes that it has left, by their names; more than one connection long. */
   readonly known: Map<string, ClientMirror>;
   client: ModelClient;
@@ -33,6 +34,7 @@ export class ModelSession {
     kind: {
       readonly isCondstore: boolean;
       readonly isQresync: boolean;
+      readonly isUidOnly: boolean;
       readonly known?: Map<string, ClientMirror>;
     },
   ) {
@@ -41,6 +43,7 @@ export class ModelSession {
     this.client = client;
     this.isCondstore = kind.isCondstore;
     this.isQresync = kind.isQresync;
+    this.isUidOnly = kind.isUidOnly;
     this.known = kind.known ?? new Map();
   }
 
@@ -165,12 +168,16 @@ export class ModelSession {
       isSaving: action?.kind === 'search' && action.isSaving,
     };
     this.#used.add(mirror);
-    if (response.kind === (this.isQresync ? 'expunge' : 'vanished')) {
+    if (response.kind === (this.isQresync || this.isUidOnly ? 'expunge' : 'vanished')) {
       this.#fail('vanished-form', `${response.kind} to session ${this.index}`);
+    }
+    if (response.kind === 'fetch' && response.isByUid !== this.isUidOnly) {
+      return this.#fail('uidonly-form', `FETCH ${response.number} to session ${this.index}`);
     }
     mirror.take(response, context);
     if (response.kind === 'fetch' && response.flags !== undefined) {
-      const entry = mirror.entries[response.number - 1];
+      const { number, isByUid } = response;
+      const entry = isByUid ? mirror.find(number) : mirror.entries[number - 1];
       if (entry !== undefined) this.#toldEntries.add(entry);
     }
     this.#problems.push(...mirror.takeProblems());
@@ -183,6 +190,7 @@ export class ModelSession {
     (action?.kind === 'select' ? action.next : this.mirror)?.takeCode(code);
     // Of SELECT it says that the mailbox before is closed; otherwise that none is selected any more.
     if (code === 'CLOSED' && done?.sent.action.kind !== 'select') this.mirror = undefined;
+    if (code.startsWith('UNSEEN') && this.isUidOnly) this.#fail('uidonly-form', code);
     if (status === 'MALFORMED') this.#fail('malformed', code);
     if (code === 'SERVERBUG') this.#fail('serverbug', 'the server tells of an error of its own');
     if (status === 'BYE') this.client.drop();

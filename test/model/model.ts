@@ -28,6 +28,7 @@
  * fact-check.ts). A step `settle` compares all: the model, fresh clients, and each session after NOOP
  * (model-round.ts, view-check.ts). A change may take its time from one worker to another, but it must arrive.
  * Some clients lose their connection (`drop`) and come back with what they know (QRESYNC): what they are told makes it complete.
+ * Some have no message sequence numbers (UIDONLY), and know of new messages no more than their count until they ask.
  *
  * To see that the test still finds a fault: put it back into the server by hand, or take the commit that has
  * it, and run `npm run model -- --steps 10000 --seed 1 --workers 2 --find foreign-flags-lost`, say; it must fail

@@ -7,6 +7,8 @@ import { sequenceSetOf } from './server-responses.ts';
 export interface ResolveContext {
   readonly mirror: ClientMirror | undefined;
   readonly isCondstore: boolean;
+  /** True for a client that has no message sequence numbers. */
+  readonly isUidOnly: boolean;
   /** What the client knows of the mailbox of a name, if it may come back to it with QRESYNC. */
   readonly cacheOf: (name: string) => ClientMirror | undefined;
   /** False behind a command of the same burst after which EXPUNGE may be told. */
@@ -129,7 +131,8 @@ function select(
 ): Resolved {
   const name = context.mailboxName(mailbox);
   const cache = resync === undefined ? undefined : context.cacheOf(name);
-  const known = cache && knownText(cache, resync!);
+  const known =
+    cache && knownText(cache, resync === 'matches' && context.isUidOnly ? 'uids' : resync!);
   const suffix = known ?? (context.isCondstore ? ' (CONDSTORE)' : '');
   const next = context.newMirror(isReadOnly, known === undefined ? undefined : cache);
   const text = `${isReadOnly ? 'EXAMINE' : 'SELECT'} ${name}${suffix}`;
@@ -159,6 +162,10 @@ function status(name: string, isCondstore: boolean): Resolved {
   return { text: `STATUS ${name} (${items})`, action: { kind: 'status', name } };
 }
 
+function needsUid({ canUseNumbers, isUidOnly }: ResolveContext): boolean {
+  return isUidOnly || !canUseNumbers;
+}
+
 /** A command on messages that a set names; NOOP if the client knows none of them. */
 function onMessages(
   name: string,
@@ -170,7 +177,7 @@ function onMessages(
     isUid: boolean,
   ) => { readonly rest: string; readonly action: Action },
 ): Resolved {
-  const isUid = wantsUid || !context.canUseNumbers;
+  const isUid = wantsUid || needsUid(context);
   const { text, entries, isBeyond } = resolveSet(set, mirror, isUid, context);
   if (text === '') return noop;
   const { rest, action } = complete(entries, isUid);
@@ -262,7 +269,7 @@ function search(
   mirror: ClientMirror,
   context: ResolveContext,
 ): Resolved {
-  const isUid = operation.isUid || !context.canUseNumbers;
+  const isUid = operation.isUid || needsUid(context);
   const isSaving = operation.isSaving === true;
   const criterion = resolveCriterion(operation.criterion, mirror, context);
   const options = isSaving ? 'RETURN (SAVE ALL) ' : '';
@@ -306,7 +313,7 @@ function resolveSet(
   { picks, isRange, isAll, isSaved, isBeyond = false }: MessagePicks,
   mirror: ClientMirror,
   isUid: boolean,
-  { isFirst }: ResolveContext,
+  { isFirst, isUidOnly }: ResolveContext,
 ): { text: string; entries: readonly MirrorEntry[]; isBeyond: boolean } {
   const { entries } = mirror;
   const saved = isSaved === true && isFirst ? mirror.savedEntries : undefined;
@@ -323,7 +330,9 @@ function resolveSet(
     isSpan ? index >= first && index <= last : places.includes(index),
   );
   // A range may not reach over a message whose UID the client does not know.
-  const isWhole = named.length === entries.indexOf(named.at(-1)!) - entries.indexOf(named[0]!) + 1;
+  const isWhole =
+    named.length === entries.indexOf(named.at(-1)!) - entries.indexOf(named[0]!) + 1 &&
+    (!isUidOnly || known.length === entries.length);
   const isEntire = isAll === true && isFirst && !isUid && named.length === entries.length;
   const text = isEntire ? '1:*' : setText(named.map(numberOf), isSpan && isWhole);
   const parts = named.length === 0 ? [] : [text];
@@ -367,7 +376,7 @@ function resolveNumbers(
   mirror: ClientMirror,
   context: ResolveContext,
 ): Criterion {
-  const isUid = key === 'uids' || !context.canUseNumbers;
+  const isUid = key === 'uids' || needsUid(context);
   const { entries, text } = resolveSet(set, mirror, isUid, context);
   if (text === '$') return { key: 'saved', uids: entries.map(({ uid }) => uid!) };
   const beyond = isUid ? beyondUid : mirror.entries.length + 1 + (set.picks[0] ?? 0);

@@ -24,6 +24,8 @@ export interface RoundSettings {
   readonly condstoreParity: number;
   /** 0 or 1: every second of these knows QRESYNC, too, from the first or the second on; absent: none. */
   readonly qresyncParity?: number;
+  /** 0, 1 or 2: every third session knows UIDONLY, from the first, the second or the third on; absent: none. */
+  readonly uidOnlyRemainder?: number;
   /** The last session of four or more has an account of its own with mailboxes of the same names. */
   readonly hasSecondAccount: boolean;
   /** Which mailbox is INBOX, by its index; absent: the last of those that stay. */
@@ -100,14 +102,19 @@ export class RoundExchange {
   async #connect(index: number, known?: ModelSession['known']): Promise<ModelSession> {
     const accountIndex = this.#accountIndex(index);
     const client = await this.#clients.connect(accountIndex, index);
-    const { condstoreParity, qresyncParity } = this.#settings;
+    const { condstoreParity, qresyncParity, uidOnlyRemainder } = this.#settings;
     const isCondstore = index % 2 === condstoreParity;
     const isQresync = isCondstore && (index >> 1) % 2 === qresyncParity;
-    if (isCondstore) {
-      await client.answered(client.send(`ENABLE ${isQresync ? 'QRESYNC' : 'CONDSTORE'}`));
+    const isUidOnly = index % 3 === uidOnlyRemainder;
+    const enabled = [
+      ...(isCondstore ? [isQresync ? 'QRESYNC' : 'CONDSTORE'] : []),
+      ...(isUidOnly ? ['UIDONLY'] : []),
+    ];
+    if (enabled.length > 0) {
+      await client.answered(client.send(`ENABLE ${enabled.join(' ')}`));
       client.take();
     }
-    const kind = { isCondstore, isQresync, ...(known && { known }) };
+    const kind = { isCondstore, isQresync, isUidOnly, ...(known && { known }) };
     return new ModelSession(index, this.accounts[accountIndex]!, client, kind);
   }
 

@@ -6,7 +6,9 @@ export const rules = {
   'expunge-forbidden':
     'EXPUNGE while no command runs, or during FETCH, STORE or SEARCH by number (RFC 3501 7.4.1)',
   'vanished-form':
-    'EXPUNGE to a client that enabled QRESYNC, or VANISHED of a message that the client does not count (RFC 7162 3.2.10)',
+    'EXPUNGE to a client that enabled QRESYNC or UIDONLY, or VANISHED of a message that the client does not count (RFC 7162 3.2.10)',
+  'uidonly-form':
+    'A message sequence number to a client that enabled UIDONLY, or UIDFETCH to another (RFC 9586 3)',
   'resync-wrong':
     'A client that comes back with QRESYNC is not told of all that is gone (RFC 7162 3.2.5)',
   'expunge-alive': 'EXPUNGE or VANISHED tells that a message is gone that is still there',

@@ -82,6 +82,8 @@ export class ModelServer {
     const environment = {
       REPRISE_WORKERS: `${workers}`,
       REPRISE_LOG_LEVEL: 'info',
+      // All are on.
+      REPRISE_CAPABILITIES_OFF: '',
       // A server of an older commit does not know the key.
       ...(store !== 'sqlite' && { REPRISE_STORE: store }),
     };
@@ -238,11 +240,13 @@ export function planRound(
   const inbox = stayingMailboxes[random.chance(0.3) ? 0 : 2];
   // Mostly some; that of the second kind is there from four sessions on only.
   const qresyncParity = random.pick([0, 0, 0, 1, undefined]);
+  const uidOnlyRemainder = random.pick([0, 1, 2, undefined]);
   return {
     shape: {
       sessionCount,
       condstoreParity,
       ...(qresyncParity !== undefined && { qresyncParity }),
+      ...(uidOnlyRemainder !== undefined && { uidOnlyRemainder }),
       hasSecondAccount,
       inbox,
     },

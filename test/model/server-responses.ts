@@ -24,10 +24,12 @@ export type ServerResponse =
   | { readonly kind: 'condition'; readonly status: string; readonly code: string }
   | { readonly kind: 'other' };
 
-/** `* n FETCH (…)`; what the response does not tell is undefined. */
+/** `* n FETCH (…)` or `* n UIDFETCH (…)`; what the response does not tell is undefined. */
 export interface FetchResponse {
   readonly kind: 'fetch';
   readonly number: number;
+  /** True if the number is the message's UID. */
+  readonly isByUid: boolean;
   readonly uid?: number;
   readonly flags?: FlagText;
   /** Whether the flags have \Recent; undefined without flags. */
@@ -77,12 +79,12 @@ export function parseResponse(line: string, literals: readonly string[]): Server
 }
 
 function parseUntagged(text: string, literals: readonly string[]): ServerResponse {
-  const numbered = /^(\d+) (EXISTS|EXPUNGE|FETCH)\b/.exec(text);
+  const numbered = /^(\d+) (EXISTS|EXPUNGE|FETCH|UIDFETCH)\b/.exec(text);
   if (numbered !== null) {
     const number = Number(numbered[1]);
     if (numbered[2] === 'EXISTS') return { kind: 'exists', count: number };
     if (numbered[2] === 'EXPUNGE') return { kind: 'expunge', number };
-    return parseFetch(number, text, literals);
+    return parseFetch(number, numbered[2] === 'UIDFETCH', { text, literals });
   }
   if (text.startsWith('SEARCH')) return parseSearch(text);
   if (text.startsWith('ESEARCH')) return parseEsearch(text);
@@ -102,8 +104,12 @@ function parseUntagged(text: string, literals: readonly string[]): ServerRespons
   return { kind: 'status', mailboxName: status[1]!, values };
 }
 
-function parseFetch(number: number, text: string, literals: readonly string[]): FetchResponse {
-  const uid = /[( ]UID (\d+)/.exec(text)?.[1];
+function parseFetch(
+  number: number,
+  isByUid: boolean,
+  { text, literals }: { readonly text: string; readonly literals: readonly string[] },
+): FetchResponse {
+  const uid = /[( ]UID (\d+)/.exec(text)?.[1] ?? (isByUid ? number : undefined);
   const flags = /[( ]FLAGS \(([^)]*)\)/.exec(text)?.[1];
   const modseq = /[( ]MODSEQ \((\d+)\)/.exec(text)?.[1];
   const words = flags?.split(' ').filter((flag) => flag !== '');
@@ -112,6 +118,7 @@ function parseFetch(number: number, text: string, literals: readonly string[]): 
   return {
     kind: 'fetch',
     number,
+    isByUid,
     ...(uid !== undefined && { uid: Number(uid) }),
     ...(kept !== undefined && { flags: flagText(kept) }),
     ...(isRecent !== undefined && { isRecent }),

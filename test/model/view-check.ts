@@ -12,9 +12,13 @@ export function compareView(
 ): Problem[] {
   const { alive } = mailbox;
   const known = mirror.entries.map(({ uid }) => uid);
+  const places = new Map(alive.map(({ uid }, index) => [uid, index]));
   const isSame =
     known.length === alive.length &&
-    known.every((uid, index) => uid === undefined || uid === alive[index]!.uid);
+    known.every((uid, index) => {
+      if (uid === undefined) return true;
+      return mirror.isUidOnly ? places.has(uid) : places.get(uid) === index;
+    });
   if (!isSame) {
     const expected = alive.map(({ uid }) => uid);
     const detail = `${mailbox.name}: told (${known.join(' ')}), there are (${expected.join(' ')})`;
@@ -22,7 +26,7 @@ export function compareView(
   }
   const problems: Problem[] = [];
   for (const [index, { uid, flags, modseq }] of mirror.entries.entries()) {
-    const { state } = alive[index]!;
+    const { state } = alive[uid === undefined ? index : places.get(uid)!]!;
     const where = `${mailbox.name}: UID ${uid}`;
     if (flags !== undefined && flags !== state.flags) {
       const detail = `${where} told as (${flags}), is (${state.flags})`;
