@@ -10,7 +10,8 @@ import { CommandRefusedError } from '../responses.ts';
 export const compress: CommandHandler<'COMPRESS'> = async (session, _command, { tag }) => {
   const { connection } = session;
   if (connection.isCompressed) {
-    throw new CommandRefusedError('NO', 'DEFLATE is active already', 'COMPRESSIONACTIVE');
+    // NO is for what another layer compresses.
+    throw new CommandRefusedError('BAD', 'DEFLATE is active by COMPRESS', 'COMPRESSIONACTIVE');
   }
   if (connection.hasPipelined) {
     const text = 'Wait for the answer to COMPRESS before the next command';
