@@ -306,6 +306,7 @@ export class Transport implements ByteSink, Linked<Transport> {
     if (!this.#isKeptAlive) this.#socket.setKeepAlive(true, keepAliveDelayMs);
     this.#isKeptAlive = true;
     this.#deflater?.sweep();
+    this.#inflated?.sweep();
     const { takenBytes } = this;
     const isWaiting = this.#socket.writableLength > 0;
     if (!isWaiting || takenBytes !== this.#sweptBytes) this.#lastTakenAt = nowMs;

@@ -1,11 +1,12 @@
 import type { ByteReceiver } from '../byte-stream.ts';
+import { idlePacker, type Packable } from './idle-packer.ts';
 import { InflateError, Inflater } from './inflater.ts';
 
 /**
  * Gives a receiver what its client says in DEFLATE, a bounded piece at a time, until it pauses: what is left then is kept
  * as it came.
  */
-export class InflatedInput {
+export class InflatedInput implements Packable {
   readonly #receiver: ByteReceiver;
   readonly #onStarved: () => void;
   readonly #inflater = new Inflater();
@@ -13,6 +14,8 @@ export class InflatedInput {
   /** True while there may be more in what has come. */
   #hasMore = false;
   #isStopped = false;
+  /** True if nothing has come since the last {@link sweep}. */
+  #isIdle = false;
   #next: NodeJS.Immediate | undefined;
 
   /** @param onStarved - called when the receiver wants more, and all that has come was given to it */
@@ -21,9 +24,15 @@ export class InflatedInput {
     this.#onStarved = onStarved;
   }
 
+  /** Bytes of memory that are held between two calls. */
+  get heldBytes(): number {
+    return this.#inflater.heldBytes;
+  }
+
   /** Takes bytes of the client, of which a copy is kept. */
   push(chunk: Uint8Array): void {
     if (this.#isStopped) return;
+    this.#isIdle = false;
     this.#inflater.push(chunk);
     this.#hasMore = true;
     this.#deliver();
@@ -45,6 +54,16 @@ export class InflatedInput {
   stop(): void {
     this.#isStopped = true;
     clearImmediate(this.#next);
+  }
+
+  /** Called now and then: makes what is held of a client smaller that has said nothing since the last time. */
+  sweep(): void {
+    if (this.#isIdle && !this.#inflater.isPacked) idlePacker.add(this);
+    this.#isIdle = true;
+  }
+
+  pack(): void {
+    if (this.#isIdle && !this.#isStopped) this.#inflater.pack();
   }
 
   readonly #deliver = (): void => {

@@ -85,6 +85,16 @@ export class Inflater {
     return this.#window.heldBytes + this.#input.length;
   }
 
+  /** True unless {@link pack} has something to do. */
+  get isPacked(): boolean {
+    return this.#window.isPacked;
+  }
+
+  /** Makes what is held smaller, until more is read. */
+  pack(): void {
+    this.#window.pack();
+  }
+
   /** Adds bytes, of which a copy is kept. */
   push(chunk: Uint8Array): void {
     if (this.#hasEnded) return;

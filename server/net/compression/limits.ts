@@ -23,3 +23,6 @@ export const deflateLevel = 3;
 
 /** Bytes that are looked at to see whether a piece is text. */
 export const sampleBytes = 1024;
+
+/** Shorter windows of idle clients stay as they are: little is won. */
+export const minPackedBytes = 4 * 1024;

@@ -1,9 +1,22 @@
+import { deflateRawSync, inflateRawSync } from 'node:zlib';
+import { deflateLevel, minPackedBytes, windowBytes } from './limits.ts';
+
 /** Bytes that are allocated first: most clients say less than this in an hour. */
 const firstBytes = 1024;
 
-/** The end of a text, to which DEFLATE refers. It takes as much memory as the text is long, up to its bound. */
+/** Bytes of the buffer into which zlib writes: there is room for all, and it is none of Node's pool. */
+const chunkSize = Buffer.poolSize + windowBytes;
+
+/**
+ * The end of a text, to which DEFLATE refers. It takes as much memory as the text is long, up to its bound, and less while
+ * it is packed.
+ */
 export class PlainWindow {
   #bytes = new Uint8Array(0);
+  /** What is kept, deflated, while `#bytes` is empty; undefined if it is not packed. */
+  #packed: Uint8Array | undefined;
+  /** True if nothing is won by packing what is kept. */
+  #isDense = false;
   /** Where the next byte goes, once the window is full. */
   #position = 0;
   #length = 0;
@@ -21,11 +34,17 @@ export class PlainWindow {
 
   /** Bytes of memory that it takes. */
   get heldBytes(): number {
-    return this.#bytes.length;
+    return this.#bytes.buffer.byteLength + (this.#packed?.buffer.byteLength ?? 0);
+  }
+
+  /** True unless {@link pack} has something to do. */
+  get isPacked(): boolean {
+    return this.#packed !== undefined || this.#isDense || this.#length < minPackedBytes;
   }
 
   /** Adds bytes, of which a copy is kept. */
   append(bytes: Uint8Array): void {
+    this.#unpack();
     const kept = bytes.subarray(Math.max(0, bytes.length - this.#maxBytes));
     this.#grow(this.#length + kept.length);
     const headBytes = Math.min(kept.length, this.#bytes.length - this.#position);
@@ -33,10 +52,12 @@ export class PlainWindow {
     this.#bytes.set(kept.subarray(headBytes), 0);
     this.#position = (this.#position + kept.length) % this.#maxBytes;
     this.#length = Math.min(this.#length + kept.length, this.#maxBytes);
+    this.#isDense = false;
   }
 
   /** Writes what is kept to the beginning of a buffer. */
   copyTo(target: Uint8Array): void {
+    this.#unpack();
     if (this.#length < this.#maxBytes) {
       target.set(this.#bytes.subarray(0, this.#length));
       return;
@@ -45,11 +66,52 @@ export class PlainWindow {
     target.set(this.#bytes.subarray(0, this.#position), this.#maxBytes - this.#position);
   }
 
+  /**
+   * Deflates what is kept, until it is used next: commands take a tenth of their bytes then, messages in base64 three
+   * quarters. Takes half a millisecond for 32 KiB, and the next use a tenth of one.
+   */
+  pack(): void {
+    if (this.isPacked) return;
+    const plain = new Uint8Array(this.#length);
+    this.copyTo(plain);
+    const packed = alone(deflateRawSync(plain, { level: deflateLevel, chunkSize }));
+    giveBack(plain);
+    this.#isDense = packed.length > this.#length - firstBytes;
+    if (this.#isDense) {
+      giveBack(packed);
+      return;
+    }
+    giveBack(this.#bytes);
+    this.#bytes = new Uint8Array(0);
+    this.#packed = packed;
+  }
+
+  #unpack(): void {
+    if (this.#packed === undefined) return;
+    this.#bytes = alone(inflateRawSync(this.#packed, { chunkSize }));
+    giveBack(this.#packed);
+    this.#packed = undefined;
+    this.#position = this.#length % this.#maxBytes;
+  }
+
   #grow(neededBytes: number): void {
     if (neededBytes <= this.#bytes.length || this.#bytes.length === this.#maxBytes) return;
     let size = Math.max(this.#bytes.length, firstBytes);
-    while (size < neededBytes && size < this.#maxBytes) size *= 2;
-    // What is too small is given back at once, not when garbage is collected: an idle server may not do that for long.
-    this.#bytes = new Uint8Array(this.#bytes.buffer.transfer(size));
+    while (size < neededBytes) size *= 2;
+    this.#bytes = resized(this.#bytes, Math.min(size, this.#maxBytes));
   }
+}
+
+/** What zlib has written to the beginning of a buffer of its own, without the rest of that. */
+function alone(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  return resized(bytes, bytes.length);
+}
+
+// What is no longer needed is given back at once, not when garbage is collected: an idle server may not do that for long.
+function resized(bytes: Uint8Array<ArrayBuffer>, size: number): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(bytes.buffer.transfer(size));
+}
+
+function giveBack(bytes: Uint8Array): void {
+  (bytes.buffer as ArrayBuffer).transfer(0);
 }

@@ -1,8 +1,8 @@
 import { setImmediate as nextRound } from 'node:timers/promises';
-import { constants, deflateRawSync } from 'node:zlib';
+import { constants, createDeflateRaw, deflateRawSync } from 'node:zlib';
 import t from 'tap';
 import { InflatedInput } from '../../../../server/net/compression/inflated-input.ts';
-import { inflatedPieceBytes } from '../../../../server/net/compression/limits.ts';
+import { inflatedPieceBytes, windowBytes } from '../../../../server/net/compression/limits.ts';
 
 const deflate = (bytes: Uint8Array | string): Buffer =>
   deflateRawSync(bytes, { finishFlush: constants.Z_SYNC_FLUSH });
@@ -28,7 +28,8 @@ function startInput(piecesPerTurn = Infinity) {
     left = piecesPerTurn;
     input.resume();
   };
-  return { input, resume, given, events, text: () => Buffer.concat(given).toString() };
+  const heldBytes = (): number => input.heldBytes;
+  return { input, resume, given, events, heldBytes, text: () => Buffer.concat(given).toString() };
 }
 
 await t.test('a receiver that pauses is given nothing more, and then the rest', async (t) => {
@@ -90,4 +91,34 @@ await t.test('once it is stopped nothing is given', async (t) => {
   await nextRound();
   input.push(deflate('two'));
   t.equal(text(), '');
+});
+
+await t.test('what an idle client has said is packed, and used again', async (t) => {
+  const { input, text, heldBytes } = startInput();
+  const deflated = createDeflateRaw();
+  const say = async (bytes: string): Promise<void> => {
+    deflated.write(bytes);
+    await new Promise<void>((resolve) => deflated.flush(constants.Z_SYNC_FLUSH, resolve));
+    input.push(deflated.read() as Buffer);
+  };
+  const settle = async (): Promise<void> => {
+    for (let round = 0; round < 4; round++) await nextRound();
+  };
+  const said = 'a STATUS "Sent" (MESSAGES)\r\n'.repeat(2_000);
+  await say(said);
+  input.sweep();
+  await settle();
+  t.equal(heldBytes(), windowBytes, 'not at once');
+  input.sweep();
+  t.equal(heldBytes(), windowBytes, 'in a turn of its own');
+  await settle();
+  t.ok(heldBytes() < 1024, `${heldBytes()} bytes`);
+  await say(said);
+  t.equal(text() === said + said, true);
+  t.equal(heldBytes(), windowBytes);
+  input.sweep();
+  input.sweep();
+  await say('b NOOP\r\n');
+  await settle();
+  t.equal(heldBytes(), windowBytes, 'not if it has spoken meanwhile');
 });
