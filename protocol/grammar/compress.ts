@@ -1,4 +1,4 @@
-import { CommandError, type Decoder } from '../decoder.ts';
+import { CommandError, quoteReceived, type Decoder } from '../decoder.ts';
 
 /** The only mechanism that there is. @see RFC 4978, section 5 */
 const mechanism = 'DEFLATE';
@@ -8,7 +8,7 @@ export function expectCompressArguments(decoder: Decoder): object {
   decoder.expectSpace();
   const name = decoder.expectAtom('compression mechanism');
   if (name.toUpperCase() !== mechanism) {
-    throw new CommandError(`Unknown compression mechanism "${name}"`);
+    throw new CommandError(`Unknown compression mechanism ${quoteReceived(name)}`);
   }
   return {};
 }

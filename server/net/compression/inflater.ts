@@ -25,6 +25,8 @@ const distanceBits = [
 ];
 const firstLengths = [...sums(lengthBits, 3).slice(0, -1), maxMatchBytes];
 const firstDistances = sums(distanceBits, 1);
+/** Codes for bytes, for the end and for lengths; two more would fit into their number. @see RFC 1951, section 3.2.7 */
+const maxLengthCount = 286;
 /** The order in which the lengths of the code of code lengths come. @see RFC 1951, section 3.2.7 */
 const lengthOrder = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
 
@@ -215,6 +217,10 @@ export class Inflater {
     const distanceCount = ((counts >>> 5) & 31) + 1;
     const orderCount = ((counts >>> 10) & 15) + 4;
     let position = this.#position + 17;
+    if (position > this.#endPosition) return false;
+    if (lengthCount > maxLengthCount || distanceCount > distanceBits.length) {
+      throw new InflateError('a block has too many codes');
+    }
     if (position + orderCount * 3 > this.#endPosition) return false;
     const order = new Uint8Array(lengthOrder.length);
     for (const symbol of lengthOrder.slice(0, orderCount)) {

@@ -13,5 +13,9 @@ await t.test('COMPRESS', (t) => {
   ] as const) {
     t.match(decode(`COMPRESS${text}`), refusal);
   }
+  t.equal(
+    decode(`COMPRESS ${'x'.repeat(60_000)}`),
+    `BAD Unknown compression mechanism "${'x'.repeat(40)}..."`,
+  );
   t.end();
 });
