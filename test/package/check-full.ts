@@ -9,6 +9,12 @@ const modelRuns = [
   ['--seed', '1', '--store', 'memory'],
 ].map((options) => ['model', '--steps', '200000', ...options]);
 
+/** An hour of CPU time for each part that reads what clients send. */
+const fuzzRuns = ['reader', 'decoder', 'grammars', 'inflate'].map((target) => [
+  'fuzz',
+  ...['--target', target, '--seconds', '3600'],
+]);
+
 /** Scripts of package.json with their arguments; the short ones first. */
 const runs: readonly (readonly string[])[] = [
   ['check'],
@@ -18,6 +24,7 @@ const runs: readonly (readonly string[])[] = [
   ['check:clean-clone'],
   ['power-loss'],
   ...modelRuns,
+  ...fuzzRuns,
   ['soak'],
 ];
 
