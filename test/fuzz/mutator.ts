@@ -178,10 +178,16 @@ export class Mutator {
     tokens.splice(at, 0, run.repeat(Math.ceil(this.#size() / Math.max(1, run.length))));
   }
 
-  /** Bytes to come to: few in most cases, else around a bound. */
+  /** Bytes or levels to come to: few in most cases. */
   #size(): number {
     const random = this.#random;
-    if (random.chance(0.9)) return random.below(random.chance(0.9) ? 100 : fewBytes);
+    if (random.chance(0.1)) return this.#largeSize();
+    return random.below(random.chance(0.9) ? 100 : fewBytes);
+  }
+
+  /** Around a bound of the parser, or somewhere beyond most of them. */
+  #largeSize(): number {
+    const random = this.#random;
     return random.chance(0.5) ? random.pick(bounds) + random.below(3) - 1 : random.below(manyBytes);
   }
 
@@ -199,7 +205,7 @@ export class Mutator {
 
   #nest(tokens: string[], at: number): void {
     const random = this.#random;
-    const depth = random.chance(0.9) ? 1 + random.below(4) : this.#size();
+    const depth = random.chance(0.95) ? 1 + random.below(4) : this.#largeSize();
     const open = random.pick(['(', '(', 'NOT ', 'OR ALL ', '"', '[']);
     const close = open === '(' ? ')' : '';
     const end = at + 1 + random.below(6);
