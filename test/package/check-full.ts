@@ -10,10 +10,9 @@ const modelRuns = [
 ].map((options) => ['model', '--steps', '200000', ...options]);
 
 /** An hour of CPU time for each part that reads what clients send. */
-const fuzzRuns = ['reader', 'decoder', 'grammars', 'inflate'].map((target) => [
-  'fuzz',
-  ...['--target', target, '--seconds', '3600'],
-]);
+const fuzzRuns = ['reader', 'decoder', 'grammars', 'inflate'].map(
+  (target) => ['fuzz', '--target', target, '--seconds', '3600'] as const,
+);
 
 /** Scripts of package.json with their arguments; the short ones first. */
 const runs: readonly (readonly string[])[] = [
