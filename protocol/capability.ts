@@ -1,4 +1,4 @@
-import { defaultMaxAppendBytes } from './limits.ts';
+import { defaultMaxAppendBytes, defaultMessageLimit } from './limits.ts';
 
 /** How far a connection has come: in the clear, under TLS, logged in. */
 export type ConnectionStage = 'before-tls' | 'before-login' | 'after-login';
@@ -20,8 +20,8 @@ interface CapabilityRow {
   readonly needs?: readonly string[];
   /** The capability that brings this one and more, so that this one is announced only if that is turned off. */
   readonly insteadOf?: string;
-  /** What is announced behind its name and `=`. */
-  readonly value?: number;
+  /** What is announced behind its name and `=`; `messageLimit`: as {@link CapabilityState} has it. */
+  readonly value?: number | 'messageLimit';
 }
 
 /** The capabilities, in the order in which they are announced. A new one is a row here. */
@@ -70,6 +70,13 @@ const capabilities = {
   PARTIAL: { rfc: 'RFC 9394', needs: ['ESEARCH'] },
   UIDBATCHES: { rfc: 'RFC 10022' },
   UIDONLY: { rfc: 'RFC 9586', isEnabled: true, isOffByDefault: true, needs: ['ENABLE'] },
+  MESSAGELIMIT: { rfc: 'RFC 9738', isOffByDefault: true, value: 'messageLimit' },
+  SAVELIMIT: {
+    rfc: 'RFC 9738',
+    isOffByDefault: true,
+    insteadOf: 'MESSAGELIMIT',
+    value: 'messageLimit',
+  },
   BINARY: { rfc: 'RFC 3516' },
   MULTIAPPEND: { rfc: 'RFC 3502' },
   CATENATE: { rfc: 'RFC 4469' },
@@ -179,6 +186,8 @@ export interface CapabilityState {
   readonly hasCertificate: boolean;
   /** What is turned off, by whomever. It is not announced, and what it brings is unknown. The set never changes. */
   readonly off: ReadonlySet<Capability>;
+  /** Messages that one command may be about; absent: the default. */
+  readonly messageLimit?: number;
 }
 
 /**
@@ -187,13 +196,13 @@ export interface CapabilityState {
  * @see RFC 3501, sections 6.1.1, 6.2.1 and 6.2.3; RFC 4959
  */
 export function listCapabilities(state: CapabilityState): readonly string[] {
-  const { stage, hasCertificate, off } = state;
+  const { stage, hasCertificate, off, messageLimit = defaultMessageLimit } = state;
   let known = listsOf.get(off);
   if (known === undefined) {
     known = new Map();
     listsOf.set(off, known);
   }
-  const key = hasCertificate ? `${stage} with certificate` : stage;
+  const key = `${hasCertificate ? `${stage} with certificate` : stage} ${messageLimit}`;
   const list = known.get(key) ?? makeList(state);
   known.set(key, list);
   return list;
@@ -202,14 +211,20 @@ export function listCapabilities(state: CapabilityState): readonly string[] {
 /** What has been listed before, by the set of what is off: a server asks for the same few lists all day. */
 const listsOf = new WeakMap<ReadonlySet<Capability>, Map<string, readonly string[]>>();
 
-function makeList({ stage, hasCertificate, off }: CapabilityState): readonly string[] {
+function makeList({
+  stage,
+  hasCertificate,
+  off,
+  messageLimit = defaultMessageLimit,
+}: CapabilityState): readonly string[] {
   const list: string[] = [];
   for (const [name, { stages, needsCertificate, insteadOf, value }] of rows) {
     if (isTurnedOff(name, off)) continue;
     if (insteadOf !== undefined && !off.has(insteadOf as Capability)) continue;
     if (stages !== undefined && !stages.includes(stage)) continue;
     if (needsCertificate === true && !hasCertificate) continue;
-    list.push(value === undefined ? name : `${name}=${value}`);
+    const told = value === 'messageLimit' ? messageLimit : value;
+    list.push(told === undefined ? name : `${name}=${told}`);
   }
   return list;
 }

@@ -95,6 +95,9 @@ export const maxNumberDigits = 16;
 /** Bytes of a received word that an error text repeats. */
 export const maxQuotedBytes = 40;
 
+/** Messages that one command may be about if the server limits them and the configuration says nothing. @see RFC 9738 */
+export const defaultMessageLimit = 10_000;
+
 /** Ranges in a sequence set; 64 KiB of line hold about as many UIDs. @see RFC 9051, section 9, `sequence-set` */
 export const maxSequenceRanges = 16_384;
 

@@ -45,6 +45,8 @@ export type ResponseCode =
   | `UNSEEN ${number}`
   | `HIGHESTMODSEQ ${number}`
   | `MAILBOXID (${string})`
+  | `MESSAGELIMIT ${number}`
+  | `MESSAGELIMIT ${number} ${number}`
   | `MODIFIED ${string}`
   | `APPENDUID ${number} ${string}`
   | `BADURL ${string}`

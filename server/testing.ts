@@ -43,6 +43,8 @@ export interface TestServerOptions {
   readonly store?: StoreEngine;
   /** IMAP extensions that clients are neither told of nor served; default: those that a server has off by default. */
   readonly capabilitiesOff?: readonly Capability[];
+  /** Messages that one command may be about, if MESSAGELIMIT or SAVELIMIT is on; default: 10,000. */
+  readonly messageLimit?: number;
   /** Default: `silent`. */
   readonly logLevel?: LogLevel;
 }
@@ -120,6 +122,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
       ...fixedSettings,
       ...(await storeSettingsOf(options, parts)),
       capabilitiesOff: options.capabilitiesOff ?? capabilitiesOffByDefault,
+      ...(options.messageLimit !== undefined && { bounds: { messageLimit: options.messageLimit } }),
       sessionLifetimeSeconds: options.sessionLifetimeSeconds ?? 7200,
       logLevel,
     },

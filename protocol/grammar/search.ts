@@ -4,7 +4,7 @@ import type { Capability } from '../capability.ts';
 import { expectDate } from '../dates.ts';
 import { CommandError, quoteReceived, type Decoder } from '../decoder.ts';
 import { expectKeyword } from '../flag.ts';
-import { maxSearchKeys, maxSearchNesting } from '../limits.ts';
+import { maxNumber, maxSearchKeys, maxSearchNesting } from '../limits.ts';
 import type { DateField, SearchKey } from '../search-key.ts';
 import { acceptSearchReturn, type SearchReturn } from './search-return.ts';
 import { expectModseq } from './modseq.ts';
@@ -195,6 +195,8 @@ const capabilitiesByName = new Map<string, Capability>([
   ['SAVEDON', 'SAVEDATE'],
   ['SAVEDSINCE', 'SAVEDATE'],
   ['SAVEDATESUPPORTED', 'SAVEDATE'],
+  ['UIDAFTER', 'MESSAGELIMIT'],
+  ['UIDBEFORE', 'MESSAGELIMIT'],
 ]);
 
 type ExpectArgument = (decoder: Decoder, expectSearchText: () => string) => SearchKey;
@@ -220,6 +222,8 @@ const argumentsByName = new Map<string, ExpectArgument>([
   ['OLDER', ageArgument('older')],
   ['YOUNGER', ageArgument('younger')],
   ['UID', expectUid],
+  ['UIDAFTER', expectUidAfter],
+  ['UIDBEFORE', expectUidBefore],
   ['MODSEQ', expectModseqKey],
   ['EMAILID', (decoder) => ({ key: 'emailId', id: expectObjectId(decoder) })],
   ['THREADID', (decoder) => ({ key: 'threadId', id: expectObjectId(decoder) })],
@@ -256,6 +260,17 @@ function ageArgument(relation: 'younger' | 'older'): ExpectArgument {
 function expectUid(decoder: Decoder): SearchKey {
   if (decoder.acceptSavedResult()) return { key: 'saved' };
   return { key: 'uid', set: decoder.expectSequenceSet() };
+}
+
+/** @see RFC 9738, section 3.2 */
+function expectUidAfter(decoder: Decoder): SearchKey {
+  const uid = decoder.expectNumber('UID above 0', 1);
+  return { key: 'uid', set: uid === maxNumber ? [] : [{ first: uid + 1, last: maxNumber }] };
+}
+
+function expectUidBefore(decoder: Decoder): SearchKey {
+  const uid = decoder.expectNumber('UID above 0', 1);
+  return { key: 'uid', set: uid === 1 ? [] : [{ first: 1, last: uid - 1 }] };
 }
 
 function sizeArgument(relation: 'larger' | 'smaller'): ExpectArgument {

@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import { availableParallelism } from 'node:os';
 import * as z from 'zod';
 import { segmentLimits, tlsLimits, tlsPolicies } from '../../tls/index.ts';
+import { defaultMessageLimit } from '../../protocol/limits.ts';
 import { parseByteSize } from './byte-size.ts';
 import { defaultCapabilitiesOff, parseCapabilitiesOff } from './capabilities-off.ts';
 import { parseListenAddress } from './listen-address.ts';
@@ -43,6 +44,8 @@ const waitingLogins = { min: 16, max: 1_000_000 };
 
 /** Longer, and no login would be answered before the client gives up. */
 const maxLoginDelaySeconds = 30;
+/** RFC 9738, section 3: a limit should not be lower. */
+const leastMessageLimit = 1_000;
 /** RFC 3501, section 5.4: a client that says nothing may stay for at least 30 minutes. */
 const minAutologoutSeconds = 30 * 60;
 
@@ -146,6 +149,9 @@ export const configurationSchema = z.strictObject({
       }
     })
     .default(defaultCapabilitiesOff),
+  REPRISE_MESSAGE_LIMIT: wholeNumber(leastMessageLimit, 999_999_999, 'messages').default(
+    defaultMessageLimit,
+  ),
   REPRISE_ADMIN_PORT: z
     .string()
     .transform((text, context) => {

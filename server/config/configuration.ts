@@ -75,6 +75,8 @@ export interface ConnectionBounds {
   readonly loginDeadlineSeconds?: number;
   /** From the last byte of a client that has logged in; at least 1800 (RFC 3501, section 5.4). Default 1860. */
   readonly autologoutSeconds?: number;
+  /** Messages that one command may be about, if MESSAGELIMIT or SAVELIMIT is on. Default 10,000. */
+  readonly messageLimit?: number;
 }
 
 /** Where a certificate and its key lie. */
@@ -127,6 +129,7 @@ export function toConfiguration(values: ConfigurationValues): Configuration {
       maxCommandsPerSecondBeforeLogin: values.REPRISE_MAX_COMMANDS_BEFORE_LOGIN,
       loginDeadlineSeconds: values.REPRISE_LOGIN_DEADLINE,
       autologoutSeconds: values.REPRISE_AUTOLOGOUT,
+      messageLimit: values.REPRISE_MESSAGE_LIMIT,
     },
     workerCount: values.REPRISE_STORE === 'memory' ? 0 : values.REPRISE_WORKERS,
     certificates: values.REPRISE_TLS_CERT.flatMap((certPath, index) => {
@@ -194,6 +197,7 @@ export function toKeys(configuration: Configuration): ReadonlyMap<ConfigurationK
     ['REPRISE_WAITING_LOGINS', configuration.waitingLogins],
     ['REPRISE_LOGIN_DELAY', configuration.loginDelaySeconds],
     ['REPRISE_CAPABILITIES_OFF', formatCapabilitiesOff(capabilitiesOff)],
+    ['REPRISE_MESSAGE_LIMIT', configuration.bounds?.messageLimit],
     ['REPRISE_ADMIN_PORT', formatListenAddress(configuration.admin, '127.0.0.1')],
     ['REPRISE_LOG_LEVEL', configuration.logLevel],
   ];

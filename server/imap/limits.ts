@@ -1,3 +1,4 @@
+import { defaultMessageLimit } from '../../protocol/limits.ts';
 import { defaultNetworkLimits, type NetworkLimits } from '../net/limits.ts';
 import type { AnswerQueueLimits } from './answer-queue.ts';
 
@@ -32,6 +33,8 @@ export interface ServiceLimits extends NetworkLimits, AnswerQueueLimits {
   readonly maxUnansweredCommands: number;
   /** Bytes of their messages, which are in memory; one with more than a quarter of that is answered before the next is read. */
   readonly maxUnansweredBytes: number;
+  /** Messages that one command may be about, if MESSAGELIMIT or SAVELIMIT is on. @see RFC 9738, section 3 */
+  readonly messageLimit: number;
   /** Bytes of responses gathered before they are handed to the socket. */
   readonly responseChunkBytes: number;
   /** How long what is known of a mailbox stays after its last session has left, in milliseconds: phones come back. */
@@ -74,6 +77,7 @@ export const defaultServiceLimits: ServiceLimits = {
   strangerInputBytes: 16 * 1024 * 1024,
   maxUnansweredCommands: 64,
   maxUnansweredBytes: 512 * 1024,
+  messageLimit: defaultMessageLimit,
   responseChunkBytes: 16 * 1024,
   feedRetentionMs: 60_000,
   retainedFeedBytes: 32 * 1024 * 1024,

@@ -139,11 +139,22 @@ export class Session {
     return isTurnedOff(capability, this.#capabilitiesOff);
   }
 
+  /** Messages that one command may be about; `Infinity` unless the client has been told of a limit. @see RFC 9738, section 3 */
+  get messageLimit(): number {
+    return this.isOff('MESSAGELIMIT') ? Infinity : this.context.limits.messageLimit;
+  }
+
+  /** The same of messages that one command copies or appends. */
+  get saveLimit(): number {
+    return this.isOff('SAVELIMIT') ? this.messageLimit : this.context.limits.messageLimit;
+  }
+
   listCapabilities(): readonly string[] {
     const stage = this.isSecure ? 'before-login' : 'before-tls';
     return listCapabilities({
       stage: this.#account === undefined ? stage : 'after-login',
       off: this.#capabilitiesOff,
+      messageLimit: this.context.limits.messageLimit,
       hasCertificate: this.connection.tls?.clientCertificate?.isAuthorized === true,
     });
   }

@@ -141,11 +141,12 @@ function settingsOf(options: OpenMailServerOptions): MailServerSettings {
 /** The bounds that an operator has set. */
 function limitsOf({ bounds = {} }: ServerConfiguration): Partial<ServiceLimits> {
   const { maxConnections, maxCommandsPerSecondBeforeLogin } = bounds;
-  const { loginDeadlineSeconds, autologoutSeconds } = bounds;
+  const { loginDeadlineSeconds, autologoutSeconds, messageLimit } = bounds;
   return {
     ...(maxConnections !== undefined && { maxConnections }),
     ...(maxCommandsPerSecondBeforeLogin !== undefined && { maxCommandsPerSecondBeforeLogin }),
     ...(loginDeadlineSeconds !== undefined && { loginDeadlineMs: loginDeadlineSeconds * 1000 }),
     ...(autologoutSeconds !== undefined && { autologoutMs: autologoutSeconds * 1000 }),
+    ...(messageLimit !== undefined && { messageLimit }),
   };
 }

@@ -39,6 +39,7 @@ const common = [
   'PARTIAL',
   'UIDBATCHES',
   'UIDONLY',
+  'MESSAGELIMIT=10000',
   'BINARY',
   'MULTIAPPEND',
   'CATENATE',

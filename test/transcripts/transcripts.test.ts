@@ -19,6 +19,8 @@ type Scenario = Transcript['scenarios'][number];
 type Revision = Scenario['revisions'][number];
 
 const password = 'open "sesame"';
+/** Less than messagelimit.imap has of messages, and more than the others name in one command. */
+const messageLimit = 300;
 let accountCount = 0;
 
 async function addAccount(server: TestServer) {
@@ -69,7 +71,7 @@ async function startServer(key: string): Promise<TestServer> {
     if (found === undefined) throw new Error(`"${name}" cannot be turned off`);
     return found;
   });
-  return startTestServer({ capabilitiesOff });
+  return startTestServer({ capabilitiesOff, messageLimit });
 }
 
 /** All that is announced at some stage, to clients without a certificate. */

@@ -87,9 +87,7 @@ export class AppendInput {
     const last = this.#messages.at(-1);
     if (last === undefined) return;
     this.#checkNotEmpty();
-    if (this.#messages.length >= maxAppendMessages) {
-      throw new CommandRefusedError('NO', `More than ${maxAppendMessages} messages`, 'LIMIT');
-    }
+    this.#checkCount();
     const roomBytes = Math.max(0, maxHeldDraftBytes - this.#heldBytes);
     this.#heldBytes += await last.draft.seal(roomBytes);
     this.#sizeBytes = 0;
@@ -132,6 +130,15 @@ export class AppendInput {
       const isNextWaiting = event.kind === 'stream-next' && event.isWaiting;
       return { part: event.part as AppendPart, isWaiting: isNextWaiting };
     }
+  }
+
+  /** @see RFC 9738, section 3.1 */
+  #checkCount(): void {
+    const { saveLimit } = this.#session;
+    const bound = Math.min(maxAppendMessages, saveLimit);
+    if (this.#messages.length < bound) return;
+    const code = saveLimit === Infinity ? 'LIMIT' : (`MESSAGELIMIT ${bound}` as const);
+    throw new CommandRefusedError('NO', `More than ${bound} messages`, code);
   }
 
   async #write(chunk: Uint8Array): Promise<void> {

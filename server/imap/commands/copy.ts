@@ -4,17 +4,21 @@ import { StoreError, type CopyResult } from '../../../store/mail-store.ts';
 import type { CommandHandler } from '../dispatch.ts';
 import type { MailboxView } from '../mailbox-view.ts';
 import { findTarget, noTarget } from './target-mailbox.ts';
+import { completeWithin, expectWithinSaveLimit, withinLimit } from '../message-limit.ts';
 import { namedUids } from '../named-messages.ts';
 
 /**
  * Takes the messages that still exist (RFC 2180, section 4.4.2): a client that was answered NO would do it again.
  *
- * @see RFC 3501, section 6.4.7; RFC 6851 (MOVE); RFC 4315, section 3 (COPYUID)
+ * @see RFC 3501, section 6.4.7; RFC 6851 (MOVE); RFC 4315, section 3 (COPYUID); RFC 9738
  */
 export const copyOrMove: CommandHandler<'COPY' | 'MOVE'> = async (session, command) => {
   const { name, set, isUid, mailboxName } = command;
   const view = name === 'MOVE' ? session.writableView : session.view;
-  const uids = namedUids(view, set, isUid);
+  const named = namedUids(view, set, isUid);
+  // COPY takes all or none.
+  if (name === 'COPY') expectWithinSaveLimit(session, named);
+  const { uids, limitCode } = name === 'COPY' ? { uids: named } : withinLimit(session, named);
   const target = await findTarget(session, mailboxName);
   const transferred =
     name === 'COPY'
@@ -28,10 +32,12 @@ export const copyOrMove: CommandHandler<'COPY' | 'MOVE'> = async (session, comma
   if (code !== undefined) session.out.status('*', 'OK', 'Moved', code);
   if (result.failure !== undefined) throw result.failure;
   const { sourceModseq, sourceUids } = result;
-  if (sourceModseq === undefined || sourceUids.length === 0 || !session.hasCondstore) {
-    return { text: 'MOVE completed' };
-  }
-  return { text: 'MOVE completed', code: `HIGHESTMODSEQ ${sourceModseq}` };
+  const hasCode = sourceModseq !== undefined && sourceUids.length > 0 && session.hasCondstore;
+  const completion = {
+    text: 'MOVE completed',
+    ...(hasCode && { code: `HIGHESTMODSEQ ${sourceModseq}` as const }),
+  };
+  return completeWithin(session, completion, limitCode);
 };
 
 /** If the source is there, it is the target that has vanished meanwhile. */

@@ -1,13 +1,45 @@
+import type { ResponseCode } from '../../../protocol/response-code.ts';
+import type { MessageSet } from '../../../protocol/sequence-set.ts';
 import type { CommandHandler } from '../dispatch.ts';
+import { completeWithin, withinLimit } from '../message-limit.ts';
 import { namedUids } from '../named-messages.ts';
+import type { Session } from '../session.ts';
 
-/** The EXPUNGE responses come with what else has changed. @see RFC 3501, section 6.4.3; RFC 4315; RFC 7162, section 3.2.7 */
-export const expunge: CommandHandler<'EXPUNGE'> = async (session, { uids }) => {
+/**
+ * The EXPUNGE responses come with what else has changed.
+ *
+ * @see RFC 3501, section 6.4.3; RFC 4315; RFC 7162, section 3.2.7; RFC 9738 (which limits UID EXPUNGE only)
+ */
+export const expunge: CommandHandler<'EXPUNGE'> = async (session, command) => {
   const view = session.writableView;
-  const named = uids === undefined ? undefined : namedUids(view, uids, true);
+  const { uids: named, limitCode } = namedWithinLimit(session, command.uids);
   const { modseq, uids: expunged, failure } = await session.store.expungeMessages(view.box, named);
   await view.feed.reach(modseq);
   if (failure !== undefined) throw failure;
-  if (!session.hasCondstore || expunged.length === 0) return { text: 'EXPUNGE completed' };
-  return { text: 'EXPUNGE completed', code: `HIGHESTMODSEQ ${modseq}` };
+  const completion = {
+    text: 'EXPUNGE completed',
+    ...(session.hasCondstore &&
+      expunged.length > 0 && { code: `HIGHESTMODSEQ ${modseq}` satisfies ResponseCode }),
+  };
+  return completeWithin(session, completion, limitCode);
 };
+
+/** Of the messages that UID EXPUNGE names; undefined for EXPUNGE. What is not \Deleted does not count. */
+function namedWithinLimit(
+  session: Session,
+  set: MessageSet | undefined,
+): { readonly uids: Uint32Array | undefined; readonly limitCode?: ResponseCode } {
+  if (set === undefined) return { uids: undefined };
+  const { view } = session;
+  const uids = namedUids(view, set, true);
+  if (uids.length <= session.messageLimit) return { uids };
+  const { feed } = view;
+  let index = -1;
+  const deleted = uids.filter((uid) => {
+    const found = feed.indexOf(uid, index + 1);
+    if (found === -1) return false;
+    index = found;
+    return feed.flagSets.has(feed.flagSetNumberAt(index), '\\Deleted');
+  });
+  return withinLimit(session, deleted);
+}

@@ -11,13 +11,15 @@ import type { Session } from '../session.ts';
 import { expectQresync, tellVanished } from './resynchronize.ts';
 import { checkEncodings } from './fetch-binary.ts';
 import { columnsOf, hasItem, wantsWholeMessage, writeFetchResponse } from './fetch-response.ts';
+import { completeWithin, expectCountWithinLimit, withinLimit } from '../message-limit.ts';
 import { namedUids } from '../named-messages.ts';
 
-/** @see RFC 3501, section 6.4.5; RFC 7162, sections 3.1.4 (CHANGEDSINCE, MODSEQ) and 3.2.6 (VANISHED); RFC 9394, section 3.3 (PARTIAL) */
+/** @see RFC 3501, section 6.4.5; RFC 7162, sections 3.1.4 (CHANGEDSINCE, MODSEQ) and 3.2.6 (VANISHED); RFC 9394, section 3.3 (PARTIAL); RFC 9738 */
 export const fetch: CommandHandler<'FETCH'> = async (session, command) => {
   const { isUid, changedSince, partial } = command;
   const { view } = session;
   if (command.isVanished === true) expectQresync(session);
+  if (partial !== undefined) expectCountWithinLimit(session, partial.last - partial.first + 1);
   const items = completeItems(
     command.items,
     isUid && !session.isUidOnly,
@@ -25,8 +27,10 @@ export const fetch: CommandHandler<'FETCH'> = async (session, command) => {
   );
   if (hasItem(items, 'MODSEQ')) session.enableCondstore();
   const named = namedUids(view, command.set, isUid);
-  const uids = partial === undefined ? named : named.subarray(...placesOf(named.length, partial));
+  const wanted = partial === undefined ? named : named.subarray(...placesOf(named.length, partial));
   const since = changedSince ?? -1;
+  const changed = wanted.length > session.messageLimit ? changedAfter(view, wanted, since) : wanted;
+  const { uids, limitCode } = withinLimit(session, changed);
   // Before FETCH responses, so that these numbers are clear.
   const set = command.set === '$' ? rangesOf(named) : command.set;
   if (command.isVanished === true) await tellVanished(session, { since, set });
@@ -35,7 +39,7 @@ export const fetch: CommandHandler<'FETCH'> = async (session, command) => {
     columns === undefined
       ? await fetchFromFeed(session, uids, items, since)
       : await fetchFromStore(session, changedAfter(view, uids, since), items, columns);
-  return complete(isUid, missing);
+  return completeWithin(session, complete(isUid, missing), limitCode);
 };
 
 /** Messages that are gone are passed over; the client is told why a number had no answer (RFC 2180, section 4.1.3). */

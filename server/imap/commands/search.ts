@@ -7,6 +7,7 @@ import { mergeUids, noUids } from '../../../protocol/sorted-uids.ts';
 import { Turn } from '../../../store/turns.ts';
 import type { MailboxView } from '../mailbox-view.ts';
 import type { CommandHandler } from '../dispatch.ts';
+import { completeWithin, searchWithinLimit } from '../message-limit.ts';
 import { CommandRefusedError } from '../responses.ts';
 import { answerExtended, writeSearch } from '../search-response.ts';
 import type { Session } from '../session.ts';
@@ -18,8 +19,9 @@ const sliceConditions = 32_768;
 /** What a client of IMAP4rev2 is told that asks for nothing else. @see RFC 9051, section 6.4.4 */
 const allFound: SearchReturn = { items: new Set(['ALL']) };
 
-/** @see RFC 3501, section 6.4.4; RFC 7162, section 3.1.5 (MODSEQ); RFC 4731 (RETURN) */
-export const search: CommandHandler<'SEARCH'> = async (session, command, { tag }) => {
+/** @see RFC 3501, section 6.4.4; RFC 7162, section 3.1.5 (MODSEQ); RFC 4731 (RETURN); RFC 9738 */
+export const search: CommandHandler<'SEARCH'> = async (session, asked, { tag }) => {
+  const { command, limitCode } = searchWithinLimit(session, asked);
   const { isUid, criteria } = command;
   const returned = command.returned ?? (session.isRev2 ? allFound : undefined);
   const hasModseq = usesModseq(criteria);
@@ -33,7 +35,7 @@ export const search: CommandHandler<'SEARCH'> = async (session, command, { tag }
     if (returned?.items.has('SAVE') === true) session.view.savedUids = noUids;
     throw error;
   }
-  return { text: 'SEARCH completed' };
+  return completeWithin(session, { text: 'SEARCH completed' }, limitCode);
 };
 
 /** True if the search is for modseqs, so that the client knows them. */

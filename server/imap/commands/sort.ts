@@ -1,5 +1,6 @@
 import { Turn } from '../../../store/turns.ts';
 import type { CommandHandler } from '../dispatch.ts';
+import { expectSearchWithinLimit } from '../message-limit.ts';
 import { writeEsearch, writeSearch } from '../search-response.ts';
 import { sortMessages } from '../sorting/sort-messages.ts';
 import { findMatching, usesModseq } from './search.ts';
@@ -8,6 +9,7 @@ import { findMatching, usesModseq } from './search.ts';
 export const sort: CommandHandler<'SORT'> = async (session, command, { tag }) => {
   const { isUid, criteria, keys, returned } = command;
   const { view, out } = session;
+  expectSearchWithinLimit(session, command);
   const found = await findMatching(session, command);
   const hasModseq = usesModseq(criteria);
   if (hasModseq) session.enableCondstore();

@@ -4,6 +4,7 @@ import { Turn } from '../../../store/turns.ts';
 import type { CommandHandler, Completion } from '../dispatch.ts';
 import type { MailboxView } from '../mailbox-view.ts';
 import type { Session } from '../session.ts';
+import { completeWithin, withinLimit } from '../message-limit.ts';
 import { namedUids } from '../named-messages.ts';
 
 /**
@@ -14,7 +15,7 @@ import { namedUids } from '../named-messages.ts';
 export const store: CommandHandler<'STORE'> = async (session, command) => {
   const { isUid, isSilent, mode, flags, unchangedSince } = command;
   const view = session.writableView;
-  const uids = namedUids(view, command.set, isUid);
+  const { uids, limitCode } = withinLimit(session, namedUids(view, command.set, isUid));
   if (unchangedSince !== undefined) session.enableCondstore();
   const result = await session.store.storeFlags(view.box, uids, {
     mode,
@@ -29,7 +30,7 @@ export const store: CommandHandler<'STORE'> = async (session, command) => {
   for (const modseq of result.earlierModseqs ?? []) view.noteOwnChange(modseq);
   if (result.modseq !== undefined) view.noteOwnChange(result.modseq);
   if (failure !== undefined) throw failure;
-  return complete(view, result, isUid);
+  return completeWithin(session, complete(view, result, isUid), limitCode);
 };
 
 interface AnswerOptions {

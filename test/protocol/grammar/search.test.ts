@@ -1,5 +1,10 @@
 import t from 'tap';
-import { maxReturnOptions, maxSearchKeys, maxSearchNesting } from '../../../protocol/limits.ts';
+import {
+  maxNumber,
+  maxReturnOptions,
+  maxSearchKeys,
+  maxSearchNesting,
+} from '../../../protocol/limits.ts';
 import { decode } from '../../fixtures/read-events.ts';
 
 const flag = (name: string) => ({ key: 'flag', flag: name });
@@ -76,6 +81,10 @@ await t.test('every key', (t) => {
     ['UID $', { key: 'saved' }],
     ['OR $ 1', { key: 'or', left: { key: 'saved' }, right: { key: 'sequence', set: [one] } }],
     ['*', { key: 'sequence', set: [{ first: Infinity, last: Infinity }] }],
+    ['UIDAFTER 7', { key: 'uid', set: [{ first: 8, last: maxNumber }] }],
+    [`UIDAFTER ${maxNumber}`, { key: 'uid', set: [] }],
+    ['UIDBEFORE 7', { key: 'uid', set: [{ first: 1, last: 6 }] }],
+    ['UIDBEFORE 1', { key: 'uid', set: [] }],
     ['MODSEQ 620162338', { key: 'modseq', modseq: 620_162_338 }],
     [String.raw`MODSEQ "/flags/\\draft" all 0`, { key: 'modseq', modseq: 0 }],
     ['EMAILID M6d99ac3275bb4e', { key: 'emailId', id: 'M6d99ac3275bb4e' }],
@@ -115,6 +124,8 @@ await t.test('every key', (t) => {
 await t.test('keys that a capability brings are unknown without it', (t) => {
   for (const [key, text, capability] of [
     ['MODSEQ', 'MODSEQ 1', 'CONDSTORE'],
+    ['UIDAFTER', 'UIDAFTER 1', 'MESSAGELIMIT'],
+    ['UIDBEFORE', 'UIDBEFORE 1', 'MESSAGELIMIT'],
     ['EMAILID', 'EMAILID M1', 'OBJECTID'],
     ['THREADID', 'THREADID T1', 'OBJECTID'],
     ['SAVEDON', 'SAVEDON 1-Feb-1994', 'SAVEDATE'],
@@ -243,6 +254,8 @@ await t.test('refusals', (t) => {
     ['1:0', 'BAD Expected sequence set, got "1:0"'],
     ['UID x', 'BAD Expected sequence set, got "x"'],
     ['SINCE 31-Feb-2026', 'BAD Expected date, got "31-Feb-2026"'],
+    ['UIDAFTER 0', 'BAD Expected UID above 0, got "0"'],
+    ['UIDBEFORE *', 'BAD Expected UID above 0, got "*"'],
     ['OLDER 0', 'BAD Expected seconds above 0, got "0"'],
     ['YOUNGER 4294967296', 'BAD Expected seconds above 0 up to 4294967295, got "4294967296"'],
     ['YOUNGER', 'BAD Expected space, got end of command'],
