@@ -38,6 +38,8 @@ await t.test('shows every key in effect and what the cache holds', async (t) => 
     'REPRISE_PASSWORD_CHECKS=2',
     'REPRISE_WAITING_LOGINS=4096',
     'REPRISE_LOGIN_DELAY=15',
+    'REPRISE_CAPABILITIES_OFF=UIDONLY,MESSAGELIMIT,SAVELIMIT',
+    'REPRISE_MESSAGE_LIMIT=10000',
     'REPRISE_ADMIN_PORT=9143',
     'REPRISE_LOG_LEVEL=info',
   ]);
