@@ -2,11 +2,12 @@ import type { CalendarDay, DateField, SearchKey } from '../../protocol/search-ke
 import type { SequenceSet } from '../../protocol/sequence-set.ts';
 import { foldAsciiCase } from '../names.ts';
 import { dayNumber } from '../sent-day.ts';
+import { joinTerms } from './any-term.ts';
 import { type Condition, type JudgingSteps, verdicts } from './condition.ts';
 import { fieldCondition } from './field-condition.ts';
 import type { MessageText } from './message-text.ts';
 import type { SearchColumn, SearchExtent, SearchRows } from './search-source.ts';
-import { SearchTerm } from './search-term.ts';
+import { SearchTerm, type TermTest } from './search-term.ts';
 import { UidRanges } from './uid-ranges.ts';
 
 /**
@@ -23,24 +24,20 @@ export function makeCondition(
 ): Condition {
   const make = (operand: SearchKey) => makeCondition(operand, largestUid, ranges);
   switch (key.key) {
-    case 'and':
-      return allOf(key.keys.map(make));
+    case 'and': {
+      // Those that are refused are joined as those are that are wanted.
+      const { refused, others } = takeApart(key.keys);
+      const rest = others.map(make);
+      return allOf(refused.length === 0 ? rest : [...rest, not(anyOf(refused, make))]);
+    }
     case 'or':
-      return not(allOf([key.left, key.right].map((side) => not(make(side)))));
+      return anyOf(alternativesOf(key), make);
     case 'not':
       return not(make(key.operand));
     case 'header':
-      return fieldCondition(key.fieldName.toLowerCase(), new SearchTerm(key.text));
-    case 'body': {
-      const term = new SearchTerm(key.text);
-      return textCondition('body', (text) => text.hasInBody(term));
-    }
-    case 'text': {
-      const term = new SearchTerm(key.text);
-      return textCondition('message', (text) =>
-        orElse(text.hasInHeader(term), () => text.hasInBody(term)),
-      );
-    }
+    case 'body':
+    case 'text':
+      return termCondition(key, new SearchTerm(key.text));
     case 'all':
       return rowCondition([], () => true);
     case 'flag':
@@ -75,6 +72,52 @@ export function makeCondition(
     default:
       throw new Error(`The store cannot search for "${key.key}", which belongs to a session`);
   }
+}
+
+type TextKey = Extract<SearchKey, { readonly text: string }>;
+
+function isTextKey(key: SearchKey): key is TextKey {
+  return key.key === 'header' || key.key === 'body' || key.key === 'text';
+}
+
+/** A key that looks for text, with what it looks for. */
+function termCondition(key: TextKey, term: TermTest): Condition {
+  if (key.key === 'header') return fieldCondition(key.fieldName.toLowerCase(), term);
+  if (key.key === 'body') return textCondition('body', (text) => text.hasInBody(term));
+  return textCondition('message', (text) =>
+    orElse(text.hasInHeader(term), () => text.hasInBody(term)),
+  );
+}
+
+/** The operands of an `AND`: texts that are not to be there, if they are several, and the rest. */
+function takeApart(keys: readonly SearchKey[]): {
+  readonly refused: readonly SearchKey[];
+  readonly others: readonly SearchKey[];
+} {
+  const refused: SearchKey[] = [];
+  const others: SearchKey[] = [];
+  for (const key of keys) {
+    if (key.key === 'not' && isTextKey(key.operand)) refused.push(key.operand);
+    else others.push(key);
+  }
+  return refused.length < 2 ? { refused: [], others: keys } : { refused, others };
+}
+
+/** The operands of an `OR` and of those within it. */
+function alternativesOf(key: SearchKey): readonly SearchKey[] {
+  return key.key === 'or' ? [...alternativesOf(key.left), ...alternativesOf(key.right)] : [key];
+}
+
+/** Any of the keys. Those that look for text in the same place go through it together. */
+function anyOf(keys: readonly SearchKey[], make: (key: SearchKey) => Condition): Condition {
+  const others = keys.filter((key) => !isTextKey(key)).map(make);
+  const groups = Map.groupBy(keys.filter(isTextKey), (key) =>
+    key.key === 'header' ? `header ${key.fieldName.toLowerCase()}` : key.key,
+  );
+  const texts = [...groups.values()].flatMap((group) =>
+    joinTerms(group.map(({ text }) => text)).map((term) => termCondition(group[0]!, term)),
+  );
+  return not(allOf([...others, ...texts].map(not)));
 }
 
 function rowCondition(
@@ -143,7 +186,12 @@ function not(operand: Condition): Condition {
     extent: operand.extent,
     *judgeRows(rows, isNeeded) {
       const column = yield* judgeInSteps(operand, rows, isNeeded);
-      return column.map((verdict) => verdicts.yes - verdict);
+      // Of an operand that looks at its own column again, so not that.
+      const opposite = new Uint8Array(column.length);
+      for (let index = 0; index < column.length; index++) {
+        opposite[index] = verdicts.yes - column[index]!;
+      }
+      return opposite;
     },
     judgeText: (index, text) => {
       const verdict = operand.judgeText(index, text);
@@ -172,9 +220,9 @@ function allOf(all: readonly Condition[]): Condition {
   };
   function* judgeRows(rows: SearchRows, isNeeded?: Uint8Array): JudgingSteps {
     const column = new Uint8Array(rows.uids.length).fill(verdicts.yes);
-    isNeeded?.forEach((verdict, index) => {
-      if (verdict === verdicts.no) column[index] = verdicts.no;
-    });
+    for (let index = 0; isNeeded !== undefined && index < column.length; index++) {
+      if (isNeeded[index] === 0) column[index] = verdicts.no;
+    }
     for (const operand of operands) {
       const other = yield* judgeInSteps(operand, rows, column);
       for (let index = 0; index < column.length; index++) {

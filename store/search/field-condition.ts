@@ -3,10 +3,10 @@ import { isUsualField, type UsualFieldsColumn } from '../usual-fields.ts';
 import { type KeyCondition, verdicts } from './condition.ts';
 import { HeaderScan } from './header-scan.ts';
 import { addressFieldNames, SearchedField } from './searched-field.ts';
-import type { SearchTerm } from './search-term.ts';
+import type { TermTest } from './search-term.ts';
 
 /** On a field of the header; the fields that an engine keeps apart come with the rows. */
-export function fieldCondition(name: string, term: SearchTerm): KeyCondition {
+export function fieldCondition(name: string, term: TermTest): KeyCondition {
   const isUsual = isUsualField(name);
   const filter = new HeaderFilter([name], false);
   let column: Uint8Array = new Uint8Array();
@@ -21,7 +21,7 @@ export function fieldCondition(name: string, term: SearchTerm): KeyCondition {
     },
     judgeText: (index, text) =>
       column[index] === verdicts.open
-        ? text.hasField(filter, term)
+        ? text.hasField(name, filter, term)
         : column[index] === verdicts.yes,
   };
 }
@@ -37,7 +37,7 @@ function judgeUsualFields(
   }: {
     readonly name: string;
     readonly filter: HeaderFilter;
-    readonly term: SearchTerm;
+    readonly term: TermTest;
     readonly isNeeded: Uint8Array | undefined;
   },
 ): Uint8Array {

@@ -1,6 +1,6 @@
 import { isAscii } from 'node:buffer';
 import { toBuffer } from '../../protocol/mime/charsets/charset-decoder.ts';
-import type { SearchTerm } from './search-term.ts';
+import type { TermTest } from './search-term.ts';
 
 /** What may stand for other text in a header: encoded words, parameters (RFC 2231), ISO-2022-JP as it is. */
 const encodings = ['=?', '*', '\x1b'];
@@ -19,7 +19,7 @@ export class HeaderScan {
   /** What each of these has found last. */
   readonly #places: number[];
 
-  constructor(headers: Uint8Array, term: SearchTerm) {
+  constructor(headers: Uint8Array, term: TermTest) {
     const text = toBuffer(headers).toString('latin1');
     this.text = text;
     this.#finders = [

@@ -6,7 +6,7 @@ import { limits } from '../limits.ts';
 import type { Pacer } from './pacer.ts';
 import { PartTextDecoder } from './part-text-decoder.ts';
 import type { SearchedContent, SearchSource } from './search-source.ts';
-import { type SearchTerm, TextMatcher } from './search-term.ts';
+import { type TermTest, TextMatcher } from './search-term.ts';
 import { addressFieldNames, SearchedField } from './searched-field.ts';
 
 /**
@@ -20,6 +20,9 @@ export class MessageText {
   /** The header of the message, one character a byte. */
   #header: string | undefined;
   #fields: readonly SearchedField[] | undefined;
+  #fieldsByName: ReadonlyMap<string, readonly SearchedField[]> | undefined;
+  /** Names of fields that were asked for. */
+  #nameCount = 0;
   #sections: readonly TextSection[] | undefined;
   /** The texts of sections that have been decoded, for the next term, as long as they are small. */
   readonly #texts = new Map<TextSection, readonly string[]>();
@@ -36,17 +39,31 @@ export class MessageText {
     return this.#pacer.isDue ? this.#pacer.pause() : undefined;
   }
 
-  /** True if one of the fields that the filter keeps has the term in its value or, if it has addresses, in one of these. */
-  hasField(filter: HeaderFilter, term: SearchTerm): boolean | Promise<boolean> {
+  /**
+   * True if a field of a name has the term in its value or, if it has addresses, in one of these.
+   *
+   * @param name in lower case
+   * @param filter keeps the fields of this name
+   */
+  hasField(name: string, filter: HeaderFilter, term: TermTest): boolean | Promise<boolean> {
     return this.#testHeader((header) =>
-      filter
-        .fieldsOf(header, 0, header.length)
-        .some((field) => new SearchedField(field).hasTerm(term)),
+      this.#fieldsNamed(name, filter, header).some((field) => field.hasTerm(term)),
     );
   }
 
+  /** For the first name only these are read, from the second on all. */
+  #fieldsNamed(name: string, filter: HeaderFilter, header: string): readonly SearchedField[] {
+    this.#nameCount += 1;
+    if (this.#nameCount === 1) {
+      return filter.fieldsOf(header, 0, header.length).map((field) => new SearchedField(field));
+    }
+    this.#fields ??= toFields(header);
+    this.#fieldsByName ??= Map.groupBy(this.#fields, (field) => field.name);
+    return this.#fieldsByName.get(name) ?? [];
+  }
+
   /** True if the term is in a line of the header, field names included. */
-  hasInHeader(term: SearchTerm): boolean | Promise<boolean> {
+  hasInHeader(term: TermTest): boolean | Promise<boolean> {
     return this.#testHeader((header) => {
       if (!mayBeInFields(header, term)) return false;
       this.#fields ??= toFields(header);
@@ -55,8 +72,8 @@ export class MessageText {
   }
 
   /** True if the term is in the text of the body. */
-  hasInBody(term: SearchTerm): boolean | Promise<boolean> {
-    if (term.folded === '') return true;
+  hasInBody(term: TermTest): boolean | Promise<boolean> {
+    if (term.isEmpty) return true;
     const { structure } = this.#content;
     if (structure === undefined) throw new Error('The body was read without its structure');
     this.#sections ??= [...textSections(structure)];
@@ -70,7 +87,7 @@ export class MessageText {
 
   /** @param first the verdict on the section before the rest */
   async #isInRest(
-    term: SearchTerm,
+    term: TermTest,
     first: Promise<boolean>,
     rest: readonly TextSection[],
   ): Promise<boolean> {
@@ -83,7 +100,7 @@ export class MessageText {
     return false;
   }
 
-  #isInSection(term: SearchTerm, section: TextSection): boolean | Promise<boolean> {
+  #isInSection(term: TermTest, section: TextSection): boolean | Promise<boolean> {
     const kept = this.#texts.get(section);
     if (kept !== undefined) return isInTexts(term, section, kept);
     const bytes = this.#atHand(section.start, section.end);
@@ -98,7 +115,7 @@ export class MessageText {
     return isInTexts(term, section, texts);
   }
 
-  #isInHeader(term: SearchTerm, section: TextSection, bytes: Uint8Array): boolean {
+  #isInHeader(term: TermTest, section: TextSection, bytes: Uint8Array): boolean {
     const header = toText(bytes);
     if (!term.mayBeInHeader(header)) return false;
     const lines = toFields(header).map(({ line }) => line);
@@ -106,12 +123,12 @@ export class MessageText {
     return isInTexts(term, section, lines);
   }
 
-  async #isInUnreadHeader(term: SearchTerm, section: TextSection): Promise<boolean> {
+  async #isInUnreadHeader(term: TermTest, section: TextSection): Promise<boolean> {
     return this.#isInHeader(term, section, await this.#readHeader(section.start, section.end));
   }
 
   async #isInUnreadPart(
-    term: SearchTerm,
+    term: TermTest,
     section: TextSection & { readonly kind: 'part' },
   ): Promise<boolean> {
     const { part, start, end } = section;
@@ -170,7 +187,7 @@ export class MessageText {
 }
 
 /** False if neither a line of the header nor one of its addresses has the term. */
-function mayBeInFields(header: string, term: SearchTerm): boolean {
+function mayBeInFields(header: string, term: TermTest): boolean {
   if (term.mayBeInHeader(header)) return true;
   return addressFilter
     .fieldsOf(header, 0, header.length)
@@ -189,7 +206,7 @@ function toText(bytes: Uint8Array): string {
 }
 
 /** Lines of a header are apart; the texts of a part continue each other. */
-function isInTexts(term: SearchTerm, { kind }: TextSection, texts: readonly string[]): boolean {
+function isInTexts(term: TermTest, { kind }: TextSection, texts: readonly string[]): boolean {
   if (kind === 'header' || texts.length === 1) return texts.some((text) => term.isIn(text));
   const matcher = new TextMatcher(term);
   return texts.some((text) => matcher.push(text));

@@ -4,8 +4,39 @@ import { foldText } from './fold-text.ts';
 /** Terms up to here are looked for by a pattern, which V8 makes machine code of; it refuses very long ones. */
 const maxPatternLength = 256;
 
+/** Whether texts have what a search looks for: a term, or any of several. */
+export interface TermTest {
+  /** Characters of the longest term, folded: pieces of a text that is searched overlap by one less. */
+  readonly length: number;
+  /** True if it is in every text. */
+  readonly isEmpty: boolean;
+  /** True if the text, which is not folded, has the term. An empty term is in every text. */
+  isIn(text: string): boolean;
+  /** {@link isIn} for text that is ASCII. */
+  isInAscii(text: string): boolean;
+  /** {@link isIn} for text that is folded. @see foldText */
+  isInFolded(text: string): boolean;
+  /**
+   * The first place, from the position on, at which a field may have the term: in headers as they are, of which only the part
+   * is looked at that is ASCII and encodes nothing. Infinite if there is none.
+   */
+  findInHeaders(text: string, position: number): number;
+  /**
+   * False if the term is in none of the addresses of a field's value: in nearly all fields that can be seen without reading the
+   * addresses.
+   */
+  mayBeInAddresses(value: string): boolean;
+  /**
+   * False if no field of the header has the term, also after its lines are unfolded and its words decoded: in nearly all
+   * headers that can be seen without parsing them.
+   *
+   * @param header one character a byte
+   */
+  mayBeInHeader(header: string): boolean;
+}
+
 /** What a search looks for in text. */
-export class SearchTerm {
+export class SearchTerm implements TermTest {
   /** @see foldText */
   readonly folded: string;
   /** Finds the term in ASCII text as it is, without folding it. */
@@ -33,21 +64,27 @@ export class SearchTerm {
     this.#wordsPattern = new RegExp(escape(trimmed).replace(/[ \t\r\n]+/g, '[ \\t\\r\\n]+'), 'gi');
   }
 
-  /** True if the text, which is not folded, has the term. An empty term is in every text. */
+  get length(): number {
+    return this.folded.length;
+  }
+
+  get isEmpty(): boolean {
+    return this.folded === '';
+  }
+
   isIn(text: string): boolean {
     return isAsciiText(text) ? this.isInAscii(text) : foldText(text).includes(this.folded);
   }
 
-  /** {@link isIn} for text that is ASCII. */
+  isInFolded(text: string): boolean {
+    return text.includes(this.folded);
+  }
+
   isInAscii(text: string): boolean {
     if (this.#pattern !== undefined) return this.#pattern.test(text);
     return this.#isAscii && foldText(text).includes(this.folded);
   }
 
-  /**
-   * The first place, from the position on, at which a field may have the term: in headers as they are, of which only the part
-   * is looked at that is ASCII and encodes nothing. Infinite if there is none.
-   */
   findInHeaders(text: string, position: number): number {
     if (!this.#isAscii) return Infinity;
     // White space is nearly everywhere.
@@ -56,22 +93,12 @@ export class SearchTerm {
     return this.#wordsPattern.exec(text)?.index ?? Infinity;
   }
 
-  /**
-   * False if the term is in none of the addresses of a field's value: in nearly all fields that can be seen without reading the
-   * addresses.
-   */
   mayBeInAddresses(value: string): boolean {
     // Comments go, and what they part comes together, as what stands on both sides of an address in angle brackets does.
     if (!isAsciiText(value) || /[(?\x1b]|>[ \t]*[^ \t,;]/.test(value)) return true;
     return this.#isAscii && (this.#addressPattern?.test(value) ?? true);
   }
 
-  /**
-   * False if no field of the header has the term, also after its lines are unfolded and its words decoded: in nearly all
-   * headers that can be seen without parsing them.
-   *
-   * @param header one character a byte
-   */
   mayBeInHeader(header: string): boolean {
     // What encodes other text: encoded words, parameters (RFC 2231), ISO-2022-JP as it is.
     if (!isAsciiText(header) || /=\?|\*|\x1b/.test(header)) return true;
@@ -102,26 +129,26 @@ function escape(folded: string): string {
 
 /** Looks for a term in text that comes in pieces, of which it keeps less than the term's length. */
 export class TextMatcher {
-  readonly #term: SearchTerm;
+  readonly #term: TermTest;
   /** Of the folded text. */
   #tail = '';
 
-  constructor(term: SearchTerm) {
+  constructor(term: TermTest) {
     this.#term = term;
   }
 
   /** True if the term ends in this piece, which is not folded. */
   push(piece: string): boolean {
-    const { folded } = this.#term;
-    const keptCharacters = Math.max(0, folded.length - 1);
+    const term = this.#term;
+    const keptCharacters = Math.max(0, term.length - 1);
     if (!isAsciiText(piece)) {
       const text = foldText(piece);
-      if (this.#isAcross(text.slice(0, keptCharacters)) || text.includes(folded)) return true;
+      if (this.#isAcross(text.slice(0, keptCharacters)) || term.isInFolded(text)) return true;
       this.#keep(text, keptCharacters);
       return false;
     }
     if (this.#isAcross(piece.slice(0, keptCharacters).toUpperCase())) return true;
-    if (this.#term.isInAscii(piece)) return true;
+    if (term.isInAscii(piece)) return true;
     this.#keep(
       keptCharacters === 0 ? '' : piece.slice(-keptCharacters).toUpperCase(),
       keptCharacters,
@@ -131,7 +158,7 @@ export class TextMatcher {
 
   /** True if the term begins in the pieces before and ends in the next one, of which this is the beginning. */
   #isAcross(beginning: string): boolean {
-    return this.#tail !== '' && (this.#tail + beginning).includes(this.#term.folded);
+    return this.#tail !== '' && this.#term.isInFolded(this.#tail + beginning);
   }
 
   #keep(text: string, characters: number): void {

@@ -3,7 +3,7 @@ import { decodeEncodedWords } from '../../protocol/mime/encoded-words.ts';
 import { decodeFieldText } from '../../protocol/mime/field-text.ts';
 import type { HeaderField } from '../../protocol/mime/header-fields.ts';
 import { mimeLimits } from '../../protocol/mime/limits.ts';
-import type { SearchTerm } from './search-term.ts';
+import type { TermTest } from './search-term.ts';
 
 /** Fields, in lower case, of which the addresses are searched too. */
 export const addressFieldNames: readonly string[] = [
@@ -39,7 +39,7 @@ export class SearchedField {
    *
    * @see RFC 3501, section 6.4.4 (FROM, TO, CC, BCC)
    */
-  hasTerm(term: SearchTerm): boolean {
+  hasTerm(term: TermTest): boolean {
     if (term.isIn(this.#decodedText())) return true;
     if (!addressFields.has(this.name) || !term.mayBeInAddresses(this.#value)) return false;
     return term.isIn(this.#decodedAddresses());

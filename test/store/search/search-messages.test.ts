@@ -205,7 +205,10 @@ await t.test('only what is not at hand is waited for', async (t: Test) => {
   const term = new SearchTerm('body');
   t.equal(whole.hasInBody(term), true);
   t.equal(whole.hasInHeader(term), false);
-  t.equal(header.hasField(new HeaderFilter(['subject'], false), new SearchTerm('four')), true);
+  t.equal(
+    header.hasField('subject', new HeaderFilter(['subject'], false), new SearchTerm('four')),
+    true,
+  );
   const verdict = header.hasInBody(term);
   t.ok(verdict instanceof Promise);
   t.equal(await verdict, true);
