@@ -85,6 +85,8 @@ const capabilities = {
   SORT: { rfc: 'RFC 5256' },
   'SORT=DISPLAY': { rfc: 'RFC 5957', needs: ['SORT'] },
   ESORT: { rfc: 'RFC 5267', needs: ['SORT', 'ESEARCH'] },
+  'CONTEXT=SEARCH': { rfc: 'RFC 5267', needs: ['ESEARCH'] },
+  'CONTEXT=SORT': { rfc: 'RFC 5267', needs: ['ESORT', 'CONTEXT=SEARCH'] },
   'THREAD=ORDEREDSUBJECT': { rfc: 'RFC 5256' },
   'THREAD=REFERENCES': { rfc: 'RFC 5256' },
   'THREAD=REFS': { rfc: 'draft-ietf-morg-inthread' },

@@ -18,8 +18,8 @@ import {
 } from './wire-text.ts';
 
 const tagPattern = /^[^\x00-\x20\x7f-\uffff(){%*"\\+]+$/;
-/** `resp-text-code` without its brackets. */
-const codePattern = /^[^\x00-\x1f\x7f-\uffff\]]+$/;
+/** `resp-text-code` without its brackets. A tag, in quotes, may have brackets. @see RFC 5267, section 5 */
+const codePattern = /^(?:[^\x00-\x1f\x7f-\uffff\]]+|NOUPDATE "[^\x00-\x20\x7f-\uffff"\\]+")$/;
 
 const nothingEnabled: ReadonlySet<EnabledExtension> = new Set();
 

@@ -116,6 +116,9 @@ export const maxSortKeys = 32;
 /** Result options in one `RETURN`, of which few are known. @see RFC 4466, section 2.6.1 */
 export const maxReturnOptions = 16;
 
+/** Tags in one CANCELUPDATE; no client has as many contexts. @see RFC 5267, section 4.3.5 */
+export const maxCancelledTags = 64;
+
 /** Parameters of one CREATE, of which there is one kind. @see RFC 4466, section 2.2 */
 export const maxCreateParameters = 4;
 

@@ -50,4 +50,5 @@ export type ResponseCode =
   | `MODIFIED ${string}`
   | `APPENDUID ${number} ${string}`
   | `BADURL ${string}`
+  | `NOUPDATE "${string}"`
   | `COPYUID ${number} ${string} ${string}`;

@@ -1,6 +1,7 @@
 import type { CalendarDay } from './dates.ts';
 import type { Flag } from './flag.ts';
 import type { SequenceSet } from './sequence-set.ts';
+import type { UidSet } from './uid-set.ts';
 
 export type { CalendarDay } from './dates.ts';
 
@@ -25,6 +26,8 @@ export type SearchKey =
   | { readonly key: 'sequence'; readonly set: SequenceSet }
   | { readonly key: 'uid'; readonly set: SequenceSet }
   | { readonly key: 'saved' }
+  /** Those messages, whatever becomes of numbers and `$`. A session makes it of `sequence` and `saved`. */
+  | { readonly key: 'fixed'; readonly uids: UidSet }
   | {
       /**
        * `field` is the internal date (`BEFORE`, `ON`, `SINCE`), the Date header (`SENTBEFORE`, …) or the date at which the message
@@ -46,18 +49,21 @@ export type SearchKey =
   | { readonly key: 'modseq'; readonly modseq: number }
   | { readonly key: 'emailId' | 'threadId'; readonly id: string };
 
+/** The keys of which others are made by AND, OR and NOT, in their order. */
+export function conditionsOf(key: SearchKey): readonly SearchKey[] {
+  switch (key.key) {
+    case 'and':
+      return key.keys.flatMap(conditionsOf);
+    case 'or':
+      return [...conditionsOf(key.left), ...conditionsOf(key.right)];
+    case 'not':
+      return conditionsOf(key.operand);
+    default:
+      return [key];
+  }
+}
+
 /** True if the key, or one in it, names messages by their sequence numbers. */
 export function hasSequenceKey(key: SearchKey): boolean {
-  switch (key.key) {
-    case 'sequence':
-      return true;
-    case 'and':
-      return key.keys.some(hasSequenceKey);
-    case 'or':
-      return hasSequenceKey(key.left) || hasSequenceKey(key.right);
-    case 'not':
-      return hasSequenceKey(key.operand);
-    default:
-      return false;
-  }
+  return conditionsOf(key).some(({ key: name }) => name === 'sequence');
 }

@@ -102,7 +102,7 @@ export function intersectUids(uids: Uint32Array, others: Uint32Array): Uint32Arr
 export function withoutUids(uids: Uint32Array, others: Uint32Array): Uint32Array {
   let next = 0;
   return uids.filter((uid) => {
-    while (next < others.length && (others[next] as number) < uid) next += 1;
+    next = lowerBoundFrom(others, next, others.length, uid);
     return others[next] !== uid;
   });
 }

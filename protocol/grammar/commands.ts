@@ -7,6 +7,7 @@ import {
   expectNextOfAppend,
 } from './append.ts';
 import { expectCompressArguments } from './compress.ts';
+import { expectCancelUpdateArguments } from './cancel-update.ts';
 import { expectEnableArguments } from './enable.ts';
 import { expectFetchArguments } from './fetch.ts';
 import { expectIdArguments } from './id.ts';
@@ -32,6 +33,11 @@ export const commandGrammar = {
     expectNext: (decoder, before) => expectNextOfAppend(decoder, before as AppendPart),
   },
   AUTHENTICATE: { rfc: 'RFC 3501, section 6.2.2', expectArguments: expectAuthenticateArguments },
+  CANCELUPDATE: {
+    rfc: 'RFC 5267, section 4.3.5',
+    capability: 'CONTEXT=SEARCH',
+    expectArguments: expectCancelUpdateArguments,
+  },
   CAPABILITY: { rfc: 'RFC 3501, section 6.1.1', expectArguments: expectNoArguments },
   CHECK: {
     rfc: 'RFC 3501, section 6.4.1',

@@ -8,11 +8,13 @@ import { maxReturnOptions } from '../limits.ts';
  */
 export type SearchReturnItem = 'MIN' | 'MAX' | 'ALL' | 'COUNT' | 'SAVE';
 
-/** The result options of a SEARCH or SORT, at least one. @see RFC 4466, section 2.6.1 */
+/** The result options of a SEARCH or SORT; there is at least one. @see RFC 4466, section 2.6.1 */
 export interface SearchReturn {
   readonly items: ReadonlySet<SearchReturnItem>;
   /** Tells these results, which then are not all. */
   readonly partial?: ResultRange;
+  /** True if the client is to be told how the results change from then on. @see RFC 5267, section 4.3 */
+  readonly isUpdated?: true;
 }
 
 /** Places in a list of results, both ends included. @see RFC 9394, section 4, `partial-range` */
@@ -41,47 +43,97 @@ export function placesOf(
 
 const returnItems: readonly SearchReturnItem[] = ['MIN', 'MAX', 'ALL', 'COUNT', 'SAVE'];
 
+/** A command that has result options. */
+type SearchingCommand = 'SEARCH' | 'SORT';
+
 /**
- * `RETURN (…)` of SEARCH, or of SORT, and the space behind it; undefined if something else is next. An option may come twice,
- * but for PARTIAL; an empty list asks for ALL.
+ * `RETURN (…)` and the space behind it; undefined if something else is next. An option may come twice, but for PARTIAL; an
+ * empty list asks for ALL.
  *
- * @param capability - what allows it
- * @see RFC 4466, section 2.6.1; RFC 4731, section 3.1; RFC 5267, section 3.1; RFC 9394, section 3.1
+ * @see RFC 4466, section 2.6.1; RFC 4731, section 3.1; RFC 5267, sections 3.1 and 4; RFC 9394, section 3.1
  */
 export function acceptSearchReturn(
   decoder: Decoder,
-  capability: 'ESEARCH' | 'ESORT' = 'ESEARCH',
+  command: SearchingCommand = 'SEARCH',
 ): SearchReturn | undefined {
+  const capability = command === 'SEARCH' ? 'ESEARCH' : 'ESORT';
   if (decoder.isOff(capability) || !decoder.acceptWord('RETURN')) return undefined;
-  const items = new Set<SearchReturnItem>();
-  let partial: ResultRange | undefined;
+  const options = new ReturnOptions(decoder, command);
   decoder.expectSpace();
-  decoder.expectList('result options', maxReturnOptions, () => {
-    const name = decoder.expectAtom('result option').toUpperCase();
-    const item = returnItems.find((known) => known === name);
-    // Only what SEARCH finds comes in pages, and can be saved (RFC 9394, section 3.1; RFC 5182, section 2.1).
-    const isSearch = capability === 'ESEARCH';
-    if (name === 'PARTIAL' && isSearch && !decoder.isOff('PARTIAL')) {
-      if (partial !== undefined) throw new CommandError('Result option "PARTIAL" comes twice');
-      partial = expectResultRange(decoder);
-    } else if (
-      item === undefined ||
-      (item === 'SAVE' && (!isSearch || decoder.isOff('SEARCHRES')))
-    ) {
-      throw new CommandError(`Unknown result option ${quoteReceived(name)}`);
-    } else items.add(item);
-  });
+  decoder.expectList('result options', maxReturnOptions, () => options.expectOption());
   decoder.expectSpace();
-  if (partial === undefined) return { items: items.size === 0 ? new Set(['ALL']) : items };
-  if (items.has('ALL'))
-    throw new CommandError('Result options "ALL" and "PARTIAL" exclude each other');
-  return { items, partial };
+  return options.end();
 }
 
-/** The space behind `PARTIAL`, and its range, whose ends may come in either order. @see RFC 9394, section 4 */
+/** Reads result options, one after the other. */
+class ReturnOptions {
+  readonly #decoder: Decoder;
+  readonly #command: SearchingCommand;
+  readonly #items = new Set<SearchReturnItem>();
+  #partial: ResultRange | undefined;
+  #isUpdated = false;
+
+  constructor(decoder: Decoder, command: SearchingCommand) {
+    this.#decoder = decoder;
+    this.#command = command;
+  }
+
+  expectOption(): void {
+    const name = this.#decoder.expectAtom('result option').toUpperCase();
+    const item = returnItems.find((known) => known === name);
+    if (name === 'PARTIAL' && this.#hasPartial) return this.#expectPartial();
+    if (name === 'UPDATE' && this.#hasContext) this.#isUpdated = true;
+    else if (name === 'CONTEXT' && this.#hasContext) {
+      // That such a search will come again: columns and flags are kept in any case.
+    } else if (item === undefined || (item === 'SAVE' && !this.#hasSave)) {
+      throw new CommandError(`Unknown result option ${quoteReceived(name)}`);
+    } else this.#items.add(item);
+  }
+
+  /** All options have come. */
+  end(): SearchReturn {
+    const [items, partial] = [this.#items, this.#partial];
+    if (partial !== undefined && items.has('ALL')) {
+      throw new CommandError('Result options "ALL" and "PARTIAL" exclude each other');
+    }
+    // Who asks for updates alone is told of nothing that is there already.
+    if (items.size === 0 && partial === undefined && !this.#isUpdated) items.add('ALL');
+    return {
+      items,
+      ...(partial !== undefined && { partial }),
+      ...(this.#isUpdated && { isUpdated: true }),
+    };
+  }
+
+  get #hasContext(): boolean {
+    return !this.#decoder.isOff(`CONTEXT=${this.#command}`);
+  }
+
+  /** Of SORT only RFC 5267 has it. */
+  get #hasPartial(): boolean {
+    return this.#hasContext || (this.#command === 'SEARCH' && !this.#decoder.isOff('PARTIAL'));
+  }
+
+  /** What is sorted cannot be saved. @see RFC 5182, section 2.1 */
+  get #hasSave(): boolean {
+    return this.#command === 'SEARCH' && !this.#decoder.isOff('SEARCHRES');
+  }
+
+  #expectPartial(): void {
+    if (this.#partial !== undefined) throw new CommandError('Result option "PARTIAL" comes twice');
+    this.#partial = expectResultRange(this.#decoder);
+  }
+}
+
+/**
+ * The space behind `PARTIAL`, and its range, whose ends may come in either order; without the capability PARTIAL not counted
+ * from the end.
+ *
+ * @see RFC 5267, section 5; RFC 9394, section 4
+ */
 export function expectResultRange(decoder: Decoder): ResultRange {
   decoder.expectSpace();
-  const isFromEnd = decoder.accept('-');
+  const isFromEnd = !decoder.isOff('PARTIAL') && decoder.accept('-');
   const one = decoder.expectNumber('result number above 0', 1);
   decoder.expect(':');
   if (isFromEnd) decoder.expect('-');

@@ -25,7 +25,7 @@ export interface SortArguments extends SearchProgram {
 /** @see RFC 5256, section 5; RFC 5267, section 3.1 (RETURN) */
 export function expectSortArguments(decoder: Decoder): SortArguments {
   decoder.expectSpace();
-  const returned = acceptSearchReturn(decoder, 'ESORT');
+  const returned = acceptSearchReturn(decoder, 'SORT');
   const keys: SortKey[] = [];
   decoder.expectList('sort keys', maxSortKeys, () => keys.push(expectSortKey(decoder)));
   if (keys.length === 0) throw new CommandError('Expected sort keys, got an empty list');

@@ -225,6 +225,9 @@ export class Connection implements ByteReceiver, Stranger, Linked<Connection> {
       }
       return;
     }
+    const { selected } = this.session;
+    // As time goes on searches with updates find others.
+    if (selected?.updates !== undefined) selected.onNews?.();
     const { takenBytes } = this.#transport;
     // A client that reads a long response is not idle; one to whom IDLE writes a line now and then is.
     if (this.out.isFull && takenBytes !== this.#takenBytes) this.#lastActivityAt = nowMs;

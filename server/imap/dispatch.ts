@@ -9,6 +9,7 @@ import { ByeError, CommandRefusedError, uidRequired } from './responses.ts';
 import type { Session } from './session.ts';
 import { append } from './commands/append.ts';
 import { authenticate } from './commands/authenticate.ts';
+import { cancelUpdate } from './commands/cancel-update.ts';
 import { capability } from './commands/capability.ts';
 import { closeMailbox } from './commands/close.ts';
 import { compress } from './commands/compress.ts';
@@ -102,6 +103,7 @@ interface CommandRow<Name extends CommandName> {
 export const commandTable: { readonly [Name in CommandName]: CommandRow<Name> } = {
   APPEND: { state: 'after-login', numbers: 'breaks', run: append },
   AUTHENTICATE: { state: 'before-login', numbers: 'breaks', run: authenticate },
+  CANCELUPDATE: { state: 'selected', numbers: 'breaks', run: cancelUpdate },
   CAPABILITY: { state: 'any', numbers: 'breaks', run: capability },
   CHECK: { state: 'selected', numbers: 'breaks', needsMessages: false, run: check },
   CLOSE: { state: 'selected', numbers: 'breaks', needsMessages: false, run: closeMailbox },

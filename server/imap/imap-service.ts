@@ -20,7 +20,13 @@ import { Reception, type ReceptionOptions } from '../net/reception.ts';
 import type { Transport } from '../net/transport.ts';
 import { type AccountCapabilities, addToAccounts } from './account-capabilities.ts';
 import { Connection } from './connection.ts';
-import { defaultServiceLimits, type ServiceLimits, uncountedStrangerBytes } from './limits.ts';
+import { ContextBudget } from './contexts/context-budget.ts';
+import {
+  defaultServiceLimits,
+  maxContextBytes,
+  type ServiceLimits,
+  uncountedStrangerBytes,
+} from './limits.ts';
 import type { ServiceContext } from './service-context.ts';
 import { MailboxFeeds } from './mailbox-feeds.ts';
 
@@ -107,6 +113,7 @@ export class ImapService {
         maxBytes: limits.strangerInputBytes,
         uncountedBytes: uncountedStrangerBytes,
       }),
+      contextBudget: new ContextBudget(maxContextBytes),
     };
   }
 

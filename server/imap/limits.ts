@@ -61,6 +61,18 @@ export const maxHeldDraftBytes = 4 * 1024 * 1024;
 /** Messages of the smallest batch; with fewer UIDBATCHES would tell message sequence numbers. @see RFC 10022, section 3.1.3.2 */
 export const minBatchMessages = 500;
 
+/** Contexts of a client, each of which looks at every message that changes. @see RFC 5267, section 4.3.1 */
+export const maxContexts = 32;
+
+/**
+ * Bytes of memory for the contexts of an account in a thread: some hundred of large mailboxes. Beyond it each client may still have
+ * one that is not sorted, as it must (RFC 5267, section 4.3.1): a quarter of a byte for each message.
+ */
+export const maxContextBytes = 32 * 1024 * 1024;
+
+/** Bytes of memory of its criteria: tens of keys with their texts. */
+export const maxGrantedCriteriaBytes = 8 * 1024;
+
 /** Bytes of a part without its transfer encoding that are kept until their number is known; of a larger one all are decoded twice. */
 export const keptBinaryBytes = 256 * 1024;
 

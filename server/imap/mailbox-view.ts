@@ -5,11 +5,12 @@ import { lowerBound, type SequenceSet } from '../../protocol/sequence-set.ts';
 import { intersectUids, mergeUids, noUids, withoutUids } from '../../protocol/sorted-uids.ts';
 import type { MailboxKey } from '../../store/mail-store.ts';
 import { Turn } from '../../store/turns.ts';
+import type { ResultUpdates } from './contexts/result-updates.ts';
 import type { FeedReader, MailboxFeed } from './mailbox-feed.ts';
 import { RecentMessages } from './recent-messages.ts';
 import { ByeError, type Responses } from './responses.ts';
 import { ToldFlags } from './told-flags.ts';
-import { rangesOf, writeVanished } from './vanished.ts';
+import { rangesOf, writeExpunged, writeVanished } from './vanished.ts';
 
 /** What {@link MailboxView.poll} may tell. */
 export interface PollOptions {
@@ -33,6 +34,8 @@ export class MailboxView implements FeedReader {
   enabled: ReadonlySet<EnabledExtension> = new Set();
   /** Called after each change in the mailbox, whoever made it. */
   onNews: (() => void) | undefined;
+  /** Absent: no search goes on. */
+  updates: ResultUpdates | undefined;
   readonly feed: MailboxFeed;
   #savedUids: Uint32Array = noUids;
   readonly #recent = new RecentMessages();
@@ -82,6 +85,7 @@ export class MailboxView implements FeedReader {
   /** Stops following the mailbox. */
   close(): void {
     this.onNews = undefined;
+    this.updates?.close();
     this.#unfollow();
   }
 
@@ -162,6 +166,7 @@ export class MailboxView implements FeedReader {
   /** True if there may be something that the client has not been told. */
   get hasNews(): boolean {
     if (this.feed.ended !== undefined || this.#toldFlags.isBehind) return true;
+    if (this.updates?.hasNews === true) return true;
     return this.#untold.length > 0 || this.expungePlace !== this.feed.expungeLog.end;
   }
 
@@ -259,9 +264,11 @@ export class MailboxView implements FeedReader {
     if (ended !== undefined) throw new ByeError(ended.message);
     const { expunge, hasModseq, hasVanished = false } = options;
     if (expunge) await this.#tellGone(out, hasVanished);
+    else await this.updates?.tellGone(out, this.#findGone());
     const newFromUid = this.#uidNext;
     await this.#tellArrived(out);
     await this.#tellFlags(out, newFromUid, hasModseq);
+    await this.updates?.tellChanged(out);
     this.#settle(out, hasVanished && hasModseq);
   }
 
@@ -279,6 +286,7 @@ export class MailboxView implements FeedReader {
 
   onFeedChange(): void {
     this.#toldFlags.letGo();
+    this.updates?.letGo();
     this.onNews?.();
   }
 
@@ -314,26 +322,14 @@ export class MailboxView implements FeedReader {
     for (;;) {
       const gone = this.#findGone();
       if (gone.length === 0) return this.feed.compactExpungeLog();
+      await this.updates?.tellGone(out, gone);
       const turn = new Turn(out);
       if (hasVanished) await writeVanished(out, rangesOf(gone), { isEarlier: false, turn });
-      else await this.#writeExpunged(out, gone, turn);
+      else
+        await writeExpunged(out, gone, { numberOf: (uid, hint) => this.numberOf(uid, hint), turn });
       for (const uid of gone) this.#recent.remove(uid);
       // More may have gone while we waited for the client.
       this.#untold = withoutUids(this.#findGone(), gone);
-    }
-  }
-
-  async #writeExpunged(out: Responses, gone: Uint32Array, turn: Turn): Promise<void> {
-    let number = 0;
-    for (const [told, uid] of gone.entries()) {
-      if (turn.look()) await turn.next();
-      number = this.numberOf(uid, number + 1) as number;
-      out
-        .begin()
-        .number(number - told)
-        .atom('EXPUNGE')
-        .end();
-      turn.wrote();
     }
   }
 

@@ -5,6 +5,7 @@ import type { Clock, StrangerInput, TlsAcceptor } from '../../tls/index.ts';
 import type { PasswordVerifier } from '../authentication/password-verifier.ts';
 import type { MetricsRecorder } from '../metrics/metrics-recorder.ts';
 import type { StrangerLog } from '../net/stranger-log.ts';
+import type { ContextBudget } from './contexts/context-budget.ts';
 import type { ServiceLimits } from './limits.ts';
 import type { MailboxFeeds } from './mailbox-feeds.ts';
 
@@ -28,4 +29,5 @@ export interface ServiceContext {
   readonly accountCapabilitiesOff: ReadonlyMap<string, ReadonlySet<Capability>>;
   readonly feeds: MailboxFeeds;
   readonly strangerInput: StrangerInput;
+  readonly contextBudget: ContextBudget;
 }

@@ -40,6 +40,32 @@ export async function writeVanished(
   write();
 }
 
+/** How EXPUNGE is written. */
+interface ExpungedOptions {
+  /** The number of a message before any of those that go; the second argument is a number that it may have. */
+  readonly numberOf: (uid: number, hint: number) => number | undefined;
+  readonly turn: Turn;
+}
+
+/** Tells the client of messages (UIDs, ascending) that it counts and that are gone. @see RFC 3501, section 7.4.1 */
+export async function writeExpunged(
+  out: Responses,
+  gone: Uint32Array,
+  { numberOf, turn }: ExpungedOptions,
+): Promise<void> {
+  let number = 0;
+  for (const [told, uid] of gone.entries()) {
+    if (turn.look()) await turn.next();
+    number = numberOf(uid, number + 1) as number;
+    out
+      .begin()
+      .number(number - told)
+      .atom('EXPUNGE')
+      .end();
+    turn.wrote();
+  }
+}
+
 /** The runs of UIDs that follow each other. */
 export function* rangesOf(uids: Uint32Array): Generator<SequenceRange, void> {
   let start = 0;

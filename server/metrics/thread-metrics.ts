@@ -14,6 +14,7 @@ export interface ThreadMetric {
 const commandNames = [
   'APPEND',
   'AUTHENTICATE',
+  'CANCELUPDATE',
   'CAPABILITY',
   'CHECK',
   'CLOSE',

@@ -48,6 +48,8 @@ const common = [
   'SORT',
   'SORT=DISPLAY',
   'ESORT',
+  'CONTEXT=SEARCH',
+  'CONTEXT=SORT',
   'THREAD=ORDEREDSUBJECT',
   'THREAD=REFERENCES',
   'THREAD=REFS',
@@ -88,7 +90,7 @@ await t.test('what is turned off is not announced', (t) => {
   t.equal(list('after-login', false, ['LITERAL-']), common);
   t.equal(
     list('after-login', false, ['SORT']),
-    common.replace(' SORT SORT=DISPLAY ESORT', ''),
+    common.replace(/ (SORT|SORT=DISPLAY|ESORT|CONTEXT=SORT)(?= |$)/g, ''),
     'nor what is nothing without it',
   );
   t.equal(list('after-login', false, ['IMAP4rev1']), common.replace('IMAP4rev1 ', ''));
@@ -126,7 +128,7 @@ await t.test('what adds to a capability is off with it', (t) => {
     'BAD Unknown result option "SAVE"',
   );
   t.equal(
-    decode('SEARCH RETURN (PARTIAL 1:2) ALL', { off: new Set(['PARTIAL']) }),
+    decode('SEARCH RETURN (PARTIAL 1:2) ALL', { off: new Set(['PARTIAL', 'CONTEXT=SEARCH']) }),
     'BAD Unknown result option "PARTIAL"',
   );
   t.end();
@@ -149,6 +151,7 @@ await t.test('a command whose capability is turned off is unknown', (t) => {
     if (!('capability' in row)) continue;
     const line =
       {
+        CANCELUPDATE: 'CANCELUPDATE "a"',
         COMPRESS: 'COMPRESS DEFLATE',
         ENABLE: 'ENABLE X',
         ID: 'ID NIL',

@@ -95,7 +95,15 @@ await t.test('status responses and continuation requests', (t) => {
     '* OK [CAPABILITY IMAP4rev1 IDLE] Ready\r\na] NO (No] ??* 9 EXISTS\r\n* BYE Zo\xc3\xab\r\n' +
       '+ Ready \r\n+ \r\n+ UGFzc3dvcmQA\r\n',
   );
-  for (const code of ['', 'A] x', 'A\r\n', 'É', '\u010d\u010a']) {
+  for (const code of [
+    '',
+    'A] x',
+    'NOUPDATE "a"]',
+    'NOUPDATE "a b]"',
+    'A\r\n',
+    'É',
+    '\u010d\u010a',
+  ]) {
     t.throws(
       () => out.status('*', 'OK', 'x', code as ResponseCode),
       EncoderError,
@@ -107,6 +115,8 @@ await t.test('status responses and continuation requests', (t) => {
   }
   out.status('*', 'OK', 'What was refused has written nothing');
   t.match(written(), /A\r\n\* OK What was refused has written nothing\r\n$/);
+  out.status('*', 'NO', 'Too many', 'NOUPDATE "a]b"');
+  t.match(written(), /\r\n\* NO \[NOUPDATE "a\]b"\] Too many\r\n$/, 'brackets in a quoted tag');
   t.end();
 });
 

@@ -5,6 +5,7 @@ import {
   type SequenceRange,
 } from '../../../protocol/sequence-set.ts';
 import { lowerBoundFrom } from '../../../protocol/sorted-uids.ts';
+import type { UidSet } from '../../../protocol/uid-set.ts';
 import type { FlagSets } from '../flag-sets.ts';
 import type { MailboxView } from '../mailbox-view.ts';
 
@@ -143,6 +144,8 @@ function prepare(key: SearchKey, searched: SearchedView): Condition {
       const saved = searched.savedUids;
       return ({ uids }) => judgeSaved(saved, uids);
     }
+    case 'fixed':
+      return ({ uids }) => judgeFixed(key.uids, uids);
     case 'sequence': {
       // Numbers that no message has match nothing (FETCH refuses them; clients rely on this).
       const ranges = resolveSequenceSet(key.set, view.count);
@@ -245,6 +248,14 @@ function judgeSaved(saved: Uint32Array, uids: Uint32Array): Uint8Array {
     const uid = uids[place] as number;
     next = lowerBoundFrom(saved, next, saved.length, uid);
     if (saved[next] === uid) column[place] = verdicts.yes;
+  }
+  return column;
+}
+
+function judgeFixed(fixed: UidSet, uids: Uint32Array): Uint8Array {
+  const column = new Uint8Array(uids.length);
+  for (let place = 0; place < uids.length; place++) {
+    if (fixed.has(uids[place]!)) column[place] = verdicts.yes;
   }
   return column;
 }

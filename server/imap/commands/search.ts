@@ -1,17 +1,17 @@
 import { quoteReceived } from '../../../protocol/decoder.ts';
 import type { SearchProgram } from '../../../protocol/grammar/search.ts';
-import type { SearchKey } from '../../../protocol/search-key.ts';
+import { conditionsOf, type SearchKey } from '../../../protocol/search-key.ts';
 import type { SearchReturn } from '../../../protocol/grammar/search-return.ts';
-import { rangesOf, resolveSequenceSet, type SequenceSet } from '../../../protocol/sequence-set.ts';
 import { mergeUids, noUids } from '../../../protocol/sorted-uids.ts';
 import { Turn } from '../../../store/turns.ts';
-import type { MailboxView } from '../mailbox-view.ts';
+import { prepareContext } from '../contexts/begin-context.ts';
 import type { CommandHandler } from '../dispatch.ts';
 import { completeWithin, searchWithinLimit } from '../message-limit.ts';
 import { CommandRefusedError } from '../responses.ts';
 import { answerExtended, writeSearch } from '../search-response.ts';
 import type { Session } from '../session.ts';
 import { SearchVerdicts, verdicts } from './search-verdicts.ts';
+import { resolveForStore } from './store-criteria.ts';
 
 /** Conditions that are tried on messages before others run: a millisecond or two. */
 const sliceConditions = 32_768;
@@ -26,35 +26,25 @@ export const search: CommandHandler<'SEARCH'> = async (session, asked, { tag }) 
   const returned = command.returned ?? (session.isRev2 ? allFound : undefined);
   const hasModseq = usesModseq(criteria);
   if (hasModseq) session.enableCondstore();
+  const beginContext = await prepareContext(session, command, tag);
+  let outcome: string | undefined;
   try {
     const found = { uids: await findMatching(session, command), isUid, hasModseq };
     if (returned === undefined) await writeSearch(session, found);
     else await answerExtended(session, found, { tag, returned });
+    outcome = await beginContext?.(found.uids);
   } catch (error) {
     // A search that was to be saved and is refused leaves nothing (RFC 5182, section 2.1).
     if (returned?.items.has('SAVE') === true) session.view.savedUids = noUids;
     throw error;
   }
-  return completeWithin(session, { text: 'SEARCH completed' }, limitCode);
+  const text = `SEARCH ${outcome ?? 'completed'}`;
+  return completeWithin(session, { text }, limitCode);
 };
 
 /** True if the search is for modseqs, so that the client knows them. */
 export function usesModseq(criteria: SearchKey): boolean {
   return conditionsOf(criteria).some(({ key }) => key === 'modseq');
-}
-
-/** The keys of which others are made. */
-function conditionsOf(key: SearchKey): readonly SearchKey[] {
-  switch (key.key) {
-    case 'and':
-      return key.keys.flatMap(conditionsOf);
-    case 'or':
-      return [...conditionsOf(key.left), ...conditionsOf(key.right)];
-    case 'not':
-      return conditionsOf(key.operand);
-    default:
-      return [key];
-  }
 }
 
 /**
@@ -95,65 +85,4 @@ export async function findMatching(
   const resolved = resolveForStore(criteria, view, session.context.clock());
   const found = await store.search(view.box, resolved, candidates);
   return mergeUids([matched, found]);
-}
-
-/** What a feed decides; see {@link SearchVerdicts}. */
-const feedKeys: ReadonlySet<SearchKey['key']> = new Set([
-  'all',
-  'flag',
-  'modseq',
-  'recent',
-  'saved',
-  'sequence',
-  'uid',
-]);
-
-/**
- * The key for the store, which knows neither message sequence numbers nor \Recent nor what `*` is for this client, nor
- * the time. Of an `AND` it gets what the feed cannot decide: the messages that are left to it match the rest.
- */
-export function resolveForStore(key: SearchKey, view: MailboxView, nowMs: number): SearchKey {
-  const recent = { key: 'uid', set: view.recentRanges } as const;
-  // Once, however often it is named: it may have as many ranges as there are messages.
-  let saved: SearchKey | undefined;
-  const resolve = (inner: SearchKey): SearchKey => {
-    switch (inner.key) {
-      case 'sequence':
-        return { key: 'uid', set: uidRangesOf(inner.set, view) };
-      case 'uid':
-        return { key: 'uid', set: resolveSequenceSet(inner.set, view.lastUid) };
-      case 'recent':
-        return recent;
-      case 'age': {
-        const relation = inner.relation === 'younger' ? 'since' : 'until';
-        return { key: 'received', relation, second: Math.floor(nowMs / 1000) - inner.seconds };
-      }
-      case 'saved':
-        saved ??= { key: 'uid', set: rangesOf(view.savedUids) };
-        return saved;
-      case 'and':
-        return { key: 'and', keys: inner.keys.map(resolve) };
-      case 'or':
-        return { key: 'or', left: resolve(inner.left), right: resolve(inner.right) };
-      case 'not':
-        return { key: 'not', operand: resolve(inner.operand) };
-      default:
-        return inner;
-    }
-  };
-  if (key.key !== 'and') return resolve(key);
-  return { key: 'and', keys: key.keys.filter(needsStore).map(resolve) };
-}
-
-function needsStore(key: SearchKey): boolean {
-  return conditionsOf(key).some((condition) => !feedKeys.has(condition.key));
-}
-
-/** Ranges of UIDs that hold, of the messages that the client knows of, those with the numbers of a set and no others. */
-function uidRangesOf(set: SequenceSet, view: MailboxView): SequenceSet {
-  const { count } = view;
-  const uidOf = (number: number): number => view.uidsBetween(number - 1, number)[0] as number;
-  return resolveSequenceSet(set, count)
-    .filter(({ first }) => first <= count)
-    .map(({ first, last }) => ({ first: uidOf(first), last: uidOf(Math.min(last, count)) }));
 }

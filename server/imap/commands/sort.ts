@@ -1,15 +1,17 @@
 import { Turn } from '../../../store/turns.ts';
+import { prepareContext } from '../contexts/begin-context.ts';
 import type { CommandHandler } from '../dispatch.ts';
 import { expectSearchWithinLimit } from '../message-limit.ts';
 import { writeEsearch, writeSearch } from '../search-response.ts';
 import { sortMessages } from '../sorting/sort-messages.ts';
 import { findMatching, usesModseq } from './search.ts';
 
-/** @see RFC 5256, section 3 (SORT); RFC 7162, section 3.1.6; RFC 5267, section 3.1 (RETURN) */
+/** @see RFC 5256, section 3 (SORT); RFC 7162, section 3.1.6; RFC 5267, sections 3.1 (RETURN) and 4 (CONTEXT) */
 export const sort: CommandHandler<'SORT'> = async (session, command, { tag }) => {
   const { isUid, criteria, keys, returned } = command;
   const { view, out } = session;
   expectSearchWithinLimit(session, command);
+  const beginContext = await prepareContext(session, command, tag);
   const found = await findMatching(session, command);
   const hasModseq = usesModseq(criteria);
   if (hasModseq) session.enableCondstore();
@@ -17,5 +19,6 @@ export const sort: CommandHandler<'SORT'> = async (session, command, { tag }) =>
   const sorted = { uids, isUid, hasModseq };
   if (returned === undefined) await writeSearch(session, sorted, 'SORT');
   else await writeEsearch(session, sorted, { tag, returned });
-  return { text: 'SORT completed' };
+  const outcome = await beginContext?.(uids);
+  return { text: `SORT ${outcome ?? 'completed'}` };
 };

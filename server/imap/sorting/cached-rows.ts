@@ -1,4 +1,10 @@
-import { lowerBoundFrom, mergeUids, noUids, withoutUids } from '../../../protocol/sorted-uids.ts';
+import {
+  indexOfUid,
+  lowerBoundFrom,
+  mergeUids,
+  noUids,
+  withoutUids,
+} from '../../../protocol/sorted-uids.ts';
 import type { MailboxKey, MailStore } from '../../../store/mail-store.ts';
 import type { MessageColumn, MessageRows } from '../../../store/message-rows.ts';
 import { takeTurn } from '../../../store/turns.ts';
@@ -48,6 +54,12 @@ export class CachedRows {
       await takeTurn();
     }
     return this.#select(uids);
+  }
+
+  /** The value in the first column of a message that was read before; undefined if it was not, or is gone. */
+  valueOf(uid: number): number | undefined {
+    const place = indexOfUid(this.#uids, this.#uids.length, uid);
+    return this.#columns[0]?.[place];
   }
 
   async #readMissing(store: MailStore, box: MailboxKey, missing: Uint32Array): Promise<void> {

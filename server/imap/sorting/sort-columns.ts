@@ -71,6 +71,19 @@ export class SortColumns {
     return (await this.#readValues(name, uids)).values;
   }
 
+  /** Reads what has not been read of the messages (UIDs, ascending), for {@link compare}. Others run meanwhile. */
+  async load(name: SortColumn, uids: Uint32Array): Promise<void> {
+    await this.#readValues(name, uids);
+  }
+
+  /** How two messages compare that were read before; NaN if one of them was not, or is gone. */
+  compare(name: SortColumn, uid: number, other: number): number {
+    const column = this.#columns.get(name);
+    const [value, otherValue] = [column?.rows.valueOf(uid), column?.rows.valueOf(other)];
+    if (value === undefined || otherValue === undefined) return NaN;
+    return column?.texts?.compare(value, otherValue) ?? value - otherValue;
+  }
+
   /** How messages refer to each other, as {@link read}. */
   readLinks(uids: Uint32Array): Promise<LinkColumns> {
     this.#links ??= new MessageLinks();

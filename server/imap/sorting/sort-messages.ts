@@ -1,7 +1,7 @@
 import type { SortKey, SortKeyName } from '../../../protocol/grammar/sort.ts';
 import type { Turn } from '../../../store/turns.ts';
 import type { MailboxFeed } from '../mailbox-feed.ts';
-import type { SortColumn } from './sort-columns.ts';
+import type { SortColumn, SortColumns } from './sort-columns.ts';
 import { orderPlaces, type Compare } from './stable-order.ts';
 
 const columnsOfKeys: Readonly<Record<SortKeyName, SortColumn>> = {
@@ -63,4 +63,39 @@ function makeCompare(columns: readonly Float64Array[], keys: readonly SortKey[])
     }
     return 0;
   };
+}
+
+/** Messages that are compared by what they have; of more it is first found out how all that there is ranks. */
+const maxComparedMessages = 256;
+
+/** As {@link sortMessages}, for messages that may be few: then what others have, and how that ranks, does not matter. */
+export async function sortFew(
+  feed: MailboxFeed,
+  uids: Uint32Array,
+  keys: readonly SortKey[],
+  turn: Turn,
+): Promise<Uint32Array> {
+  if (uids.length > maxComparedMessages) return sortMessages(feed, uids, keys, turn);
+  const { sortColumns } = feed;
+  sortColumns.compact(feed.count);
+  for (const { name } of keys) await sortColumns.load(columnsOfKeys[name], uids);
+  const compare = (uid: number, other: number) => compareByKeys(sortColumns, keys, uid, other);
+  return uids.filter((uid) => compare(uid, uid) === 0).toSorted((a, b) => compare(a, b) || a - b);
+}
+
+/**
+ * How two messages compare by the keys, without reading anything: below 0 if the first comes first, 0 if they are equal by all
+ * keys, NaN if one of them is not among those that were sorted. For few messages, since texts are compared themselves.
+ */
+export function compareByKeys(
+  columns: SortColumns,
+  keys: readonly SortKey[],
+  uid: number,
+  other: number,
+): number {
+  for (const { name, isReverse } of keys) {
+    const difference = columns.compare(columnsOfKeys[name], uid, other);
+    if (difference !== 0) return isReverse ? -difference : difference;
+  }
+  return 0;
 }

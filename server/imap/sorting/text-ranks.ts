@@ -29,6 +29,13 @@ export class TextRanks {
     return number;
   }
 
+  /** How the texts of two numbers compare; undefined if there is no such number. */
+  compare(number: number, other: number): number | undefined {
+    const [text, otherText] = [this.#texts[number], this.#texts[other]];
+    if (text === undefined || otherText === undefined) return undefined;
+    return compareTexts(text, otherText);
+  }
+
   /** Ranks by number of the texts that there are; the caller does not write to them. */
   async rank(turn: Turn): Promise<Float64Array> {
     const texts = this.#texts;

@@ -1,5 +1,7 @@
 import t from 'tap';
+import type { Capability } from '../../../protocol/capability.ts';
 import {
+  maxCancelledTags,
   maxNumber,
   maxReturnOptions,
   maxSearchKeys,
@@ -156,6 +158,46 @@ await t.test('result options', (t) => {
   const many = (count: number) => `RETURN (${Array(count).fill('MIN').join(' ')}) ALL`;
   t.same(returned(many(maxReturnOptions)), ['MIN']);
   t.equal(returned(many(maxReturnOptions + 1)), 'BAD More than 16 result options');
+  t.end();
+});
+
+await t.test('updates of the results', (t) => {
+  const returned = (text: string, off: readonly Capability[] = []) => {
+    const command = decode(`SEARCH RETURN (${text}) ALL`, { off: new Set(off) });
+    return typeof command === 'object' && command.name === 'SEARCH' ? command.returned : command;
+  };
+  t.same(returned('UPDATE'), { items: new Set(), isUpdated: true }, 'and no results');
+  t.same(returned('update count Update'), { items: new Set(['COUNT']), isUpdated: true });
+  t.same(returned('CONTEXT'), { items: new Set(['ALL']) }, 'a hint asks for nothing less');
+  t.same(returned('CONTEXT COUNT'), { items: new Set(['COUNT']) });
+  for (const option of ['UPDATE', 'CONTEXT']) {
+    const unknown = `BAD Unknown result option "${option}"`;
+    t.equal(returned(option, ['CONTEXT=SEARCH']), unknown);
+  }
+  const range = { first: 1, last: 2, isFromEnd: false, text: '1:2' };
+  t.match(returned('PARTIAL 1:2', ['PARTIAL']), { partial: range }, 'RFC 5267 has it, too');
+  t.match(returned('PARTIAL 1:2', ['CONTEXT=SEARCH']), { partial: range });
+  t.match(
+    returned('PARTIAL -1:-2', ['PARTIAL']),
+    /^BAD Expected result number above 0, got "-1/,
+    'but not from the end',
+  );
+  t.type(returned('PARTIAL 1:2', ['PARTIAL', 'CONTEXT=SEARCH']), 'string');
+  t.end();
+});
+
+await t.test('CANCELUPDATE', (t) => {
+  const cancel = (text: string) => decode(`CANCELUPDATE${text}`);
+  t.same(cancel(' "B01"'), { name: 'CANCELUPDATE', tags: ['B01'] });
+  t.same(cancel(' "a]b" C2'), { name: 'CANCELUPDATE', tags: ['a]b', 'C2'] });
+  t.equal(cancel(''), 'BAD Expected space, got end of command');
+  t.equal(cancel(' '), 'BAD Expected space, got end of command');
+  t.equal(cancel(' "a""b"'), 'BAD Expected space, got "\\"b\\""');
+  const many = (count: number) => cancel(' "t"'.repeat(count));
+  t.match(many(maxCancelledTags), { name: 'CANCELUPDATE' });
+  t.equal(many(maxCancelledTags + 1), 'BAD More than 64 tags');
+  const off = new Set(['CONTEXT=SEARCH'] as const);
+  t.equal(decode('CANCELUPDATE "a"', { off }), 'BAD Unknown command "CANCELUPDATE"');
   t.end();
 });
 

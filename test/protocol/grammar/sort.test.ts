@@ -86,6 +86,19 @@ await t.test('what is to be returned', (t) => {
   }
   for (const off of ['ESORT', 'ESEARCH'] as const)
     t.type(decode(line, { off: new Set([off]) }), 'string', off);
+  const partial = 'SORT RETURN (UPDATE partial 3:2 CONTEXT) (DATE) UTF-8 ALL';
+  t.match(decode(partial), {
+    returned: { items: new Set(), isUpdated: true, partial: { first: 2, last: 3, text: '3:2' } },
+  });
+  t.equal(
+    decode(partial, { off: new Set(['CONTEXT=SORT']) }),
+    'BAD Unknown result option "UPDATE"',
+  );
+  t.equal(
+    decode('SORT RETURN (PARTIAL 1:2) (DATE) UTF-8 ALL', { off: new Set(['CONTEXT=SORT']) }),
+    'BAD Unknown result option "PARTIAL"',
+    'PARTIAL alone is of SEARCH',
+  );
   t.end();
 });
 

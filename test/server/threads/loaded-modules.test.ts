@@ -113,6 +113,7 @@ const worker = [
   'protocol/grammar',
   'server/imap',
   'server/imap/commands',
+  'server/imap/contexts',
   'server/imap/sorting',
   'server/net/compression',
 ].toSorted();

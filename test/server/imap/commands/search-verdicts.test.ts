@@ -1,6 +1,6 @@
 import t from 'tap';
 import type { SearchKey } from '../../../../protocol/search-key.ts';
-import { resolveForStore } from '../../../../server/imap/commands/search.ts';
+import { resolveForStore } from '../../../../server/imap/commands/store-criteria.ts';
 import { SearchVerdicts, verdicts } from '../../../../server/imap/commands/search-verdicts.ts';
 import { MailboxFeed } from '../../../../server/imap/mailbox-feed.ts';
 import { MailboxView } from '../../../../server/imap/mailbox-view.ts';
