@@ -10,10 +10,15 @@ export interface MessageDraft {
    */
   write(chunk: Uint8Array): Promise<void>;
   /**
-   * Says that all bytes have come, before the draft waits for others (see `MailStore.addMessages`): of its bytes no more than
-   * these stay in memory. Resolves to the bytes of memory that it takes until then, for its bytes and what is known of them. `LIMIT`.
+   * Bytes of memory that the draft takes, about, for bytes that wait for the disk and for what is known of the message; 0 in a
+   * store that keeps messages in memory anyway.
    */
-  seal(maxHeldBytes: number): Promise<number>;
+  readonly heldBytes: number;
+  /**
+   * Says that all bytes have come, before the draft waits for others (see `MailStore.addMessages`). If it then holds more than
+   * these bytes, all of it goes to the disk. `LIMIT`, `OVERQUOTA`.
+   */
+  seal(maxHeldBytes: number): Promise<void>;
   /**
    * Adds the message at the end of a mailbox; the draft is used up. `NONEXISTENT`, `OVERQUOTA`, `LIMIT`, `ALREADYEXISTS`
    * (imported before).

@@ -86,6 +86,11 @@ export class MessageReader {
     this.#digest.update(chunk);
   }
 
+  /** Bytes of memory that it takes, about, for what it knows of the message so far. */
+  get heldBytes(): number {
+    return this.#walker.heldBytes;
+  }
+
   /** After the last bytes, once. `LIMIT`. */
   finish(): MessageFacts {
     this.#checkSize();

@@ -51,6 +51,11 @@ export class HeaderBuffer {
   #field: 'wanted' | 'other' | 'none' = 'none';
   #isOver = false;
 
+  /** Bytes of memory that it takes, since room is made for more. */
+  get roomBytes(): number {
+    return this.#bytes.length;
+  }
+
   /** True if a wanted field had no room. */
   get isOver(): boolean {
     return this.#isOver;

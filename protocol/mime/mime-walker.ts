@@ -64,6 +64,11 @@ export class MimeWalker {
     return this.#tree.excess;
   }
 
+  /** Bytes of memory that it takes, about, for what it knows so far. */
+  get heldBytes(): number {
+    return this.#tree.heldBytes + this.#candidate.length;
+  }
+
   /** Ends the message and gives its structure. The walker is used up. */
   finish(): MimePart {
     if (this.#lineState === 'candidate') this.#endCandidate(this.#base);

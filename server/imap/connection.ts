@@ -47,6 +47,10 @@ export class Connection implements ByteReceiver, Stranger, Linked<Connection> {
   #gone: AbortController | undefined;
   #byeText: string | undefined;
   #byeCode: ResponseCode | undefined;
+  /** Bytes of memory of the messages that its APPENDs have read. */
+  #mailBytes = 0;
+  /** True once it is ended for what it holds: then nothing of it is waited for. */
+  #isEndedForInput = false;
   #lastActivityAt: number;
   #takenBytes = 0;
   /** True once a byte has come: in the clear, and again under TLS. */
@@ -91,6 +95,7 @@ export class Connection implements ByteReceiver, Stranger, Linked<Connection> {
     } finally {
       this.#byeText ??= '';
       this.#context.strangerInput.release(this);
+      this.#context.accountInput.release(this);
       this.session.end();
       this.out.flush();
       this.#transport.end();
@@ -125,6 +130,17 @@ export class Connection implements ByteReceiver, Stranger, Linked<Connection> {
 
   rejectLiteral(): void {
     this.#reader.rejectLiteral();
+  }
+
+  /** True if messages of an APPEND that are whole can wait for others in memory. */
+  get hasRoomForMail(): boolean {
+    return this.#context.accountInput.hasRoomForMail(this.session.accountId);
+  }
+
+  /** The messages that its APPENDs have read hold so many bytes of memory more, or less. */
+  addMailBytes(bytes: number): void {
+    this.#mailBytes += bytes;
+    this.#countInput();
   }
 
   /** The client has logged in; `off` are the capabilities that are turned off for its account. */
@@ -247,13 +263,14 @@ export class Connection implements ByteReceiver, Stranger, Linked<Connection> {
   }
 
   endForInput(): void {
+    this.#isEndedForInput = true;
     this.#reader.clear();
     this.#transport.pause();
-    this.#end(
-      'unfinishedInput',
-      'Too much that strangers have not finished; log in first',
-      'LIMIT',
-    );
+    const text =
+      this.session.account === undefined
+        ? 'Too much that strangers have not finished; log in first'
+        : 'Too much that clients of your account have not finished';
+    this.#end('unfinishedInput', text, 'LIMIT');
   }
 
   receiveEnd(): void {
@@ -289,7 +306,7 @@ export class Connection implements ByteReceiver, Stranger, Linked<Connection> {
   // suspended above it costs memory for as long.
   async #nextEvent(isInterruptible: boolean): Promise<ReaderEvent | undefined> {
     for (;;) {
-      if (isInterruptible && this.#byeText !== undefined) {
+      if ((isInterruptible || this.#isEndedForInput) && this.#byeText !== undefined) {
         throw new ByeError(this.#byeText, this.#byeCode);
       }
       // Nobody would read the answers. A client that has closed only its own side still does.
@@ -324,10 +341,14 @@ export class Connection implements ByteReceiver, Stranger, Linked<Connection> {
     this.out.flush();
   }
 
-  /** Counts what is held for a client that has not logged in, which may end it or another. */
+  /** Counts what is held for the client, which may end it or another. */
   #countInput(): void {
-    if (this.session.account !== undefined || this.#byeText !== undefined) return;
-    this.#context.strangerInput.hold(this, this.#reader.heldBytes);
+    if (this.#byeText !== undefined) return;
+    const { strangerInput, accountInput } = this.#context;
+    const { account } = this.session;
+    const { heldBytes } = this.#reader;
+    if (account !== undefined) accountInput.hold(this, account.id, heldBytes + this.#mailBytes);
+    else strangerInput.hold(this, heldBytes);
   }
 
   /** Whether the first bytes of a client are text; ends it if not: there may never be the end of a line. */

@@ -19,6 +19,7 @@ import type { AddressRanges } from '../net/proxy-protocol.ts';
 import { Reception, type ReceptionOptions } from '../net/reception.ts';
 import type { Transport } from '../net/transport.ts';
 import { type AccountCapabilities, addToAccounts } from './account-capabilities.ts';
+import { AccountInput } from './account-input.ts';
 import { Connection } from './connection.ts';
 import { ContextBudget } from './contexts/context-budget.ts';
 import {
@@ -114,6 +115,7 @@ export class ImapService {
         uncountedBytes: uncountedStrangerBytes,
       }),
       contextBudget: new ContextBudget(maxContextBytes),
+      accountInput: new AccountInput(limits),
     };
   }
 

@@ -1,9 +1,10 @@
 import { defaultMessageLimit } from '../../protocol/limits.ts';
 import { defaultNetworkLimits, type NetworkLimits } from '../net/limits.ts';
+import type { AccountInputLimits } from './account-input.ts';
 import type { AnswerQueueLimits } from './answer-queue.ts';
 
 /** Bounds of the IMAP service. Those of the command grammar are in protocol/limits.ts. */
-export interface ServiceLimits extends NetworkLimits, AnswerQueueLimits {
+export interface ServiceLimits extends NetworkLimits, AnswerQueueLimits, AccountInputLimits {
   /**
    * A client that has logged in and says nothing is logged out after this many milliseconds; at least 30
    * minutes (RFC 3501, section 5.4).
@@ -52,11 +53,11 @@ export const uncountedStrangerBytes = 2 * 1024;
 /** Messages of one APPEND: they are added in one transaction, for which others wait some tens of milliseconds. @see RFC 3502 */
 export const maxAppendMessages = 1_000;
 
-/** Bytes of memory for those of them that have come, and wait for the others. */
-export const maxHeldAppendBytes = 16 * 1024 * 1024;
+/** Bytes of memory that each of them takes beside its flags, about, when all else of it waits on the disk. */
+export const waitingMessageBytes = 1024;
 
-/** Bytes of memory for their bytes, beside what is known of them; what goes beyond it waits on the disk. */
-export const maxHeldDraftBytes = 4 * 1024 * 1024;
+/** Bytes of memory for those of them that have come, without what can wait on the disk: with 1,000 flags and some for each. */
+export const maxHeldAppendBytes = 4 * 1024 * 1024;
 
 /** Messages of the smallest batch; with fewer UIDBATCHES would tell message sequence numbers. @see RFC 10022, section 3.1.3.2 */
 export const minBatchMessages = 500;
@@ -87,6 +88,10 @@ export const defaultServiceLimits: ServiceLimits = {
   probeIntervalMs: 500,
   maxPendingBytes: 64 * 1024,
   strangerInputBytes: 16 * 1024 * 1024,
+  accountInputBytes: 32 * 1024 * 1024,
+  threadInputBytes: 64 * 1024 * 1024,
+  accountMailBytes: 4 * 1024 * 1024,
+  threadMailBytes: 16 * 1024 * 1024,
   maxUnansweredCommands: 64,
   maxUnansweredBytes: 512 * 1024,
   messageLimit: defaultMessageLimit,

@@ -6,6 +6,7 @@ import type { PasswordVerifier } from '../authentication/password-verifier.ts';
 import type { MetricsRecorder } from '../metrics/metrics-recorder.ts';
 import type { StrangerLog } from '../net/stranger-log.ts';
 import type { ContextBudget } from './contexts/context-budget.ts';
+import type { AccountInput } from './account-input.ts';
 import type { ServiceLimits } from './limits.ts';
 import type { MailboxFeeds } from './mailbox-feeds.ts';
 
@@ -30,4 +31,5 @@ export interface ServiceContext {
   readonly feeds: MailboxFeeds;
   readonly strangerInput: StrangerInput;
   readonly contextBudget: ContextBudget;
+  readonly accountInput: AccountInput;
 }

@@ -23,7 +23,6 @@ type AddMessage = (
 export class MemoryMessageDraft implements MessageDraft {
   readonly #add: AddMessage;
   readonly #chunks = new ChunkList();
-  #sizeBytes = 0;
   #isSealed = false;
   #reader: MessageReader | undefined;
   #isUsedUp = false;
@@ -35,7 +34,6 @@ export class MemoryMessageDraft implements MessageDraft {
   async write(chunk: Uint8Array): Promise<void> {
     this.#checkUsable();
     if (this.#isSealed) throw new Error('The message draft is sealed');
-    this.#sizeBytes += chunk.length;
     let bytes = chunk;
     if (this.#reader === undefined) {
       // The chunk is the caller's again when this returns its promise.
@@ -47,10 +45,13 @@ export class MemoryMessageDraft implements MessageDraft {
     this.#chunks.push(bytes);
   }
 
-  async seal(): Promise<number> {
+  get heldBytes(): number {
+    return 0;
+  }
+
+  async seal(): Promise<void> {
     this.#checkUsable();
     this.#isSealed = true;
-    return this.#sizeBytes;
   }
 
   async addTo(box: MailboxKey, properties: MessageProperties): Promise<AddedMessage> {

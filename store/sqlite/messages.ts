@@ -1,7 +1,7 @@
 import type { Flag } from '../../protocol/flag.ts';
 import { type MailboxKey, type MessageKey, StoreError } from '../mail-store.ts';
 import type { AddedMessage, AddedMessages, MessageTarget } from '../message-draft.ts';
-import { type BodyContent, addReference } from './bodies/bodies.ts';
+import { type BodyContent, type StagedBody, addReference } from './bodies/bodies.ts';
 import { expungeMessage } from './copy-and-expunge.ts';
 import { deletedBit, seenBit } from './flag-words.ts';
 import { noteImported } from './imports.ts';
@@ -22,7 +22,10 @@ type TargetResult = AddedMessage | { readonly failure: Failure };
  */
 export function addMessage(
   context: WriteContext,
-  { targets, content }: { readonly targets: readonly MessageTarget[]; content: BodyContent },
+  {
+    targets,
+    content,
+  }: { readonly targets: readonly MessageTarget[]; content: BodyContent | StagedBody },
 ): readonly TargetResult[] {
   const added = new Map<number, AddedState[]>();
   const add = (target: MessageTarget): AddedMessage => {
@@ -46,7 +49,7 @@ export function addMessage(
 
 /** A message that is added together with others. */
 interface MessageContent extends Omit<MessageTarget, 'box' | 'occurrence'> {
-  readonly content: BodyContent;
+  readonly content: BodyContent | StagedBody;
 }
 
 /** @see MailStore.addMessages */
@@ -92,7 +95,7 @@ interface AddedState {
 function addToTarget(
   context: WriteContext,
   target: MessageTarget,
-  content: BodyContent,
+  content: BodyContent | StagedBody,
 ): { message: AddedMessage; state: AddedState } {
   const { box, internalDate, occurrence } = target;
   const { mailboxId } = box;

@@ -97,6 +97,9 @@ function hoardingDraft(draft: MessageDraft): MessageDraft {
     addTo: (...target) => draft.addTo(...target).finally(() => hoard.splice(0)),
     addToEach: (...targets) => draft.addToEach(...targets).finally(() => hoard.splice(0)),
     seal: (maxHeldBytes) => draft.seal(maxHeldBytes),
+    get heldBytes() {
+      return draft.heldBytes;
+    },
     discard: () => draft.discard(),
   };
 }

@@ -3,7 +3,7 @@ import { defaultMaxAppendBytes } from '../../../protocol/limits.ts';
 import type { DraftedMessage } from '../../../store/message-draft.ts';
 import { takeTurnIfFree } from '../../../store/turns.ts';
 import { ConnectionLostError } from '../../net/byte-stream.ts';
-import { maxAppendMessages, maxHeldAppendBytes, maxHeldDraftBytes } from '../limits.ts';
+import { maxAppendMessages, maxHeldAppendBytes, waitingMessageBytes } from '../limits.ts';
 import { CommandRefusedError } from '../responses.ts';
 import type { Session } from '../session.ts';
 import { readMessageUrl } from './message-url.ts';
@@ -15,6 +15,9 @@ interface NextPart {
   readonly isWaiting: boolean;
 }
 
+/** Bytes of memory that a flag takes beside its characters. */
+const flagOverheadBytes = 32;
+
 /**
  * The messages of one APPEND or REPLACE on their way in: each goes to a draft as its bytes come, from the client or, for CATENATE,
  * from messages that are there.
@@ -24,8 +27,12 @@ export class AppendInput {
   readonly #messages: DraftedMessage[] = [];
   /** Of the message that is coming. */
   #sizeBytes = 0;
-  /** Memory that the messages before it take. */
-  #heldBytes = 0;
+  /** Bytes of memory that the messages take, flags and all, apart from their drafts. */
+  #propertyBytes = 0;
+  /** The same of the drafts of those that wait for others. */
+  #waitingDraftBytes = 0;
+  /** What of it all the connection has been told. */
+  #toldBytes = 0;
 
   constructor(session: Session) {
     this.#session = session;
@@ -47,7 +54,11 @@ export class AppendInput {
 
   /** Gives up what was not added. */
   async discard(): Promise<void> {
-    for (const { draft } of this.#messages) await draft.discard();
+    try {
+      for (const { draft } of this.#messages) await draft.discard();
+    } finally {
+      this.#tellBytes(0);
+    }
   }
 
   /** Does what stands before a literal, which the client need not send if it fails. */
@@ -68,6 +79,7 @@ export class AppendInput {
     if (step.step === 'message') {
       await this.#sealLast();
       this.#messages.push(this.#beginMessage(step));
+      this.#tellHeldBytes();
       return;
     }
     for await (const chunk of readMessageUrl(this.#session, step.url)) {
@@ -78,6 +90,8 @@ export class AppendInput {
 
   #beginMessage({ flags, internalDate }: AppendStep & { step: 'message' }): DraftedMessage {
     const { store, context } = this.#session;
+    this.#propertyBytes += waitingMessageBytes;
+    for (const flag of flags) this.#propertyBytes += flagOverheadBytes + flag.length;
     const now = { epochMs: Math.floor(context.clock() / 1000) * 1000, zoneMinutes: 0 };
     return { draft: store.beginMessage(), flags, internalDate: internalDate ?? now };
   }
@@ -88,11 +102,16 @@ export class AppendInput {
     if (last === undefined) return;
     this.#checkNotEmpty();
     this.#checkCount();
-    const roomBytes = Math.max(0, maxHeldDraftBytes - this.#heldBytes);
-    this.#heldBytes += await last.draft.seal(roomBytes);
+    const { draft } = last;
+    await draft.seal(this.#session.connection.hasRoomForMail ? Infinity : 0);
+    this.#waitingDraftBytes += draft.heldBytes;
     this.#sizeBytes = 0;
-    if (this.#heldBytes <= maxHeldAppendBytes) return;
-    throw new CommandRefusedError('NO', 'Too much mail for one command, send less', 'LIMIT');
+    if (this.#propertyBytes <= maxHeldAppendBytes) return;
+    throw new CommandRefusedError(
+      'NO',
+      'Too many flags for one command, send fewer messages',
+      'LIMIT',
+    );
   }
 
   async #receiveLiteral({ isWaiting }: NextPart): Promise<NextPart | undefined> {
@@ -144,6 +163,18 @@ export class AppendInput {
   async #write(chunk: Uint8Array): Promise<void> {
     this.#sizeBytes += chunk.length;
     await this.#messages.at(-1)?.draft.write(chunk);
+    this.#tellHeldBytes();
+  }
+
+  #tellHeldBytes(): void {
+    const present = this.#messages.at(-1)?.draft.heldBytes ?? 0;
+    this.#tellBytes(this.#propertyBytes + this.#waitingDraftBytes + present);
+  }
+
+  /** Tells the connection how many bytes of memory are held, which ends it or others if they are too many. */
+  #tellBytes(bytes: number): void {
+    this.#session.connection.addMailBytes(bytes - this.#toldBytes);
+    this.#toldBytes = bytes;
   }
 
   /** So many more bytes are to come to the message. */

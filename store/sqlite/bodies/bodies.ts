@@ -1,6 +1,6 @@
 import type { MessageFacts } from '../../message-reader.ts';
 import { type Chunk, insertChunks } from './chunks.ts';
-import type { Database } from '../database.ts';
+import type { Database, SqlValue } from '../database.ts';
 import type { DerivedContent } from './derived-content.ts';
 import { keepSortKeys } from '../sort-key-rows.ts';
 import type { WriteContext } from '../writer/write-context.ts';
@@ -27,6 +27,11 @@ export interface BodyContent extends DerivedContent, Pick<MessageFacts, 'sha256'
   readonly stagedChunkCount: number;
 }
 
+/** A body that is staged with all that belongs to it. */
+export interface StagedBody extends Pick<MessageFacts, 'sha256' | 'sizeBytes'> {
+  readonly stagedBodyId: number;
+}
+
 /** Writes chunks of a draft that is not complete; the body id under which they wait for the others. */
 export function stageChunks(
   context: WriteContext,
@@ -39,6 +44,21 @@ export function stageChunks(
   const id = bodyId ?? beginStaging(context);
   insertChunks(context.database, id, firstNumber, chunks);
   return id;
+}
+
+/** Writes what is not staged yet of a message that is whole, and what is known of it; the body id under which it waits. */
+export function stageBody(
+  context: WriteContext,
+  { content }: { readonly content: BodyContent },
+): number {
+  const bodyId = content.stagedBodyId ?? beginStaging(context);
+  context.database.run(
+    'UPDATE bodies SET size_bytes = ?, header_bytes = ?, sent_day = ?, cuts = ? WHERE id = ?',
+    ...bodyFacts(content),
+    bodyId,
+  );
+  insertContent(context.database, bodyId, content);
+  return bodyId;
 }
 
 function beginStaging(context: WriteContext): number {
@@ -80,7 +100,7 @@ export function findOrphanedStagings(
  * The body id of a content, with one more reference: of the body that has these bytes already, whose copy
  * in the draft is dropped, or of a new one.
  */
-export function addReference(context: WriteContext, content: BodyContent): number {
+export function addReference(context: WriteContext, content: BodyContent | StagedBody): number {
   const { database } = context;
   const known = database.row<[number]>('SELECT id FROM bodies WHERE sha256 = ?', content.sha256);
   if (known === undefined) return addBody(context, content);
@@ -94,34 +114,47 @@ export function addReference(context: WriteContext, content: BodyContent): numbe
   return known[0];
 }
 
-function addBody(context: WriteContext, content: BodyContent): number {
-  const { database } = context;
-  const row = [
+function addBody(context: WriteContext, content: BodyContent | StagedBody): number {
+  if (!('chunks' in content)) {
+    publishStaged(context, content);
+    return content.stagedBodyId;
+  }
+  if (content.stagedBodyId !== undefined) {
+    const stagedBodyId = stageBody(context, { content });
+    publishStaged(context, { ...content, stagedBodyId });
+    return stagedBodyId;
+  }
+  const bodyId = context.database.insert(
+    `INSERT INTO bodies (state, sha256, size_bytes, header_bytes, sent_day, cuts, reference_count)
+     VALUES (?, ?, ?, ?, ?, ?, 1)`,
     bodyState.whole,
     content.sha256,
-    content.sizeBytes,
-    content.headerBytes,
-    content.sentDay ?? null,
-    content.cuts.length === 0 ? null : JSON.stringify(content.cuts),
-  ] as const;
-  let bodyId = content.stagedBodyId;
-  if (bodyId === undefined) {
-    bodyId = database.insert(
-      `INSERT INTO bodies (state, sha256, size_bytes, header_bytes, sent_day, cuts, reference_count)
-       VALUES (?, ?, ?, ?, ?, ?, 1)`,
-      ...row,
-    );
-  } else {
-    context.stagings.delete(bodyId);
-    const changed = database.run(
-      `UPDATE bodies SET state = ?, sha256 = ?, size_bytes = ?, header_bytes = ?, sent_day = ?,
-         cuts = ?, reference_count = 1
-       WHERE id = ? AND state = ${bodyState.staged}`,
-      ...row,
-      bodyId,
-    );
-    if (changed === 0) throw new Error(`Body ${bodyId} of the draft is not staged any more`);
-  }
+    ...bodyFacts(content),
+  );
+  insertContent(context.database, bodyId, content);
+  return bodyId;
+}
+
+/** Makes a staged body, with one reference, one that can be found. */
+function publishStaged(context: WriteContext, { stagedBodyId, sha256 }: StagedBody): void {
+  context.stagings.delete(stagedBodyId);
+  const changed = context.database.run(
+    `UPDATE bodies SET state = ?, sha256 = ?, reference_count = 1
+     WHERE id = ? AND state = ${bodyState.staged}`,
+    bodyState.whole,
+    sha256,
+    stagedBodyId,
+  );
+  if (changed === 0) throw new Error(`Body ${stagedBodyId} of the draft is not staged any more`);
+}
+
+/** The columns of a body from its size to its cuts. */
+function bodyFacts({ sizeBytes, headerBytes, sentDay, cuts }: BodyContent): SqlValue[] {
+  return [sizeBytes, headerBytes, sentDay ?? null, cuts.length === 0 ? null : JSON.stringify(cuts)];
+}
+
+/** Writes the chunks of a body that are not staged, and all that is kept beside them. */
+function insertContent(database: Database, bodyId: number, content: BodyContent): void {
   insertChunks(database, bodyId, content.stagedChunkCount, content.chunks);
   database.run(
     `INSERT INTO body_texts (body_id, walker, envelope, body_structure, structure)
@@ -134,7 +167,6 @@ function addBody(context: WriteContext, content: BodyContent): number {
   );
   insertUsualFields(database, bodyId, content.usualFields);
   keepSortKeys(database, bodyId, content.sortKeys);
-  return bodyId;
 }
 
 /** Keeps the usual fields of a body apart; does nothing if they are undefined. */

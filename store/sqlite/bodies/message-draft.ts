@@ -9,7 +9,7 @@ import type {
   MessageTarget,
 } from '../../message-draft.ts';
 import { MessageReader } from '../../message-reader.ts';
-import type { BodyContent } from './bodies.ts';
+import type { BodyContent, StagedBody } from './bodies.ts';
 import { compressInPlace, toStoredForm } from './chunks.ts';
 import { deriveContent } from './derived-content.ts';
 import { type Failure, fromFailure, toKey, type WriterClient } from '../writer/writer.ts';
@@ -21,8 +21,9 @@ import { type Failure, fromFailure, toKey, type WriterClient } from '../writer/w
  */
 export class SqliteMessageDraft implements MessageDraft {
   readonly #writer: WriterClient;
-  readonly #reader = new MessageReader();
-  /** Once all bytes have come. */
+  /** Until all bytes have come. */
+  #reader: MessageReader | undefined = new MessageReader();
+  /** Then. */
   #sealed: SealedContent | undefined;
   readonly #buffer = new StepBuffer();
   #stagedChunkCount = 0;
@@ -42,7 +43,7 @@ export class SqliteMessageDraft implements MessageDraft {
     this.#checkUsable();
     if (this.#sealed !== undefined) throw new Error('The message draft is sealed');
     // Nothing is awaited before all is copied: the chunk is the caller's again when this returns its promise.
-    this.#reader.push(chunk);
+    this.#reader!.push(chunk);
     let rest = chunk.subarray(this.#buffer.write(chunk));
     // Not slice(), which copies nothing of a Buffer.
     if (rest.length > 0) rest = new Uint8Array(rest);
@@ -52,12 +53,18 @@ export class SqliteMessageDraft implements MessageDraft {
     }
   }
 
-  async seal(maxHeldBytes: number): Promise<number> {
+  get heldBytes(): number {
+    if (this.#isUsedUp) return 0;
+    if (this.#sealed !== undefined) return contentBytes(this.#sealed);
+    const firstBytes = this.#firstChunk?.length ?? 0;
+    return (this.#reader?.heldBytes ?? 0) + this.#buffer.roomBytes + firstBytes;
+  }
+
+  async seal(maxHeldBytes: number): Promise<void> {
     this.#checkUsable();
     await this.#staging;
     const sealed = (this.#sealed ??= this.#finish());
-    if (sealed.payloadBytes > maxHeldBytes) this.#sealed = await this.#stageRest(sealed);
-    return this.#sealed.payloadBytes + derivedBytes(this.#sealed.content);
+    if (contentBytes(sealed) > maxHeldBytes) this.#sealed = await this.#stageRest(sealed);
   }
 
   async addTo(box: MailboxKey, properties: MessageProperties): Promise<AddedMessage> {
@@ -134,7 +141,8 @@ export class SqliteMessageDraft implements MessageDraft {
   }
 
   #finish(): SealedContent {
-    const facts = this.#reader.finish();
+    const facts = this.#reader!.finish();
+    this.#reader = undefined;
     // The chunks that are not staged, which follow each other in memory.
     const { chunks: rest, transfer } = this.#buffer.takeRest();
     const payloadBytes = rest.reduce((sum, chunk) => sum + chunk.length, 0);
@@ -153,18 +161,15 @@ export class SqliteMessageDraft implements MessageDraft {
     return { content, payloadBytes, transfer };
   }
 
-  /** Sends what is not staged, too. */
-  async #stageRest({ content, payloadBytes, transfer }: SealedContent): Promise<SealedContent> {
-    const { chunks, stagedBodyId, stagedChunkCount: firstNumber } = content;
-    const argument = { bodyId: stagedBodyId, firstNumber, chunks };
+  /** Sends all that is not staged, too. */
+  async #stageRest(sealed: SealedContent): Promise<SealedContent> {
+    const { content, payloadBytes, transfer } = sealed;
+    if (!('chunks' in content)) return sealed;
     const options = { payloadBytes, transfer };
-    this.#stagedBodyId = await this.#writer.request('stageChunks', argument, options);
-    const staged = {
-      stagedBodyId: this.#stagedBodyId,
-      stagedChunkCount: firstNumber + chunks.length,
-      chunks: [],
-    };
-    return { content: { ...content, ...staged }, payloadBytes: 0, transfer: [] };
+    const stagedBodyId = await this.#writer.request('stageBody', { content }, options);
+    this.#stagedBodyId = stagedBodyId;
+    const { sha256, sizeBytes } = content;
+    return { content: { sha256, sizeBytes, stagedBodyId }, payloadBytes: 0, transfer: [] };
   }
 
   /** Gives up what is staged, once the draft is used up. */
@@ -177,16 +182,21 @@ export class SqliteMessageDraft implements MessageDraft {
 
 /** What the writer gets of a message that is whole. */
 interface SealedContent {
-  readonly content: BodyContent;
+  readonly content: BodyContent | StagedBody;
   /** Of the chunks in it. */
   readonly payloadBytes: number;
   readonly transfer: ArrayBuffer[];
 }
 
-/** Bytes of memory that what is known of a message takes, about, beside those of its chunks. */
-function derivedBytes({ envelope, bodyStructure, structure, usualFields }: BodyContent): number {
+/** Bytes of memory that a message takes that is not staged, beside its bytes and texts: sort keys of usual length, and objects. */
+const contentOverheadBytes = 1024;
+
+/** Bytes of memory that it takes, about; 0 if all is staged. */
+function contentBytes({ content, payloadBytes }: SealedContent): number {
+  if (!('chunks' in content)) return 0;
+  const { envelope, bodyStructure, structure, usualFields } = content;
   const texts = envelope.length + bodyStructure.length + structure.length;
-  return texts + (usualFields?.length ?? 0);
+  return contentOverheadBytes + payloadBytes + texts + (usualFields?.length ?? 0);
 }
 
 /** @see MailStore.addMessages */
@@ -270,6 +280,11 @@ export class StepBuffer {
   /** True if a whole step, and more, is there to be taken. */
   get hasStep(): boolean {
     return this.#bytes > limits.stageBytes;
+  }
+
+  /** Bytes of memory that the buffers take. */
+  get roomBytes(): number {
+    return this.#shared === undefined ? this.#current.length : 2 * capacityBytes;
   }
 
   /** Copies as much as fits, at least a chunk unless {@link hasStep}; returns the number of bytes copied. */

@@ -23,6 +23,7 @@ const takesSpace: ReadonlySet<OperationName> = new Set([
   'copyMessages',
   'createAccount',
   'createMailbox',
+  'stageBody',
   'stageChunks',
 ]);
 

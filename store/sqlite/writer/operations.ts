@@ -1,6 +1,12 @@
 import type { MailboxKey } from '../../mail-store.ts';
 import { changeCredentials, createAccount, findAccount, removeAccount } from '../accounts.ts';
-import { dropStagings, findOrphanedStagings, keepContents, stageChunks } from '../bodies/bodies.ts';
+import {
+  dropStagings,
+  findOrphanedStagings,
+  keepContents,
+  stageBody,
+  stageChunks,
+} from '../bodies/bodies.ts';
 import { collect } from '../collector.ts';
 import { copyMessages, discardCopies, expungeMessages, moveMessages } from '../copy-and-expunge.ts';
 import type { Database } from '../database.ts';
@@ -27,6 +33,7 @@ const shortOperations = {
   keepContents,
   probeDisk,
   removeAccount,
+  stageBody,
   stageChunks,
   subscribe,
   unsubscribe,
@@ -84,6 +91,7 @@ export interface Operation {
 type Run<Context> = (context: Context, argument: unknown) => unknown;
 
 const transientOperations: ReadonlySet<OperationName> = new Set([
+  'stageBody',
   'stageChunks',
   'dropStagings',
   'collect',

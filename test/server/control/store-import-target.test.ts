@@ -43,7 +43,8 @@ function slowForLarge(added: number[]): Pick<MailStore, 'beginMessage'> {
           return { uid: added.length, uidValidity: 1, modseq: 1 };
         },
         addToEach: async () => [],
-        seal: async () => 0,
+        heldBytes: 0,
+        seal: async () => undefined,
         discard: async () => undefined,
       };
     },

@@ -33,6 +33,9 @@ function holdingDraft(draft: MessageDraft, held: HeldAppend[]): MessageDraft {
     },
     addToEach: (targets) => draft.addToEach(targets),
     seal: (maxHeldBytes) => draft.seal(maxHeldBytes),
+    get heldBytes() {
+      return draft.heldBytes;
+    },
     discard: () => draft.discard(),
   };
 }

@@ -79,6 +79,7 @@ await t.test('a message that cannot be stored is refused once it has been read',
         async addToEach() {
           throw new Error('Not reached');
         },
+        heldBytes: 0,
         async discard() {},
       }),
     },

@@ -97,13 +97,22 @@ await t.test('the number of messages has its bound', async (t) => {
   t.equal(await count(client), String(maxAppendMessages));
 });
 
-await t.test('what is known of the messages that wait has its bound', async (t) => {
+await t.test('messages with long headers wait for each other, and take no memory', async (t) => {
   const client = await newClient();
   const header = Buffer.from(`Subject: ${'x'.repeat(1_000_000)}\r\n\r\n`);
   client.send(`a APPEND Drafts ${unasked(header)}`);
   for (let sent = 1; sent < 20; sent++) client.send(` ${unasked(header)}`);
-  client.send('\r\nb NOOP\r\n');
-  t.match(await client.readTagged('a'), { status: 'NO', text: /^\[LIMIT\]/ });
+  client.send('\r\n');
+  t.match(await client.readTagged('a'), { status: 'OK', text: /APPENDUID \d+ 1:20\]/ });
+  t.equal(await count(client), '20');
+});
+
+await t.test('the flags of the messages that wait have their bound', async (t) => {
+  const client = await newClient();
+  const keywords = Array.from({ length: 100 }, (_, index) => `k${index}${'x'.repeat(90)}`);
+  const many = ` (${keywords.join(' ')}) {1+}\r\nx`.repeat(400);
+  client.send(`a APPEND Drafts${many}\r\nb NOOP\r\n`);
+  t.match(await client.readTagged('a'), { status: 'NO', text: /^\[LIMIT\] Too many flags/ });
   t.match(await client.readTagged('b'), { status: 'OK' });
   t.equal(await count(client), '0');
 });
