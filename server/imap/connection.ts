@@ -7,21 +7,12 @@ import type { ConnectionEndCause } from '../metrics/metrics-recorder.ts';
 import { ConnectionLostError, type ByteReceiver } from '../net/byte-stream.ts';
 import { type Transport } from '../net/transport.ts';
 import { AnswerQueue } from './answer-queue.ts';
+import { CommandRate } from './command-rate.ts';
 import { handleEvent } from './dispatch.ts';
+import { findForeignText, foreignText } from './first-bytes.ts';
 import { ByeError, Responses } from './responses.ts';
 import type { ServiceContext } from './service-context.ts';
 import { Session } from './session.ts';
-
-/** The length of the window in which commands before login are counted, in milliseconds. */
-const commandWindowMs = 1_000;
-
-/** First bytes of a client that speaks something else. */
-const foreignText = 'This is an IMAP server, and that is no IMAP command';
-const tlsText = 'This is an IMAP server, and TLS is not expected here; STARTTLS comes first';
-/** The first byte of a client that begins with TLS. @see RFC 8446, section 5.1 */
-const tlsHandshake = 0x16;
-/** Tab, line feed and carriage return. */
-const lineStarts = [0x09, 0x0a, 0x0d];
 
 /**
  * The life of one IMAP client, from the greeting to its end: the commands that come from it one at a time (but for
@@ -57,8 +48,7 @@ export class Connection implements ByteReceiver, Stranger, Linked<Connection> {
   #hasSpoken = false;
   /** True once a command before login was one that exists: in the clear, and again under TLS. */
   #hasSpokenImap = false;
-  #windowStart = 0;
-  #windowCommandCount = 0;
+  readonly #rateBeforeLogin = new CommandRate();
 
   constructor(context: ServiceContext, id: string, transport: Transport) {
     this.#context = context;
@@ -354,10 +344,10 @@ export class Connection implements ByteReceiver, Stranger, Linked<Connection> {
   /** Whether the first bytes of a client are text; ends it if not: there may never be the end of a line. */
   #isText(bytes: Buffer): boolean {
     this.#hasSpoken = true;
-    const [first = 0] = bytes;
-    if ((first >= 0x20 && first < 0x7f) || lineStarts.includes(first)) return true;
+    const text = findForeignText(bytes);
+    if (text === undefined) return true;
     this.#transport.pause();
-    this.#end('notImap', first === tlsHandshake ? tlsText : foreignText);
+    this.#end('notImap', text);
     return false;
   }
 
@@ -373,13 +363,8 @@ export class Connection implements ByteReceiver, Stranger, Linked<Connection> {
       throw new ByeError(foreignText);
     }
     this.#hasSpokenImap = true;
-    const now = this.#context.steadyClock();
-    if (now - this.#windowStart >= commandWindowMs) {
-      this.#windowStart = now;
-      this.#windowCommandCount = 0;
-    }
-    this.#windowCommandCount += 1;
-    if (this.#windowCommandCount > this.#context.limits.maxCommandsPerSecondBeforeLogin) {
+    const { steadyClock, limits } = this.#context;
+    if (this.#rateBeforeLogin.count(steadyClock()) > limits.maxCommandsPerSecondBeforeLogin) {
       this.#context.metrics.recordConnectionEnded('commandFlood');
       throw new ByeError('Too many commands in a second before login');
     }
