@@ -122,11 +122,6 @@ export class Connection implements ByteReceiver, Stranger, Linked<Connection> {
     this.#reader.rejectLiteral();
   }
 
-  /** True if messages of an APPEND that are whole can wait for others in memory. */
-  get hasRoomForMail(): boolean {
-    return this.#context.accountInput.hasRoomForMail(this.session.accountId);
-  }
-
   /** The messages that its APPENDs have read hold so many bytes of memory more, or less. */
   addMailBytes(bytes: number): void {
     this.#mailBytes += bytes;

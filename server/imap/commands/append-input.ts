@@ -103,7 +103,8 @@ export class AppendInput {
     this.#checkNotEmpty();
     this.#checkCount();
     const { draft } = last;
-    await draft.seal(this.#session.connection.hasRoomForMail ? Infinity : 0);
+    const { accountId, context } = this.#session;
+    await draft.seal(context.accountInput.hasRoomForMail(accountId) ? Infinity : 0);
     this.#waitingDraftBytes += draft.heldBytes;
     this.#sizeBytes = 0;
     if (this.#propertyBytes <= maxHeldAppendBytes) return;
