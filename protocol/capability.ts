@@ -99,6 +99,12 @@ const capabilities = {
   'SASL-IR': { rfc: 'RFC 4959', stages: ['before-tls', 'before-login'] },
   STARTTLS: { rfc: 'RFC 3501, section 6.2.1', stages: ['before-tls'], isFixed: true },
   LOGINDISABLED: { rfc: 'RFC 3501, section 6.2.3', stages: ['before-tls'], isFixed: true },
+  'AUTH=SCRAM-SHA-256-PLUS': {
+    rfc: 'RFC 7677',
+    stages: ['before-login'],
+    needs: ['AUTH=SCRAM-SHA-256'],
+  },
+  'AUTH=SCRAM-SHA-256': { rfc: 'RFC 7677', stages: ['before-login'] },
   'AUTH=PLAIN': { rfc: 'RFC 4616', stages: ['before-login'] },
   'AUTH=LOGIN': { rfc: 'draft-murchison-sasl-login', stages: ['before-login'] },
   'AUTH=EXTERNAL': { rfc: 'RFC 4422', stages: ['before-login'], needsCertificate: true },

@@ -14,6 +14,7 @@ import { AdminServer } from './admin/admin-server.ts';
 import { CachedSessions } from './admin/session-administration.ts';
 import type { LoginLimits } from './authentication/limits.ts';
 import { PasswordCheckQueue } from './authentication/password-check-queue.ts';
+import { readSaltSecret } from './authentication/salt-secret.ts';
 import {
   forgetVerifiedLogins,
   verifiedLoginBytes,
@@ -271,6 +272,7 @@ async function openMailServerOf(
     resumptionProof,
     verifiedLogins: shared.verifiedLogins,
     passwordChecks: shared.passwordChecks,
+    saltSecret: await readSaltSecret(configuration.dataDirectory, logger),
     threadMetrics: metrics.threads,
     onFailure,
   });

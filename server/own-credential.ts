@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto';
-import { mkdir, open, rename } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
@@ -11,6 +11,7 @@ import {
   type SelfSignedCertificate,
 } from '../tls/index.ts';
 import { callInThread } from './threads/call-in-thread.ts';
+import { writeDurably } from './write-durably.ts';
 import type {
   CertificateFiles,
   Configuration,
@@ -82,18 +83,6 @@ async function isUsable(certPath: string, keyPath: string): Promise<boolean> {
     if (error instanceof CredentialError && cause?.code === 'ENOENT') return false;
     throw error;
   }
-}
-
-/** Whole or not at all, also after a power failure. */
-async function writeDurably(path: string, text: string, mode: number): Promise<void> {
-  const file = await open(`${path}.new`, 'w', mode);
-  try {
-    await file.writeFile(text);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(`${path}.new`, path);
 }
 
 /** Host names of a system can be anything; a certificate takes DNS names and addresses. */

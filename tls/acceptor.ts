@@ -10,6 +10,7 @@ import {
 } from './certificates/client-certificates.ts';
 import { checkClient } from './certificates/client-check.ts';
 import type { Credential } from './certificates/credentials.ts';
+import { OwnCertificates } from './channel-binding.ts';
 import type { TlsEndpointSettings } from './endpoint.ts';
 import { EndpointDirectory } from './endpoint-directory.ts';
 import { certificateError, handshakeError, TlsAcceptError, type TlsEvent } from './events.ts';
@@ -17,7 +18,7 @@ import { type TlsConnection, TlsHandshake } from './handshake.ts';
 import { type ClientHello, offeredProtocol, tls13 } from './hello/client-hello.ts';
 import { keyExchangeGroup } from './hello/key-exchange-group.ts';
 import { type HelloRoute, type Resumption, routeHello } from './hello/route.ts';
-import { tlsLimits } from './limits.ts';
+import { checkLifetime, tlsLimits } from './limits.ts';
 import { groupCodes, type TlsPolicy } from './policy.ts';
 import { planResumption, type ResumptionPlan, type ResumptionProof } from './proof/verdict.ts';
 import { TlsSessions } from './sessions/lookup.ts';
@@ -157,6 +158,7 @@ export class TlsAcceptor {
       wallClock: this.#wallClock,
       ticketKeys: this.#ticketKeys,
       contexts: new AsyncLocalStorage(),
+      ownCertificates: new OwnCertificates(this.#clock),
     };
     this.#credentials = options.credentials;
     this.#clientTrust = this.#trustOf(options.clientCertificates);
@@ -341,12 +343,14 @@ export class TlsAcceptor {
     clientCertificate: ClientCertificate | undefined,
   ): TlsConnection {
     const protocol = socket.getProtocol() ?? 'unknown';
-    const outcome = isResumed ? 'resumed' : 'full';
     const cipherName = () => socket.getCipher().name;
     const group = keyExchangeGroup(hello, { protocol, isResumed, cipherName });
+    const outcome = isResumed ? 'resumed' : 'full';
     this.#onEvent({ kind: 'handshake', outcome, mode, protocol, group });
-    const serverName = hello?.serverName;
-    return { socket, isResumed, mode, protocol, group, sessionIds, serverName, clientCertificate };
+    const known = { socket, isResumed, mode, protocol, group, sessionIds, clientCertificate };
+    const hasUniqueSecret = protocol === 'TLSv1.3' || hello?.hasExtendedMasterSecret === true;
+    const { ownCertificates } = this.#settings;
+    return { ...known, serverName: hello?.serverName, hasUniqueSecret, ownCertificates };
   }
 
   #route(hello: ClientHello | undefined): HelloRoute {
@@ -381,13 +385,6 @@ export class TlsAcceptor {
   readonly #onSession = (handshake: TlsHandshake, issued: IssuedSession): void => {
     this.#sessions?.keep(handshake, issued);
   };
-}
-
-function checkLifetime(lifetimeMs: number): void {
-  if (lifetimeMs > 0 && lifetimeMs <= tlsLimits.lifetimeMs) return;
-  throw new RangeError(
-    `Cannot resume sessions for "${lifetimeMs}" ms: allowed are 1 to ${tlsLimits.lifetimeMs}`,
-  );
 }
 
 function closedError(): TlsAcceptError {

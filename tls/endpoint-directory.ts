@@ -82,6 +82,7 @@ export class EndpointDirectory {
     this.#all = this.#open(credentials, []);
     this.#byServerName = tableOf(this.#all);
     this.#serverNames = exactServerNames(this.#all);
+    settings.ownCertificates.serve(this.#all.map(({ credential }) => credential));
   }
 
   find(serverName: string | undefined, route: HelloRoute): TlsEndpoint {
@@ -100,6 +101,7 @@ export class EndpointDirectory {
     this.#byServerName = tableOf(all);
     this.#serverNames = exactServerNames(all);
     this.#all = all;
+    this.#settings.ownCertificates.serve(all.map(({ credential }) => credential));
     for (const endpoints of before) if (!all.includes(endpoints)) endpoints.retire();
   }
 

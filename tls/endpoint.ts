@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import { createServer, type Server, type TlsOptions, TLSSocket } from 'node:tls';
 import { type ClientTrust, takeBadCertificates } from './certificates/client-certificates.ts';
 import type { ServedCredential } from './certificates/served-credentials.ts';
+import type { OwnCertificates } from './channel-binding.ts';
 import { certificateError, handshakeError, isCertificateMissing } from './events.ts';
 import type { TlsHandshake } from './handshake.ts';
 import { ignoreLateHellos } from './hello/late-hellos.ts';
@@ -29,6 +30,8 @@ export interface TlsEndpointSettings {
   readonly contexts: AsyncLocalStorage<TlsHandshake>;
   /** Absent: clients are not asked for a certificate. */
   readonly clientTrust?: ClientTrust | undefined;
+  /** Told of what is served. */
+  readonly ownCertificates: OwnCertificates;
   /** Absent: what clients say of their protocol does not count. */
   readonly alpnProtocols?: readonly string[] | undefined;
 }

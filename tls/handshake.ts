@@ -1,5 +1,6 @@
 import type { TLSSocket } from 'node:tls';
 import type { ClientCertificate } from './certificates/client-certificates.ts';
+import type { OwnCertificates } from './channel-binding.ts';
 import type { TlsAcceptError } from './events.ts';
 import type { ResumptionMode } from './hello/route.ts';
 import type { FoundSession, IssuedSession } from './sessions/stored-session.ts';
@@ -23,6 +24,10 @@ export interface TlsConnection {
   readonly serverName: string | undefined;
   /** What the client has shown in this handshake or the one it resumes, and whether it is valid; undefined: nothing. */
   readonly clientCertificate: ClientCertificate | undefined;
+  /** Whether no other connection has its secret: so in TLS 1.3, and before with an extended master secret (RFC 7627). */
+  readonly hasUniqueSecret: boolean;
+  /** Those of the acceptor. */
+  readonly ownCertificates: OwnCertificates;
 }
 
 /** What is known of a handshake when it begins. */

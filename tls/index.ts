@@ -3,6 +3,7 @@
 // Bringing connections to TLS
 export { TlsAcceptor, type TlsAcceptorOptions } from './acceptor.ts';
 export { type TlsConnection } from './handshake.ts';
+export { type ChannelBindingType, channelBindingTypes, isBoundTo } from './channel-binding.ts';
 export { isNotTls, TlsAcceptError, type TlsAcceptErrorCode, type TlsEvent } from './events.ts';
 export { type TlsPolicy, optionsOfPolicy, tlsPolicies } from './policy.ts';
 export { type Resumption, type ResumptionMode } from './hello/route.ts';

@@ -45,6 +45,14 @@ export const tlsLimits = {
   revocationPollMs: 2_000,
 } as const;
 
+/** @throws RangeError if clients may not resume for so long */
+export function checkLifetime(lifetimeMs: number): void {
+  if (lifetimeMs > 0 && lifetimeMs <= tlsLimits.lifetimeMs) return;
+  throw new RangeError(
+    `Cannot resume sessions for "${lifetimeMs}" ms: allowed are 1 to ${tlsLimits.lifetimeMs}`,
+  );
+}
+
 /** How long a ticket lives, in milliseconds: not longer than its chain of resumptions, if a client gets no other. */
 export function ticketLifetimeMs(lifetimeMs: number): number {
   return Math.min(lifetimeMs, tlsLimits.resumptionChainMs);

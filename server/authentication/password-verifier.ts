@@ -1,11 +1,19 @@
 import { hash, randomBytes } from 'node:crypto';
 import type { Account, MailStore } from '../../store/mail-store.ts';
+import { foldAsciiCase } from '../../store/names.ts';
 import { addressGroup, type Clock, type SessionCache, steadyClock } from '../../tls/index.ts';
 import type { LoginAttempt } from './failed-logins.ts';
 import { maxAccountKeyLength } from './limits.ts';
 import { PasswordCheckQueue, type PasswordChecks } from './password-check-queue.ts';
 import { defaultArgon2Parameters, isPasswordOf } from './password-hash.ts';
-import { preparePassword } from './saslprep.ts';
+import { preparePassword, saslprep } from './saslprep.ts';
+import {
+  clientKeyOf,
+  isClientKeyOf,
+  parseScramVerifier,
+  type ScramKeys,
+  unmatchedScramKeys,
+} from './scram-verifier.ts';
 import { findNamedAccount } from './user-name.ts';
 
 /**
@@ -32,6 +40,34 @@ export interface PasswordVerifier {
   ): Promise<Account | undefined>;
 }
 
+/** A login by SCRAM that has begun, with what the client is told of its password. */
+export interface ScramLogin {
+  readonly userName: string;
+  /** Undefined if there is none, of which the client learns nothing. */
+  readonly account: Account | undefined;
+  readonly keys: ScramKeys;
+}
+
+/** What a client sends instead of its password. */
+export interface ScramProof {
+  readonly proof: Uint8Array;
+  /** All that was said before, which it signs. @see RFC 5802, section 3 */
+  readonly authMessage: string;
+}
+
+/** Checks logins whose clients prove that they know the password. @see RFC 7677 */
+export interface ScramVerifier {
+  /** The keys of an account, or plausible ones: for a name without account, and for an account without keys. */
+  beginScram(userName: string): Promise<ScramLogin>;
+  /** As {@link PasswordVerifier.verify}. */
+  verifyScram(
+    login: ScramLogin,
+    proof: ScramProof,
+    address?: string,
+    wait?: LoginWait,
+  ): Promise<Account | undefined>;
+}
+
 /** How long a right password need not be checked again: a phone that reconnects all day pays argon2 once an hour. */
 export const verifiedLoginLifetimeMs = 60 * 60 * 1000;
 
@@ -49,6 +85,8 @@ export interface StoredPasswordVerifierOptions {
   readonly checks?: PasswordChecks;
   /** Verified logins are hashed with it: 32 bytes, secret; verifiers that share `verifiedLogins` share it. Default: random. */
   readonly key?: Uint8Array;
+  /** What names without an account get their salts of: 32 bytes, secret, the same at each start. Default: random. */
+  readonly saltSecret?: Uint8Array;
 }
 
 /** Drops the verified logins of an account, as after a change of its password. */
@@ -67,19 +105,20 @@ export const verifiedMark = new Uint8Array([1]);
 const unmatchedHash = `$argon2id$v=19$m=${defaultArgon2Parameters.memoryKiB},t=${defaultArgon2Parameters.passes},p=${defaultArgon2Parameters.parallelism}$${'A'.repeat(22)}$${'A'.repeat(43)}`;
 
 /**
- * Verifies against the argon2id hash of the store. A right password is kept as a MAC over account, password and
+ * Verifies against the argon2id hash of the store, and proofs of SCRAM against its keys beside the hash. A right password is kept as a MAC over account, password and
  * the hash that the store holds at that login, under a key that never leaves memory: after a change of the password,
  * or a removal of the account, the next login is refused. A wrong one is not kept.
  *
  * A login whose password was verified before is answered at once, unless there were so many wrong ones for the
  * account from the same address group that somebody there must be guessing; then it waits for its turn.
  */
-export class StoredPasswordVerifier implements PasswordVerifier {
+export class StoredPasswordVerifier implements PasswordVerifier, ScramVerifier {
   readonly #accounts: Pick<MailStore, 'findAccount'>;
   readonly #verifiedLogins: SessionCache;
   readonly #clock: Clock;
   readonly #checks: PasswordChecks;
   readonly #key: string;
+  readonly #saltSecret: Uint8Array;
   /** Checks that somebody waits for, so that the connections a client opens at once share one. */
   readonly #pending = new Map<string, SharedCheck>();
 
@@ -88,6 +127,7 @@ export class StoredPasswordVerifier implements PasswordVerifier {
     this.#verifiedLogins = options.verifiedLogins;
     this.#clock = options.clock ?? steadyClock;
     this.#key = Buffer.from(options.key ?? randomBytes(32)).toString('base64');
+    this.#saltSecret = options.saltSecret ?? randomBytes(32);
     this.#checks = options.checks ?? new PasswordCheckQueue();
   }
 
@@ -99,7 +139,43 @@ export class StoredPasswordVerifier implements PasswordVerifier {
   ): Promise<Account | undefined> {
     const account = await findNamedAccount(this.#accounts, userName);
     const prepared = preparePassword(password);
-    const id = this.#loginId(account, userName, prepared ?? password);
+    const known = account?.credentials.argon2id;
+    const id = this.#loginId(account, userName, [known, prepared ?? password]);
+    const check = () => this.#check(account, prepared);
+    const isRight = await this.#isRight({ id, account, userName, check, address, wait });
+    return isRight && account !== undefined ? this.#readAgain(account) : undefined;
+  }
+
+  async beginScram(userName: string): Promise<ScramLogin> {
+    const account = await findNamedAccount(this.#accounts, userName);
+    const keys = account && parseScramVerifier(account.credentials.scramSha256);
+    if (keys !== undefined) return { userName, account, keys };
+    const prepared = saslprep(userName);
+    const name = foldAsciiCase(account?.name ?? ('text' in prepared ? prepared.text : userName));
+    return { userName, account, keys: unmatchedScramKeys(this.#saltSecret, name) };
+  }
+
+  async verifyScram(
+    { userName, account, keys }: ScramLogin,
+    { proof, authMessage }: ScramProof,
+    address = '',
+    wait: LoginWait = (check) => check(),
+  ): Promise<Account | undefined> {
+    const clientKey = clientKeyOf(keys, authMessage, proof);
+    const isKnown = isClientKeyOf(keys, clientKey);
+    // A right proof gives the client key, which stands for the password; a wrong one gives another key each time.
+    const known = account?.credentials.scramSha256;
+    const id = this.#loginId(account, userName, [known, clientKey.toString('base64')]);
+    clientKey.fill(0);
+    // It takes its turn as a password does, so that nobody guesses faster this way.
+    const check = async () => isKnown;
+    const isRight = await this.#isRight({ id, account, userName, check, address, wait });
+    return isRight && account !== undefined ? this.#readAgain(account) : undefined;
+  }
+
+  /** Whether a login is right: at once if it was before, else when its turn comes. */
+  async #isRight(login: PendingLogin): Promise<boolean> {
+    const { id, account, userName, check, address, wait } = login;
     const attempt: LoginAttempt = {
       group: addressGroup(address),
       account: account?.name ?? userName.toLowerCase().slice(0, maxAccountKeyLength),
@@ -107,33 +183,35 @@ export class StoredPasswordVerifier implements PasswordVerifier {
       passwordMark: id.readInt32LE() | 1,
     };
     const isQuick = !this.#checks.failedLogins.isGuessing(attempt);
-    const isRight =
-      (isQuick && (await this.#isVerified(id))) ||
-      (await wait((gone) => {
-        return this.#runOnce(id, attempt, () => this.#check(id, account, prepared), gone);
-      }));
-    return isRight && account !== undefined ? this.#readAgain(account) : undefined;
+    if (isQuick && (await this.#isVerified(id))) return true;
+    return wait((gone) =>
+      this.#runOnce(id, attempt, () => this.#checkAndKeep(id, account, check), gone),
+    );
+  }
+
+  async #checkAndKeep(
+    id: Uint8Array,
+    account: Account | undefined,
+    check: () => Promise<boolean>,
+  ): Promise<boolean> {
+    // Another thread may have verified it meanwhile.
+    if (await this.#isVerified(id)) return true;
+    if (!(await check()) || account === undefined) return false;
+    const expiresAt = this.#clock() + verifiedLoginLifetimeMs;
+    await this.#verifiedLogins.put(id, verifiedMark, { expiresAt, account: ownerName(account) });
+    return true;
   }
 
   /**
    * Checks a password whose turn has come. Does as much if there is no account, or no password looks like this, so
    * that it takes as long.
    */
-  async #check(
-    id: Uint8Array,
-    account: Account | undefined,
-    password: string | undefined,
-  ): Promise<boolean> {
-    // Another thread may have verified it meanwhile.
-    if (await this.#isVerified(id)) return true;
-    if (account === undefined || password === undefined) {
-      await isPasswordOf('', unmatchedHash);
-      return false;
+  async #check(account: Account | undefined, password: string | undefined): Promise<boolean> {
+    if (account !== undefined && password !== undefined) {
+      return isPasswordOf(password, account.credentials.argon2id);
     }
-    if (!(await isPasswordOf(password, account.credentials.argon2id))) return false;
-    const expiresAt = this.#clock() + verifiedLoginLifetimeMs;
-    await this.#verifiedLogins.put(id, verifiedMark, { expiresAt, account: ownerName(account) });
-    return true;
+    await isPasswordOf('', unmatchedHash);
+    return false;
   }
 
   async #isVerified(id: Uint8Array): Promise<boolean> {
@@ -143,7 +221,10 @@ export class StoredPasswordVerifier implements PasswordVerifier {
   /** The account, unless it was removed or its password was changed while the login waited. */
   async #readAgain({ id, name, credentials }: Account): Promise<Account | undefined> {
     const account = await this.#accounts.findAccount(name);
-    const isUnchanged = account?.id === id && account.credentials.argon2id === credentials.argon2id;
+    const isUnchanged =
+      account?.id === id &&
+      account.credentials.argon2id === credentials.argon2id &&
+      account.credentials.scramSha256 === credentials.scramSha256;
     return isUnchanged ? account : undefined;
   }
 
@@ -175,13 +256,29 @@ export class StoredPasswordVerifier implements PasswordVerifier {
     }
   }
 
-  #loginId(account: Account | undefined, userName: string, password: string): Buffer {
-    const { id, name = userName, credentials } = account ?? {};
+  /** @param proof - what the store has, and what the client has shown */
+  #loginId(
+    account: Account | undefined,
+    userName: string,
+    proof: readonly (string | undefined)[],
+  ): Buffer {
+    const { id, name = userName } = account ?? {};
     // JSON keeps the fields apart, whatever they hold.
-    const text = JSON.stringify([this.#key, id, name, credentials?.argon2id, password]);
+    const text = JSON.stringify([this.#key, id, name, ...proof]);
     // With the key in front this is a MAC: a hash of SHA-512/256 shows only half of the state, so that none can be lengthened.
     return hash('sha512-256', text, 'buffer');
   }
+}
+
+/** A login that is to be checked, at once or later. */
+interface PendingLogin {
+  /** Of account and password, or what stands for the password. */
+  readonly id: Buffer;
+  readonly account: Account | undefined;
+  readonly userName: string;
+  readonly check: () => Promise<boolean>;
+  readonly address: string;
+  readonly wait: LoginWait;
 }
 
 /** One check, and the clients that wait for it. */

@@ -10,7 +10,7 @@ import {
   type TlsAcceptor,
   LinkedList,
 } from '../../tls/index.ts';
-import type { PasswordVerifier } from '../authentication/password-verifier.ts';
+import type { PasswordVerifier, ScramVerifier } from '../authentication/password-verifier.ts';
 import { type ClientPort, type MetricsRecorder, noMetrics } from '../metrics/metrics-recorder.ts';
 import { ConnectionCounts } from '../net/connection-counts.ts';
 import type { Descriptors } from '../net/descriptors.ts';
@@ -36,6 +36,8 @@ export interface ImapServiceOptions {
   readonly store: MailStore;
   readonly acceptor: TlsAcceptor;
   readonly verifier: PasswordVerifier;
+  /** Absent: SCRAM is neither announced nor understood. */
+  readonly scram?: ScramVerifier;
   readonly logger: Logger;
   readonly listeners: readonly ListenerSettings[];
   /** True if other threads listen on the same ports; the system spreads clients over them. Default: false. */
@@ -74,6 +76,13 @@ function isOwner(owner: ConnectionOwner, { session, tls }: Connection): boolean 
     : tls?.clientCertificate?.fingerprint256 === owner.certificate;
 }
 
+/** What is turned off: by the options, and since the service lacks what it needs. */
+function impossibleToo({ capabilitiesOff, scram }: ImapServiceOptions): ReadonlySet<Capability> {
+  const off = new Set(capabilitiesOff ?? capabilitiesOffByDefault);
+  if (scram === undefined) off.add('AUTH=SCRAM-SHA-256');
+  return off;
+}
+
 /** IMAP on a list of listeners: serves the clients that come in, and sends them away when it closes. */
 export class ImapService {
   readonly #context: ServiceContext;
@@ -88,11 +97,12 @@ export class ImapService {
     const metrics = options.metrics ?? noMetrics;
     const steady = options.steadyClock ?? steadyClock;
     this.#reception = this.#makeReception(options, { limits, metrics, clock: steady });
-    const capabilitiesOff = options.capabilitiesOff ?? new Set(capabilitiesOffByDefault);
+    const capabilitiesOff = impossibleToo(options);
     this.#context = {
       store,
       acceptor,
       verifier,
+      scram: options.scram,
       logger,
       strangers: this.#reception.strangers,
       metrics,

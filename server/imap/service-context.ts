@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import type { Capability } from '../../protocol/capability.ts';
 import type { MailStore } from '../../store/mail-store.ts';
 import type { Clock, StrangerInput, TlsAcceptor } from '../../tls/index.ts';
-import type { PasswordVerifier } from '../authentication/password-verifier.ts';
+import type { PasswordVerifier, ScramVerifier } from '../authentication/password-verifier.ts';
 import type { MetricsRecorder } from '../metrics/metrics-recorder.ts';
 import type { StrangerLog } from '../net/stranger-log.ts';
 import type { ContextBudget } from './contexts/context-budget.ts';
@@ -15,6 +15,8 @@ export interface ServiceContext {
   readonly store: MailStore;
   readonly acceptor: TlsAcceptor;
   readonly verifier: PasswordVerifier;
+  /** Undefined: nobody can log in by SCRAM. */
+  readonly scram: ScramVerifier | undefined;
   readonly logger: Logger;
   /** For lines that a client can cause without logging in. */
   readonly strangers: StrangerLog;

@@ -92,6 +92,8 @@ export interface MailServerSettings {
   readonly lookupDeadlineMs?: number;
   /** The key that verified logins are hashed with; 32 bytes, the same for all threads, secret. */
   readonly verificationKey: Uint8Array;
+  /** What names without an account get their salts of; 32 bytes, the same for all threads and at each start, secret. */
+  readonly saltSecret: Uint8Array;
 }
 
 /** A client certificate whose sessions an operator has purged. */
@@ -139,10 +141,12 @@ export class LocalMailServer implements MailServer {
     for (const { fingerprint256, purgedAt } of settings.purgedCertificates) {
       this.forgetCertificate(fingerprint256, purgedAt);
     }
+    const verifier = makeVerifier(options);
     this.#service = new ImapService({
       store,
       acceptor: this.#acceptor,
-      verifier: makeVerifier(options),
+      verifier,
+      scram: verifier,
       metrics,
       logger,
       onCrowd: () => void collectGarbage(),
@@ -202,8 +206,9 @@ function makeVerifier({
   passwordChecks: checks,
   clock = steadyClock,
 }: LocalMailServerOptions) {
-  const { verificationKey: key } = settings;
-  return new StoredPasswordVerifier({ accounts: store, verifiedLogins, checks, clock, key });
+  const { verificationKey: key, saltSecret } = settings;
+  const logins = { verifiedLogins, checks, clock };
+  return new StoredPasswordVerifier({ ...logins, accounts: store, key, saltSecret });
 }
 
 function makeAcceptor(options: LocalMailServerOptions): TlsAcceptor {

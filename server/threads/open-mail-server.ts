@@ -40,6 +40,8 @@ export interface OpenMailServerOptions {
   readonly resumptionProof: ResumptionProof;
   /** Logins whose passwords need not be checked again for a while. */
   readonly verifiedLogins: SessionCache;
+  /** See `MailServerSettings`. */
+  readonly saltSecret: Uint8Array;
   /** Of all threads; the owner closes it after the mail server. */
   readonly passwordChecks: PasswordCheckQueue;
   /** Where those who serve count. */
@@ -135,6 +137,7 @@ function settingsOf(options: OpenMailServerOptions): MailServerSettings {
     sessionLifetimeMs: sessionLifetimeSeconds * 1000,
     ...(lookupDeadlineMs !== undefined && { lookupDeadlineMs }),
     verificationKey: new Uint8Array(randomBytes(32)),
+    saltSecret: options.saltSecret,
   };
 }
 

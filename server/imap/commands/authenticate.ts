@@ -1,77 +1,64 @@
-import { decodeBase64 } from '../../../protocol/grammar/login.ts';
+import type { CommandHandler, Completion } from '../dispatch.ts';
 import { CommandRefusedError } from '../responses.ts';
-import type { CommandHandler } from '../dispatch.ts';
-import { decodeLine, type Session } from '../session.ts';
-import { logInWithCertificate, logInWithPassword } from './login.ts';
+import { decodeUtf8, SaslExchange } from '../sasl-exchange.ts';
+import type { Session } from '../session.ts';
+import { authenticateByScram } from './authenticate-scram.ts';
+import { actsForAnother, logInWithCertificate, logInWithPassword } from './login.ts';
 
-const mechanisms: readonly string[] = ['PLAIN', 'LOGIN', 'EXTERNAL'];
+/** Carries out one SASL mechanism, from the client's first response to its login. */
+type Mechanism = (session: Session, exchange: SaslExchange) => Promise<Completion>;
 
-/** @see RFC 3501, section 6.2.2; RFC 4959 (initial response); RFC 4616 (PLAIN); RFC 4422 (EXTERNAL) */
+/** By their names in capitals, the most wanted first. */
+const mechanisms: ReadonlyMap<string, Mechanism> = new Map([
+  ['SCRAM-SHA-256-PLUS', (...login) => authenticateByScram(...login, { isPlus: true })],
+  ['SCRAM-SHA-256', (...login) => authenticateByScram(...login, { isPlus: false })],
+  ['PLAIN', authenticatePlain],
+  ['LOGIN', authenticateLogin],
+  ['EXTERNAL', authenticateExternal],
+]);
+
+/** @see RFC 3501, section 6.2.2; RFC 4959 (initial response) */
 export const authenticate: CommandHandler<'AUTHENTICATE'> = async (session, command) => {
-  const { mechanism, initialResponse } = command;
-  if (!mechanisms.includes(mechanism)) {
-    const expected = mechanisms.join(', ');
+  const mechanism = mechanisms.get(command.mechanism);
+  if (mechanism === undefined) {
+    const expected = [...mechanisms.keys()].join(', ');
     throw new CommandRefusedError(
       'NO',
-      `Unknown mechanism "${mechanism}", expected one of ${expected}`,
+      `Unknown mechanism "${command.mechanism}", expected one of ${expected}`,
     );
   }
   if (!session.isSecure) {
     throw new CommandRefusedError('NO', 'Use STARTTLS before AUTHENTICATE', 'PRIVACYREQUIRED');
   }
-  if (mechanism === 'EXTERNAL') {
-    const authorizationId = decodeUtf8(initialResponse ?? (await challenge(session, '')));
-    return logInWithCertificate(session, authorizationId);
-  }
-  const { userName, password } =
-    mechanism === 'PLAIN'
-      ? decodePlain(initialResponse ?? (await challenge(session, '')))
-      : await exchangeLogin(session, initialResponse);
-  return logInWithPassword(session, userName, password);
+  return mechanism(session, new SaslExchange(session, command.initialResponse));
 };
 
-/** The LOGIN mechanism (draft-murchison-sasl-login): two prompts, two answers. */
-async function exchangeLogin(session: Session, initialResponse: Uint8Array | undefined) {
-  const userName = decodeUtf8(initialResponse ?? (await challenge(session, 'User Name\0')));
-  const password = decodeUtf8(await challenge(session, 'Password\0'));
-  return { userName, password };
-}
-
-/** `authzid NUL authcid NUL password`. A user cannot act for another one, so authzid is empty or the same. */
-function decodePlain(response: Uint8Array) {
-  const [authorizationId, userName, password, ...rest] = decodeUtf8(response).split('\0');
+/**
+ * `authzid NUL authcid NUL password`. A user cannot act for another one, so authzid is empty or the same.
+ *
+ * @see RFC 4616
+ */
+async function authenticatePlain(session: Session, exchange: SaslExchange): Promise<Completion> {
+  const response = decodeUtf8(await exchange.firstResponse());
+  const [authorizationId, userName, password, ...rest] = response.split('\0');
   if (authorizationId === undefined || !userName || password === undefined || rest.length > 0) {
     throw new CommandRefusedError(
       'BAD',
       'Expected a PLAIN response of authzid NUL authcid NUL password',
     );
   }
-  if (authorizationId !== '' && authorizationId !== userName) {
-    throw new CommandRefusedError(
-      'NO',
-      'Acting for another user is not allowed',
-      'AUTHORIZATIONFAILED',
-    );
-  }
-  return { userName, password };
+  if (authorizationId !== '' && authorizationId !== userName) throw actsForAnother();
+  return logInWithPassword(session, userName, password);
 }
 
-/** Sends a challenge and reads the answer, both base64; `*` cancels. */
-async function challenge(session: Session, text: string): Promise<Uint8Array> {
-  session.out.challenge(Buffer.from(text));
-  const line = decodeLine(await session.connection.pullLine());
-  if (line === '*') throw new CommandRefusedError('BAD', 'Authentication cancelled');
-  const response = decodeBase64(line);
-  if (response === undefined) {
-    throw new CommandRefusedError('BAD', 'Expected a SASL response in base64');
-  }
-  return response;
+/** Two prompts, two answers. @see draft-murchison-sasl-login */
+async function authenticateLogin(session: Session, exchange: SaslExchange): Promise<Completion> {
+  const userName = decodeUtf8(await exchange.firstResponse('User Name\0'));
+  const password = decodeUtf8(await exchange.challenge('Password\0'));
+  return logInWithPassword(session, userName, password);
 }
 
-function decodeUtf8(bytes: Uint8Array): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch {
-    throw new CommandRefusedError('BAD', 'Expected a SASL response in UTF-8');
-  }
+/** @see RFC 4422, appendix A */
+async function authenticateExternal(session: Session, exchange: SaslExchange): Promise<Completion> {
+  return logInWithCertificate(session, decodeUtf8(await exchange.firstResponse()));
 }

@@ -1,6 +1,7 @@
 import type { Account } from '../../../store/mail-store.ts';
 import type { ClientCertificate } from '../../../tls/index.ts';
 import { LoginBusyError } from '../../authentication/password-check-queue.ts';
+import type { LoginWait } from '../../authentication/password-verifier.ts';
 import { findNamedAccount } from '../../authentication/user-name.ts';
 import type { CommandHandler, Completion } from '../dispatch.ts';
 import { CommandRefusedError } from '../responses.ts';
@@ -23,28 +24,57 @@ export async function logInWithPassword(
   userName: string,
   password: string,
 ): Promise<Completion> {
-  const account = await verify(session, userName, password);
-  if (account === undefined) {
-    // Each line costs a password check, so that they cannot be many, and fail2ban needs them all.
-    const fields = {
-      userName: await loggableName(session, userName),
-      address: session.connection.remoteAddress,
-    };
-    session.log('info', fields, 'login refused');
-    session.countFailedLogin();
-    throw new CommandRefusedError('NO', 'Wrong user name or password', 'AUTHENTICATIONFAILED');
-  }
+  const { verifier } = session.context;
+  const account = await waitForCheck(session, (address, wait) =>
+    verifier.verify(userName, password, address, wait),
+  );
+  if (account === undefined) throw await refuseLogin(session, userName);
+  return completeLogin(session, account);
+}
+
+/** The client has proved to be the account. */
+export function completeLogin(session: Session, account: Account): Completion {
   session.logIn(account);
   return { text: 'Logged in', code: `CAPABILITY ${session.formatCapabilities()}` };
 }
 
-async function verify(session: Session, userName: string, password: string) {
-  const { connection, context } = session;
-  const { remoteAddress } = connection;
+/**
+ * Logs and counts a login that was refused; resolves to what the client is told.
+ *
+ * @param fields - for the log, beside name and address
+ */
+export async function refuseLogin(
+  session: Session,
+  userName: string,
+  fields: Readonly<Record<string, string>> = {},
+): Promise<CommandRefusedError> {
+  // Each line costs a password check, so that they cannot be many, and fail2ban needs them all.
+  const known = {
+    userName: await loggableName(session, userName),
+    address: session.connection.remoteAddress,
+  };
+  session.log('info', { ...known, ...fields }, 'login refused');
+  session.countFailedLogin();
+  return new CommandRefusedError('NO', 'Wrong user name or password', 'AUTHENTICATIONFAILED');
+}
+
+/** What a client is told that wants to act for another one. */
+export function actsForAnother(): CommandRefusedError {
+  return new CommandRefusedError(
+    'NO',
+    'Acting for another user is not allowed',
+    'AUTHORIZATIONFAILED',
+  );
+}
+
+/** Runs a check of a login, which may wait for its turn. Rejects with a {@link CommandRefusedError} if too many wait. */
+export async function waitForCheck<Value>(
+  session: Session,
+  check: (address: string | undefined, wait: LoginWait) => Promise<Value>,
+): Promise<Value> {
+  const { connection } = session;
   try {
-    return await context.verifier.verify(userName, password, remoteAddress, (check) =>
-      connection.excuseWait(check),
-    );
+    return await check(connection.remoteAddress, (work) => connection.excuseWait(work));
   } catch (error) {
     if (!(error instanceof LoginBusyError)) throw error;
     session.countFailedLogin('busy');
@@ -81,8 +111,7 @@ export async function logInWithCertificate(
     const text = 'No certificate that is valid and names the account';
     throw new CommandRefusedError('NO', text, 'AUTHENTICATIONFAILED');
   }
-  session.logIn(account);
-  return { text: 'Logged in', code: `CAPABILITY ${session.formatCapabilities()}` };
+  return completeLogin(session, account);
 }
 
 async function findAccounts(

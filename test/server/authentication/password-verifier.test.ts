@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto';
 import t, { type Test } from 'tap';
 import { makeCredentials } from '../../../server/authentication/make-credentials.ts';
 import type { LoginAttempt } from '../../../server/authentication/failed-logins.ts';
@@ -10,6 +10,7 @@ import {
 import {
   forgetVerifiedLogins,
   type LoginWait,
+  type ScramLogin,
   StoredPasswordVerifier,
   verifiedLoginBytes,
   verifiedLoginLifetimeMs,
@@ -297,4 +298,62 @@ await t.test('an unknown user takes as long as a wrong password', async (t) => {
   const known = await cpuMs('alice');
   const unknown = await cpuMs('nobody');
   t.ok(unknown > known / 2 && unknown < known * 2, `${unknown} ms against ${known} ms of CPU`);
+});
+
+/** What a client proves that knows a password. */
+async function prove(login: ScramLogin, password: string, authMessage: string) {
+  const { salt, iterations } = login.keys;
+  const salted = pbkdf2Sync(password, salt, iterations, 32, 'sha256');
+  const clientKey = createHmac('sha256', salted).update('Client Key').digest();
+  const storedKey = createHash('sha256').update(clientKey).digest();
+  const signature = createHmac('sha256', storedKey).update(authMessage).digest();
+  return { proof: clientKey.map((byte, at) => byte ^ signature[at]!), authMessage };
+}
+
+await t.test('a proof of SCRAM takes its turn once, and a changed password ends it', async (t) => {
+  const { verifier, queue, accounts } = await setUp(t);
+  const logIn = async (password: string, authMessage: string) => {
+    const login = await verifier.beginScram('ALICE');
+    return verifier.verifyScram(login, await prove(login, password, authMessage));
+  };
+  t.match(await logIn('secret', 'one'), { id: 1 });
+  t.match(await logIn('secret', 'two'), { id: 1 });
+  t.equal(queue.checkCount, 1, 'the second time at once');
+  t.equal(await logIn('wrong', 'three'), undefined);
+  t.equal(await logIn('wrong', 'four'), undefined);
+  t.equal(queue.checkCount, 3, 'a wrong one each time');
+  const begun = await verifier.beginScram('alice');
+  const late = await prove(begun, 'secret', 'five');
+  accounts.set('alice', await account(1, 'alice', 'changed'));
+  t.equal(await verifier.verifyScram(begun, late), undefined, 'changed within the exchange');
+  t.equal(await logIn('secret', 'six'), undefined);
+  t.match(await logIn('changed', 'seven'), { id: 1 });
+});
+
+await t.test('a wrong proof counts as a wrong password does, known user or not', async (t) => {
+  const queue = new PasswordCheckQueue({ clock: () => 0 });
+  const { verifier } = await setUp(t, queue as CountingQueue);
+  for (const name of ['alice', 'nobody']) {
+    const guess = async (password: string, text: string) => {
+      const login = await verifier.beginScram(name);
+      const proof = await prove(login, password, text);
+      return verifier.verifyScram(login, proof, '10.0.0.1');
+    };
+    const attempt = { group: '10.0.0.1', account: name, passwordMark: 1 };
+    t.equal(await guess('wrong', 'one'), undefined);
+    t.equal(queue.failedLogins.accountDelayMs(attempt), 0);
+    t.equal(await guess('other', 'two'), undefined);
+    t.equal(queue.failedLogins.accountDelayMs(attempt), 500);
+  }
+});
+
+await t.test('an account without keys has a salt all the same, and no SCRAM', async (t) => {
+  const { verifier, accounts } = await setUp(t);
+  const { credentials, ...old } = await account(2, 'bob', 'secret');
+  accounts.set('bob', { ...old, credentials: { ...credentials, scramSha256: '' } });
+  const login = await verifier.beginScram('bob');
+  t.equal(login.keys.salt.length, 16);
+  t.strictSame((await verifier.beginScram('BOB')).keys.salt, login.keys.salt);
+  t.equal(await verifier.verifyScram(login, await prove(login, 'secret', 'one')), undefined);
+  t.match(await verifier.verify('bob', 'secret'), { id: 2 });
 });

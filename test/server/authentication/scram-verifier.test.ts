@@ -1,6 +1,14 @@
 import { createHash, createHmac, pbkdf2Sync } from 'node:crypto';
 import t from 'tap';
-import { makeScramVerifier } from '../../../server/authentication/scram-verifier.ts';
+import {
+  clientKeyOf,
+  defaultScramIterations,
+  isClientKeyOf,
+  makeScramVerifier,
+  parseScramVerifier,
+  signAsServer,
+  unmatchedScramKeys,
+} from '../../../server/authentication/scram-verifier.ts';
 import { noteOverwrittenBytes } from '../../fixtures/overwritten-bytes.ts';
 
 // The exchange of RFC 7677, section 3: user "user", password "pencil".
@@ -49,4 +57,38 @@ await t.test('another password gives other keys, the same one another salt', asy
   const other = parse(await makeScramVerifier('pencils', { iterations: 4096, salt }));
   t.notSame(one.storedKey, other.storedKey);
   t.not(await makeScramVerifier('pencil'), await makeScramVerifier('pencil'));
+});
+
+await t.test('the exchange of RFC 7677, on the side of the server', async (t) => {
+  const keys = parseScramVerifier(await makeScramVerifier('pencil', { iterations: 4096, salt }));
+  if (keys === undefined) throw new Error('It cannot be read');
+  t.match(keys, { iterations: 4096, salt });
+  t.ok(isClientKeyOf(keys, clientKeyOf(keys, authMessage, clientProof)));
+  t.notOk(isClientKeyOf(keys, clientKeyOf(keys, `${authMessage}.`, clientProof)));
+  t.equal(signAsServer(keys, authMessage).toString('base64'), serverSignature);
+});
+
+await t.test('what is no verifier', async (t) => {
+  const verifier = await makeScramVerifier('pencil', { iterations: 4096, salt });
+  for (const text of [
+    '',
+    verifier.replace('256', '1'),
+    verifier.replace('4096', '999'),
+    verifier.replace('4096', '0x1000'),
+    verifier.slice(0, -1),
+    `${verifier} `,
+  ]) {
+    t.equal(parseScramVerifier(text), undefined, text);
+  }
+});
+
+await t.test('the keys of a name without account are always the same', async (t) => {
+  const secret = new Uint8Array(32).fill(7);
+  const keys = unmatchedScramKeys(secret, 'nobody');
+  t.strictSame(unmatchedScramKeys(secret, 'nobody'), keys);
+  t.equal(keys.salt.length, 16);
+  t.equal(keys.iterations, defaultScramIterations);
+  t.notSame(unmatchedScramKeys(secret, 'nobody2').salt, keys.salt);
+  t.notSame(unmatchedScramKeys(new Uint8Array(32), 'nobody').salt, keys.salt);
+  t.notSame(keys.storedKey, keys.serverKey);
 });

@@ -86,7 +86,10 @@ await t.test('greets with what the stage of the connection has', async (t) => {
     /^\* OK \[CAPABILITY IMAP4rev1 [^\]]* SASL-IR STARTTLS LOGINDISABLED\] Reprise IMAP4rev1 server ready\r\n$/,
   );
   const secure = makeScene({ tls: { isAuthorized: false } });
-  t.match(secure.session.formatCapabilities(), / SASL-IR AUTH=PLAIN AUTH=LOGIN$/);
+  t.match(
+    secure.session.formatCapabilities(),
+    / SASL-IR AUTH=SCRAM-SHA-256-PLUS AUTH=SCRAM-SHA-256 AUTH=PLAIN AUTH=LOGIN$/,
+  );
   const certified = makeScene({ tls: { isAuthorized: true } });
   t.match(certified.session.formatCapabilities(), / AUTH=LOGIN AUTH=EXTERNAL$/);
 });

@@ -23,6 +23,7 @@ const settings: MailServerSettings = {
   resumptionKind: 'off',
   sessionLifetimeMs: 1_000,
   verificationKey: new Uint8Array(32),
+  saltSecret: new Uint8Array(32),
 };
 
 /** A worker that does nothing until the test ends it. */
