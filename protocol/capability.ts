@@ -58,6 +58,8 @@ const capabilities = {
   'UTF8=ACCEPT': { rfc: 'RFC 9755', isEnabled: true },
   CHILDREN: { rfc: 'RFC 3348' },
   'COMPRESS=DEFLATE': { rfc: 'RFC 4978' },
+  METADATA: { rfc: 'RFC 5464', isEnabled: true },
+  'METADATA-SERVER': { rfc: 'RFC 5464', isEnabled: true, insteadOf: 'METADATA' },
   'LIST-EXTENDED': { rfc: 'RFC 5258' },
   'LIST-STATUS': { rfc: 'RFC 5819', needs: ['LIST-EXTENDED'] },
   'SPECIAL-USE': { rfc: 'RFC 6154' },

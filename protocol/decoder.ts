@@ -226,11 +226,11 @@ export class Decoder {
     return escapeCount === 0 ? content : unescape(content, escapeCount);
   }
 
-  #expectLiteral(): Buffer {
+  #expectLiteral(canHaveNul = false): Buffer {
     const { sizeBytes } = this.expectLiteralHeader();
     if (sizeBytes > this.#bytes.length - this.#at) throw new MissingLiteralError();
     const content = this.#bytes.subarray(this.#at, this.#at + sizeBytes);
-    if (content.includes(0)) throw this.expected('literal without NUL');
+    if (!canHaveNul && content.includes(0)) throw this.expected('literal without NUL');
     this.#at += sizeBytes;
     return content;
   }
@@ -278,6 +278,16 @@ export class Decoder {
     const string = this.#string();
     if (!string) throw this.expected(what);
     return toLatin1(string);
+  }
+
+  /** The bytes of an `nstring`, or of a `literal8`, which may have NUL in it, copied; undefined for `NIL`. */
+  expectNBytes(what: string): Uint8Array | undefined {
+    if (this.accept('~')) return new Uint8Array(this.#expectLiteral(true));
+    const string = this.#string();
+    if (string) return new Uint8Array(string);
+    const start = this.#at;
+    if (this.#run(atomByte).toUpperCase() !== 'NIL') throw this.expected(what, start);
+    return undefined;
   }
 
   /** An `nstring` that holds text; undefined for `NIL`. */

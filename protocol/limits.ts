@@ -125,6 +125,15 @@ export const maxCreateParameters = 4;
 /** Special uses in one CREATE; there are fewer, also with those that no mailbox can have. @see RFC 6154, section 3 */
 export const maxSpecialUses = 32;
 
+/** Entries in one GETMETADATA or SETMETADATA. @see RFC 5464, section 4 */
+export const maxMetadataNames = 100;
+
+/** Bytes of the name of an entry, which each response repeats. @see RFC 5464, section 3.2 */
+export const maxMetadataNameBytes = 256;
+
+/** Options of one GETMETADATA; there are two, but one may come twice. @see RFC 5464, section 4.2 */
+export const maxMetadataOptions = 4;
+
 /** Patterns in one LIST, with each of which every mailbox name is compared. @see RFC 5258, section 6 */
 export const maxListPatterns = 64;
 

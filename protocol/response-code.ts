@@ -47,6 +47,9 @@ export type ResponseCode =
   | `MAILBOXID (${string})`
   | `MESSAGELIMIT ${number}`
   | `MESSAGELIMIT ${number} ${number}`
+  | `METADATA LONGENTRIES ${number}`
+  | `METADATA MAXSIZE ${number}`
+  | 'METADATA TOOMANY'
   | `MODIFIED ${string}`
   | `APPENDUID ${number} ${string}`
   | `BADURL ${string}`

@@ -149,6 +149,18 @@ export const limits = {
   maxMailboxes: 10_000,
   /** Subscribed names of one account; they need no mailbox (RFC 3501, section 6.3.6). */
   maxSubscriptions: 20_000,
+  /** Bytes of the value of one entry of metadata: a comment, a token of a device. @see RFC 5464, section 4.3 */
+  maxMetadataValueBytes: 16 * 1024,
+  /** Entries of metadata of one mailbox, or of an account itself: GETMETADATA reads all their names at once. */
+  maxMetadataEntries: 100,
+  /** Those of an account with all its mailboxes. */
+  maxAccountMetadataEntries: 2000,
+  /** Bytes of their names and values. */
+  maxAccountMetadataBytes: 4 * 1024 * 1024,
+  /** What each mailbox can have beyond the two bounds of its account: so many entries. @see RFC 5464, section 4.1 */
+  promisedMetadataEntries: 10,
+  /** Bytes of the value of each of them. */
+  promisedMetadataValueBytes: 1024,
   /** Characters of one level of a mailbox name. */
   maxLevelLength: 255,
   /** Characters of a mailbox name with all its levels. */

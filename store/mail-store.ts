@@ -58,8 +58,8 @@ export interface MailStore {
    */
   deleteMailbox(accountId: number, name: string): Promise<void>;
   /**
-   * With its children. INBOX is emptied into the new mailbox instead. UIDs and UIDVALIDITY stay (new ones
-   * for INBOX's messages). `NONEXISTENT`, `ALREADYEXISTS`, `CANNOT`. INBOX may have been emptied in part, and the new mailbox
+   * With its children. INBOX is emptied into the new mailbox instead, which gets copies of its metadata. UIDs and UIDVALIDITY stay
+   * (new ones for INBOX's messages). `NONEXISTENT`, `ALREADYEXISTS`, `CANNOT`, `LIMIT` and `OVERQUOTA` (metadata). INBOX may have been emptied in part, and the new mailbox
    * been made, if the promise rejects because of the disk.
    */
   renameMailbox(accountId: number, name: string, newName: string): Promise<void>;
@@ -68,6 +68,24 @@ export interface MailStore {
   unsubscribe(accountId: number, name: string): Promise<void>;
   /** Subscribed names, sorted; those of mailboxes that do not exist included. */
   listSubscriptions(accountId: number): Promise<readonly string[]>;
+
+  // Metadata (RFC 5464) of a mailbox, which goes with it, or of the account. Names of entries are in lower case.
+
+  /** All entries, by name, without their values. `NONEXISTENT`. */
+  listMetadata(owner: MetadataOwner): Promise<readonly MetadataEntry[]>;
+  /** The value of an entry; undefined if there is none. `NONEXISTENT` (the owner). */
+  readMetadata(owner: MetadataOwner, name: string): Promise<Uint8Array | undefined>;
+  /**
+   * Sets values, and removes the entries whose value is undefined, in one step, which is a change of the mailbox (RFC 7162,
+   * section 3.2). What is so already is no change. `NONEXISTENT`, `LIMIT` (too many entries), `OVERQUOTA` (too many bytes).
+   *
+   * @param author - of the change, as {@link AccountEvent} names it
+   */
+  changeMetadata(
+    owner: MetadataOwner,
+    values: ReadonlyMap<string, Uint8Array | undefined>,
+    author: string,
+  ): Promise<void>;
 
   /**
    * Tells what happens to the account's mailboxes, subscriptions and messages from now on, each commit once, in order. Whoever
@@ -234,6 +252,20 @@ export interface AccountUsage {
   readonly sizeBytes: number;
 }
 
+/** What has metadata: a mailbox, or an account if there is no mailbox. */
+export interface MetadataOwner {
+  readonly accountId: number;
+  readonly mailboxId: number | undefined;
+}
+
+/** @see RFC 5464, section 3 */
+export interface MetadataEntry {
+  /** `/private/comment` */
+  readonly name: string;
+  /** Of its value. */
+  readonly sizeBytes: number;
+}
+
 /** Names a mailbox for good: its name may change, and another may get the name. */
 export interface MailboxKey {
   readonly accountId: number;
@@ -318,10 +350,23 @@ export type AccountEvent =
   | { readonly kind: 'subscribed' | 'unsubscribed'; readonly name: string }
   /** Messages of the mailbox came, changed or went; the modseq is that of the change. */
   | { readonly kind: 'changed'; readonly mailboxId: number; readonly modseq: number }
+  /** Entries of metadata were set or removed. */
+  | MetadataChange
   /** The account has other credentials, or its first. */
   | { readonly kind: 'credentials' }
   /** The account is removed. The last event. */
   | { readonly kind: 'gone' };
+
+/** What {@link MailStore.changeMetadata} has changed. */
+export interface MetadataChange {
+  readonly kind: 'metadata';
+  /** Absent: the account's own. */
+  readonly mailbox?: { readonly mailboxId: number; readonly name: string };
+  /** Names of entries; at least one. */
+  readonly entries: readonly string[];
+  /** Who changed them, as the caller named itself. */
+  readonly author: string;
+}
 
 /** Must be quick: others wait for it. */
 export type AccountListener = (event: AccountEvent) => void;

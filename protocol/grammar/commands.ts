@@ -14,6 +14,7 @@ import { expectIdArguments } from './id.ts';
 import { expectListArguments, expectLsubArguments } from './list.ts';
 import { expectAuthenticateArguments, expectLoginArguments } from './login.ts';
 import { expectCreateArguments, expectNameArguments, expectRenameArguments } from './mailbox.ts';
+import { expectGetMetadataArguments, expectSetMetadataArguments } from './metadata.ts';
 import { expectCopyArguments, expectExpungeArguments } from './messages.ts';
 import { expectReplaceArguments } from './replace.ts';
 import { expectSearchArguments } from './search.ts';
@@ -62,6 +63,7 @@ export const commandGrammar = {
     expectArguments: expectExpungeArguments,
   },
   FETCH: { rfc: 'RFC 3501, section 6.4.5', hasUid: true, expectArguments: expectFetchArguments },
+  GETMETADATA: { rfc: 'RFC 5464, section 4.2', expectArguments: expectGetMetadataArguments },
   ID: {
     rfc: 'RFC 2971',
     capability: 'ID',
@@ -102,6 +104,7 @@ export const commandGrammar = {
     hasUid: true,
     expectArguments: expectSortArguments,
   },
+  SETMETADATA: { rfc: 'RFC 5464, section 4.3', expectArguments: expectSetMetadataArguments },
   STARTTLS: { rfc: 'RFC 3501, section 6.2.1', expectArguments: expectNoArguments },
   STATUS: { rfc: 'RFC 3501, section 6.3.10', expectArguments: expectStatusArguments },
   STORE: { rfc: 'RFC 3501, section 6.4.6', hasUid: true, expectArguments: expectStoreArguments },

@@ -25,6 +25,7 @@ import { list } from './commands/list.ts';
 import { login } from './commands/login.ts';
 import { logout } from './commands/logout.ts';
 import { listSubscribed } from './commands/lsub.ts';
+import { getMetadata, setMetadata } from './commands/metadata.ts';
 import { namespace } from './commands/namespace.ts';
 import { check, noop } from './commands/noop.ts';
 import { renameMailbox } from './commands/rename.ts';
@@ -115,6 +116,7 @@ export const commandTable: { readonly [Name in CommandName]: CommandRow<Name> } 
   EXAMINE: { state: 'after-login', numbers: 'breaks', run: select },
   EXPUNGE: { state: 'selected', numbers: 'breaks', run: expunge },
   FETCH: { state: 'selected', numbers: 'uses', run: fetch },
+  GETMETADATA: { state: 'after-login', numbers: 'breaks', run: getMetadata },
   ID: { state: 'any', numbers: 'breaks', run: identify },
   IDLE: { state: 'after-login', numbers: 'breaks', run: idle },
   LIST: { state: 'after-login', numbers: 'breaks', run: list },
@@ -129,6 +131,7 @@ export const commandTable: { readonly [Name in CommandName]: CommandRow<Name> } 
   SEARCH: { state: 'selected', numbers: 'uses', run: search },
   SELECT: { state: 'after-login', numbers: 'breaks', run: select },
   SORT: { state: 'selected', numbers: 'uses', run: sort },
+  SETMETADATA: { state: 'after-login', numbers: 'breaks', run: setMetadata },
   STARTTLS: { state: 'before-login', numbers: 'breaks', run: startTls },
   STATUS: { state: 'after-login', numbers: 'breaks', run: status },
   STORE: { state: 'selected', numbers: 'uses', run: store },

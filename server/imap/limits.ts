@@ -77,6 +77,15 @@ export const maxGrantedCriteriaBytes = 8 * 1024;
 /** Bytes of a part without its transfer encoding that are kept until their number is known; of a larger one all are decoded twice. */
 export const keptBinaryBytes = 256 * 1024;
 
+/** Bytes of names and values of metadata in one response; the next ones go into another. @see RFC 5464, section 4.4 */
+export const metadataResponseBytes = 16 * 1024;
+
+/**
+ * Names of entries of metadata that others have changed and that wait until a client can be told, 256 bytes each at most. Those of
+ * the account's own clients alone; one that is not told of so many would have to ask for all again, so its connection ends.
+ */
+export const maxUntoldMetadata = 4_000;
+
 /** The bounds of a server whose configuration says nothing else. */
 export const defaultServiceLimits: ServiceLimits = {
   ...defaultNetworkLimits,

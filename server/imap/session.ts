@@ -9,6 +9,7 @@ import {
 import { accountKey } from './account-capabilities.ts';
 import type { ReaderEvent } from '../../protocol/command-reader.ts';
 import { ConnectionLostError } from '../net/byte-stream.ts';
+import { MetadataNews } from './metadata-news.ts';
 import { ByeError, CommandRefusedError, type Responses } from './responses.ts';
 import type { Connection } from './connection.ts';
 import type { MailboxView } from './mailbox-view.ts';
@@ -27,6 +28,8 @@ export class Session {
   #account: SessionAccount | undefined;
   #selected: MailboxView | undefined;
   #sessionId: string | undefined;
+  #metadataNews: MetadataNews | undefined;
+  #endMetadataNews: (() => void) | undefined;
   #failedLoginCount = 0;
   #badCommandCount = 0;
 
@@ -105,6 +108,17 @@ export class Session {
   get accountId(): number {
     if (this.#account === undefined) throw new CommandRefusedError('BAD', 'Log in first');
     return this.#account.id;
+  }
+
+  /** Names the session in the log, and as the author of what it changes. Only for commands that need a login. */
+  get id(): string {
+    if (this.#sessionId === undefined) throw new CommandRefusedError('BAD', 'Log in first');
+    return this.#sessionId;
+  }
+
+  /** What others have changed in the metadata of the account; undefined until the client has asked for it. */
+  get metadataNews(): MetadataNews | undefined {
+    return this.#metadataNews;
   }
 
   get selected(): MailboxView | undefined {
@@ -214,11 +228,38 @@ export class Session {
   }
 
   /**
-   * Tells the client what has changed in the selected mailbox; undefined if there is none.
+   * From now on the client is told which metadata others change. `NONEXISTENT` (the account).
+   *
+   * @param isServerOnly - true: only of the account's own
+   * @see RFC 5464, section 4.4.2
+   */
+  async watchMetadata(isServerOnly: boolean): Promise<void> {
+    if (this.#metadataNews !== undefined) return;
+    const news = new MetadataNews({
+      author: this.id,
+      isServerOnly,
+      onOverflow: () =>
+        this.connection.shutDown('Too much metadata has changed that was not told', 'LIMIT'),
+    });
+    this.#metadataNews = news;
+    this.#endMetadataNews = await this.store.watchAccount(this.accountId, news.take);
+    // The connection may have ended meanwhile.
+    if (this.#metadataNews !== news) this.#endMetadataNews();
+  }
+
+  #leaveMetadata(): void {
+    this.#metadataNews?.close();
+    this.#metadataNews = undefined;
+    this.#endMetadataNews?.();
+  }
+
+  /**
+   * Tells the client what has changed in the selected mailbox, and in the metadata of the account; undefined if there is neither.
    *
    * @param options - `expunge`: false while the client may use message sequence numbers
    */
   sync(options: { readonly expunge: boolean }): Promise<void> | undefined {
+    if (this.#metadataNews?.hasNews === true) this.#metadataNews.tell(this.out);
     return this.#selected && this.#tell(this.#selected, options);
   }
 
@@ -231,6 +272,7 @@ export class Session {
   /** The connection is over. */
   end(): void {
     this.unselect();
+    this.#leaveMetadata();
     this.log('debug', {}, 'session ended');
   }
 

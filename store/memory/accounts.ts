@@ -22,6 +22,7 @@ import {
 import type { BodyPool } from './bodies.ts';
 import type { Commit } from './commit.ts';
 import { MemoryMailbox } from './mailbox.ts';
+import { MemoryMetadata } from './metadata.ts';
 
 /** What a new mailbox is made of. */
 type NewMailbox = Pick<
@@ -88,6 +89,7 @@ export class MailboxIndex {
 export class MemoryAccount {
   readonly id: number;
   readonly name: string;
+  readonly metadata = new MemoryMetadata();
   readonly listeners = new EventListeners<AccountEvent>();
   #credentials: Credentials;
   readonly #index: MailboxIndex;
@@ -205,6 +207,11 @@ export class MemoryAccount {
   removeAll(commit: Commit): void {
     for (const mailbox of this.#mailboxes.values()) this.#index.remove(commit, mailbox);
     commit.noteInAccount(this.listeners, { kind: 'gone' });
+  }
+
+  /** Its own, and those of all its mailboxes. */
+  get allMetadata(): MemoryMetadata[] {
+    return [this.metadata, ...Array.from(this.#mailboxes.values(), ({ metadata }) => metadata)];
   }
 
   /** @see MailStore.subscribe */

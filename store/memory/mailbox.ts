@@ -16,6 +16,7 @@ import { type Body, type BodyPool, digestKey } from './bodies.ts';
 import type { Commit } from './commit.ts';
 import { changeFlags, MailboxFlags, type FlagSet } from './mailbox-flags.ts';
 import { type Message, uidsOf } from './message.ts';
+import { MemoryMetadata } from './metadata.ts';
 
 /** A UID that is gone, and the modseq of that. */
 export interface ExpungedUid {
@@ -36,6 +37,7 @@ export class MemoryMailbox {
   readonly id: number;
   readonly accountId: number;
   specialUses: readonly SpecialUse[];
+  readonly metadata = new MemoryMetadata();
   name: string;
   /** False for a level that only holds children. */
   isSelectable: boolean;

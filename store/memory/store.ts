@@ -12,6 +12,8 @@ import {
   type ExpungeResult,
   type FlagChange,
   type FlagChangeResult,
+  type MetadataEntry,
+  type MetadataOwner,
   type Mailbox,
   type MailboxKey,
   type MailboxStatus,
@@ -37,6 +39,7 @@ import { type BodyContent, BodyPool } from './bodies.ts';
 import { Commit } from './commit.ts';
 import type { MemoryMailbox } from './mailbox.ts';
 import { uidsOf } from './message.ts';
+import type { MemoryMetadata } from './metadata.ts';
 import { MemoryMessageDraft, takeDrafts } from './message-draft.ts';
 import { readChanges, readRows, readStates } from './reading.ts';
 
@@ -143,7 +146,10 @@ export class MemoryMailStore implements MailStore {
       }
       // RFC 3501, section 6.3.5: INBOX itself and its children stay.
       const inbox = this.#mailboxes.find(mailbox);
-      const target = account.create(commit, account.checkNewName(newName));
+      const normalName = account.checkNewName(newName);
+      inbox.metadata.checkCopy(account.allMetadata);
+      const target = account.create(commit, normalName);
+      target.metadata.copyFrom(inbox.metadata);
       target.copyFrom(commit, inbox, inbox.messages);
       inbox.remove(commit, [...inbox.messages]);
     });
@@ -159,6 +165,40 @@ export class MemoryMailStore implements MailStore {
 
   async listSubscriptions(accountId: number): Promise<readonly string[]> {
     return this.#accounts.findById(accountId)?.subscriptions ?? [];
+  }
+
+  async listMetadata(owner: MetadataOwner): Promise<readonly MetadataEntry[]> {
+    return this.#metadataOf(owner).list();
+  }
+
+  async readMetadata(owner: MetadataOwner, name: string): Promise<Uint8Array | undefined> {
+    return this.#metadataOf(owner).read(name);
+  }
+
+  async changeMetadata(
+    { accountId, mailboxId }: MetadataOwner,
+    values: ReadonlyMap<string, Uint8Array | undefined>,
+    author: string,
+  ): Promise<void> {
+    return this.#change((commit) => {
+      const account = this.#accounts.requireById(accountId);
+      const metadata = this.#metadataOf({ accountId, mailboxId });
+      const entries = metadata.change(values, account.allMetadata);
+      if (entries.length === 0) return;
+      const kind = 'metadata';
+      if (mailboxId === undefined) {
+        return commit.noteInAccount(account.listeners, { kind, entries, author });
+      }
+      const box = this.#mailboxes.find({ accountId, mailboxId });
+      commit.changeOf(box);
+      const mailbox = { mailboxId, name: box.name };
+      commit.noteInAccount(account.listeners, { kind, mailbox, entries, author });
+    });
+  }
+
+  #metadataOf({ accountId, mailboxId }: MetadataOwner): MemoryMetadata {
+    if (mailboxId === undefined) return this.#accounts.requireById(accountId).metadata;
+    return this.#mailboxes.find({ accountId, mailboxId }).metadata;
   }
 
   async watchAccount(accountId: number, listener: AccountListener): Promise<() => void> {

@@ -87,6 +87,7 @@ export function removeAccount(context: WriteContext, { name }: { name: string })
   const mailboxes = database.rows<[number]>('SELECT id FROM mailboxes WHERE account_id = ?', id);
   for (const [mailboxId] of mailboxes) removeMailboxRow(context, mailboxId);
   database.run('DELETE FROM subscriptions WHERE account_id = ?', id);
+  database.run('DELETE FROM metadata WHERE account_id = ?', id);
   database.run('DELETE FROM accounts WHERE id = ?', id);
   context.noteInAccount(id, { kind: 'gone' });
 }

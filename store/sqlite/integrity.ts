@@ -84,6 +84,13 @@ const rowChecks: readonly string[] = [
   `SELECT a.id, 'counters of account ' || a.id || ' differ from its mailboxes'
    FROM accounts a LEFT JOIN mailboxes x ON x.account_id = a.id GROUP BY a.id
    HAVING a.message_count <> total(x.message_count) OR a.size_bytes <> total(x.size_bytes)`,
+  `SELECT a.id, 'metadata of account ' || a.id || ' is miscounted'
+   FROM accounts a LEFT JOIN metadata x ON x.account_id = a.id GROUP BY a.id
+   HAVING a.metadata_count <> count(x.name) OR
+     a.metadata_bytes <> total(length(x.name) + length(x.value))`,
+  `SELECT x.mailbox_id, 'metadata of mailbox ' || x.mailbox_id || ' has none to belong to'
+   FROM metadata x LEFT JOIN mailboxes m ON m.id = x.mailbox_id AND m.account_id = x.account_id
+   WHERE x.mailbox_id <> 0 AND m.id IS NULL`,
   `SELECT id, 'mailbox ' || id || ' has forgotten what was not expunged yet'
    FROM mailboxes WHERE expunged_horizon > highest_modseq`,
   `SELECT b.id, 'body ' || b.id || ' is without its digest, its texts, or its time to be collected'

@@ -21,6 +21,7 @@ import { moveMessages } from './copy-and-expunge.ts';
 import type { Database } from './database.ts';
 import { hasKeywordRoom, hasLastKeywordSql, readKeywords } from './keywords.ts';
 import { noMailbox } from './mailbox-counters.ts';
+import { copyMetadata } from './metadata.ts';
 import { countBeforeUnseen } from './states/state-pages.ts';
 import type { SlicedWork, WriteContext } from './writer/write-context.ts';
 
@@ -344,6 +345,7 @@ export function* renameMailbox(
   if (mailbox.name === 'INBOX') {
     const box = { accountId, mailboxId: mailbox.id };
     const target = createMailbox(context, { accountId, name: normalNewName, specialUses: [] });
+    copyMetadata(database, box, target.mailboxId);
     // INBOX itself and its children stay (RFC 3501, section 6.3.5).
     yield* moveMessages(context, { box, uids: undefined, target });
     return {};

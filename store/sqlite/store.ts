@@ -18,6 +18,8 @@ import type {
   MailStore,
   MessageKey,
   OpenMailbox,
+  MetadataEntry,
+  MetadataOwner,
   StatusOptions,
 } from '../mail-store.ts';
 import type { AddedMessages, DraftedMessage, MessageDraft } from '../message-draft.ts';
@@ -33,6 +35,7 @@ import { KnownAccounts } from './known-accounts.ts';
 import { checkAccount, findMailbox, listMailboxes, readOpening, readStatus } from './mailboxes.ts';
 import { addDrafts, SqliteMessageDraft } from './bodies/message-draft.ts';
 import { readChanges, readStates } from './message-states.ts';
+import { listMetadata, readMetadata } from './metadata.ts';
 import { readBodies } from './bodies/read-bodies.ts';
 import { readBody } from './bodies/read-body.ts';
 import { readRows } from './rows.ts';
@@ -146,6 +149,23 @@ export class SqliteMailStore implements MailStore {
 
   async listSubscriptions(accountId: number): Promise<readonly string[]> {
     return listSubscriptions(this.#database, accountId);
+  }
+
+  async listMetadata(owner: MetadataOwner): Promise<readonly MetadataEntry[]> {
+    return listMetadata(this.#database, owner);
+  }
+
+  async readMetadata(owner: MetadataOwner, name: string): Promise<Uint8Array | undefined> {
+    return readMetadata(this.#database, owner, name);
+  }
+
+  async changeMetadata(
+    { accountId, mailboxId }: MetadataOwner,
+    values: ReadonlyMap<string, Uint8Array | undefined>,
+    author: string,
+  ): Promise<void> {
+    const owner = { accountId, mailboxId };
+    await this.#client.request('changeMetadata', { owner, values, author });
   }
 
   async watchAccount(accountId: number, listener: AccountListener): Promise<() => void> {

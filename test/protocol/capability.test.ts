@@ -27,6 +27,7 @@ const common = [
   'UTF8=ACCEPT',
   'CHILDREN',
   'COMPRESS=DEFLATE',
+  'METADATA',
   'LIST-EXTENDED',
   'LIST-STATUS',
   'SPECIAL-USE',
@@ -91,6 +92,11 @@ await t.test('what is turned off is not announced', (t) => {
     'of the two only one is announced (RFC 7888, section 5)',
   );
   t.equal(list('after-login', false, ['LITERAL-']), common);
+  t.equal(
+    list('after-login', false, ['METADATA']),
+    common.replace(' METADATA', ' METADATA-SERVER'),
+    'the server has some also if mailboxes have none',
+  );
   t.equal(
     list('after-login', false, ['SORT']),
     common.replace(/ (SORT|SORT=DISPLAY|ESORT|CONTEXT=SORT)(?= |$)/g, ''),

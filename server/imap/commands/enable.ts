@@ -1,12 +1,13 @@
 import { findEnabledExtension } from '../../../protocol/capability.ts';
 import type { CommandHandler } from '../dispatch.ts';
 
-/** Capabilities that the server does not know, or that are turned off, are passed over. @see RFC 5161, section 3.1 */
+/** Capabilities that are not announced are passed over. @see RFC 5161, section 3.1 */
 export const enable: CommandHandler<'ENABLE'> = async (session, { capabilities }) => {
+  const known = session.listCapabilities();
   const enabled = capabilities
     .map(findEnabledExtension)
     .filter((extension) => extension !== undefined)
-    .filter((extension) => !session.isOff(extension) && !session.enabled.has(extension));
+    .filter((extension) => known.includes(extension) && !session.enabled.has(extension));
   const out = session.out.begin().atom('ENABLED');
   for (const extension of enabled) out.atom(extension);
   out.end();
@@ -14,6 +15,8 @@ export const enable: CommandHandler<'ENABLE'> = async (session, { capabilities }
     // QRESYNC has all of CONDSTORE (RFC 7162, section 3.2.3).
     if (extension === 'CONDSTORE' || extension === 'QRESYNC') session.enableCondstore();
     session.enabled.add(extension);
+    if (extension === 'METADATA') await session.watchMetadata(false);
+    if (extension === 'METADATA-SERVER') await session.watchMetadata(true);
   }
   return { text: 'ENABLE completed' };
 };

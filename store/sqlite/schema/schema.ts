@@ -91,6 +91,8 @@ const headerFieldsStep: LongStep = {
  * - `unpublished_copies` names mailboxes with messages behind their end (`uid_next`), which a COPY has written and nobody
  *   sees. Without that COPY they are to be deleted.
  * - `sort_keys` has what SORT and THREAD compare, of every whole body: see `SortKeys`.
+ * - `metadata` of an account itself has 0 for its mailbox. `accounts` has the sums of all entries of an account, names and values,
+ *   which triggers keep.
  * - `bodies` has no foreign key from `messages`: it would need an index, and the collector only deletes
  *   bodies whose reference count is 0.
  */
@@ -227,5 +229,30 @@ export const schemaSteps: readonly SchemaStep[] = [
   ALTER TABLE mailboxes ADD COLUMN special_uses TEXT NOT NULL DEFAULT '';
   UPDATE mailboxes SET special_uses = coalesce(special_use, '');
   ALTER TABLE mailboxes DROP COLUMN special_use;
+  `,
+  `
+  ALTER TABLE accounts ADD COLUMN metadata_count INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE accounts ADD COLUMN metadata_bytes INTEGER NOT NULL DEFAULT 0;
+  CREATE TABLE metadata (
+    account_id INTEGER NOT NULL REFERENCES accounts (id),
+    mailbox_id INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    value BLOB NOT NULL,
+    PRIMARY KEY (account_id, mailbox_id, name)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TRIGGER metadata_added AFTER INSERT ON metadata BEGIN
+    UPDATE accounts SET metadata_count = metadata_count + 1,
+      metadata_bytes = metadata_bytes + length(new.name) + length(new.value)
+    WHERE id = new.account_id;
+  END;
+  CREATE TRIGGER metadata_removed AFTER DELETE ON metadata BEGIN
+    UPDATE accounts SET metadata_count = metadata_count - 1,
+      metadata_bytes = metadata_bytes - length(old.name) - length(old.value)
+    WHERE id = old.account_id;
+  END;
+  CREATE TRIGGER mailbox_without_metadata AFTER UPDATE OF account_id ON mailboxes
+  WHEN new.account_id IS NULL BEGIN
+    DELETE FROM metadata WHERE account_id = old.account_id AND mailbox_id = old.id;
+  END;
   `,
 ];

@@ -20,6 +20,7 @@ const problemTexts: Readonly<Record<StoreProblem, string>> = {
 const takesSpace: ReadonlySet<OperationName> = new Set([
   'addMessage',
   'addMessages',
+  'changeMetadata',
   'copyMessages',
   'createAccount',
   'createMailbox',

@@ -14,6 +14,7 @@ import { forgetExpunged } from '../expunged.ts';
 import { storeFlags } from '../flags.ts';
 import type { RecentClaims } from '../mailbox-counters.ts';
 import { createMailbox, deleteMailbox, findMailbox, renameMailbox } from '../mailboxes.ts';
+import { changeMetadata } from '../metadata.ts';
 import { addMessage, addMessages } from '../messages.ts';
 import { subscribe, unsubscribe } from '../subscriptions.ts';
 import type { SlicedWork, WriteContext } from './write-context.ts';
@@ -23,6 +24,7 @@ const shortOperations = {
   addMessage,
   addMessages,
   changeCredentials,
+  changeMetadata,
   collect,
   createAccount,
   createMailbox,
@@ -190,6 +192,11 @@ export function claimsOf(
         claim('add', box),
         ...(replaced === undefined ? [] : [claim('change', replaced.box)]),
       ];
+    }
+    case 'changeMetadata': {
+      // It takes a modseq, as messages do that are added.
+      const { mailboxId } = (argument as OperationArgument<'changeMetadata'>).owner;
+      return mailboxId === undefined ? [] : [claim('add', { mailboxId })];
     }
     case 'storeFlags':
     case 'expungeMessages':
