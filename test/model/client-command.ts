@@ -35,6 +35,15 @@ export type Action =
       readonly criterion: Criterion;
       readonly isUid: boolean;
       readonly isSaving: boolean;
+      /** True if the client follows the results. */
+      readonly isFollowed?: boolean;
+      /** Of SORT. */
+      readonly order?: 'SUBJECT' | 'REVERSE SUBJECT';
+    }
+  | {
+      /** No longer follows the results of the command with this tag. */
+      readonly kind: 'cancel';
+      readonly tag: string;
     }
   | {
       readonly kind: 'append';

@@ -1,3 +1,4 @@
+import { MirrorContexts, type FollowedSearch } from './mirror-contexts.ts';
 import type { ModelMailbox } from './mailbox-model.ts';
 import type { Problem, Rule } from './rules.ts';
 import type {
@@ -5,6 +6,7 @@ import type {
   FlagText,
   SearchResponse,
   ServerResponse,
+  UpdateResponse,
   VanishedResponse,
 } from './server-responses.ts';
 
@@ -57,6 +59,8 @@ export interface ResponseContext {
   readonly isUidSearch: boolean;
   /** True for SEARCH whose result is saved. */
   readonly isSaving: boolean;
+  /** The search, if the client follows its results. */
+  readonly followed: FollowedSearch | undefined;
 }
 
 /**
@@ -86,6 +90,8 @@ export class ClientMirror {
   readonly isUidOnly: boolean;
   /** Of these none has a UID up to it. */
   #knownUpTo = 0;
+  /** The searches that the client follows. */
+  readonly contexts = new MirrorContexts();
   #facts: ToldFact[] = [];
   #problems: Problem[] = [];
 
@@ -109,6 +115,7 @@ export class ClientMirror {
     const [name, value] = code.split(' ');
     if (name === 'HIGHESTMODSEQ') this.#highestInCode = Number(value);
     if (name === 'UIDVALIDITY') this.uidValidity = Number(value);
+    if (name === 'NOUPDATE') this.contexts.end(value!.replaceAll('"', ''));
   }
 
   /** A command is answered: the client keeps what it was told of modseqs, and all of SELECT has come. */
@@ -169,6 +176,8 @@ export class ClientMirror {
         return this.#takeFetch(response, context);
       case 'search':
         return this.#takeSearch(response, context);
+      case 'update':
+        return this.#takeUpdate(response);
       default:
     }
   }
@@ -211,6 +220,7 @@ export class ClientMirror {
       return;
     }
     this.entries.splice(number - 1, 1);
+    this.#expungeResult(entry);
     this.#facts.push({ kind: 'expunged', command, entry });
   }
 
@@ -234,8 +244,25 @@ export class ClientMirror {
       // It may be another one whose UID the client does not know, so nothing is learned of this one.
       const gone = isGuess ? { ...entry, uid } : entry;
       this.#facts.push({ kind: 'expunged', command: context.command, entry: gone });
-      if (isGuess && this.#saved?.some((saved) => saved.uid === undefined)) this.#saved = undefined;
+      if (isGuess) this.#forgetNumbers();
+      else this.#expungeResult(entry);
     }
+  }
+
+  /** Which of the messages whose UIDs the client does not know have which numbers nobody can tell it. */
+  #forgetNumbers(): void {
+    this.contexts.endNumbered();
+    if (this.#saved?.some((saved) => saved.uid === undefined)) this.#saved = undefined;
+  }
+
+  #expungeResult(entry: MirrorEntry): void {
+    const fault = this.contexts.expunge(entry);
+    if (fault !== undefined) this.#fail('context-order', fault);
+  }
+
+  #takeUpdate(response: UpdateResponse): void {
+    const fault = this.contexts.update(response, this.entries);
+    if (fault !== undefined) this.#fail('context-wrong', fault);
   }
 
   /** Where a UID stands, or may stand: then it is one of several whose UIDs the client does not know. -1 if nowhere. */
@@ -325,11 +352,18 @@ export class ClientMirror {
     return true;
   }
 
-  #takeSearch(response: SearchResponse, { command, isUidSearch, isSaving }: ResponseContext): void {
+  #takeSearch(
+    response: SearchResponse,
+    { command, isUidSearch, isSaving, followed }: ResponseContext,
+  ): void {
     const largest = Math.max(0, ...response.numbers);
     if (!isUidSearch && largest > this.entries.length) {
       this.#fail('number-beyond', `SEARCH found ${largest} of ${this.entries.length}`);
       return;
+    }
+    const { tag, numbers } = response;
+    if (followed !== undefined && tag !== undefined) {
+      this.contexts.begin(tag, followed, numbers, this.entries);
     }
     if (isSaving) {
       const found = response.numbers.map((number) =>

@@ -270,9 +270,10 @@ class FactCheck {
       const message = this.#messageOf(entry);
       if (message === undefined) continue;
       const from = this.#seenBefore.get(entry) ?? entry.seenState;
+      const hasNumber = ({ numbers }: NumberCriterion) => numbers.includes(index + 1);
       const answers = message.states
         .slice(from)
-        .map((state) => isMatch(criterion, { state, number: index + 1, uid: message.uid }));
+        .map((state) => isMatch(criterion, { state, uid: message.uid, hasNumber }));
       const isFound = found.has(message.uid);
       if (answers.includes(isFound) || answers.includes(undefined)) continue;
       if (!isFound && message.isExpunged) continue;
@@ -293,14 +294,18 @@ class FactCheck {
   }
 }
 
-interface Candidate {
+type NumberCriterion = Extract<Criterion, { key: 'numbers' }>;
+
+/** A message that may match. */
+export interface Candidate {
   readonly state: MessageState;
-  readonly number: number;
   readonly uid: number;
+  /** True if it has one of the numbers. */
+  readonly hasNumber: (criterion: NumberCriterion) => boolean;
 }
 
 /** Whether a message matches; undefined if it is not known, since its modseq is not. */
-function isMatch(criterion: Criterion, candidate: Candidate): boolean | undefined {
+export function isMatch(criterion: Criterion, candidate: Candidate): boolean | undefined {
   switch (criterion.key) {
     case 'all':
       return true;
@@ -309,7 +314,7 @@ function isMatch(criterion: Criterion, candidate: Candidate): boolean | undefine
       return flags.includes(criterion.flag.toLowerCase()) === criterion.isSet;
     }
     case 'numbers':
-      return criterion.numbers.includes(candidate.number);
+      return candidate.hasNumber(criterion);
     case 'uids':
     case 'saved':
       return criterion.uids.includes(candidate.uid);

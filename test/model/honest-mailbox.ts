@@ -79,18 +79,18 @@ export class HonestMailbox {
   }
 }
 
-/** Whether SEARCH finds a message by these criteria. */
-export function isFoundBy(criteria: string, message: HonestMessage, number: number): boolean {
+/** Whether SEARCH finds a message by these criteria, which have UIDs and no message sequence numbers. */
+export function isFoundBy(criteria: string, message: HonestMessage): boolean {
   const tokens: string[] = criteria.match(/[()]|[^\s()]+/g) ?? [];
   let isFound = true;
-  while (tokens.length > 0) isFound = takeKey(tokens, message, number) && isFound;
+  while (tokens.length > 0) isFound = takeKey(tokens, message) && isFound;
   return isFound;
 }
 
 /** Takes one search key off the tokens. */
-function takeKey(tokens: string[], message: HonestMessage, number: number): boolean {
+function takeKey(tokens: string[], message: HonestMessage): boolean {
   const key = tokens.shift()!;
-  const next = (): boolean => takeKey(tokens, message, number);
+  const next = (): boolean => takeKey(tokens, message);
   if (key === '(') {
     let isMatch = true;
     while (tokens[0] !== ')') isMatch = next() && isMatch;
@@ -107,6 +107,5 @@ function takeKey(tokens: string[], message: HonestMessage, number: number): bool
   if (key === 'KEYWORD') return message.has(tokens.shift()!);
   if (key === 'UNKEYWORD') return !message.has(tokens.shift()!);
   if (key === 'UID') return tokens.shift()!.split(',').includes(`${message.uid}`);
-  if (/^\d/.test(key)) return key.split(',').includes(`${number}`);
   return key.startsWith('UN') ? !message.has(`\\${key.slice(2)}`) : message.has(`\\${key}`);
 }

@@ -1,5 +1,5 @@
 import { SeededRandom } from '../fixtures/seeded-random.ts';
-import { HonestMailbox, isFoundBy, type HonestMessage } from './honest-mailbox.ts';
+import { HonestMailbox, type HonestMessage } from './honest-mailbox.ts';
 import { HonestView, type HonestViewSettings } from './honest-view.ts';
 import { changedFlags, inboxName } from './mailbox-model.ts';
 import type { ModelClient } from './model-client.ts';
@@ -131,7 +131,7 @@ export class HonestClient implements ModelClient, HonestViewSettings {
     if (server.lies('malformed')) this.emit('* 1 WHAT');
     const answer = this.#carryOut(text, tag);
     if (answer === undefined) return;
-    const usesNumbers = /^(STORE|FETCH|SEARCH) /.test(text);
+    const usesNumbers = /^(STORE|FETCH|SEARCH|SORT) /.test(text);
     if (!usesNumbers || server.lies('expunge-forbidden')) this.tell(true);
     else if (!server.lies('held-back')) this.tell(false);
     if (server.lies('serverbug')) return this.emit(`${tag} NO [SERVERBUG] Internal error`);
@@ -296,7 +296,12 @@ export class HonestClient implements ModelClient, HonestViewSettings {
         this.#selected = undefined;
         return `OK ${name} completed`;
       case 'SEARCH':
-        return this.#search(text, tag, view);
+      case 'SORT':
+        view.searches.search(text, tag);
+        return 'OK SEARCH completed';
+      case 'CANCELUPDATE':
+        view.searches.cancel(/"(.*)"/.exec(text)![1]!);
+        return 'OK CANCELUPDATE completed';
       case 'EXPUNGE':
         return this.#expunge(text, isUid, view);
       default: {
@@ -395,31 +400,5 @@ export class HonestClient implements ModelClient, HonestViewSettings {
     if (!this.lies('highestmodseq-early')) this.tell(true);
     else for (const told of view.entries) told.modseq = view.mailbox.find(told.uid)?.modseq ?? 0;
     return `OK [HIGHESTMODSEQ ${view.mailbox.modseq}] EXPUNGE completed`;
-  }
-
-  #search(text: string, tag: string, view: HonestView): string {
-    const [, uid = '', options, rest = ''] = /^(UID )?SEARCH (RETURN \(SAVE ALL\) )?(.*)$/.exec(
-      text,
-    )!;
-    const isUid = uid !== '';
-    const saved = [0, ...view.saved].join(',');
-    const criteria = rest.replaceAll(/(?<=^|[ (])\$(?=$|[ )])/g, `UID ${saved}`);
-    const found = view.entries.flatMap((entry, index) => {
-      const message = view.mailbox.find(entry.uid);
-      if (message === undefined) return [];
-      return isFoundBy(criteria, message, index + 1) ? [{ number: index + 1, message }] : [];
-    });
-    if (this.lies('search-wrong')) found.pop();
-    const numbers = found.map(({ number, message }) => (isUid ? message.uid : number));
-    const highest = Math.max(0, ...found.map(({ message }) => message.modseq));
-    const modseq = text.includes('MODSEQ') && highest > 0 ? `MODSEQ ${highest}` : '';
-    if (options === undefined) {
-      this.emit(`* SEARCH ${numbers.join(' ')}${modseq && ` (${modseq})`}`);
-    } else {
-      view.saved = found.map(({ message }) => message.uid);
-      const all = numbers.length > 0 ? ` ALL ${numbers.join(',')}` : '';
-      this.emit(`* ESEARCH (TAG "${tag}")${uid && ' UID'}${all}${modseq && ` ${modseq}`}`);
-    }
-    return 'OK SEARCH completed';
   }
 }

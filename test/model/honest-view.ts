@@ -1,3 +1,4 @@
+import { HonestSearches } from './honest-search.ts';
 import type { HonestMailbox, HonestMessage } from './honest-mailbox.ts';
 import type { Rule } from './rules.ts';
 
@@ -19,6 +20,7 @@ export class HonestView {
   readonly entries: { uid: number; modseq: number }[] = [];
   /** UIDs that the last search that was saved found. */
   saved: readonly number[] = [];
+  readonly searches: HonestSearches;
   readonly #recent = new Set<number>();
   /** All up to this modseq was told, with what is gone. */
   #settledModseq: number;
@@ -28,6 +30,7 @@ export class HonestView {
     this.mailbox = mailbox;
     this.isReadOnly = isReadOnly;
     this.#settings = settings;
+    this.searches = new HonestSearches(this, settings);
     this.#settledModseq = mailbox.modseq;
   }
 
@@ -45,6 +48,7 @@ export class HonestView {
 
   /** Tells what has changed; EXPUNGE only if it may be told. */
   tell(canExpunge: boolean): void {
+    this.searches.tellGone();
     if (canExpunge && !this.#lies('view-uids')) this.#tellExpunged();
     this.#tellNew();
     for (const [index, told] of this.entries.entries()) {
@@ -57,6 +61,7 @@ export class HonestView {
         this.entries[index] = { uid: told.uid, modseq: message.modseq };
       }
     }
+    this.searches.tellChanged();
     this.#settle();
   }
 
@@ -136,8 +141,8 @@ export class HonestView {
     if (hasModseq || !this.#settings.hasCondstore) this.entries[index] = { uid, modseq };
   }
 
-  /** UIDs that a set names; undefined if it names a number that there is not. */
-  named(set: string, isUid: boolean): number[] | undefined {
+  /** UIDs that a set names; undefined if it names a number that there is not, unless that is allowed. */
+  named(set: string, isUid: boolean, isLenient = false): number[] | undefined {
     const uids = this.entries.map(({ uid }) => uid);
     if (set === '$') return uids.filter((uid) => this.saved.includes(uid));
     const largest = isUid ? (uids.at(-1) ?? 0) : uids.length;
@@ -145,7 +150,8 @@ export class HonestView {
       const ends = range.split(':').map((end) => (end === '*' ? largest : Number(end)));
       return { first: Math.min(...ends), last: Math.max(...ends), isOpen: range.includes('*') };
     });
-    if (!isUid && ranges.some(({ last, isOpen }) => last > largest && !isOpen)) return undefined;
+    if (!isUid && !isLenient && ranges.some(({ last, isOpen }) => last > largest && !isOpen))
+      return undefined;
     return uids.filter((uid, index) => {
       const number = isUid ? uid : index + 1;
       return ranges.some(({ first, last }) => number >= first && number <= last);

@@ -6,6 +6,7 @@ import type { Operation, Step } from './random-commands.ts';
 import { resolveCommand } from './resolve-command.ts';
 import { RoundExchange, type RoundClients, type RoundSettings } from './round-exchange.ts';
 import { harmlessRules, type Problem, type Rule } from './rules.ts';
+import { compareContexts } from './context-check.ts';
 import { compareMailboxes } from './step-check.ts';
 import { compareView, findUntold, learnObservation } from './view-check.ts';
 import { NoAnswerError } from './wire-client.ts';
@@ -237,6 +238,7 @@ export class ModelRound {
       return [{ rule: 'deleted-untold', detail: `session ${index}: ${mirror.mailbox.name}` }];
     }
     const found = compareView(mirror, mirror.mailbox, isCondstore);
+    if (found.length === 0) return compareContexts(mirror, mirror.mailbox);
     return isIdle ? found.map(({ detail }) => ({ rule: 'idle-deaf', detail })) : found;
   }
 

@@ -166,6 +166,7 @@ export class ModelSession {
       isOpening: isOpening && mirror.entries.length === 0,
       isUidSearch: action?.kind === 'search' && action.isUid,
       isSaving: action?.kind === 'search' && action.isSaving,
+      followed: action?.kind === 'search' && action.isFollowed === true ? action : undefined,
     };
     this.#used.add(mirror);
     if (response.kind === (this.isQresync || this.isUidOnly ? 'expunge' : 'vanished')) {
@@ -230,6 +231,9 @@ export class ModelSession {
         return;
       case 'delete':
         if (isOk && this.mirror?.mailbox?.name === action.name) this.mirror = undefined;
+        return;
+      case 'cancel':
+        if (isOk) this.mirror?.contexts.end(action.tag);
         return;
       case 'store':
         if (!action.isSilent || (!isOk && outcome.code !== 'EXPUNGEISSUED')) return;

@@ -55,6 +55,14 @@ export type Operation = { readonly session: number } & (
       readonly criterion: SearchPick;
       /** True if the result is saved, as `$`. */
       readonly isSaving?: boolean;
+      /** True if the client follows the results; then they may be sorted. */
+      readonly isFollowed?: boolean;
+      readonly order?: 'SUBJECT' | 'REVERSE SUBJECT';
+    }
+  | {
+      /** No longer follows one of the searches, by its place in thousandths. */
+      readonly name: 'cancel';
+      readonly pick: number;
     }
   | { readonly name: 'append'; readonly target: number; readonly flags: readonly string[] }
   | {
@@ -101,6 +109,7 @@ const weights = [
     ['store', 260],
     ['fetch', 190],
     ['search', 70],
+    ['cancel', 8],
     ['append', 130],
     ['copy', 45],
   ] as const),
@@ -227,7 +236,10 @@ export class RandomCommands {
           isUid: random.chance(0.4),
           criterion: this.#criterion(2),
           ...(random.chance(0.4) && { isSaving: true }),
+          ...(random.chance(0.4) && this.#following()),
         };
+      case 'cancel':
+        return { session, name, pick: random.below(1000) };
       case 'append':
         return { session, name, target, flags: this.#flags(2) };
       case 'copy':
@@ -296,6 +308,11 @@ export class RandomCommands {
       items: random.pick(items),
       ...(random.chance(0.12) && { changedBack: random.below(12) }),
     };
+  }
+
+  #following(): Pick<Extract<Operation, { name: 'search' }>, 'isFollowed' | 'order'> {
+    const order = this.#random.pick(['SUBJECT', 'REVERSE SUBJECT', undefined, undefined] as const);
+    return { isFollowed: true, ...(order && { order }) };
   }
 
   #criterion(depth: number): SearchPick {

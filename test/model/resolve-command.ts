@@ -101,6 +101,8 @@ function resolveSelected(
       return fetch(operation, mirror, context);
     case 'search':
       return search(operation, mirror, context);
+    case 'cancel':
+      return cancel(operation, mirror);
     case 'copy':
     case 'move':
       return copy(operation, mirror, context);
@@ -270,14 +272,24 @@ function search(
   context: ResolveContext,
 ): Resolved {
   const isUid = operation.isUid || needsUid(context);
-  const isSaving = operation.isSaving === true;
+  const { isFollowed = false, order } = operation;
+  const isSaving = operation.isSaving === true && order === undefined;
   const criterion = resolveCriterion(operation.criterion, mirror, context);
-  const options = isSaving ? 'RETURN (SAVE ALL) ' : '';
+  const options = [...(isSaving ? ['SAVE'] : []), ...(isFollowed ? ['UPDATE'] : []), 'ALL'];
+  const returned = options.length > 1 ? `RETURN (${options.join(' ')}) ` : '';
+  const name = order === undefined ? `SEARCH ${returned}` : `SORT ${returned}(${order}) UTF-8 `;
   return {
-    text: `${isUid ? 'UID ' : ''}SEARCH ${options}${criterionText(criterion)}`,
-    action: { kind: 'search', criterion, isUid, isSaving },
+    text: `${isUid ? 'UID ' : ''}${name}${criterionText(criterion)}`,
+    action: { kind: 'search', criterion, isUid, isSaving, isFollowed, ...(order && { order }) },
     usesNumbers: !isUid,
   };
+}
+
+function cancel({ pick }: Extract<Operation, { name: 'cancel' }>, mirror: ClientMirror): Resolved {
+  const tags = [...mirror.contexts.all.keys()];
+  const tag = tags[Math.floor((pick * tags.length) / 1000)];
+  if (tag === undefined) return noop;
+  return { text: `CANCELUPDATE "${tag}"`, action: { kind: 'cancel', tag } };
 }
 
 function copy(

@@ -248,7 +248,7 @@ function needsLook(bursts: readonly DoneBurst[]): boolean {
 
 /** Commands that change no mailbox. */
 const harmless: ReadonlySet<string> = new Set(
-  'other idle done unselect search select status'.split(' '),
+  'other idle done unselect search cancel select status'.split(' '),
 );
 
 /** The names of the mailboxes that the commands can have changed. */

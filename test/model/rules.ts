@@ -35,6 +35,10 @@ export const rules = {
   'inbox-rename':
     'RENAME of INBOX does not move its messages, with their flags and in their order, or leaves some (RFC 9051 6.3.6)',
   'search-wrong': 'SEARCH found what does not match, or did not find what matches',
+  'context-wrong':
+    'What a client makes of the updates of a search is not what one finds that searches (RFC 5267 4.3)',
+  'context-order':
+    'EXPUNGE of a message that is still among the results of a search by number (RFC 5267 4.3.4)',
   'fetch-missing': 'FETCH left out a message that exists and was asked for',
   'fetch-body': 'FETCH gave the body of another message',
   'opening-wrong': 'SELECT or EXAMINE told numbers that are not those of the mailbox',
@@ -79,6 +83,7 @@ export const statusRules: Readonly<Record<string, Rule>> = {
   MOVE: 'status-copy',
   FETCH: 'status-fetch',
   SEARCH: 'status-search',
+  SORT: 'status-search',
   STORE: 'status-store',
   SELECT: 'status-mailbox',
   EXAMINE: 'status-mailbox',

@@ -16,6 +16,7 @@ export type ServerResponse =
   | VanishedResponse
   | FetchResponse
   | SearchResponse
+  | UpdateResponse
   | {
       readonly kind: 'status';
       readonly mailboxName: string;
@@ -46,9 +47,24 @@ export interface VanishedResponse {
   readonly uids: readonly number[];
 }
 
+/** `* ESEARCH (TAG t) UID ADDTO (p set …) REMOVEFROM (p set …)` */
+export interface UpdateResponse {
+  readonly kind: 'update';
+  readonly tag: string;
+  readonly isUid: boolean;
+  /** In their order. */
+  readonly changes: readonly {
+    readonly name: 'ADDTO' | 'REMOVEFROM';
+    readonly position: number;
+    readonly numbers: readonly number[];
+  }[];
+}
+
 /** `* SEARCH n n (MODSEQ m)`, or `* ESEARCH (TAG t) UID ALL set MODSEQ m` */
 export interface SearchResponse {
   readonly kind: 'search';
+  /** Of an ESEARCH response. */
+  readonly tag?: string;
   readonly numbers: readonly number[];
   readonly modseq?: number;
 }
@@ -87,6 +103,7 @@ function parseUntagged(text: string, literals: readonly string[]): ServerRespons
     return parseFetch(number, numbered[2] === 'UIDFETCH', { text, literals });
   }
   if (text.startsWith('SEARCH')) return parseSearch(text);
+  if (/ (?:ADDTO|REMOVEFROM) /.test(text)) return parseUpdate(text);
   if (text.startsWith('ESEARCH')) return parseEsearch(text);
   const vanished = /^VANISHED( \(EARLIER\))? ([\d:,]+)$/.exec(text);
   if (vanished !== null) {
@@ -127,11 +144,28 @@ function parseFetch(
   };
 }
 
+function parseUpdate(text: string): UpdateResponse {
+  const pattern = /^ESEARCH \(TAG "([^"]+)"\)( UID)?((?: (?:ADDTO|REMOVEFROM) \([\d:, ]+\))+)$/;
+  const [, tag, uid, items] = pattern.exec(text) ?? [];
+  if (items === undefined) throw new Error(`Malformed response "${text}"`);
+  const lists = [...items.matchAll(/(ADDTO|REMOVEFROM) \(([^)]+)\)/g)];
+  const changes = lists.flatMap(([, name, list]) =>
+    [...list!.matchAll(/(\d+) ([\d:,]+)/g)].map(([, position, set]) => ({
+      name: name as 'ADDTO' | 'REMOVEFROM',
+      position: Number(position),
+      numbers: numbersOf(set!),
+    })),
+  );
+  return { kind: 'update', tag: tag!, isUid: uid !== undefined, changes };
+}
+
 function parseEsearch(text: string): SearchResponse {
+  const tag = /\(TAG "([^"]+)"\)/.exec(text)?.[1];
   const set = / ALL (\S+)/.exec(text)?.[1];
   const modseq = / MODSEQ (\d+)/.exec(text)?.[1];
   return {
     kind: 'search',
+    ...(tag !== undefined && { tag }),
     numbers: set === undefined ? [] : numbersOf(set),
     ...(modseq !== undefined && { modseq: Number(modseq) }),
   };
