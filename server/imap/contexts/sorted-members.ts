@@ -9,7 +9,7 @@ import type { ResultUpdate } from './update-response.ts';
 /** Messages that are looked for one by one in the order; of more it is gone through once. */
 const maxSoughtMessages = 8;
 
-/** Messages for each of which its place is looked for; if they are a larger part of all, all are sorted again. */
+/** Of so large a part of all, or a few, the place of each is looked for; with more all are sorted again. */
 const placedPart = 1 / 16;
 
 /** Results in the order of SORT, with their places: 4 bytes each, and a quarter of one. */
@@ -61,7 +61,7 @@ export class SortedMembers implements ContextMembers {
 
   async add(uids: Uint32Array, turn: Turn): Promise<AddedMembers> {
     if (uids.length === 0) return { removed: [], added: [] };
-    const isPart = uids.length <= this.#uids.count * placedPart;
+    const isPart = uids.length <= Math.max(maxSoughtMessages, this.#uids.count * placedPart);
     return (isPart ? await this.#place(uids, turn) : undefined) ?? this.#sortAgain(uids, turn);
   }
 
