@@ -25,6 +25,7 @@ export class TransferDecoder {
   readonly #part: Pick<MimePart, 'encoding'>;
   readonly #window: Buffer;
   #bytes = 0;
+  #cutBytes = 0;
 
   constructor(part: Pick<MimePart, 'encoding' | 'bodyStart' | 'end'>) {
     this.#part = part;
@@ -32,6 +33,11 @@ export class TransferDecoder {
     // so that a part of one window never fills it.
     const windowBytes = Math.min(maxWindowBytes, part.end - part.bodyStart + 1);
     this.#window = Buffer.allocUnsafe(windowBytes);
+  }
+
+  /** Bytes that were taken and are decoded: there a new decoder would go on with the same. */
+  get cutBytes(): number {
+    return this.#cutBytes;
   }
 
   /** Takes bytes, and yields decoded ones each time a window is full; they may be a view that is good until the next step. */
@@ -44,6 +50,7 @@ export class TransferDecoder {
       position += count;
       if (this.#bytes < this.#window.length) continue;
       const cut = this.#findCut();
+      this.#cutBytes += cut;
       yield decodePartBytes(this.#part, this.#window.subarray(0, cut));
       this.#window.copyWithin(0, cut, this.#bytes);
       this.#bytes -= cut;

@@ -12,6 +12,7 @@ import { ConnectionLostError } from '../net/byte-stream.ts';
 import { MetadataNews } from './metadata-news.ts';
 import { ByeError, CommandRefusedError, type Responses } from './responses.ts';
 import type { Connection } from './connection.ts';
+import type { DecodedPositions } from './decoded-positions.ts';
 import type { MailboxView } from './mailbox-view.ts';
 import type { ServiceContext } from './service-context.ts';
 
@@ -24,6 +25,8 @@ export class Session {
   readonly connection: Connection;
   /** What the client has turned on, by ENABLE or by using it. */
   readonly enabled: Set<EnabledExtension>;
+  /** Where the client has come to in parts that it reads in pieces; undefined until it does. */
+  decodedPositions: DecodedPositions | undefined;
   #capabilitiesOff: ReadonlySet<Capability>;
   #account: SessionAccount | undefined;
   #selected: MailboxView | undefined;

@@ -15,6 +15,7 @@ import { encodeBinarySection } from '../../../protocol/wire-text.ts';
 import type { MessageRows } from '../../../store/message-rows.ts';
 import { takeTurnIfFree } from '../../../store/turns.ts';
 import { keptBinaryBytes } from '../limits.ts';
+import { type DecodedPosition, DecodedPositions } from '../decoded-positions.ts';
 import { CommandRefusedError } from '../responses.ts';
 import type { Session } from '../session.ts';
 import { type MessageRow, present } from './fetch-section.ts';
@@ -88,42 +89,65 @@ async function measureSize(session: Session, bodyId: number, bytes: EncodedBytes
 
 /** So many bytes from the offset on, in pieces that are the caller's, of some tens of kilobytes, between which others have their turn. */
 async function* readDecoded(
-  { store }: Session,
+  session: Session,
   bodyId: number,
   bytes: EncodedBytes,
-  { offsetBytes, countBytes }: PartialRange,
+  range: PartialRange,
 ): AsyncGenerator<Uint8Array> {
   const { encoding, bodyStart, end } = bytes;
+  const { offsetBytes, countBytes } = range;
   if (isIdentity(encoding)) {
     const start = Math.min(bodyStart + offsetBytes, end);
-    const chunks = store.readBody(bodyId, start, Math.min(start + countBytes, end));
+    const chunks = session.store.readBody(bodyId, start, Math.min(start + countBytes, end));
     for await (const chunk of chunks) {
       await takeTurnIfFree();
       yield chunk;
     }
     return;
   }
-  let position = 0;
-  for await (const piece of decode(store.readBody(bodyId, bodyStart, end), bytes)) {
-    const from = Math.max(0, offsetBytes - position);
-    const to = Math.min(piece.length, offsetBytes + countBytes - position);
+  const stop = offsetBytes + countBytes;
+  const positions = (session.decodedPositions ??= new DecodedPositions());
+  const part = { bodyId, bodyStart, end };
+  let position = positions.find(part, offsetBytes);
+  const reached = [position];
+  for await (const { piece, next } of decode(session, bodyId, bytes, position)) {
+    const from = Math.max(0, offsetBytes - position.decodedBytes);
+    const to = Math.min(piece.length, stop - position.decodedBytes);
+    position = next;
+    if (position.decodedBytes <= stop) reached[1] = position;
     if (from < to) yield piece.subarray(from, to);
-    position += piece.length;
-    if (position >= offsetBytes + countBytes) return;
+    if (position.decodedBytes >= stop) break;
   }
+  // A large piece is decoded a second time from where it began, and the next piece from where this one ends.
+  if (stop < Infinity) for (const place of reached) positions.remember(part, place);
 }
 
-/** Of base64 and quoted-printable what is decoded is no view. */
+/** Decoded bytes, which are no view, and where the decoding goes on behind them. */
+interface DecodedPiece {
+  readonly piece: Uint8Array;
+  readonly next: DecodedPosition;
+}
+
+/** Decodes a part from a position on. */
 async function* decode(
-  chunks: AsyncIterable<Uint8Array>,
+  { store }: Session,
+  bodyId: number,
   bytes: EncodedBytes,
-): AsyncGenerator<Uint8Array> {
-  const decoder = new TransferDecoder(bytes);
-  for await (const chunk of chunks) {
+  { encodedStart, decodedBytes }: DecodedPosition,
+): AsyncGenerator<DecodedPiece> {
+  const { encoding, end } = bytes;
+  const decoder = new TransferDecoder({ encoding, bodyStart: encodedStart, end });
+  let position = decodedBytes;
+  for await (const chunk of store.readBody(bodyId, encodedStart, end)) {
     await takeTurnIfFree();
-    yield* decoder.push(chunk);
+    for (const piece of decoder.push(chunk)) {
+      position += piece.length;
+      const next = { encodedStart: encodedStart + decoder.cutBytes, decodedBytes: position };
+      yield { piece, next };
+    }
   }
-  yield decoder.finish();
+  const piece = decoder.finish();
+  yield { piece, next: { encodedStart: end, decodedBytes: position + piece.length } };
 }
 
 interface Measured {

@@ -113,6 +113,63 @@ await t.test('no more is decoded than was asked for', async (t) => {
   t.ok(chunkCount <= 2, `${chunkCount} chunks of 64 KiB`);
 });
 
+await t.test('who reads a part in pieces has each byte decoded once, or twice', async (t) => {
+  const content = new SeededRandom(5).bytes(1_000_000);
+  const quotedLine = `${'caf=E9 '.repeat(10)}=\r\n`;
+  const quoted = Buffer.from(
+    `Content-Transfer-Encoding: quoted-printable\r\n\r\n${quotedLine.repeat(12_000)}`,
+  );
+  const plain = Buffer.from('caf\xe9 '.repeat(120_000), 'latin1');
+  let decodedBytes = 0;
+  storeMethods.readBody = async function* countBytes(...range) {
+    for await (const chunk of store.readBody(...range)) {
+      decodedBytes += chunk.length;
+      yield chunk;
+    }
+  };
+  for (const [message, expected] of [
+    [messageOf(content), content],
+    [quoted, plain],
+  ] as const) {
+    for (const pieceBytes of [16 * 1024, 64 * 1024, keptBinaryBytes + 1]) {
+      const client = await clientWith(message);
+      const other = await client.ok('FETCH 1 BINARY.PEEK[1]<300000.10>');
+      t.match(texts(other)[0], /<300000>/);
+      decodedBytes = 0;
+      let pieces = 0;
+      for (let offset = 0; offset < expected.length; offset += pieceBytes) {
+        const { bytes } = await fetchOne(client, `BINARY.PEEK[1]<${offset}.${pieceBytes}>`);
+        if (!bytes?.equals(expected.subarray(offset, offset + pieceBytes))) t.fail(`at ${offset}`);
+        pieces += 1;
+      }
+      // What is read for a piece beyond its own bytes: the window that it begins in, and that it ends in.
+      const readTwice = pieceBytes > keptBinaryBytes ? 2 : 1;
+      const bound = readTwice * (message.length + pieces * 3 * 64 * 1024);
+      t.ok(decodedBytes <= bound, `${decodedBytes} bytes are decoded for ${pieceBytes}`);
+      await client.logout();
+    }
+  }
+  delete storeMethods.readBody;
+});
+
+await t.test('parts that are read by turns go on where they were', async (t) => {
+  const contents = [6, 7].map((seed) => new SeededRandom(seed).bytes(400_000));
+  const client = await clientWith(messageOf(contents[0]!));
+  await client.ok('APPEND INBOX', messageOf(contents[1]!));
+  await client.ok('NOOP');
+  for (let offset = 390_000; offset >= 0; offset -= 30_000) {
+    for (const [index, content] of contents.entries()) {
+      for (const start of [offset, offset + 5_000]) {
+        const item = `BINARY.PEEK[1]<${start}.5000>`;
+        const { untagged } = await client.ok(`FETCH ${index + 1} ${item}`);
+        const [bytes] = untagged[0]!.literals;
+        if (!bytes?.equals(content.subarray(start, start + 5_000))) t.fail(`at ${start}`);
+      }
+    }
+  }
+  t.pass();
+});
+
 await t.test('BINARY sets \\Seen, BINARY.PEEK and BINARY.SIZE do not', async (t) => {
   const client = await clientWith(messageOf(Buffer.from('x')));
   await client.ok('FETCH 1 (BINARY.PEEK[3] BINARY.SIZE[3])');
