@@ -127,6 +127,25 @@ export function resolveSequenceSet(set: SequenceSet, largest: number): SequenceR
   return merged;
 }
 
+/** What is in both lists of ranges, each of which ascends and has no two that overlap or touch. */
+export function intersectRanges(
+  ranges: readonly SequenceRange[],
+  others: readonly SequenceRange[],
+): SequenceRange[] {
+  const both: SequenceRange[] = [];
+  let [index, other] = [0, 0];
+  // Ends: each round passes one range of the two lists.
+  while (index < ranges.length && other < others.length) {
+    const [a, b] = [ranges[index]!, others[other]!];
+    const first = Math.max(a.first, b.first);
+    const last = Math.min(a.last, b.last);
+    if (first <= last) both.push({ first, last });
+    if (a.last <= b.last) index += 1;
+    else other += 1;
+  }
+  return both;
+}
+
 /**
  * The members of `sorted` (ascending, without duplicates) that the set names, ascending. `*` is its last
  * member. The result is the caller's. The cost grows with the ranges and the result, never with the width of

@@ -1,11 +1,16 @@
 import { maxNumber } from '../../protocol/limits.ts';
 import type { ResponseCode } from '../../protocol/response-code.ts';
 import type { SearchKey } from '../../protocol/search-key.ts';
-import { selectFromSorted } from '../../protocol/sequence-set.ts';
-import { intersectUids } from '../../protocol/sorted-uids.ts';
+import {
+  intersectRanges,
+  lowerBound,
+  rangesOf,
+  resolveSequenceSet,
+  type SequenceRange,
+} from '../../protocol/sequence-set.ts';
+import { uidRangesOf } from './commands/store-criteria.ts';
 import type { Completion } from './dispatch.ts';
 import type { MailboxView } from './mailbox-view.ts';
-import { uidsOfNumbers } from './named-messages.ts';
 import { CommandRefusedError } from './responses.ts';
 import type { Session } from './session.ts';
 
@@ -71,13 +76,16 @@ export function searchWithinLimit<Command extends { readonly criteria: SearchKey
   session: Session,
   command: Command,
 ): SearchWithin<Command> {
-  const { view } = session;
-  if (view.count <= session.messageLimit) return { command };
-  const { uids, limitCode } = withinLimit(session, searchedUids(view, command.criteria));
-  if (limitCode === undefined) return { command };
-  const set = [{ first: uids[0]!, last: maxNumber }];
-  const criteria: SearchKey = { key: 'and', keys: [{ key: 'uid', set }, command.criteria] };
-  return { command: { ...command, criteria }, limitCode };
+  const { view, messageLimit } = session;
+  if (view.count <= messageLimit) return { command };
+  const { count, uidAt } = searchedMessages(view, command.criteria);
+  if (count <= messageLimit) return { command };
+  const lastUid = uidAt(count - messageLimit);
+  const searched: SearchKey = { key: 'uid', set: [{ first: lastUid, last: maxNumber }] };
+  return {
+    command: { ...command, criteria: { key: 'and', keys: [searched, command.criteria] } },
+    limitCode: `MESSAGELIMIT ${messageLimit} ${lastUid}`,
+  };
 }
 
 /** Refuses to put more messages in order than one command may be about. @see RFC 9738, section 3.3 */
@@ -85,20 +93,52 @@ export function expectSearchWithinLimit(
   session: Session,
   { criteria }: { readonly criteria: SearchKey },
 ): void {
-  const { view } = session;
-  if (view.count <= session.messageLimit) return;
-  expectCountWithinLimit(session, searchedUids(view, criteria).length);
+  const { view, messageLimit } = session;
+  if (view.count <= messageLimit) return;
+  expectCountWithinLimit(session, searchedMessages(view, criteria).count);
 }
 
-/** UIDs, ascending, of the messages that the sets of a search leave. */
-function searchedUids(view: MailboxView, criteria: SearchKey): Uint32Array {
-  const keys = criteria.key === 'and' ? criteria.keys : [criteria];
-  let uids = view.uids;
-  for (const key of keys) {
-    if (key.key === 'uid') uids = selectFromSorted(key.set, uids);
-    else if (key.key === 'sequence') uids = intersectUids(uids, uidsOfNumbers(view, key.set));
-    else if (key.key === 'saved') uids = intersectUids(uids, view.savedUids);
-    else if (key.key === 'and') uids = intersectUids(uids, searchedUids(view, key));
-  }
-  return uids;
+/** The messages that the sets of a search leave: how many they are, and the UID of each, from the lowest, which is at 0. */
+interface SearchedMessages {
+  readonly count: number;
+  readonly uidAt: (place: number) => number;
+}
+
+/** Costs as much as the sets have ranges, not as much as there are messages. */
+function searchedMessages(view: MailboxView, criteria: SearchKey): SearchedMessages {
+  const { uids } = view;
+  const placeOf = (uid: number) => lowerBound(uids, uids.length, uid);
+  const slices = searchedRanges(view, criteria).map(({ first, last }) => {
+    const start = placeOf(first);
+    return { start, count: placeOf(last + 1) - start };
+  });
+  return {
+    count: slices.reduce((sum, { count }) => sum + count, 0),
+    uidAt: (place) => {
+      let before = 0;
+      for (const { start, count } of slices) {
+        if (place < before + count) return uids[start + place - before]!;
+        before += count;
+      }
+      throw new RangeError(`No message is at ${place}`);
+    },
+  };
+}
+
+/** UIDs as ranges that ascend and do not touch. */
+function searchedRanges(view: MailboxView, criteria: SearchKey): readonly SequenceRange[] {
+  let ranges: readonly SequenceRange[] = [{ first: 1, last: maxNumber }];
+  let isOfSaved = false;
+  const narrow = (key: SearchKey): void => {
+    if (key.key === 'and') key.keys.forEach(narrow);
+    if (key.key === 'uid')
+      ranges = intersectRanges(ranges, resolveSequenceSet(key.set, view.lastUid));
+    if (key.key === 'sequence') ranges = intersectRanges(ranges, uidRangesOf(key.set, view));
+    // Once, however often it is named: it may have as many ranges as there are messages.
+    if (key.key !== 'saved' || isOfSaved) return;
+    isOfSaved = true;
+    ranges = intersectRanges(ranges, rangesOf(view.savedUids));
+  };
+  narrow(criteria);
+  return ranges;
 }

@@ -2,8 +2,9 @@ import * as fc from 'fast-check';
 import { deepEqual } from 'node:assert/strict';
 import t from 'tap';
 import {
-  lowerBound,
   formatSequenceSet,
+  intersectRanges,
+  lowerBound,
   parseSequenceSet,
   rangesOf,
   resolveSequenceSet,
@@ -124,6 +125,19 @@ await t.test('what is formatted parses to the same numbers', (t) => {
         deepEqual(selectFromSorted(set, numbers), uids);
       },
     ),
+    { numRuns: 200 },
+  );
+  t.end();
+});
+
+await t.test('what two lists of ranges have in common is what their numbers have', (t) => {
+  t.same(intersectRanges([range(1, 5), range(8)], [range(3, 9)]), [range(3, 5), range(8)]);
+  t.same(intersectRanges([], [range(1)]), []);
+  fc.assert(
+    fc.property(uidLists, uidLists, (uids, others) => {
+      const both = intersectRanges(rangesOf(uids), rangesOf(others));
+      deepEqual(both, rangesOf(uids.filter((uid) => others.includes(uid))));
+    }),
     { numRuns: 200 },
   );
   t.end();

@@ -1,5 +1,6 @@
 import type { ResponseCode } from '../../../protocol/response-code.ts';
 import type { MessageSet } from '../../../protocol/sequence-set.ts';
+import { Turn } from '../../../store/turns.ts';
 import type { CommandHandler } from '../dispatch.ts';
 import { completeWithin, withinLimit } from '../message-limit.ts';
 import { namedUids } from '../named-messages.ts';
@@ -12,7 +13,7 @@ import type { Session } from '../session.ts';
  */
 export const expunge: CommandHandler<'EXPUNGE'> = async (session, command) => {
   const view = session.writableView;
-  const { uids: named, limitCode } = namedWithinLimit(session, command.uids);
+  const { uids: named, limitCode } = await namedWithinLimit(session, command.uids);
   const { modseq, uids: expunged, failure } = await session.store.expungeMessages(view.box, named);
   await view.feed.reach(modseq);
   if (failure !== undefined) throw failure;
@@ -25,21 +26,24 @@ export const expunge: CommandHandler<'EXPUNGE'> = async (session, command) => {
 };
 
 /** Of the messages that UID EXPUNGE names; undefined for EXPUNGE. What is not \Deleted does not count. */
-function namedWithinLimit(
+async function namedWithinLimit(
   session: Session,
   set: MessageSet | undefined,
-): { readonly uids: Uint32Array | undefined; readonly limitCode?: ResponseCode } {
+): Promise<{ readonly uids: Uint32Array | undefined; readonly limitCode?: ResponseCode }> {
   if (set === undefined) return { uids: undefined };
   const { view } = session;
   const uids = namedUids(view, set, true);
   if (uids.length <= session.messageLimit) return { uids };
   const { feed } = view;
-  let index = -1;
-  const deleted = uids.filter((uid) => {
+  const turn = new Turn(session.out);
+  const deleted = new Uint32Array(uids.length);
+  let [count, index] = [0, -1];
+  for (const uid of uids) {
+    if (turn.look()) await turn.next();
     const found = feed.indexOf(uid, index + 1);
-    if (found === -1) return false;
+    if (found === -1) continue;
     index = found;
-    return feed.flagSets.has(feed.flagSetNumberAt(index), '\\Deleted');
-  });
-  return withinLimit(session, deleted);
+    if (feed.flagSets.has(feed.flagSetNumberAt(index), '\\Deleted')) deleted[count++] = uid;
+  }
+  return withinLimit(session, deleted.subarray(0, count));
 }

@@ -1,5 +1,10 @@
 import { conditionsOf, type SearchKey } from '../../../protocol/search-key.ts';
-import { rangesOf, resolveSequenceSet, type SequenceSet } from '../../../protocol/sequence-set.ts';
+import {
+  rangesOf,
+  resolveSequenceSet,
+  type SequenceRange,
+  type SequenceSet,
+} from '../../../protocol/sequence-set.ts';
 import type { MailboxView } from '../mailbox-view.ts';
 
 /** What a feed decides; see {@link SearchVerdicts}. */
@@ -56,7 +61,7 @@ function needsStore(key: SearchKey): boolean {
 }
 
 /** Ranges of UIDs that hold, of the messages that the client knows of, those with the numbers of a set and no others. */
-function uidRangesOf(set: SequenceSet, view: MailboxView): SequenceSet {
+export function uidRangesOf(set: SequenceSet, view: MailboxView): SequenceRange[] {
   const { count } = view;
   const uidOf = (number: number): number => view.uidsBetween(number - 1, number)[0] as number;
   return resolveSequenceSet(set, count)

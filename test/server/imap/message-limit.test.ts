@@ -116,6 +116,9 @@ await t.test('SEARCH looks at the newest messages that it is about', async (t) =
     ['UID 1:3 SUBJECT 2', ' 2', ''],
     ['SUBJECT 2 2:5', '', ' [MESSAGELIMIT 3 3]'],
     ['(UID 1:5 (UID 2:9)) SEEN', ' 3 4 5', ' [MESSAGELIMIT 3 3]'],
+    ['UID 1:2 UID 5:6', '', ''],
+    ['1:2,5 UID 2:6', ' 2 5', ''],
+    [`${'1:* UID 1:* '.repeat(500)}ALL`, ' 4 5 6', ' [MESSAGELIMIT 3 4]'],
     ['OR UID 1 UID 2', '', ' [MESSAGELIMIT 3 4]'],
     ['UIDBEFORE 4', ' 1 2 3', ''],
     ['UIDBEFORE 1', '', ''],
@@ -132,6 +135,7 @@ await t.test('SEARCH looks at the newest messages that it is about', async (t) =
   }
   t.same(await answer(client, 'SEARCH RETURN (SAVE) ALL'), ['OK [MESSAGELIMIT 3 4]']);
   t.same(await answer(client, 'UID SEARCH $'), ['* SEARCH 4 5 6', 'OK']);
+  t.same(await answer(client, 'UID SEARCH $ 1:5 $'), ['* SEARCH 4 5', 'OK']);
   t.match(await answer(client, 'UID SEARCH RETURN (PARTIAL -1:-2 COUNT) ALL'), [
     / PARTIAL \(-1:-2 5:6\) COUNT 3$/,
     'OK [MESSAGELIMIT 3 4]',

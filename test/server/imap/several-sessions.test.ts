@@ -269,3 +269,48 @@ await t.test('SORT and THREAD number messages as their client knows them', async
   t.same(texts(await a.ok('SORT (REVERSE SUBJECT) UTF-8 ALL')), ['* SORT 3 2 1 4']);
   t.same(texts(await b.ok('UID SORT (SUBJECT) UTF-8 ALL')), ['* SORT 5 1 3 4']);
 });
+
+await t.test('of those who replace, move or expunge a message at once, one does', async (t) => {
+  const loginAgain = await service.newAccount();
+  const clients = await Promise.all(Array.from({ length: 4 }, loginAgain));
+  const observer = await loginAgain();
+  const message = messageOf('new').toString();
+  const commands = [
+    `UID REPLACE 1 {} {${message.length}+}\r\n${message}`,
+    `UID REPLACE 1 {}-else {${message.length}+}\r\n${message}`,
+    'UID MOVE 1 {}-else',
+    'UID EXPUNGE 1',
+  ];
+  for (let round = 0; round < commands.length; round++) {
+    const name = `box${round}`;
+    await observer.ok(`CREATE ${name}`);
+    await observer.ok(`CREATE ${name}-else`);
+    await observer.ok(`APPEND ${name} (\\Deleted)`, messageOf('old'));
+    for (const client of clients) await client.ok(`SELECT ${name}`);
+    const results = await Promise.all(
+      clients.map((client, index) =>
+        client.command(commands[(index + round) % commands.length]!.replaceAll('{}', name)),
+      ),
+    );
+    const told = results.map((result) => [...texts(result), result.text].join('\n'));
+    const added = told.filter((text) => /(APPENDUID|COPYUID)/.test(text)).length;
+    const status = await observer.command(`STATUS ${name} (MESSAGES)`);
+    const other = await observer.command(`STATUS ${name}-else (MESSAGES)`);
+    const counts = [...texts(status), ...texts(other)].map((line) =>
+      Number(/(\d+)\)$/.exec(line)?.[1]),
+    );
+    t.equal(counts[0]! + counts[1]!, added, told.join('\n\n'));
+    t.ok(added <= 1);
+    for (const [index, { status, text }] of results.entries()) {
+      if (status === 'OK') continue;
+      t.match(text, /^\[EXPUNGEISSUED\]/, `${index}`);
+    }
+    await observer.ok(`SELECT ${name}`);
+    const left = texts(await observer.ok('UID SEARCH ALL'));
+    t.notMatch(left, [/ 1\b/], 'it is gone');
+    for (const client of clients) {
+      await client.ok('NOOP');
+      t.same(texts(await client.ok('UID SEARCH ALL')), left);
+    }
+  }
+});
