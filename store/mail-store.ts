@@ -51,7 +51,7 @@ export interface MailStore {
     accountId: number,
     name: string,
     specialUses?: readonly SpecialUse[],
-  ): Promise<Mailbox>;
+  ): Promise<CreatedMailbox>;
   /**
    * With its messages. If it has children it stays as a \Noselect level (RFC 3501, section 6.3.4).
    * `NONEXISTENT`, `CANNOT` (INBOX), `HASCHILDREN` (already \Noselect, with children).
@@ -287,6 +287,11 @@ export interface Mailbox extends MailboxKey {
   readonly hasChildren: boolean;
   /** What it is for, each once; empty for most. Of the mailboxes of an account one at most is for each use. */
   readonly specialUses: readonly SpecialUse[];
+}
+
+/** A mailbox at the moment that it was made. */
+export interface CreatedMailbox extends Mailbox {
+  readonly uidValidity: number;
 }
 
 /** Counters of a mailbox at one instant. */

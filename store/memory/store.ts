@@ -14,6 +14,7 @@ import {
   type FlagChangeResult,
   type MetadataEntry,
   type MetadataOwner,
+  type CreatedMailbox,
   type Mailbox,
   type MailboxKey,
   type MailboxStatus,
@@ -125,10 +126,11 @@ export class MemoryMailStore implements MailStore {
     accountId: number,
     name: string,
     specialUses: readonly SpecialUse[] = [],
-  ): Promise<Mailbox> {
+  ): Promise<CreatedMailbox> {
     return this.#change((commit) => {
       const account = this.#accounts.requireById(accountId);
-      return account.find(account.create(commit, name, specialUses).name)!;
+      const { name: keptName, uidValidity } = account.create(commit, name, specialUses);
+      return { ...account.find(keptName)!, uidValidity };
     });
   }
 

@@ -2,6 +2,7 @@ import type { Flag } from '../../protocol/flag.ts';
 import { findSpecialUse, type SpecialUse } from '../../protocol/special-use.ts';
 import { limits } from '../limits.ts';
 import {
+  type CreatedMailbox,
   type Mailbox,
   type MailboxKey,
   type MailboxStatus,
@@ -233,7 +234,7 @@ export interface NamedMailbox {
 export function createMailbox(
   context: WriteContext,
   { accountId, name, specialUses }: NamedMailbox & { readonly specialUses: readonly SpecialUse[] },
-): Mailbox {
+): CreatedMailbox {
   const { database } = context;
   checkAccount(database, accountId);
   const existing = findMailboxRow(database, accountId, name);
@@ -256,7 +257,13 @@ export function createMailbox(
     isSelectable: true,
     hasChildren: hasChildren(database, accountId, normalName),
     specialUses,
+    uidValidity: readUidValidity(database, id),
   };
+}
+
+function readUidValidity(database: Database, mailboxId: number): number {
+  const sql = 'SELECT uid_validity FROM mailboxes WHERE id = ?';
+  return database.row<[number]>(sql, mailboxId)![0];
 }
 
 /** `NONEXISTENT` if there is no such account. */

@@ -12,6 +12,7 @@ import type {
   ExpungeResult,
   FlagChange,
   FlagChangeResult,
+  CreatedMailbox,
   Mailbox,
   MailboxKey,
   MailboxStatus,
@@ -124,7 +125,7 @@ export class SqliteMailStore implements MailStore {
     accountId: number,
     name: string,
     specialUses: readonly SpecialUse[] = [],
-  ): Promise<Mailbox> {
+  ): Promise<CreatedMailbox> {
     return this.#client.request('createMailbox', { accountId, name, specialUses });
   }
 

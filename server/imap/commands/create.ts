@@ -1,9 +1,7 @@
 import { findSpecialUse, type SpecialUse } from '../../../protocol/special-use.ts';
-import { type Mailbox, StoreError } from '../../../store/mail-store.ts';
-import type { CommandHandler, Completion } from '../dispatch.ts';
+import type { CommandHandler } from '../dispatch.ts';
 import { mailboxIdOf } from '../mailbox-id.ts';
 import { CommandRefusedError } from '../responses.ts';
-import type { Session } from '../session.ts';
 import { tellNormalizedName } from './tell-name.ts';
 
 /**
@@ -14,22 +12,12 @@ export const createMailbox: CommandHandler<'CREATE'> = async (session, command) 
   const uses = new Set(specialUses.map(expectSpecialUse));
   const mailbox = await session.store.createMailbox(session.accountId, mailboxName, [...uses]);
   await tellNormalizedName(session, mailboxName, oldName);
-  const code = session.isOff('OBJECTID') ? undefined : await mailboxIdCode(session, mailbox);
-  return { text: 'CREATE completed', ...(code !== undefined && { code }) };
+  if (session.isOff('OBJECTID')) return { text: 'CREATE completed' };
+  return { text: 'CREATE completed', code: `MAILBOXID (${mailboxIdOf(mailbox)})` };
 };
 
 function expectSpecialUse(text: string): SpecialUse {
   const use = findSpecialUse(text);
   if (use !== undefined) return use;
   throw new CommandRefusedError('NO', `No mailbox can be made for ${text}`, 'USEATTR');
-}
-
-/** Undefined if another has deleted the mailbox already: it was made all the same. */
-async function mailboxIdCode({ store }: Session, mailbox: Mailbox): Promise<Completion['code']> {
-  try {
-    return `MAILBOXID (${mailboxIdOf(await store.readStatus(mailbox))})`;
-  } catch (error) {
-    if (error instanceof StoreError && error.code === 'NONEXISTENT') return undefined;
-    throw error;
-  }
 }
