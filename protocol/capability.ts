@@ -61,6 +61,7 @@ const capabilities = {
   METADATA: { rfc: 'RFC 5464', isEnabled: true },
   'METADATA-SERVER': { rfc: 'RFC 5464', isEnabled: true, insteadOf: 'METADATA' },
   'LIST-EXTENDED': { rfc: 'RFC 5258' },
+  'LIST-METADATA': { rfc: 'RFC 9590', needs: ['LIST-EXTENDED', 'METADATA'] },
   'LIST-STATUS': { rfc: 'RFC 5819', needs: ['LIST-EXTENDED'] },
   'SPECIAL-USE': { rfc: 'RFC 6154' },
   'CREATE-SPECIAL-USE': { rfc: 'RFC 6154, section 3', needs: ['SPECIAL-USE'] },

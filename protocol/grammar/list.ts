@@ -1,5 +1,6 @@
 import { CommandError, quoteReceived, type Decoder } from '../decoder.ts';
 import { maxListOptions, maxListPatterns } from '../limits.ts';
+import { expectListedEntries } from './metadata.ts';
 import { expectStatusItems, type StatusItem } from './status.ts';
 
 /** What LIST tells of, beyond what the patterns say. @see RFC 5258, section 3.1; RFC 6154, section 3 */
@@ -15,6 +16,8 @@ export interface ListOptions {
   readonly returned: ReadonlySet<ListReturn>;
   /** What STATUS responses are to tell; absent: there are none. @see RFC 5819 */
   readonly statusItems?: readonly StatusItem[];
+  /** The entries that METADATA responses are to tell; absent: there are none. @see RFC 9590 */
+  readonly metadataEntries?: readonly string[];
 }
 
 /** The arguments of LIST. */
@@ -56,11 +59,11 @@ export function expectListArguments(decoder: Decoder): ListArguments {
   const hasPatternList = canBeExtended && decoder.isNext('(');
   const patterns = hasPatternList ? expectPatterns(decoder) : [decoder.expectListMailbox()];
   const hasReturn = canBeExtended && decoder.accept(' ');
-  const { returned, statusItems } = hasReturn ? expectReturn(decoder) : noReturn;
+  const { returned, ...responses } = hasReturn ? expectReturn(decoder) : noReturn;
   if (!hasSelection && !hasPatternList && !hasReturn) return { reference, patterns };
   const implied = (['SUBSCRIBED', 'SPECIAL-USE'] as const).filter((name) => selected.has(name));
-  const options = { selected, returned: new Set([...returned, ...implied]) };
-  return { reference, patterns, options: { ...options, ...(statusItems && { statusItems }) } };
+  const options = { selected, returned: new Set([...returned, ...implied]), ...responses };
+  return { reference, patterns, options };
 }
 
 /** RECURSIVEMATCH only changes what another option selects, and SUBSCRIBED is the one that it can change. */
@@ -96,7 +99,7 @@ function expectPatterns(decoder: Decoder): readonly string[] {
   return patterns;
 }
 
-type ReturnOptions = Pick<ListOptions, 'returned' | 'statusItems'>;
+type ReturnOptions = Omit<ListOptions, 'selected'>;
 
 const noReturn: ReturnOptions = { returned: new Set() };
 
@@ -108,6 +111,7 @@ function expectReturn(decoder: Decoder): ReturnOptions {
   decoder.expectSpace();
   const returned = new Set<ListReturn>();
   let statusItems: readonly StatusItem[] | undefined;
+  let metadataEntries: readonly string[] | undefined;
   decoder.expectList('return options', maxListOptions, () => {
     const name = decoder.expectAtom('return option').toUpperCase();
     switch (name) {
@@ -124,8 +128,17 @@ function expectReturn(decoder: Decoder): ReturnOptions {
         decoder.expectSpace();
         statusItems = expectStatusItems(decoder);
         return;
+      case 'METADATA':
+        if (decoder.isOff('LIST-METADATA')) break;
+        decoder.expectSpace();
+        metadataEntries = expectListedEntries(decoder);
+        return;
     }
     throw new CommandError(`Unknown return option ${quoteReceived(name)}`);
   });
-  return { returned, ...(statusItems && { statusItems }) };
+  return {
+    returned,
+    ...(statusItems && { statusItems }),
+    ...(metadataEntries && { metadataEntries }),
+  };
 }

@@ -120,6 +120,15 @@ function expectOwner(decoder: Decoder): string {
   return mailboxName;
 }
 
+/** The entries that LIST is to tell of each mailbox: one, or a list of them. @see RFC 9590, section 5 */
+export function expectListedEntries(decoder: Decoder): readonly string[] {
+  if (!decoder.isNext('(')) return [expectEntry(decoder)];
+  const entries = new Set<string>();
+  decoder.expectList('entries', maxMetadataNames, () => void entries.add(expectEntry(decoder)));
+  if (entries.size === 0) throw new CommandError('Expected entries, got an empty list');
+  return [...entries];
+}
+
 /** The name of an entry, or of a level above entries, whose DEPTH brings them. */
 function expectSpecifier(decoder: Decoder): string {
   return expectName(decoder, 0);

@@ -29,6 +29,7 @@ const common = [
   'COMPRESS=DEFLATE',
   'METADATA',
   'LIST-EXTENDED',
+  'LIST-METADATA',
   'LIST-STATUS',
   'SPECIAL-USE',
   'CREATE-SPECIAL-USE',
@@ -94,7 +95,7 @@ await t.test('what is turned off is not announced', (t) => {
   t.equal(list('after-login', false, ['LITERAL-']), common);
   t.equal(
     list('after-login', false, ['METADATA']),
-    common.replace(' METADATA', ' METADATA-SERVER'),
+    common.replace(' METADATA', ' METADATA-SERVER').replace(' LIST-METADATA', ''),
     'the server has some also if mailboxes have none',
   );
   t.equal(

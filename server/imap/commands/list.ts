@@ -1,7 +1,8 @@
 import type { ListOptions } from '../../../protocol/grammar/list.ts';
 import { hierarchySeparator } from '../../../protocol/mailbox-name.ts';
-import { StoreError } from '../../../store/mail-store.ts';
+import { type Mailbox, StoreError } from '../../../store/mail-store.ts';
 import type { CommandHandler } from '../dispatch.ts';
+import { writeMetadata } from '../metadata-response.ts';
 import type { Session } from '../session.ts';
 import { findListedNames, type KnownNames, type ListedName, ListTurns } from './listed-names.ts';
 import { writeStatus } from './status.ts';
@@ -10,7 +11,7 @@ import { writeStatus } from './status.ts';
 const statusComparisons = 5000;
 
 /**
- * @see RFC 3501, section 6.3.8; RFC 3348 (children); RFC 5258 (extended); RFC 5819 (STATUS); RFC 6154 (special use)
+ * @see RFC 3501, section 6.3.8; RFC 3348 (children); RFC 5258 (extended); RFC 5819 (STATUS); RFC 6154 (special use); RFC 9590 (METADATA)
  */
 export const list: CommandHandler<'LIST'> = async (session, { reference, patterns, options }) => {
   const { out } = session;
@@ -30,7 +31,10 @@ export const list: CommandHandler<'LIST'> = async (session, { reference, pattern
     writeName(session, listed, options);
     const status = writeStatusOf(session, listed, options);
     if (status !== undefined) await status;
-    const turn = turns.spend(status === undefined ? 0 : statusComparisons);
+    const metadata = writeMetadataOf(session, listed, options);
+    if (metadata !== undefined) await metadata;
+    const responses = [status, metadata].filter((response) => response !== undefined);
+    const turn = turns.spend(responses.length * statusComparisons);
     if (turn !== undefined) await turn;
   }
   return { text: 'LIST completed' };
@@ -96,8 +100,35 @@ function writeStatusOf(
 ): Promise<void> | undefined {
   const items = options?.statusItems;
   if (items === undefined || !isSelected || mailbox?.isSelectable !== true) return undefined;
-  return writeStatus(session, mailbox, items).catch((error: unknown) => {
-    // Deleted meanwhile: it has been told, and has no counters.
-    if (!(error instanceof StoreError && error.code === 'NONEXISTENT')) throw error;
-  });
+  return writeStatus(session, mailbox, items).catch(passOverGone);
+}
+
+/**
+ * The METADATA responses of a name; undefined if it has none, as {@link writeStatusOf}.
+ *
+ * @see RFC 9590, section 3
+ */
+function writeMetadataOf(
+  session: Session,
+  { name, mailbox, isSelected }: ListedName,
+  options: ListOptions | undefined,
+): Promise<void> | undefined {
+  const names = options?.metadataEntries;
+  if (names === undefined || !isSelected || mailbox?.isSelectable !== true) return undefined;
+  return writeEntries(session, name, { owner: mailbox, names }).catch(passOverGone);
+}
+
+async function writeEntries(
+  session: Session,
+  mailboxName: string,
+  { owner, names }: { readonly owner: Mailbox; readonly names: readonly string[] },
+): Promise<void> {
+  const kept = new Set((await session.store.listMetadata(owner)).map(({ name }) => name));
+  const entries = names.map((name) => ({ name, isKept: kept.has(name) }));
+  await writeMetadata(session, mailboxName, { owner, entries });
+}
+
+/** Deleted meanwhile: it has been told, and has no counters and no metadata. */
+function passOverGone(error: unknown): void {
+  if (!(error instanceof StoreError && error.code === 'NONEXISTENT')) throw error;
 }

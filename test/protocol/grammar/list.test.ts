@@ -65,6 +65,19 @@ await t.test('return options', (t) => {
   });
   t.equal(decode('LIST "" * RETURN (X (1 2))'), 'BAD Unknown return option "X"');
   t.equal(decode('LIST "" * RETURN (REMOTE)'), 'BAD Unknown return option "REMOTE"');
+  t.match(decode('LIST "" % RETURN (METADATA ("/shared/A" /private/b /shared/a) CHILDREN)'), {
+    options: { metadataEntries: ['/shared/a', '/private/b'], returned: new Set(['CHILDREN']) },
+  });
+  t.match(decode('LIST "" % RETURN (METADATA /shared/a CHILDREN)'), {
+    options: { metadataEntries: ['/shared/a'], returned: new Set(['CHILDREN']) },
+  });
+  t.equal(decode('LIST "" * RETURN (METADATA ())'), 'BAD Expected entries, got an empty list');
+  t.equal(decode('LIST "" * RETURN (METADATA)'), 'BAD Expected space, got ")"');
+  t.match(decode('LIST "" * RETURN (METADATA (/shared))'), /is no entry of/);
+  t.equal(
+    decode('LIST "" * RETURN (METADATA (/shared/a))', off('METADATA')),
+    'BAD Unknown return option "METADATA"',
+  );
   t.equal(decode('LIST "" * RETURN (STATUS)'), 'BAD Expected space, got ")"');
   t.equal(decode('LIST "" * RETURN (STATUS ())'), 'BAD Expected STATUS items, got an empty list');
   t.equal(decode('LIST "" * RETURN'), 'BAD Expected space, got end of command');

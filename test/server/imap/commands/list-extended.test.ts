@@ -73,6 +73,15 @@ await t.test('a mailbox that is deleted meanwhile has no STATUS', async (t) => {
         vanished.has(box.mailboxId)
           ? Promise.reject(new StoreError('NONEXISTENT', 'The mailbox does not exist'))
           : raced.store.readStatus(box, options),
+      listMetadata: (owner) =>
+        vanished.has(owner.mailboxId ?? 0)
+          ? Promise.reject(new StoreError('NONEXISTENT', 'The mailbox does not exist'))
+          : raced.store.listMetadata(owner),
+      createMailbox: async (accountId, name, uses) => {
+        const mailbox = await raced.store.createMailbox(accountId, name, uses);
+        vanished.add(mailbox.mailboxId);
+        return mailbox;
+      },
     },
   });
   const client = await raced.login();
@@ -83,4 +92,14 @@ await t.test('a mailbox that is deleted meanwhile has no STATUS', async (t) => {
     '* LIST () "/" Trash',
     '* STATUS Trash (MESSAGES 0)',
   ]);
+  t.same(texts(await client.ok('LIST "" (Sent Trash) RETURN (METADATA (/private/a))')), [
+    '* LIST () "/" Sent',
+    '* LIST () "/" Trash',
+    '* METADATA Trash (/private/a NIL)',
+  ]);
+  t.match(
+    (await client.ok('CREATE quickly')).text,
+    /^\[MAILBOXID \(F\d+\)\]/,
+    'CREATE tells the id of a mailbox that is deleted by then (RFC 8474, section 4.1)',
+  );
 });
