@@ -108,6 +108,8 @@ const capabilities = {
     needs: ['AUTH=SCRAM-SHA-256'],
   },
   'AUTH=SCRAM-SHA-256': { rfc: 'RFC 7677', stages: ['before-login'] },
+  'AUTH=OAUTHBEARER': { rfc: 'RFC 7628', stages: ['before-login'] },
+  'AUTH=XOAUTH2': { rfc: 'Google, Microsoft', stages: ['before-login'] },
   'AUTH=PLAIN': { rfc: 'RFC 4616', stages: ['before-login'] },
   'AUTH=LOGIN': { rfc: 'draft-murchison-sasl-login', stages: ['before-login'] },
   'AUTH=EXTERNAL': { rfc: 'RFC 4422', stages: ['before-login'], needsCertificate: true },

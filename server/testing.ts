@@ -7,6 +7,7 @@ import { type MailStore, StoreError } from '../store/mail-store.ts';
 import type { AddedMessage } from '../store/message-draft.ts';
 import type { Clock } from '../tls/index.ts';
 import { makeCredentials } from './authentication/make-credentials.ts';
+import type { TokenSettings } from './authentication/token-verifier.ts';
 import type {
   Configuration,
   DisklessConfiguration,
@@ -45,6 +46,8 @@ export interface TestServerOptions {
   readonly capabilitiesOff?: readonly Capability[];
   /** Messages that one command may be about, if MESSAGELIMIT or SAVELIMIT is on; default: 10,000. */
   readonly messageLimit?: number;
+  /** Whose tokens clients can log in with (OAUTHBEARER, XOAUTH2); default: none's. */
+  readonly tokens?: TokenSettings;
   /** Default: `silent`. */
   readonly logLevel?: LogLevel;
 }
@@ -125,6 +128,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
       ...(options.messageLimit !== undefined && { bounds: { messageLimit: options.messageLimit } }),
       sessionLifetimeSeconds: options.sessionLifetimeSeconds ?? 7200,
       logLevel,
+      ...(options.tokens !== undefined && { tokens: options.tokens }),
     },
     logger: createLogger({ level: logLevel }),
     ...(options.clock !== undefined && { clock: options.clock }),

@@ -85,3 +85,21 @@ export const failureCellCount = 32_768;
 
 /** Of a user name that is longer, the rest does not count when logins are told apart. */
 export const maxAccountKeyLength = 128;
+
+/** Bytes of a token; those of big issuers have 1 to 4 KiB. A line of a SASL response holds 12 KiB. */
+export const maxTokenBytes = 12 * 1024;
+
+/** How far the clock of an issuer may be ahead of ours or behind, in seconds. */
+export const tokenClockToleranceSeconds = 30;
+
+/** How the public keys of an issuer of tokens are read. */
+export const tokenKeyLimits = {
+  /** After this long they are read again, in milliseconds; the old ones count meanwhile. */
+  lifetimeMs: 10 * 60_000,
+  /** So long after a try, a token that names an unknown key causes no other, in milliseconds: anybody can send one. */
+  cooldownMs: 10_000,
+  /** For one request, in milliseconds: who logs in waits for it, at the start. */
+  deadlineMs: 5_000,
+  /** Bytes of a key set; a key has some hundred. */
+  maxBytes: 1024 * 1024,
+} as const;

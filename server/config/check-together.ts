@@ -22,6 +22,7 @@ export function checkTogether(
     ...checkCertificates(values),
     ...checkClientCertificates(values),
     ...checkSessions(values),
+    ...checkTokens(values),
     ...checkPasswordChecks(values, environment['UV_THREADPOOL_SIZE']),
   ];
 }
@@ -106,6 +107,18 @@ function* checkSessions(values: ConfigurationValues): Iterable<CombinationProble
       text: 'must come together with REPRISE_SESSION_SECRET, which seals what Redis keeps',
     };
   }
+}
+
+/** A token without these checks would be one for another server, or of anybody. */
+function* checkTokens(values: ConfigurationValues): Iterable<CombinationProblem> {
+  const parts = {
+    REPRISE_OAUTH_ISSUER: values.REPRISE_OAUTH_ISSUER !== undefined,
+    REPRISE_OAUTH_AUDIENCE: values.REPRISE_OAUTH_AUDIENCE.length > 0,
+    REPRISE_OAUTH_KEYS: values.REPRISE_OAUTH_KEYS !== undefined,
+  };
+  const given = Object.values(parts).filter(Boolean).length;
+  if (given === 0 || given === Object.keys(parts).length) return;
+  yield { text: `${Object.keys(parts).join(', ')} must come together` };
 }
 
 /** Files and password checks run in one pool of threads: a thread at least must be left for files. */

@@ -152,6 +152,19 @@ export const configurationSchema = z.strictObject({
   REPRISE_MESSAGE_LIMIT: wholeNumber(leastMessageLimit, 999_999_999, 'messages').default(
     defaultMessageLimit,
   ),
+  REPRISE_OAUTH_ISSUER: z.string().refine(isWebUrl, 'must be an https: or http: URL').optional(),
+  REPRISE_OAUTH_AUDIENCE: z
+    .string()
+    .transform((text) => text.split(',').map((item) => item.trim()))
+    .refine((list) => !list.includes(''), 'must be a name, or several with commas between them')
+    .default([]),
+  REPRISE_OAUTH_KEYS: z
+    .string()
+    .refine((text) => (text.includes('://') ? isWebUrl(text) : isPath(text)), {
+      error: 'must be an https: or http: URL, or the path of a file',
+    })
+    .optional(),
+  REPRISE_OAUTH_CLAIM: z.string().min(1, 'must be the name of a claim').default('email'),
   REPRISE_ADMIN_PORT: z
     .string()
     .transform((text, context) => {
@@ -194,6 +207,10 @@ function parsed<Value>(parse: (text: string) => Value | undefined, allowed: stri
     context.addIssue({ code: 'custom', message: allowed });
     return z.NEVER;
   });
+}
+
+function isWebUrl(text: string): boolean {
+  return ['https:', 'http:'].includes(URL.parse(text)?.protocol ?? '');
 }
 
 function isPath(text: string): boolean {

@@ -7,6 +7,7 @@ import type {
   logLevels,
   storeEngines,
 } from './configuration-schema.ts';
+import type { TokenSettings } from '../authentication/token-verifier.ts';
 import type { AccountCapabilities } from '../imap/account-capabilities.ts';
 import type { ListenerSettings } from '../net/listener.ts';
 import { formatCapabilitiesOff, type CapabilitiesOff } from './capabilities-off.ts';
@@ -58,6 +59,8 @@ export interface Configuration {
   readonly capabilitiesOff: readonly Capability[];
   /** More of them for some accounts, by name; absent: none. */
   readonly accountCapabilitiesOff?: AccountCapabilities;
+  /** Whose tokens clients can log in with; absent: none's. */
+  readonly tokens?: TokenSettings;
   /** Where metrics are served. */
   readonly admin: ListenAddress;
   readonly logLevel: LogLevel;
@@ -147,6 +150,7 @@ export function toConfiguration(values: ConfigurationValues): Configuration {
     waitingLogins: values.REPRISE_WAITING_LOGINS,
     loginDelaySeconds: values.REPRISE_LOGIN_DELAY,
     ...toCapabilitiesOff(values.REPRISE_CAPABILITIES_OFF),
+    ...toTokens(values),
     admin: values.REPRISE_ADMIN_PORT,
     logLevel: values.REPRISE_LOG_LEVEL,
   };
@@ -155,6 +159,13 @@ export function toConfiguration(values: ConfigurationValues): Configuration {
 function toCapabilitiesOff({ forAll: capabilitiesOff, forAccounts }: CapabilitiesOff) {
   if (forAccounts.size === 0) return { capabilitiesOff };
   return { capabilitiesOff, accountCapabilitiesOff: forAccounts };
+}
+
+function toTokens(values: ConfigurationValues): Pick<Configuration, 'tokens'> {
+  const { REPRISE_OAUTH_ISSUER: issuer, REPRISE_OAUTH_KEYS: keys } = values;
+  const { REPRISE_OAUTH_AUDIENCE: audiences, REPRISE_OAUTH_CLAIM: claim } = values;
+  if (issuer === undefined || keys === undefined) return {};
+  return { tokens: { issuer, audiences, keys, claim } };
 }
 
 /** The two ports with their defaults, for a configuration without a list of listeners. */
@@ -198,6 +209,7 @@ export function toKeys(configuration: Configuration): ReadonlyMap<ConfigurationK
     ['REPRISE_LOGIN_DELAY', configuration.loginDelaySeconds],
     ['REPRISE_CAPABILITIES_OFF', formatCapabilitiesOff(capabilitiesOff)],
     ['REPRISE_MESSAGE_LIMIT', configuration.bounds?.messageLimit],
+    ...tokenKeys(configuration),
     ['REPRISE_ADMIN_PORT', formatListenAddress(configuration.admin, '127.0.0.1')],
     ['REPRISE_LOG_LEVEL', configuration.logLevel],
   ];
@@ -240,6 +252,15 @@ function tlsKeys(configuration: Configuration): readonly KeyValue[] {
     ['REPRISE_TICKET_KEYS', configuration.ticketKeyMode ?? 'auto'],
     ['REPRISE_SESSION_LIFETIME', configuration.sessionLifetimeSeconds],
     ['REPRISE_SESSION_CACHE_BYTES', configuration.sessionCacheBytes],
+  ];
+}
+
+function tokenKeys({ tokens }: Configuration): readonly KeyValue[] {
+  return [
+    ['REPRISE_OAUTH_ISSUER', tokens?.issuer],
+    ['REPRISE_OAUTH_AUDIENCE', listed(tokens?.audiences ?? [])],
+    ['REPRISE_OAUTH_KEYS', tokens?.keys],
+    ['REPRISE_OAUTH_CLAIM', tokens?.claim],
   ];
 }
 

@@ -43,6 +43,8 @@ export class Connection implements ByteReceiver, Stranger, Linked<Connection> {
   /** True once it is ended for what it holds: then nothing of it is waited for. */
   #isEndedForInput = false;
   #lastActivityAt: number;
+  /** Of the steady clock. */
+  #endsAt = Number.POSITIVE_INFINITY;
   #takenBytes = 0;
   /** True once a byte has come: in the clear, and again under TLS. */
   #hasSpoken = false;
@@ -133,6 +135,12 @@ export class Connection implements ByteReceiver, Stranger, Linked<Connection> {
     this.#reader.setAuthenticated(off);
     this.#context.strangerInput.release(this);
     this.#transport.admit();
+  }
+
+  /** Ends the connection at an instant of the wall clock, in milliseconds since 1970: what it has logged in by counts no longer. */
+  endAt(instantMs: number): void {
+    const { clock, steadyClock } = this.#context;
+    this.#endsAt = steadyClock() + instantMs - clock();
   }
 
   /**
@@ -229,6 +237,7 @@ export class Connection implements ByteReceiver, Stranger, Linked<Connection> {
     const { selected } = this.session;
     // As time goes on searches with updates find others.
     if (selected?.updates !== undefined) selected.onNews?.();
+    if (nowMs >= this.#endsAt) this.shutDown('Your token has expired, log in with a new one');
     const { takenBytes } = this.#transport;
     // A client that reads a long response is not idle; one to whom IDLE writes a line now and then is.
     if (this.out.isFull && takenBytes !== this.#takenBytes) this.#lastActivityAt = nowMs;

@@ -11,6 +11,7 @@ import {
   LinkedList,
 } from '../../tls/index.ts';
 import type { PasswordVerifier, ScramVerifier } from '../authentication/password-verifier.ts';
+import type { TokenVerifier } from '../authentication/token-verifier.ts';
 import { type ClientPort, type MetricsRecorder, noMetrics } from '../metrics/metrics-recorder.ts';
 import { ConnectionCounts } from '../net/connection-counts.ts';
 import type { Descriptors } from '../net/descriptors.ts';
@@ -38,6 +39,8 @@ export interface ImapServiceOptions {
   readonly verifier: PasswordVerifier;
   /** Absent: SCRAM is neither announced nor understood. */
   readonly scram?: ScramVerifier;
+  /** Absent: OAUTHBEARER and XOAUTH2 are neither announced nor understood. */
+  readonly tokens?: TokenVerifier;
   readonly logger: Logger;
   readonly listeners: readonly ListenerSettings[];
   /** True if other threads listen on the same ports; the system spreads clients over them. Default: false. */
@@ -77,9 +80,11 @@ function isOwner(owner: ConnectionOwner, { session, tls }: Connection): boolean 
 }
 
 /** What is turned off: by the options, and since the service lacks what it needs. */
-function impossibleToo({ capabilitiesOff, scram }: ImapServiceOptions): ReadonlySet<Capability> {
+function impossibleToo(options: ImapServiceOptions): ReadonlySet<Capability> {
+  const { capabilitiesOff, scram, tokens } = options;
   const off = new Set(capabilitiesOff ?? capabilitiesOffByDefault);
   if (scram === undefined) off.add('AUTH=SCRAM-SHA-256');
+  if (tokens === undefined) off.add('AUTH=OAUTHBEARER').add('AUTH=XOAUTH2');
   return off;
 }
 
@@ -103,6 +108,7 @@ export class ImapService {
       acceptor,
       verifier,
       scram: options.scram,
+      tokens: options.tokens,
       logger,
       strangers: this.#reception.strangers,
       metrics,

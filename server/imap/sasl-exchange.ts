@@ -20,10 +20,15 @@ export class SaslExchange {
     return response;
   }
 
-  /** Sends a challenge and reads the answer, both in base64. `*` cancels. Rejects with a {@link CommandRefusedError}. */
-  async challenge(text: string): Promise<Uint8Array> {
+  /**
+   * Sends a challenge and reads the answer, both in base64. `*` cancels. Rejects with a {@link CommandRefusedError}.
+   *
+   * @param options - `isAnyAnswer`: the answer is not looked at, and what resolves is empty
+   */
+  async challenge(text: string, { isAnyAnswer = false } = {}): Promise<Uint8Array> {
     this.#session.out.challenge(Buffer.from(text));
     const line = decodeLine(await this.#session.connection.pullLine());
+    if (isAnyAnswer) return new Uint8Array();
     if (line === '*') throw new CommandRefusedError('BAD', 'Authentication cancelled');
     const response = decodeBase64(line);
     if (response === undefined) {

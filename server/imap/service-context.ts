@@ -3,6 +3,7 @@ import type { Capability } from '../../protocol/capability.ts';
 import type { MailStore } from '../../store/mail-store.ts';
 import type { Clock, StrangerInput, TlsAcceptor } from '../../tls/index.ts';
 import type { PasswordVerifier, ScramVerifier } from '../authentication/password-verifier.ts';
+import type { TokenVerifier } from '../authentication/token-verifier.ts';
 import type { MetricsRecorder } from '../metrics/metrics-recorder.ts';
 import type { StrangerLog } from '../net/stranger-log.ts';
 import type { ContextBudget } from './contexts/context-budget.ts';
@@ -17,6 +18,8 @@ export interface ServiceContext {
   readonly verifier: PasswordVerifier;
   /** Undefined: nobody can log in by SCRAM. */
   readonly scram: ScramVerifier | undefined;
+  /** Undefined: nobody can log in by a token. */
+  readonly tokens: TokenVerifier | undefined;
   readonly logger: Logger;
   /** For lines that a client can cause without logging in. */
   readonly strangers: StrangerLog;

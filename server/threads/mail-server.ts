@@ -17,6 +17,8 @@ import {
 } from '../../tls/index.ts';
 import type { PasswordChecks } from '../authentication/password-check-queue.ts';
 import { StoredPasswordVerifier } from '../authentication/password-verifier.ts';
+import { JwtVerifier, type TokenSettings } from '../authentication/token-verifier.ts';
+import { errorFields } from '../error-fields.ts';
 import type { AccountCapabilities } from '../imap/account-capabilities.ts';
 import { type ConnectionOwner, ImapService } from '../imap/imap-service.ts';
 import type { ServiceLimits } from '../imap/limits.ts';
@@ -94,6 +96,8 @@ export interface MailServerSettings {
   readonly verificationKey: Uint8Array;
   /** What names without an account get their salts of; 32 bytes, the same for all threads and at each start, secret. */
   readonly saltSecret: Uint8Array;
+  /** Whose tokens clients can log in with; absent: there are none. */
+  readonly tokens?: TokenSettings;
 }
 
 /** A client certificate whose sessions an operator has purged. */
@@ -147,6 +151,7 @@ export class LocalMailServer implements MailServer {
       acceptor: this.#acceptor,
       verifier,
       scram: verifier,
+      ...makeTokenVerifier(options),
       metrics,
       logger,
       onCrowd: () => void collectGarbage(),
@@ -209,6 +214,13 @@ function makeVerifier({
   const { verificationKey: key, saltSecret } = settings;
   const logins = { verifiedLogins, checks, clock };
   return new StoredPasswordVerifier({ ...logins, accounts: store, key, saltSecret });
+}
+
+function makeTokenVerifier({ settings, logger }: LocalMailServerOptions) {
+  if (settings.tokens === undefined) return {};
+  const onError = (error: unknown) =>
+    logger.warn(errorFields(error), 'cannot read the keys of the token issuer');
+  return { tokens: new JwtVerifier({ ...settings.tokens, onError }) };
 }
 
 function makeAcceptor(options: LocalMailServerOptions): TlsAcceptor {

@@ -138,6 +138,7 @@ function settingsOf(options: OpenMailServerOptions): MailServerSettings {
     ...(lookupDeadlineMs !== undefined && { lookupDeadlineMs }),
     verificationKey: new Uint8Array(randomBytes(32)),
     saltSecret: options.saltSecret,
+    ...(configuration.tokens !== undefined && { tokens: configuration.tokens }),
   };
 }
 

@@ -70,11 +70,11 @@ await t.test('what is announced depends on how far the connection has come', (t)
   t.equal(list('before-tls'), `${common} SASL-IR STARTTLS LOGINDISABLED`);
   t.equal(
     list('before-login'),
-    `${common} SASL-IR AUTH=SCRAM-SHA-256-PLUS AUTH=SCRAM-SHA-256 AUTH=PLAIN AUTH=LOGIN`,
+    `${common} SASL-IR AUTH=SCRAM-SHA-256-PLUS AUTH=SCRAM-SHA-256 AUTH=OAUTHBEARER AUTH=XOAUTH2 AUTH=PLAIN AUTH=LOGIN`,
   );
   t.equal(
     list('before-login', true),
-    `${common} SASL-IR AUTH=SCRAM-SHA-256-PLUS AUTH=SCRAM-SHA-256 AUTH=PLAIN AUTH=LOGIN AUTH=EXTERNAL`,
+    `${common} SASL-IR AUTH=SCRAM-SHA-256-PLUS AUTH=SCRAM-SHA-256 AUTH=OAUTHBEARER AUTH=XOAUTH2 AUTH=PLAIN AUTH=LOGIN AUTH=EXTERNAL`,
     'with a certificate',
   );
   t.equal(list('after-login', true), common);

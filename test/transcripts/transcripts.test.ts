@@ -64,6 +64,10 @@ function keyOf({ lacks }: Scenario): string {
   return lacks.toSorted().join(' ');
 }
 
+/** Announces the mechanisms with tokens; there are no keys, and so no token that counts. */
+const keySet = join(t.testdir({ 'keys.json': '{ "keys": [] }' }), 'keys.json');
+const tokens = { issuer: 'https://example.org', audiences: ['imap'], keys: keySet, claim: 'email' };
+
 async function startServer(key: string): Promise<TestServer> {
   const names = key.split(' ').filter(Boolean);
   const capabilitiesOff = names.map((name) => {
@@ -71,7 +75,7 @@ async function startServer(key: string): Promise<TestServer> {
     if (found === undefined) throw new Error(`"${name}" cannot be turned off`);
     return found;
   });
-  return startTestServer({ capabilitiesOff, messageLimit });
+  return startTestServer({ capabilitiesOff, messageLimit, tokens });
 }
 
 /** All that is announced at some stage, to clients without a certificate. */

@@ -3,6 +3,7 @@ import { CommandRefusedError } from '../responses.ts';
 import { decodeUtf8, SaslExchange } from '../sasl-exchange.ts';
 import type { Session } from '../session.ts';
 import { authenticateByScram } from './authenticate-scram.ts';
+import { authenticateOAuthBearer, authenticateXOAuth2 } from './authenticate-token.ts';
 import { actsForAnother, logInWithCertificate, logInWithPassword } from './login.ts';
 
 /** Carries out one SASL mechanism, from the client's first response to its login. */
@@ -12,6 +13,8 @@ type Mechanism = (session: Session, exchange: SaslExchange) => Promise<Completio
 const mechanisms: ReadonlyMap<string, Mechanism> = new Map([
   ['SCRAM-SHA-256-PLUS', (...login) => authenticateByScram(...login, { isPlus: true })],
   ['SCRAM-SHA-256', (...login) => authenticateByScram(...login, { isPlus: false })],
+  ['OAUTHBEARER', authenticateOAuthBearer],
+  ['XOAUTH2', authenticateXOAuth2],
   ['PLAIN', authenticatePlain],
   ['LOGIN', authenticateLogin],
   ['EXTERNAL', authenticateExternal],

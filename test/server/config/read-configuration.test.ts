@@ -83,6 +83,10 @@ await t.test('every key is read from the environment and shown again', async (t)
     REPRISE_LOGIN_DELAY: '0',
     REPRISE_CAPABILITIES_OFF: 'idle, CONDSTORE,IDLE,alice:MOVE',
     REPRISE_MESSAGE_LIMIT: '1000',
+    REPRISE_OAUTH_ISSUER: 'https://login.example.org',
+    REPRISE_OAUTH_AUDIENCE: 'imap, mail',
+    REPRISE_OAUTH_KEYS: '/etc/reprise/keys.json',
+    REPRISE_OAUTH_CLAIM: 'sub',
     REPRISE_ADMIN_PORT: '[::1]:0',
     REPRISE_MIGRATION_BACKUP: 'off',
     REPRISE_LOG_LEVEL: 'debug',
@@ -119,6 +123,12 @@ await t.test('every key is read from the environment and shown again', async (t)
     loginDelaySeconds: 0,
     capabilitiesOff: ['IDLE', 'CONDSTORE'],
     accountCapabilitiesOff: new Map([['alice', ['MOVE']]]),
+    tokens: {
+      issuer: 'https://login.example.org',
+      audiences: ['imap', 'mail'],
+      keys: '/etc/reprise/keys.json',
+      claim: 'sub',
+    },
     admin: { host: '::1', port: 0 },
     logLevel: 'debug',
   });
@@ -202,6 +212,9 @@ await t.test('a bad value is refused with its key, the value and what is allowed
     ['REPRISE_WAITING_LOGINS', '15', 'from 16 to 1000000'],
     ['REPRISE_LOGIN_DELAY', '31', 'from 0 to 30'],
     ['REPRISE_LOGIN_DELAY', '1.5', 'from 0 to 30'],
+    ['REPRISE_OAUTH_ISSUER', 'login.example.org', 'must be an https: or http: URL'],
+    ['REPRISE_OAUTH_AUDIENCE', 'a,,b', 'with commas between them'],
+    ['REPRISE_OAUTH_KEYS', 'ftp://example.org/keys', 'or the path of a file'],
     ['REPRISE_LISTEN', '993', 'PORT:KIND'],
     ['REPRISE_LISTEN', '993:ssl', 'PORT:KIND'],
     ['REPRISE_LISTEN', '-1:tls', 'PORT:KIND'],
@@ -242,6 +255,17 @@ await t.test('a bad value is refused with its key, the value and what is allowed
     t.match(problems[0], allowed);
     t.notMatch(problems[0], '\n');
   }
+});
+
+await t.test('tokens are checked by all of it, or not taken', async (t) => {
+  const issuer = { REPRISE_OAUTH_ISSUER: 'https://login.example.org' };
+  const text =
+    /REPRISE_OAUTH_ISSUER, REPRISE_OAUTH_AUDIENCE, REPRISE_OAUTH_KEYS must come together/;
+  t.match(problemsOf(issuer)[0], text);
+  t.match(problemsOf({ ...issuer, REPRISE_OAUTH_KEYS: 'keys.json' })[0], text);
+  t.match(problemsOf({ REPRISE_OAUTH_AUDIENCE: 'imap' })[0], text);
+  const all = { ...issuer, REPRISE_OAUTH_KEYS: 'keys.json', REPRISE_OAUTH_AUDIENCE: 'imap' };
+  t.match(readConfiguration({ environment: all }), { tokens: { claim: 'email' } });
 });
 
 await t.test('an unknown key is refused, in the environment and in the file', async (t) => {

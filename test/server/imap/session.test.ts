@@ -88,7 +88,7 @@ await t.test('greets with what the stage of the connection has', async (t) => {
   const secure = makeScene({ tls: { isAuthorized: false } });
   t.match(
     secure.session.formatCapabilities(),
-    / SASL-IR AUTH=SCRAM-SHA-256-PLUS AUTH=SCRAM-SHA-256 AUTH=PLAIN AUTH=LOGIN$/,
+    / SASL-IR AUTH=SCRAM-SHA-256-PLUS AUTH=SCRAM-SHA-256 AUTH=OAUTHBEARER AUTH=XOAUTH2 AUTH=PLAIN AUTH=LOGIN$/,
   );
   const certified = makeScene({ tls: { isAuthorized: true } });
   t.match(certified.session.formatCapabilities(), / AUTH=LOGIN AUTH=EXTERNAL$/);
