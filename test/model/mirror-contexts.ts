@@ -24,7 +24,7 @@ export interface MirrorContext {
 /** The searches that one client follows in its selected mailbox. @see RFC 5267, section 4.3 */
 export class MirrorContexts {
   readonly #byTag = new Map<string, MirrorContext>();
-  /** Tags of searches that the server goes on to update, and the client cannot follow. */
+  /** Tags of searches that the server may go on to update, and the client does not follow. */
   readonly #lost = new Set<string>();
 
   /** By the tags of their commands. */
@@ -49,17 +49,23 @@ export class MirrorContexts {
     this.#byTag.set(tag, { search, results, numbered });
   }
 
-  /** The client no longer follows. */
+  /** The client asks the server to tell no more of a search: until that is answered it may or may not be told. */
+  cancel(tag: string): void {
+    this.#byTag.delete(tag);
+    this.#lost.add(tag);
+  }
+
+  /** The server no longer tells of a search. */
   end(tag: string): void {
     this.#byTag.delete(tag);
+    this.#lost.delete(tag);
   }
 
   /** The client cannot tell any more which message has which number. */
   endNumbered(): void {
     for (const [tag, { search, numbered }] of this.#byTag) {
       if (search.isUid && numbered.size === 0) continue;
-      this.#byTag.delete(tag);
-      this.#lost.add(tag);
+      this.cancel(tag);
     }
   }
 

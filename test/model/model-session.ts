@@ -82,6 +82,9 @@ export class ModelSession {
   send(commands: readonly SentCommand[]): void {
     this.#done = commands.map((sent) => ({ sent, outcome: newOutcome() }));
     this.#answered = 0;
+    for (const { action, mirror } of commands) {
+      if (action.kind === 'cancel') mirror?.contexts.cancel(action.tag);
+    }
     const tags = this.client.sendAll(commands.map(({ text }) => text));
     this.#tags = tags.map((tag) => (tag === '' ? (this.#idleTag ?? '') : tag));
     this.#idleTag = undefined;
