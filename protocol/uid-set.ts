@@ -55,8 +55,10 @@ export class UidSet {
   delete(uid: number): boolean {
     if (!this.has(uid)) return false;
     const offset = this.#find(uid);
-    this.#words[offset + wordOf(uid)]! &= ~bitOf(uid);
+    const place = offset + wordOf(uid);
+    this.#words[place]! &= ~bitOf(uid);
     this.#count -= 1;
+    if (this.#words[place] !== 0) return true;
     if (this.#words.subarray(offset, offset + pageWords).some((word) => word !== 0)) return true;
     this.#pages.delete(pageOf(uid));
     this.#freeOffsets.push(offset);

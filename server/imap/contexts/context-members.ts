@@ -52,13 +52,19 @@ export class UnsortedMembers implements ContextMembers {
     return this.#uids.has(uid);
   }
 
-  async remove(uids: Uint32Array): Promise<Iterable<ResultUpdate>> {
-    for (const uid of uids) this.#uids.delete(uid);
+  async remove(uids: Uint32Array, turn: Turn): Promise<Iterable<ResultUpdate>> {
+    for (const uid of uids) {
+      if (turn.look()) await turn.next();
+      this.#uids.delete(uid);
+    }
     return unplaced(uids);
   }
 
-  async add(uids: Uint32Array): Promise<AddedMembers> {
-    for (const uid of uids) this.#uids.add(uid);
+  async add(uids: Uint32Array, turn: Turn): Promise<AddedMembers> {
+    for (const uid of uids) {
+      if (turn.look()) await turn.next();
+      this.#uids.add(uid);
+    }
     return { removed: [], added: unplaced(uids) };
   }
 }
