@@ -65,6 +65,9 @@ export const minBatchMessages = 500;
 /** Contexts of a client, each of which looks at every message that changes. @see RFC 5267, section 4.3.1 */
 export const maxContexts = 32;
 
+/** Search keys of all of them, each of which may be tried on every message that changes; no fewer than one search may have. */
+export const maxContextKeys = 2048;
+
 /**
  * Bytes of memory for the contexts of an account in a thread: some hundred of large mailboxes. Beyond it each client may still have
  * one that is not sorted, as it must (RFC 5267, section 4.3.1): a quarter of a byte for each message.

@@ -1,5 +1,5 @@
 import type { SortKey } from '../../../protocol/grammar/sort.ts';
-import type { SearchKey } from '../../../protocol/search-key.ts';
+import { conditionsOf, type SearchKey } from '../../../protocol/search-key.ts';
 import { resolveSequenceSet, type SequenceSet } from '../../../protocol/sequence-set.ts';
 import { lowerBoundFrom, mergeUids } from '../../../protocol/sorted-uids.ts';
 import type { Turn } from '../../../store/turns.ts';
@@ -59,6 +59,8 @@ export class SearchContext {
   readonly search: ContextSearch;
   /** Memory of the criteria, about. */
   readonly criteriaBytes: number;
+  /** Search keys in the criteria. */
+  readonly keyCount: number;
   readonly #members: ContextMembers;
   readonly #hasLastUid: boolean;
   readonly #ages: readonly number[];
@@ -73,6 +75,7 @@ export class SearchContext {
     this.#members = members;
     this.#judged = judged;
     this.criteriaBytes = criteriaBytes(search.criteria);
+    this.keyCount = conditionsOf(search.criteria).length;
     this.#hasLastUid = namesLastUid(search.criteria);
     this.#ages = agesIn(search.criteria);
   }

@@ -1,6 +1,6 @@
 import { StoreError } from '../../../store/mail-store.ts';
 import { Turn } from '../../../store/turns.ts';
-import { maxContexts, maxGrantedCriteriaBytes } from '../limits.ts';
+import { maxContextKeys, maxContexts, maxGrantedCriteriaBytes } from '../limits.ts';
 import type { MailboxView } from '../mailbox-view.ts';
 import type { Responses } from '../responses.ts';
 import type { Session } from '../session.ts';
@@ -47,6 +47,7 @@ export class SearchContexts implements ResultUpdates {
     const { contextBudget } = this.#session.context;
     const hasRoom = contextBudget.hasRoom(this.#accountId, sizeBytes);
     if (this.count >= maxContexts || !(hasRoom || this.#isGranted(context))) return false;
+    if (this.#keyCount + context.keyCount > maxContextKeys) return false;
     contextBudget.take(this.#accountId, sizeBytes);
     this.#contexts.set(context, sizeBytes);
     return true;
@@ -99,6 +100,10 @@ export class SearchContexts implements ResultUpdates {
   #isGranted({ search, criteriaBytes }: SearchContext): boolean {
     const isSmall = criteriaBytes <= maxGrantedCriteriaBytes;
     return isSmall && this.count === 0 && search.keys === undefined;
+  }
+
+  get #keyCount(): number {
+    return [...this.#contexts.keys()].reduce((sum, { keyCount }) => sum + keyCount, 0);
   }
 
   #find(tag: string): SearchContext | undefined {

@@ -2,7 +2,11 @@ import t from 'tap';
 import { ContextBudget } from '../../../../server/imap/contexts/context-budget.ts';
 import type { SearchContext } from '../../../../server/imap/contexts/search-context.ts';
 import { SearchContexts } from '../../../../server/imap/contexts/search-contexts.ts';
-import { maxContexts, maxGrantedCriteriaBytes } from '../../../../server/imap/limits.ts';
+import {
+  maxContextKeys,
+  maxContexts,
+  maxGrantedCriteriaBytes,
+} from '../../../../server/imap/limits.ts';
 import type { Session } from '../../../../server/imap/session.ts';
 
 const maxBytes = 10_000;
@@ -17,10 +21,10 @@ let tagCount = 0;
 
 function contextOf(
   sizeBytes: number,
-  { isSorted = false, criteriaBytes = 100 } = {},
+  { isSorted = false, criteriaBytes = 100, keyCount = 1 } = {},
 ): SearchContext {
   const search = { tag: `t${++tagCount}`, isUid: true, ...(isSorted && { keys: [] }) };
-  return { search, sizeBytes, criteriaBytes } as unknown as SearchContext;
+  return { search, sizeBytes, criteriaBytes, keyCount } as unknown as SearchContext;
 }
 
 await t.test('the contexts of an account share its bytes', (t) => {
@@ -60,5 +64,9 @@ await t.test('a client has so many at a time', (t) => {
   const contexts = contextsOf(new ContextBudget(maxBytes), 1);
   for (let index = 0; index < maxContexts; index++) t.ok(contexts.add(contextOf(1)));
   t.notOk(contexts.add(contextOf(1)));
+  contexts.close();
+  t.ok(contexts.add(contextOf(1, { keyCount: 1024 })));
+  t.notOk(contexts.add(contextOf(1, { keyCount: maxContextKeys - 1023 })));
+  t.ok(contexts.add(contextOf(1, { keyCount: maxContextKeys - 1024 })), 'and so many keys');
   t.end();
 });

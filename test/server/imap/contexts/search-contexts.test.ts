@@ -10,7 +10,11 @@ import { ContextResults, expandSet } from '../../../fixtures/context-results.ts'
 import { SeededRandom } from '../../../fixtures/seeded-random.ts';
 
 let clockMs = Date.now();
-const { newPair, newClient } = await startImapService(t, { clock: () => clockMs });
+const { newPair, newClient } = await startImapService(t, {
+  clock: () => clockMs,
+  limits: { sweepIntervalMs: 20 },
+  capabilitiesOff: new Set(),
+});
 
 /** The lines of contexts that a command brings. */
 async function updates(client: ImapClient, command: string): Promise<string[]> {
@@ -136,6 +140,29 @@ await t.test('messages become older', async (t) => {
   t.same(await updates(a, 'NOOP'), [
     '* ESEARCH (TAG "old") ADDTO (0 1:2)',
     '* ESEARCH (TAG "young") UID REMOVEFROM (1 1:2)',
+  ]);
+});
+
+await t.test('messages become older while a client idles', async (t) => {
+  const [a] = await selected(2);
+  await tagged(a, 'old', 'SEARCH RETURN (UPDATE) OLDER 7200');
+  a.send('i IDLE\r\n');
+  await a.read();
+  clockMs += 9_000_000;
+  t.equal((await a.read()).text, '* ESEARCH (TAG "old") ADDTO (0 1:2)');
+  a.send('DONE\r\n');
+  t.match(await a.readTagged('i'), { status: 'OK' });
+});
+
+await t.test('who has no message sequence numbers any more is told UIDs', async (t) => {
+  const [a, b] = await selected(3);
+  await b.ok('STORE 1 +FLAGS.SILENT (\\Deleted)');
+  await b.ok('EXPUNGE');
+  await a.ok('NOOP');
+  await tagged(a, 'n', 'SEARCH RETURN (UPDATE) FLAGGED');
+  await a.ok('ENABLE UIDONLY');
+  t.same(await updates(a, 'UID STORE 3 +FLAGS.SILENT (\\Flagged)'), [
+    '* ESEARCH (TAG "n") UID ADDTO (0 3)',
   ]);
 });
 
