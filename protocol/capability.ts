@@ -94,6 +94,8 @@ const capabilities = {
   'THREAD=REFERENCES': { rfc: 'RFC 5256' },
   'THREAD=REFS': { rfc: 'draft-ietf-morg-inthread' },
   'I18NLEVEL=1': { rfc: 'RFC 5255, section 4' },
+  LANGUAGE: { rfc: 'RFC 5255, section 3', needs: ['NAMESPACE'] },
+  INPROGRESS: { rfc: 'RFC 9585' },
   APPENDLIMIT: { rfc: 'RFC 7889', value: defaultMaxAppendBytes },
   'STATUS=SIZE': { rfc: 'RFC 8438' },
   OBJECTID: { rfc: 'RFC 8474' },

@@ -176,6 +176,9 @@ export const maxSelectParameters = 8;
 /** Modifiers of one FETCH. @see RFC 4466, section 2.4 */
 export const maxFetchModifiers = 8;
 
+/** Language ranges in one LANGUAGE; people speak fewer. @see RFC 5255, section 3.2 */
+export const maxLanguageRanges = 32;
+
 /** Capabilities in one ENABLE. @see RFC 5161, section 3.1 */
 export const maxEnableCount = 64;
 

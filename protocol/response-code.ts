@@ -37,6 +37,8 @@ export type SimpleResponseCode =
 /** A response code as it stands between the brackets of a status response, without the brackets. */
 export type ResponseCode =
   | SimpleResponseCode
+  | 'INPROGRESS'
+  | `INPROGRESS ("${string}" NIL NIL)`
   | `BADCHARSET (${string})`
   | `CAPABILITY ${string}`
   | `PERMANENTFLAGS ${WireText}`

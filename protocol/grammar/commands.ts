@@ -11,6 +11,7 @@ import { expectCancelUpdateArguments } from './cancel-update.ts';
 import { expectEnableArguments } from './enable.ts';
 import { expectFetchArguments } from './fetch.ts';
 import { expectIdArguments } from './id.ts';
+import { expectLanguageArguments } from './language.ts';
 import { expectListArguments, expectLsubArguments } from './list.ts';
 import { expectAuthenticateArguments, expectLoginArguments } from './login.ts';
 import { expectCreateArguments, expectNameArguments, expectRenameArguments } from './mailbox.ts';
@@ -71,6 +72,11 @@ export const commandGrammar = {
     expectArguments: expectIdArguments,
   },
   IDLE: { rfc: 'RFC 2177', capability: 'IDLE', expectArguments: expectNoArguments },
+  LANGUAGE: {
+    rfc: 'RFC 5255, section 3.2',
+    capability: 'LANGUAGE',
+    expectArguments: expectLanguageArguments,
+  },
   LIST: { rfc: 'RFC 3501, section 6.3.8', expectArguments: expectListArguments },
   LOGIN: { rfc: 'RFC 3501, section 6.2.3', expectArguments: expectLoginArguments },
   LOGOUT: { rfc: 'RFC 3501, section 6.1.3', expectArguments: expectNoArguments },

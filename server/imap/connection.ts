@@ -238,6 +238,7 @@ export class Connection implements ByteReceiver, Stranger, Linked<Connection> {
     // As time goes on searches with updates find others.
     if (selected?.updates !== undefined) selected.onNews?.();
     if (nowMs >= this.#endsAt) this.shutDown('Your token has expired, log in with a new one');
+    if (this.#wake === undefined) this.session.tellProgress(nowMs);
     const { takenBytes } = this.#transport;
     // A client that reads a long response is not idle; one to whom IDLE writes a line now and then is.
     if (this.out.isFull && takenBytes !== this.#takenBytes) this.#lastActivityAt = nowMs;

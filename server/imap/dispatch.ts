@@ -21,6 +21,7 @@ import { expunge } from './commands/expunge.ts';
 import { fetch } from './commands/fetch.ts';
 import { identify } from './commands/id.ts';
 import { idle } from './commands/idle.ts';
+import { language } from './commands/language.ts';
 import { list } from './commands/list.ts';
 import { login } from './commands/login.ts';
 import { logout } from './commands/logout.ts';
@@ -119,6 +120,7 @@ export const commandTable: { readonly [Name in CommandName]: CommandRow<Name> } 
   GETMETADATA: { state: 'after-login', numbers: 'breaks', run: getMetadata },
   ID: { state: 'any', numbers: 'breaks', run: identify },
   IDLE: { state: 'after-login', numbers: 'breaks', run: idle },
+  LANGUAGE: { state: 'any', numbers: 'breaks', run: language },
   LIST: { state: 'after-login', numbers: 'breaks', run: list },
   LOGIN: { state: 'before-login', numbers: 'breaks', run: login },
   LOGOUT: { state: 'any', numbers: 'breaks', run: logout },
@@ -172,6 +174,7 @@ function handleNext(session: Session, event: ReaderEvent): Promise<boolean> | bo
       const isWaiting = event.kind === 'stream' && event.isWaiting;
       const bytes = bytesBesideOthers(session, event);
       if (bytes !== undefined) return goOn(session, command, { tag, isWaiting }, bytes);
+      session.beginCommand(tag);
       return answer(session, { tag, command }, begin(session, command, { tag, isWaiting }));
     }
     case 'bad':
@@ -232,6 +235,7 @@ async function answer(
     }
     return isEnd === true;
   } finally {
+    session.endCommand();
     session.context.metrics.recordCommand(command.name, result);
   }
 }

@@ -14,10 +14,18 @@ import { ByeError, CommandRefusedError, type Responses } from './responses.ts';
 import type { Connection } from './connection.ts';
 import type { DecodedPositions } from './decoded-positions.ts';
 import type { MailboxView } from './mailbox-view.ts';
+import { progressIntervalMs } from './limits.ts';
 import type { ServiceContext } from './service-context.ts';
 
 /** The account of a session. */
 export type SessionAccount = Pick<Account, 'id' | 'name'>;
+
+/** A command that the client waits for. */
+interface RunningCommand {
+  readonly tag: string;
+  /** When the client was told last that it goes on, or when it was found at work; undefined before. Milliseconds of the steady clock. */
+  toldAt?: number;
+}
 
 /** What a client has reached on its connection: login, the selected mailbox, what it has enabled. */
 export class Session {
@@ -35,6 +43,7 @@ export class Session {
   #endMetadataNews: (() => void) | undefined;
   #failedLoginCount = 0;
   #badCommandCount = 0;
+  #running: RunningCommand | undefined;
 
   /** @param enabled - empty; the connection reads and writes as it says */
   constructor(
@@ -214,6 +223,34 @@ export class Session {
   /** Counts a command that can be read. */
   countCommand(): void {
     this.#badCommandCount = 0;
+  }
+
+  /** The client waits for a command from now on. */
+  beginCommand(tag: string): void {
+    this.#running = { tag };
+  }
+
+  /** It waits no more. */
+  endCommand(): void {
+    this.#running = undefined;
+  }
+
+  /**
+   * Tells the client that its command is still at work, if it was so the last time, too; called now and then.
+   *
+   * @see RFC 9585, section 4
+   */
+  tellProgress(nowMs: number): void {
+    const running = this.#running;
+    if (running === undefined || this.isOff('INPROGRESS')) return;
+    running.toldAt ??= nowMs;
+    if (nowMs - running.toldAt < progressIntervalMs || this.out.hasBegun || this.out.isFull) return;
+    running.toldAt = nowMs;
+    const { tag } = running;
+    // It would end the response code.
+    const code = tag.includes(']') ? 'INPROGRESS' : (`INPROGRESS ("${tag}" NIL NIL)` as const);
+    this.out.status('*', 'OK', 'Still working', code);
+    this.connection.flushSoon();
   }
 
   select(view: MailboxView): void {

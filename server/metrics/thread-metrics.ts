@@ -29,6 +29,7 @@ const commandNames = [
   'GETMETADATA',
   'ID',
   'IDLE',
+  'LANGUAGE',
   'LIST',
   'LOGIN',
   'LOGOUT',
