@@ -48,19 +48,29 @@ export class HuffmanCode {
     }
   }
 
+  /** True if every sequence of bits is a code. */
+  get isComplete(): boolean {
+    return this.#spareCodes === 0;
+  }
+
   /**
-   * True if every sequence of bits is a code; a code of one symbol with one bit may do without its other half.
+   * True if it is complete, or a code of one symbol with one bit, which may do without its other half, or none.
    *
    * @see RFC 1951, section 3.2.7
    */
   get isUsable(): boolean {
+    const codeCount = this.#symbols.length - this.#counts[0]!;
+    return this.isComplete || codeCount === 0 || (codeCount === 1 && this.#counts[1] === 1);
+  }
+
+  /** How many codes of the longest length are left over; less than 0 if there are too many codes. */
+  get #spareCodes(): number {
     let left = 1;
     for (let length = 1; length <= maxCodeBits; length++) {
       left = left * 2 - this.#counts[length]!;
-      if (left < 0) return false;
+      if (left < 0) return left;
     }
-    const codeCount = this.#symbols.length - this.#counts[0]!;
-    return left === 0 || codeCount === 0 || (codeCount === 1 && this.#counts[1] === 1);
+    return left;
   }
 
   /** @param bits - at least 15 of the stream, the first one lowest; returns {@link noSymbol}, or a symbol and its bits */

@@ -228,7 +228,7 @@ export class Inflater {
       position += 3;
     }
     const lengths = new Uint8Array(lengthCount + distanceCount);
-    const end = this.#readLengths(lengths, usableCode(order), position);
+    const end = this.#readLengths(lengths, completeCode(order), position);
     if (end === undefined) return false;
     if (lengths[endOfBlock] === 0) throw new InflateError('a block has no end');
     const codes = {
@@ -325,9 +325,24 @@ const repeats = [
   [11, 7],
 ] as const;
 
-/** @throws InflateError if it is no code */
+/**
+ * A code for bytes and lengths, or for distances.
+ *
+ * @throws InflateError if it is no code
+ */
 function usableCode(lengths: Uint8Array): HuffmanCode {
   const code = new HuffmanCode(lengths);
   if (!code.isUsable) throw new InflateError('a code is no code');
+  return code;
+}
+
+/**
+ * The code of the lengths of codes.
+ *
+ * @throws InflateError if it is no code
+ */
+function completeCode(lengths: Uint8Array): HuffmanCode {
+  const code = new HuffmanCode(lengths);
+  if (!code.isComplete) throw new InflateError('a code is no code');
   return code;
 }

@@ -19,6 +19,7 @@ await t.test('the example of RFC 1951, section 3.2.2', (t) => {
     }
   }
   t.equal(code.isUsable, true);
+  t.equal(code.isComplete, true);
   t.end();
 });
 
@@ -41,6 +42,7 @@ await t.test('what is no code is told', (t) => {
   t.equal(new HuffmanCode(Uint8Array.of(0, 0)).isUsable, true, 'none at all');
   const half = new HuffmanCode(Uint8Array.of(0, 1));
   t.equal(half.isUsable, true, 'one with one bit');
+  t.equal(half.isComplete, false);
   t.equal(symbolOf(half.read(bits('0'))), 1);
   t.equal(half.read(bits('1')), noSymbol, 'and its other half is nothing');
   t.equal(new HuffmanCode(Uint8Array.of(0, 2)).isUsable, false, 'one with two');

@@ -131,10 +131,11 @@ await t.test('each fault is told', (t) => {
   for (const [hex, reason] of [
     ['07', 'there is no block of type 3'],
     ['010100ffff', 'a stored block has two sizes'],
+    ['e5028000', 'a code is no code'],
     ['fc00', 'a block has too many codes'],
     ['0202', 'it refers to what has not been'],
     ['04009204', 'a code is no code'],
-    ['04000000000000', 'the codes of a block cannot be read'],
+    ['04001200000000', 'the codes of a block cannot be read'],
     ['1b03000000', 'there is no such length'],
   ] as const) {
     const error = t.throws(() => inflate(Buffer.from(`${hex}000000`, 'hex')), InflateError, hex);
