@@ -4,6 +4,9 @@ const maxCodeBits = 15;
 /** Codes up to this many bits are found by one look into a table of 1 KiB; longer ones are rare. */
 const quickBits = 9;
 
+/** Symbols of the largest code. @see RFC 1951, section 3.2.6 */
+const maxSymbols = 288;
+
 /** A symbol that was read. */
 const symbolShift = 4;
 const lengthMask = (1 << symbolShift) - 1;
@@ -26,12 +29,25 @@ export class HuffmanCode {
   /** How many codes there are of each length, in bits. */
   readonly #counts = new Uint16Array(maxCodeBits + 1);
   /** The symbols in the order of their codes. */
-  readonly #symbols: Uint16Array;
+  readonly #symbols = new Uint16Array(maxSymbols);
   /** What begins with some bits, as {@link read} returns it; 0 if its code is longer than those. */
   readonly #quick = new Uint16Array(1 << quickBits);
+  #symbolCount = 0;
 
-  /** @param lengths - of the code of each symbol, in bits; 0 if it has none */
+  /** @param lengths - as {@link assign} takes them */
   constructor(lengths: Uint8Array) {
+    this.assign(lengths);
+  }
+
+  /**
+   * Makes it another code.
+   *
+   * @param lengths - of the code of each symbol, in bits; 0 if it has none
+   */
+  assign(lengths: Uint8Array): void {
+    this.#counts.fill(0);
+    this.#quick.fill(0);
+    this.#symbolCount = lengths.length;
     for (const length of lengths) this.#counts[length]! += 1;
     const offsets = new Uint16Array(maxCodeBits + 2);
     const nextCode = new Uint16Array(maxCodeBits + 2);
@@ -39,7 +55,6 @@ export class HuffmanCode {
       offsets[length + 1] = offsets[length]! + this.#counts[length]!;
       nextCode[length + 1] = (nextCode[length]! + this.#counts[length]!) << 1;
     }
-    this.#symbols = new Uint16Array(lengths.length);
     for (let symbol = 0; symbol < lengths.length; symbol++) {
       const length = lengths[symbol]!;
       if (length === 0) continue;
@@ -59,7 +74,7 @@ export class HuffmanCode {
    * @see RFC 1951, section 3.2.7
    */
   get isUsable(): boolean {
-    const codeCount = this.#symbols.length - this.#counts[0]!;
+    const codeCount = this.#symbolCount - this.#counts[0]!;
     return this.isComplete || codeCount === 0 || (codeCount === 1 && this.#counts[1] === 1);
   }
 

@@ -51,6 +51,11 @@ const fixedCodes: BlockCodes = {
   distances: new HuffmanCode(new Uint8Array(32).fill(5)),
 };
 
+/** For the lengths of codes; nothing is kept in it. */
+const codeOfLengths = new HuffmanCode(new Uint8Array(0));
+/** Of a block that has ended, for the next block on this thread: commands are short, and mostly each is a block. */
+let spareCodes: BlockCodes | undefined;
+
 /** One for all that are read on this thread: a window, and a piece behind it. */
 const workspace = Buffer.alloc(windowBytes + inflatedPieceBytes + maxMatchBytes);
 const noBytes = Buffer.alloc(0);
@@ -183,6 +188,7 @@ export class Inflater {
   }
 
   #endBlock(): void {
+    if (typeof this.#block === 'object' && this.#block !== fixedCodes) spareCodes = this.#block;
     this.#block = 'head';
     this.#hasEnded = this.#isLastBlock;
   }
@@ -228,13 +234,12 @@ export class Inflater {
       position += 3;
     }
     const lengths = new Uint8Array(lengthCount + distanceCount);
-    const end = this.#readLengths(lengths, completeCode(order), position);
+    codeOfLengths.assign(order);
+    if (!codeOfLengths.isComplete) throw new InflateError('a code is no code');
+    const end = this.#readLengths(lengths, codeOfLengths, position);
     if (end === undefined) return false;
     if (lengths[endOfBlock] === 0) throw new InflateError('a block has no end');
-    const codes = {
-      lengths: usableCode(lengths.subarray(0, lengthCount)),
-      distances: usableCode(lengths.subarray(lengthCount)),
-    };
+    const codes = takeCodes(lengths.subarray(0, lengthCount), lengths.subarray(lengthCount));
     return this.#beginBlock(codes, end);
   }
 
@@ -325,24 +330,16 @@ const repeats = [
   [11, 7],
 ] as const;
 
-/**
- * A code for bytes and lengths, or for distances.
- *
- * @throws InflateError if it is no code
- */
-function usableCode(lengths: Uint8Array): HuffmanCode {
-  const code = new HuffmanCode(lengths);
-  if (!code.isUsable) throw new InflateError('a code is no code');
-  return code;
-}
-
-/**
- * The code of the lengths of codes.
- *
- * @throws InflateError if it is no code
- */
-function completeCode(lengths: Uint8Array): HuffmanCode {
-  const code = new HuffmanCode(lengths);
-  if (!code.isComplete) throw new InflateError('a code is no code');
-  return code;
+/** @throws InflateError if they are no codes */
+function takeCodes(lengths: Uint8Array, distances: Uint8Array): BlockCodes {
+  const codes = spareCodes;
+  spareCodes = undefined;
+  codes?.lengths.assign(lengths);
+  codes?.distances.assign(distances);
+  const taken = codes ?? {
+    lengths: new HuffmanCode(lengths),
+    distances: new HuffmanCode(distances),
+  };
+  if (taken.lengths.isUsable && taken.distances.isUsable) return taken;
+  throw new InflateError('a code is no code');
 }

@@ -26,3 +26,9 @@ export const sampleBytes = 1024;
 
 /** Shorter windows of idle clients stay as they are: little is won. */
 export const minPackedBytes = 4 * 1024;
+
+/**
+ * Bytes of a window that are packed together. Base64 and hexadecimal digits become less than 14 KiB then; of what is larger
+ * jemalloc takes a page more than is needed.
+ */
+export const packedPartBytes = 16 * 1024;

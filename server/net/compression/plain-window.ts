@@ -1,5 +1,5 @@
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
-import { deflateLevel, minPackedBytes, windowBytes } from './limits.ts';
+import { deflateLevel, minPackedBytes, packedPartBytes, windowBytes } from './limits.ts';
 
 /** Bytes that are allocated first: most clients say less than this in an hour. */
 const firstBytes = 1024;
@@ -13,8 +13,8 @@ const chunkSize = Buffer.poolSize + windowBytes;
  */
 export class PlainWindow {
   #bytes = new Uint8Array(0);
-  /** What is kept, deflated, while `#bytes` is empty; undefined if it is not packed. */
-  #packed: Uint8Array | undefined;
+  /** What is kept, deflated in parts, while `#bytes` is empty; undefined if it is not packed. */
+  #packed: readonly Uint8Array[] | undefined;
   /** True if nothing is won by packing what is kept. */
   #isDense = false;
   /** Where the next byte goes, once the window is full. */
@@ -34,7 +34,11 @@ export class PlainWindow {
 
   /** Bytes of memory that it takes. */
   get heldBytes(): number {
-    return this.#bytes.buffer.byteLength + (this.#packed?.buffer.byteLength ?? 0);
+    const packed = this.#packed ?? [];
+    return packed.reduce(
+      (sum, { buffer }) => sum + buffer.byteLength,
+      this.#bytes.buffer.byteLength,
+    );
   }
 
   /** True unless {@link pack} has something to do. */
@@ -74,11 +78,16 @@ export class PlainWindow {
     if (this.isPacked) return;
     const plain = new Uint8Array(this.#length);
     this.copyTo(plain);
-    const packed = alone(deflateRawSync(plain, { level: deflateLevel, chunkSize }));
+    const packed: Uint8Array[] = [];
+    for (let at = 0; at < plain.length; at += packedPartBytes) {
+      const part = plain.subarray(at, at + packedPartBytes);
+      packed.push(alone(deflateRawSync(part, { level: deflateLevel, chunkSize })));
+    }
     giveBack(plain);
-    this.#isDense = packed.length > this.#length - firstBytes;
+    const packedBytes = packed.reduce((sum, { length }) => sum + length, 0);
+    this.#isDense = packedBytes > this.#length - firstBytes;
     if (this.#isDense) {
-      giveBack(packed);
+      for (const part of packed) giveBack(part);
       return;
     }
     giveBack(this.#bytes);
@@ -88,8 +97,15 @@ export class PlainWindow {
 
   #unpack(): void {
     if (this.#packed === undefined) return;
-    this.#bytes = alone(inflateRawSync(this.#packed, { chunkSize }));
-    giveBack(this.#packed);
+    this.#bytes = new Uint8Array(this.#length);
+    let at = 0;
+    for (const part of this.#packed) {
+      const plain = inflateRawSync(part, { chunkSize });
+      this.#bytes.set(plain, at);
+      at += plain.length;
+      giveBack(plain);
+      giveBack(part);
+    }
     this.#packed = undefined;
     this.#position = this.#length % this.#maxBytes;
   }
