@@ -139,9 +139,7 @@ function expectEntry(decoder: Decoder): string {
   const name = expectName(decoder, 1);
   const [, , second, token, own] = name.split('/');
   if (second !== 'vendor' || (token !== undefined && own !== undefined)) return name;
-  throw new CommandError(
-    `${quoteReceived(name)} is no entry: it names no vendor and no entry of it`,
-  );
+  throw new CommandError(`Entry names no vendor and no entry of it: ${quoteReceived(name)}`);
 }
 
 /**
@@ -157,5 +155,5 @@ function expectName(decoder: Decoder, minLevels: 0 | 1): string {
   }
   const isName = /^\/(?:private|shared)(?:\/[^\x00-\x19/*%\x7f-\xff]+)*$/.test(name);
   if (isName && name.split('/').length >= minLevels + 2) return name;
-  throw new CommandError(`${quoteReceived(text)} is no entry of /private or /shared`);
+  throw new CommandError(`Expected an entry of /private or /shared, got ${quoteReceived(text)}`);
 }

@@ -73,7 +73,7 @@ await t.test('return options', (t) => {
   });
   t.equal(decode('LIST "" * RETURN (METADATA ())'), 'BAD Expected entries, got an empty list');
   t.equal(decode('LIST "" * RETURN (METADATA)'), 'BAD Expected space, got ")"');
-  t.match(decode('LIST "" * RETURN (METADATA (/shared))'), /is no entry of/);
+  t.match(decode('LIST "" * RETURN (METADATA (/shared))'), /Expected an entry of/);
   t.equal(
     decode('LIST "" * RETURN (METADATA (/shared/a))', off('METADATA')),
     'BAD Unknown return option "METADATA"',

@@ -36,8 +36,11 @@ await t.test('GETMETADATA', (t) => {
     ['GETMETADATA a ()', 'Expected entries, got an empty list'],
     ['GETMETADATA (DEPTH 2) a /shared/b', 'Unknown depth "2"'],
     ['GETMETADATA (X 2) a /shared/b', 'Unknown option "X"'],
-    ['GETMETADATA (DEPTH 1) a (DEPTH 1) /shared/b', '"DEPTH" is no entry of /private or /shared'],
-    ['GETMETADATA a (/shared/b DEPTH 1)', '"DEPTH" is no entry of /private or /shared'],
+    [
+      'GETMETADATA (DEPTH 1) a (DEPTH 1) /shared/b',
+      'Expected an entry of /private or /shared, got "DEPTH"',
+    ],
+    ['GETMETADATA a (/shared/b DEPTH 1)', 'Expected an entry of /private or /shared, got "DEPTH"'],
     ['GETMETADATA a', 'Expected space, got end of command'],
   ] as const) {
     t.equal(decode(command), `BAD ${refusal}`, command);
@@ -58,7 +61,7 @@ await t.test('names of entries', (t) => {
   for (const name of names) {
     t.equal(
       decode(`GETMETADATA a "${name}"`),
-      `BAD "${name}" is no entry of /private or /shared`,
+      `BAD Expected an entry of /private or /shared, got "${name}"`,
       name,
     );
   }
@@ -67,7 +70,7 @@ await t.test('names of entries', (t) => {
     { entries: ['/shared', '/private', '/shared/vendor', '/shared/vendor/x'] },
     'levels above entries',
   );
-  t.match(decode('GETMETADATA a {9+}\r\n/shared/\xe9'), /is no entry/);
+  t.match(decode('GETMETADATA a {9+}\r\n/shared/\xe9'), /Expected an entry of/);
   const name = (length: number) => decode(`GETMETADATA a ${'/private/'.padEnd(length, 'x')}`);
   t.match(name(maxMetadataNameBytes), { name: 'GETMETADATA' });
   t.match(name(maxMetadataNameBytes + 1), /longer than/);
@@ -101,7 +104,7 @@ await t.test('SETMETADATA', (t) => {
   for (const name of ['/shared/vendor', '/private/vendor/x', '/shared/vendor/x']) {
     t.match(decode(`SETMETADATA a (${name} "")`), /names no vendor and no entry/, name);
   }
-  t.match(decode('SETMETADATA a (/private "")'), /is no entry of/);
+  t.match(decode('SETMETADATA a (/private "")'), /Expected an entry of/);
   for (const [command, refusal] of [
     ['SETMETADATA a ()', 'Expected entries, got an empty list'],
     ['SETMETADATA a (/private/a)', 'Expected space, got ")"'],
