@@ -52,6 +52,7 @@ export type ResponseCode =
   | `METADATA LONGENTRIES ${number}`
   | `METADATA MAXSIZE ${number}`
   | 'METADATA TOOMANY'
+  | `REFERRAL ${string}`
   | `MODIFIED ${string}`
   | `APPENDUID ${number} ${string}`
   | `BADURL ${string}`

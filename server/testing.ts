@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Capability, capabilitiesOffByDefault } from '../protocol/capability.ts';
+import { parseElsewhere } from './config/elsewhere.ts';
 import type { Flag } from '../protocol/flag.ts';
 import { type MailStore, StoreError } from '../store/mail-store.ts';
 import type { AddedMessage } from '../store/message-draft.ts';
@@ -44,6 +45,8 @@ export interface TestServerOptions {
   readonly store?: StoreEngine;
   /** IMAP extensions that clients are neither told of nor served; default: those that a server has off by default. */
   readonly capabilitiesOff?: readonly Capability[];
+  /** Accounts whose mail is on another server: `{ mike: 'imap://mike;AUTH=*@server2/' }`. Each must be among the accounts. */
+  readonly elsewhere?: Readonly<Record<string, string>>;
   /** Messages that one command may be about, if MESSAGELIMIT or SAVELIMIT is on; default: 10,000. */
   readonly messageLimit?: number;
   /** Whose tokens clients can log in with (OAUTHBEARER, XOAUTH2); default: none's. */
@@ -101,6 +104,13 @@ const fixedSettings = {
 
 const cheapCost = { argon2: { memoryKiB: 64, passes: 1, parallelism: 1 }, scramIterations: 4096 };
 
+/** As the configuration has it. */
+function formOf(elsewhere: Readonly<Record<string, string>>): string {
+  return Object.entries(elsewhere)
+    .map(([name, url]) => `${name}=${url}`)
+    .join(' ');
+}
+
 /**
  * Starts a server on free ports of 127.0.0.1, which keeps all in memory, and writes nothing to disk.
  *
@@ -125,6 +135,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
       ...fixedSettings,
       ...(await storeSettingsOf(options, parts)),
       capabilitiesOff: options.capabilitiesOff ?? capabilitiesOffByDefault,
+      accountsElsewhere: parseElsewhere(formOf(options.elsewhere ?? {})),
       ...(options.messageLimit !== undefined && { bounds: { messageLimit: options.messageLimit } }),
       sessionLifetimeSeconds: options.sessionLifetimeSeconds ?? 7200,
       logLevel,

@@ -5,6 +5,7 @@ import { segmentLimits, tlsLimits, tlsPolicies } from '../../tls/index.ts';
 import { defaultMessageLimit } from '../../protocol/limits.ts';
 import { parseByteSize } from './byte-size.ts';
 import { defaultCapabilitiesOff, parseCapabilitiesOff } from './capabilities-off.ts';
+import { parseElsewhere } from './elsewhere.ts';
 import { parseListenAddress } from './listen-address.ts';
 import { listenerForms, parseAddressRanges, parseListeners } from './listeners.ts';
 import {
@@ -138,17 +139,8 @@ export const configurationSchema = z.strictObject({
   REPRISE_PASSWORD_CHECKS: wholeNumber(1, maxPasswordChecks, 'checks').default(2),
   REPRISE_WAITING_LOGINS: wholeNumber(waitingLogins.min, waitingLogins.max, 'logins').default(4096),
   REPRISE_LOGIN_DELAY: wholeNumber(0, maxLoginDelaySeconds, 'seconds').default(15),
-  REPRISE_CAPABILITIES_OFF: z
-    .string()
-    .transform((text, context) => {
-      try {
-        return parseCapabilitiesOff(text);
-      } catch (error) {
-        context.addIssue({ code: 'custom', message: (error as Error).message });
-        return z.NEVER;
-      }
-    })
-    .default(defaultCapabilitiesOff),
+  REPRISE_CAPABILITIES_OFF: explained(parseCapabilitiesOff).default(defaultCapabilitiesOff),
+  REPRISE_ELSEWHERE: explained(parseElsewhere).default(new Map()),
   REPRISE_MESSAGE_LIMIT: wholeNumber(leastMessageLimit, 999_999_999, 'messages').default(
     defaultMessageLimit,
   ),
@@ -197,6 +189,18 @@ function wholeNumber(min: number, max: number, what: string) {
     .regex(/^\d{1,9}$/, message)
     .transform(Number)
     .refine((value) => value >= min && value <= max, message);
+}
+
+/** A value that a function reads; it throws what is wrong with the text. */
+function explained<Value>(parse: (text: string) => Value) {
+  return z.string().transform((text, context) => {
+    try {
+      return parse(text);
+    } catch (error) {
+      context.addIssue({ code: 'custom', message: (error as Error).message });
+      return z.NEVER;
+    }
+  });
 }
 
 /** A value that a function reads; it returns undefined if the text is not what is `allowed`. */

@@ -8,9 +8,11 @@ import type {
   storeEngines,
 } from './configuration-schema.ts';
 import type { TokenSettings } from '../authentication/token-verifier.ts';
+import type { AccountsElsewhere } from '../imap/accounts-elsewhere.ts';
 import type { AccountCapabilities } from '../imap/account-capabilities.ts';
 import type { ListenerSettings } from '../net/listener.ts';
 import { formatCapabilitiesOff, type CapabilitiesOff } from './capabilities-off.ts';
+import { formatElsewhere } from './elsewhere.ts';
 import { formatListenAddress, type ListenAddress } from './listen-address.ts';
 import { formatListeners } from './listeners.ts';
 import { formatSessionCacheSetting, type SessionCacheSetting } from './session-cache-setting.ts';
@@ -61,6 +63,8 @@ export interface Configuration {
   readonly accountCapabilitiesOff?: AccountCapabilities;
   /** Whose tokens clients can log in with; absent: none's. */
   readonly tokens?: TokenSettings;
+  /** Accounts whose mail is on another server; absent: none. */
+  readonly accountsElsewhere?: AccountsElsewhere;
   /** Where metrics are served. */
   readonly admin: ListenAddress;
   readonly logLevel: LogLevel;
@@ -151,6 +155,7 @@ export function toConfiguration(values: ConfigurationValues): Configuration {
     loginDelaySeconds: values.REPRISE_LOGIN_DELAY,
     ...toCapabilitiesOff(values.REPRISE_CAPABILITIES_OFF),
     ...toTokens(values),
+    ...(values.REPRISE_ELSEWHERE.size > 0 && { accountsElsewhere: values.REPRISE_ELSEWHERE }),
     admin: values.REPRISE_ADMIN_PORT,
     logLevel: values.REPRISE_LOG_LEVEL,
   };
@@ -193,6 +198,7 @@ function toClientCertificates(values: ConfigurationValues): ClientCertificateFil
  * left out.
  */
 export function toKeys(configuration: Configuration): ReadonlyMap<ConfigurationKey, string> {
+  const { accountsElsewhere } = configuration;
   const capabilitiesOff = {
     forAll: configuration.capabilitiesOff,
     forAccounts: configuration.accountCapabilitiesOff ?? new Map(),
@@ -208,6 +214,7 @@ export function toKeys(configuration: Configuration): ReadonlyMap<ConfigurationK
     ['REPRISE_WAITING_LOGINS', configuration.waitingLogins],
     ['REPRISE_LOGIN_DELAY', configuration.loginDelaySeconds],
     ['REPRISE_CAPABILITIES_OFF', formatCapabilitiesOff(capabilitiesOff)],
+    ['REPRISE_ELSEWHERE', accountsElsewhere && formatElsewhere(accountsElsewhere)],
     ['REPRISE_MESSAGE_LIMIT', configuration.bounds?.messageLimit],
     ...tokenKeys(configuration),
     ['REPRISE_ADMIN_PORT', formatListenAddress(configuration.admin, '127.0.0.1')],

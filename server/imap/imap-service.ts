@@ -19,6 +19,7 @@ import type { ListenerSettings } from '../net/listener.ts';
 import type { AddressRanges } from '../net/proxy-protocol.ts';
 import { Reception, type ReceptionOptions } from '../net/reception.ts';
 import type { Transport } from '../net/transport.ts';
+import type { AccountsElsewhere } from './accounts-elsewhere.ts';
 import { type AccountCapabilities, addToAccounts } from './account-capabilities.ts';
 import { AccountInput } from './account-input.ts';
 import { Connection } from './connection.ts';
@@ -62,6 +63,8 @@ export interface ImapServiceOptions {
   readonly capabilitiesOff?: ReadonlySet<Capability>;
   /** More of them for some accounts; absent: none. */
   readonly accountCapabilitiesOff?: AccountCapabilities;
+  /** Accounts whose mail is on another server; absent: none. */
+  readonly accountsElsewhere?: AccountsElsewhere;
   readonly descriptors?: Descriptors;
   /** Proxies whose PROXY headers count; absent: none. */
   readonly proxies?: AddressRanges;
@@ -120,6 +123,7 @@ export class ImapService {
         options.accountCapabilitiesOff ?? new Map(),
         capabilitiesOff,
       ),
+      accountsElsewhere: options.accountsElsewhere ?? new Map(),
       feeds: new MailboxFeeds({
         store,
         clock: steady,

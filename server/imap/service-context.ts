@@ -8,6 +8,7 @@ import type { MetricsRecorder } from '../metrics/metrics-recorder.ts';
 import type { StrangerLog } from '../net/stranger-log.ts';
 import type { ContextBudget } from './contexts/context-budget.ts';
 import type { AccountInput } from './account-input.ts';
+import type { AccountsElsewhere } from './accounts-elsewhere.ts';
 import type { ServiceLimits } from './limits.ts';
 import type { MailboxFeeds } from './mailbox-feeds.ts';
 
@@ -33,6 +34,8 @@ export interface ServiceContext {
   readonly capabilitiesOff: ReadonlySet<Capability>;
   /** The same for some accounts, those for all included; by `accountKey`. */
   readonly accountCapabilitiesOff: ReadonlyMap<string, ReadonlySet<Capability>>;
+  /** Accounts that are told where else their mail is. */
+  readonly accountsElsewhere: AccountsElsewhere;
   readonly feeds: MailboxFeeds;
   readonly strangerInput: StrangerInput;
   readonly contextBudget: ContextBudget;

@@ -10,7 +10,7 @@ export type ClientPort = 'imap' | 'imaps';
  * - `accepted`, `refused`: the password, or what stands for it, was right or not
  * - `busy`: it was not looked at, since too many waited
  */
-export type LoginResult = 'accepted' | 'refused' | 'busy';
+export type LoginResult = 'accepted' | 'refused' | 'busy' | 'referred';
 
 /**
  * What a command was answered with: `ok`, `no`, `bad`; `error` where the server failed (a `NO` for the

@@ -153,7 +153,7 @@ export const threadMetrics = {
     name: 'reprise_logins_total',
     help: 'Logins, by result; busy: not looked at, since too many waited.',
     kind: 'counter',
-    labels: { result: ['accepted', 'refused', 'busy'] },
+    labels: { result: ['accepted', 'refused', 'busy', 'referred'] },
   },
   commands: {
     name: 'reprise_commands_total',

@@ -19,6 +19,7 @@ import type { PasswordChecks } from '../authentication/password-check-queue.ts';
 import { StoredPasswordVerifier } from '../authentication/password-verifier.ts';
 import { JwtVerifier, type TokenSettings } from '../authentication/token-verifier.ts';
 import { errorFields } from '../error-fields.ts';
+import type { AccountsElsewhere } from '../imap/accounts-elsewhere.ts';
 import type { AccountCapabilities } from '../imap/account-capabilities.ts';
 import { type ConnectionOwner, ImapService } from '../imap/imap-service.ts';
 import type { ServiceLimits } from '../imap/limits.ts';
@@ -85,6 +86,8 @@ export interface MailServerSettings {
   readonly capabilitiesOff: readonly Capability[];
   /** More of them for some accounts; absent: none. */
   readonly accountCapabilitiesOff?: AccountCapabilities;
+  /** Accounts whose mail is on another server; absent: none. */
+  readonly accountsElsewhere?: AccountsElsewhere;
   readonly resumptionKind: Resumption['kind'];
   /** What was found out about resumption before: what fails is not used. Absent: all works. */
   readonly resumptionProof?: ResumptionProof;
@@ -163,6 +166,7 @@ export class LocalMailServer implements MailServer {
       limits,
       capabilitiesOff: new Set(settings.capabilitiesOff),
       ...(accountCapabilitiesOff !== undefined && { accountCapabilitiesOff }),
+      ...(settings.accountsElsewhere && { accountsElsewhere: settings.accountsElsewhere }),
     });
   }
 

@@ -114,7 +114,7 @@ export async function possibleWorkerCount(
 function settingsOf(options: OpenMailServerOptions): MailServerSettings {
   const { configuration, credentials, clientCertificates, resumption, workerCount } = options;
   const { policy } = clientCertificates;
-  const { sessionLifetimeSeconds, accountCapabilitiesOff } = configuration;
+  const { sessionLifetimeSeconds, accountCapabilitiesOff, accountsElsewhere } = configuration;
   const { maxConnectionsBeforeLogin } = configuration.bounds ?? {};
   const threadCount = Math.max(workerCount, 1);
   const { kind, lookupDeadlineMs } = resumption;
@@ -132,6 +132,7 @@ function settingsOf(options: OpenMailServerOptions): MailServerSettings {
     purgedCertificates: [],
     capabilitiesOff: configuration.capabilitiesOff,
     ...(accountCapabilitiesOff !== undefined && { accountCapabilitiesOff }),
+    ...(accountsElsewhere !== undefined && { accountsElsewhere }),
     resumptionKind: kind,
     resumptionProof: options.resumptionProof,
     sessionLifetimeMs: sessionLifetimeSeconds * 1000,

@@ -61,6 +61,7 @@ const common = [
   'OBJECTID',
   'SAVEDATE',
   'PREVIEW',
+  'LOGIN-REFERRALS',
 ].join(' ');
 
 const list = (stage: ConnectionStage, hasCertificate = false, off: Capability[] = []) =>

@@ -75,7 +75,10 @@ async function startServer(key: string): Promise<TestServer> {
     if (found === undefined) throw new Error(`"${name}" cannot be turned off`);
     return found;
   });
-  return startTestServer({ capabilitiesOff, messageLimit, tokens });
+  // For login-referrals.
+  const elsewhere = { MIKE: 'imap://MIKE;AUTH=*@SERVER2/', user: 'imap://SERVER2/' };
+  const accounts = { MIKE: password, user: password };
+  return startTestServer({ capabilitiesOff, messageLimit, tokens, accounts, elsewhere });
 }
 
 /** All that is announced at some stage, to clients without a certificate. */

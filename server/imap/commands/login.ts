@@ -3,6 +3,7 @@ import type { ClientCertificate } from '../../../tls/index.ts';
 import { LoginBusyError } from '../../authentication/password-check-queue.ts';
 import type { LoginWait } from '../../authentication/password-verifier.ts';
 import { findNamedAccount } from '../../authentication/user-name.ts';
+import { referElsewhere } from '../accounts-elsewhere.ts';
 import type { CommandHandler, Completion } from '../dispatch.ts';
 import { CommandRefusedError } from '../responses.ts';
 import type { Session } from '../session.ts';
@@ -32,8 +33,10 @@ export async function logInWithPassword(
   return completeLogin(session, account);
 }
 
-/** The client has proved to be the account. */
+/** The client has proved to be the account. Throws if its mail is on another server. */
 export function completeLogin(session: Session, account: Account): Completion {
+  const referral = referElsewhere(session, account);
+  if (referral !== undefined) throw referral;
   session.logIn(account);
   return { text: 'Logged in', code: `CAPABILITY ${session.formatCapabilities()}` };
 }

@@ -82,6 +82,7 @@ await t.test('every key is read from the environment and shown again', async (t)
     REPRISE_WAITING_LOGINS: '100',
     REPRISE_LOGIN_DELAY: '0',
     REPRISE_CAPABILITIES_OFF: 'idle, CONDSTORE,IDLE,alice:MOVE',
+    REPRISE_ELSEWHERE: 'alice=imap://alice;AUTH=*@mail2/ Bob=imap://mail3',
     REPRISE_MESSAGE_LIMIT: '1000',
     REPRISE_OAUTH_ISSUER: 'https://login.example.org',
     REPRISE_OAUTH_AUDIENCE: 'imap, mail',
@@ -129,6 +130,10 @@ await t.test('every key is read from the environment and shown again', async (t)
       keys: '/etc/reprise/keys.json',
       claim: 'sub',
     },
+    accountsElsewhere: new Map([
+      ['alice', { host: 'mail2', userName: 'alice' }],
+      ['bob', { host: 'mail3', userName: 'Bob' }],
+    ]),
     admin: { host: '::1', port: 0 },
     logLevel: 'debug',
   });
@@ -233,6 +238,7 @@ await t.test('a bad value is refused with its key, the value and what is allowed
     ],
     ['REPRISE_CAPABILITIES_OFF', 'STARTTLS', 'AUTH=EXTERNAL'],
     ['REPRISE_CAPABILITIES_OFF', 'alice:NOTIFY', 'ACCOUNT:CAPABILITY'],
+    ['REPRISE_ELSEWHERE', 'alice@mail2', 'ACCOUNT=imap://USER;AUTH=*@HOST:PORT/'],
     ['REPRISE_MESSAGE_LIMIT', '999', 'from 1000 to 999999999'],
     ['REPRISE_WORKERS', '257', 'from 0 (everything in one) to 256'],
     ['REPRISE_WORKERS', 'auto', 'from 0 (everything in one) to 256'],

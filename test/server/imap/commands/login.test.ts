@@ -52,6 +52,36 @@ await t.test('logins that are not looked at end the connection as wrong ones do'
   t.strictSame(results, ['busy', 'refused', 'busy']);
 });
 
+await t.test('only who knows the password is told that an account is elsewhere', async (t) => {
+  const results: string[] = [];
+  const options = {
+    accountsElsewhere: new Map([['bob', { host: 'server2', port: 1143, userName: 'bob ]"' }]]),
+    metrics: { ...noMetrics, recordLogin: (result: string) => void results.push(result) },
+  };
+  const { connect, log } = await startImapService(t, options);
+  const client = await connect();
+  const wrong = await client.command('LOGIN Bob guess');
+  const unknown = await client.command('LOGIN nobody guess');
+  t.same([wrong.status, wrong.text], [unknown.status, unknown.text]);
+  const url = 'imap://bob%20%5D%22;AUTH=*@server2:1143/';
+  const told = await client.command('LOGIN Bob secret');
+  t.match(told, { status: 'NO', text: `[REFERRAL ${url}] The mail of this account is` });
+  const response = Buffer.from('\0bob\0secret').toString('base64');
+  const again = await client.command(`AUTHENTICATE PLAIN ${response}`);
+  t.match(again, { status: 'NO', text: `[REFERRAL ${url}]` });
+  t.match(await client.command('SELECT INBOX'), { status: 'BAD' }, 'it is not logged in');
+  await client.ok('LOGIN alice secret');
+  t.same(results, ['refused', 'refused', 'referred', 'referred', 'accepted']);
+  t.match(
+    log.filter(({ msg }) => msg === 'login referred'),
+    [{ account: 'bob', host: 'server2' }, { account: 'bob' }],
+  );
+  const off = new Set(['LOGIN-REFERRALS'] as const);
+  const silent = await startImapService(t, { ...options, capabilitiesOff: off });
+  const other = await silent.connect();
+  t.match(await other.command('LOGIN bob secret'), { status: 'NO', text: /^\[CONTACTADMIN\] / });
+});
+
 await t.test('the verifier is told who asks', async (t) => {
   const origins: unknown[] = [];
   const { connect } = await startImapService(t, {
