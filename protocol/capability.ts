@@ -69,6 +69,7 @@ const capabilities = {
   QRESYNC: { rfc: 'RFC 7162', isEnabled: true, needs: ['ENABLE', 'CONDSTORE'] },
   ESEARCH: { rfc: 'RFC 4731' },
   SEARCHRES: { rfc: 'RFC 5182', needs: ['ESEARCH'] },
+  MULTISEARCH: { rfc: 'RFC 7377', needs: ['ESEARCH'] },
   WITHIN: { rfc: 'RFC 5032' },
   PARTIAL: { rfc: 'RFC 9394', needs: ['ESEARCH'] },
   UIDBATCHES: { rfc: 'RFC 10022' },

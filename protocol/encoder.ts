@@ -21,6 +21,12 @@ const tagPattern = /^[^\x00-\x20\x7f-\uffff(){%*"\\+]+$/;
 /** `resp-text-code` without its brackets. A tag, in quotes, may have brackets. @see RFC 5267, section 5 */
 const codePattern = /^(?:[^\x00-\x1f\x7f-\uffff\]]+|NOUPDATE "[^\x00-\x20\x7f-\uffff"\\]+")$/;
 
+/** The mailbox that an ESEARCH response is about, to a client that has several searched. @see RFC 7377, section 2.1 */
+export interface SearchedMailbox {
+  readonly name: string;
+  readonly uidValidity: number;
+}
+
 const nothingEnabled: ReadonlySet<EnabledExtension> = new Set();
 
 /**
@@ -99,10 +105,15 @@ export class Encoder {
   /**
    * Begins an ESEARCH response to the command with a tag; names and values of what was found follow.
    *
-   * @see RFC 4466, section 2.6.2; RFC 4731
+   * @param source - named beside the tag; absent: the selected mailbox, which is not named
+   * @see RFC 4466, section 2.6.2; RFC 4731; RFC 7377, section 4 (search-correlator)
    */
-  beginEsearch(tag: string, isUid: boolean): this {
-    this.begin().atom('ESEARCH').open().atom('TAG').string(tag).close();
+  beginEsearch(tag: string, isUid: boolean, source?: SearchedMailbox): this {
+    this.begin().atom('ESEARCH').open().atom('TAG').string(tag);
+    if (source !== undefined) {
+      this.atom('MAILBOX').mailbox(source.name).atom('UIDVALIDITY').number(source.uidValidity);
+    }
+    this.close();
     return isUid ? this.atom('UID') : this;
   }
 

@@ -119,6 +119,9 @@ export const maxReturnOptions = 16;
 /** Tags in one CANCELUPDATE; no client has as many contexts. @see RFC 5267, section 4.3.5 */
 export const maxCancelledTags = 64;
 
+/** Filters of mailboxes in one ESEARCH, which has few kinds of them. @see RFC 7377, section 4, `source-mbox` */
+export const maxSearchSources = 32;
+
 /** Parameters of one CREATE, of which there is one kind. @see RFC 4466, section 2.2 */
 export const maxCreateParameters = 4;
 

@@ -9,6 +9,7 @@ import {
 import { expectCompressArguments } from './compress.ts';
 import { expectCancelUpdateArguments } from './cancel-update.ts';
 import { expectEnableArguments } from './enable.ts';
+import { expectEsearchArguments } from './esearch.ts';
 import { expectFetchArguments } from './fetch.ts';
 import { expectIdArguments } from './id.ts';
 import { expectLanguageArguments } from './language.ts';
@@ -56,6 +57,11 @@ export const commandGrammar = {
   CREATE: { rfc: 'RFC 3501, section 6.3.3', expectArguments: expectCreateArguments },
   DELETE: { rfc: 'RFC 3501, section 6.3.4', expectArguments: expectNameArguments },
   ENABLE: { rfc: 'RFC 5161', capability: 'ENABLE', expectArguments: expectEnableArguments },
+  ESEARCH: {
+    rfc: 'RFC 7377',
+    capability: 'MULTISEARCH',
+    expectArguments: expectEsearchArguments,
+  },
   EXAMINE: { rfc: 'RFC 3501, section 6.3.2', expectArguments: expectSelectArguments },
   EXPUNGE: {
     rfc: 'RFC 3501, section 6.4.3',

@@ -28,9 +28,13 @@ export interface SearchArguments {
 export function expectSearchArguments(decoder: Decoder): SearchArguments {
   decoder.expectSpace();
   const returned = acceptSearchReturn(decoder);
+  return { ...expectCriteria(decoder), ...(returned !== undefined && { returned }) };
+}
+
+/** The search keys of SEARCH and ESEARCH, perhaps with a charset before them. @see RFC 4466, section 2.6.1 (search-program) */
+export function expectCriteria(decoder: Decoder): SearchProgram {
   const keys = new SearchDecoder(decoder);
-  const criteria = keys.expectCriteria();
-  return { ...keys.withCharset(criteria), ...(returned !== undefined && { returned }) };
+  return keys.withCharset(keys.expectCriteria());
 }
 
 /** What SORT and THREAD search. */

@@ -17,6 +17,7 @@ import { copyOrMove } from './commands/copy.ts';
 import { createMailbox } from './commands/create.ts';
 import { deleteMailbox } from './commands/delete.ts';
 import { enable } from './commands/enable.ts';
+import { searchMailboxes } from './commands/search-mailboxes.ts';
 import { expunge } from './commands/expunge.ts';
 import { fetch } from './commands/fetch.ts';
 import { identify } from './commands/id.ts';
@@ -114,6 +115,7 @@ export const commandTable: { readonly [Name in CommandName]: CommandRow<Name> } 
   CREATE: { state: 'after-login', numbers: 'breaks', run: createMailbox },
   DELETE: { state: 'after-login', numbers: 'breaks', run: deleteMailbox },
   ENABLE: { state: 'after-login', numbers: 'breaks', run: enable },
+  ESEARCH: { state: 'after-login', numbers: 'uses', run: searchMailboxes },
   EXAMINE: { state: 'after-login', numbers: 'breaks', run: select },
   EXPUNGE: { state: 'selected', numbers: 'breaks', run: expunge },
   FETCH: { state: 'selected', numbers: 'uses', run: fetch },

@@ -8,6 +8,8 @@ interface Entry {
   loaded: MailboxFeed | undefined;
   /** Sessions that have the mailbox selected, or are about to. */
   userCount: number;
+  /** True while only searches of several mailboxes have used it. */
+  isBorrowed: boolean;
   /** When the last of them left. */
   idleSinceMs: number;
 }
@@ -42,8 +44,21 @@ export class MailboxFeeds {
    * The feed of a mailbox, without its messages if nobody has needed them. The caller reads from it by `follow`, ends that, and
    * then {@link release}s it. `NONEXISTENT`.
    */
-  async acquire(box: MailboxKey): Promise<MailboxFeed> {
+  acquire(box: MailboxKey): Promise<MailboxFeed> {
     const entry = this.#find(box) ?? this.#add(box);
+    entry.isBorrowed = false;
+    return this.#use(entry);
+  }
+
+  /**
+   * As {@link acquire}, for a caller who does not select the mailbox: unless others do meanwhile, the feed does not stay behind, so
+   * that whoever goes through all mailboxes of an account drives away no feed that somebody comes back for.
+   */
+  borrow(box: MailboxKey): Promise<MailboxFeed> {
+    return this.#use(this.#find(box) ?? this.#add(box));
+  }
+
+  async #use(entry: Entry): Promise<MailboxFeed> {
     entry.userCount += 1;
     try {
       return await entry.feed;
@@ -60,7 +75,7 @@ export class MailboxFeeds {
     if (entry?.loaded !== feed) return feed.readerCount === 0 ? feed.close() : undefined;
     entry.userCount -= 1;
     if (entry.userCount > 0) return;
-    if (feed.ended !== undefined) return this.#drop(mailboxId, entry);
+    if (feed.ended !== undefined || entry.isBorrowed) return this.#drop(mailboxId, entry);
     entry.idleSinceMs = this.#options.clock();
     // To the end of those that are left.
     this.#entries.delete(mailboxId);
@@ -91,7 +106,13 @@ export class MailboxFeeds {
 
   #add(box: MailboxKey): Entry {
     const feed = MailboxFeed.watch(this.#options.store, box);
-    const entry: Entry = { feed, loaded: undefined, userCount: 0, idleSinceMs: 0 };
+    const entry: Entry = {
+      feed,
+      loaded: undefined,
+      userCount: 0,
+      isBorrowed: true,
+      idleSinceMs: 0,
+    };
     this.#entries.set(box.mailboxId, entry);
     feed.then(
       (loaded) => {

@@ -12,6 +12,7 @@ import { uidRangesOf } from './commands/store-criteria.ts';
 import type { Completion } from './dispatch.ts';
 import type { MailboxView } from './mailbox-view.ts';
 import { CommandRefusedError } from './responses.ts';
+import type { SearchScope } from './search-scope.ts';
 import type { Session } from './session.ts';
 
 /*
@@ -29,7 +30,10 @@ interface WithinLimit {
 }
 
 /** The messages with the highest UIDs, as many as one command may be about. @see RFC 9738, section 3.1 */
-export function withinLimit({ messageLimit }: Session, uids: Uint32Array): WithinLimit {
+export function withinLimit(
+  { messageLimit }: Pick<SearchScope, 'messageLimit'>,
+  uids: Uint32Array,
+): WithinLimit {
   if (uids.length <= messageLimit) return { uids };
   const highest = uids.subarray(uids.length - messageLimit);
   return { uids: highest, limitCode: `MESSAGELIMIT ${messageLimit} ${highest[0]!}` };
@@ -73,10 +77,10 @@ export interface SearchWithin<Command> {
  * a set of UIDs or of numbers.
  */
 export function searchWithinLimit<Command extends { readonly criteria: SearchKey }>(
-  session: Session,
+  scope: Pick<SearchScope, 'view' | 'messageLimit'>,
   command: Command,
 ): SearchWithin<Command> {
-  const { view, messageLimit } = session;
+  const { view, messageLimit } = scope;
   if (view.count <= messageLimit) return { command };
   const { count, uidAt } = searchedMessages(view, command.criteria);
   if (count <= messageLimit) return { command };

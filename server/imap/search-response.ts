@@ -1,7 +1,8 @@
 import { placesOf, type SearchReturn } from '../../protocol/grammar/search-return.ts';
 import { Turn } from '../../store/turns.ts';
+import type { SearchedMailbox } from '../../protocol/encoder.ts';
 import type { MailboxView } from './mailbox-view.ts';
-import type { Session } from './session.ts';
+import type { SearchScope } from './search-scope.ts';
 
 /** Numbers that are written before others run: half a millisecond. */
 const sliceNumbers = 4096;
@@ -22,11 +23,10 @@ export interface SearchFound {
  * @see RFC 3501, section 7.2.5; RFC 5256, section 4; RFC 7162, sections 3.1.5 and 3.1.6
  */
 export async function writeSearch(
-  session: Session,
+  { view, out }: Pick<SearchScope, 'view' | 'out'>,
   found: SearchFound,
   name: 'SEARCH' | 'SORT' = 'SEARCH',
 ): Promise<void> {
-  const { view, out } = session;
   const { uids, isUid, hasModseq } = found;
   const turn = new Turn(out);
   out.begin().atom(name);
@@ -45,6 +45,8 @@ export interface EsearchAnswer {
   /** Of the command. */
   readonly tag: string;
   readonly returned: SearchReturn;
+  /** The mailbox, if the answer is to name it. */
+  readonly source?: SearchedMailbox;
 }
 
 /**
@@ -54,15 +56,15 @@ export interface EsearchAnswer {
  * @see RFC 5182, section 2.4; RFC 9394, section 3.2
  */
 export async function answerExtended(
-  session: Session,
+  { view, out }: Pick<SearchScope, 'view' | 'out'>,
   found: SearchFound,
   answer: EsearchAnswer,
 ): Promise<void> {
   const { items, partial } = answer.returned;
   const isSaved = items.has('SAVE');
   const isAnswered = !isSaved || items.size > 1 || partial !== undefined;
-  if (isAnswered) await writeEsearch(session, found, answer);
-  if (isSaved) session.view.savedUids = returnedOf(found.uids, answer.returned).toSorted();
+  if (isAnswered) await writeEsearch({ view, out }, found, answer);
+  if (isSaved) view.savedUids = returnedOf(found.uids, answer.returned).toSorted();
 }
 
 /**
@@ -71,16 +73,15 @@ export async function answerExtended(
  * @see RFC 4731, section 3; RFC 5267, section 3 (the same of SORT); RFC 9394, section 3.1 (PARTIAL)
  */
 export async function writeEsearch(
-  session: Session,
+  { view, out }: Pick<SearchScope, 'view' | 'out'>,
   { uids, isUid, hasModseq }: SearchFound,
-  { tag, returned }: EsearchAnswer,
+  { tag, returned, source }: EsearchAnswer,
 ): Promise<void> {
-  const { view, out } = session;
   const { items, partial } = returned;
   const turn = new Turn(out);
   const inAnswer = (slice: Uint32Array) => (isUid ? slice : numbersOf(slice, view));
   const isAny = uids.length > 0;
-  out.beginEsearch(tag, isUid);
+  out.beginEsearch(tag, isUid, source);
   if (items.has('MIN') && isAny) out.atom('MIN').numbers(inAnswer(uids.subarray(0, 1)));
   if (items.has('MAX') && isAny) out.atom('MAX').numbers(inAnswer(uids.subarray(-1)));
   const writeSet = async (members: Uint32Array) => {

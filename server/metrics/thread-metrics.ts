@@ -23,6 +23,7 @@ const commandNames = [
   'CREATE',
   'DELETE',
   'ENABLE',
+  'ESEARCH',
   'EXAMINE',
   'EXPUNGE',
   'FETCH',

@@ -9,7 +9,7 @@ import type { CommandHandler } from '../dispatch.ts';
 import { completeWithin, searchWithinLimit } from '../message-limit.ts';
 import { CommandRefusedError } from '../responses.ts';
 import { answerExtended, writeSearch } from '../search-response.ts';
-import type { Session } from '../session.ts';
+import type { SearchScope } from '../search-scope.ts';
 import { SearchVerdicts, verdicts } from './search-verdicts.ts';
 import { resolveForStore } from './store-criteria.ts';
 
@@ -47,20 +47,25 @@ export function usesModseq(criteria: SearchKey): boolean {
   return conditionsOf(criteria).some(({ key }) => key === 'modseq');
 }
 
+/** @throws CommandRefusedError if the charset is unknown (RFC 3501, section 6.4.4) */
+export function expectKnownCharset({ unknownCharset }: SearchProgram): void {
+  if (unknownCharset === undefined) return;
+  const text = `Unknown charset ${quoteReceived(unknownCharset)}`;
+  throw new CommandRefusedError('NO', text, 'BADCHARSET (US-ASCII UTF-8)');
+}
+
 /**
  * UIDs, ascending, of the messages that match. The store is asked for those only that the feed leaves open.
  *
  * @throws CommandRefusedError if the charset is unknown (RFC 3501, section 6.4.4)
  */
 export async function findMatching(
-  session: Session,
-  { criteria, unknownCharset }: SearchProgram,
+  scope: SearchScope,
+  program: SearchProgram,
 ): Promise<Uint32Array> {
-  if (unknownCharset !== undefined) {
-    const text = `Unknown charset ${quoteReceived(unknownCharset)}`;
-    throw new CommandRefusedError('NO', text, 'BADCHARSET (US-ASCII UTF-8)');
-  }
-  const { view, store, out } = session;
+  expectKnownCharset(program);
+  const { criteria } = program;
+  const { view, store, out } = scope;
   const matching = new Uint32Array(view.count);
   const open: Uint32Array[] = [];
   const judged = new SearchVerdicts(criteria, view);
@@ -82,7 +87,7 @@ export async function findMatching(
   const matched = matching.subarray(0, matchCount);
   if (open.length === 0) return matched;
   const candidates = mergeUids(open);
-  const resolved = resolveForStore(criteria, view, session.context.clock());
+  const resolved = resolveForStore(criteria, view, scope.context.clock());
   const found = await store.search(view.box, resolved, candidates);
   return mergeUids([matched, found]);
 }
