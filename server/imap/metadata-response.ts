@@ -1,6 +1,38 @@
-import type { MetadataOwner } from '../../store/mail-store.ts';
+import type { Mailbox, MetadataEntry, MetadataOwner } from '../../store/mail-store.ts';
 import { metadataResponseBytes } from './limits.ts';
 import type { Session } from './session.ts';
+
+/** The entry that tells what a mailbox is for, and that nobody sets. @see RFC 6154, section 4 */
+export const specialUseEntry = '/private/specialuse';
+
+/** A mailbox, or an account itself. */
+export type ToldOwner = MetadataOwner & Partial<Pick<Mailbox, 'specialUses'>>;
+
+/** All entries of a mailbox or an account, by name, with what the server tells by itself. `NONEXISTENT`. */
+export async function listEntries(
+  session: Session,
+  owner: ToldOwner,
+): Promise<readonly MetadataEntry[]> {
+  const entries = await session.store.listMetadata(owner);
+  const uses = specialUsesOf(session, owner);
+  if (uses === undefined) return entries;
+  const told = { name: specialUseEntry, sizeBytes: uses.length };
+  return [...entries, told].toSorted((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+function specialUsesOf(session: Session, { specialUses = [] }: ToldOwner): Uint8Array | undefined {
+  if (specialUses.length === 0 || session.isOff('SPECIAL-USE')) return undefined;
+  return Buffer.from(specialUses.join(' '));
+}
+
+function readEntry(
+  session: Session,
+  owner: ToldOwner,
+  name: string,
+): Promise<Uint8Array | undefined> {
+  if (name === specialUseEntry) return Promise.resolve(specialUsesOf(session, owner));
+  return session.store.readMetadata(owner, name);
+}
 
 /** An entry that is to be told. */
 export interface ToldEntry {
@@ -22,10 +54,11 @@ interface ToldValue {
  * @see RFC 5464, section 4.4.1
  */
 export async function writeMetadata(
-  { out, store }: Session,
+  session: Session,
   mailboxName: string,
-  told: { readonly owner: MetadataOwner; readonly entries: readonly ToldEntry[] },
+  told: { readonly owner: ToldOwner; readonly entries: readonly ToldEntry[] },
 ): Promise<void> {
+  const { out } = session;
   let values: ToldValue[] = [];
   let sizeBytes = 0;
   const end = async () => {
@@ -35,7 +68,7 @@ export async function writeMetadata(
     if (out.isFull) await out.ready();
   };
   for (const { name, isKept } of told.entries) {
-    const value = isKept ? await store.readMetadata(told.owner, name) : undefined;
+    const value = isKept ? await readEntry(session, told.owner, name) : undefined;
     values.push({ name, value });
     sizeBytes += name.length + (value?.length ?? 0);
     if (sizeBytes >= metadataResponseBytes) await end();

@@ -2,7 +2,7 @@ import type { ListOptions } from '../../../protocol/grammar/list.ts';
 import { hierarchySeparator } from '../../../protocol/mailbox-name.ts';
 import { type Mailbox, StoreError } from '../../../store/mail-store.ts';
 import type { CommandHandler } from '../dispatch.ts';
-import { writeMetadata } from '../metadata-response.ts';
+import { listEntries, writeMetadata } from '../metadata-response.ts';
 import type { Session } from '../session.ts';
 import { findListedNames, type KnownNames, type ListedName, ListTurns } from './listed-names.ts';
 import { writeStatus } from './status.ts';
@@ -79,7 +79,9 @@ function extendedAttributes(
 ): readonly string[] {
   const attributes = mailbox?.isSelectable === true ? [] : ['\\NonExistent'];
   if (isSubscribed) attributes.push('\\Subscribed');
-  if (returned.has('CHILDREN')) attributes.push(childrenAttribute(mailbox));
+  // What is below a level that does not exist is the reason to tell it (RFC 5258, section 3.5).
+  const isLevel = mailbox?.isSelectable === false;
+  if (returned.has('CHILDREN') || isLevel) attributes.push(childrenAttribute(mailbox));
   if (returned.has('SPECIAL-USE')) attributes.push(...(mailbox?.specialUses ?? []));
   return attributes;
 }
@@ -123,7 +125,7 @@ async function writeEntries(
   mailboxName: string,
   { owner, names }: { readonly owner: Mailbox; readonly names: readonly string[] },
 ): Promise<void> {
-  const kept = new Set((await session.store.listMetadata(owner)).map(({ name }) => name));
+  const kept = new Set((await listEntries(session, owner)).map(({ name }) => name));
   const entries = names.map((name) => ({ name, isKept: kept.has(name) }));
   await writeMetadata(session, mailboxName, { owner, entries });
 }

@@ -1,8 +1,14 @@
 import type { GetMetadataArguments } from '../../../protocol/grammar/metadata.ts';
 import { limits } from '../../../store/limits.ts';
-import { type MetadataEntry, type MetadataOwner, StoreError } from '../../../store/mail-store.ts';
+import { type MetadataEntry, StoreError } from '../../../store/mail-store.ts';
 import type { CommandHandler, Completion } from '../dispatch.ts';
-import { type ToldEntry, writeMetadata } from '../metadata-response.ts';
+import {
+  listEntries,
+  specialUseEntry,
+  type ToldEntry,
+  type ToldOwner,
+  writeMetadata,
+} from '../metadata-response.ts';
 import { CommandRefusedError } from '../responses.ts';
 import type { Session } from '../session.ts';
 
@@ -10,7 +16,7 @@ import type { Session } from '../session.ts';
 export const getMetadata: CommandHandler<'GETMETADATA'> = async (session, command) => {
   const { mailboxName, maxSizeBytes = Infinity } = command;
   const owner = await findOwner(session, mailboxName);
-  const kept = await session.store.listMetadata(owner);
+  const kept = await listEntries(session, owner);
   const wanted = wantedNames(kept, command);
   const sizes = new Map(kept.map(({ name, sizeBytes }) => [name, sizeBytes]));
   const entries: ToldEntry[] = [];
@@ -52,6 +58,10 @@ export const setMetadata: CommandHandler<'SETMETADATA'> = async (session, comman
   if (mailboxName === '' && [...values.keys()].some((name) => name.startsWith('/shared/'))) {
     throw new CommandRefusedError('NO', 'What all accounts share is set by the server', 'NOPERM');
   }
+  if (values.has(specialUseEntry)) {
+    const text = 'What a mailbox is for is said when it is made';
+    throw new CommandRefusedError('NO', text, 'USEATTR');
+  }
   for (const value of values.values()) {
     if (value === undefined || value.length <= limits.maxMetadataValueBytes) continue;
     const code = `METADATA MAXSIZE ${limits.maxMetadataValueBytes}` as const;
@@ -68,10 +78,7 @@ function refuse(error: unknown): never {
 }
 
 /** Mailboxes that cannot be selected have metadata, too (section 4.1). */
-async function findOwner(
-  { store, accountId }: Session,
-  mailboxName: string,
-): Promise<MetadataOwner> {
+async function findOwner({ store, accountId }: Session, mailboxName: string): Promise<ToldOwner> {
   if (mailboxName === '') return { accountId, mailboxId: undefined };
   const mailbox = await store.findMailbox(accountId, mailboxName);
   if (mailbox !== undefined) return mailbox;
