@@ -4,6 +4,7 @@ import * as z from 'zod';
 import { segmentLimits, tlsLimits, tlsPolicies } from '../../tls/index.ts';
 import { defaultMessageLimit } from '../../protocol/limits.ts';
 import { parseByteSize } from './byte-size.ts';
+import { parseCapabilitiesExtra } from './capabilities-extra.ts';
 import { defaultCapabilitiesOff, parseCapabilitiesOff } from './capabilities-off.ts';
 import { parseElsewhere } from './elsewhere.ts';
 import { parseListenAddress } from './listen-address.ts';
@@ -141,6 +142,8 @@ export const configurationSchema = z.strictObject({
   REPRISE_LOGIN_DELAY: wholeNumber(0, maxLoginDelaySeconds, 'seconds').default(15),
   REPRISE_CAPABILITIES_OFF: explained(parseCapabilitiesOff).default(defaultCapabilitiesOff),
   REPRISE_ELSEWHERE: explained(parseElsewhere).default(new Map()),
+  REPRISE_CAPABILITIES_EXTRA: explained(parseCapabilitiesExtra).default([]),
+  REPRISE_BACKGROUND_CONNECTIONS: wholeNumber(0, 999_999_999, 'connections').default(0),
   REPRISE_MESSAGE_LIMIT: wholeNumber(leastMessageLimit, 999_999_999, 'messages').default(
     defaultMessageLimit,
   ),

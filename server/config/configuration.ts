@@ -59,7 +59,9 @@ export interface Configuration {
   readonly loginDelaySeconds: number;
   /** IMAP extensions that are neither announced nor understood. */
   readonly capabilitiesOff: readonly Capability[];
-  /** More of them for some accounts, by name; absent: none. */
+  /** Capabilities that are announced and that others bring than this server; absent: none. */
+  readonly extraCapabilities?: readonly string[];
+  /** More of them that are off for some accounts, by name; absent: none. */
   readonly accountCapabilitiesOff?: AccountCapabilities;
   /** Whose tokens clients can log in with; absent: none's. */
   readonly tokens?: TokenSettings;
@@ -84,6 +86,8 @@ export interface ConnectionBounds {
   readonly autologoutSeconds?: number;
   /** Messages that one command may be about, if MESSAGELIMIT or SAVELIMIT is on. Default 10,000. */
   readonly messageLimit?: number;
+  /** Connections from which on clients are put off that download in the background; 0, the default: never. */
+  readonly backgroundConnections?: number;
 }
 
 /** Where a certificate and its key lie. */
@@ -137,6 +141,7 @@ export function toConfiguration(values: ConfigurationValues): Configuration {
       loginDeadlineSeconds: values.REPRISE_LOGIN_DEADLINE,
       autologoutSeconds: values.REPRISE_AUTOLOGOUT,
       messageLimit: values.REPRISE_MESSAGE_LIMIT,
+      backgroundConnections: values.REPRISE_BACKGROUND_CONNECTIONS,
     },
     workerCount: values.REPRISE_STORE === 'memory' ? 0 : values.REPRISE_WORKERS,
     certificates: values.REPRISE_TLS_CERT.flatMap((certPath, index) => {
@@ -154,6 +159,9 @@ export function toConfiguration(values: ConfigurationValues): Configuration {
     waitingLogins: values.REPRISE_WAITING_LOGINS,
     loginDelaySeconds: values.REPRISE_LOGIN_DELAY,
     ...toCapabilitiesOff(values.REPRISE_CAPABILITIES_OFF),
+    ...(values.REPRISE_CAPABILITIES_EXTRA.length > 0 && {
+      extraCapabilities: values.REPRISE_CAPABILITIES_EXTRA,
+    }),
     ...toTokens(values),
     ...(values.REPRISE_ELSEWHERE.size > 0 && { accountsElsewhere: values.REPRISE_ELSEWHERE }),
     admin: values.REPRISE_ADMIN_PORT,
@@ -215,6 +223,8 @@ export function toKeys(configuration: Configuration): ReadonlyMap<ConfigurationK
     ['REPRISE_LOGIN_DELAY', configuration.loginDelaySeconds],
     ['REPRISE_CAPABILITIES_OFF', formatCapabilitiesOff(capabilitiesOff)],
     ['REPRISE_ELSEWHERE', accountsElsewhere && formatElsewhere(accountsElsewhere)],
+    ['REPRISE_CAPABILITIES_EXTRA', configuration.extraCapabilities?.join(' ')],
+    ['REPRISE_BACKGROUND_CONNECTIONS', configuration.bounds?.backgroundConnections],
     ['REPRISE_MESSAGE_LIMIT', configuration.bounds?.messageLimit],
     ...tokenKeys(configuration),
     ['REPRISE_ADMIN_PORT', formatListenAddress(configuration.admin, '127.0.0.1')],

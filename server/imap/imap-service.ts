@@ -22,6 +22,7 @@ import type { Transport } from '../net/transport.ts';
 import type { AccountsElsewhere } from './accounts-elsewhere.ts';
 import { type AccountCapabilities, addToAccounts } from './account-capabilities.ts';
 import { AccountInput } from './account-input.ts';
+import { BackgroundClients } from './background-clients.ts';
 import { Connection } from './connection.ts';
 import { ContextBudget } from './contexts/context-budget.ts';
 import {
@@ -61,7 +62,9 @@ export interface ImapServiceOptions {
   readonly limits?: Partial<ServiceLimits>;
   /** Capabilities that are neither announced nor understood; absent: those that are off by default. */
   readonly capabilitiesOff?: ReadonlySet<Capability>;
-  /** More of them for some accounts; absent: none. */
+  /** Capabilities that are announced and that others bring; absent: none. */
+  readonly extraCapabilities?: readonly string[];
+  /** More of them that are off for some accounts; absent: none. */
   readonly accountCapabilitiesOff?: AccountCapabilities;
   /** Accounts whose mail is on another server; absent: none. */
   readonly accountsElsewhere?: AccountsElsewhere;
@@ -104,7 +107,8 @@ export class ImapService {
     const limits = { ...defaultServiceLimits, ...options.limits };
     const metrics = options.metrics ?? noMetrics;
     const steady = options.steadyClock ?? steadyClock;
-    this.#reception = this.#makeReception(options, { limits, metrics, clock: steady });
+    const counts = options.connectionCounts ?? new ConnectionCounts();
+    this.#reception = this.#makeReception(options, { limits, metrics, clock: steady, counts });
     const capabilitiesOff = impossibleToo(options);
     this.#context = {
       store,
@@ -136,6 +140,13 @@ export class ImapService {
       }),
       contextBudget: new ContextBudget(maxContextBytes),
       accountInput: new AccountInput(limits),
+      backgroundClients: new BackgroundClients({
+        maxConnections: limits.backgroundConnections,
+        connectionCount: () => counts.total,
+        logger,
+        clock: steady,
+      }),
+      extraCapabilities: options.extraCapabilities ?? [],
     };
   }
 
@@ -193,7 +204,7 @@ export class ImapService {
 
   #makeReception(
     options: ImapServiceOptions,
-    shared: Pick<ReceptionOptions, 'limits' | 'metrics' | 'clock'>,
+    shared: Pick<ReceptionOptions, 'limits' | 'metrics' | 'clock' | 'counts'>,
   ): Reception {
     const { listeners, acceptor, logger, descriptors, proxies, onCrowd } = options;
     return new Reception({
@@ -202,7 +213,6 @@ export class ImapService {
       isShared: options.isShared ?? false,
       acceptor,
       admission: options.admission ?? new Admission({ clock: shared.clock }),
-      counts: options.connectionCounts ?? new ConnectionCounts(),
       logger,
       ...(descriptors !== undefined && { descriptors }),
       ...(proxies !== undefined && { proxies }),

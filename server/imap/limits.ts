@@ -36,6 +36,8 @@ export interface ServiceLimits extends NetworkLimits, AnswerQueueLimits, Account
   readonly maxUnansweredBytes: number;
   /** Messages that one command may be about, if MESSAGELIMIT or SAVELIMIT is on. @see RFC 9738, section 3 */
   readonly messageLimit: number;
+  /** Connections of all threads from which on clients are put off that download in the background; 0: never. */
+  readonly backgroundConnections: number;
   /** Bytes of responses gathered before they are handed to the socket. */
   readonly responseChunkBytes: number;
   /** How long what is known of a mailbox stays after its last session has left, in milliseconds: phones come back. */
@@ -110,6 +112,7 @@ export const defaultServiceLimits: ServiceLimits = {
   maxUnansweredCommands: 64,
   maxUnansweredBytes: 512 * 1024,
   messageLimit: defaultMessageLimit,
+  backgroundConnections: 0,
   responseChunkBytes: 16 * 1024,
   feedRetentionMs: 60_000,
   retainedFeedBytes: 32 * 1024 * 1024,

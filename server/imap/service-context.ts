@@ -9,6 +9,7 @@ import type { StrangerLog } from '../net/stranger-log.ts';
 import type { ContextBudget } from './contexts/context-budget.ts';
 import type { AccountInput } from './account-input.ts';
 import type { AccountsElsewhere } from './accounts-elsewhere.ts';
+import type { BackgroundClients } from './background-clients.ts';
 import type { ServiceLimits } from './limits.ts';
 import type { MailboxFeeds } from './mailbox-feeds.ts';
 
@@ -40,4 +41,7 @@ export interface ServiceContext {
   readonly strangerInput: StrangerInput;
   readonly contextBudget: ContextBudget;
   readonly accountInput: AccountInput;
+  readonly backgroundClients: BackgroundClients;
+  /** Announced without being understood. */
+  readonly extraCapabilities: readonly string[];
 }

@@ -177,12 +177,14 @@ export class Session {
 
   listCapabilities(): readonly string[] {
     const stage = this.isSecure ? 'before-login' : 'before-tls';
-    return listCapabilities({
+    const { extraCapabilities } = this.context;
+    const list = listCapabilities({
       stage: this.#account === undefined ? stage : 'after-login',
       off: this.#capabilitiesOff,
       messageLimit: this.context.limits.messageLimit,
       hasCertificate: this.connection.tls?.clientCertificate?.isAuthorized === true,
     });
+    return extraCapabilities.length === 0 ? list : [...list, ...extraCapabilities];
   }
 
   /** The client has proved to be the account, for which more capabilities may be turned off than for strangers. */

@@ -84,7 +84,9 @@ export interface MailServerSettings {
   readonly purgedCertificates: readonly PurgedCertificate[];
   /** IMAP extensions that are neither announced nor understood. */
   readonly capabilitiesOff: readonly Capability[];
-  /** More of them for some accounts; absent: none. */
+  /** Capabilities that are announced and that others bring; absent: none. */
+  readonly extraCapabilities?: readonly string[];
+  /** More of them that are off for some accounts; absent: none. */
   readonly accountCapabilitiesOff?: AccountCapabilities;
   /** Accounts whose mail is on another server; absent: none. */
   readonly accountsElsewhere?: AccountsElsewhere;
@@ -165,6 +167,9 @@ export class LocalMailServer implements MailServer {
       connectionCounts: new ConnectionCounts(connectionSlots, threadIndex),
       limits,
       capabilitiesOff: new Set(settings.capabilitiesOff),
+      ...(settings.extraCapabilities !== undefined && {
+        extraCapabilities: settings.extraCapabilities,
+      }),
       ...(accountCapabilitiesOff !== undefined && { accountCapabilitiesOff }),
       ...(settings.accountsElsewhere && { accountsElsewhere: settings.accountsElsewhere }),
     });

@@ -131,6 +131,9 @@ function settingsOf(options: OpenMailServerOptions): MailServerSettings {
     ...(policy !== undefined && { clientCertificates: policy }),
     purgedCertificates: [],
     capabilitiesOff: configuration.capabilitiesOff,
+    ...(configuration.extraCapabilities !== undefined && {
+      extraCapabilities: configuration.extraCapabilities,
+    }),
     ...(accountCapabilitiesOff !== undefined && { accountCapabilitiesOff }),
     ...(accountsElsewhere !== undefined && { accountsElsewhere }),
     resumptionKind: kind,
@@ -146,12 +149,13 @@ function settingsOf(options: OpenMailServerOptions): MailServerSettings {
 /** The bounds that an operator has set. */
 function limitsOf({ bounds = {} }: ServerConfiguration): Partial<ServiceLimits> {
   const { maxConnections, maxCommandsPerSecondBeforeLogin } = bounds;
-  const { loginDeadlineSeconds, autologoutSeconds, messageLimit } = bounds;
+  const { loginDeadlineSeconds, autologoutSeconds, messageLimit, backgroundConnections } = bounds;
   return {
     ...(maxConnections !== undefined && { maxConnections }),
     ...(maxCommandsPerSecondBeforeLogin !== undefined && { maxCommandsPerSecondBeforeLogin }),
     ...(loginDeadlineSeconds !== undefined && { loginDeadlineMs: loginDeadlineSeconds * 1000 }),
     ...(autologoutSeconds !== undefined && { autologoutMs: autologoutSeconds * 1000 }),
     ...(messageLimit !== undefined && { messageLimit }),
+    ...(backgroundConnections !== undefined && { backgroundConnections }),
   };
 }

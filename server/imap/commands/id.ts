@@ -1,8 +1,12 @@
 import type { CommandHandler } from '../dispatch.ts';
 import { serverVersion } from '../../version.ts';
+import { CommandRefusedError } from '../responses.ts';
 
-/** @see RFC 2971, section 3 */
+/** @see RFC 2971, section 3; {@link BackgroundClients} */
 export const identify: CommandHandler<'ID'> = async (session, { parameters }) => {
+  if (parameters !== undefined && session.context.backgroundClients.isPutOff(parameters)) {
+    throw new CommandRefusedError('NO', 'The server is busy, download later', 'UNAVAILABLE');
+  }
   if (parameters !== undefined) {
     session.log('debug', { client: Object.fromEntries(parameters) }, 'client identified');
   }
