@@ -1,12 +1,16 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, Socket } from 'node:net';
 import { Duplex } from 'node:stream';
+import { setImmediate as nextRound } from 'node:timers/promises';
+import { constants, deflateRawSync } from 'node:zlib';
 import t, { type Test } from 'tap';
 import { defaultNetworkLimits, type NetworkLimits } from '../../../server/net/limits.ts';
 import { type ByteReceiver, ConnectionLostError } from '../../../server/net/byte-stream.ts';
+import { Inflater } from '../../../server/net/compression/inflater.ts';
 import { Transport, type TransportOwner } from '../../../server/net/transport.ts';
 import { Admission } from '../../../tls/admission/admission.ts';
 import { TlsAcceptError } from '../../../tls/events.ts';
+import { until } from '../../fixtures/until.ts';
 
 /** An owner that keeps what it is told. */
 function makeOwner(limits: Partial<NetworkLimits> = {}) {
@@ -225,5 +229,25 @@ await t.test(
     const entry = admission.enter('192.0.2.1', { end: () => {} });
     transport.enter({ ...entry, waitedMs: 500, admit: () => {} });
     t.equal(transport.takenMs(5_000), 2_000);
+  },
+);
+
+await t.test(
+  'a sweep makes what is held of a compressing client that is idle smaller',
+  async (t) => {
+    const { transport, far } = await makePair(t);
+    const packed = t.capture(Inflater.prototype, 'pack', Inflater.prototype.pack);
+    const receiver = new Receiver();
+    transport.receive(receiver);
+    transport.startCompression();
+    transport.resume();
+    const said = 'a NOOP\r\n'.repeat(1_000);
+    far.write(deflateRawSync(said, { finishFlush: constants.Z_SYNC_FLUSH }));
+    await until(() => receiver.text === said);
+    transport.sweep(0);
+    for (let round = 0; round < 5; round++) await nextRound();
+    t.equal(packed().length, 0, 'it has just spoken');
+    transport.sweep(1);
+    await until(() => packed().length > 0);
   },
 );
