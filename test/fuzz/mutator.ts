@@ -155,6 +155,7 @@ export class Mutator {
     (tokens, at) => this.#repeat(tokens, at),
     (tokens, at) => this.#replaceNumber(tokens, at),
     (tokens, at) => this.#nest(tokens, at),
+    (tokens) => this.#emptyList(tokens),
     (tokens, at) => this.#asLiteral(tokens, at),
     (tokens, at) => this.#stretch(tokens, at),
     (tokens, at) => this.#flip(tokens, at),
@@ -211,6 +212,14 @@ export class Mutator {
     const end = at + 1 + random.below(6);
     tokens.splice(end, 0, close.repeat(random.chance(0.8) ? depth : random.below(depth + 1)));
     tokens.splice(at, 0, open.repeat(depth));
+  }
+
+  #emptyList(tokens: string[]): void {
+    const places = tokens.flatMap((token, index) => (token === '(' ? [index] : []));
+    if (places.length === 0) return;
+    const open = this.#random.pick(places);
+    const close = tokens.indexOf(')', open);
+    if (close > 0) tokens.splice(open + 1, close - open - 1);
   }
 
   #asLiteral(tokens: string[], at: number): void {

@@ -3,7 +3,6 @@ import t from 'tap';
 import { CommandReader } from '../../protocol/command-reader.ts';
 import { Decoder } from '../../protocol/decoder.ts';
 import type { CommandGrammar } from '../../protocol/grammar/command-grammar.ts';
-import { commandGrammar } from '../../protocol/grammar/commands.ts';
 import { knownCommands } from '../../protocol/read-command.ts';
 import { Inflater } from '../../server/net/compression/inflater.ts';
 import { DecoderTarget } from './decoder-target.ts';
@@ -33,7 +32,7 @@ class ForgetfulReader extends CommandReader {
   }
 }
 
-/** Keeps the chunks, for whatever reason. */
+/** Keeps a page of a pool for each chunk, for whatever reason. */
 class HoardingReader extends CommandReader {
   #keptBytes = 0;
 
@@ -42,7 +41,7 @@ class HoardingReader extends CommandReader {
   }
 
   override push(chunk: Uint8Array): void {
-    this.#keptBytes += chunk.length;
+    this.#keptBytes += 65_536;
     super.push(chunk);
   }
 }
@@ -73,14 +72,17 @@ class BrokenInflater extends Inflater {
   }
 }
 
-/** The commands of the server, of which STORE looks at its first flag, whether there is one or not. */
-function withoutCheck(): ReadonlyMap<string, CommandGrammar> {
-  const store = commandGrammar.STORE;
-  const expectArguments = (decoder: Decoder): object => {
-    const read = store.expectArguments(decoder);
-    return { ...read, isSystem: read.flags[0]!.startsWith('\\') };
-  };
-  return new Map([...knownCommands, ['STORE', { ...store, expectArguments }]]);
+/** The commands of the server, which copy the name of a mailbox to where there is not always room for it. */
+function withShortNames(): ReadonlyMap<string, CommandGrammar> {
+  const change = (grammar: CommandGrammar): CommandGrammar => ({
+    ...grammar,
+    expectArguments: (decoder, isUid) => {
+      const read = grammar.expectArguments(decoder, isUid);
+      if ('mailboxName' in read) new Uint8Array(255).set(Buffer.from(String(read.mailboxName)));
+      return read;
+    },
+  });
+  return new Map([...knownCommands].map(([name, grammar]) => [name, change(grammar)]));
 }
 
 const faults: readonly (readonly [string, FuzzTarget, RegExp, number])[] = [
@@ -103,10 +105,10 @@ const faults: readonly (readonly [string, FuzzTarget, RegExp, number])[] = [
     200,
   ],
   [
-    'a list that may be empty',
-    new GrammarsTarget(sessions, withoutCheck()),
-    /^TypeError: Cannot read properties of undefined/,
-    200,
+    'a buffer that is too small',
+    new GrammarsTarget(sessions, withShortNames()),
+    /^RangeError: offset is out of bounds/,
+    Infinity,
   ],
   [
     'a byte that is lost once',
