@@ -353,8 +353,15 @@ export type AccountEvent =
   /** If a \\Noselect level is left of it, that is told as created. */
   | { readonly kind: 'deleted'; readonly mailboxId: number; readonly name: string }
   | { readonly kind: 'subscribed' | 'unsubscribed'; readonly name: string }
-  /** Messages of the mailbox came, changed or went; the modseq is that of the change. */
-  | { readonly kind: 'changed'; readonly mailboxId: number; readonly modseq: number }
+  | {
+      /** Messages of the mailbox came, changed or went. */
+      readonly kind: 'changed';
+      readonly mailboxId: number;
+      /** Of the change: one above that of the mailbox's event before. */
+      readonly modseq: number;
+      /** True if none came and none went: messages only got other flags. */
+      readonly isFlagsOnly: boolean;
+    }
   /** Entries of metadata were set or removed. */
   | MetadataChange
   /** The account has other credentials, or its first. */

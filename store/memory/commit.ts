@@ -46,7 +46,10 @@ export class Commit {
     for (const [{ id, listeners, accountListeners }, change] of this.#changes) {
       if (listeners.count > 0) listeners.tell(change.event);
       if (change.isGone) listeners.clear();
-      else accountListeners.tell({ kind: 'changed', mailboxId: id, modseq: change.modseq });
+      else {
+        const { modseq, isFlagsOnly } = change;
+        accountListeners.tell({ kind: 'changed', mailboxId: id, modseq, isFlagsOnly });
+      }
     }
   }
 }
@@ -58,6 +61,8 @@ class MailboxChange {
   messages: Message[] = [];
   expungedUids: Uint32Array = new Uint32Array();
   isGone = false;
+  /** False if messages came or went. */
+  isFlagsOnly = true;
 
   constructor(modseq: number) {
     this.modseq = modseq;

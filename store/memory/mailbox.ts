@@ -183,6 +183,7 @@ export class MemoryMailbox {
     this.#bodies.retain(body);
     this.#count(message, 1);
     change.messages.push(message);
+    change.isFlagsOnly = false;
     return message;
   }
 
@@ -266,6 +267,7 @@ export class MemoryMailbox {
       this.#expunged.push({ uid: message.uid, modseq: change.modseq });
     }
     change.expungedUids = uidsOf(messages);
+    change.isFlagsOnly = false;
     return change.modseq;
   }
 

@@ -122,7 +122,7 @@ function noteCopies(
   const { mailboxId } = target;
   if (isSliced) return context.noteManyAdded(mailboxId);
   const range = { after: firstUid - 1, endUid: Infinity, count: Infinity };
-  context.noteChanged(mailboxId, count, () =>
+  context.noteAdded(mailboxId, count, () =>
     readSlice(database, target, range).toStates(readKeywords(database, mailboxId)),
   );
 }

@@ -77,7 +77,7 @@ export function addMessages(
 }
 
 function noteAdded(context: WriteContext, mailboxId: number, states: readonly AddedState[]): void {
-  context.noteChanged(mailboxId, states.length, () => ({
+  context.noteAdded(mailboxId, states.length, () => ({
     uids: Uint32Array.from(states, ({ uid }) => uid),
     modseqs: Float64Array.from(states, ({ modseq }) => modseq),
     flags: Uint32Array.from(states.keys()),

@@ -123,7 +123,7 @@ export class WriteContext {
   }
 
   /**
-   * Notes that so many messages of the mailbox came or changed under the context's modseq. Their states, ascending by UID,
+   * Notes that so many messages of the mailbox got other flags under the context's modseq. Their states, ascending by UID,
    * are asked for when all work is done, and only if they are few enough to be told.
    *
    * @param readStates - returns undefined if there are too many sets of flags to be told; if it is given more than once, the
@@ -135,9 +135,17 @@ export class WriteContext {
     change.readStates ??= readStates;
   }
 
+  /** As {@link noteChanged}, of messages that came. */
+  noteAdded(mailboxId: number, count: number, readStates: () => MessageStates | undefined): void {
+    this.noteChanged(mailboxId, count, readStates);
+    this.#changeOf(mailboxId).isFlagsOnly = false;
+  }
+
   /** Notes that messages came, over several slices: so many that none are told. */
   noteManyAdded(mailboxId: number): void {
-    this.#changeOf(mailboxId).readStates = () => undefined;
+    const change = this.#changeOf(mailboxId);
+    change.readStates = () => undefined;
+    change.isFlagsOnly = false;
   }
 
   /** Notes that messages of the mailbox were expunged under the context's modseq. */
@@ -145,6 +153,7 @@ export class WriteContext {
     const change = this.#changeOf(mailboxId);
     change.messageCount += uids.length;
     change.expungedUids.push(uids);
+    change.isFlagsOnly = false;
   }
 
   /** Notes that the mailbox is removed. */
@@ -164,10 +173,10 @@ export class WriteContext {
   readEvents(): Commit[] {
     const commits: Commit[] = this.#accountEvents;
     for (const [mailboxId, change] of this.#changes) {
-      const { accountId, modseq, isGone } = change;
+      const { accountId, modseq, isGone, isFlagsOnly } = change;
       commits.push({ mailboxId, event: change.readEvent() });
       if (accountId === undefined || isGone) continue;
-      commits.push({ accountId, event: { kind: 'changed', mailboxId, modseq } });
+      commits.push({ accountId, event: { kind: 'changed', mailboxId, modseq, isFlagsOnly } });
     }
     return commits;
   }
@@ -198,6 +207,8 @@ class MailboxChange {
   readStates: (() => MessageStates | undefined) | undefined;
   readonly expungedUids: Uint32Array[] = [];
   isGone = false;
+  /** False if messages came or went. */
+  isFlagsOnly = true;
 
   constructor(modseq: number, accountId: number | undefined) {
     this.modseq = modseq;

@@ -69,11 +69,11 @@ await t.test('a part that fails leaves nothing, in the file and in the context',
   t.same(told, [
     { kind: 'subscribed', name: 'before' },
     { modseq, uids: Uint32Array.of(7), expungedUids: Uint32Array.of(3) },
-    { kind: 'changed', mailboxId: 2, modseq },
+    { kind: 'changed', mailboxId: 2, modseq, isFlagsOnly: false },
     { modseq, uids: none, expungedUids: none },
-    { kind: 'changed', mailboxId: 3, modseq },
+    { kind: 'changed', mailboxId: 3, modseq, isFlagsOnly: true },
     { modseq, uids: none, expungedUids: none },
-    { kind: 'changed', mailboxId: 1, modseq },
+    { kind: 'changed', mailboxId: 1, modseq, isFlagsOnly: true },
   ]);
   t.end();
 });
