@@ -42,6 +42,8 @@ export interface MailStore {
   /** All of the account, parents before children. */
   listMailboxes(accountId: number): Promise<readonly Mailbox[]>;
   findMailbox(accountId: number, name: string): Promise<Mailbox | undefined>;
+  /** The mailbox by what names it for good, under its present name; undefined if it is gone. */
+  findMailboxById(box: MailboxKey): Promise<Mailbox | undefined>;
   /**
    * Missing parents are made too. `ALREADYEXISTS`, `CANNOT` (name), `USEATTR` (another mailbox has one of the uses).
    *
@@ -68,6 +70,8 @@ export interface MailStore {
   unsubscribe(accountId: number, name: string): Promise<void>;
   /** Subscribed names, sorted; those of mailboxes that do not exist included. */
   listSubscriptions(accountId: number): Promise<readonly string[]>;
+  /** Whether the name, as the store keeps it, is among them. */
+  isSubscribed(accountId: number, name: string): Promise<boolean>;
 
   // Metadata (RFC 5464) of a mailbox, which goes with it, or of the account. Names of entries are in lower case.
 

@@ -240,6 +240,11 @@ export class MemoryAccount {
     return sortByMailboxName([...this.#subscriptions], (name) => name);
   }
 
+  /** @see MailStore.isSubscribed */
+  isSubscribed(name: string): boolean {
+    return this.#subscriptions.has(name);
+  }
+
   #make(
     commit: Commit,
     name: string,

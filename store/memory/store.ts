@@ -122,6 +122,11 @@ export class MemoryMailStore implements MailStore {
     return this.#accounts.findById(accountId)?.find(name);
   }
 
+  async findMailboxById(box: MailboxKey): Promise<Mailbox | undefined> {
+    const account = this.#accounts.findById(box.accountId);
+    return account?.list().find(({ mailboxId }) => mailboxId === box.mailboxId);
+  }
+
   async createMailbox(
     accountId: number,
     name: string,
@@ -201,6 +206,10 @@ export class MemoryMailStore implements MailStore {
   #metadataOf({ accountId, mailboxId }: MetadataOwner): MemoryMetadata {
     if (mailboxId === undefined) return this.#accounts.requireById(accountId).metadata;
     return this.#mailboxes.find({ accountId, mailboxId }).metadata;
+  }
+
+  async isSubscribed(accountId: number, name: string): Promise<boolean> {
+    return this.#accounts.findById(accountId)?.isSubscribed(name) === true;
   }
 
   async watchAccount(accountId: number, listener: AccountListener): Promise<() => void> {

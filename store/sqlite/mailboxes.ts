@@ -53,7 +53,18 @@ export function findMailbox(
   accountId: number,
   name: string,
 ): Mailbox | undefined {
-  const row = findMailboxRow(database, accountId, name);
+  return toMailbox(accountId, findMailboxRow(database, accountId, name));
+}
+
+/** @see MailStore.findMailboxById */
+export function findMailboxById(
+  database: Database,
+  { accountId, mailboxId }: MailboxKey,
+): Mailbox | undefined {
+  return toMailbox(accountId, readMailboxRow(database, accountId, 'id', mailboxId));
+}
+
+function toMailbox(accountId: number, row: MailboxRow | undefined): Mailbox | undefined {
   if (row === undefined) return undefined;
   const { id, ...mailbox } = row;
   return { ...mailbox, accountId, mailboxId: id };
@@ -119,13 +130,23 @@ function findMailboxRow(
   name: string,
 ): MailboxRow | undefined {
   const normalName = findableMailboxName(name);
-  if (normalName === undefined) return undefined;
+  return normalName === undefined
+    ? undefined
+    : readMailboxRow(database, accountId, 'name', normalName);
+}
+
+function readMailboxRow(
+  database: Database,
+  accountId: number,
+  column: 'id' | 'name',
+  value: number | string,
+): MailboxRow | undefined {
   const row = database.row<[number, string, number, number, string]>(
     `SELECT id, name, is_selectable, EXISTS (SELECT 1 FROM mailboxes c WHERE c.account_id = m.account_id
        AND c.name > m.name || '/' AND c.name < m.name || '0'), special_uses
-     FROM mailboxes m WHERE account_id = ? AND name = ?`,
+     FROM mailboxes m WHERE account_id = ? AND ${column} = ?`,
     accountId,
-    normalName,
+    value,
   );
   if (row === undefined) return undefined;
   const [id, rowName, isSelectable, hasChildRows, specialUses] = row;

@@ -33,7 +33,14 @@ import { Database } from './database.ts';
 import { findFaults } from './integrity.ts';
 import { countImported } from './imports.ts';
 import { KnownAccounts } from './known-accounts.ts';
-import { checkAccount, findMailbox, listMailboxes, readOpening, readStatus } from './mailboxes.ts';
+import {
+  checkAccount,
+  findMailbox,
+  findMailboxById,
+  listMailboxes,
+  readOpening,
+  readStatus,
+} from './mailboxes.ts';
 import { addDrafts, SqliteMessageDraft } from './bodies/message-draft.ts';
 import { readChanges, readStates } from './message-states.ts';
 import { listMetadata, readMetadata } from './metadata.ts';
@@ -42,7 +49,7 @@ import { readBody } from './bodies/read-body.ts';
 import { readRows } from './rows.ts';
 import { bodyState } from './bodies/bodies.ts';
 import { SqliteSearchSource } from './search-source.ts';
-import { listSubscriptions } from './subscriptions.ts';
+import { isSubscribed, listSubscriptions } from './subscriptions.ts';
 import { countBelow } from './states/count-below.ts';
 import { toWatchCounters } from './writer/watches.ts';
 import { toKey, type Writer, WriterClient, type WriterLink } from './writer/writer.ts';
@@ -121,6 +128,10 @@ export class SqliteMailStore implements MailStore {
     return findMailbox(this.#database, accountId, name);
   }
 
+  async findMailboxById(box: MailboxKey): Promise<Mailbox | undefined> {
+    return findMailboxById(this.#database, box);
+  }
+
   async createMailbox(
     accountId: number,
     name: string,
@@ -167,6 +178,10 @@ export class SqliteMailStore implements MailStore {
   ): Promise<void> {
     const owner = { accountId, mailboxId };
     await this.#client.request('changeMetadata', { owner, values, author });
+  }
+
+  async isSubscribed(accountId: number, name: string): Promise<boolean> {
+    return isSubscribed(this.#database, accountId, name);
   }
 
   async watchAccount(accountId: number, listener: AccountListener): Promise<() => void> {

@@ -14,6 +14,12 @@ export function listSubscriptions(database: Database, accountId: number): string
   return sortByMailboxName(rows, ([name]) => name).map(([name]) => name);
 }
 
+/** @see MailStore.isSubscribed */
+export function isSubscribed(database: Database, accountId: number, name: string): boolean {
+  const sql = 'SELECT 1 FROM subscriptions WHERE account_id = ? AND name = ?';
+  return database.row(sql, accountId, name) !== undefined;
+}
+
 /** @see MailStore.subscribe */
 export function subscribe(context: WriteContext, { accountId, name }: NamedMailbox): void {
   const { database } = context;
