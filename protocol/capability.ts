@@ -82,6 +82,7 @@ const capabilities = {
     value: 'messageLimit',
   },
   BINARY: { rfc: 'RFC 3516' },
+  NOTIFY: { rfc: 'RFC 5465' },
   MULTIAPPEND: { rfc: 'RFC 3502' },
   CATENATE: { rfc: 'RFC 4469' },
   'URL-PARTIAL': { rfc: 'RFC 5550' },

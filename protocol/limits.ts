@@ -149,6 +149,12 @@ export const maxListOptions = 16;
  */
 export const maxFilterNames = 10_000;
 
+/** Event groups of one NOTIFY, of which each is asked about every mailbox that changes. @see RFC 5465, section 8 */
+export const maxEventGroups = 64;
+
+/** Mailbox names in all of them, which stay in memory as long as the connection: 64 KiB of usual ones. */
+export const maxNotifyNames = 1_500;
+
 /** Data items in one FETCH; each may cost a pass over every message named. @see RFC 3501, section 6.4.5 */
 export const maxFetchItems = 256;
 

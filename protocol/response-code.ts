@@ -1,6 +1,6 @@
 import type { WireText } from './wire-text.ts';
 
-/** Response codes without arguments. @see RFC 3501, section 7.1; RFC 4315; RFC 5530; RFC 7162; RFC 7889; RFC 3516; RFC 6154; RFC 10022; RFC 9586 */
+/** Response codes without arguments. @see RFC 3501, section 7.1; RFC 4315; RFC 5530; RFC 7162; RFC 7889; RFC 3516; RFC 5465; RFC 6154; RFC 10022; RFC 9586 */
 export type SimpleResponseCode =
   | 'ALERT'
   | 'PARSE'
@@ -32,7 +32,8 @@ export type SimpleResponseCode =
   | 'ALREADYEXISTS'
   | 'NONEXISTENT'
   | 'HASCHILDREN'
-  | 'USEATTR';
+  | 'USEATTR'
+  | 'NOTIFICATIONOVERFLOW';
 
 /** A response code as it stands between the brackets of a status response, without the brackets. */
 export type ResponseCode =
@@ -40,6 +41,7 @@ export type ResponseCode =
   | 'INPROGRESS'
   | `INPROGRESS ("${string}" NIL NIL)`
   | `BADCHARSET (${string})`
+  | `BADEVENT (${string})`
   | `CAPABILITY ${string}`
   | `PERMANENTFLAGS ${WireText}`
   | `UIDNEXT ${number}`

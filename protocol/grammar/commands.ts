@@ -18,6 +18,7 @@ import { expectAuthenticateArguments, expectLoginArguments } from './login.ts';
 import { expectCreateArguments, expectNameArguments, expectRenameArguments } from './mailbox.ts';
 import { expectGetMetadataArguments, expectSetMetadataArguments } from './metadata.ts';
 import { expectCopyArguments, expectExpungeArguments } from './messages.ts';
+import { expectNotifyArguments } from './notify.ts';
 import { expectReplaceArguments } from './replace.ts';
 import { expectSearchArguments } from './search.ts';
 import { expectSelectArguments } from './select.ts';
@@ -98,6 +99,7 @@ export const commandGrammar = {
     expectArguments: expectCopyArguments,
   },
   NAMESPACE: { rfc: 'RFC 2342', capability: 'NAMESPACE', expectArguments: expectNoArguments },
+  NOTIFY: { rfc: 'RFC 5465', capability: 'NOTIFY', expectArguments: expectNotifyArguments },
   NOOP: { rfc: 'RFC 3501, section 6.1.2', expectArguments: expectNoArguments },
   REPLACE: {
     rfc: 'RFC 8508',

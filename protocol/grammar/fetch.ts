@@ -79,7 +79,8 @@ export function expectFetchArguments(decoder: Decoder, isUid: boolean): FetchArg
   return { set, items, ...modifiers };
 }
 
-function expectFetchItems(decoder: Decoder): readonly FetchItem[] {
+/** Items of FETCH: one, or a list in parentheses, which is not empty. */
+export function expectFetchItems(decoder: Decoder): readonly FetchItem[] {
   // Keyed by what they are, so that an item that was asked for twice comes once
   const items = new Map<string, FetchItem>();
   const expectItem = () => {

@@ -38,6 +38,7 @@ const commandNames = [
   'MOVE',
   'NAMESPACE',
   'NOOP',
+  'NOTIFY',
   'RENAME',
   'REPLACE',
   'SEARCH',
