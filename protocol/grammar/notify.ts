@@ -1,3 +1,4 @@
+import type { Capability } from '../capability.ts';
 import { CommandError, quoteReceived, type Decoder } from '../decoder.ts';
 import type { FetchItem } from '../fetch-item.ts';
 import { maxEventGroups, maxNotifyNames } from '../limits.ts';
@@ -8,8 +9,8 @@ import { expectMailboxFilter } from './mailbox-filter.ts';
 interface EventRow {
   /** True for what happens to messages, which are told of the selected mailbox in another way than of others. */
   readonly isOfMessages?: true;
-  /** True if the server does not tell it. */
-  readonly isUnsupported?: true;
+  /** What can bring it; absent: NOTIFY itself, empty: nothing. */
+  readonly capabilities?: readonly Capability[];
 }
 
 /** The events of RFC 5465, section 5. */
@@ -17,11 +18,11 @@ const events = {
   MessageNew: { isOfMessages: true },
   MessageExpunge: { isOfMessages: true },
   FlagChange: { isOfMessages: true },
-  AnnotationChange: { isOfMessages: true, isUnsupported: true },
+  AnnotationChange: { isOfMessages: true, capabilities: [] },
   MailboxName: {},
   SubscriptionChange: {},
-  MailboxMetadataChange: { isUnsupported: true },
-  ServerMetadataChange: { isUnsupported: true },
+  MailboxMetadataChange: { capabilities: ['METADATA'] },
+  ServerMetadataChange: { capabilities: ['METADATA', 'METADATA-SERVER'] },
 } as const satisfies { readonly [name: string]: EventRow };
 
 /** What a client can want to be told of. */
@@ -29,7 +30,15 @@ export type EventName = keyof typeof events;
 
 const rows = new Map(Object.entries<EventRow>(events) as [EventName, EventRow][]);
 const namesByCapitals = new Map([...rows.keys()].map((name) => [name.toUpperCase(), name]));
-const supportedNames = [...rows].filter(([, row]) => !row.isUnsupported).map(([name]) => name);
+
+/** True for what happens to messages. */
+export function isEventOfMessages(name: EventName): boolean {
+  return rows.get(name)?.isOfMessages === true;
+}
+
+function isSupported({ capabilities }: EventRow, decoder: Decoder): boolean {
+  return capabilities === undefined || capabilities.some((each) => !decoder.isOff(each));
+}
 
 /** Mailboxes, and what the client wants to be told of them. */
 export interface EventGroup {
@@ -68,7 +77,8 @@ export function expectNotifyArguments(decoder: Decoder): NotifyArguments {
     throw new CommandError('More than one filter of the selected mailbox');
   }
   if (refused[0] !== undefined) {
-    const code = `BADEVENT (${supportedNames.join(' ')})` as const;
+    const supported = [...rows].filter(([, row]) => isSupported(row, decoder));
+    const code = `BADEVENT (${supported.map(([name]) => name).join(' ')})` as const;
     throw new CommandError(`Unknown event ${quoteReceived(refused[0])}`, { isNo: true, code });
   }
   checkCost(groups);
@@ -124,7 +134,7 @@ class FoundEvents {
       }
     }
     decoder.expect(')');
-    const ofMessages = [...this.names].filter((name) => rows.get(name)?.isOfMessages);
+    const ofMessages = [...this.names].filter(isEventOfMessages);
     const hasBoth = this.names.has('MessageNew') && this.names.has('MessageExpunge');
     if (ofMessages.length > 0 && !hasBoth) {
       throw new CommandError(`${ofMessages[0]} needs MessageNew and MessageExpunge`);
@@ -141,7 +151,7 @@ class FoundEvents {
       throw decoder.expected('event of messages', start);
     }
     if (name !== undefined) this.names.add(name);
-    if (row === undefined || row.isUnsupported) this.refused.push(written);
+    if (row === undefined || !isSupported(row, decoder)) this.refused.push(written);
     return name;
   }
 }

@@ -6,6 +6,14 @@ export interface AnswerQueueLimits {
   readonly maxUnansweredBytes: number;
 }
 
+/** Who is told of an {@link AnswerQueue}. */
+export interface AnswerQueueListeners {
+  /** An answer cannot be given: the connection is to end. */
+  readonly onFailure: () => void;
+  /** The last answer is given. */
+  readonly onEmpty: () => void;
+}
+
 interface Unanswered {
   readonly bytes: number;
   readonly given: Promise<void>;
@@ -19,15 +27,14 @@ interface Unanswered {
  */
 export class AnswerQueue {
   readonly #limits: AnswerQueueLimits;
-  readonly #onFailure: () => void;
+  readonly #listeners: AnswerQueueListeners;
   readonly #unanswered: Unanswered[] = [];
   #bytes = 0;
   #failure: { readonly error: unknown } | undefined;
 
-  /** @param onFailure told when an answer cannot be given: the connection is to end */
-  constructor(limits: AnswerQueueLimits, onFailure: () => void) {
+  constructor(limits: AnswerQueueLimits, listeners: AnswerQueueListeners) {
     this.#limits = limits;
-    this.#onFailure = onFailure;
+    this.#listeners = listeners;
   }
 
   /** True if all answers are given. */
@@ -77,8 +84,9 @@ export class AnswerQueue {
       if (this.#failure === undefined) await give();
     } catch (error) {
       this.#failure = { error };
-      this.#onFailure();
+      this.#listeners.onFailure();
     }
     this.#bytes -= this.#unanswered.shift()!.bytes;
+    if (this.isEmpty) this.#listeners.onEmpty();
   }
 }

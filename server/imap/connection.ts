@@ -10,6 +10,7 @@ import { AnswerQueue } from './answer-queue.ts';
 import { CommandRate } from './command-rate.ts';
 import { handleEvent } from './dispatch.ts';
 import { findForeignText, foreignText } from './first-bytes.ts';
+import { Notifier } from './notifier.ts';
 import { ByeError, Responses } from './responses.ts';
 import type { ServiceContext } from './service-context.ts';
 import { Session } from './session.ts';
@@ -33,6 +34,8 @@ export class Connection implements ByteReceiver, Stranger, Linked<Connection> {
   readonly #transport: Transport;
   readonly #reader: CommandReader;
   #wake: (() => void) | undefined;
+  /** Tells the client what happens, while it waits for the next command. */
+  #notifier: Notifier | undefined;
   #hasEnded = false;
   /** Of the work that the client waits for before its login; undefined if it waits for none. */
   #gone: AbortController | undefined;
@@ -60,7 +63,10 @@ export class Connection implements ByteReceiver, Stranger, Linked<Connection> {
     this.#transport = transport;
     this.#lastActivityAt = context.steadyClock();
     this.out = new Responses(transport, context.limits.responseChunkBytes, enabled);
-    this.answers = new AnswerQueue(context.limits, () => this.#wakeUp());
+    this.answers = new AnswerQueue(context.limits, {
+      onFailure: () => this.#wakeUp(),
+      onEmpty: () => this.#notifier?.wake(),
+    });
     this.session = new Session(context, this, enabled);
   }
 
@@ -284,7 +290,7 @@ export class Connection implements ByteReceiver, Stranger, Linked<Connection> {
     this.#transport.receive(this);
     this.session.greet();
     for (;;) {
-      const event = await this.pull();
+      const event = await this.#nextCommand();
       if (event === undefined) break;
       if (this.session.account === undefined) {
         this.#countBeforeLogin(event);
@@ -295,6 +301,20 @@ export class Connection implements ByteReceiver, Stranger, Linked<Connection> {
       if (await handleEvent(this.session, event)) break;
       if (this.out.isFull) await this.out.ready();
     }
+  }
+
+  /** The next command of a client, which is told meanwhile what it has asked for. */
+  #nextCommand(): Promise<ReaderEvent | undefined> {
+    const { notifications } = this.session;
+    if (notifications?.isActive !== true) return this.pull();
+    const notifier = new Notifier(this.session, { expunge: notifications.tellsGone });
+    this.#notifier = notifier;
+    return this.pull().finally(() => this.#stopNotifier());
+  }
+
+  async #stopNotifier(): Promise<void> {
+    await this.#notifier?.stop();
+    this.#notifier = undefined;
   }
 
   // One function for all that waits: an idle client is this one suspended, and each caller that is
@@ -310,6 +330,7 @@ export class Connection implements ByteReceiver, Stranger, Linked<Connection> {
       if (event?.kind === 'bye') throw new ByeError(event.text, event.code);
       if (event?.kind === 'continue') {
         if (!this.answers.isEmpty) await this.answers.settle();
+        if (this.#notifier !== undefined) await this.#stopNotifier();
         this.out.continuation('Ready for literal data');
         continue;
       }

@@ -30,6 +30,7 @@ import { listSubscribed } from './commands/lsub.ts';
 import { getMetadata, setMetadata } from './commands/metadata.ts';
 import { namespace } from './commands/namespace.ts';
 import { check, noop } from './commands/noop.ts';
+import { notify } from './commands/notify.ts';
 import { renameMailbox } from './commands/rename.ts';
 import { replace } from './commands/replace.ts';
 import { search } from './commands/search.ts';
@@ -130,6 +131,7 @@ export const commandTable: { readonly [Name in CommandName]: CommandRow<Name> } 
   MOVE: { state: 'selected', numbers: 'breaks', run: copyOrMove },
   NAMESPACE: { state: 'after-login', numbers: 'breaks', run: namespace },
   NOOP: { state: 'any', numbers: 'breaks', run: noop },
+  NOTIFY: { state: 'after-login', numbers: 'breaks', run: notify },
   REPLACE: { state: 'selected', numbers: 'breaks', run: replace },
   RENAME: { state: 'after-login', numbers: 'breaks', run: renameMailbox },
   SEARCH: { state: 'selected', numbers: 'uses', run: search },

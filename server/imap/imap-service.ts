@@ -33,6 +33,7 @@ import {
 } from './limits.ts';
 import type { ServiceContext } from './service-context.ts';
 import { MailboxFeeds } from './mailbox-feeds.ts';
+import { AccountWatches } from './notify/account-watch.ts';
 
 /** What an {@link ImapService} serves, where, and within which bounds. */
 export interface ImapServiceOptions {
@@ -134,6 +135,7 @@ export class ImapService {
         retentionMs: limits.feedRetentionMs,
         retainedBytes: limits.retainedFeedBytes,
       }),
+      accountWatches: new AccountWatches(store),
       strangerInput: new StrangerInput({
         maxBytes: limits.strangerInputBytes,
         uncountedBytes: uncountedStrangerBytes,

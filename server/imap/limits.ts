@@ -94,6 +94,18 @@ export const metadataResponseBytes = 16 * 1024;
  */
 export const maxUntoldMetadata = 4_000;
 
+/**
+ * Bytes of changes of names in an account that its clients have not been told of yet, by thread; what goes beyond it is forgotten,
+ * and those who wanted it hear NOTIFICATIONOVERFLOW. Some thousand changes: more than a client misses that only reads slowly. It
+ * costs nobody else, since those who have been told need none of it. What happens to messages takes no room at all.
+ *
+ * @see RFC 5465, section 5.8
+ */
+export const maxOwedNameBytes = 256 * 1024;
+
+/** Mailboxes of an account whose counters are kept until they change, for all clients that are told of them in the same round. */
+export const maxDescribedMailboxes = 32;
+
 /** The bounds of a server whose configuration says nothing else. */
 export const defaultServiceLimits: ServiceLimits = {
   ...defaultNetworkLimits,

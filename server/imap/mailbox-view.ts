@@ -11,6 +11,7 @@ import { RecentMessages } from './recent-messages.ts';
 import { ByeError, type Responses } from './responses.ts';
 import { ToldFlags } from './told-flags.ts';
 import { rangesOf, writeExpunged, writeVanished } from './vanished.ts';
+import { allEvents, type WantedEvents } from './wanted-events.ts';
 
 /** What {@link MailboxView.poll} may tell. */
 export interface PollOptions {
@@ -36,6 +37,8 @@ export class MailboxView implements FeedReader {
   onNews: (() => void) | undefined;
   /** Absent: no search goes on. */
   updates: ResultUpdates | undefined;
+  /** What the client is told of. */
+  wanted: WantedEvents = allEvents;
   readonly feed: MailboxFeed;
   #savedUids: Uint32Array = noUids;
   readonly #recent = new RecentMessages();
@@ -47,6 +50,8 @@ export class MailboxView implements FeedReader {
   expungePlace: number;
   /** UIDs of messages that are gone and that the client still counts, ascending. */
   #untold: Uint32Array = noUids;
+  /** Those of them that it has expunged itself and is to be told of, if it wants to hear of no others. */
+  #ownGone: Uint32Array = noUids;
   readonly #toldFlags: ToldFlags;
   /** All up to it has been told, with what is gone. */
   #settledModseq: number;
@@ -163,11 +168,19 @@ export class MailboxView implements FeedReader {
     return !this.enabled.has('IMAP4rev2') && this.#recent.has(uid);
   }
 
-  /** True if there may be something that the client has not been told. */
+  /** True if there may be something that the client has not been told, and is to be. */
   get hasNews(): boolean {
-    if (this.feed.ended !== undefined || this.#toldFlags.isBehind) return true;
-    if (this.updates?.hasNews === true) return true;
-    return this.#untold.length > 0 || this.expungePlace !== this.feed.expungeLog.end;
+    return this.hasNewsFor({ expunge: true });
+  }
+
+  /** As {@link hasNews}, for a poll with these options. */
+  hasNewsFor({ expunge }: Pick<PollOptions, 'expunge'>): boolean {
+    const { feed, wanted } = this;
+    if (feed.ended !== undefined || this.updates?.hasNews === true) return true;
+    if (wanted.flags && this.#toldFlags.isBehind) return true;
+    if (wanted.messages && feed.uidNext !== this.#uidNext) return true;
+    if (!expunge || (!wanted.messages && this.#ownGone.length === 0)) return false;
+    return this.#untold.length > 0 || this.expungePlace !== feed.expungeLog.end;
   }
 
   /**
@@ -184,6 +197,8 @@ export class MailboxView implements FeedReader {
     if (index !== -1) return index + goneBelow + 1;
     return gone[goneBelow] === uid ? this.#countBelow(uid) + 1 : undefined;
   }
+
+  readonly #numberOf = (uid: number, hint: number): number | undefined => this.numberOf(uid, hint);
 
   /** UIDs, ascending, of the messages that the client has had saved and that it still knows of. @see RFC 5182 */
   get savedUids(): Uint32Array {
@@ -228,7 +243,12 @@ export class MailboxView implements FeedReader {
 
   /** The modseq is that of a change by this session, and everything that it changed has been told by the command itself. */
   noteOwnChange(modseq: number): void {
-    this.#toldFlags.noteOwnChange(modseq);
+    if (this.wanted.flags) this.#toldFlags.noteOwnChange(modseq);
+  }
+
+  /** The messages are gone since the client has asked for it: it is told, whatever it wants. @param uids - ascending */
+  noteOwnExpunge(uids: Uint32Array): void {
+    if (!this.wanted.messages) this.#ownGone = mergeUids([this.#ownGone, uids]);
   }
 
   /** True if the client has been told of a message's flags as of this modseq. */
@@ -258,7 +278,9 @@ export class MailboxView implements FeedReader {
    * keep up, and lets others run. Throws ByeError if the mailbox is gone.
    */
   async poll(out: Responses, options: PollOptions): Promise<void> {
-    if (!this.hasNews) return;
+    const { wanted } = this;
+    if (!wanted.flags) this.#toldFlags.fallBehind();
+    if (!this.hasNewsFor(options)) return;
     await this.load();
     const { ended } = this.feed;
     if (ended !== undefined) throw new ByeError(ended.message);
@@ -266,9 +288,10 @@ export class MailboxView implements FeedReader {
     if (expunge) await this.#tellGone(out, hasVanished);
     else await this.updates?.tellGone(out, this.#findGone());
     const newFromUid = this.#uidNext;
-    await this.#tellArrived(out);
-    await this.#tellFlags(out, newFromUid, hasModseq);
+    const arrived = wanted.messages ? await this.#tellArrived(out) : noUids;
+    if (wanted.flags) await this.#tellFlags(out, newFromUid, hasModseq);
     await this.updates?.tellChanged(out);
+    if (arrived.length > 0) await wanted.tellNew?.(arrived);
     this.#settle(out, hasVanished && hasModseq);
   }
 
@@ -320,21 +343,23 @@ export class MailboxView implements FeedReader {
 
   async #tellGone(out: Responses, hasVanished: boolean): Promise<void> {
     for (;;) {
-      const gone = this.#findGone();
+      const all = this.#findGone();
+      const gone = this.wanted.messages ? all : intersectUids(all, this.#ownGone);
+      this.#ownGone = noUids;
       if (gone.length === 0) return this.feed.compactExpungeLog();
       await this.updates?.tellGone(out, gone);
       const turn = new Turn(out);
       if (hasVanished) await writeVanished(out, rangesOf(gone), { isEarlier: false, turn });
-      else
-        await writeExpunged(out, gone, { numberOf: (uid, hint) => this.numberOf(uid, hint), turn });
+      else await writeExpunged(out, gone, { numberOf: this.#numberOf, turn });
       for (const uid of gone) this.#recent.remove(uid);
       // More may have gone while we waited for the client.
       this.#untold = withoutUids(this.#findGone(), gone);
     }
   }
 
-  async #tellArrived(out: Responses): Promise<void> {
-    if (this.feed.uidNext === this.#uidNext) return;
+  /** Resolves to the UIDs of the messages, if the client wants to be told more of them. */
+  async #tellArrived(out: Responses): Promise<Uint32Array> {
+    if (this.feed.uidNext === this.#uidNext) return noUids;
     const claimed = this.isReadOnly ? undefined : await this.feed.claimRecent();
     // Before the client is told: of those that have not been told by now, what is gone came and went.
     this.#findGone();
@@ -343,10 +368,14 @@ export class MailboxView implements FeedReader {
     const arrived = this.feed.uids.subarray(before, this.feed.count);
     this.#recent.arrive(arrived);
     if (claimed !== undefined) this.addRecent(...claimed);
-    if (arrived.length === 0) return;
+    if (arrived.length === 0) return noUids;
     out.begin().number(this.count).atom('EXISTS').end();
-    if (this.enabled.has('IMAP4rev2')) return;
-    out.begin().number(this.#recent.count).atom('RECENT').end();
+    // What is in the feed may be gone when the client is told more.
+    const told = this.wanted.tellNew === undefined ? noUids : arrived.slice();
+    if (!this.enabled.has('IMAP4rev2')) {
+      out.begin().number(this.#recent.count).atom('RECENT').end();
+    }
+    return told;
   }
 
   /** @param newFromUid - messages from here on the client has just been told of, and asks for their flags */

@@ -21,6 +21,19 @@ interface Untold {
   readonly entries: Set<string>;
 }
 
+/** Tells which entries have changed, without their values. @see RFC 5464, section 4.4.2 */
+export function writeChangedEntries(
+  out: Responses,
+  mailboxName: string,
+  names: readonly string[],
+): void {
+  for (let first = 0; first < names.length; first += entriesPerResponse) {
+    out.begin().atom('METADATA').mailbox(mailboxName);
+    for (const name of names.slice(first, first + entriesPerResponse)) out.astring(name);
+    out.end();
+  }
+}
+
 /**
  * Which entries of metadata others have changed since a client was told: their names, since it asks for the values itself.
  *
@@ -58,12 +71,7 @@ export class MetadataNews {
   /** Tells the client, which then knows all. */
   tell(out: Responses): void {
     for (const { mailboxName, entries } of this.#untold.values()) {
-      const names = [...entries];
-      for (let first = 0; first < names.length; first += entriesPerResponse) {
-        out.begin().atom('METADATA').mailbox(mailboxName);
-        for (const name of names.slice(first, first + entriesPerResponse)) out.astring(name);
-        out.end();
-      }
+      writeChangedEntries(out, mailboxName, [...entries]);
     }
     this.#clear();
   }

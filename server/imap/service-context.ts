@@ -11,6 +11,7 @@ import type { AccountInput } from './account-input.ts';
 import type { AccountsElsewhere } from './accounts-elsewhere.ts';
 import type { BackgroundClients } from './background-clients.ts';
 import type { ServiceLimits } from './limits.ts';
+import type { AccountWatches } from './notify/account-watch.ts';
 import type { MailboxFeeds } from './mailbox-feeds.ts';
 
 /** What all connections of a service share. */
@@ -38,6 +39,7 @@ export interface ServiceContext {
   /** Accounts that are told where else their mail is. */
   readonly accountsElsewhere: AccountsElsewhere;
   readonly feeds: MailboxFeeds;
+  readonly accountWatches: AccountWatches;
   readonly strangerInput: StrangerInput;
   readonly contextBudget: ContextBudget;
   readonly accountInput: AccountInput;

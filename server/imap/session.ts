@@ -15,6 +15,7 @@ import type { Connection } from './connection.ts';
 import type { DecodedPositions } from './decoded-positions.ts';
 import type { MailboxView } from './mailbox-view.ts';
 import { progressIntervalMs } from './limits.ts';
+import { Notifications } from './notify/notifications.ts';
 import type { ServiceContext } from './service-context.ts';
 
 /** The account of a session. */
@@ -38,6 +39,7 @@ export class Session {
   #capabilitiesOff: ReadonlySet<Capability>;
   #account: SessionAccount | undefined;
   #selected: MailboxView | undefined;
+  #notifications: Notifications | undefined;
   #sessionId: string | undefined;
   #metadataNews: MetadataNews | undefined;
   #endMetadataNews: (() => void) | undefined;
@@ -257,6 +259,7 @@ export class Session {
 
   select(view: MailboxView): void {
     view.enabled = this.enabled;
+    if (this.#notifications !== undefined) view.wanted = this.#notifications.wanted;
     this.#selected = view;
   }
 
@@ -265,6 +268,7 @@ export class Session {
     const view = this.#selected;
     this.#selected = undefined;
     if (view === undefined) return;
+    this.#notifications?.noteUnselected(view);
     view.close();
     this.context.feeds.release(view.feed);
   }
@@ -311,8 +315,25 @@ export class Session {
     await view.poll(this.out, { expunge, hasModseq, hasVanished });
   }
 
+  /** What the client has asked for by NOTIFY; undefined if it never has. */
+  get notifications(): Notifications | undefined {
+    return this.#notifications;
+  }
+
+  /** The client uses NOTIFY. */
+  beginNotifications(): Notifications {
+    this.#notifications ??= new Notifications(this);
+    return this.#notifications;
+  }
+
+  /** Does what the client asks for to mailboxes of these names, without telling it that this has happened. */
+  omitOwn<Result>(names: readonly string[], work: () => Promise<Result>): Promise<Result> {
+    return this.#notifications === undefined ? work() : this.#notifications.omitOwn(names, work);
+  }
+
   /** The connection is over. */
   end(): void {
+    this.#notifications?.end();
     this.unselect();
     this.#leaveMetadata();
     this.log('debug', {}, 'session ended');

@@ -50,6 +50,12 @@ export class ToldFlags {
     }
   }
 
+  /** Keeps nothing of what changes from here on: the client is not to be told, or only later, when it is compared. */
+  fallBehind(): void {
+    this.#step = undefined;
+    this.#ownModseqs.clear();
+  }
+
   /** Lets go of steps that hold more than comparing costs. One step is shared by all views, and may be large. */
   letGo(): void {
     const { lastStep, count } = this.#feed;

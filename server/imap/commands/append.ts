@@ -1,4 +1,5 @@
 import type { Mailbox } from '../../../store/mail-store.ts';
+import type { AddedMessages } from '../../../store/message-draft.ts';
 import { formatSequenceSet } from '../../../protocol/sequence-set.ts';
 import type { CommandHandler, Completion } from '../dispatch.ts';
 import type { Session } from '../session.ts';
@@ -20,21 +21,26 @@ export const append: CommandHandler<'APPEND'> = async (session, command, request
     const messages = await input.receive({ part: command, isWaiting: request.isWaiting });
     const [first] = messages;
     if (messages.length > 1 || first === undefined) {
-      const { uids, uidValidity } = await session.store.addMessages(mailbox, messages);
-      return complete(session, uidValidity, uids);
+      const added = await session.store.addMessages(mailbox, messages);
+      return complete(session, mailbox, added);
     }
     const { draft, flags, internalDate } = first;
     const adding = draft.addTo(mailbox, { flags, internalDate });
     // The store adds messages in the order in which it is asked to, as far as they are small.
     request.onRead?.();
-    const { uid, uidValidity } = await adding;
-    return complete(session, uidValidity, [uid]);
+    const { uid, ...added } = await adding;
+    return complete(session, mailbox, { ...added, uids: Uint32Array.of(uid) });
   } finally {
     await input.discard();
   }
 };
 
-function complete(session: Session, uidValidity: number, uids: Iterable<number>): Completion {
+function complete(
+  session: Session,
+  { mailboxId }: Mailbox,
+  { uids, uidValidity, modseq }: AddedMessages,
+): Completion {
+  session.notifications?.noteOwnMessages(mailboxId, modseq, uids);
   const text = 'APPEND completed';
   if (session.isOff('UIDPLUS')) return { text };
   return { text, code: `APPENDUID ${uidValidity} ${formatSequenceSet(uids)}` };

@@ -25,9 +25,11 @@ export const copyOrMove: CommandHandler<'COPY' | 'MOVE'> = async (session, comma
       ? session.store.copyMessages(view.box, uids, target)
       : session.store.moveMessages(view.box, uids, target);
   const result = await transferred.catch((error: unknown) => refuse(error, view, mailboxName));
+  session.notifications?.noteOwnMessages(target.mailboxId, result.targetModseq, result.targetUids);
   const code = session.isOff('UIDPLUS') ? undefined : copyUidCode(result);
   if (name === 'COPY') return { text: 'COPY completed', ...(code !== undefined && { code }) };
   await view.feed.reach(result.sourceModseq);
+  view.noteOwnExpunge(result.sourceUids);
   // Before the EXPUNGE responses, so that the client can still tell which message went where; also if only some went.
   if (code !== undefined) session.out.status('*', 'OK', 'Moved', code);
   if (result.failure !== undefined) throw result.failure;

@@ -10,7 +10,9 @@ import { tellNormalizedName } from './tell-name.ts';
 export const createMailbox: CommandHandler<'CREATE'> = async (session, command) => {
   const { mailboxName, oldName, specialUses = [] } = command;
   const uses = new Set(specialUses.map(expectSpecialUse));
-  const mailbox = await session.store.createMailbox(session.accountId, mailboxName, [...uses]);
+  const mailbox = await session.omitOwn([mailboxName], () =>
+    session.store.createMailbox(session.accountId, mailboxName, [...uses]),
+  );
   await tellNormalizedName(session, mailboxName, oldName);
   if (session.isOff('OBJECTID')) return { text: 'CREATE completed' };
   return { text: 'CREATE completed', code: `MAILBOXID (${mailboxIdOf(mailbox)})` };

@@ -7,7 +7,9 @@ export const deleteMailbox: CommandHandler<'DELETE'> = async (session, command) 
   const { selected } = session;
   const mailbox = await session.store.findMailbox(session.accountId, mailboxName);
   const isSelected = selected !== undefined && mailbox?.mailboxId === selected.box.mailboxId;
-  await session.store.deleteMailbox(session.accountId, mailboxName);
+  await session.omitOwn([mailboxName], () =>
+    session.store.deleteMailbox(session.accountId, mailboxName),
+  );
   if (isSelected) {
     session.unselect();
     session.out.status('*', 'OK', 'The selected mailbox is deleted', 'CLOSED');

@@ -16,6 +16,7 @@ export const expunge: CommandHandler<'EXPUNGE'> = async (session, command) => {
   const { uids: named, limitCode } = await namedWithinLimit(session, command.uids);
   const { modseq, uids: expunged, failure } = await session.store.expungeMessages(view.box, named);
   await view.feed.reach(modseq);
+  view.noteOwnExpunge(expunged);
   if (failure !== undefined) throw failure;
   const completion = {
     text: 'EXPUNGE completed',

@@ -38,9 +38,23 @@ export const fetch: CommandHandler<'FETCH'> = async (session, command) => {
   const missing =
     columns === undefined
       ? await fetchFromFeed(session, uids, items, since)
-      : await fetchFromStore(session, changedAfter(view, uids, since), items, columns);
+      : await fetchFromStore(session, changedAfter(view, uids, since), items, {
+          columns,
+          marksSeen: !view.isReadOnly && items.some(setsSeen),
+        });
   return completeWithin(session, complete(isUid, missing), limitCode);
 };
+
+/** Tells items of messages without being asked by FETCH: no message gets \Seen. @param uids - ascending; some may be gone */
+export async function tellMessages(
+  session: Session,
+  uids: Uint32Array,
+  items: readonly FetchItem[],
+): Promise<void> {
+  const columns = columnsOf(items);
+  if (columns === undefined) await fetchFromFeed(session, uids, items, -1);
+  else await fetchFromStore(session, uids, items, { columns, marksSeen: false });
+}
 
 /** Messages that are gone are passed over; the client is told why a number had no answer (RFC 2180, section 4.1.3). */
 function complete(isUid: boolean, missingCount: number): Completion {
@@ -109,10 +123,12 @@ async function fetchFromStore(
   session: Session,
   uids: Uint32Array,
   items: readonly FetchItem[],
-  columns: ReadonlySet<MessageColumn>,
+  {
+    columns,
+    marksSeen,
+  }: { readonly columns: ReadonlySet<MessageColumn>; readonly marksSeen: boolean },
 ): Promise<number> {
   const { view, store } = session;
-  const marksSeen = !view.isReadOnly && items.some(setsSeen);
   let [number, answeredCount] = [0, 0];
   for await (const rows of store.rows(view.box, uids, columns)) {
     checkEncodings(rows, items);

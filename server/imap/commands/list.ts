@@ -73,9 +73,9 @@ export function plainAttributes(
 }
 
 /** A level that is left of a deleted mailbox is told as what it is: it can be created, and nothing else. */
-function extendedAttributes(
-  { mailbox, isSubscribed }: ListedName,
-  { returned }: ListOptions,
+export function extendedAttributes(
+  { mailbox, isSubscribed }: Pick<ListedName, 'mailbox' | 'isSubscribed'>,
+  { returned }: Pick<ListOptions, 'returned'>,
 ): readonly string[] {
   const attributes = mailbox?.isSelectable === true ? [] : ['\\NonExistent'];
   if (isSubscribed) attributes.push('\\Subscribed');

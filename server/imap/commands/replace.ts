@@ -20,6 +20,8 @@ export const replace: CommandHandler<'REPLACE'> = async (session, command, reque
     const added = await addInstead(session, { mailbox, messages, replaced });
     const modseq = added.replacedModseq!;
     await session.view.feed.reach(modseq);
+    session.view.noteOwnExpunge(Uint32Array.of(replaced.uid));
+    session.notifications?.noteOwnMessages(mailbox.mailboxId, added.modseq, added.uids);
     // Before the EXPUNGE response, so that the client can tell which message has come for which.
     if (!session.isOff('UIDPLUS')) {
       const code = `APPENDUID ${added.uidValidity} ${formatSequenceSet(added.uids)}` as const;

@@ -41,7 +41,16 @@ export async function writeStatus(
   mailbox: Mailbox,
   items: readonly StatusItem[],
 ): Promise<void> {
-  const counters = await session.store.readStatus(mailbox);
+  const status = await session.store.readStatus(mailbox);
+  writeCounters(session, { mailbox, status }, items);
+}
+
+/** The same of counters that have been read. */
+export function writeCounters(
+  session: Session,
+  { mailbox, status: counters }: { readonly mailbox: Mailbox; readonly status: MailboxStatus },
+  items: readonly StatusItem[],
+): void {
   const out = session.out.begin().atom('STATUS').mailbox(mailbox.name).open();
   for (const item of items) {
     out.atom(item);

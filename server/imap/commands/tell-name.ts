@@ -10,7 +10,7 @@ import { plainAttributes } from './list.ts';
  * @see RFC 9051, sections 6.3.2 (SELECT) and 6.3.9.7 (OLDNAME)
  */
 export function tellName(session: Session, mailbox: Mailbox, oldName?: string): void {
-  writeName(session, mailbox.name, plainAttributes(session, { mailbox }), oldName);
+  writeListedName(session, mailbox.name, plainAttributes(session, { mailbox }), oldName);
 }
 
 /** Tells a client of IMAP4rev2 that the name of a mailbox is not quite the one that it has written. */
@@ -26,10 +26,11 @@ export async function tellNormalizedName(
 
 /** Tells a client of IMAP4rev2 that a mailbox is gone whose name is not quite the one that it has written. */
 export function tellGone(session: Session, name: string, oldName: string): void {
-  if (session.isRev2) writeName(session, name, ['\\NonExistent'], oldName);
+  if (session.isRev2) writeListedName(session, name, ['\\NonExistent'], oldName);
 }
 
-function writeName(
+/** Writes a LIST response, with the name before if the mailbox had another. */
+export function writeListedName(
   { out }: Session,
   name: string,
   attributes: readonly string[],

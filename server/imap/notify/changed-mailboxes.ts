@@ -70,7 +70,10 @@ export class ChangedMailboxes {
   /** What was read of the mailbox, if it has changed. */
   noteRead(
     mailboxId: number,
-    { unseenCount, highestModseq }: { readonly unseenCount: number; readonly highestModseq: number },
+    {
+      unseenCount,
+      highestModseq,
+    }: { readonly unseenCount: number; readonly highestModseq: number },
   ): void {
     const place = this.#find(mailboxId);
     if (place === undefined || this.#unseenCounts[place] === unseenCount) return;
@@ -85,13 +88,6 @@ export class ChangedMailboxes {
     const place = this.#find(mailboxId);
     if (place === undefined || this.#modseqs[place] !== modseq) return undefined;
     return this.#before[place]! <= toldVersion ? this.#latest(place) : undefined;
-  }
-
-  /** As {@link versionOfOnly}, of a change that is no one of messages. */
-  versionOfName(mailboxId: number, since: number): number | undefined {
-    const place = this.#find(mailboxId);
-    if (place === undefined || this.#before[place]! > since) return undefined;
-    return this.#latest(place);
   }
 
   /** The changed mailbox with this id; undefined if it has not changed. */
@@ -159,8 +155,8 @@ export class ChangedMailboxes {
 
   #grow(): void {
     const room = this.#count + Math.max(leastSpare, Math.ceil(this.#count * spareShare));
-    const doubles = (column: Float64Array) => copyInto(new Float64Array(room), column);
-    const numbers = (column: Uint32Array) => copyInto(new Uint32Array(room), column);
+    const doubles = (column: Float64Array<ArrayBuffer>) => copyInto(new Float64Array(room), column);
+    const numbers = (column: Uint32Array<ArrayBuffer>) => copyInto(new Uint32Array(room), column);
     this.#ids = doubles(this.#ids);
     this.#modseqs = doubles(this.#modseqs);
     this.#messages = numbers(this.#messages);
@@ -171,7 +167,10 @@ export class ChangedMailboxes {
   }
 }
 
-function copyInto<Column extends Float64Array | Uint32Array>(into: Column, from: Column): Column {
+function copyInto<Column extends Float64Array<ArrayBuffer> | Uint32Array<ArrayBuffer>>(
+  into: Column,
+  from: Column,
+): Column {
   into.set(from);
   return into;
 }

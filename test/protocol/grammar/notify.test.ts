@@ -13,7 +13,8 @@ const group = (
   newMessageItems,
 });
 const both = 'BAD FlagChange needs MessageNew and MessageExpunge';
-const supported = 'MessageNew MessageExpunge FlagChange MailboxName SubscriptionChange';
+const always = 'MessageNew MessageExpunge FlagChange MailboxName SubscriptionChange';
+const supported = `${always} MailboxMetadataChange ServerMetadataChange`;
 
 await t.test('NONE and SET', (t) => {
   t.strictSame(decode('NOTIFY none'), { name: 'NOTIFY', hasStatus: false, groups: [] });
@@ -109,7 +110,7 @@ await t.test('the selected mailbox', (t) => {
 });
 
 await t.test('events that the server does not have', (t) => {
-  for (const name of ['X', 'AnnotationChange', 'MailboxMetadataChange', 'ServerMetadataChange']) {
+  for (const name of ['X', 'AnnotationChange']) {
     t.equal(
       decode(`NOTIFY SET (personal (MessageNew ${name} MessageExpunge))`),
       `NO [BADEVENT (${supported})] Unknown event "${name}"`,
@@ -119,6 +120,21 @@ await t.test('events that the server does not have', (t) => {
     decode('NOTIFY SET (personal (X)) (x NONE)'),
     /^BAD /,
     'before it is asked what it means',
+  );
+  t.end();
+});
+
+await t.test('events of metadata, if there is metadata', (t) => {
+  const [ofMailbox, ofServer] = ['MailboxMetadataChange', 'ServerMetadataChange'];
+  const line = `NOTIFY SET (personal (${ofMailbox} ${ofServer}))`;
+  t.match(decode(line), { groups: [{ events: new Set([ofMailbox, ofServer]) }] });
+  t.equal(
+    decode(line, { off: new Set(['METADATA']) }),
+    `NO [BADEVENT (${always} ${ofServer})] Unknown event "${ofMailbox}"`,
+  );
+  t.equal(
+    decode(line, { off: new Set(['METADATA', 'METADATA-SERVER']) }),
+    `NO [BADEVENT (${always})] Unknown event "${ofMailbox}"`,
   );
   t.end();
 });

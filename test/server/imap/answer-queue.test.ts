@@ -8,7 +8,11 @@ const limits = { maxUnansweredCommands: 3, maxUnansweredBytes: 100 };
 function makeQueue() {
   const given: number[] = [];
   let failureCount = 0;
-  const queue = new AnswerQueue(limits, () => failureCount++);
+  let emptyCount = 0;
+  const queue = new AnswerQueue(limits, {
+    onFailure: () => failureCount++,
+    onEmpty: () => emptyCount++,
+  });
   const waiting: { resolve: () => void; reject: (error: Error) => void }[] = [];
   const add = (bytes: number): void => {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
@@ -18,11 +22,18 @@ function makeQueue() {
       given.push(number);
     });
   };
-  return { queue, given, waiting, add, failureCount: () => failureCount };
+  return {
+    queue,
+    given,
+    waiting,
+    add,
+    failureCount: () => failureCount,
+    emptyCount: () => emptyCount,
+  };
 }
 
 await t.test('answers are given in their order', async (t) => {
-  const { queue, given, waiting, add } = makeQueue();
+  const { queue, given, waiting, add, emptyCount } = makeQueue();
   t.ok(queue.isEmpty);
   add(1);
   add(1);
@@ -30,10 +41,12 @@ await t.test('answers are given in their order', async (t) => {
   await setImmediate();
   t.same(given, []);
   t.notOk(queue.isEmpty);
+  t.equal(emptyCount(), 0);
   waiting[0]!.resolve();
   await queue.settle();
   t.same(given, [1, 2]);
   t.ok(queue.isEmpty);
+  t.equal(emptyCount(), 1, 'told once, when the last is given');
 });
 
 for (const [name, bytes, isFull] of [

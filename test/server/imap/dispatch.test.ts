@@ -64,7 +64,10 @@ function makeSession(parts: {
     log: (level: string) => void calls.push(level),
     connection: {
       rejectLiteral: () => void calls.push('rejectLiteral'),
-      answers: new AnswerQueue(defaultServiceLimits, () => undefined),
+      answers: new AnswerQueue(defaultServiceLimits, {
+        onFailure: () => undefined,
+        onEmpty: () => undefined,
+      }),
     },
     context: {
       limits: defaultServiceLimits,
