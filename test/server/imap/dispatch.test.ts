@@ -59,6 +59,7 @@ function makeSession(parts: {
     selected: {},
     sync: async ({ expunge }: { readonly expunge: boolean }) =>
       void calls.push(expunge ? 'sync' : 'sync without EXPUNGE'),
+    omitOwn: (_names: readonly string[], work: () => Promise<unknown>) => work(),
     countCommand: () => {},
     countBadCommand: () => {},
     log: (level: string) => void calls.push(level),

@@ -114,6 +114,7 @@ const worker = [
   'server/imap',
   'server/imap/commands',
   'server/imap/contexts',
+  'server/imap/notify',
   'server/imap/sorting',
   'server/net/compression',
 ].toSorted();
