@@ -44,6 +44,7 @@ const common = [
   'UIDONLY',
   'MESSAGELIMIT=10000',
   'BINARY',
+  'NOTIFY',
   'MULTIAPPEND',
   'CATENATE',
   'URL-PARTIAL',
@@ -57,6 +58,8 @@ const common = [
   'THREAD=REFERENCES',
   'THREAD=REFS',
   'I18NLEVEL=1',
+  'LANGUAGE',
+  'INPROGRESS',
   'APPENDLIMIT=67108864',
   'STATUS=SIZE',
   'OBJECTID',
@@ -149,7 +152,7 @@ await t.test('what adds to a capability is off with it', (t) => {
 await t.test('names are found in whatever case', (t) => {
   t.equal(findSwitchableCapability('auth=plain'), 'AUTH=PLAIN');
   t.equal(findSwitchableCapability('Idle'), 'IDLE');
-  for (const name of ['STARTTLS', 'LOGINDISABLED', 'NOTIFY', '', '__proto__']) {
+  for (const name of ['STARTTLS', 'LOGINDISABLED', 'NTLM', '', '__proto__']) {
     t.equal(findSwitchableCapability(name), undefined, name);
   }
   t.equal(findEnabledExtension('condstore'), 'CONDSTORE');
@@ -172,6 +175,7 @@ await t.test('a command whose capability is turned off is unknown', (t) => {
         SORT: 'SORT (DATE) UTF-8 ALL',
         LSUB: 'LSUB "" *',
         UIDBATCHES: 'UIDBATCHES 500',
+        NOTIFY: 'NOTIFY NONE',
         REPLACE: 'REPLACE 1 a CATENATE (URL b)',
       }[name] ?? name;
     t.match(decode(line), { name }, name);

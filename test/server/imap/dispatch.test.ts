@@ -61,6 +61,8 @@ function makeSession(parts: {
       void calls.push(expunge ? 'sync' : 'sync without EXPUNGE'),
     omitOwn: (_names: readonly string[], work: () => Promise<unknown>) => work(),
     countCommand: () => {},
+    beginCommand: () => {},
+    endCommand: () => {},
     countBadCommand: () => {},
     log: (level: string) => void calls.push(level),
     connection: {
