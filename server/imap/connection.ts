@@ -307,9 +307,16 @@ export class Connection implements ByteReceiver, Stranger, Linked<Connection> {
   #nextCommand(): Promise<ReaderEvent | undefined> {
     const { notifications } = this.session;
     if (notifications?.isActive !== true) return this.pull();
-    const notifier = new Notifier(this.session, { expunge: notifications.tellsGone });
-    this.#notifier = notifier;
-    return this.pull().finally(() => this.#stopNotifier());
+    this.#notifier = new Notifier(this.session, { expunge: notifications.tellsGone });
+    return this.#pullWhileTold();
+  }
+
+  async #pullWhileTold(): Promise<ReaderEvent | undefined> {
+    try {
+      return await this.pull();
+    } finally {
+      await this.#stopNotifier();
+    }
   }
 
   async #stopNotifier(): Promise<void> {

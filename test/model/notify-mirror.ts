@@ -68,8 +68,8 @@ export class NotifyMirror {
   #rename(oldName: string, name: string): void {
     const renamed = (each: string) => name + each.slice(oldName.length);
     const isMoved = (each: string) => each === oldName || each.startsWith(`${oldName}/`);
-    for (const [each, counters] of [...this.mailboxes]) {
-      if (!isMoved(each)) continue;
+    const moved = [...this.mailboxes].filter(([each]) => isMoved(each));
+    for (const [each, counters] of moved) {
       this.mailboxes.delete(each);
       this.mailboxes.set(renamed(each), counters);
     }
