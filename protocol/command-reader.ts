@@ -134,9 +134,10 @@ export class CommandReader {
    * From now on the bounds for clients that have logged in apply.
    *
    * @param off - the capabilities that are turned off from now on; absent: as before
+   * @param isAuthenticated - false: those for strangers apply again
    */
-  setAuthenticated(off = this.#syntax.off): void {
-    this.#isAuthenticated = true;
+  setAuthenticated(off = this.#syntax.off, isAuthenticated = true): void {
+    this.#isAuthenticated = isAuthenticated;
     this.#syntax = { ...this.#syntax, off };
   }
 

@@ -129,6 +129,11 @@ export const commandGrammar = {
     capability: 'UIDBATCHES',
     expectArguments: expectUidBatchesArguments,
   },
+  UNAUTHENTICATE: {
+    rfc: 'RFC 8437',
+    capability: 'UNAUTHENTICATE',
+    expectArguments: expectNoArguments,
+  },
   UNSELECT: { rfc: 'RFC 3691', capability: 'UNSELECT', expectArguments: expectNoArguments },
   UNSUBSCRIBE: { rfc: 'RFC 3501, section 6.3.7', expectArguments: expectNameArguments },
 } as const satisfies { readonly [name: string]: CommandGrammar };

@@ -143,6 +143,15 @@ export class Connection implements ByteReceiver, Stranger, Linked<Connection> {
     this.#transport.admit();
   }
 
+  /** The client is nobody any more: the bounds for strangers apply, and the time for its login begins anew. */
+  setUnauthenticated(off: ReadonlySet<Capability>): void {
+    this.#reader.setAuthenticated(off, false);
+    this.#context.accountInput.release(this);
+    this.#endsAt = Number.POSITIVE_INFINITY;
+    this.#transport.enterAgain(this.#context.steadyClock());
+    this.#countInput();
+  }
+
   /** Ends the connection at an instant of the wall clock, in milliseconds since 1970: what it has logged in by counts no longer. */
   endAt(instantMs: number): void {
     const { clock, steadyClock } = this.#context;

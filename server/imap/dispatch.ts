@@ -42,6 +42,7 @@ import { store } from './commands/store.ts';
 import { subscribe } from './commands/subscribe.ts';
 import { thread } from './commands/thread.ts';
 import { uidBatches } from './commands/uid-batches.ts';
+import { unauthenticate } from './commands/unauthenticate.ts';
 import { unselect } from './commands/unselect.ts';
 
 /** What a command that worked is answered with: `tag OK [code] text`. */
@@ -144,6 +145,7 @@ export const commandTable: { readonly [Name in CommandName]: CommandRow<Name> } 
   SUBSCRIBE: { state: 'after-login', numbers: 'breaks', run: subscribe },
   THREAD: { state: 'selected', numbers: 'uses', run: thread },
   UIDBATCHES: { state: 'selected', numbers: 'breaks', run: uidBatches },
+  UNAUTHENTICATE: { state: 'after-login', numbers: 'breaks', run: unauthenticate },
   UNSELECT: { state: 'selected', numbers: 'breaks', needsMessages: false, run: unselect },
   UNSUBSCRIBE: { state: 'after-login', numbers: 'breaks', run: subscribe },
 };

@@ -207,6 +207,24 @@ export class Session {
     this.log('info', { account: account.name, address, protocol, resumed, group }, 'logged in');
   }
 
+  /**
+   * Goes back to before the login: what the client has selected, turned on, or is told of ends with it, but not what was refused
+   * to it. The TLS sessions belong to whoever logs in next.
+   *
+   * @see RFC 8437, section 4
+   */
+  logOut(): void {
+    this.unselect();
+    this.#leaveMetadata();
+    this.log('info', { account: this.#account?.name }, 'logged out');
+    this.#account = undefined;
+    this.#sessionId = undefined;
+    this.enabled.clear();
+    this.#capabilitiesOff = this.context.capabilitiesOff;
+    this.#beginRevision();
+    this.connection.setUnauthenticated(this.#capabilitiesOff);
+  }
+
   /** Counts a login that was refused, or not looked at since too many waited; the connection ends at the bound. */
   countFailedLogin(result: 'refused' | 'busy' = 'refused'): void {
     this.#failedLoginCount += 1;
@@ -297,6 +315,7 @@ export class Session {
     this.#metadataNews?.close();
     this.#metadataNews = undefined;
     this.#endMetadataNews?.();
+    this.#endMetadataNews = undefined;
   }
 
   /**

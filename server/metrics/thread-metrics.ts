@@ -51,6 +51,7 @@ const commandNames = [
   'SUBSCRIBE',
   'THREAD',
   'UIDBATCHES',
+  'UNAUTHENTICATE',
   'UNSELECT',
   'UNSUBSCRIBE',
 ] as const satisfies readonly Command['name'][];

@@ -145,6 +145,10 @@ export class Reception implements TransportOwner {
     this.strangers.flush();
   }
 
+  transportEnters(transport: Transport): void {
+    this.#enter(transport);
+  }
+
   transportFailed(transport: Transport, error: Error): void {
     const { remoteAddress: address } = transport;
     this.#options.logger.debug({ err: error, address }, 'connection error');

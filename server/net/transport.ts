@@ -15,6 +15,8 @@ import { readProxyHeader } from './proxy-protocol.ts';
 /** Who answers for a transport. */
 export interface TransportOwner {
   readonly limits: Pick<NetworkLimits, 'closeDeadlineMs' | 'maxWaitingBytes' | 'stallDeadlineMs'>;
+  /** The client counts among those who have not logged in again: gives it a place by {@link Transport.enter}. */
+  transportEnters(transport: Transport): void;
   /** The connection has failed; it is closed already, or about to be. */
   transportFailed(transport: Transport, error: Error): void;
   /** The socket is closed, and its descriptor given back. Called once. */
@@ -113,6 +115,12 @@ export class Transport implements ByteSink, Linked<Transport> {
   admit(): void {
     this.#entry?.admit();
     this.#entry = undefined;
+  }
+
+  /** The client that had logged in has to do so anew; its time for that begins now, by a steady clock. */
+  enterAgain(nowMs: number): void {
+    this.#excusedMs = nowMs - this.acceptedAt;
+    this.#owner.transportEnters(this);
   }
 
   /** The server works for the client, which does not have to make room meanwhile. */

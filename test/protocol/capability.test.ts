@@ -66,6 +66,7 @@ const common = [
   'SAVEDATE',
   'PREVIEW',
   'LOGIN-REFERRALS',
+  'UNAUTHENTICATE',
 ].join(' ');
 
 const list = (stage: ConnectionStage, hasCertificate = false, off: Capability[] = []) =>

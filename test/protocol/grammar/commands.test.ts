@@ -10,6 +10,7 @@ await t.test('commands without arguments', (t) => {
     'CHECK',
     'CLOSE',
     'UNSELECT',
+    'UNAUTHENTICATE',
     'IDLE',
     'NAMESPACE',
   ]) {

@@ -26,6 +26,7 @@ function transportOf(socket: Socket): Transport {
   return new Transport(socket, 0, {
     limits: { ...defaultNetworkLimits, maxWaitingBytes: 1 << 30 },
     transportFailed: () => {},
+    transportEnters: () => {},
     transportClosed: () => {},
   });
 }

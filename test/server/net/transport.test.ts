@@ -19,6 +19,7 @@ function makeOwner(limits: Partial<NetworkLimits> = {}) {
   const owner: TransportOwner = {
     limits: { ...defaultNetworkLimits, ...limits },
     transportFailed: (_transport, error) => void failures.push(error),
+    transportEnters: () => {},
     transportClosed: () => closed.resolve(),
   };
   return { owner, failures, closed: closed.promise };
