@@ -105,6 +105,7 @@ const capabilities = {
   PREVIEW: { rfc: 'RFC 8970' },
   'LOGIN-REFERRALS': { rfc: 'RFC 2221' },
   UNAUTHENTICATE: { rfc: 'RFC 8437' },
+  'MAILBOX-REFERRALS': { rfc: 'RFC 2193' },
   'SASL-IR': { rfc: 'RFC 4959', stages: ['before-tls', 'before-login'] },
   STARTTLS: { rfc: 'RFC 3501, section 6.2.1', stages: ['before-tls'], isFixed: true },
   LOGINDISABLED: { rfc: 'RFC 3501, section 6.2.3', stages: ['before-tls'], isFixed: true },

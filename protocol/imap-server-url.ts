@@ -44,6 +44,26 @@ export function formatServerUrl({ host, port, userName, mechanism = '*' }: ImapS
   return `imap://${user}${host}${port === undefined ? '' : `:${port}`}/`;
 }
 
+/** A mailbox on another server. */
+export interface RemoteMailboxUrl {
+  readonly server: ImapServerUrl;
+  /** In Unicode, its levels divided by `/`. */
+  readonly mailboxName: string;
+}
+
+/** Reads `imap://host:port/Level/Level`; undefined for any other text. @see RFC 5092, section 5 */
+export function parseMailboxUrl(text: string): RemoteMailboxUrl | undefined {
+  const [, before = '', encodedName = ''] = /^(imap:\/\/[^/]*\/)([^;?#]+)$/i.exec(text) ?? [];
+  const server = parseServerUrl(before);
+  const mailboxName = decodeText(encodedName);
+  return server && mailboxName ? { server, mailboxName } : undefined;
+}
+
+/** As {@link formatServerUrl}, of a mailbox. */
+export function formatMailboxUrl({ server, mailboxName }: RemoteMailboxUrl): string {
+  return formatServerUrl(server) + mailboxName.split('/').map(encodeUrlText).join('/');
+}
+
 /** Text in UTF-8, percent-encoded but for what is unreserved in every URL. @see RFC 3986, section 2.3 */
 function encodeUrlText(text: string): string {
   return encodeURIComponent(text.toWellFormed()).replace(

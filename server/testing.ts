@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Capability, capabilitiesOffByDefault } from '../protocol/capability.ts';
 import { parseElsewhere } from './config/elsewhere.ts';
+import { parseRemoteMailboxes } from './config/remote-mailboxes.ts';
 import type { Flag } from '../protocol/flag.ts';
 import { type MailStore, StoreError } from '../store/mail-store.ts';
 import type { AddedMessage } from '../store/message-draft.ts';
@@ -47,6 +48,8 @@ export interface TestServerOptions {
   readonly capabilitiesOff?: readonly Capability[];
   /** Accounts whose mail is on another server: `{ mike: 'imap://mike;AUTH=*@server2/' }`. Each must be among the accounts. */
   readonly elsewhere?: Readonly<Record<string, string>>;
+  /** Mailboxes on other servers: `['imap://server2/SHARED']`. */
+  readonly remoteMailboxes?: readonly string[];
   /** Messages that one command may be about, if MESSAGELIMIT or SAVELIMIT is on; default: 10,000. */
   readonly messageLimit?: number;
   /** Whose tokens clients can log in with (OAUTHBEARER, XOAUTH2); default: none's. */
@@ -135,6 +138,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
       ...fixedSettings,
       ...(await storeSettingsOf(options, parts)),
       capabilitiesOff: options.capabilitiesOff ?? capabilitiesOffByDefault,
+      remoteMailboxes: parseRemoteMailboxes((options.remoteMailboxes ?? []).join(' ')),
       accountsElsewhere: parseElsewhere(formOf(options.elsewhere ?? {})),
       ...(options.messageLimit !== undefined && { bounds: { messageLimit: options.messageLimit } }),
       sessionLifetimeSeconds: options.sessionLifetimeSeconds ?? 7200,

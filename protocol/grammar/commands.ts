@@ -110,6 +110,16 @@ export const commandGrammar = {
     expectNext: (decoder, before) => expectEndOfMessage(decoder, before as AppendPart),
   },
   RENAME: { rfc: 'RFC 3501, section 6.3.5', expectArguments: expectRenameArguments },
+  RLIST: {
+    rfc: 'RFC 2193, section 5.1',
+    capability: 'MAILBOX-REFERRALS',
+    expectArguments: expectLsubArguments,
+  },
+  RLSUB: {
+    rfc: 'RFC 2193, section 5.2',
+    capability: 'MAILBOX-REFERRALS',
+    expectArguments: expectLsubArguments,
+  },
   SEARCH: { rfc: 'RFC 3501, section 6.4.4', hasUid: true, expectArguments: expectSearchArguments },
   SELECT: { rfc: 'RFC 3501, section 6.3.1', expectArguments: expectSelectArguments },
   SORT: {

@@ -7,6 +7,7 @@ import { parseByteSize } from './byte-size.ts';
 import { parseCapabilitiesExtra } from './capabilities-extra.ts';
 import { defaultCapabilitiesOff, parseCapabilitiesOff } from './capabilities-off.ts';
 import { parseElsewhere } from './elsewhere.ts';
+import { parseRemoteMailboxes } from './remote-mailboxes.ts';
 import { parseListenAddress } from './listen-address.ts';
 import { listenerForms, parseAddressRanges, parseListeners } from './listeners.ts';
 import {
@@ -144,6 +145,7 @@ export const configurationSchema = z.strictObject({
   REPRISE_ELSEWHERE: explained(parseElsewhere).default(new Map()),
   REPRISE_CAPABILITIES_EXTRA: explained(parseCapabilitiesExtra).default([]),
   REPRISE_BACKGROUND_CONNECTIONS: wholeNumber(0, 999_999_999, 'connections').default(0),
+  REPRISE_REMOTE_MAILBOXES: explained(parseRemoteMailboxes).default([]),
   REPRISE_MESSAGE_LIMIT: wholeNumber(leastMessageLimit, 999_999_999, 'messages').default(
     defaultMessageLimit,
   ),

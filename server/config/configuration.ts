@@ -9,6 +9,8 @@ import type {
 } from './configuration-schema.ts';
 import type { TokenSettings } from '../authentication/token-verifier.ts';
 import type { AccountsElsewhere } from '../imap/accounts-elsewhere.ts';
+import type { RemoteMailboxes } from '../imap/remote-mailboxes.ts';
+import { formatRemoteMailboxes } from './remote-mailboxes.ts';
 import type { AccountCapabilities } from '../imap/account-capabilities.ts';
 import type { ListenerSettings } from '../net/listener.ts';
 import { formatCapabilitiesOff, type CapabilitiesOff } from './capabilities-off.ts';
@@ -67,6 +69,8 @@ export interface Configuration {
   readonly tokens?: TokenSettings;
   /** Accounts whose mail is on another server; absent: none. */
   readonly accountsElsewhere?: AccountsElsewhere;
+  /** Mailboxes on other servers; absent: none. */
+  readonly remoteMailboxes?: RemoteMailboxes;
   /** Where metrics are served. */
   readonly admin: ListenAddress;
   readonly logLevel: LogLevel;
@@ -163,6 +167,9 @@ export function toConfiguration(values: ConfigurationValues): Configuration {
       extraCapabilities: values.REPRISE_CAPABILITIES_EXTRA,
     }),
     ...toTokens(values),
+    ...(values.REPRISE_REMOTE_MAILBOXES.length > 0 && {
+      remoteMailboxes: values.REPRISE_REMOTE_MAILBOXES,
+    }),
     ...(values.REPRISE_ELSEWHERE.size > 0 && { accountsElsewhere: values.REPRISE_ELSEWHERE }),
     admin: values.REPRISE_ADMIN_PORT,
     logLevel: values.REPRISE_LOG_LEVEL,
@@ -206,7 +213,7 @@ function toClientCertificates(values: ConfigurationValues): ClientCertificateFil
  * left out.
  */
 export function toKeys(configuration: Configuration): ReadonlyMap<ConfigurationKey, string> {
-  const { accountsElsewhere } = configuration;
+  const { accountsElsewhere, remoteMailboxes } = configuration;
   const capabilitiesOff = {
     forAll: configuration.capabilitiesOff,
     forAccounts: configuration.accountCapabilitiesOff ?? new Map(),
@@ -225,6 +232,7 @@ export function toKeys(configuration: Configuration): ReadonlyMap<ConfigurationK
     ['REPRISE_ELSEWHERE', accountsElsewhere && formatElsewhere(accountsElsewhere)],
     ['REPRISE_CAPABILITIES_EXTRA', configuration.extraCapabilities?.join(' ')],
     ['REPRISE_BACKGROUND_CONNECTIONS', configuration.bounds?.backgroundConnections],
+    ['REPRISE_REMOTE_MAILBOXES', remoteMailboxes && formatRemoteMailboxes(remoteMailboxes)],
     ['REPRISE_MESSAGE_LIMIT', configuration.bounds?.messageLimit],
     ...tokenKeys(configuration),
     ['REPRISE_ADMIN_PORT', formatListenAddress(configuration.admin, '127.0.0.1')],

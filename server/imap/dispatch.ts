@@ -6,6 +6,7 @@ import { StoreError } from '../../store/mail-store.ts';
 import type { CommandResult } from '../metrics/metrics-recorder.ts';
 import { ConnectionLostError } from '../net/byte-stream.ts';
 import { ByeError, CommandRefusedError, uidRequired } from './responses.ts';
+import { findReferral } from './remote-mailboxes.ts';
 import type { Session } from './session.ts';
 import { append } from './commands/append.ts';
 import { authenticate } from './commands/authenticate.ts';
@@ -23,7 +24,7 @@ import { fetch } from './commands/fetch.ts';
 import { identify } from './commands/id.ts';
 import { idle } from './commands/idle.ts';
 import { language } from './commands/language.ts';
-import { list } from './commands/list.ts';
+import { list, listWithRemote } from './commands/list.ts';
 import { login } from './commands/login.ts';
 import { logout } from './commands/logout.ts';
 import { listSubscribed } from './commands/lsub.ts';
@@ -135,6 +136,8 @@ export const commandTable: { readonly [Name in CommandName]: CommandRow<Name> } 
   NOTIFY: { state: 'after-login', numbers: 'breaks', run: notify },
   REPLACE: { state: 'selected', numbers: 'breaks', run: replace },
   RENAME: { state: 'after-login', numbers: 'breaks', run: renameMailbox },
+  RLIST: { state: 'after-login', numbers: 'breaks', run: listWithRemote },
+  RLSUB: { state: 'after-login', numbers: 'breaks', run: listSubscribed },
   SEARCH: { state: 'selected', numbers: 'uses', run: search },
   SELECT: { state: 'after-login', numbers: 'breaks', run: select },
   SORT: { state: 'selected', numbers: 'uses', run: sort },
@@ -261,6 +264,13 @@ async function begin(session: Session, command: Command, request: CommandRequest
   if (session.isUidOnly && namesNumbers(command)) {
     session.connection.rejectLiteral();
     throw uidRequired();
+  }
+  const referral = row.state === 'any' ? undefined : findReferral(session, command);
+  if (referral !== undefined) {
+    // A SELECT that fails leaves no mailbox selected (RFC 3501, section 6.3.1).
+    if (command.name === 'SELECT' || command.name === 'EXAMINE') session.unselect();
+    session.connection.rejectLiteral();
+    throw referral;
   }
   // The table pairs each name with the handler of that command; the compiler cannot follow the pairing
   const handler = row.run as CommandHandler<CommandName>;

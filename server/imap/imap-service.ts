@@ -20,6 +20,7 @@ import type { AddressRanges } from '../net/proxy-protocol.ts';
 import { Reception, type ReceptionOptions } from '../net/reception.ts';
 import type { Transport } from '../net/transport.ts';
 import type { AccountsElsewhere } from './accounts-elsewhere.ts';
+import type { RemoteMailboxes } from './remote-mailboxes.ts';
 import { type AccountCapabilities, addToAccounts } from './account-capabilities.ts';
 import { AccountInput } from './account-input.ts';
 import { BackgroundClients } from './background-clients.ts';
@@ -69,6 +70,8 @@ export interface ImapServiceOptions {
   readonly accountCapabilitiesOff?: AccountCapabilities;
   /** Accounts whose mail is on another server; absent: none. */
   readonly accountsElsewhere?: AccountsElsewhere;
+  /** Mailboxes on other servers; absent: none. */
+  readonly remoteMailboxes?: RemoteMailboxes;
   readonly descriptors?: Descriptors;
   /** Proxies whose PROXY headers count; absent: none. */
   readonly proxies?: AddressRanges;
@@ -129,6 +132,7 @@ export class ImapService {
         capabilitiesOff,
       ),
       accountsElsewhere: options.accountsElsewhere ?? new Map(),
+      remoteMailboxes: options.remoteMailboxes ?? [],
       feeds: new MailboxFeeds({
         store,
         clock: steady,

@@ -10,6 +10,7 @@ import type { ContextBudget } from './contexts/context-budget.ts';
 import type { AccountInput } from './account-input.ts';
 import type { AccountsElsewhere } from './accounts-elsewhere.ts';
 import type { BackgroundClients } from './background-clients.ts';
+import type { RemoteMailboxes } from './remote-mailboxes.ts';
 import type { ServiceLimits } from './limits.ts';
 import type { AccountWatches } from './notify/account-watch.ts';
 import type { MailboxFeeds } from './mailbox-feeds.ts';
@@ -38,6 +39,7 @@ export interface ServiceContext {
   readonly accountCapabilitiesOff: ReadonlyMap<string, ReadonlySet<Capability>>;
   /** Accounts that are told where else their mail is. */
   readonly accountsElsewhere: AccountsElsewhere;
+  readonly remoteMailboxes: RemoteMailboxes;
   readonly feeds: MailboxFeeds;
   readonly accountWatches: AccountWatches;
   readonly strangerInput: StrangerInput;

@@ -41,6 +41,8 @@ const commandNames = [
   'NOTIFY',
   'RENAME',
   'REPLACE',
+  'RLIST',
+  'RLSUB',
   'SEARCH',
   'SELECT',
   'SETMETADATA',

@@ -20,6 +20,7 @@ import { StoredPasswordVerifier } from '../authentication/password-verifier.ts';
 import { JwtVerifier, type TokenSettings } from '../authentication/token-verifier.ts';
 import { errorFields } from '../error-fields.ts';
 import type { AccountsElsewhere } from '../imap/accounts-elsewhere.ts';
+import type { RemoteMailboxes } from '../imap/remote-mailboxes.ts';
 import type { AccountCapabilities } from '../imap/account-capabilities.ts';
 import { type ConnectionOwner, ImapService } from '../imap/imap-service.ts';
 import type { ServiceLimits } from '../imap/limits.ts';
@@ -90,6 +91,8 @@ export interface MailServerSettings {
   readonly accountCapabilitiesOff?: AccountCapabilities;
   /** Accounts whose mail is on another server; absent: none. */
   readonly accountsElsewhere?: AccountsElsewhere;
+  /** Mailboxes on other servers; absent: none. */
+  readonly remoteMailboxes?: RemoteMailboxes;
   readonly resumptionKind: Resumption['kind'];
   /** What was found out about resumption before: what fails is not used. Absent: all works. */
   readonly resumptionProof?: ResumptionProof;
@@ -171,6 +174,7 @@ export class LocalMailServer implements MailServer {
         extraCapabilities: settings.extraCapabilities,
       }),
       ...(accountCapabilitiesOff !== undefined && { accountCapabilitiesOff }),
+      ...(settings.remoteMailboxes && { remoteMailboxes: settings.remoteMailboxes }),
       ...(settings.accountsElsewhere && { accountsElsewhere: settings.accountsElsewhere }),
     });
   }

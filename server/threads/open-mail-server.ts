@@ -136,6 +136,7 @@ function settingsOf(options: OpenMailServerOptions): MailServerSettings {
     }),
     ...(accountCapabilitiesOff !== undefined && { accountCapabilitiesOff }),
     ...(accountsElsewhere !== undefined && { accountsElsewhere }),
+    ...(configuration.remoteMailboxes && { remoteMailboxes: configuration.remoteMailboxes }),
     resumptionKind: kind,
     resumptionProof: options.resumptionProof,
     sessionLifetimeMs: sessionLifetimeSeconds * 1000,

@@ -67,6 +67,7 @@ const common = [
   'PREVIEW',
   'LOGIN-REFERRALS',
   'UNAUTHENTICATE',
+  'MAILBOX-REFERRALS',
 ].join(' ');
 
 const list = (stage: ConnectionStage, hasCertificate = false, off: Capability[] = []) =>
@@ -178,6 +179,8 @@ await t.test('a command whose capability is turned off is unknown', (t) => {
         UIDBATCHES: 'UIDBATCHES 500',
         NOTIFY: 'NOTIFY NONE',
         REPLACE: 'REPLACE 1 a CATENATE (URL b)',
+        RLIST: 'RLIST "" %',
+        RLSUB: 'RLSUB "" %',
       }[name] ?? name;
     t.match(decode(line), { name }, name);
     const off = new Set([row.capability]);

@@ -75,10 +75,21 @@ async function startServer(key: string): Promise<TestServer> {
     if (found === undefined) throw new Error(`"${name}" cannot be turned off`);
     return found;
   });
+  // For mailbox-referrals.
+  const remoteMailboxes = ['SERVER2/SHARED', 'SERVER2/REMOTE', 'SERVER3/REMOTE'].map(
+    (place) => `imap://${place}`,
+  );
   // For login-referrals.
   const elsewhere = { MIKE: 'imap://MIKE;AUTH=*@SERVER2/', user: 'imap://SERVER2/' };
   const accounts = { MIKE: password, user: password };
-  return startTestServer({ capabilitiesOff, messageLimit, tokens, accounts, elsewhere });
+  return startTestServer({
+    capabilitiesOff,
+    messageLimit,
+    tokens,
+    accounts,
+    elsewhere,
+    remoteMailboxes,
+  });
 }
 
 /** All that is announced at some stage, to clients without a certificate. */

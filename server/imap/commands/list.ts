@@ -1,8 +1,9 @@
-import type { ListOptions } from '../../../protocol/grammar/list.ts';
+import type { ListArguments, ListOptions } from '../../../protocol/grammar/list.ts';
 import { hierarchySeparator } from '../../../protocol/mailbox-name.ts';
 import { type Mailbox, StoreError } from '../../../store/mail-store.ts';
-import type { CommandHandler } from '../dispatch.ts';
+import type { CommandHandler, Completion } from '../dispatch.ts';
 import { listEntries, writeMetadata } from '../metadata-response.ts';
+import { isRemote, remoteNames } from '../remote-mailboxes.ts';
 import type { Session } from '../session.ts';
 import { findListedNames, type KnownNames, type ListedName, ListTurns } from './listed-names.ts';
 import { writeStatus } from './status.ts';
@@ -13,7 +14,18 @@ const statusComparisons = 5000;
 /**
  * @see RFC 3501, section 6.3.8; RFC 3348 (children); RFC 5258 (extended); RFC 5819 (STATUS); RFC 6154 (special use); RFC 9590 (METADATA)
  */
-export const list: CommandHandler<'LIST'> = async (session, { reference, patterns, options }) => {
+export const list: CommandHandler<'LIST'> = (session, command) =>
+  listNames(session, command, command.options?.selected.has('REMOTE') === true);
+
+/** @see RFC 2193, section 5.1 */
+export const listWithRemote: CommandHandler<'RLIST'> = (session, { reference, pattern }) =>
+  listNames(session, { reference, patterns: [pattern] }, true);
+
+async function listNames(
+  session: Session,
+  { reference, patterns, options }: ListArguments,
+  hasRemote: boolean,
+): Promise<Completion> {
   const { out } = session;
   if (options === undefined && patterns[0] === '') {
     out.begin().atom('LIST').flags(['\\Noselect']).string(hierarchySeparator).string('').end();
@@ -25,7 +37,7 @@ export const list: CommandHandler<'LIST'> = async (session, { reference, pattern
     patterns: patterns.filter((pattern) => pattern !== '').map((pattern) => reference + pattern),
     selected: options?.selected ?? new Set(),
   };
-  const known = await readKnownNames(session, options);
+  const known = await readKnownNames(session, options, hasRemote);
   if (options?.statusItems?.includes('HIGHESTMODSEQ')) session.enableCondstore();
   for await (const listed of findListedNames(known, question, turns)) {
     writeName(session, listed, options);
@@ -38,27 +50,48 @@ export const list: CommandHandler<'LIST'> = async (session, { reference, pattern
     if (turn !== undefined) await turn;
   }
   return { text: 'LIST completed' };
-};
+}
 
 async function readKnownNames(
-  { store, accountId }: Session,
+  session: Session,
   options: ListOptions | undefined,
+  hasRemote: boolean,
 ): Promise<KnownNames> {
+  const { store, accountId } = session;
   const mailboxes = await store.listMailboxes(accountId);
-  if (options?.returned.has('SUBSCRIBED') !== true) return { mailboxes };
-  return { mailboxes, subscriptions: await store.listSubscriptions(accountId) };
+  const remote = hasRemote ? remoteNames(session) : [];
+  if (options?.returned.has('SUBSCRIBED') !== true) return { mailboxes, remote };
+  const subscriptions = await store.listSubscriptions(accountId);
+  return {
+    mailboxes,
+    remote,
+    subscriptions: hasRemote
+      ? subscriptions
+      : subscriptions.filter((name) => !isRemote(session, name)),
+  };
 }
 
 function writeName(session: Session, listed: ListedName, options: ListOptions | undefined): void {
   const out = session.out.begin().atom('LIST');
-  const attributes = options
-    ? extendedAttributes(listed, options)
-    : plainAttributes(session, listed);
+  const attributes = attributesOf(session, listed, options);
   out.flags(attributes).string(hierarchySeparator).mailbox(listed.name);
   if (listed.hasSelectedBelow) {
     out.open().string('CHILDINFO').open().string('SUBSCRIBED').close().close();
   }
   out.end();
+}
+
+function attributesOf(
+  session: Session,
+  listed: ListedName,
+  options: ListOptions | undefined,
+): readonly string[] {
+  if (!isRemote(session, listed.name)) {
+    return options ? extendedAttributes(listed, options) : plainAttributes(session, listed);
+  }
+  // Whether it exists there, and has children, is not known here.
+  if (options === undefined) return [];
+  return listed.isSubscribed ? ['\\Remote', '\\Subscribed'] : ['\\Remote'];
 }
 
 /** All that the client may know, since it cannot ask. */

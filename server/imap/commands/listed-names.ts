@@ -58,6 +58,8 @@ export interface KnownNames {
   readonly mailboxes: readonly Mailbox[];
   /** Absent if nobody asks. */
   readonly subscriptions?: readonly string[];
+  /** Mailboxes on other servers; absent: they are not told. */
+  readonly remote?: readonly string[];
 }
 
 /** The names that LIST tells, parents before children. */
@@ -100,10 +102,11 @@ export async function* findListedNames(
 
 /** All names, with their mailboxes; those that are only subscribed too, if those are asked for. */
 function namesOf(
-  { mailboxes, subscriptions = [] }: KnownNames,
+  { mailboxes, subscriptions = [], remote = [] }: KnownNames,
   isSubscribedOnly: boolean,
 ): Map<string, Mailbox | undefined> {
   const names = new Map<string, Mailbox | undefined>(mailboxes.map((box) => [box.name, box]));
+  for (const name of remote) if (!names.has(name)) names.set(name, undefined);
   if (!isSubscribedOnly) return names;
   for (const name of subscriptions) if (!names.has(name)) names.set(name, undefined);
   return names;

@@ -1,14 +1,17 @@
 import { hierarchySeparator, matchesMailboxPattern } from '../../../protocol/mailbox-name.ts';
 import type { CommandHandler } from '../dispatch.ts';
+import { isRemote } from '../remote-mailboxes.ts';
 
 /**
  * Names that are subscribed and match; where `%` stops at a level whose subscribed children do not match,
- * the level itself as \Noselect. @see RFC 3501, section 6.3.9
+ * the level itself as \Noselect. @see RFC 3501, section 6.3.9; RFC 2193, section 5.2 (RLSUB)
  */
-export const listSubscribed: CommandHandler<'LSUB'> = async (session, { reference, pattern }) => {
+export const listSubscribed: CommandHandler<'LSUB' | 'RLSUB'> = async (session, command) => {
+  const { name: commandName, reference, pattern } = command;
   const { out } = session;
   const fullPattern = reference + pattern;
-  const names = await session.store.listSubscriptions(session.accountId);
+  const subscriptions = await session.store.listSubscriptions(session.accountId);
+  const names = subscriptions.filter((name) => commandName === 'RLSUB' || !isRemote(session, name));
   const existing = await session.store.listMailboxes(session.accountId);
   const unselectable = new Set(existing.filter((box) => !box.isSelectable).map((box) => box.name));
   const isPlain = new Map<string, boolean>();
@@ -27,7 +30,7 @@ export const listSubscribed: CommandHandler<'LSUB'> = async (session, { referenc
     out.string(hierarchySeparator).mailbox(name).end();
     if (out.isFull) await out.ready();
   }
-  return { text: 'LSUB completed' };
+  return { text: `${commandName} completed` };
 };
 
 /** The levels above a name, the nearest first. */

@@ -86,6 +86,7 @@ await t.test('every key is read from the environment and shown again', async (t)
     REPRISE_ELSEWHERE: 'alice=imap://alice;AUTH=*@mail2/ Bob=imap://mail3',
     REPRISE_CAPABILITIES_EXTRA: 'XDELTAPUSH X-B',
     REPRISE_BACKGROUND_CONNECTIONS: '300',
+    REPRISE_REMOTE_MAILBOXES: 'imap://mail2/Public',
     REPRISE_MESSAGE_LIMIT: '1000',
     REPRISE_OAUTH_ISSUER: 'https://login.example.org',
     REPRISE_OAUTH_AUDIENCE: 'imap, mail',
@@ -135,6 +136,7 @@ await t.test('every key is read from the environment and shown again', async (t)
       keys: '/etc/reprise/keys.json',
       claim: 'sub',
     },
+    remoteMailboxes: [{ server: { host: 'mail2' }, mailboxName: 'Public' }],
     accountsElsewhere: new Map([
       ['alice', { host: 'mail2', userName: 'alice' }],
       ['bob', { host: 'mail3', userName: 'Bob' }],

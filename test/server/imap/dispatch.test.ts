@@ -60,6 +60,7 @@ function makeSession(parts: {
     sync: async ({ expunge }: { readonly expunge: boolean }) =>
       void calls.push(expunge ? 'sync' : 'sync without EXPUNGE'),
     omitOwn: (_names: readonly string[], work: () => Promise<unknown>) => work(),
+    isOff: () => true,
     countCommand: () => {},
     beginCommand: () => {},
     endCommand: () => {},
