@@ -280,7 +280,7 @@ export class MailboxView implements FeedReader {
   async poll(out: Responses, options: PollOptions): Promise<void> {
     const { wanted } = this;
     if (!wanted.flags) this.#toldFlags.fallBehind();
-    if (!this.hasNewsFor(options)) return;
+    if (!this.hasNews) return;
     await this.load();
     const { ended } = this.feed;
     if (ended !== undefined) throw new ByeError(ended.message);
