@@ -3,12 +3,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { clientPath, skipWithout } from '../fixtures/clients.ts';
-import { alice, startMailServer } from '../fixtures/mail-server.ts';
+import { alice } from '../fixtures/mail-server.ts';
 import { plainMessage } from '../fixtures/plain-message.ts';
 import { runProgram, type RunResult } from '../fixtures/run-program.ts';
+import {
+  refusedCommands,
+  startWitnessedServer,
+  usedCapabilities,
+} from '../fixtures/witnessed-server.ts';
 
 const skip = skipWithout('curl');
-const server = await startMailServer(t);
+const server = await startWitnessedServer(t);
 const directory = await mkdtemp(join(tmpdir(), 'reprise-curl-'));
 t.teardown(() => rm(directory, { recursive: true, force: true }));
 
@@ -47,6 +52,36 @@ await t.test('curl files and reads a message of 20 MB', { skip }, async (t) => {
   const read = await curl(`${ports.imaps}/INBOX;MAILINDEX=1`);
   t.equal(read.stdout.length, message.length);
   t.ok(read.stdout.equals(message), 'byte for byte');
+});
+
+await t.test('curl is refused nothing, and moves mail', { skip }, async (t) => {
+  const url = `imaps://localhost:${server.port}`;
+  const trusting = (path: string, ...options: readonly string[]) =>
+    runCurl(
+      `${alice.name}:${alice.password}`,
+      `${url}${path}`,
+      '--cacert',
+      server.authorityFile,
+      ...options,
+    );
+  const file = join(directory, 'moved.eml');
+  await writeFile(file, plainMessage('to move', 500));
+  succeed(t, await trusting('/', '--request', 'CREATE from'));
+  succeed(t, await trusting('/', '--request', 'CREATE to'));
+  succeed(t, await trusting('/from', '--upload-file', file));
+  succeed(t, await trusting('/from', '--request', 'STORE 1 +FLAGS (\\Seen $Label)'));
+  succeed(t, await trusting('/from', '--request', 'UID MOVE 1 to'));
+  t.match(
+    succeed(t, await trusting('/', '--request', 'STATUS to (MESSAGES SIZE)')),
+    /MESSAGES 1 SIZE 500\b/,
+  );
+  t.match(succeed(t, await trusting('/to;UID=1')), /^Subject: to move\r$/m);
+  const commands = await server.commands();
+  t.same(refusedCommands(commands), []);
+  const uses = usedCapabilities(commands);
+  t.comment(`curl uses ${uses.join(', ')}`);
+  for (const name of ['AUTH=PLAIN', 'MOVE', 'SASL-IR', 'STATUS=SIZE'])
+    t.ok(uses.includes(name), name);
 });
 
 await t.test('curl is refused with a wrong password, and without TLS', { skip }, async (t) => {

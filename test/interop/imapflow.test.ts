@@ -1,12 +1,19 @@
 // ImapFlow, method by method. Methods that need an extension that Reprise does not announce (QUOTA) are
 // asked too: ImapFlow answers those itself.
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import { ImapFlow, type ImapFlowOptions } from 'imapflow';
 import t, { type Test } from 'tap';
-import { alice, startMailServer } from '../fixtures/mail-server.ts';
+import { alice } from '../fixtures/mail-server.ts';
 import { plainMessage } from '../fixtures/plain-message.ts';
+import {
+  refusedCommands,
+  startWitnessedServer,
+  usedCapabilities,
+} from '../fixtures/witnessed-server.ts';
 
-const server = await startMailServer(t);
+const server = await startWitnessedServer(t);
+const authority = await readFile(server.authorityFile);
 
 await t.test('connect over TLS and with STARTTLS, log in, list, log out', async (t) => {
   for (const secure of [true, false]) {
@@ -218,13 +225,27 @@ await t.test('close, closeAfter and unbind leave the server at ease', async (t) 
   await next.logout();
 });
 
+await t.test('what ImapFlow has used', async (t) => {
+  const commands = await server.commands();
+  const refused = refusedCommands(commands).map((text) => /: (NO \[\w+\]|.*)/s.exec(text)?.[1]);
+  t.same(
+    refused,
+    ['NO [AUTHENTICATIONFAILED]', 'NO [ALREADYEXISTS]', 'NO [NONEXISTENT]'],
+    'what was meant to be, and nothing else',
+  );
+  const uses = usedCapabilities(commands);
+  t.comment(`ImapFlow uses ${uses.join(', ')}`);
+  for (const name of ['COMPRESS=DEFLATE', 'CONDSTORE', 'ENABLE', 'ID', 'IDLE', 'MOVE'])
+    t.ok(uses.includes(name), name);
+});
+
 function flow(options: Partial<ImapFlowOptions>): ImapFlow {
   return new ImapFlow({
-    host: '127.0.0.1',
-    port: options.secure === false ? server.process.imapPort : server.process.imapsPort,
+    host: options.secure === false ? '127.0.0.1' : 'localhost',
+    port: options.secure === false ? server.process.imapPort : server.port,
     secure: true,
     auth: { user: alice.name, pass: alice.password },
-    tls: { rejectUnauthorized: false },
+    tls: options.secure === false ? { rejectUnauthorized: false } : { ca: authority },
     logger: false,
     disableAutoIdle: true,
     ...options,

@@ -1,23 +1,26 @@
 import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { clientPath, skipWithout } from '../fixtures/clients.ts';
 import type { ImapClient } from '../fixtures/imap-client.ts';
-import { alice, startMailServer } from '../fixtures/mail-server.ts';
+import { alice } from '../fixtures/mail-server.ts';
 import { plainMessage } from '../fixtures/plain-message.ts';
 import { runProgram } from '../fixtures/run-program.ts';
+import {
+  refusedCommands,
+  startWitnessedServer,
+  usedCapabilities,
+} from '../fixtures/witnessed-server.ts';
 
 const skip = skipWithout('mbsync');
-const server = await startMailServer(t);
-const directory = await mkdtemp(join(tmpdir(), 'reprise-mbsync-'));
-t.teardown(() => rm(directory, { recursive: true, force: true }));
+const server = await startWitnessedServer(t);
+const { directory } = server;
 const inbox = join(directory, 'mail', 'INBOX');
 
 await t.test('mbsync keeps 1,000 messages the same on both sides', { skip }, async (t) => {
   const client = await server.login();
-  await writeConfiguration(client);
+  await writeConfiguration();
   await fillMaildir(500);
   for (let index = 0; index < 500; index++) {
     client.send(appendCommand(index, plainMessage(`remote ${index}`, 700)));
@@ -67,23 +70,24 @@ await t.test('mbsync keeps 1,000 messages the same on both sides', { skip }, asy
     t.same(await localMessages(), before.local);
     t.equal(await remoteState(), before.remote);
   });
+
+  const commands = await server.commands();
+  t.same(refusedCommands(commands), []);
+  const uses = usedCapabilities(commands);
+  t.comment(`mbsync uses ${uses.join(', ')}`);
+  for (const name of ['COMPRESS=DEFLATE', 'LITERAL+', 'NAMESPACE']) t.ok(uses.includes(name), name);
 });
 
-async function writeConfiguration(client: ImapClient): Promise<void> {
-  const certificate = client.tlsSocket.getPeerCertificate().raw.toString('base64');
-  await writeFile(
-    join(directory, 'certificate.pem'),
-    `-----BEGIN CERTIFICATE-----\n${certificate.replaceAll(/.{64}/g, '$&\n')}\n-----END CERTIFICATE-----\n`,
-  );
+async function writeConfiguration(): Promise<void> {
   await writeFile(
     join(directory, 'mbsyncrc'),
     `IMAPAccount reprise
 Host localhost
-Port ${server.process.imapsPort}
+Port ${server.port}
 User ${alice.name}
 Pass ${alice.password}
 SSLType IMAPS
-CertificateFile ${join(directory, 'certificate.pem')}
+CertificateFile ${server.authorityFile}
 
 IMAPStore remote
 Account reprise
