@@ -40,6 +40,7 @@ export type ResponseCode =
   | SimpleResponseCode
   | 'INPROGRESS'
   | `INPROGRESS ("${string}" NIL NIL)`
+  | `INPROGRESS (${'NIL' | `"${string}"`} ${number} ${number})`
   | `BADCHARSET (${string})`
   | `BADEVENT (${string})`
   | `CAPABILITY ${string}`

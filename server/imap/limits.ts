@@ -52,8 +52,12 @@ export interface ServiceLimits extends NetworkLimits, AnswerQueueLimits, Account
  */
 export const uncountedStrangerBytes = 2 * 1024;
 
-/** A client is told at most once in so many milliseconds that its command is still at work. @see RFC 9585, section 4 */
-export const progressIntervalMs = 10_000;
+/**
+ * A client is told at most once in so many milliseconds that its command is still at work. Less than from one look at all
+ * clients to the next, or every other look would come a little too early, and the client wait for 20 seconds: 10 to 15 are
+ * recommended. @see RFC 9585, section 4
+ */
+export const progressIntervalMs = 9_000;
 
 /** Messages of one APPEND: they are added in one transaction, for which others wait some tens of milliseconds. @see RFC 3502 */
 export const maxAppendMessages = 1_000;

@@ -9,24 +9,17 @@ import {
 import { accountKey } from './account-capabilities.ts';
 import type { ReaderEvent } from '../../protocol/command-reader.ts';
 import { ConnectionLostError } from '../net/byte-stream.ts';
+import { CommandProgress } from './command-progress.ts';
 import { MetadataNews } from './metadata-news.ts';
 import { ByeError, CommandRefusedError, type Responses } from './responses.ts';
 import type { Connection } from './connection.ts';
 import type { DecodedPositions } from './decoded-positions.ts';
 import type { MailboxView } from './mailbox-view.ts';
-import { progressIntervalMs } from './limits.ts';
 import { Notifications } from './notify/notifications.ts';
 import type { ServiceContext } from './service-context.ts';
 
 /** The account of a session. */
 export type SessionAccount = Pick<Account, 'id' | 'name'>;
-
-/** A command that the client waits for. */
-interface RunningCommand {
-  readonly tag: string;
-  /** When the client was told last that it goes on, or when it was found at work; undefined before. Milliseconds of the steady clock. */
-  toldAt?: number;
-}
 
 /** What a client has reached on its connection: login, the selected mailbox, what it has enabled. */
 export class Session {
@@ -45,7 +38,7 @@ export class Session {
   #endMetadataNews: (() => void) | undefined;
   #failedLoginCount = 0;
   #badCommandCount = 0;
-  #running: RunningCommand | undefined;
+  #progress: CommandProgress | undefined;
 
   /** @param enabled - empty; the connection reads and writes as it says */
   constructor(
@@ -249,12 +242,17 @@ export class Session {
 
   /** The client waits for a command from now on. */
   beginCommand(tag: string): void {
-    this.#running = { tag };
+    this.#progress = new CommandProgress(tag);
   }
 
   /** It waits no more. */
   endCommand(): void {
-    this.#running = undefined;
+    this.#progress = undefined;
+  }
+
+  /** The command that the client waits for has come this far. @see CommandProgress.count */
+  countProgress(doneCount: number, goal: number): void {
+    this.#progress?.count(doneCount, goal);
   }
 
   /**
@@ -263,15 +261,10 @@ export class Session {
    * @see RFC 9585, section 4
    */
   tellProgress(nowMs: number): void {
-    const running = this.#running;
-    if (running === undefined || this.isOff('INPROGRESS')) return;
-    running.toldAt ??= nowMs;
-    if (nowMs - running.toldAt < progressIntervalMs || this.out.hasBegun || this.out.isFull) return;
-    running.toldAt = nowMs;
-    const { tag } = running;
-    // It would end the response code.
-    const code = tag.includes(']') ? 'INPROGRESS' : (`INPROGRESS ("${tag}" NIL NIL)` as const);
-    this.out.status('*', 'OK', 'Still working', code);
+    const progress = this.#progress;
+    if (progress?.isDue(nowMs) !== true || this.isOff('INPROGRESS')) return;
+    if (this.out.hasBegun || this.out.isFull) return;
+    this.out.status('*', 'OK', 'Still working', progress.tell(nowMs));
     this.connection.flushSoon();
   }
 

@@ -41,6 +41,7 @@ export const fetch: CommandHandler<'FETCH'> = async (session, command) => {
       : await fetchFromStore(session, changedAfter(view, uids, since), items, {
           columns,
           marksSeen: !view.isReadOnly && items.some(setsSeen),
+          onAnswered: (answeredCount) => session.countProgress(answeredCount, uids.length),
         });
   return completeWithin(session, complete(isUid, missing), limitCode);
 };
@@ -118,15 +119,21 @@ async function fetchFromFeed(
   return missingCount;
 }
 
+/** How messages are read from the store. */
+interface StoreFetch {
+  readonly columns: ReadonlySet<MessageColumn>;
+  /** True if messages get \Seen. */
+  readonly marksSeen: boolean;
+  /** Called now and then with how many messages are answered for. */
+  readonly onAnswered?: (answeredCount: number) => void;
+}
+
 /** All other items; returns how many of the messages are gone. */
 async function fetchFromStore(
   session: Session,
   uids: Uint32Array,
   items: readonly FetchItem[],
-  {
-    columns,
-    marksSeen,
-  }: { readonly columns: ReadonlySet<MessageColumn>; readonly marksSeen: boolean },
+  { columns, marksSeen, onAnswered }: StoreFetch,
 ): Promise<number> {
   const { view, store } = session;
   let [number, answeredCount] = [0, 0];
@@ -150,6 +157,7 @@ async function fetchFromStore(
         // A turn of the microtasks for each would be much of what most cost.
         if (written !== undefined) await written;
       }
+      onAnswered?.(answeredCount);
     }
   }
   if (answeredCount < uids.length) await expectGone(view, uids, answeredCount);

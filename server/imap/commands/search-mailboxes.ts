@@ -61,7 +61,9 @@ async function searchEach(session: Session, question: Question): Promise<Searche
   const turn = new Turn(out);
   let outcome: string | undefined;
   let isLimited = false;
-  for (const mailbox of await findSources(session, question.command.sources, turn)) {
+  const mailboxes = await findSources(session, question.command.sources, turn);
+  for (const [doneCount, mailbox] of mailboxes.entries()) {
+    session.countProgress(doneCount, mailboxes.length);
     if (mailbox.mailboxId === selected?.box.mailboxId) {
       const searched = await searchSelected(session, mailbox, question);
       outcome = searched.outcome;

@@ -48,7 +48,7 @@ async function startCopy(client: ImapClient, tag: string): Promise<() => void> {
   return resolve;
 }
 
-await t.test('a command that lasts is told of, with its tag, once in ten seconds', async (t) => {
+await t.test('a command that lasts is told of, with its tag, once in an interval', async (t) => {
   const client = await newClient();
   const begin = nowMs;
   const letGo = await startCopy(client, 'A0_1');
@@ -74,6 +74,79 @@ await t.test('a tag that would end the response code is left out', async (t) => 
   t.equal((await client.read()).text, '* OK [INPROGRESS] Still working');
   letGo();
   t.match(await client.read(), { text: /^a\]b OK/ });
+});
+
+/** Lets a command come to a call of the store, which then waits. Returns what lets that call go on. */
+async function holdCommand(
+  client: ImapClient,
+  line: string,
+  hold: (gate: Promise<void>, onHeld: () => void) => void,
+): Promise<() => void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  let isHeld = false;
+  hold(promise, () => (isHeld = true));
+  client.send(`${line}\r\n`);
+  await until(() => isHeld);
+  return resolve;
+}
+
+await t.test('mailboxes that are searched are counted, and all of them', async (t) => {
+  const client = await (await newAccount())();
+  for (const name of ['INBOX', 'Drafts', 'Sent']) {
+    await client.ok(`APPEND ${name}`, messageOf('one'));
+  }
+  const begin = nowMs;
+  let searchCount = 0;
+  const letGo = await holdCommand(
+    client,
+    'a]b ESEARCH IN (mailboxes (INBOX Drafts Sent)) RETURN (COUNT) TEXT "one"',
+    (gate, onHeld) => {
+      storeMethods.search = async (...asked) => {
+        searchCount += 1;
+        if (searchCount === 3) {
+          onHeld();
+          await gate;
+        }
+        return store.search(...asked);
+      };
+    },
+  );
+  await sweepAt(begin + 1);
+  await sweepAt(begin + progressIntervalMs + 1);
+  letGo();
+  const lines: string[] = [];
+  for (;;) {
+    const { text } = await client.read();
+    lines.push(text);
+    if (text.startsWith('a]b ')) break;
+  }
+  t.match(lines, [
+    /ESEARCH/,
+    /ESEARCH/,
+    '* OK [INPROGRESS (NIL 2 3)] Still working',
+    /ESEARCH/,
+    /^a\]b OK/,
+  ]);
+});
+
+await t.test('messages that are fetched are counted, but for the last one', async (t) => {
+  const client = await (await newAccount())();
+  for (const text of ['one', 'two']) await client.ok('APPEND INBOX', messageOf(text));
+  await client.ok('SELECT INBOX');
+  const begin = nowMs;
+  const letGo = await holdCommand(client, 'a FETCH 1:2 BODY.PEEK[]', (gate, onHeld) => {
+    storeMethods.rows = async function* (...asked) {
+      yield* store.rows(...asked);
+      onHeld();
+      await gate;
+    };
+  });
+  await sweepAt(begin + 1);
+  await sweepAt(begin + progressIntervalMs + 1);
+  letGo();
+  const texts: string[] = [];
+  for (let count = 0; count < 4; count++) texts.push((await client.read()).text);
+  t.match(texts, [/FETCH/, /FETCH/, '* OK [INPROGRESS ("a" 1 2)] Still working', /^a OK/]);
 });
 
 await t.test('a client that is waited for is told nothing', async (t) => {
