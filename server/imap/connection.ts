@@ -7,10 +7,10 @@ import type { ConnectionEndCause } from '../metrics/metrics-recorder.ts';
 import { ConnectionLostError, type ByteReceiver } from '../net/byte-stream.ts';
 import { type Transport } from '../net/transport.ts';
 import { AnswerQueue } from './answer-queue.ts';
-import { CommandRate } from './command-rate.ts';
+import { ClientOpening } from './client-opening.ts';
 import { handleEvent } from './dispatch.ts';
-import { findForeignText, foreignText } from './first-bytes.ts';
 import { Notifier } from './notifier.ts';
+import { reportEnd } from './report-end.ts';
 import { ByeError, Responses } from './responses.ts';
 import type { ServiceContext } from './service-context.ts';
 import { Session } from './session.ts';
@@ -49,14 +49,11 @@ export class Connection implements ByteReceiver, Stranger, Linked<Connection> {
   /** Of the steady clock. */
   #endsAt = Number.POSITIVE_INFINITY;
   #takenBytes = 0;
-  /** True once a byte has come: in the clear, and again under TLS. */
-  #hasSpoken = false;
-  /** True once a command before login was one that exists: in the clear, and again under TLS. */
-  #hasSpokenImap = false;
-  readonly #rateBeforeLogin = new CommandRate();
+  readonly #opening: ClientOpening;
 
   constructor(context: ServiceContext, id: string, transport: Transport) {
     this.#context = context;
+    this.#opening = new ClientOpening(context);
     const enabled = new Set<EnabledExtension>();
     this.#reader = new CommandReader({ off: context.capabilitiesOff, enabled });
     this.id = id;
@@ -89,7 +86,7 @@ export class Connection implements ByteReceiver, Stranger, Linked<Connection> {
         await this.answers.settle();
       }
     } catch (error) {
-      this.#reportEnd(error);
+      reportEnd(this, error);
     } finally {
       this.#byeText ??= '';
       this.#context.strangerInput.release(this);
@@ -186,8 +183,7 @@ export class Connection implements ByteReceiver, Stranger, Linked<Connection> {
     const droppedBytes = this.#reader.clear() + this.#transport.dropInput();
     this.#countInput();
     // Who leads somebody else's client here may have spoken IMAP up to now.
-    this.#hasSpoken = false;
-    this.#hasSpokenImap = false;
+    this.#opening.beginAnew();
     const { strangers, acceptor } = this.#context;
     if (droppedBytes > 0) {
       const text = 'dropped plaintext pipelined behind STARTTLS';
@@ -265,7 +261,11 @@ export class Connection implements ByteReceiver, Stranger, Linked<Connection> {
 
   receiveBytes(bytes: Buffer): void {
     this.#lastActivityAt = this.#context.steadyClock();
-    if (!this.#hasSpoken && !this.#isText(bytes)) return;
+    const foreign = this.#opening.findForeignText(bytes);
+    if (foreign !== undefined) {
+      this.#transport.pause();
+      return this.#end('notImap', foreign);
+    }
     this.#reader.push(bytes);
     if (this.#wake !== undefined) return this.#wakeUp();
     if (this.#reader.pendingBytes > this.#context.limits.maxPendingBytes) this.#transport.pause();
@@ -302,7 +302,7 @@ export class Connection implements ByteReceiver, Stranger, Linked<Connection> {
       const event = await this.#nextCommand();
       if (event === undefined) break;
       if (this.session.account === undefined) {
-        this.#countBeforeLogin(event);
+        this.#opening.countCommand(event);
         this.#transport.markBusy();
       }
       // What is answered at once goes out together; an answer does not wait for a command that takes longer.
@@ -383,33 +383,9 @@ export class Connection implements ByteReceiver, Stranger, Linked<Connection> {
     else strangerInput.hold(this, heldBytes);
   }
 
-  /** Whether the first bytes of a client are text; ends it if not: there may never be the end of a line. */
-  #isText(bytes: Buffer): boolean {
-    this.#hasSpoken = true;
-    const text = findForeignText(bytes);
-    if (text === undefined) return true;
-    this.#transport.pause();
-    this.#end('notImap', text);
-    return false;
-  }
-
   #end(cause: ConnectionEndCause, text: string, code?: ResponseCode): void {
     if (this.#byeText === undefined) this.#context.metrics.recordConnectionEnded(cause);
     this.shutDown(text, code);
-  }
-
-  /** Counts a command of a client that has not logged in, whether it can be read or not. */
-  #countBeforeLogin(event: ReaderEvent): void {
-    if (event.kind === 'bad' && event.isUnknown === true && !this.#hasSpokenImap) {
-      this.#context.metrics.recordConnectionEnded('notImap');
-      throw new ByeError(foreignText);
-    }
-    this.#hasSpokenImap = true;
-    const { steadyClock, limits } = this.#context;
-    if (this.#rateBeforeLogin.count(steadyClock()) > limits.maxCommandsPerSecondBeforeLogin) {
-      this.#context.metrics.recordConnectionEnded('commandFlood');
-      throw new ByeError('Too many commands in a second before login');
-    }
   }
 
   #wakeUp(): void {
@@ -419,27 +395,4 @@ export class Connection implements ByteReceiver, Stranger, Linked<Connection> {
   }
 
   readonly #flush = (): void => this.out.flush();
-
-  #reportEnd(error: unknown): void {
-    // A response that was begun cannot be ended any more, and nothing can be said behind it.
-    if (this.out.hasBegun) this.destroy();
-    if (error instanceof ByeError) {
-      this.#sayBye(error.message, error.code);
-      const reason = error.message;
-      if (this.session.account !== undefined) {
-        this.session.log('info', { reason }, 'closing connection');
-      } else {
-        const { strangers } = this.#context;
-        const fields = { connectionId: this.id, reason };
-        strangers.write('info', this.remoteAddress, fields, 'closing connection');
-      }
-    } else if (!(error instanceof ConnectionLostError)) {
-      this.#sayBye('Internal error', 'SERVERBUG');
-      this.session.log('error', { err: error }, 'connection failed');
-    }
-  }
-
-  #sayBye(text: string, code?: ResponseCode): void {
-    if (!this.out.hasBegun) this.out.status('*', 'BYE', text, code);
-  }
 }
