@@ -208,6 +208,9 @@ export class Session {
    */
   logOut(): void {
     this.unselect();
+    this.#notifications?.end();
+    this.#notifications = undefined;
+    this.decodedPositions = undefined;
     this.#leaveMetadata();
     this.log('info', { account: this.#account?.name }, 'logged out');
     this.#account = undefined;

@@ -75,6 +75,18 @@ await t.test('what others change in the metadata is not told to who comes next',
   t.strictSame(texts(await client.ok('NOOP')), []);
 });
 
+await t.test('what a client was told by NOTIFY is not told to who comes next', async (t) => {
+  const [client, other] = [await login('alice'), await login('alice')];
+  await client.ok('NOTIFY SET (personal (MessageNew MessageExpunge MailboxName))');
+  await client.ok('UNAUTHENTICATE');
+  await client.ok('LOGIN bob secret');
+  await other.ok('CREATE of-alice');
+  await appendMessages(other, 'INBOX', 'one');
+  t.strictSame(texts(await client.ok('NOOP')), [], 'nothing of alice');
+  await client.ok('SELECT INBOX');
+  t.strictSame(texts(await client.ok('NOOP')), []);
+});
+
 await t.test('it counts among the strangers, and has to log in in time', async (t) => {
   const client = await login('alice');
   const other = await login('alice');
