@@ -51,6 +51,7 @@ function makeScene({ tls, off = [], accountOff = [], logLevel = 'debug' }: Scene
   const write = (level: string) => (fields: object, text: string) =>
     void calls.push([level, text, fields]);
   const context = {
+    extraCapabilities: [],
     store: mailbox.store,
     acceptor: { promote: (_: unknown, name: string) => void calls.push(['promote', name]) },
     logger: {
