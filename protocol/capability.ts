@@ -70,6 +70,7 @@ const capabilities = {
   ESEARCH: { rfc: 'RFC 4731' },
   SEARCHRES: { rfc: 'RFC 5182', needs: ['ESEARCH'] },
   MULTISEARCH: { rfc: 'RFC 7377', needs: ['ESEARCH'] },
+  'SEARCH=FUZZY': { rfc: 'RFC 6203' },
   WITHIN: { rfc: 'RFC 5032' },
   PARTIAL: { rfc: 'RFC 9394', needs: ['ESEARCH'] },
   UIDBATCHES: { rfc: 'RFC 10022' },

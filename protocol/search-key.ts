@@ -8,6 +8,13 @@ export type { CalendarDay } from './dates.ts';
 /** Which of a message's dates is searched. */
 export type DateField = 'internal' | 'sent' | 'saved';
 
+/** What a key looks for in text. */
+export interface SearchedText {
+  readonly text: string;
+  /** True if the words of the text may be there in another order or form, or only some of them. @see RFC 6203 */
+  readonly isFuzzy?: true;
+}
+
 /**
  * One condition of SEARCH. Conditions that are only another's negation (`UNSEEN`, `UNDELETED`, `OLD`, …)
  * are decoded as `not`; `NEW` as `and` of recent and not seen; a list in parentheses as `and`.
@@ -43,9 +50,8 @@ export type SearchKey =
   /** By the internal date, in seconds since 1970: up to this one with it, or from it on. A session makes it of `age`. */
   | { readonly key: 'received'; readonly relation: 'until' | 'since'; readonly second: number }
   | { readonly key: 'size'; readonly relation: 'larger' | 'smaller'; readonly sizeBytes: number }
-  | { readonly key: 'header'; readonly fieldName: string; readonly text: string }
-  | { readonly key: 'body'; readonly text: string }
-  | { readonly key: 'text'; readonly text: string }
+  | (SearchedText & { readonly key: 'header'; readonly fieldName: string })
+  | (SearchedText & { readonly key: 'body' | 'text' })
   | { readonly key: 'modseq'; readonly modseq: number }
   | { readonly key: 'emailId' | 'threadId'; readonly id: string };
 

@@ -181,6 +181,10 @@ export const limits = {
   searchContents: 64,
   /** Bytes of messages that a search reads at once, past which it reads no further: a third of a millisecond. */
   searchContentBytes: 256 * kibibyte,
+  /** Words of one fuzzy search key, with each of which every word of a text is compared; of more the first ones count. */
+  fuzzyWords: 16,
+  /** Characters of such a word; no word that people look for has more. */
+  fuzzyWordCharacters: 64,
   /** Bytes of a message of which a search keeps the text for its next condition. */
   searchKeptBytes: mebibyte,
 } as const;

@@ -1,3 +1,4 @@
+import type { Relevancies } from './relevancies.ts';
 import type { Flag } from '../protocol/flag.ts';
 import type { SearchKey } from '../protocol/search-key.ts';
 import type { SpecialUse } from '../protocol/special-use.ts';
@@ -177,8 +178,15 @@ export interface MailStore {
   /**
    * Those of the candidates (UIDs, ascending) that match, ascending. The caller has turned sequence numbers and \Recent
    * into UIDs (no `sequence` or `recent` key is left).
+   *
+   * @param relevancies - told how well fuzzy keys are matched
    */
-  search(box: MailboxKey, criteria: SearchKey, candidates: Uint32Array): Promise<Uint32Array>;
+  search(
+    box: MailboxKey,
+    criteria: SearchKey,
+    candidates: Uint32Array,
+    relevancies?: Relevancies,
+  ): Promise<Uint32Array>;
   /** All named messages that exist. Unknown UIDs are passed over. */
   storeFlags(box: MailboxKey, uids: Uint32Array, change: FlagChange): Promise<FlagChangeResult>;
   /**

@@ -2,7 +2,7 @@ import { CommandError, type Decoder } from '../decoder.ts';
 import { maxSearchSources } from '../limits.ts';
 import type { MailboxFilter } from '../mailbox-filter.ts';
 import { expectMailboxFilter } from './mailbox-filter.ts';
-import { acceptSearchReturn, type SearchReturn } from './search-return.ts';
+import { acceptSearchReturn, expectFuzzy, type SearchReturn } from './search-return.ts';
 import { expectCriteria, type SearchProgram } from './search.ts';
 
 /** The arguments of ESEARCH. */
@@ -34,5 +34,7 @@ export function expectEsearchArguments(decoder: Decoder): EsearchArguments {
   if (returned.items.has('SAVE') && sources.some(({ kind }) => kind !== 'selected')) {
     throw new CommandError('Only what is found in the selected mailbox can be saved');
   }
-  return { sources, returned, isUid: true, ...expectCriteria(decoder) };
+  const program = expectCriteria(decoder);
+  expectFuzzy(returned.items.has('RELEVANCY'), program);
+  return { sources, returned, isUid: true, ...program };
 }

@@ -6,7 +6,7 @@ import { maxReturnOptions } from '../limits.ts';
  *
  * @see RFC 4731, section 3.1; RFC 5182 (SAVE)
  */
-export type SearchReturnItem = 'MIN' | 'MAX' | 'ALL' | 'COUNT' | 'SAVE';
+export type SearchReturnItem = 'MIN' | 'MAX' | 'ALL' | 'COUNT' | 'SAVE' | 'RELEVANCY';
 
 /** The result options of a SEARCH or SORT; there is at least one. @see RFC 4466, section 2.6.1 */
 export interface SearchReturn {
@@ -15,6 +15,11 @@ export interface SearchReturn {
   readonly partial?: ResultRange;
   /** True if the client is to be told how the results change from then on. @see RFC 5267, section 4.3 */
   readonly isUpdated?: true;
+}
+
+/** Refuses to tell how relevant results are that no fuzzy key has found. @see RFC 6203, section 4 */
+export function expectFuzzy(isAsked: boolean, { isFuzzy }: { readonly isFuzzy?: true }): void {
+  if (isAsked && isFuzzy !== true) throw new CommandError('RELEVANCY needs a FUZZY search key');
 }
 
 /** Places in a list of results, both ends included. @see RFC 9394, section 4, `partial-range` */
@@ -41,7 +46,14 @@ export function placesOf(
   return [within(count - last), within(count - first + 1)];
 }
 
-const returnItems: readonly SearchReturnItem[] = ['MIN', 'MAX', 'ALL', 'COUNT', 'SAVE'];
+const returnItems: readonly SearchReturnItem[] = [
+  'MIN',
+  'MAX',
+  'ALL',
+  'COUNT',
+  'SAVE',
+  'RELEVANCY',
+];
 
 /** A command that has result options. */
 type SearchingCommand = 'SEARCH' | 'SORT';
@@ -85,7 +97,7 @@ class ReturnOptions {
     if (name === 'UPDATE' && this.#hasContext) this.#isUpdated = true;
     else if (name === 'CONTEXT' && this.#hasContext) {
       // That such a search will come again: columns and flags are kept in any case.
-    } else if (item === undefined || (item === 'SAVE' && !this.#hasSave)) {
+    } else if (item === undefined || !this.#hasItem(item)) {
       throw new CommandError(`Unknown result option ${quoteReceived(name)}`);
     } else this.#items.add(item);
   }
@@ -115,8 +127,9 @@ class ReturnOptions {
   }
 
   /** What is sorted cannot be saved. @see RFC 5182, section 2.1 */
-  get #hasSave(): boolean {
-    return this.#command === 'SEARCH' && !this.#decoder.isOff('SEARCHRES');
+  #hasItem(item: SearchReturnItem): boolean {
+    if (item === 'RELEVANCY') return !this.#decoder.isOff('SEARCH=FUZZY');
+    return item !== 'SAVE' || (this.#command === 'SEARCH' && !this.#decoder.isOff('SEARCHRES'));
   }
 
   #expectPartial(): void {

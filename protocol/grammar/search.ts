@@ -6,7 +6,7 @@ import { CommandError, quoteReceived, type Decoder } from '../decoder.ts';
 import { expectKeyword } from '../flag.ts';
 import { maxNumber, maxSearchKeys, maxSearchNesting } from '../limits.ts';
 import type { DateField, SearchKey } from '../search-key.ts';
-import { acceptSearchReturn, type SearchReturn } from './search-return.ts';
+import { acceptSearchReturn, expectFuzzy, type SearchReturn } from './search-return.ts';
 import { expectModseq } from './modseq.ts';
 
 /** @see RFC 9755, section 3 */
@@ -20,6 +20,8 @@ export interface SearchArguments {
   readonly returned?: SearchReturn;
   /** The name of a charset that is not known, for which the search is refused. */
   readonly unknownCharset?: string;
+  /** True if some of them may be matched fuzzily, so that what is found has a relevancy. @see RFC 6203, section 4 */
+  readonly isFuzzy?: true;
   /** Several keys are one `and`. */
   readonly criteria: SearchKey;
 }
@@ -28,7 +30,9 @@ export interface SearchArguments {
 export function expectSearchArguments(decoder: Decoder): SearchArguments {
   decoder.expectSpace();
   const returned = acceptSearchReturn(decoder);
-  return { ...expectCriteria(decoder), ...(returned !== undefined && { returned }) };
+  const program = expectCriteria(decoder);
+  expectFuzzy(returned?.items.has('RELEVANCY') === true, program);
+  return { ...program, ...(returned !== undefined && { returned }) };
 }
 
 /** The search keys of SEARCH and ESEARCH, perhaps with a charset before them. @see RFC 4466, section 2.6.1 (search-program) */
@@ -38,7 +42,7 @@ export function expectCriteria(decoder: Decoder): SearchProgram {
 }
 
 /** What SORT and THREAD search. */
-export type SearchProgram = Pick<SearchArguments, 'criteria' | 'unknownCharset'>;
+export type SearchProgram = Pick<SearchArguments, 'criteria' | 'isFuzzy' | 'unknownCharset'>;
 
 /** The charset and the search keys of SORT and THREAD. @see RFC 5256, section 5 (search-criteria) */
 export function expectSearchProgram(decoder: Decoder): SearchProgram {
@@ -72,6 +76,7 @@ class SearchDecoder {
   #charset: string | undefined;
   #unknownCharset: string | undefined;
   #keyCount = 0;
+  #isFuzzy = false;
 
   constructor(decoder: Decoder) {
     this.#decoder = decoder;
@@ -80,7 +85,11 @@ class SearchDecoder {
   /** The criteria, with the name of the charset if it is not known. */
   withCharset(criteria: SearchKey): SearchProgram {
     const unknownCharset = this.#unknownCharset;
-    return { criteria, ...(unknownCharset !== undefined && { unknownCharset }) };
+    return {
+      criteria,
+      ...(this.#isFuzzy && { isFuzzy: true }),
+      ...(unknownCharset !== undefined && { unknownCharset }),
+    };
   }
 
   expectCriteria(): SearchKey {
@@ -162,12 +171,16 @@ class SearchDecoder {
     const constant = isOff || isOld ? undefined : keysByName.get(name);
     if (constant) return constant;
     const expectArgument = isOff ? undefined : argumentsByName.get(name);
-    if (!expectArgument && name !== 'NOT' && name !== 'OR') {
+    if (!expectArgument && (isOff || !['NOT', 'OR', 'FUZZY'].includes(name))) {
       throw new CommandError(`Unknown search key ${quoteReceived(name)}`);
     }
     this.#decoder.expectSpace();
     if (expectArgument) return expectArgument(this.#decoder, () => this.#expectSearchText());
     if (name === 'NOT') return not(this.#expectKey(depth + 1));
+    if (name === 'FUZZY') {
+      this.#isFuzzy = true;
+      return fuzzy(this.#expectKey(depth + 1));
+    }
     const left = this.#expectKey(depth + 1);
     this.#decoder.expectSpace();
     return { key: 'or', left, right: this.#expectKey(depth + 1) };
@@ -191,6 +204,7 @@ class SearchDecoder {
 /** Of the keys that are unknown without one. */
 const capabilitiesByName = new Map<string, Capability>([
   ['MODSEQ', 'CONDSTORE'],
+  ['FUZZY', 'SEARCH=FUZZY'],
   ['OLDER', 'WITHIN'],
   ['YOUNGER', 'WITHIN'],
   ['EMAILID', 'OBJECTID'],
@@ -315,6 +329,24 @@ function conjunction(keys: readonly SearchKey[]): SearchKey {
 
 function flag(name: string): SearchKey {
   return { key: 'flag', flag: name };
+}
+
+/** Only text is matched fuzzily: of dates, sizes and flags it is known whether they are as the client says. */
+function fuzzy(key: SearchKey): SearchKey {
+  switch (key.key) {
+    case 'header':
+    case 'body':
+    case 'text':
+      return { ...key, isFuzzy: true };
+    case 'and':
+      return { key: 'and', keys: key.keys.map(fuzzy) };
+    case 'or':
+      return { key: 'or', left: fuzzy(key.left), right: fuzzy(key.right) };
+    case 'not':
+      return not(fuzzy(key.operand));
+    default:
+      return key;
+  }
 }
 
 function not(operand: SearchKey): SearchKey {

@@ -1,4 +1,5 @@
 import { placesOf, type SearchReturn } from '../../protocol/grammar/search-return.ts';
+import type { Relevancies } from '../../store/relevancies.ts';
 import { Turn } from '../../store/turns.ts';
 import type { SearchedMailbox } from '../../protocol/encoder.ts';
 import type { MailboxView } from './mailbox-view.ts';
@@ -15,6 +16,8 @@ export interface SearchFound {
   readonly isUid: boolean;
   /** True if the answer has the highest modseq, since the search was for one. */
   readonly hasModseq: boolean;
+  /** How relevant they are, for a client that asks. */
+  readonly relevancies: Relevancies;
 }
 
 /**
@@ -70,11 +73,12 @@ export async function answerExtended(
 /**
  * Writes an ESEARCH response. MIN and MAX are the first and the last of what was found, in its order.
  *
- * @see RFC 4731, section 3; RFC 5267, section 3 (the same of SORT); RFC 9394, section 3.1 (PARTIAL)
+ * @see RFC 4731, section 3; RFC 5267, section 3 (the same of SORT); RFC 9394, section 3.1 (PARTIAL);
+ * RFC 6203, section 4 (RELEVANCY)
  */
 export async function writeEsearch(
   { view, out }: Pick<SearchScope, 'view' | 'out'>,
-  { uids, isUid, hasModseq }: SearchFound,
+  { uids, isUid, hasModseq, relevancies }: SearchFound,
   { tag, returned, source }: EsearchAnswer,
 ): Promise<void> {
   const { items, partial } = returned;
@@ -101,6 +105,13 @@ export async function writeEsearch(
     out.close();
   }
   if (items.has('COUNT')) out.atom('COUNT').number(uids.length);
+  if (items.has('RELEVANCY') && isAny) {
+    out.atom('RELEVANCY').open();
+    for await (const slice of slicesOf(returnedOf(uids, returned), turn)) {
+      out.numbers(slice.map((uid) => relevancies.of(uid)));
+    }
+    out.close();
+  }
   if (hasModseq && isAny) {
     const modseq = await highestModseq(returnedOf(uids, returned), view, turn);
     out.atom('MODSEQ').number(modseq);

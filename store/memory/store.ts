@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
+import type { Relevancies } from '../relevancies.ts';
 import type { SearchKey } from '../../protocol/search-key.ts';
 import type { SpecialUse } from '../../protocol/special-use.ts';
 import { limits } from '../limits.ts';
@@ -319,12 +320,13 @@ export class MemoryMailStore implements MailStore {
     box: MailboxKey,
     criteria: SearchKey,
     candidates: Uint32Array,
+    relevancies?: Relevancies,
   ): Promise<Uint32Array> {
     // Many servers never search: what that needs is loaded with the first search.
     const { searchMessages } = await import('../search/search-messages.ts');
     const { MemorySearchSource } = await import('./search-source.ts');
     const source = new MemorySearchSource(() => this.#mailboxes.find(box), this.#bodies);
-    return searchMessages(source, criteria, candidates);
+    return searchMessages(source, criteria, candidates, relevancies);
   }
 
   async storeFlags(

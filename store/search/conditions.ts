@@ -5,24 +5,33 @@ import { dayNumber } from '../sent-day.ts';
 import { joinTerms } from './any-term.ts';
 import { type Condition, type JudgingSteps, verdicts } from './condition.ts';
 import { fieldCondition } from './field-condition.ts';
+import { fuzzyCondition } from './fuzzy-condition.ts';
 import type { MessageText } from './message-text.ts';
+import { Relevancies } from '../relevancies.ts';
 import type { SearchColumn, SearchExtent, SearchRows } from './search-source.ts';
 import { SearchTerm, type TermTest } from './search-term.ts';
 import { UidRanges } from './uid-ranges.ts';
+
+/** What the keys of one search share. */
+interface SharedByKeys {
+  /** The sets that they name: one may be large, and be named a thousand times. */
+  readonly ranges: Map<SequenceSet, UidRanges>;
+  /** Told what fuzzy keys say. */
+  readonly relevancies: Relevancies;
+}
 
 /**
  * Makes a search key ready for a mailbox.
  *
  * @param largestUid what `*` stands for; 0 for an empty mailbox
- * @param ranges the sets that other keys of the search name: one may be large, and be named a thousand times
  * @throws {Error} for a key that only a session can decide (`sequence`, `recent`, `saved`, `age`)
  */
 export function makeCondition(
   key: SearchKey,
   largestUid: number,
-  ranges = new Map<SequenceSet, UidRanges>(),
+  shared: SharedByKeys = { ranges: new Map(), relevancies: new Relevancies() },
 ): Condition {
-  const make = (operand: SearchKey) => makeCondition(operand, largestUid, ranges);
+  const make = (operand: SearchKey) => makeCondition(operand, largestUid, shared);
   switch (key.key) {
     case 'and': {
       // Those that are refused are joined as those are that are wanted.
@@ -37,14 +46,16 @@ export function makeCondition(
     case 'header':
     case 'body':
     case 'text':
-      return termCondition(key, new SearchTerm(key.text));
+      return key.isFuzzy === true
+        ? fuzzyCondition(key, key.text, shared.relevancies)
+        : termCondition(key, new SearchTerm(key.text));
     case 'all':
       return rowCondition([], () => true);
     case 'flag':
       return flagCondition(key.flag);
     case 'uid': {
-      const uids = ranges.get(key.set) ?? new UidRanges(key.set, largestUid);
-      ranges.set(key.set, uids);
+      const uids = shared.ranges.get(key.set) ?? new UidRanges(key.set, largestUid);
+      shared.ranges.set(key.set, uids);
       return rowCondition([], (rows, index) => uids.has(rows.uids[index]!));
     }
     case 'date':
@@ -76,8 +87,10 @@ export function makeCondition(
 
 type TextKey = Extract<SearchKey, { readonly text: string }>;
 
+/** True for text that is looked for exactly. */
 function isTextKey(key: SearchKey): key is TextKey {
-  return key.key === 'header' || key.key === 'body' || key.key === 'text';
+  const hasText = key.key === 'header' || key.key === 'body' || key.key === 'text';
+  return hasText && key.isFuzzy !== true;
 }
 
 /** A key that looks for text, with what it looks for. */

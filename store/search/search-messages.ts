@@ -4,6 +4,7 @@ import { type Condition, verdicts } from './condition.ts';
 import { judgeInSteps, makeCondition } from './conditions.ts';
 import { MessageText } from './message-text.ts';
 import { Pacer } from './pacer.ts';
+import { Relevancies } from '../relevancies.ts';
 import type { SearchedContent, SearchRows, SearchSource } from './search-source.ts';
 
 /**
@@ -16,8 +17,12 @@ export async function searchMessages(
   source: SearchSource,
   criteria: SearchKey,
   candidates: Uint32Array,
+  relevancies = new Relevancies(),
 ): Promise<Uint32Array> {
-  const condition = makeCondition(criteria, await source.readLargestUid());
+  const condition = makeCondition(criteria, await source.readLargestUid(), {
+    ranges: new Map(),
+    relevancies,
+  });
   const search = { source, condition, pacer: new Pacer() };
   const found: number[] = [];
   for await (const rows of source.readRows(candidates, new Set(condition.columns))) {

@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
+import type { Relevancies } from '../relevancies.ts';
 import type { SearchKey } from '../../protocol/search-key.ts';
 import type { SpecialUse } from '../../protocol/special-use.ts';
 import type { DataDirectoryLock } from '../data-directory-lock.ts';
@@ -260,8 +261,9 @@ export class SqliteMailStore implements MailStore {
     box: MailboxKey,
     criteria: SearchKey,
     candidates: Uint32Array,
+    relevancies?: Relevancies,
   ): Promise<Uint32Array> {
-    return this.#track(this.#search(box, criteria, candidates));
+    return this.#track(this.#search(box, criteria, candidates, relevancies));
   }
 
   async storeFlags(
@@ -326,9 +328,15 @@ export class SqliteMailStore implements MailStore {
     box: MailboxKey,
     criteria: SearchKey,
     candidates: Uint32Array,
+    relevancies?: Relevancies,
   ): Promise<Uint32Array> {
     const { searchMessages } = await import('../search/search-messages.ts');
-    return searchMessages(new SqliteSearchSource(this.#database, box), criteria, candidates);
+    return searchMessages(
+      new SqliteSearchSource(this.#database, box),
+      criteria,
+      candidates,
+      relevancies,
+    );
   }
 
   #track<T>(read: Promise<T>): Promise<T> {

@@ -38,6 +38,7 @@ const common = [
   'ESEARCH',
   'SEARCHRES',
   'MULTISEARCH',
+  'SEARCH=FUZZY',
   'WITHIN',
   'PARTIAL',
   'UIDBATCHES',

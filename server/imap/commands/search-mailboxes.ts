@@ -2,6 +2,7 @@ import type { MailboxFilter } from '../../../protocol/mailbox-filter.ts';
 import { takesMailbox } from '../../../protocol/mailbox-filter.ts';
 import { noUids } from '../../../protocol/sorted-uids.ts';
 import { type Mailbox, StoreError } from '../../../store/mail-store.ts';
+import { Relevancies } from '../../../store/relevancies.ts';
 import { Turn } from '../../../store/turns.ts';
 import { prepareContext } from '../contexts/begin-context.ts';
 import type { CommandHandler } from '../dispatch.ts';
@@ -147,10 +148,12 @@ async function searchOne(
 ): Promise<{ readonly uids: Uint32Array; readonly isLimited: boolean }> {
   const { returned } = command;
   const { command: within, limitCode } = searchWithinLimit(scope, command);
-  const uids = await findMatching(scope, within);
+  const relevancies = new Relevancies();
+  const uids = await findMatching(scope, within, relevancies);
   const source = { name, uidValidity: scope.view.feed.uidValidity };
   if (uids.length > 0) {
-    const found = { uids, isUid: true, hasModseq: usesModseq(command.criteria) };
+    const hasModseq = usesModseq(command.criteria);
+    const found = { uids, isUid: true, hasModseq, relevancies };
     await answerExtended(scope, found, { tag, returned, source });
   } else if (returned.items.has('SAVE')) scope.view.savedUids = noUids;
   return { uids, isLimited: limitCode !== undefined };

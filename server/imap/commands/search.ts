@@ -3,6 +3,7 @@ import type { SearchProgram } from '../../../protocol/grammar/search.ts';
 import { conditionsOf, type SearchKey } from '../../../protocol/search-key.ts';
 import type { SearchReturn } from '../../../protocol/grammar/search-return.ts';
 import { mergeUids, noUids } from '../../../protocol/sorted-uids.ts';
+import { Relevancies } from '../../../store/relevancies.ts';
 import { Turn } from '../../../store/turns.ts';
 import { prepareContext } from '../contexts/begin-context.ts';
 import type { CommandHandler } from '../dispatch.ts';
@@ -29,10 +30,12 @@ export const search: CommandHandler<'SEARCH'> = async (session, asked, { tag }) 
   const beginContext = await prepareContext(session, command, tag);
   let outcome: string | undefined;
   try {
-    const found = { uids: await findMatching(session, command), isUid, hasModseq };
+    const relevancies = new Relevancies();
+    const uids = await findMatching(session, command, relevancies);
+    const found = { uids, isUid, hasModseq, relevancies };
     if (returned === undefined) await writeSearch(session, found);
     else await answerExtended(session, found, { tag, returned });
-    outcome = await beginContext?.(found.uids);
+    outcome = await beginContext?.(uids);
   } catch (error) {
     // A search that was to be saved and is refused leaves nothing (RFC 5182, section 2.1).
     if (returned?.items.has('SAVE') === true) session.view.savedUids = noUids;
@@ -57,11 +60,13 @@ export function expectKnownCharset({ unknownCharset }: SearchProgram): void {
 /**
  * UIDs, ascending, of the messages that match. The store is asked for those only that the feed leaves open.
  *
+ * @param relevancies - told how relevant these are, if keys are fuzzy
  * @throws CommandRefusedError if the charset is unknown (RFC 3501, section 6.4.4)
  */
 export async function findMatching(
   scope: SearchScope,
   program: SearchProgram,
+  relevancies?: Relevancies,
 ): Promise<Uint32Array> {
   expectKnownCharset(program);
   const { criteria } = program;
@@ -88,6 +93,6 @@ export async function findMatching(
   if (open.length === 0) return matched;
   const candidates = mergeUids(open);
   const resolved = resolveForStore(criteria, view, scope.context.clock());
-  const found = await store.search(view.box, resolved, candidates);
+  const found = await store.search(view.box, resolved, candidates, relevancies);
   return mergeUids([matched, found]);
 }

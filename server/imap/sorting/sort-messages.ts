@@ -1,10 +1,11 @@
 import type { SortKey, SortKeyName } from '../../../protocol/grammar/sort.ts';
+import type { Relevancies } from '../../../store/relevancies.ts';
 import type { Turn } from '../../../store/turns.ts';
 import type { MailboxFeed } from '../mailbox-feed.ts';
 import type { SortColumn, SortColumns } from './sort-columns.ts';
 import { orderPlaces, type Compare } from './stable-order.ts';
 
-const columnsOfKeys: Readonly<Record<SortKeyName, SortColumn>> = {
+const columnsOfKeys: Readonly<Record<Exclude<SortKeyName, 'RELEVANCY'>, SortColumn>> = {
   ARRIVAL: 'arrival',
   CC: 'sortCc',
   DATE: 'sentDate',
@@ -16,10 +17,17 @@ const columnsOfKeys: Readonly<Record<SortKeyName, SortColumn>> = {
   TO: 'sortTo',
 };
 
+/** @throws {Error} for RELEVANCY, which is of a search and not of a message */
+function columnOf(name: SortKeyName): SortColumn {
+  if (name === 'RELEVANCY') throw new Error('RELEVANCY is no property of messages');
+  return columnsOfKeys[name];
+}
+
 /**
  * Messages (UIDs, ascending) in the order of the keys; those that are equal by all of them stay as they are. Others run
  * meanwhile; a message that goes meanwhile may be left out.
  *
+ * @param relevancies - for RELEVANCY; without them all are equal by that
  * @see RFC 5256, section 3 (SORT)
  */
 export async function sortMessages(
@@ -27,12 +35,15 @@ export async function sortMessages(
   uids: Uint32Array,
   keys: readonly SortKey[],
   turn: Turn,
+  relevancies?: Relevancies,
 ): Promise<Uint32Array> {
   const { sortColumns } = feed;
   sortColumns.compact(feed.count);
   const columns: Float64Array[] = [];
   for (const { name } of keys) {
-    columns.push(await sortColumns.read(columnsOfKeys[name], uids, turn));
+    if (name !== 'RELEVANCY') columns.push(await sortColumns.read(columnOf(name), uids, turn));
+    // The highest first (RFC 6203, section 6).
+    else columns.push(Float64Array.from(uids, (uid) => -(relevancies?.of(uid) ?? 100)));
   }
   const places = placesWithin(columns, uids.length);
   await orderPlaces(places, makeCompare(columns, keys), turn);
@@ -78,7 +89,7 @@ export async function sortFew(
   if (uids.length > maxComparedMessages) return sortMessages(feed, uids, keys, turn);
   const { sortColumns } = feed;
   sortColumns.compact(feed.count);
-  for (const { name } of keys) await sortColumns.load(columnsOfKeys[name], uids);
+  for (const { name } of keys) await sortColumns.load(columnOf(name), uids);
   const compare = (uid: number, other: number) => compareByKeys(sortColumns, keys, uid, other);
   return uids.filter((uid) => compare(uid, uid) === 0).toSorted((a, b) => compare(a, b) || a - b);
 }
@@ -94,7 +105,7 @@ export function compareByKeys(
   other: number,
 ): number {
   for (const { name, isReverse } of keys) {
-    const difference = columns.compare(columnsOfKeys[name], uid, other);
+    const difference = columns.compare(columnOf(name), uid, other);
     if (difference !== 0) return isReverse ? -difference : difference;
   }
   return 0;
