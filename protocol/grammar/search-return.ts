@@ -126,10 +126,10 @@ class ReturnOptions {
     return this.#hasContext || (this.#command === 'SEARCH' && !this.#decoder.isOff('PARTIAL'));
   }
 
-  /** What is sorted cannot be saved. @see RFC 5182, section 2.1 */
+  /** What is sorted can be saved as what is searched. @see RFC 5182, section 1 */
   #hasItem(item: SearchReturnItem): boolean {
     if (item === 'RELEVANCY') return !this.#decoder.isOff('SEARCH=FUZZY');
-    return item !== 'SAVE' || (this.#command === 'SEARCH' && !this.#decoder.isOff('SEARCHRES'));
+    return item !== 'SAVE' || !this.#decoder.isOff('SEARCHRES');
   }
 
   #expectPartial(): void {

@@ -81,7 +81,10 @@ await t.test('what is to be returned', (t) => {
   const line = 'SORT RETURN (MIN count) (DATE) UTF-8 ALL';
   t.match(decode(line), { keys: [key('DATE')], returned: { items: new Set(['MIN', 'COUNT']) } });
   t.match(decode('SORT RETURN () (DATE) UTF-8 ALL'), { returned: { items: new Set(['ALL']) } });
-  for (const bad of ['RETURN (SAVE) (DATE)', 'RETURN (MIN)(DATE)', 'RETURN MIN (DATE)']) {
+  const save = 'SORT RETURN (SAVE) (DATE) UTF-8 ALL';
+  t.match(decode(save), { returned: { items: new Set(['SAVE']) } });
+  t.type(decode(save, { off: new Set(['SEARCHRES']) }), 'string');
+  for (const bad of ['RETURN (MIN)(DATE)', 'RETURN MIN (DATE)']) {
     t.type(decode(`SORT ${bad} UTF-8 ALL`), 'string', bad);
   }
   for (const off of ['ESORT', 'ESEARCH'] as const)

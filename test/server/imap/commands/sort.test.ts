@@ -3,7 +3,7 @@ import { sort } from '../../../../server/imap/commands/sort.ts';
 import { takeTurn } from '../../../../store/turns.ts';
 import { openFeedOf } from '../../../fixtures/fake-mailbox.ts';
 import type { ImapClient } from '../../../fixtures/imap-client.ts';
-import { startImapService, texts } from '../../../fixtures/imap-service.ts';
+import { appendMessages, startImapService, texts } from '../../../fixtures/imap-service.ts';
 import { selectedSession } from '../../../fixtures/selected-session.ts';
 
 const { newClient } = await startImapService(t);
@@ -163,4 +163,21 @@ await t.test('a message that is gone while it is sorted is left out', async (t) 
   await takeTurn();
   session.out.flush();
   t.same(lines(), ['* SORT 3 1']);
+});
+
+await t.test('what is sorted can be saved', async (t) => {
+  const client = await newClient();
+  await appendMessages(client, 'INBOX', 'b', 'a', 'c');
+  await client.ok('SELECT INBOX');
+  const saved = async () => texts(await client.ok('UID SEARCH $'));
+  t.same(texts(await client.ok('SORT RETURN (SAVE) (SUBJECT) UTF-8 NOT SUBJECT c')), []);
+  t.same(await saved(), ['* SEARCH 1 2']);
+  t.match(texts(await client.ok('UID SORT RETURN (SAVE MAX) (SUBJECT) UTF-8 ALL')), [
+    / UID MAX 3$/,
+  ]);
+  t.same(await saved(), ['* SEARCH 3']);
+  t.match(texts(await client.ok('SORT RETURN (MIN) (SUBJECT) UTF-8 ALL')), [/ MIN 2$/]);
+  t.same(await saved(), ['* SEARCH 3'], 'only SAVE changes it');
+  t.equal((await client.command('SORT RETURN (SAVE) (SUBJECT) x-unknown ALL')).status, 'NO');
+  t.same(await saved(), ['* SEARCH'], 'a refused one leaves nothing');
 });
