@@ -367,7 +367,10 @@ export class Transport implements ByteSink, Linked<Transport> {
     else this.#inflated.push(chunk);
   };
 
-  readonly #onEnd = (): void => this.#receiver?.receiveEnd();
+  readonly #onEnd = (): void => {
+    if (this.#inflated === undefined) this.#receiver?.receiveEnd();
+    else this.#inflated.end();
+  };
 
   // Node does not close a connection whose TLS has failed. The alert has been handed to the kernel by now.
   readonly #onError = (error: Error): void => this.#fail(error);

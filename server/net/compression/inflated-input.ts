@@ -13,6 +13,8 @@ export class InflatedInput implements Packable {
   #isPaused = false;
   /** True while there may be more in what has come. */
   #hasMore = false;
+  /** True once nothing more comes. */
+  #isEnding = false;
   #isStopped = false;
   /** True if nothing has come since the last {@link sweep}. */
   #isIdle = false;
@@ -50,6 +52,14 @@ export class InflatedInput implements Packable {
     else this.#next ??= setImmediate(this.#deliver);
   }
 
+  /** The client sends no more: the receiver is told when it has been given all that has come. */
+  end(): void {
+    this.#isEnding = true;
+    if (this.#hasMore || this.#isStopped) return;
+    this.stop();
+    this.#receiver.receiveEnd();
+  }
+
   /** Gives the receiver nothing more. */
   stop(): void {
     this.#isStopped = true;
@@ -83,7 +93,7 @@ export class InflatedInput implements Packable {
 
   #starve(): void {
     this.#hasMore = false;
-    if (this.#inflater.hasEnded) {
+    if (this.#inflater.hasEnded || this.#isEnding) {
       this.stop();
       this.#receiver.receiveEnd();
     }

@@ -121,6 +121,16 @@ await t.test('many commands at once are all answered, and what is read is bounde
   t.equal(answers.length, count);
 });
 
+await t.test('a client that closes its side is answered to all that it has sent', async (t) => {
+  const client = await compress(await newClient());
+  const count = 20_000;
+  client.sendUncompressed(deflate(`${'a NOOP\r\n'.repeat(count)}z NOOP\r\n`));
+  client.socket.end();
+  const lines = await client.readToEnd();
+  t.match(lines.at(-1)?.text, /^z OK/);
+  t.equal(lines.length, count + 1);
+});
+
 await t.test('a bomb is a line that is too long', async (t) => {
   const client = await compress(await newClient());
   client.sendUncompressed(deflate('x'.repeat(50_000_000)));

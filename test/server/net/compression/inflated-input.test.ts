@@ -72,6 +72,21 @@ await t.test('the end of the stream is the end of what the client says', (t) => 
   t.end();
 });
 
+await t.test('the end is told behind what is still to be given', async (t) => {
+  const { input, resume, events, text } = startInput();
+  input.pause();
+  input.push(deflate('one'));
+  input.end();
+  t.same(events, []);
+  resume();
+  await nextRound();
+  t.equal(text(), 'one');
+  t.equal(events[0], 'end');
+  const idle = startInput();
+  idle.input.end();
+  t.same(idle.events, ['end'], 'at once if there is nothing');
+});
+
 await t.test('what is no DEFLATE is told once', (t) => {
   const { input, events, text } = startInput();
   input.push(deflate('one'));
