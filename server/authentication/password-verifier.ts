@@ -66,6 +66,8 @@ export interface ScramVerifier {
     address?: string,
     wait?: LoginWait,
   ): Promise<Account | undefined>;
+  /** The account as it is in the store now; undefined if it was removed or its password was changed since it was read. */
+  readAgain(account: Account): Promise<Account | undefined>;
 }
 
 /** How long a right password need not be checked again: a phone that reconnects all day pays argon2 once an hour. */
@@ -143,7 +145,7 @@ export class StoredPasswordVerifier implements PasswordVerifier, ScramVerifier {
     const id = this.#loginId(account, userName, [known, prepared ?? password]);
     const check = () => this.#check(account, prepared);
     const isRight = await this.#isRight({ id, account, userName, check, address, wait });
-    return isRight && account !== undefined ? this.#readAgain(account) : undefined;
+    return isRight && account !== undefined ? this.readAgain(account) : undefined;
   }
 
   async beginScram(userName: string): Promise<ScramLogin> {
@@ -170,7 +172,7 @@ export class StoredPasswordVerifier implements PasswordVerifier, ScramVerifier {
     // It takes its turn as a password does, so that nobody guesses faster this way.
     const check = async () => isKnown;
     const isRight = await this.#isRight({ id, account, userName, check, address, wait });
-    return isRight && account !== undefined ? this.#readAgain(account) : undefined;
+    return isRight && account !== undefined ? this.readAgain(account) : undefined;
   }
 
   /** Whether a login is right: at once if it was before, else when its turn comes. */
@@ -218,8 +220,7 @@ export class StoredPasswordVerifier implements PasswordVerifier, ScramVerifier {
     return (await this.#verifiedLogins.get(id)) !== undefined;
   }
 
-  /** The account, unless it was removed or its password was changed while the login waited. */
-  async #readAgain({ id, name, credentials }: Account): Promise<Account | undefined> {
+  async readAgain({ id, name, credentials }: Account): Promise<Account | undefined> {
     const account = await this.#accounts.findAccount(name);
     const isUnchanged =
       account?.id === id &&

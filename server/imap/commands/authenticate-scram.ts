@@ -55,7 +55,10 @@ export async function authenticateByScram(
   const signature = signAsServer(login.keys, authMessage).toString('base64');
   const last = await exchange.challenge(`v=${signature}`);
   if (last.length > 0) throw new CommandRefusedError('BAD', 'Expected an empty SASL response');
-  return completeLogin(session, account);
+  // The client may have taken its time for it.
+  const current = await scram.readAgain(account);
+  if (current === undefined) throw await refuseLogin(session, first.userName);
+  return completeLogin(session, current);
 }
 
 function parse<Message>(read: (text: string) => Message, bytes: Uint8Array): Message {

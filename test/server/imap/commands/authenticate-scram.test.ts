@@ -1,4 +1,5 @@
 import t from 'tap';
+import { makeCredentials } from '../../../../server/authentication/make-credentials.ts';
 import { startTestServer } from '../../../../server/testing.ts';
 import { ImapClient, type ImapClientOptions } from '../../../fixtures/imap-client.ts';
 import { base64, clientBindings, loginByScram } from '../../../fixtures/scram-client.ts';
@@ -192,6 +193,16 @@ await t.test('the last message must belong to the first', async (t) => {
   });
   t.match(proofless, { status: 'BAD', text: /a proof/ });
   t.match(await loginByScram(client, { user, password }), { status: 'OK' });
+});
+
+await t.test('a login is not kept half done beyond a change of the password', async (t) => {
+  const changing = await startTestServer({ accounts: { [user]: password } });
+  t.teardown(() => changing.stop());
+  const login = { user, password };
+  const credentials = await makeCredentials('another');
+  const beforeLast = () => changing.server.store.changeCredentials(user, credentials);
+  const late = await loginByScram(await connect({}, changing.imapsPort), { ...login, beforeLast });
+  t.match(late, { status: 'NO', text: /^\[AUTHENTICATIONFAILED\]/ });
 });
 
 await t.test('nobody acts for another one', async (t) => {
