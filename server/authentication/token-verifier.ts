@@ -93,8 +93,9 @@ export class JwtVerifier implements TokenVerifier {
     if (typeof userName !== 'string' || userName === '') {
       throw new TokenRefusedError(`no claim "${claim}"`);
     }
-    // Whoever signs up with somebody else's address is not that one.
-    if (claim === 'email' && claims['email_verified'] === false) {
+    // Whoever signs up with somebody else's address is not that one. Some issuers say it as text.
+    const isVerified = claims['email_verified'] ?? true;
+    if (claim === 'email' && isVerified !== true && isVerified !== 'true') {
       throw new TokenRefusedError('the address is not verified');
     }
     return { userName, expiresAt: (claims.exp ?? 0) * 1000 };

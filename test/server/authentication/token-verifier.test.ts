@@ -71,6 +71,7 @@ await t.test('what does not count', async (t) => {
     ['without a name', await tokens.token({}), /no claim "email"/],
     ['with a list as name', await tokens.token({ email: ['alice'] }), /no claim "email"/],
     ['not verified', await tokens.token({ email, email_verified: false }), /not verified/],
+    ['the same as text', await tokens.token({ email, email_verified: 'false' }), /not verified/],
     ['too long', `${good}${'A'.repeat(20_000)}`, /too long/],
     ['without a signature', (await tokens.forged({ email }))[0]!, /ALG/],
     ['with the public key as secret', (await tokens.forged({ email }))[1]!, /ALG/],
