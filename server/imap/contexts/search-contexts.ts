@@ -46,7 +46,8 @@ export class SearchContexts implements ResultUpdates {
     const { sizeBytes } = context;
     const { contextBudget } = this.#session.context;
     const hasRoom = contextBudget.hasRoom(this.#accountId, sizeBytes);
-    if (this.count >= maxContexts || !(hasRoom || this.#isGranted(context))) return false;
+    const isGranted = this.count === 0 && isGrantable(context);
+    if (this.count >= maxContexts || !(hasRoom || isGranted)) return false;
     if (this.#keyCount + context.keyCount > maxContextKeys) return false;
     contextBudget.take(this.#accountId, sizeBytes);
     this.#contexts.set(context, sizeBytes);
@@ -85,6 +86,7 @@ export class SearchContexts implements ResultUpdates {
       if (turn.look()) await turn.next();
       try {
         await each.tellChanged(this.#targetOf(each, out, turn), judging);
+        this.#recount(each, out);
       } catch (error) {
         if (!(error instanceof StoreError)) throw error;
         this.#giveUp(each, out, error);
@@ -96,10 +98,19 @@ export class SearchContexts implements ResultUpdates {
     for (const context of this.#contexts.keys()) this.#end(context);
   }
 
-  /** Each client may have one: a search whose criteria are not long (RFC 5267, section 4.3.1). */
-  #isGranted({ search, criteriaBytes }: SearchContext): boolean {
-    const isSmall = criteriaBytes <= maxGrantedCriteriaBytes;
-    return isSmall && this.count === 0 && search.keys === undefined;
+  /** Takes what a context has grown by since it began; it ends if those of the account take too much by that. */
+  #recount(context: SearchContext, out: Responses): void {
+    const before = this.#contexts.get(context);
+    const { sizeBytes } = context;
+    if (before === undefined || before === sizeBytes) return;
+    const { contextBudget } = this.#session.context;
+    contextBudget.take(this.#accountId, sizeBytes - before);
+    this.#contexts.set(context, sizeBytes);
+    const isGranted = this.count === 1 && isGrantable(context);
+    if (sizeBytes < before || contextBudget.hasRoom(this.#accountId, 0) || isGranted) return;
+    this.#end(context);
+    const { tag } = context.search;
+    out.status('*', 'NO', 'Too many results of searches with updates', `NOUPDATE "${tag}"`);
   }
 
   get #keyCount(): number {
@@ -132,4 +143,9 @@ export class SearchContexts implements ResultUpdates {
     this.#session.log('error', { err: error, tag }, 'context cannot be updated');
     out.status('*', 'NO', 'The mail store cannot be read; updates end', `NOUPDATE "${tag}"`);
   }
+}
+
+/** Each client may have one of these: a search whose criteria are not long (RFC 5267, section 4.3.1). */
+function isGrantable({ search, criteriaBytes }: SearchContext): boolean {
+  return criteriaBytes <= maxGrantedCriteriaBytes && search.keys === undefined;
 }

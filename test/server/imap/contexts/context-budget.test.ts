@@ -7,6 +7,7 @@ import {
   maxContexts,
   maxGrantedCriteriaBytes,
 } from '../../../../server/imap/limits.ts';
+import type { Responses } from '../../../../server/imap/responses.ts';
 import type { Session } from '../../../../server/imap/session.ts';
 
 const maxBytes = 10_000;
@@ -24,7 +25,8 @@ function contextOf(
   { isSorted = false, criteriaBytes = 100, keyCount = 1 } = {},
 ): SearchContext {
   const search = { tag: `t${++tagCount}`, isUid: true, ...(isSorted && { keys: [] }) };
-  return { search, sizeBytes, criteriaBytes, keyCount } as unknown as SearchContext;
+  const tellChanged = () => Promise.resolve();
+  return { search, sizeBytes, criteriaBytes, keyCount, tellChanged } as unknown as SearchContext;
 }
 
 await t.test('the contexts of an account share its bytes', (t) => {
@@ -44,6 +46,36 @@ await t.test('the contexts of an account share its bytes', (t) => {
   two.close();
   t.ok(budget.hasRoom(1, maxBytes));
   t.end();
+});
+
+await t.test('what a context grows by counts, and ends it if it is too much', async (t) => {
+  const budget = new ContextBudget(maxBytes);
+  const [one, two] = [contextsOf(budget, 1), contextsOf(budget, 1)];
+  const told: string[] = [];
+  const out = { status: (...words: readonly string[]) => told.push(words.at(-1) ?? '') };
+  const grow = async (contexts: SearchContexts, context: SearchContext, sizeBytes: number) => {
+    Object.assign(context, { sizeBytes });
+    await contexts.tellChanged(out as unknown as Responses);
+  };
+  const [sorted, small, granted] = [contextOf(0, { isSorted: true }), contextOf(0), contextOf(0)];
+  t.ok(one.add(sorted) && one.add(small) && two.add(granted));
+  await grow(one, sorted, maxBytes);
+  t.notOk(budget.hasRoom(1, 1), 'grown');
+  await grow(one, sorted, maxBytes - 1);
+  t.ok(budget.hasRoom(1, 1), 'and shrunk');
+  await grow(two, granted, maxBytes);
+  t.same(told, [], 'one that is not sorted goes on');
+  await grow(one, small, 2);
+  await grow(one, sorted, maxBytes);
+  t.same(
+    told,
+    [small, sorted].map(({ search }) => `NOUPDATE "${search.tag}"`),
+  );
+  t.equal(one.count, 0);
+  t.ok(budget.hasRoom(1, 0), 'what they took is given back');
+  two.close();
+  t.ok(budget.hasRoom(1, maxBytes));
+  t.notOk(budget.hasRoom(1, maxBytes + 1));
 });
 
 await t.test('what is cancelled gives its bytes back, once', (t) => {
