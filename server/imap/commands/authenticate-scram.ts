@@ -15,7 +15,13 @@ import type { Completion } from '../dispatch.ts';
 import { CommandRefusedError } from '../responses.ts';
 import { decodeUtf8, type SaslExchange } from '../sasl-exchange.ts';
 import type { Session } from '../session.ts';
-import { actsForAnother, completeLogin, refuseLogin, waitForCheck } from './login.ts';
+import {
+  actsForAnother,
+  completeLogin,
+  logCheapRefusal,
+  refuseLogin,
+  waitForCheck,
+} from './login.ts';
 
 /** Random bytes of the server in a nonce: no two exchanges have the same, so that none can be replayed. */
 const nonceBytes = 18;
@@ -47,7 +53,7 @@ export async function authenticateByScram(
   const serverFirst = `r=${nonce},s=${salt.toString('base64')},i=${iterations}`;
   const final = parse(parseClientFinal, await exchange.challenge(serverFirst));
   const fault = findFault(session, { first, final, nonce });
-  if (fault !== undefined) throw await refuseLogin(session, first.userName, { reason: fault });
+  if (fault !== undefined) throw await refuseLogin(session, first.userName, fault);
   const authMessage = `${first.bare},${serverFirst},${final.withoutProof}`;
   const { proof } = final;
   const account = await verify(session, scram, login, { proof, authMessage });
@@ -86,8 +92,7 @@ function checkFlag(
     throw new CommandRefusedError('NO', text, 'AUTHENTICATIONFAILED');
   }
   if (binding === 'y' && !session.isOff('AUTH=SCRAM-SHA-256-PLUS')) {
-    const address = session.connection.remoteAddress;
-    session.log('warn', { address, reason: 'downgrade' }, 'login refused');
+    logCheapRefusal(session, { reason: 'downgrade' }, 'warn');
     session.countFailedLogin();
     const text = 'The server supports channel binding, but somebody has hidden that from you';
     throw new CommandRefusedError('NO', text, 'AUTHENTICATIONFAILED');

@@ -58,7 +58,7 @@ async function authenticateByToken(
     if (!(error instanceof TokenRefusedError)) throw error;
     const { status, message: reason } = error;
     await tellFailure(exchange, { status, 'openid-configuration': tokens.configurationUrl });
-    await refuseLogin(session, response.userName, { reason });
+    await refuseLogin(session, response.userName, reason);
     throw new CommandRefusedError('NO', 'The token does not count here', 'AUTHENTICATIONFAILED');
   }
 }

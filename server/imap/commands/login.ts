@@ -44,21 +44,32 @@ export function completeLogin(session: Session, account: Account): Completion {
 /**
  * Logs and counts a login that was refused; resolves to what the client is told.
  *
- * @param fields - for the log, beside name and address
+ * @param reason - for the log; undefined: a password was checked, and it was wrong
  */
 export async function refuseLogin(
   session: Session,
   userName: string,
-  fields: Readonly<Record<string, string>> = {},
+  reason?: string,
 ): Promise<CommandRefusedError> {
-  // Each line costs a password check, so that they cannot be many, and fail2ban needs them all.
-  const known = {
-    userName: await loggableName(session, userName),
-    address: session.connection.remoteAddress,
-  };
-  session.log('info', { ...known, ...fields }, 'login refused');
+  const name = await loggableName(session, userName);
+  if (reason === undefined) {
+    // Each line costs a password check, so that they cannot be many, and fail2ban needs them all.
+    const address = session.connection.remoteAddress;
+    session.log('info', { userName: name, address }, 'login refused');
+  } else logCheapRefusal(session, { userName: name, reason });
   session.countFailedLogin();
   return new CommandRefusedError('NO', 'Wrong user name or password', 'AUTHENTICATIONFAILED');
+}
+
+/** Logs a login that was refused without a password check, as far as lines that cost nothing may be many. */
+export function logCheapRefusal(
+  { context, connection }: Session,
+  fields: object,
+  level: 'info' | 'warn' = 'info',
+): void {
+  const { id: connectionId, remoteAddress } = connection;
+  const known = { connectionId, ...fields };
+  context.strangers.write(level, remoteAddress, known, 'login refused');
 }
 
 /** What a client is told that wants to act for another one. */
@@ -108,8 +119,7 @@ export async function logInWithCertificate(
     authorizationId === '' ? accounts[0] : await findOne(session, authorizationId, accounts);
   if (account === undefined) {
     const { fingerprint256, subject, reason } = certificate ?? {};
-    const address = session.connection.remoteAddress;
-    session.log('info', { fingerprint256, subject, reason, address }, 'login refused');
+    logCheapRefusal(session, { fingerprint256, subject, reason });
     session.countFailedLogin();
     const text = 'No certificate that is valid and names the account';
     throw new CommandRefusedError('NO', text, 'AUTHENTICATIONFAILED');

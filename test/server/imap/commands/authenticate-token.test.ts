@@ -88,6 +88,7 @@ await t.test('a token that does not count is refused in JSON, then by the answer
   t.match(last.answer, /^\* BYE Too many failed logins/);
   const lines = log.filter(({ msg }) => msg === 'login refused');
   t.match(lines[0], { userName: 'alice', reason: 'ERR_JWT_EXPIRED exp', address: '127.0.0.1' });
+  t.equal(lines.length, 3, 'a flood of them does not fill the disk');
   t.notOk(JSON.stringify(log).includes(expired.slice(0, 30)), 'no token in the log');
 });
 
