@@ -35,7 +35,7 @@ export async function runNotifyScene(scene: NotifyScene): Promise<string | undef
       const place = random.below(actors.length);
       // One whose mailbox another has deleted is sent away.
       if (actors[place]!.socket.destroyed) actors[place] = await scene.login();
-      await act(actors[place]!, random, listener.mirror.selected).catch(expectEnd);
+      await act(actors[place]!, random, listener).catch(expectEnd);
     }
     if (step % 25 > 0 && step < scene.stepCount) continue;
     const difference = await listener.compare();
@@ -50,11 +50,7 @@ function expectEnd(error: unknown): void {
 }
 
 /** One change; what is refused changes nothing. */
-async function act(
-  actor: ImapClient,
-  random: SeededRandom,
-  kept: string | undefined,
-): Promise<void> {
+async function act(actor: ImapClient, random: SeededRandom, listener: Listener): Promise<void> {
   const name = random.pick(['INBOX', ...names]);
   const set = `${1 + random.below(4)}:${1 + random.below(6)}`;
   switch (random.below(14)) {
@@ -62,7 +58,7 @@ async function act(
       return void (await actor.command(`CREATE ${name}`));
     case 1:
       // Else the listener would be sent away.
-      if (kept !== name) await actor.command(`DELETE ${name}`);
+      if ((await listener.selectedName()) !== name) await actor.command(`DELETE ${name}`);
       return;
     case 2:
       return void (await actor.command(`RENAME ${name} ${random.pick(names)}`));
@@ -97,8 +93,6 @@ class Listener {
   readonly checker: ImapClient;
   readonly mirror = new NotifyMirror();
   readonly #scene: NotifyScene;
-  /** Mailboxes that it has changed itself, of which only a part is known until they are told of again. */
-  readonly #own = new Set<string>();
 
   constructor(client: ImapClient, checker: ImapClient, scene: NotifyScene) {
     this.client = client;
@@ -137,6 +131,12 @@ class Listener {
     }
   }
 
+  /** The present name of the selected mailbox; undefined if there is none. */
+  async selectedName(): Promise<string | undefined> {
+    if (this.mirror.selected !== undefined) await this.#say('NOOP');
+    return this.mirror.selected;
+  }
+
   /** What the client knows and what there is, if the two differ. */
   async compare(): Promise<string | undefined> {
     await this.#say('NOOP');
@@ -145,7 +145,7 @@ class Listener {
     for (const [name, real] of counters) {
       const known = this.mirror.mailboxes.get(name);
       if (known === undefined) return `"${name}" is not known`;
-      if (name === this.mirror.selected || this.#own.has(name)) continue;
+      if (!this.mirror.isTold(name)) continue;
       const [knownText, realText] = [JSON.stringify(known, order), JSON.stringify(real, order)];
       if (knownText !== realText) return `"${name}" is ${realText}, known as ${knownText}`;
     }
@@ -191,9 +191,9 @@ class Listener {
       const isNew = (line: string) => /CLOSED/.test(line);
       const lines = texts(result);
       const start = lines.findIndex(isNew) + 1;
-      for (const line of lines.slice(0, start)) this.#take(line);
+      for (const line of lines.slice(0, start)) this.mirror.take(line);
       this.mirror.select(result.status === 'OK' ? name : undefined);
-      for (const line of lines.slice(start)) this.#take(line);
+      for (const line of lines.slice(start)) this.mirror.take(line);
       return result;
     });
     if (status === 'OK') await this.#say('UID FETCH 1:* FLAGS');
@@ -205,28 +205,22 @@ class Listener {
     for (;;) {
       const { text } = await client.read();
       if (text.startsWith('+')) break;
-      this.#take(text);
+      this.mirror.take(text);
     }
     client.send('DONE\r\n');
-    for (const line of texts(await client.readTagged('idle'))) this.#take(line);
+    for (const line of texts(await client.readTagged('idle'))) this.mirror.take(line);
   }
 
   async #copy(name: string): Promise<void> {
     const { messages, selected } = this.mirror;
     if (messages.length === 0 || name === selected) return;
     const result = await this.client.command(`UID COPY 1:* ${name}`);
-    for (const line of texts(result)) this.#take(line);
-    if (/COPYUID/.test(result.text)) this.#own.add(name);
+    for (const line of texts(result)) this.mirror.take(line);
+    if (/COPYUID/.test(result.text)) this.mirror.noteUntold(name);
   }
 
   async #say(command: string): Promise<void> {
-    for (const line of texts(await this.client.ok(command))) this.#take(line);
-  }
-
-  #take(line: string): void {
-    const [, told] = /^\* STATUS (\S+)/.exec(line) ?? [];
-    if (told !== undefined) this.#own.delete(told);
-    this.mirror.take(line);
+    for (const line of texts(await this.client.ok(command))) this.mirror.take(line);
   }
 }
 

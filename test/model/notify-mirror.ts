@@ -18,6 +18,8 @@ export class NotifyMirror {
   /** By name; a name without counters has been made since, and its counters have not been told. */
   readonly mailboxes = new Map<string, Counters>();
   readonly subscribed = new Set<string>();
+  /** Mailboxes that the client has changed, or had selected, and of whose counters it has not been told since. */
+  readonly #untold = new Set<string>();
   readonly messages: MirroredMessage[] = [];
   /** The selected mailbox; undefined if there is none. */
   selected: string | undefined;
@@ -40,13 +42,25 @@ export class NotifyMirror {
     if (vanished !== null) this.#takeVanished(vanished[1]!);
   }
 
-  /** Another mailbox is selected, or none; what the client has known of the last one stays as it was before. */
+  /** Another mailbox is selected, or none: of the last one the client knows the messages, and the counters when it is told. */
   select(name: string | undefined): void {
+    if (this.selected !== undefined) this.noteUntold(this.selected);
     this.selected = name;
     this.messages.length = 0;
   }
 
+  /** True if the counters of a mailbox are all known. */
+  isTold(name: string): boolean {
+    return name !== this.selected && !this.#untold.has(name);
+  }
+
+  /** The client has changed the mailbox itself, of which it is not told. */
+  noteUntold(name: string): void {
+    this.#untold.add(name);
+  }
+
   #takeStatus(name: string, items: string): void {
+    this.#untold.delete(name);
     const pairs = [...items.matchAll(/([A-Z]+) (\d+)/g)].map(([, key, value]) => [
       key,
       Number(value),
@@ -57,11 +71,12 @@ export class NotifyMirror {
   #takeName(attributes: string, name: string, oldName: string | undefined): void {
     if (/\\Subscribed/.test(attributes)) this.subscribed.add(name);
     else this.subscribed.delete(name);
+    // Also of a level that only holds others.
+    if (oldName !== undefined) this.#rename(oldName, name);
     if (/\\NonExistent/.test(attributes)) {
       this.mailboxes.delete(name);
       return;
     }
-    if (oldName !== undefined) this.#rename(oldName, name);
     if (!this.mailboxes.has(name)) this.mailboxes.set(name, {});
   }
 
@@ -72,6 +87,7 @@ export class NotifyMirror {
     for (const [each, counters] of moved) {
       this.mailboxes.delete(each);
       this.mailboxes.set(renamed(each), counters);
+      if (this.#untold.delete(each)) this.#untold.add(renamed(each));
     }
     if (this.selected !== undefined && isMoved(this.selected)) {
       this.selected = renamed(this.selected);
