@@ -106,3 +106,27 @@ export function withoutUids(uids: Uint32Array, others: Uint32Array): Uint32Array
     return others[next] !== uid;
   });
 }
+
+/**
+ * UIDs at the places from `start` up to `end` of two lists merged, which have none in common. Costs a search, and as much as
+ * they are.
+ */
+export function mergedBetween(
+  uids: Uint32Array,
+  others: Uint32Array,
+  start: number,
+  end: number,
+): Uint32Array {
+  let [index, last] = [0, uids.length];
+  while (index < last) {
+    const middle = (index + last) >>> 1;
+    if (middle + lowerBound(others, others.length, uids[middle]!) < start) index = middle + 1;
+    else last = middle;
+  }
+  let otherIndex = start - index;
+  return new Uint32Array(end - start).map(() => {
+    const isOther =
+      index === uids.length || (others[otherIndex] ?? Infinity) < (uids[index] as number);
+    return (isOther ? others[otherIndex++] : uids[index++]) as number;
+  });
+}

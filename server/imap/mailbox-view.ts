@@ -2,7 +2,13 @@ import type { EnabledExtension } from '../../protocol/capability.ts';
 import { encodeFlagList, type WireText } from '../../protocol/wire-text.ts';
 import { type Flag, systemFlags } from '../../protocol/flag.ts';
 import { lowerBound, type SequenceSet } from '../../protocol/sequence-set.ts';
-import { intersectUids, mergeUids, noUids, withoutUids } from '../../protocol/sorted-uids.ts';
+import {
+  intersectUids,
+  mergedBetween,
+  mergeUids,
+  noUids,
+  withoutUids,
+} from '../../protocol/sorted-uids.ts';
 import type { MailboxKey } from '../../store/mail-store.ts';
 import { Turn } from '../../store/turns.ts';
 import type { ResultUpdates } from './contexts/result-updates.ts';
@@ -11,17 +17,7 @@ import { RecentMessages } from './recent-messages.ts';
 import { ByeError, type Responses } from './responses.ts';
 import { ToldFlags } from './told-flags.ts';
 import { rangesOf, writeExpunged, writeVanished } from './vanished.ts';
-import { allEvents, type WantedEvents } from './wanted-events.ts';
-
-/** What {@link MailboxView.poll} may tell. */
-export interface PollOptions {
-  /** False while the client may use message sequence numbers, which EXPUNGE would change. */
-  readonly expunge: boolean;
-  /** True if FETCH responses tell the modseq. */
-  readonly hasModseq: boolean;
-  /** True if messages that are gone are told by VANISHED; absent: by EXPUNGE. */
-  readonly hasVanished?: boolean;
-}
+import { allEvents, type FlagsLine, type PollOptions, type WantedEvents } from './wanted-events.ts';
 
 /**
  * What one client has been told of the mailbox that it has selected: which messages, under which numbers, and up to which
@@ -118,20 +114,7 @@ export class MailboxView implements FeedReader {
     const { feed } = this;
     const gone = this.#findGone();
     if (gone.length === 0) return feed.uids.subarray(start, end);
-    let [index, last] = [0, this.#feedCount];
-    while (index < last) {
-      const middle = (index + last) >>> 1;
-      const uid = feed.uids[middle] as number;
-      if (middle + lowerBound(gone, gone.length, uid) < start) index = middle + 1;
-      else last = middle;
-    }
-    let goneIndex = start - index;
-    const count = this.#feedCount;
-    return new Uint32Array(end - start).map(() => {
-      const isGone =
-        index === count || (gone[goneIndex] ?? Infinity) < (feed.uids[index] as number);
-      return (isGone ? gone[goneIndex++] : feed.uids[index++]) as number;
-    });
+    return mergedBetween(feed.uids.subarray(0, this.#feedCount), gone, start, end);
   }
 
   /** True if a message has the same place here and in the feed. */
@@ -411,16 +394,4 @@ export class MailboxView implements FeedReader {
       line.modseq ? feed.modseqAt(line.index) : undefined,
     );
   }
-}
-
-/** A FETCH response with nothing but what the feed knows. */
-export interface FlagsLine {
-  /** Message sequence number. */
-  readonly number: number;
-  /** Place in the feed. */
-  readonly index: number;
-  /** Whether to tell each of these. */
-  readonly uid: boolean;
-  readonly flags: boolean;
-  readonly modseq: boolean;
 }

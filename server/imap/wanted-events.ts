@@ -13,3 +13,25 @@ export interface WantedEvents {
 
 /** What a client is told that has not said what it wants. */
 export const allEvents: WantedEvents = { messages: true, flags: true };
+
+/** What one poll of the selected mailbox may tell. */
+export interface PollOptions {
+  /** False while the client may use message sequence numbers, which EXPUNGE would change. */
+  readonly expunge: boolean;
+  /** True if FETCH responses tell the modseq. */
+  readonly hasModseq: boolean;
+  /** True if messages that are gone are told by VANISHED; absent: by EXPUNGE. */
+  readonly hasVanished?: boolean;
+}
+
+/** A FETCH response with nothing but what the feed knows. */
+export interface FlagsLine {
+  /** Message sequence number. */
+  readonly number: number;
+  /** Place in the feed. */
+  readonly index: number;
+  /** Whether to tell each of these. */
+  readonly uid: boolean;
+  readonly flags: boolean;
+  readonly modseq: boolean;
+}

@@ -1,5 +1,11 @@
 import t from 'tap';
-import { joinUids, lowerBoundFrom, mergeUids, withoutUids } from '../../protocol/sorted-uids.ts';
+import {
+  joinUids,
+  lowerBoundFrom,
+  mergedBetween,
+  mergeUids,
+  withoutUids,
+} from '../../protocol/sorted-uids.ts';
 
 await t.test('lists are merged, and taken from each other', async (t) => {
   const [low, high] = [Uint32Array.of(1, 2), Uint32Array.of(5, 9)];
@@ -25,4 +31,21 @@ await t.test('a UID is found from a place on, however far behind it', async (t) 
   }
   t.same(wrong, []);
   t.equal(lowerBoundFrom(uids, 0, 0, 5), 0, 'an empty list');
+});
+
+await t.test('a slice of two lists merged is found without merging them', async (t) => {
+  const numbers = [1, 2, 4, 7, 8, 9];
+  const wrong: string[] = [];
+  // Whichever of them are in the other list, and whichever slice is asked for.
+  for (let mask = 0; mask < 2 ** numbers.length; mask++) {
+    const uids = Uint32Array.from(numbers.filter((_, place) => (mask & (1 << place)) === 0));
+    const others = Uint32Array.from(numbers.filter((_, place) => (mask & (1 << place)) !== 0));
+    for (let start = 0; start <= numbers.length; start++) {
+      for (let end = start; end <= numbers.length; end++) {
+        const found = [...mergedBetween(uids, others, start, end)].join();
+        if (found !== numbers.slice(start, end).join()) wrong.push(`${mask} ${start} ${end}`);
+      }
+    }
+  }
+  t.same(wrong, []);
 });
