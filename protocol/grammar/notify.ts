@@ -137,7 +137,8 @@ class FoundEvents {
     const ofMessages = [...this.names].filter(isEventOfMessages);
     const hasBoth = this.names.has('MessageNew') && this.names.has('MessageExpunge');
     if (ofMessages.length > 0 && !hasBoth) {
-      throw new CommandError(`${ofMessages[0]} needs MessageNew and MessageExpunge`);
+      const text = 'Events of messages need both MessageNew and MessageExpunge';
+      throw new CommandError(`${text}, got "${ofMessages.join(' ')}"`);
     }
   }
 
