@@ -2,8 +2,8 @@
 const maxNameLength = 64;
 const maxCount = 16;
 
-/** An `atom` that begins with X. @see RFC 3501, section 9 */
-const experimentalName = /^X[!#$&'+,./0-9:;<=>?@A-Z^_`a-z|}~-]*$/i;
+/** An `atom` that begins with X, without the comma that divides names in other keys. @see RFC 3501, section 9 */
+const experimentalName = /^X[!#$&'+./0-9:;<=>?@A-Z^_`a-z|}~-]*$/i;
 
 /**
  * Reads names of capabilities with spaces between them that others bring than this server: a proxy in front of it, or a service
@@ -16,7 +16,7 @@ export function parseCapabilitiesExtra(text: string): readonly string[] {
   for (const name of text.split(/\s+/).filter((part) => part !== '')) {
     if (!experimentalName.test(name) || name.length > maxNameLength) {
       throw new Error(
-        `must be names that begin with X, of at most ${maxNameLength} characters without brackets, quotes, * and %, with spaces between them, but "${name}" is none`,
+        `must be names that begin with X, of at most ${maxNameLength} characters without brackets, quotes, commas, * and %, with spaces between them, but "${name}" is none`,
       );
     }
     if (!names.has(name.toUpperCase())) names.set(name.toUpperCase(), name);
