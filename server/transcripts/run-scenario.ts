@@ -155,7 +155,8 @@ class ScenarioRun {
   #missing(capabilities: ReadonlySet<string>): string | undefined {
     const { needs, lacks } = this.#scenario;
     const revision = this.#options.revision === 'rev1' ? 'IMAP4rev1' : 'IMAP4rev2';
-    const missing = [revision, ...needs].filter((name) => !capabilities.has(name.toUpperCase()));
+    const needed = new Set([revision, ...needs]);
+    const missing = [...needed].filter((name) => !capabilities.has(name.toUpperCase()));
     if (missing.length > 0) return `the server does not announce ${missing.join(', ')}`;
     const found = lacks.filter((name) => capabilities.has(name.toUpperCase()));
     return found.length > 0 ? `the server announces ${found.join(', ')}` : undefined;

@@ -6,7 +6,7 @@ import { parseTranscript } from './parse-transcript.ts';
 import type { ScenarioResult, TranscriptResult } from './result.ts';
 import { runScenario } from './run-scenario.ts';
 import type { TranscriptCredentials } from './supplied-values.ts';
-import { TestAccount } from './test-account.ts';
+import { logIn, TestAccount } from './test-account.ts';
 import type { Revision, Transcript } from './transcript.ts';
 import { TranscriptRunError } from './transcript-error.ts';
 import {
@@ -20,7 +20,7 @@ import {
 /** What a transcript is run with. */
 export interface RunTranscriptOptions extends TranscriptTarget {
   /**
-   * Who logs in. The account must be without mail, and is put back in order between scenarios; a function is called for each
+   * Who logs in. The account must be without mail, and is put back in order behind each scenario; a function is called for each
    * scenario and gives an account that nothing has used.
    */
   readonly credentials: TranscriptCredentials | (() => Promise<TranscriptCredentials>);
@@ -89,6 +89,7 @@ export async function runTranscript(
     results.push(result);
     options.onResult?.(result);
   }
+  if (typeof given !== 'function' && account.isInUse) await tidy(account, given, wire);
   const isPassed = results.every(({ outcome }) => outcome === 'passed' || outcome === 'skipped');
   return { isPassed, scenarios: results };
 }
@@ -109,18 +110,47 @@ async function makeSession(options: WireOptions): Promise<void> {
   if (newest === undefined || newest.session !== undefined || target.security === 'plain') return;
   const wire = await WireConnection.connect(options);
   try {
-    const client = new CommandClient(wire);
-    await client.greet();
-    if (target.security === 'starttls') {
-      await client.expectOk('STARTTLS');
-      await wire.startTls();
-    }
+    const { client } = await begin(wire, options);
     // A round trip: TLS 1.3 gives its session behind the handshake.
     await client.expectOk('NOOP');
     await client.command('LOGOUT');
   } finally {
     wire.close();
   }
+}
+
+/** Takes away what the last scenario has left. A server that is gone by then keeps it: the results have told why. */
+async function tidy(
+  account: TestAccount,
+  credentials: TranscriptCredentials,
+  options: WireOptions,
+): Promise<void> {
+  let wire: WireConnection | undefined;
+  try {
+    wire = await WireConnection.connect(options);
+    const { client, isLoggedIn } = await begin(wire, options);
+    if (!isLoggedIn) await logIn(client, credentials);
+    await account.restore(client);
+    await client.command('LOGOUT');
+  } catch (error) {
+    if (!(error instanceof TranscriptRunError)) throw error;
+  } finally {
+    wire?.close();
+  }
+}
+
+/** Reads the greeting, and starts TLS if it begins by STARTTLS. */
+async function begin(
+  wire: WireConnection,
+  { target }: WireOptions,
+): Promise<{ readonly client: CommandClient; readonly isLoggedIn: boolean }> {
+  const client = new CommandClient(wire);
+  const isLoggedIn = (await client.greet()).status === 'PREAUTH';
+  if (target.security === 'starttls') {
+    await client.expectOk('STARTTLS');
+    await wire.startTls();
+  }
+  return { client, isLoggedIn };
 }
 
 /** A server does not do what a transcript says; the message tells the differences as a person reads them. */

@@ -42,7 +42,12 @@ export class TestAccount {
       this.#isFirst = false;
       return;
     }
-    await this.#restore(client);
+    await this.restore(client);
+  }
+
+  /** True once it is known what there was, and so what may be taken away. */
+  get isInUse(): boolean {
+    return this.#mailboxes !== undefined;
   }
 
   async #begin(client: CommandClient, isWiped: boolean): Promise<void> {
@@ -57,7 +62,7 @@ export class TestAccount {
       const count = await countMessages(client, mailbox);
       if (count > 0) {
         throw new TranscriptRunError(
-          `Cannot use this account: "${mailbox.name}" has ${count} messages. Give an account without mail, or allow to remove all that it has (--wipe)`,
+          `Cannot use this account: "${mailbox.name}" has mail (messages: ${count}). Give an account without mail, or allow to remove all that it has (--wipe)`,
         );
       }
     }
@@ -65,7 +70,8 @@ export class TestAccount {
     this.#subscribed = await listSubscribed(client);
   }
 
-  async #restore(client: CommandClient): Promise<void> {
+  /** Takes away the mail, mailboxes and subscriptions that have come, and makes the mailboxes that have gone. */
+  async restore(client: CommandClient): Promise<void> {
     const wanted = this.#mailboxes ?? new Set();
     const listed = await list(client);
     const extra = listed.filter(({ name }) => !wanted.has(name) && !isInbox(name));

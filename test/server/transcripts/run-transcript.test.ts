@@ -238,7 +238,7 @@ await t.test('an account with mail is left alone', async (t) => {
   ].join('\n');
   const refused = await runTranscript(transcript, options);
   t.notOk(refused.isPassed);
-  t.match(refused.scenarios[0]?.reason, /"Archive" has 1 messages/);
+  t.match(refused.scenarios[0]?.reason, /"Archive" has mail \(messages: 1\)/);
   await t.rejects(assertTranscript(transcript, options), TranscriptFailedError);
 
   const { length } = (await assertTranscript(transcript, { ...options, isWiped: true })).scenarios;
@@ -247,6 +247,23 @@ await t.test('an account with mail is left alone', async (t) => {
   const bob = { ...options, credentials: { user: 'bob', password: 'secret' } };
   await assertTranscript(transcript, bob);
   await assertTranscript('C: a NOOP\nS: a OK x', bob);
+
+  const leaving = [
+    'C: a APPEND INBOX {*+}',
+    'C| Subject: left',
+    'C|',
+    'C:',
+    'S: a OK [APPENDUID {{number}} {{number}}] x',
+    'C: b CREATE Left',
+    'S: b OK [MAILBOXID {{...}}] x',
+  ].join('\n');
+  await assertTranscript(leaving, bob);
+  await assertTranscript(leaving, bob);
+});
+
+await t.test('what is missing is told once', async (t) => {
+  const reason = /the server does not announce XNONE$/;
+  t.match(await run(t, 'needs: XNONE\nneeds: XNONE\n\nC: a X\nS: a OK x', {}), reason);
 });
 
 await t.test('behind COMPRESS both sides compress', async (t) => {
