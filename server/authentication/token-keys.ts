@@ -98,10 +98,21 @@ async function download(url: string): Promise<string> {
   return Buffer.concat(chunks).toString('utf8');
 }
 
+/** Throws for what is no key set, so that the one before goes on counting. @see RFC 7517, sections 4.1 and 5 */
 function parse(text: string): JSONWebKeySet {
   const value: unknown = JSON.parse(text);
-  if (typeof value === 'object' && value !== null && 'keys' in value && Array.isArray(value.keys)) {
-    return value as JSONWebKeySet;
+  if (!hasField(value, 'keys') || !Array.isArray(value.keys)) {
+    throw new Error('The key set has no "keys"');
   }
-  throw new Error('The key set has no "keys"');
+  for (const key of value.keys as unknown[]) {
+    if (!hasField(key, 'kty')) throw new Error('The key set has a key without "kty"');
+  }
+  return value as JSONWebKeySet;
+}
+
+function hasField<Name extends string>(
+  value: unknown,
+  name: Name,
+): value is { readonly [Key in Name]: unknown } {
+  return typeof value === 'object' && value !== null && name in value;
 }

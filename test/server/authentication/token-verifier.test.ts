@@ -131,6 +131,8 @@ await t.test('what is no key set is an error that is told', async (t) => {
     [404, '', /answers 404/],
     [200, 'no JSON', /JSON/],
     [200, '[]', /no "keys"/],
+    [200, '{"keys":[null]}', /without "kty"/],
+    [200, '{"keys":[{"kid":"one"}]}', /without "kty"/],
     [200, `"${'A'.repeat(tokenKeyLimits.maxBytes)}"`, /too much/],
     [302, '', /./],
   ] as const) {
