@@ -302,7 +302,12 @@ export class Session {
         this.connection.shutDown('Too much metadata has changed that was not told', 'LIMIT'),
     });
     this.#metadataNews = news;
-    this.#endMetadataNews = await this.store.watchAccount(this.accountId, news.take);
+    try {
+      this.#endMetadataNews = await this.store.watchAccount(this.accountId, news.take);
+    } catch (error) {
+      this.#metadataNews = undefined;
+      throw error;
+    }
     // The connection may have ended meanwhile.
     if (this.#metadataNews !== news) this.#endMetadataNews();
   }

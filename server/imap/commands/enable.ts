@@ -8,6 +8,9 @@ export const enable: CommandHandler<'ENABLE'> = async (session, { capabilities }
     .map(findEnabledExtension)
     .filter((extension) => extension !== undefined)
     .filter((extension) => known.includes(extension) && !session.enabled.has(extension));
+  // First, since the store may fail: what was said to be on would not be.
+  if (enabled.includes('METADATA')) await session.watchMetadata(false);
+  else if (enabled.includes('METADATA-SERVER')) await session.watchMetadata(true);
   const out = session.out.begin().atom('ENABLED');
   for (const extension of enabled) out.atom(extension);
   out.end();
@@ -15,8 +18,6 @@ export const enable: CommandHandler<'ENABLE'> = async (session, { capabilities }
     // QRESYNC has all of CONDSTORE (RFC 7162, section 3.2.3).
     if (extension === 'CONDSTORE' || extension === 'QRESYNC') session.enableCondstore();
     session.enabled.add(extension);
-    if (extension === 'METADATA') await session.watchMetadata(false);
-    if (extension === 'METADATA-SERVER') await session.watchMetadata(true);
   }
   return { text: 'ENABLE completed' };
 };
