@@ -196,7 +196,10 @@ export class Transport implements ByteSink, Linked<Transport> {
   startCompression(): void {
     if (this.#receiver === undefined) throw new Error('Nobody reads what the client compresses');
     this.#deflater = new Deflater();
-    this.#inflated = new InflatedInput(this.#receiver, () => this.#resumeSocket());
+    this.#inflated = new InflatedInput(this.#receiver, {
+      onStarved: () => this.#resumeSocket(),
+      onBehind: () => this.#socket.pause(),
+    });
   }
 
   /** Takes the receiver away, and drops what has come for it; returns the number of bytes dropped. */

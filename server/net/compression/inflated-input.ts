@@ -2,13 +2,21 @@ import type { ByteReceiver } from '../byte-stream.ts';
 import { idlePacker, type Packable } from './idle-packer.ts';
 import { InflateError, Inflater } from './inflater.ts';
 
+/** Who gives what a client sends, and is told how the reading goes. */
+export interface InflatedSource {
+  /** The receiver wants more, and all that has come was given to it. */
+  readonly onStarved: () => void;
+  /** What has come takes more than one turn to read: nothing more should come until {@link InflatedSource.onStarved}. */
+  readonly onBehind: () => void;
+}
+
 /**
  * Gives a receiver what its client says in DEFLATE, a bounded piece at a time, until it pauses: what is left then is kept
  * as it came.
  */
 export class InflatedInput implements Packable {
   readonly #receiver: ByteReceiver;
-  readonly #onStarved: () => void;
+  readonly #source: InflatedSource;
   readonly #inflater = new Inflater();
   #isPaused = false;
   /** True while there may be more in what has come. */
@@ -20,10 +28,9 @@ export class InflatedInput implements Packable {
   #isIdle = false;
   #next: NodeJS.Immediate | undefined;
 
-  /** @param onStarved - called when the receiver wants more, and all that has come was given to it */
-  constructor(receiver: ByteReceiver, onStarved: () => void) {
+  constructor(receiver: ByteReceiver, source: InflatedSource) {
     this.#receiver = receiver;
-    this.#onStarved = onStarved;
+    this.#source = source;
   }
 
   /** Bytes of memory that are held between two calls. */
@@ -37,7 +44,8 @@ export class InflatedInput implements Packable {
     this.#isIdle = false;
     this.#inflater.push(chunk);
     this.#hasMore = true;
-    this.#deliver();
+    // Otherwise what came before has its next turn soon.
+    if (this.#next === undefined) this.#deliver();
   }
 
   /** The receiver has enough. */
@@ -48,7 +56,7 @@ export class InflatedInput implements Packable {
   /** The receiver wants more, but not before the present step is over. */
   resume(): void {
     this.#isPaused = false;
-    if (!this.#hasMore) this.#onStarved();
+    if (!this.#hasMore) this.#source.onStarved();
     else this.#next ??= setImmediate(this.#deliver);
   }
 
@@ -82,7 +90,8 @@ export class InflatedInput implements Packable {
       while (!this.#isPaused && !this.#isStopped) {
         const piece = this.#inflater.next();
         if (piece === undefined) return this.#starve();
-        this.#receiver.receiveBytes(piece);
+        if (piece.length > 0) this.#receiver.receiveBytes(piece);
+        if (this.#inflater.isCutShort) return this.#goOnLater();
       }
     } catch (error) {
       if (!(error instanceof InflateError)) throw error;
@@ -91,12 +100,18 @@ export class InflatedInput implements Packable {
     }
   };
 
+  #goOnLater(): void {
+    if (this.#isStopped) return;
+    this.#source.onBehind();
+    if (!this.#isPaused) this.#next ??= setImmediate(this.#deliver);
+  }
+
   #starve(): void {
     this.#hasMore = false;
     if (this.#inflater.hasEnded || this.#isEnding) {
       this.stop();
       this.#receiver.receiveEnd();
     }
-    this.#onStarved();
+    this.#source.onStarved();
   }
 }

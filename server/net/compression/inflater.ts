@@ -1,5 +1,5 @@
 import { HuffmanCode, bitsOf, noSymbol, symbolOf } from './huffman-code.ts';
-import { inflatedPieceBytes, windowBytes } from './limits.ts';
+import { inflatedPieceBytes, maxCodesPerPiece, windowBytes } from './limits.ts';
 import { PlainWindow } from './plain-window.ts';
 
 /** What a client sends is not the DEFLATE that it should be. The message says why. */
@@ -81,10 +81,21 @@ export class Inflater {
   #isLastBlock = false;
   #hasEnded = false;
   #storedBytes = 0;
+  /** Blocks whose codes have been read for the present piece. */
+  #codesCount = 0;
+  #isCutShort = false;
 
   /** True once the client has said that nothing follows. */
   get hasEnded(): boolean {
     return this.#hasEnded;
+  }
+
+  /**
+   * True if the last piece ended early, since it took long to read: more of what was pushed can be read, but others should have
+   * their turn before.
+   */
+  get isCutShort(): boolean {
+    return this.#isCutShort;
   }
 
   /** Bytes of memory that are held between two calls. */
@@ -117,17 +128,19 @@ export class Inflater {
   }
 
   /**
-   * The next piece of what was pushed; undefined until more comes.
+   * The next piece of what was pushed; empty if nothing was read but heads of blocks, and undefined until more comes.
    *
    * @throws InflateError if it is no DEFLATE
    */
   next(): Buffer | undefined {
     if (this.#position === this.#endPosition && this.#input.length === 0) return undefined;
     const begin = this.#window.length;
+    this.#codesCount = 0;
+    this.#isCutShort = false;
     this.#window.copyTo(workspace);
     const end = this.#inflate(begin, begin + inflatedPieceBytes);
-    if (end - begin < inflatedPieceBytes) this.#setRestAside();
-    if (end === begin) return undefined;
+    if (end - begin < inflatedPieceBytes && !this.#isCutShort) this.#setRestAside();
+    if (end === begin) return this.#isCutShort ? noBytes : undefined;
     // Not from Node's pool: one command that is kept would keep 64 KiB.
     const piece = Buffer.allocUnsafeSlow(end - begin);
     workspace.copy(piece, 0, begin, end);
@@ -216,8 +229,11 @@ export class Inflater {
     return begin + count;
   }
 
-  /** Reads the codes of a block; false if they have not all come. @see RFC 1951, section 3.2.7 */
+  /** Reads the codes of a block; false if they have not all come, or have to wait for the next piece. @see RFC 1951, section 3.2.7 */
   #readCodes(): boolean {
+    this.#isCutShort = this.#codesCount === maxCodesPerPiece;
+    if (this.#isCutShort) return false;
+    this.#codesCount++;
     const counts = this.#bits(this.#position + 3);
     const lengthCount = (counts & 31) + 257;
     const distanceCount = ((counts >>> 5) & 31) + 1;

@@ -7,6 +7,12 @@ export const windowBytes = 32 * 1024;
  */
 export const inflatedPieceBytes = 64 * 1024;
 
+/**
+ * Blocks with codes of their own whose codes are read at a time. Such a block takes up to 50 microseconds and may have no more than 12
+ * bytes, with nothing in it: 64 KiB of them would take a quarter of a second. A client that compresses commands begins fewer.
+ */
+export const maxCodesPerPiece = 64;
+
 /** Bytes of what was sent last to which the next response may refer while the client is busy. An idle one costs none. */
 export const sentWindowBytes = 4 * 1024;
 

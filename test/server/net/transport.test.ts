@@ -7,9 +7,11 @@ import t, { type Test } from 'tap';
 import { defaultNetworkLimits, type NetworkLimits } from '../../../server/net/limits.ts';
 import { type ByteReceiver, ConnectionLostError } from '../../../server/net/byte-stream.ts';
 import { Inflater } from '../../../server/net/compression/inflater.ts';
+import { maxCodesPerPiece } from '../../../server/net/compression/limits.ts';
 import { Transport, type TransportOwner } from '../../../server/net/transport.ts';
 import { Admission } from '../../../tls/admission/admission.ts';
 import { TlsAcceptError } from '../../../tls/events.ts';
+import { emptyBlocks } from '../../fixtures/empty-blocks.ts';
 import { until } from '../../fixtures/until.ts';
 
 /** An owner that keeps what it is told. */
@@ -232,6 +234,20 @@ await t.test(
     t.equal(transport.takenMs(5_000), 2_000);
   },
 );
+
+await t.test('of a client whose blocks take several turns nothing is read meanwhile', async (t) => {
+  const { transport, far } = await makePair(t);
+  const receiver = new Receiver();
+  transport.receive(receiver);
+  transport.startCompression();
+  transport.resume();
+  far.write(emptyBlocks(10 * maxCodesPerPiece));
+  await until(() => !transport.isReading);
+  const said = 'a NOOP\r\n';
+  far.write(deflateRawSync(said, { finishFlush: constants.Z_SYNC_FLUSH }));
+  await until(() => receiver.text === said);
+  t.equal(transport.isReading, true);
+});
 
 await t.test(
   'a sweep makes what is held of a compressing client that is idle smaller',

@@ -2,7 +2,12 @@ import { setImmediate as nextRound } from 'node:timers/promises';
 import { constants, createDeflateRaw, deflateRawSync } from 'node:zlib';
 import t from 'tap';
 import { InflatedInput } from '../../../../server/net/compression/inflated-input.ts';
-import { inflatedPieceBytes, windowBytes } from '../../../../server/net/compression/limits.ts';
+import {
+  inflatedPieceBytes,
+  maxCodesPerPiece,
+  windowBytes,
+} from '../../../../server/net/compression/limits.ts';
+import { emptyBlocks } from '../../../fixtures/empty-blocks.ts';
 
 const deflate = (bytes: Uint8Array | string): Buffer =>
   deflateRawSync(bytes, { finishFlush: constants.Z_SYNC_FLUSH });
@@ -22,7 +27,10 @@ function startInput(piecesPerTurn = Infinity) {
       receiveEnd: () => void events.push('end'),
       receiveUnreadable: ({ message }) => void events.push(message),
     },
-    () => void events.push('starved'),
+    {
+      onStarved: () => void events.push('starved'),
+      onBehind: () => void events.push('behind'),
+    },
   );
   const resume = (): void => {
     left = piecesPerTurn;
@@ -50,6 +58,46 @@ await t.test('a receiver that pauses is given nothing more, and then the rest', 
   }
   t.equal(Buffer.concat(given).length, 3 * inflatedPieceBytes);
   t.equal(events.at(0), 'starved', 'now more is read');
+});
+
+await t.test(
+  'blocks with nothing in them are read in several turns, and nothing comes meanwhile',
+  async (t) => {
+    const { input, events, text } = startInput();
+    const turns = 3;
+    input.push(Buffer.concat([emptyBlocks(turns * maxCodesPerPiece + 1), deflate('one ')]));
+    for (let turn = 0; turn < turns; turn++) {
+      t.equal(text(), '');
+      t.same(
+        events,
+        Array.from({ length: turn + 1 }, () => 'behind'),
+      );
+      await nextRound();
+    }
+    t.equal(text(), 'one ');
+    t.equal(events.at(-1), 'starved', 'now more is read');
+  },
+);
+
+await t.test('what comes nevertheless waits for its turn, and so does the end', async (t) => {
+  const { input, resume, events, text } = startInput();
+  input.push(emptyBlocks(maxCodesPerPiece + 1));
+  input.push(deflate('one '));
+  t.equal(text(), '');
+  input.pause();
+  await nextRound();
+  t.equal(text(), '', 'not while the receiver has enough');
+  resume();
+  input.end();
+  t.equal(events.includes('end'), false);
+  await nextRound();
+  t.equal(text(), 'one ');
+  t.same(events, ['behind', 'end', 'starved']);
+  const stopped = startInput();
+  stopped.input.push(emptyBlocks(maxCodesPerPiece + 1));
+  stopped.input.stop();
+  await nextRound();
+  t.same(stopped.events, ['behind']);
 });
 
 await t.test('what comes while the receiver pauses is kept for it', async (t) => {
