@@ -47,6 +47,24 @@ await t.test('a client that is not told in time hears so, and then nothing', asy
   t.match(await noop(a), [/^\* LIST .* another$/], 'until it asks again');
 });
 
+await t.test('what changes while a client is told is told behind', async (t) => {
+  const [a, b] = await service.newPair();
+  await b.ok('CREATE x');
+  await a.ok(`NOTIFY SET (personal ${both})`);
+  hold = Promise.withResolvers();
+  await appendMessages(b, 'x', 'one');
+  await appendMessages(b, 'INBOX', 'two');
+  hold.resolve();
+  hold = undefined;
+  const told = await noop(a);
+  for (const name of ['x', 'INBOX']) {
+    t.ok(
+      told.some((line) => line.startsWith(`* STATUS ${name} (MESSAGES 1 `)),
+      name,
+    );
+  }
+});
+
 await t.test('what was not told of a mailbox when it was left is told behind', async (t) => {
   const [a, b] = await service.newPair();
   await appendMessages(b, 'INBOX', 'one');
