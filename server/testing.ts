@@ -11,6 +11,7 @@ import type { Clock } from '../tls/index.ts';
 import { makeCredentials } from './authentication/make-credentials.ts';
 import type { TokenSettings } from './authentication/token-verifier.ts';
 import type {
+  ClientCertificateFiles,
   Configuration,
   DisklessConfiguration,
   LogLevel,
@@ -54,6 +55,8 @@ export interface TestServerOptions {
   readonly messageLimit?: number;
   /** Whose tokens clients can log in with (OAUTHBEARER, XOAUTH2); default: none's. */
   readonly tokens?: TokenSettings;
+  /** Whose client certificates count (AUTH=EXTERNAL), and whether clients must show one; default: they are not asked for one. */
+  readonly clientCertificates?: ClientCertificateFiles;
   /** Default: `silent`. */
   readonly logLevel?: LogLevel;
 }
@@ -144,6 +147,9 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
       sessionLifetimeSeconds: options.sessionLifetimeSeconds ?? 7200,
       logLevel,
       ...(options.tokens !== undefined && { tokens: options.tokens }),
+      ...(options.clientCertificates !== undefined && {
+        clientCertificates: options.clientCertificates,
+      }),
     },
     logger: createLogger({ level: logLevel }),
     ...(options.clock !== undefined && { clock: options.clock }),

@@ -52,6 +52,10 @@ export interface ServerOptions {
 
 /** Options of `script`. */
 export interface ScriptOptions extends ServerOptions {
+  /** Path of a PEM file: a client certificate. */
+  readonly cert?: string;
+  /** Path of a PEM file: its key. */
+  readonly key?: string;
   readonly user?: string;
   readonly password?: string;
   readonly passwordStdin?: boolean;

@@ -104,6 +104,8 @@ function addTranscriptCommands(program: Command): void {
     .option('--starttls', 'TLS by STARTTLS')
     .option('--ca <file>', 'PEM file of the authorities to trust')
     .option('--insecure', 'take any certificate')
+    .option('--cert <file>', 'PEM file of a client certificate to show')
+    .option('--key <file>', 'PEM file of its key')
     .option('--user <name>', 'account, which has no mail')
     .option('--password <text>', 'its password; others on this machine may see it')
     .option('--password-stdin', 'read the password from standard input')

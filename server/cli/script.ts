@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { createSecureContext } from 'node:tls';
 import { describeScenario } from '../transcripts/describe-result.ts';
 import type { TranscriptResult } from '../transcripts/result.ts';
 import { readTranscript, runTranscript } from '../transcripts/run-transcript.ts';
@@ -18,7 +19,7 @@ const notRunExitCode = 2;
  */
 export async function runScripts(paths: readonly string[], options: ScriptOptions): Promise<void> {
   process.exitCode = notRunExitCode;
-  const target = await targetOf(options);
+  const target = { ...(await targetOf(options)), ...(await clientCertificateOf(options)) };
   const credentials = { user: options.user ?? '', password: await passwordOf(options) };
   const transcripts = await readAll(paths);
   const results: { readonly file: string; readonly result: TranscriptResult }[] = [];
@@ -90,6 +91,28 @@ export async function targetOf(options: ServerOptions): Promise<TranscriptTarget
     isUnchecked: options.insecure ?? false,
     ...(options.ca !== undefined && { ca: await readFile(options.ca, 'utf8') }),
   };
+}
+
+/** The certificate that the client shows; none unless the options name one. */
+async function clientCertificateOf({
+  cert: certPath,
+  key: keyPath,
+}: ScriptOptions): Promise<Pick<TranscriptTarget, 'clientCertificate'>> {
+  if (certPath === undefined && keyPath === undefined) return {};
+  if (certPath === undefined || keyPath === undefined) {
+    throw new UsageError('Give --cert and --key together');
+  }
+  const clientCertificate = {
+    cert: await readFile(certPath, 'utf8'),
+    key: await readFile(keyPath, 'utf8'),
+  };
+  try {
+    createSecureContext(clientCertificate);
+  } catch (error) {
+    const reason = (error as Error).message;
+    throw new UsageError(`Cannot use certificate "${certPath}" with key "${keyPath}": ${reason}`);
+  }
+  return { clientCertificate };
 }
 
 async function passwordOf(options: ScriptOptions): Promise<string> {

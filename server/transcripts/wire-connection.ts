@@ -15,6 +15,12 @@ import { TranscriptRunError } from './transcript-error.ts';
 /** How a connection is protected: not at all, from its beginning, or from STARTTLS on. */
 export type Security = 'plain' | 'tls' | 'starttls';
 
+/** A certificate of a client with its chain, and its key; both PEM. */
+export interface ClientCertificate {
+  readonly cert: string;
+  readonly key: string;
+}
+
 /** The server that a transcript is run against. */
 export interface TranscriptTarget {
   readonly host: string;
@@ -26,6 +32,8 @@ export interface TranscriptTarget {
   readonly isUnchecked?: boolean;
   /** The name that the certificate must have; absent: the host. */
   readonly serverName?: string;
+  /** Shown to a server that asks for one; absent: none is. */
+  readonly clientCertificate?: ClientCertificate;
 }
 
 /** What tells the time, and calls back: a test has its own. */
@@ -107,11 +115,15 @@ export class WireConnection {
 
   /** Begins TLS. @throws TranscriptRunError */
   async startTls(): Promise<void> {
-    const { host, ca, isUnchecked, serverName } = this.#target;
+    const { host, ca, isUnchecked, serverName, clientCertificate } = this.#target;
     this.#socket.removeAllListeners('data');
     const options: ConnectionOptions = {
       socket: this.#socket,
       rejectUnauthorized: isUnchecked !== true,
+      ...(clientCertificate !== undefined && {
+        cert: clientCertificate.cert,
+        key: clientCertificate.key,
+      }),
     };
     const name = serverName ?? host;
     if (isIP(name) === 0) options.servername = name;

@@ -14,6 +14,7 @@ import {
   type TestServer,
   type Transcript,
 } from '../../server/testing.ts';
+import { TestAuthority } from '../fixtures/test-authority.ts';
 
 type Scenario = Transcript['scenarios'][number];
 type Revision = Scenario['revisions'][number];
@@ -34,7 +35,7 @@ interface Way {
   readonly name: string;
   readonly isImplicitTls: boolean;
   readonly security: RunTranscriptOptions['security'];
-  /** True: and one account serves for all scenarios of a file, where elsewhere each has its own. */
+  /** True: and one account serves for all scenarios of a file, where elsewhere each has its own, but for certificates. */
   readonly isResuming?: true;
 }
 
@@ -47,15 +48,26 @@ const ways: readonly Way[] = [
   { name: 'over resumed TLS', isImplicitTls: true, security: 'tls', isResuming: true },
 ];
 
-async function optionsOf(server: TestServer, way: Way): Promise<RunTranscriptOptions> {
+async function optionsOf(
+  server: TestServer,
+  way: Way,
+  needs: readonly string[],
+): Promise<RunTranscriptOptions> {
+  // A certificate names its account, which then serves for all scenarios.
+  const hasCertificate = needs.includes('AUTH=EXTERNAL');
+  const account = way.isResuming || hasCertificate ? await addAccount(server) : undefined;
   return {
     host: '127.0.0.1',
     port: way.isImplicitTls ? server.imapsPort : server.imapPort,
     security: way.security,
     ca: server.certificate,
     serverName: 'localhost',
-    credentials: way.isResuming ? await addAccount(server) : () => addAccount(server),
+    credentials: account ?? (() => addAccount(server)),
     isResuming: way.isResuming ?? false,
+    ...(account !== undefined &&
+      hasCertificate && {
+        clientCertificate: await authority.issue({ commonName: account.user }),
+      }),
   };
 }
 
@@ -64,8 +76,11 @@ function keyOf({ lacks }: Scenario): string {
   return lacks.toSorted().join(' ');
 }
 
+const authority = await TestAuthority.create('Test authority');
+const directory = t.testdir({ 'keys.json': '{ "keys": [] }', 'authority.pem': authority.cert });
 /** Announces the mechanisms with tokens; there are no keys, and so no token that counts. */
-const keySet = join(t.testdir({ 'keys.json': '{ "keys": [] }' }), 'keys.json');
+const keySet = join(directory, 'keys.json');
+const clientCertificates = { caPath: join(directory, 'authority.pem'), isRequired: false };
 const tokens = { issuer: 'https://example.org', audiences: ['imap'], keys: keySet, claim: 'email' };
 
 async function startServer(key: string): Promise<TestServer> {
@@ -86,16 +101,17 @@ async function startServer(key: string): Promise<TestServer> {
     capabilitiesOff,
     messageLimit,
     tokens,
+    clientCertificates,
     accounts,
     elsewhere,
     remoteMailboxes,
   });
 }
 
-/** All that is announced at some stage, to clients without a certificate. */
+/** All that is announced at some stage, to clients with a certificate. */
 const announced = new Set<string>(
   (['before-tls', 'before-login', 'after-login'] as const).flatMap((stage) =>
-    listCapabilities({ stage, hasCertificate: false, off: new Set() }).map(withoutValue),
+    listCapabilities({ stage, hasCertificate: true, off: new Set() }).map(withoutValue),
   ),
 );
 const revisions = announced.has('IMAP4rev2') ? (['rev1', 'rev2'] as const) : (['rev1'] as const);
@@ -126,7 +142,8 @@ for (const [index, transcript] of transcripts.entries()) {
     ) => {
       const server = servers.get(key);
       if (server === undefined) throw new Error(`No server lacks "${key}"`);
-      const options = { ...(await optionsOf(server, way)), revision };
+      const needs = scenarios.flatMap((scenario) => scenario.needs);
+      const options = { ...(await optionsOf(server, way, needs)), revision };
       for (const result of (await runTranscript({ scenarios }, options)).scenarios) {
         const { title, line, outcome, reason, connections, resumed } = result;
         const name = `${title}, ${way.name}, ${revision}${key && ` without ${key}`}`;

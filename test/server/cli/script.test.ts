@@ -3,17 +3,29 @@ import { join } from 'node:path';
 import t from 'tap';
 import { startTestServer } from '../../../server/testing.ts';
 import type { TranscriptResult } from '../../../server/transcripts/result.ts';
+import { TestAuthority } from '../../fixtures/test-authority.ts';
 import { reprise } from './reprise.ts';
 
-const server = await startTestServer({ accounts: { alice: 'secret' } });
-t.teardown(() => server.stop());
+const authority = await TestAuthority.create('Test authority');
+const alice = await authority.issue({ commonName: 'alice' });
 const directory = t.testdir({
+  'authority.pem': authority.cert,
+  'alice.crt': alice.cert,
+  'alice.key': alice.key,
+  'bob.key': (await authority.issue({ commonName: 'bob' })).key,
+  'certificate.imap':
+    '== EXTERNAL\nneeds: AUTH=EXTERNAL\nstate: not authenticated\nS: * OK [{{...}}] ready\nC: a AUTHENTICATE EXTERNAL =\nS: a OK [{{...}}] x\n',
   'good.imap':
     '== Nothing happens\nrfc: RFC 3501, section 6.1.2\nC: a NOOP\nS: a OK NOOP completed\n',
   'bad.imap': '== Something is to happen\nC: a NOOP\nS: * 1 EXISTS\nS: a OK NOOP completed\n',
   'broken.imap': 'C: a NOOP\nX: a OK\n',
 });
 const path = (name: string) => join(directory, name);
+const server = await startTestServer({
+  accounts: { alice: 'secret' },
+  clientCertificates: { caPath: path('authority.pem'), isRequired: false },
+});
+t.teardown(() => server.stop());
 const common = ['--host', '127.0.0.1', '--user', 'alice'];
 const overTls = [...common, '--port', String(server.imapsPort), '--tls', '--insecure'];
 
@@ -38,6 +50,24 @@ await t.test('resumed, and by STARTTLS', async (t) => {
     code: 0,
     stdout: /2 of 2 connections resumed/,
   });
+});
+
+await t.test('with a client certificate', async (t) => {
+  const run = (...argv: string[]) => script([path('certificate.imap'), ...argv]);
+  const shown = ['--cert', path('alice.crt'), '--key', path('alice.key')];
+  t.match(await run(...overTls, ...shown), { code: 0, stdout: /^ok .*\(IMAP4rev1\)$/m });
+  t.match((await run(...overTls, ...shown, '--resume')).stdout, '2 of 2 connections resumed');
+  t.match((await run(...overTls)).stdout, /^skipped .* does not announce AUTH=EXTERNAL$/m);
+  const cases: readonly [readonly string[], RegExp][] = [
+    [shown.slice(0, 2), /^reprise: Give --cert and --key together/],
+    [shown.slice(2), /^reprise: Give --cert and --key together/],
+    [['--cert', path('good.imap'), ...shown.slice(2)], /^reprise: Cannot use certificate ".*good/],
+    [
+      [...shown.slice(0, 2), '--key', path('bob.key')],
+      /^reprise: Cannot use .*:key values mismatch/,
+    ],
+  ];
+  for (const [argv, stderr] of cases) t.match(await run(...overTls, ...argv), { code: 2, stderr });
 });
 
 await t.test('something differs', async (t) => {
