@@ -38,6 +38,7 @@ export async function runScripts(paths: readonly string[], options: ScriptOption
       }),
     });
     results.push({ file: path, result });
+    if (result.scenarios.at(-1)?.outcome === 'unreachable') break;
   }
   if (options.json === true) {
     console.log(JSON.stringify(results.map(({ file, result }) => ({ file, ...result }))));
@@ -49,14 +50,15 @@ export async function runScripts(paths: readonly string[], options: ScriptOption
 
 function exitCodeOf(results: readonly TranscriptResult[]): number {
   const outcomes = new Set(results.flatMap(({ scenarios }) => scenarios.map((one) => one.outcome)));
-  if (outcomes.has('impossible')) return notRunExitCode;
+  if (outcomes.has('impossible') || outcomes.has('unreachable')) return notRunExitCode;
   return outcomes.has('failed') ? 1 : 0;
 }
 
 function summaryOf(results: readonly TranscriptResult[]): string {
   const outcomes = results.flatMap(({ scenarios }) => scenarios.map(({ outcome }) => outcome));
   const count = (...wanted: string[]) => outcomes.filter((one) => wanted.includes(one)).length;
-  return `${count('passed')} passed, ${count('failed', 'impossible')} failed, ${count('skipped')} skipped`;
+  const failed = count('failed', 'impossible', 'unreachable');
+  return `${count('passed')} passed, ${failed} failed, ${count('skipped')} skipped`;
 }
 
 async function readAll(

@@ -25,6 +25,7 @@ const outcomeNames: Readonly<Record<ScenarioResult['outcome'], string>> = {
   failed: 'FAILED  ',
   skipped: 'skipped ',
   impossible: 'FAILED  ',
+  unreachable: 'FAILED  ',
 };
 
 /**

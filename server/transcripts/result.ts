@@ -34,8 +34,12 @@ export interface ScenarioResult {
   readonly line: number;
   readonly rfc: string | undefined;
   readonly revision: Revision;
-  /** `skipped`: the server, or the way it was connected to, has not what it needs. `impossible`: it could not be run. */
-  readonly outcome: 'passed' | 'failed' | 'skipped' | 'impossible';
+  /**
+   * - `skipped`: the server, or the way it was connected to, has not what it needs
+   * - `impossible`: it could not be run
+   * - `unreachable`: nor could any other, since the server takes no connection
+   */
+  readonly outcome: 'passed' | 'failed' | 'skipped' | 'impossible' | 'unreachable';
   /** Why it was skipped, or could not be run. */
   readonly reason: string | undefined;
   readonly differences: readonly Difference[];
@@ -44,9 +48,9 @@ export interface ScenarioResult {
   readonly resumed: number;
 }
 
-/** What became of all scenarios of a transcript. */
+/** What became of the scenarios of a transcript: of all, or up to the first that could not reach the server. */
 export interface TranscriptResult {
-  /** True if none has failed or was impossible. */
+  /** True if each has passed or was skipped. */
   readonly isPassed: boolean;
   readonly scenarios: readonly ScenarioResult[];
 }

@@ -4,7 +4,7 @@ import type { Difference, ScenarioResult } from './result.ts';
 import { supplyValues, type TranscriptCredentials } from './supplied-values.ts';
 import { askCapabilities, logIn, prepareScenario, type TestAccount } from './test-account.ts';
 import type { ExpectStep, Revision, Scenario, Step } from './transcript.ts';
-import { TranscriptRunError } from './transcript-error.ts';
+import { ServerUnreachableError, TranscriptRunError } from './transcript-error.ts';
 import { WireConnection, type WireOptions } from './wire-connection.ts';
 
 /** What a scenario is run with. */
@@ -30,10 +30,15 @@ export async function runScenario(
     return await run.run();
   } catch (error) {
     if (!(error instanceof TranscriptRunError)) throw error;
-    return run.result('impossible', error.message);
+    return run.result(outcomeOf(error), error.message);
   } finally {
     run.close();
   }
+}
+
+/** What a scenario is said to be that ends so. */
+export function outcomeOf(error: TranscriptRunError): 'impossible' | 'unreachable' {
+  return error instanceof ServerUnreachableError ? 'unreachable' : 'impossible';
 }
 
 class ScenarioRun {

@@ -4,7 +4,7 @@ import { describeScenario } from './describe-result.ts';
 import { defaultDeadlineMs } from './limits.ts';
 import { parseTranscript } from './parse-transcript.ts';
 import type { ScenarioResult, TranscriptResult } from './result.ts';
-import { runScenario } from './run-scenario.ts';
+import { outcomeOf, runScenario } from './run-scenario.ts';
 import type { TranscriptCredentials } from './supplied-values.ts';
 import { logIn, TestAccount } from './test-account.ts';
 import type { Revision, Transcript } from './transcript.ts';
@@ -46,7 +46,8 @@ export async function readTranscript(path: string): Promise<Transcript> {
 }
 
 /**
- * Runs a transcript against a server. What differs is in the result.
+ * Runs a transcript against a server. What differs is in the result. It ends at a scenario for which the server takes no
+ * connection, since the others would tell the same.
  *
  * @throws TranscriptSyntaxError for a malformed transcript
  */
@@ -82,12 +83,13 @@ export async function runTranscript(
           }),
         (error: unknown) => {
           if (!(error instanceof TranscriptRunError)) throw error;
-          return resultOf(scenario, revision, 'impossible', error.message);
+          return resultOf(scenario, revision, outcomeOf(error), error.message);
         },
       );
     }
     results.push(result);
     options.onResult?.(result);
+    if (result.outcome === 'unreachable') break;
   }
   if (typeof given !== 'function' && account.isInUse) await tidy(account, given, wire);
   const isPassed = results.every(({ outcome }) => outcome === 'passed' || outcome === 'skipped');
@@ -160,7 +162,7 @@ export class TranscriptFailedError extends Error {
 
   constructor(result: TranscriptResult) {
     const failed = result.scenarios.filter(
-      ({ outcome }) => outcome === 'failed' || outcome === 'impossible',
+      ({ outcome }) => outcome !== 'passed' && outcome !== 'skipped',
     );
     super(failed.map(describeScenario).join('\n'));
     this.result = result;

@@ -15,5 +15,10 @@ export class TranscriptSyntaxError extends Error {
 
 /** A transcript could not be run at all: no connection, a refused login, an account that is in use. */
 export class TranscriptRunError extends Error {
-  override readonly name = 'TranscriptRunError';
+  override readonly name: string = 'TranscriptRunError';
+}
+
+/** Nothing takes connections where the server should be, so that no other scenario can be run, either. */
+export class ServerUnreachableError extends TranscriptRunError {
+  override readonly name = 'ServerUnreachableError';
 }

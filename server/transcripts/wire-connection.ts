@@ -10,7 +10,7 @@ import {
 } from 'node:zlib';
 import { ResponseReader } from './response-reader.ts';
 import type { ResponseText } from './response-shape.ts';
-import { TranscriptRunError } from './transcript-error.ts';
+import { ServerUnreachableError, TranscriptRunError } from './transcript-error.ts';
 
 /** How a connection is protected: not at all, from its beginning, or from STARTTLS on. */
 export type Security = 'plain' | 'tls' | 'starttls';
@@ -91,13 +91,14 @@ export class WireConnection {
   /**
    * Connects, with the handshake of TLS if the target begins with one; nothing is read.
    *
-   * @throws TranscriptRunError
+   * @throws ServerUnreachableError if there is no connection
+   * @throws TranscriptRunError if the handshake fails
    */
   static async connect(options: WireOptions): Promise<WireConnection> {
     const { host, port, security } = options.target;
     const socket = connectTcp({ host, port, noDelay: true });
     const connection = new WireConnection(socket, options);
-    await connection.#settle('connect', once(socket, 'connect'));
+    await connection.#settle('connect', once(socket, 'connect'), ServerUnreachableError);
     connection.#listen(socket);
     if (security === 'tls') await connection.startTls();
     return connection;
@@ -243,7 +244,11 @@ export class WireConnection {
   }
 
   /** Waits for a beginning, at most for the deadline. */
-  async #settle(what: string, event: Promise<unknown>): Promise<void> {
+  async #settle(
+    what: string,
+    event: Promise<unknown>,
+    Failure: typeof TranscriptRunError = TranscriptRunError,
+  ): Promise<void> {
     const { host, port } = this.#target;
     const late = Promise.withResolvers<never>();
     const cancel = this.#stopwatch.after(this.#deadlineMs, () =>
@@ -253,10 +258,9 @@ export class WireConnection {
       await Promise.race([event, late.promise]);
     } catch (error) {
       this.close();
-      throw new TranscriptRunError(
-        `Cannot ${what} with ${host}:${port}: ${(error as Error).message}`,
-        { cause: error },
-      );
+      throw new Failure(`Cannot ${what} with ${host}:${port}: ${(error as Error).message}`, {
+        cause: error,
+      });
     } finally {
       cancel();
     }

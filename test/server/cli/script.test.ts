@@ -15,6 +15,8 @@ const directory = t.testdir({
   'bob.key': (await authority.issue({ commonName: 'bob' })).key,
   'certificate.imap':
     '== EXTERNAL\nneeds: AUTH=EXTERNAL\nstate: not authenticated\nS: * OK [{{...}}] ready\nC: a AUTHENTICATE EXTERNAL =\nS: a OK [{{...}}] x\n',
+  'two.imap':
+    '== One\nC: a NOOP\nS: a OK NOOP completed\n== Two\nC: a NOOP\nS: a OK NOOP completed\n',
   'good.imap':
     '== Nothing happens\nrfc: RFC 3501, section 6.1.2\nC: a NOOP\nS: a OK NOOP completed\n',
   'bad.imap': '== Something is to happen\nC: a NOOP\nS: * 1 EXISTS\nS: a OK NOOP completed\n',
@@ -68,6 +70,20 @@ await t.test('with a client certificate', async (t) => {
     ],
   ];
   for (const [argv, stderr] of cases) t.match(await run(...overTls, ...argv), { code: 2, stderr });
+});
+
+await t.test('a server that is not there is told once', async (t) => {
+  const gone = await startTestServer();
+  await gone.stop();
+  for (const resume of [[], ['--resume']]) {
+    const argv = [path('two.imap'), path('good.imap'), ...common];
+    const result = await script([...argv, '--port', String(gone.imapsPort), '--tls', ...resume]);
+    t.equal(result.code, 2);
+    const [file, reason, ...rest] = result.stdout.split('\n');
+    t.equal(file, path('two.imap'));
+    t.match(reason, /^FAILED {3}One \(IMAP4rev1\): Cannot connect with .*: connect ECONNREFUSED/);
+    t.strictSame(rest, ['0 passed, 1 failed, 0 skipped', '']);
+  }
 });
 
 await t.test('something differs', async (t) => {

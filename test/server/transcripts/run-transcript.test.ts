@@ -261,6 +261,26 @@ await t.test('an account with mail is left alone', async (t) => {
   await assertTranscript(leaving, bob);
 });
 
+await t.test('a server that is gone ends the run, and what was found before stays', async (t) => {
+  const server = await startTestServer({ accounts: { alice: 'secret' } });
+  const results: string[] = [];
+  const options: RunTranscriptOptions = {
+    host: '127.0.0.1',
+    port: server.imapsPort,
+    security: 'tls',
+    isUnchecked: true,
+    credentials: async () => {
+      if (results.length === 1) await server.stop();
+      return credentials;
+    },
+    onResult: ({ outcome }) => results.push(outcome),
+  };
+  const three = '== one\nC: a NOOP\nS: a OK x\n'.repeat(3);
+  const told = assertTranscript(three, options);
+  await t.rejects(told, { message: /^FAILED .*: Cannot connect with 127\.0\.0\.1:\d+: .*$/ });
+  t.strictSame(results, ['passed', 'unreachable']);
+});
+
 await t.test('what is missing is told once', async (t) => {
   const reason = /the server does not announce XNONE$/;
   t.match(await run(t, 'needs: XNONE\nneeds: XNONE\n\nC: a X\nS: a OK x', {}), reason);
