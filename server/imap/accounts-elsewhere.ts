@@ -21,7 +21,8 @@ export function referElsewhere(
   if (url === undefined) return undefined;
   const address = session.connection.remoteAddress;
   session.log('info', { account: account.name, address, host: url.host }, 'login referred');
-  session.context.metrics.recordLogin('referred');
+  // Each writes a line, and what repeats them does not follow the referral.
+  session.countFailedLogin('referred');
   const isOff = session.isOff('LOGIN-REFERRALS');
   const text = 'The mail of this account is on another server';
   const code = isOff ? 'CONTACTADMIN' : (`REFERRAL ${formatServerUrl(url)}` as const);

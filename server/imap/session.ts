@@ -8,6 +8,7 @@ import {
 } from '../../protocol/capability.ts';
 import { accountKey } from './account-capabilities.ts';
 import type { ReaderEvent } from '../../protocol/command-reader.ts';
+import type { LoginResult } from '../metrics/metrics-recorder.ts';
 import { ConnectionLostError } from '../net/byte-stream.ts';
 import { CommandProgress } from './command-progress.ts';
 import { MetadataNews } from './metadata-news.ts';
@@ -221,8 +222,11 @@ export class Session {
     this.connection.setUnauthenticated(this.#capabilitiesOff);
   }
 
-  /** Counts a login that was refused, or not looked at since too many waited; the connection ends at the bound. */
-  countFailedLogin(result: 'refused' | 'busy' = 'refused'): void {
+  /**
+   * Counts a login that was refused, or not looked at since too many waited, or referred to another server; the connection ends at
+   * the bound.
+   */
+  countFailedLogin(result: Exclude<LoginResult, 'accepted'> = 'refused'): void {
     this.#failedLoginCount += 1;
     this.context.metrics.recordLogin(result);
     if (this.#failedLoginCount >= this.context.limits.maxFailedLogins) {

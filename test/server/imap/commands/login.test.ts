@@ -82,6 +82,20 @@ await t.test('only who knows the password is told that an account is elsewhere',
   t.match(await other.command('LOGIN bob secret'), { status: 'NO', text: /^\[CONTACTADMIN\] / });
 });
 
+await t.test('the connection of a client that does not follow its referral ends', async (t) => {
+  const { connect, log } = await startImapService(t, {
+    accountsElsewhere: new Map([['bob', { host: 'server2', port: 143, userName: 'bob' }]]),
+    limits: { maxFailedLogins: 3 },
+  });
+  const client = await connect();
+  for (let count = 1; count < 3; count++) {
+    t.match(await client.command('LOGIN bob secret'), { status: 'NO', text: /^\[REFERRAL / });
+  }
+  client.send('a LOGIN bob secret\r\n');
+  t.match((await client.readToEnd()).at(-1)?.text, /^\* BYE Too many failed logins/);
+  t.equal(log.filter(({ msg }) => msg === 'login referred').length, 3);
+});
+
 await t.test('the verifier is told who asks', async (t) => {
   const origins: unknown[] = [];
   const { connect } = await startImapService(t, {
