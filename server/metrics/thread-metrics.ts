@@ -156,7 +156,7 @@ export const threadMetrics = {
   },
   logins: {
     name: 'reprise_logins_total',
-    help: 'Logins, by result; busy: not looked at, since too many waited.',
+    help: 'Logins, by result; busy: not looked at, since too many waited; referred: right, but the mail is on another server.',
     kind: 'counter',
     labels: { result: ['accepted', 'refused', 'busy', 'referred'] },
   },
