@@ -29,7 +29,9 @@ export class TokenRefusedError extends Error {
 export interface CheckedToken {
   /** What the claim for it says. */
   readonly userName: string;
-  /** By the wall clock, in milliseconds since 1970. */
+  /**
+   * When it counts no longer, by the wall clock, in milliseconds since 1970: later than its `exp` by how far clocks may differ.
+   */
   readonly expiresAt: number;
 }
 
@@ -98,7 +100,9 @@ export class JwtVerifier implements TokenVerifier {
     if (claim === 'email' && isVerified !== true && isVerified !== 'true') {
       throw new TokenRefusedError('the address is not verified');
     }
-    return { userName, expiresAt: (claims.exp ?? 0) * 1000 };
+    // Otherwise a token that still counts would be a login that ends at once.
+    const expiresAt = ((claims.exp ?? 0) + tokenClockToleranceSeconds) * 1000;
+    return { userName, expiresAt };
   }
 
   /** The claims of a token that counts. A key that is not known may be new. */

@@ -1,4 +1,5 @@
 import t from 'tap';
+import { tokenClockToleranceSeconds } from '../../../../server/authentication/limits.ts';
 import { JwtVerifier } from '../../../../server/authentication/token-verifier.ts';
 import type { ImapClient } from '../../../fixtures/imap-client.ts';
 import { startImapService } from '../../../fixtures/imap-service.ts';
@@ -118,12 +119,32 @@ await t.test('the connection ends when the token does', async (t) => {
   await other.ok('LOGIN alice secret');
   const exp = Math.floor(time.wallMs / 1000) + 100;
   await authenticate(client, 'OAUTHBEARER', bearer(await tokens.token({ email: 'alice', exp })));
-  time.steadyMs += 99_000;
+  time.steadyMs += 99_000 + tokenClockToleranceSeconds * 1000;
   await client.ok('NOOP');
   time.steadyMs += 2_000;
   t.match((await client.readToEnd()).at(-1)?.text, /^\* BYE Your token has expired/);
   await other.ok('NOOP');
 });
+
+await t.test(
+  'a token that has expired by a clock that is ahead logs in, and not for a moment only',
+  async (t) => {
+    const [client, shorter] = [await connect(), await connect()];
+    const now = Math.floor(time.wallMs / 1000);
+    for (const [each, leftSeconds] of [
+      [client, 10],
+      [shorter, 5],
+    ] as const) {
+      const exp = now - tokenClockToleranceSeconds + leftSeconds;
+      await authenticate(each, 'OAUTHBEARER', bearer(await tokens.token({ email: 'alice', exp })));
+    }
+    time.steadyMs += 8_000;
+    t.match((await shorter.readToEnd()).at(-1)?.text, /^\* BYE Your token has expired/);
+    await client.ok('NOOP');
+    time.steadyMs += 3_000;
+    t.match((await client.readToEnd()).at(-1)?.text, /^\* BYE Your token has expired/);
+  },
+);
 
 await t.test('while the keys cannot be read others log in, and it is said so', async (t) => {
   const slow = await TokenIssuer.start(t);
