@@ -69,6 +69,11 @@ await t.test('what threads count is added up', async (t) => {
   });
 });
 
+await t.test('the help of logins says what is meant by what is no plain word', async (t) => {
+  const help = /^# HELP reprise_logins_total .*$/m.exec(await makeMetrics().metrics.text())?.[0];
+  for (const result of ['busy', 'referred']) t.match(help, `${result}: `);
+});
+
 await t.test('a protocol that nobody knew is counted all the same', async (t) => {
   const { metrics, read } = makeMetrics();
   new ThreadMetricsRecorder(metrics.threads.valuesOf(1)).recordTlsEvent({
