@@ -28,10 +28,12 @@ import { Connection } from './connection.ts';
 import { ContextBudget } from './contexts/context-budget.ts';
 import {
   defaultServiceLimits,
+  maxAccountUntoldMetadata,
   maxContextBytes,
   type ServiceLimits,
   uncountedStrangerBytes,
 } from './limits.ts';
+import { MetadataBudget } from './metadata-budget.ts';
 import type { ServiceContext } from './service-context.ts';
 import { MailboxFeeds } from './mailbox-feeds.ts';
 import { AccountWatches } from './notify/account-watch.ts';
@@ -145,6 +147,7 @@ export class ImapService {
         uncountedBytes: uncountedStrangerBytes,
       }),
       contextBudget: new ContextBudget(maxContextBytes),
+      metadataBudget: new MetadataBudget(maxAccountUntoldMetadata),
       accountInput: new AccountInput(limits),
       backgroundClients: new BackgroundClients({
         maxConnections: limits.backgroundConnections,

@@ -99,6 +99,12 @@ export const metadataResponseBytes = 16 * 1024;
 export const maxUntoldMetadata = 4_000;
 
 /**
+ * The same of all clients of an account in a thread: 10 MB of memory if each is of another mailbox. Beyond it the clients of that
+ * account are ended for whom most wait; who asks now and then, or idles, has none.
+ */
+export const maxAccountUntoldMetadata = 32_000;
+
+/**
  * Bytes of changes of names in an account that its clients have not been told of yet, by thread; what goes beyond it is forgotten,
  * and those who wanted it hear NOTIFICATIONOVERFLOW. Some thousand changes: more than a client misses that only reads slowly. It
  * costs nobody else, since those who have been told need none of it. What happens to messages takes no room at all.

@@ -1,5 +1,6 @@
 import type { AccountEvent, MetadataChange } from '../../store/mail-store.ts';
 import { maxUntoldMetadata } from './limits.ts';
+import type { MetadataBudget, MetadataListener } from './metadata-budget.ts';
 import type { Responses } from './responses.ts';
 
 /** Entries that one response names, so that its line stays short. */
@@ -7,11 +8,14 @@ const entriesPerResponse = 20;
 
 /** Whose metadata is watched, and for whom. */
 export interface MetadataNewsOptions {
+  readonly accountId: number;
+  /** Of all clients of the account. */
+  readonly budget: MetadataBudget;
   /** The author of the client's own changes, which it knows. */
   readonly author: string;
   /** True: only what is the account's is told, not what its mailboxes have. */
   readonly isServerOnly: boolean;
-  /** Called when more waits to be told than may; nothing is told any more. */
+  /** Called when more waits to be told than may, for this client or in the account; nothing is told any more. */
   readonly onOverflow: () => void;
 }
 
@@ -39,7 +43,7 @@ export function writeChangedEntries(
  *
  * @see RFC 5464, section 4.4.2
  */
-export class MetadataNews {
+export class MetadataNews implements MetadataListener {
   /** Called after each change that there is to tell. */
   onNews: (() => void) | undefined;
   readonly #options: MetadataNewsOptions;
@@ -50,6 +54,14 @@ export class MetadataNews {
 
   constructor(options: MetadataNewsOptions) {
     this.#options = options;
+  }
+
+  get accountId(): number {
+    return this.#options.accountId;
+  }
+
+  get untoldCount(): number {
+    return this.#count;
   }
 
   /** True if there is something to tell. */
@@ -83,28 +95,36 @@ export class MetadataNews {
     this.#clear();
   }
 
+  endOverflowing(): void {
+    this.close();
+    this.#options.onOverflow();
+  }
+
   #add({ mailbox, entries, author }: MetadataChange): void {
-    const { author: own, isServerOnly, onOverflow } = this.#options;
+    const { author: own, isServerOnly } = this.#options;
     if (author === own || (isServerOnly && mailbox !== undefined)) return;
     const id = mailbox?.mailboxId;
     const untold = this.#untold.get(id) ?? { mailboxName: mailbox?.name ?? '', entries: new Set() };
     const before = untold.entries.size;
     for (const name of entries) untold.entries.add(name);
     this.#untold.set(id, untold);
-    this.#count += untold.entries.size - before;
-    if (this.#count > maxUntoldMetadata) {
-      this.close();
-      onOverflow();
-    } else this.onNews?.();
+    this.#changeCount(untold.entries.size - before);
+    if (this.#count > maxUntoldMetadata) this.endOverflowing();
+    else if (!this.#isOver) this.onNews?.();
   }
 
   #drop(mailboxId: number): void {
-    this.#count -= this.#untold.get(mailboxId)?.entries.size ?? 0;
+    this.#changeCount(-(this.#untold.get(mailboxId)?.entries.size ?? 0));
     this.#untold.delete(mailboxId);
   }
 
   #clear(): void {
     this.#untold.clear();
-    this.#count = 0;
+    this.#changeCount(-this.#count);
+  }
+
+  #changeCount(change: number): void {
+    this.#count += change;
+    this.#options.budget.count(this, change);
   }
 }

@@ -10,6 +10,7 @@ import type { ContextBudget } from './contexts/context-budget.ts';
 import type { AccountInput } from './account-input.ts';
 import type { AccountsElsewhere } from './accounts-elsewhere.ts';
 import type { BackgroundClients } from './background-clients.ts';
+import type { MetadataBudget } from './metadata-budget.ts';
 import type { RemoteMailboxes } from './remote-mailboxes.ts';
 import type { ServiceLimits } from './limits.ts';
 import type { AccountWatches } from './notify/account-watch.ts';
@@ -44,6 +45,7 @@ export interface ServiceContext {
   readonly accountWatches: AccountWatches;
   readonly strangerInput: StrangerInput;
   readonly contextBudget: ContextBudget;
+  readonly metadataBudget: MetadataBudget;
   readonly accountInput: AccountInput;
   readonly backgroundClients: BackgroundClients;
   /** Announced without being understood. */

@@ -300,7 +300,9 @@ export class Session {
   async watchMetadata(isServerOnly: boolean): Promise<void> {
     if (this.#metadataNews !== undefined) return;
     const news = new MetadataNews({
+      accountId: this.accountId,
       author: this.id,
+      budget: this.context.metadataBudget,
       isServerOnly,
       onOverflow: () =>
         this.connection.shutDown('Too much metadata has changed that was not told', 'LIMIT'),

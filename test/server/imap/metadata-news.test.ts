@@ -1,11 +1,16 @@
 import t from 'tap';
-import { maxUntoldMetadata } from '../../../server/imap/limits.ts';
+import { maxAccountUntoldMetadata, maxUntoldMetadata } from '../../../server/imap/limits.ts';
+import { MetadataBudget } from '../../../server/imap/metadata-budget.ts';
 import { MetadataNews } from '../../../server/imap/metadata-news.ts';
 import { Responses } from '../../../server/imap/responses.ts';
 import type { ByteSink } from '../../../server/net/byte-stream.ts';
 import type { MetadataChange } from '../../../store/mail-store.ts';
 
-function makeScene(isServerOnly = false) {
+function makeScene({
+  isServerOnly = false,
+  accountId = 1,
+  budget = new MetadataBudget(maxAccountUntoldMetadata),
+} = {}) {
   const calls: string[] = [];
   const chunks: string[] = [];
   const sink = {
@@ -14,7 +19,9 @@ function makeScene(isServerOnly = false) {
   } as Partial<ByteSink> as ByteSink;
   const out = new Responses(sink, 1 << 20);
   const news = new MetadataNews({
+    accountId,
     author: 'own',
+    budget,
     isServerOnly,
     onOverflow: () => void calls.push('overflow'),
   });
@@ -64,7 +71,7 @@ await t.test('a mailbox is told by the name that it has by then', (t) => {
 });
 
 await t.test("only what is the account's", (t) => {
-  const { news, told } = makeScene(true);
+  const { news, told } = makeScene({ isServerOnly: true });
   news.take(change(['/private/a']));
   news.take(change(['/private/b'], {}));
   t.same(told(), ['* METADATA "" /private/b']);
@@ -90,5 +97,41 @@ await t.test('a line has some names, and so many wait in all', (t) => {
   t.equal(calls.at(-1), 'overflow');
   news.take(change(['/shared/more'], {}));
   t.same([news.hasNews, told(), calls.at(-1)], [false, [], 'overflow'], 'nothing more is told');
+  t.end();
+});
+
+await t.test('of an account for which too much waits the client ends that has most', (t) => {
+  const budget = new MetadataBudget(10);
+  const [idle, busy, late] = [makeScene({ budget }), makeScene({ budget }), makeScene({ budget })];
+  const other = makeScene({ budget, accountId: 2 });
+  const names = Array.from({ length: 10 }, (_, at) => `/private/${at}`);
+  other.news.take(change(names));
+  idle.news.take(change(names.slice(0, 6)));
+  busy.news.take(change(names.slice(0, 4)));
+  busy.told();
+  late.news.take(change(names.slice(0, 4)));
+  t.same(
+    [idle, late].map(({ calls }) => calls.at(-1)),
+    ['news', 'news'],
+    'what was told is none',
+  );
+  busy.news.take(change(names.slice(0, 1)));
+  t.equal(idle.calls.at(-1), 'overflow');
+  t.equal(idle.news.hasNews, false, 'it holds nothing more');
+  busy.news.take(change(names.slice(1, 6)));
+  t.same(
+    [busy, late, other].map(({ calls }) => calls.at(-1)),
+    ['news', 'news', 'news'],
+  );
+  busy.news.take(change(names.slice(6, 7)));
+  t.equal(busy.calls.at(-1), 'overflow', 'also if it is the one for which more has come');
+  t.equal(busy.calls.filter((call) => call === 'news').length, 3, 'and that is no news');
+  late.news.take({ kind: 'deleted', mailboxId: 1, name: 'INBOX' });
+  late.news.take(change(names, { mailbox: { mailboxId: 2, name: 'a' } }));
+  t.equal(late.calls.at(-1), 'news', 'what is dropped is given back');
+  late.news.close();
+  const last = makeScene({ budget });
+  last.news.take(change(names));
+  t.equal(last.calls.at(-1), 'news', 'and what had somebody who has left');
   t.end();
 });

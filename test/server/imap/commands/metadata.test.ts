@@ -1,5 +1,9 @@
 import t from 'tap';
-import { maxUntoldMetadata, metadataResponseBytes } from '../../../../server/imap/limits.ts';
+import {
+  maxAccountUntoldMetadata,
+  maxUntoldMetadata,
+  metadataResponseBytes,
+} from '../../../../server/imap/limits.ts';
 import { startImapService, texts } from '../../../fixtures/imap-service.ts';
 
 const service = await startImapService(t);
@@ -85,4 +89,22 @@ await t.test('a client for which too much waits is ended', async (t) => {
   }
   const lines = (await a.readToEnd()).map(({ text }) => text);
   t.match(lines, [/^\* BYE \[LIMIT\] Too much metadata/]);
+});
+
+await t.test('so are those for whom most waits if it is too much for the account', async (t) => {
+  const silentCount = Math.ceil(maxAccountUntoldMetadata / (maxUntoldMetadata - 100)) + 1;
+  const login = await service.newAccount();
+  const b = await login();
+  const silent = await Promise.all(Array.from({ length: silentCount }, () => login()));
+  for (const client of silent) await client.ok('ENABLE METADATA');
+  for (let from = 0; from < maxUntoldMetadata - 100; from += 50) {
+    const names = Array.from({ length: 50 }, (_, at) => `/private/n${from + at}`);
+    await b.ok(`SETMETADATA "" (${names.map((name) => `${name} "x"`).join(' ')})`);
+    await b.ok(`SETMETADATA "" (${names.map((name) => `${name} NIL`).join(' ')})`);
+  }
+  for (const client of silent) client.send('a NOOP\r\n');
+  const answers = await Promise.all(silent.map(async (client) => (await client.read()).text));
+  const ended = answers.filter((text) => text.startsWith('* BYE [LIMIT]'));
+  t.equal(ended.length, 2);
+  t.ok(answers.every((text) => /^\* (BYE \[LIMIT\]|METADATA) /.test(text)));
 });
