@@ -122,7 +122,8 @@ class Listener {
       case 2:
         return this.#idle();
       case 3:
-        if (this.mirror.messages.length > 0) await this.#say(`FETCH 1 UID`);
+        if (this.mirror.messages.length > 0)
+          await this.#say(this.#scene.filter === 'SELECTED' ? 'UID FETCH 1:* UID' : 'FETCH 1 UID');
         return;
       case 4:
         return this.#copy(random.pick(names));
@@ -188,9 +189,10 @@ class Listener {
 
   async #select(name: string): Promise<void> {
     const { status } = await this.client.command(`SELECT ${name}`).then((result) => {
-      const isNew = (line: string) => /CLOSED/.test(line);
       const lines = texts(result);
-      const start = lines.findIndex(isNew) + 1;
+      // What comes before is of the time before the command; without a selected mailbox no flags are told then.
+      const isClosed = lines.some((line) => /CLOSED/.test(line));
+      const start = lines.findIndex((line) => (isClosed ? /CLOSED/ : /^\* FLAGS/).test(line)) + 1;
       for (const line of lines.slice(0, start)) this.mirror.take(line);
       this.mirror.select(result.status === 'OK' ? name : undefined);
       for (const line of lines.slice(start)) this.mirror.take(line);
