@@ -15,6 +15,7 @@ import { CachedSessions } from './admin/session-administration.ts';
 import type { LoginLimits } from './authentication/limits.ts';
 import { PasswordCheckQueue } from './authentication/password-check-queue.ts';
 import { readSaltSecret } from './authentication/salt-secret.ts';
+import { warningOfTokenKeys } from './authentication/token-keys.ts';
 import {
   forgetVerifiedLogins,
   verifiedLoginBytes,
@@ -116,6 +117,7 @@ export async function createServer(options: ServerOptions): Promise<RepriseServe
   await using parts = new AsyncDisposableStack();
   const start = beginStart(options, parts);
   const shared = await openShared(start);
+  await warnOfTokens(start);
   const { mailServer, certificate } = await openMailServerOf(start, shared);
   parts.defer(() => mailServer.close(deadlineMs));
   const listeners = await mailServer.listen();
@@ -172,6 +174,12 @@ function beginStart(options: ServerOptions, parts: AsyncDisposableStack): Start 
     },
     parts,
   };
+}
+
+async function warnOfTokens({ configuration, logger }: Start): Promise<void> {
+  const { tokens } = configuration;
+  const warning = tokens && (await warningOfTokenKeys(tokens.keys));
+  if (warning !== undefined) logger.warn(warning);
 }
 
 async function openShared(start: Start): Promise<SharedParts> {

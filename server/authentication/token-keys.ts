@@ -66,10 +66,9 @@ export class TokenKeys {
 
   async #read(): Promise<void> {
     try {
-      const text = /^https?:/i.test(this.#source)
-        ? await download(this.#source)
-        : await readFile(this.#source, 'utf8');
-      this.#keys = parse(text);
+      this.#keys = isUrl(this.#source)
+        ? parse(await download(this.#source))
+        : await readKeyFile(this.#source);
     } catch (error) {
       this.#error = error;
       this.#onError(error);
@@ -77,6 +76,29 @@ export class TokenKeys {
       this.#readAt = this.#clock();
     }
   }
+}
+
+/**
+ * What a server warns of at its start: the file of keys cannot be used, and nobody could log in by a token. An issuer is not asked,
+ * since it may be away then.
+ */
+export async function warningOfTokenKeys(source: string): Promise<string | undefined> {
+  if (isUrl(source)) return undefined;
+  try {
+    await readKeyFile(source);
+    return undefined;
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    return `Cannot read token keys "${source}": ${code ?? message}`;
+  }
+}
+
+function isUrl(source: string): boolean {
+  return /^https?:/i.test(source);
+}
+
+async function readKeyFile(path: string): Promise<JSONWebKeySet> {
+  return parse(await readFile(path, 'utf8'));
 }
 
 async function download(url: string): Promise<string> {

@@ -1,4 +1,5 @@
 import { access, constants } from 'node:fs/promises';
+import { warningOfTokenKeys } from '../authentication/token-keys.ts';
 import { formatByteSize } from '../config/byte-size.ts';
 import { type Configuration, toKeys } from '../config/configuration.ts';
 import { checkCredentials, readClientCertificates } from '../threads/certificate-files.ts';
@@ -32,7 +33,8 @@ export async function checkConfig(options: GlobalOptions): Promise<void> {
  * might begin to work. Returns what the server would warn of.
  */
 async function checkFiles(configuration: Configuration): Promise<readonly string[]> {
-  const { certificates, clientCertificates, sessionCache, sessionSecretPaths } = configuration;
+  const { certificates, clientCertificates, sessionCache, sessionSecretPaths, tokens } =
+    configuration;
   if (sessionCache.kind === 'module') await checkModule(sessionCache.path);
   const files = certificates.map(({ certPath, keyPath }) => loadCredential(certPath, keyPath));
   const credentials = await Promise.all(files);
@@ -41,7 +43,9 @@ async function checkFiles(configuration: Configuration): Promise<readonly string
   const clients = clientCertificates && (await readClientCertificates(clientCertificates));
   const { secrets, warnings: ofSecrets } = await readSessionSecrets(sessionSecretPaths);
   for (const secret of secrets) secret.fill(0);
-  return [...ofCredentials, ...(clients?.warnings ?? []), ...ofSecrets];
+  const ofTokens = tokens && (await warningOfTokenKeys(tokens.keys));
+  const warnings = [...ofCredentials, ...(clients?.warnings ?? []), ...ofSecrets, ofTokens];
+  return warnings.filter((warning) => warning !== undefined);
 }
 
 async function checkModule(path: string): Promise<void> {

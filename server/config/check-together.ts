@@ -116,6 +116,10 @@ function* checkTokens(values: ConfigurationValues): Iterable<CombinationProblem>
     REPRISE_OAUTH_AUDIENCE: values.REPRISE_OAUTH_AUDIENCE.length > 0,
     REPRISE_OAUTH_KEYS: values.REPRISE_OAUTH_KEYS !== undefined,
   };
+  const isIssuerMissing = values.REPRISE_OAUTH_ISSUER === undefined;
+  if (isIssuerMissing && values.REPRISE_OAUTH_CLAIM !== undefined) {
+    yield { key: 'REPRISE_OAUTH_CLAIM', text: 'counts only with REPRISE_OAUTH_ISSUER' };
+  }
   const given = Object.values(parts).filter(Boolean).length;
   if (given === 0 || given === Object.keys(parts).length) return;
   yield { text: `${Object.keys(parts).join(', ')} must come together` };

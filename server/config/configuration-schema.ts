@@ -161,7 +161,7 @@ export const configurationSchema = z.strictObject({
       error: 'must be an https: or http: URL, or the path of a file',
     })
     .optional(),
-  REPRISE_OAUTH_CLAIM: z.string().min(1, 'must be the name of a claim').default('email'),
+  REPRISE_OAUTH_CLAIM: z.string().min(1, 'must be the name of a claim').optional(),
   REPRISE_ADMIN_PORT: z
     .string()
     .transform((text, context) => {

@@ -183,7 +183,7 @@ function toCapabilitiesOff({ forAll: capabilitiesOff, forAccounts }: Capabilitie
 
 function toTokens(values: ConfigurationValues): Pick<Configuration, 'tokens'> {
   const { REPRISE_OAUTH_ISSUER: issuer, REPRISE_OAUTH_KEYS: keys } = values;
-  const { REPRISE_OAUTH_AUDIENCE: audiences, REPRISE_OAUTH_CLAIM: claim } = values;
+  const { REPRISE_OAUTH_AUDIENCE: audiences, REPRISE_OAUTH_CLAIM: claim = 'email' } = values;
   if (issuer === undefined || keys === undefined) return {};
   return { tokens: { issuer, audiences, keys, claim } };
 }

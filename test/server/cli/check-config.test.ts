@@ -144,6 +144,9 @@ await t.test('warns of what a server warns of at its start', async (t) => {
     REPRISE_TLS_CLIENT_AUTH: 'optional',
     REPRISE_TLS_CLIENT_CA: path('ca.pem'),
     REPRISE_TLS_CLIENT_CRL: path('crl.pem'),
+    REPRISE_OAUTH_ISSUER: 'https://login.example.org',
+    REPRISE_OAUTH_AUDIENCE: 'imap',
+    REPRISE_OAUTH_KEYS: path('keys.json'),
   };
   const expected = [
     /^Certificate ".*\/other.pem" expired on /,
@@ -152,6 +155,7 @@ await t.test('warns of what a server warns of at its start', async (t) => {
     /^Authority "CN=localhost" in ".*\/ca.pem" ended on .*: no client certificate of it is valid$/,
     /^A revocation list in ".*\/crl.pem" is out of date since 1970-01-01T00:00:00.000Z: no /,
     /^Everybody on this machine can use session secret ".*\/secret" \(mode 0644\): /,
+    /^Cannot read token keys ".*\/keys.json": ENOENT$/,
   ];
   const { code, stdout } = await reprise(['check-config'], environment);
   t.equal(code, 0);
@@ -166,6 +170,26 @@ await t.test('warns of what a server warns of at its start', async (t) => {
   t.teardown(() => server.stop());
   const logged = server.log.filter(({ level }) => level === 'warn').map(({ msg }) => String(msg));
   t.strictSame(logged.toSorted(), shown.map((line) => line.slice(mark.length)).toSorted());
+});
+
+await t.test('warns of token keys in a file that are none, and asks no issuer', async (t) => {
+  const path = join(t.testdir({ 'keys.json': '{}' }), 'keys.json');
+  const warningsWith = async (keys: string) => {
+    const environment = {
+      REPRISE_OAUTH_ISSUER: 'https://login.example.org',
+      REPRISE_OAUTH_AUDIENCE: 'imap',
+      REPRISE_OAUTH_KEYS: keys,
+    };
+    const { code, stdout } = await reprise(['check-config'], environment);
+    t.equal(code, 0);
+    return stdout.split('\n').filter((line) => line.startsWith('# Warning: '));
+  };
+  t.strictSame(await warningsWith(path), [
+    `# Warning: Cannot read token keys "${path}": The key set has no "keys"`,
+  ]);
+  writeFileSync(path, '{"keys":[]}');
+  t.strictSame(await warningsWith(path), []);
+  t.strictSame(await warningsWith('http://127.0.0.1:1/keys'), []);
 });
 
 await t.test('says also what TLS would say of a certificate', async (t) => {

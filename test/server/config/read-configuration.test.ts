@@ -275,6 +275,9 @@ await t.test('tokens are checked by all of it, or not taken', async (t) => {
   t.match(problemsOf(issuer)[0], text);
   t.match(problemsOf({ ...issuer, REPRISE_OAUTH_KEYS: 'keys.json' })[0], text);
   t.match(problemsOf({ REPRISE_OAUTH_AUDIENCE: 'imap' })[0], text);
+  t.match(problemsOf({ REPRISE_OAUTH_CLAIM: 'sub' }), [
+    /^REPRISE_OAUTH_CLAIM="sub" .*counts only with REPRISE_OAUTH_ISSUER/,
+  ]);
   const all = { ...issuer, REPRISE_OAUTH_KEYS: 'keys.json', REPRISE_OAUTH_AUDIENCE: 'imap' };
   t.match(readConfiguration({ environment: all }), { tokens: { claim: 'email' } });
 });
