@@ -1,6 +1,7 @@
 import { isAsciiText } from '../../protocol/mime/ascii-text.ts';
 import { foldText } from './fold-text.ts';
 import { SearchTerm, type TermTest } from './search-term.ts';
+import { UnfilteredTerm } from './unfiltered-term.ts';
 
 /** Characters of a gram, by which a term is found. */
 const gramLength = 3;
@@ -48,12 +49,13 @@ export function joinTerms(texts: readonly string[]): readonly TermTest[] {
  * Any of many terms. A text is gone through once for all of them: at each place, three characters tell which terms may be there.
  * A search for a thousand words or addresses so costs little more than one for ten.
  */
-class AnyTerm implements TermTest {
+class AnyTerm extends UnfilteredTerm {
   readonly length: number;
   readonly isEmpty = false;
   readonly #byGram: readonly (readonly PlacedTerm[] | undefined)[];
 
   constructor(byGram: TermsByGram) {
+    super();
     const lengths = [...byGram.values()].flat().map(({ folded }) => folded.length);
     this.length = lengths.reduce((most, length) => Math.max(most, length), 0);
     this.#byGram = Array.from({ length: gramCount }, (_, gram) => byGram.get(gram));
@@ -76,19 +78,6 @@ class AnyTerm implements TermTest {
       [first, second] = [second, third];
     }
     return false;
-  }
-
-  /** Any place: each field is looked at, once for all terms. */
-  findInHeaders(_text: string, position: number): number {
-    return position;
-  }
-
-  mayBeInAddresses(): boolean {
-    return true;
-  }
-
-  mayBeInHeader(): boolean {
-    return true;
   }
 }
 

@@ -1,6 +1,6 @@
 import { limits } from '../limits.ts';
 import { foldText } from './fold-text.ts';
-import type { TermTest } from './search-term.ts';
+import { UnfilteredTerm } from './unfiltered-term.ts';
 
 /** How well a word of a text matches one that is looked for, from 0 to 1. */
 const qualities = { same: 1, beginning: 0.9, oneEdit: 0.8, within: 0.7, twoEdits: 0.6 } as const;
@@ -24,7 +24,7 @@ export function* fuzzyWords(text: string): Generator<string> {
  * Words that are looked for in one message, in any order. It is shown the texts of the message one after the other, each with a
  * weight, and keeps for each word the best that it has met.
  */
-export class FuzzyTerm implements TermTest {
+export class FuzzyTerm extends UnfilteredTerm {
   /** No piece of a text overlaps another. */
   readonly length = 1;
   readonly #words: readonly string[];
@@ -32,6 +32,7 @@ export class FuzzyTerm implements TermTest {
   #weight = 1;
 
   constructor(text: string) {
+    super();
     const words = new Set<string>();
     for (const word of fuzzyWords(text)) {
       if (words.size === limits.fuzzyWords) break;
@@ -81,18 +82,6 @@ export class FuzzyTerm implements TermTest {
 
   isInFolded(text: string): boolean {
     return this.isIn(text);
-  }
-
-  findInHeaders(_text: string, position: number): number {
-    return position;
-  }
-
-  mayBeInAddresses(): boolean {
-    return true;
-  }
-
-  mayBeInHeader(): boolean {
-    return true;
   }
 
   #meet(word: string): void {
