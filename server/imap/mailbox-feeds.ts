@@ -52,7 +52,7 @@ export class MailboxFeeds {
 
   /**
    * As {@link acquire}, for a caller who does not select the mailbox: unless others do meanwhile, the feed does not stay behind, so
-   * that whoever goes through all mailboxes of an account drives away no feed that somebody comes back for.
+   * that one who goes through all mailboxes of an account drives away no feed that somebody comes back for.
    */
   borrow(box: MailboxKey): Promise<MailboxFeed> {
     return this.#use(this.#find(box) ?? this.#add(box));

@@ -203,7 +203,7 @@ export class Session {
 
   /**
    * Goes back to before the login: what the client has selected, turned on, or is told of ends with it, but not what was refused
-   * to it. The TLS sessions belong to whoever logs in next.
+   * to it. The TLS sessions belong to the one who logs in next.
    *
    * @see RFC 8437, section 4
    */

@@ -109,7 +109,7 @@ export class AccountWatch {
     return this.#names.find((change) => change.version > version);
   }
 
-  /** True if some changes of names after this version are not known any more: whoever wanted them has not told them in time. */
+  /** True if some changes of names after this version are not known any more: who wanted them has not told them in time. */
   hasForgotten(version: number): boolean {
     return version < this.#forgottenVersion;
   }
@@ -252,7 +252,7 @@ export class AccountWatches {
     return this.#watches.size;
   }
 
-  /** The watch of an account; whoever has it {@link release}s it. `NONEXISTENT`. */
+  /** The watch of an account; who has it {@link release}s it. `NONEXISTENT`. */
   async acquire(accountId: number): Promise<AccountWatch> {
     const entry = this.#watches.get(accountId) ?? {
       users: 0,
